@@ -1,0 +1,277 @@
+//! The port to the store: what is committed, in one batch and acknowledged as a whole; and what can be read.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
+use yizhan_workflow::plan::Source;
+
+/// One decided event of one run and everything that must stand or fall with it.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub run: RunId,
+    /// The line's place in the run's journal, from 1.
+    pub seq: u32,
+    pub at: Millis,
+    /// `{"rules":…,"world":…,"event":{…},"did":[…]}`.
+    pub line: Box<[u8]>,
+    /// Written at the start, when the kind of waiting changes and at the end; not per step.
+    pub row: Option<Box<RunRow>>,
+    /// State after this line, when it is due.
+    pub snapshot: Option<Box<[u8]>>,
+    /// The run's earliest timer; `Some(None)` takes it away.
+    pub wake: Option<Option<Millis>>,
+    pub tasks: Vec<TaskChange>,
+    /// With the first line: what may refuse it.
+    pub start: Option<Box<Start>>,
+    /// For whoever waits for this run.
+    pub tell_parent: Option<Box<Tell>>,
+    /// This line is the parent's receipt of that child's end.
+    pub told_by: Option<RunId>,
+}
+
+/// What a first line claims. If one of them is taken, nothing of the change is written and it is refused.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// Held by an open run of the same workflow and key: the open one is named in the refusal.
+    pub claim: Option<Claim>,
+    /// The firing that caused it: (workflow, trigger, id), unique for ever: a slot of a schedule, a message id, a file.
+    pub firing: Option<Firing>,
+    pub idempotency_key: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub workflow: Arc<str>,
+    pub key: Arc<str>,
+    /// Runs that began before this no longer count, even if they are open; `None`: only open runs count.
+    /// `Some(Millis(i64::MIN))`: every run ever counts.
+    pub since: Option<Millis>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firing {
+    pub workflow: Arc<str>,
+    pub trigger: Arc<str>,
+    /// What tells it from others: the slot in milliseconds, a message id, a file's hash with its name.
+    pub id: String,
+    pub at: Millis,
+    /// What became of it: `started`, `joined`, `skipped`, `late`, … with why.
+    pub outcome: FiringOutcome,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FiringOutcome {
+    Started,
+    Joined,
+    Rejected,
+    Skipped,
+    Late,
+    Missed,
+    Queued,
+    Failed,
+}
+
+/// The end of a child, kept until its parent has it in its journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tell {
+    pub child: RunId,
+    pub parent: RunId,
+    /// The `ChildEnded` event as JSON.
+    pub event: Box<[u8]>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    Open,
+    Closing,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+/// What lists show of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    pub id: RunId,
+    pub workflow: Arc<str>,
+    pub text: TextHash,
+    pub state: RunState,
+    /// The word of its end: `done`, `cancelled: …`.
+    pub outcome: Option<Arc<str>>,
+    pub key: Option<Arc<str>>,
+    /// What it waits for, in a word: `step`, `task`, `time`, `child`, `unknown`, none when it is over.
+    pub waits: Option<Arc<str>>,
+    pub started: Millis,
+    pub ended: Option<Millis>,
+    pub by: Arc<str>,
+    pub parent: Option<RunId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskChange {
+    Open(Box<TaskRow>),
+    Claimed { id: TaskId, by: Arc<str> },
+    /// Answered, withdrawn or overtaken.
+    Closed { id: TaskId },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskKind {
+    /// A step that asks.
+    Asked,
+    /// Nobody knows whether it happened.
+    Unknown,
+    /// Somebody must say how to go on (an undo that failed, a way back used up).
+    Asking,
+}
+
+/// An open task. Those that are over are read from the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRow {
+    pub id: TaskId,
+    pub run: RunId,
+    pub workflow: Arc<str>,
+    /// Names item and attempt: `{"s":3,"r":1,"a":1}`.
+    pub of: String,
+    pub step: Arc<str>,
+    pub kind: TaskKind,
+    pub title: Arc<str>,
+    pub who: Vec<String>,
+    pub due: Option<Millis>,
+    pub opened: Millis,
+    pub claimed_by: Option<Arc<str>>,
+}
+
+/// Why a change was not written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// An earlier run holds the key.
+    KeyHeld { by: RunId },
+    /// This firing has been dealt with; by this run, if it started one.
+    FiredBefore { run: Option<RunId> },
+    /// This run exists already: a child started again after a crash.
+    Exists,
+}
+
+/// The answer to a batch, in its order.
+pub type Acks = Vec<Result<(), Refused>>;
+
+/// What the writer is given besides changes of runs.
+#[derive(Debug, Clone)]
+pub enum Note {
+    /// A workflow's text, kept by hash. Known ones are left as they are.
+    Text { hash: TextHash, source: Arc<Source> },
+    /// A firing that started no run, or the last slot a schedule was looked at.
+    Firing(Firing),
+    ScheduleSeen { workflow: Arc<str>, trigger: Arc<str>, at: Millis },
+    /// Forgets firings and idempotency keys older than this.
+    ForgetBefore { at: Millis },
+}
+
+/// What goes into one transaction, or waits for the next.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub changes: Vec<Change>,
+    pub notes: Vec<Note>,
+    /// Released a plugin call: its result is expected soon, so a slow disk may wait for it (adaptive linger).
+    pub released: u32,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the disk is full: {0}")]
+    Full(String),
+    /// Nothing that was not acknowledged may be believed; the process must end and recover.
+    #[error("the store cannot be trusted any more: {0}")]
+    Broken(String),
+    #[error("the store answered: {0}")]
+    Failed(String),
+}
+
+/// Where journals live. All implementations pass the same contract tests.
+///
+/// `commit` blocks until the batch is on disk (synchronous=FULL) and is called from one thread only.
+pub trait Store: Send {
+    /// Everything in the batches in one transaction, or nothing. Returns one answer per change, batch by batch.
+    fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError>;
+}
+
+/// A run as it is loaded: a snapshot and the lines after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub row: RunRow,
+    pub snapshot: Option<Box<[u8]>>,
+    /// Lines after the snapshot, in order.
+    pub lines: Vec<Line>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub seq: u32,
+    pub at: Millis,
+    pub body: Box<[u8]>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFilter {
+    pub workflow: Option<String>,
+    pub state: Option<RunState>,
+    /// Part of the key, as text.
+    pub key: Option<String>,
+    pub parent: Option<RunId>,
+    /// Only open and closing ones.
+    #[serde(default)]
+    pub open: bool,
+}
+
+/// Newest first, after a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    pub rows: Vec<T>,
+    /// What to ask with for the next page; none on the last.
+    pub next: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskFilter {
+    pub run: Option<RunId>,
+    /// One of these in `who` (the caller resolves a person to itself, its groups and roles), or claimed by it.
+    pub who: Option<Vec<String>>,
+}
+
+/// Lists and pages, on connections of their own; may be called from any thread.
+pub trait Reads: Send + Sync {
+    fn run(&self, id: RunId) -> Result<Option<Stored>, StoreError>;
+    fn row(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
+    /// The ids that start with this text (without `run_`), at most `most`.
+    fn journal(&self, id: RunId, after: u32, most: usize) -> Result<Vec<Line>, StoreError>;
+    fn runs(&self, filter: &RunFilter, cursor: Option<&str>, most: usize) -> Result<Page<RunRow>, StoreError>;
+    fn count_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError>;
+    /// Ids of all runs that are not over, ascending.
+    fn open_runs(&self, after: Option<RunId>, most: usize) -> Result<Vec<RunId>, StoreError>;
+    /// Open runs with nothing to wait for but themselves: `waits` is `step` (attempts were running). What recovery loads first.
+    fn runs_in_flight(&self) -> Result<Vec<RunId>, StoreError>;
+    /// The open run of this workflow with this key, if any.
+    fn holder(&self, workflow: &str, key: &str) -> Result<Option<RunId>, StoreError>;
+    fn text(&self, hash: &TextHash) -> Result<Option<Source>, StoreError>;
+    /// Wake-ups up to `until`, earliest first.
+    fn wakes(&self, until: Millis, most: usize) -> Result<Vec<(Millis, RunId)>, StoreError>;
+    fn next_wake(&self) -> Result<Option<Millis>, StoreError>;
+    fn task(&self, id: &TaskId) -> Result<Option<TaskRow>, StoreError>;
+    fn tasks(&self, filter: &TaskFilter, cursor: Option<&str>, most: usize) -> Result<Page<TaskRow>, StoreError>;
+    /// Ends of children that their parents have not taken yet.
+    fn tells(&self) -> Result<Vec<Tell>, StoreError>;
+    fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError>;
+    fn firing(&self, workflow: &str, trigger: &str, id: &str) -> Result<Option<(FiringOutcome, Option<RunId>)>, StoreError>;
+    /// The newest firings of a trigger.
+    fn firings(&self, workflow: &str, trigger: Option<&str>, most: usize) -> Result<Vec<(Firing, Option<RunId>)>, StoreError>;
+    fn last_run(&self) -> Result<Option<RunId>, StoreError>;
+    /// The store's own name, made when it was: goes into every outward key.
+    fn house(&self) -> Result<String, StoreError>;
+    /// Looks for damage: SQLite's own check. Sentences, none when all is well.
+    fn verify(&self) -> Result<Vec<String>, StoreError>;
+}

@@ -1,0 +1,287 @@
+//! The names of things: runs, steps, items, tasks, texts. A wrong one does not parse.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
+
+/// An instant in milliseconds since 1970, UTC. All stored instants are this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub i64);
+
+impl Millis {
+    #[must_use]
+    pub fn plus(self, milliseconds: i64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+
+    /// `None` outside the years that jiff knows.
+    #[must_use]
+    pub fn timestamp(self) -> Option<jiff::Timestamp> {
+        jiff::Timestamp::from_millisecond(self.0).ok()
+    }
+}
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.timestamp() {
+            Some(instant) => write!(f, "{instant}"),
+            None => write!(f, "{}ms", self.0),
+        }
+    }
+}
+
+/// Crockford's base 32: no letter that reads as another, so an id can be told over the telephone.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+fn base32(mut number: u64, digits: usize) -> String {
+    let mut text = vec![b'0'; digits];
+    for place in text.iter_mut().rev() {
+        *place = ALPHABET[(number & 31) as usize];
+        number >>= 5;
+    }
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn from_base32(text: &str) -> Option<u64> {
+    text.bytes().try_fold(0_u64, |number, byte| {
+        let digit = ALPHABET.iter().position(|known| *known == byte.to_ascii_lowercase())?;
+        number.checked_mul(32)?.checked_add(digit as u64)
+    })
+}
+
+/// One execution of a workflow, shown as `run_` and 13 characters; rises with time. It is also the row's number in
+/// the store, so nothing has to be looked up twice. The ids of children are hashes with the highest bit set, so that
+/// they never meet a minted one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(u64);
+
+impl RunId {
+    const CHILD: u64 = 1 << 62;
+
+    /// The id after `last` that was minted at `now`: always larger than `last`.
+    #[must_use]
+    pub fn mint(now: Millis, last: Option<Self>) -> Self {
+        // 2020-01-01, so that 40 bits of milliseconds last until 2054, and 22 bits count within one.
+        let since = u64::try_from(now.0.saturating_sub(1_577_836_800_000)).unwrap_or(0) & ((1 << 40) - 1);
+        let least = last.map_or(0, |Self(last)| last + 1);
+        Self((since << 22).max(least))
+    }
+
+    /// One child per item: starting it again after a crash finds the first one.
+    #[must_use]
+    pub fn child_of(parent: &str) -> Self {
+        let hash = Sha256::digest(parent.as_bytes());
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash[..8]);
+        Self((u64::from_be_bytes(first) >> 2) | Self::CHILD)
+    }
+
+    #[must_use]
+    pub fn is_child(self) -> bool {
+        self.0 & Self::CHILD != 0
+    }
+
+    /// The number under which the store keeps it; fits SQLite's signed 64 bits.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        self.0 as i64
+    }
+
+    #[must_use]
+    pub fn from_number(number: i64) -> Self {
+        Self(number as u64)
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "run_{}", base32(self.0, 13))
+    }
+}
+
+impl fmt::Debug for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a run id, which reads `run_` and 13 letters or digits")]
+pub struct BadRunId(pub String);
+
+impl FromStr for RunId {
+    type Err = BadRunId;
+
+    fn from_str(text: &str) -> Result<Self, BadRunId> {
+        text.strip_prefix("run_")
+            .filter(|rest| rest.len() == 13)
+            .and_then(from_base32)
+            .filter(|number| *number < 1 << 63)
+            .map(Self)
+            .ok_or_else(|| BadRunId(text.to_owned()))
+    }
+}
+
+impl Serialize for RunId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        std::borrow::Cow::<str>::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A step's place in its workflow's list of steps (all sections, in file order).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepNo(pub u16);
+
+impl StepNo {
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// The smallest piece of work: a step, a round of it, an element of its `each` (0 without). What takes an item back is
+/// an item of its own, told apart by `undo`. Within a run one item is one intention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Item {
+    #[serde(rename = "s")]
+    pub step: StepNo,
+    #[serde(rename = "r")]
+    pub round: u32,
+    #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
+    pub item: u32,
+    #[serde(rename = "u", default, skip_serializing_if = "is_false")]
+    pub undo: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// The readable key of an item: `run_…/dispatch/2/0`, with `/undo` for what takes it back.
+#[must_use]
+pub fn readable_key(run: RunId, step: &str, item: Item) -> String {
+    let undo = if item.undo { "/undo" } else { "" };
+    format!("{run}/{step}/{}/{}{undo}", item.round, item.item)
+}
+
+/// The key that plugins hand on: 32 characters, the hash of the house's name and the readable key, and so the same for
+/// every attempt.
+#[must_use]
+pub fn outward_key(house: &str, readable: &str) -> String {
+    let mut hash = Sha256::new();
+    hash.update(house.as_bytes());
+    hash.update([0]);
+    hash.update(readable.as_bytes());
+    let hash = hash.finalize();
+    hash.chunks_exact(5).take(4).fold(String::with_capacity(32), |mut text, chunk| {
+        let number = chunk.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        text.push_str(&base32(number, 8));
+        text
+    })
+}
+
+/// The id of one opening of a task: links and commands name it, so that those of an earlier opening are void.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(String);
+
+impl TaskId {
+    #[must_use]
+    pub fn of(readable: &str, attempt: u32) -> Self {
+        let hash = Sha256::digest(format!("{readable}#{attempt}").as_bytes());
+        let number = hash.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        Self(format!("task_{}", base32(number & ((1 << 50) - 1), 10)))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a task id, which reads `task_` and 10 letters or digits")]
+pub struct BadTaskId(pub String);
+
+impl FromStr for TaskId {
+    type Err = BadTaskId;
+
+    fn from_str(text: &str) -> Result<Self, BadTaskId> {
+        text.strip_prefix("task_")
+            .filter(|rest| rest.len() == 10 && from_base32(rest).is_some())
+            .map(|rest| Self(format!("task_{}", rest.to_ascii_lowercase())))
+            .ok_or_else(|| BadTaskId(text.to_owned()))
+    }
+}
+
+/// The hash of a workflow's text with everything that is part of it (tables, text files), in hexadecimal.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TextHash(pub std::sync::Arc<str>);
+
+impl fmt::Display for TextHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_id_reads_back_and_rises_even_when_the_clock_falls_back() {
+        let first = RunId::mint(Millis(1_790_000_000_000), None);
+        let second = RunId::mint(Millis(1_780_000_000_000), Some(first));
+        assert!(second > first);
+        assert_eq!(first.to_string().parse(), Ok(first));
+        assert_eq!(RunId::from_number(first.number()), first);
+        assert!("run_abc".parse::<RunId>().is_err());
+        assert!("task_0123456789abc".parse::<RunId>().is_err());
+    }
+
+    #[test]
+    fn a_child_has_one_id_per_item_and_never_that_of_a_minted_run() {
+        let child = RunId::child_of("run_x/refund/1/0");
+        assert_eq!(child, RunId::child_of("run_x/refund/1/0"));
+        assert_ne!(child, RunId::child_of("run_x/refund/2/0"));
+        assert!(child.is_child() && !RunId::mint(Millis(1_790_000_000_000), None).is_child());
+        assert_eq!(child.to_string().parse(), Ok(child));
+    }
+
+    #[test]
+    fn an_outward_key_is_32_characters_and_differs_by_house() {
+        let key = outward_key("a", "run_x/mail/1/0");
+        assert_eq!(key.len(), 32);
+        assert_eq!(key, outward_key("a", "run_x/mail/1/0"));
+        assert_ne!(key, outward_key("b", "run_x/mail/1/0"));
+    }
+}

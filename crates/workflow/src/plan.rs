@@ -1,0 +1,298 @@
+//! A checked workflow as values: what the file said, with every name resolved.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::expression::{Expression, Template, Tree};
+use crate::form::Form;
+use crate::id::{StepNo, TextHash};
+use crate::moment::{Moment, Schedule, Span};
+use crate::table::Table;
+
+/// What a workflow was read from: its file and everything that is part of its text. Kept by hash for as long as a run
+/// holds it, so it must say all that reading needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file's name without `.toml`: the workflow's name.
+    pub name: String,
+    pub text: String,
+    /// Template files and tables, by the path as the workflow writes it.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+}
+
+/// A workflow that may run.
+#[derive(Debug)]
+pub struct Workflow {
+    pub name: Arc<str>,
+    pub hash: TextHash,
+    pub title: String,
+    pub note: Option<String>,
+    pub owner: Option<String>,
+    pub implements: Vec<String>,
+    /// The case: shown, searched, told from others.
+    pub key: Option<Template>,
+    pub on_duplicate: OnDuplicate,
+    pub unique: Unique,
+    /// Names for the whole file, in file order; one may read those above it.
+    pub lets: Arc<[Let]>,
+    pub input: Form,
+    pub triggers: Vec<Trigger>,
+    pub tables: Vec<Arc<Table>>,
+    /// All sections, in file order; `StepNo` counts here.
+    pub steps: Vec<Step>,
+    /// What a parent reads when the run is over.
+    pub output: Option<Tree>,
+}
+
+impl Workflow {
+    #[must_use]
+    pub fn step(&self, no: StepNo) -> &Step {
+        &self.steps[no.index()]
+    }
+
+    #[must_use]
+    pub fn step_named(&self, id: &str) -> Option<StepNo> {
+        // A step of another section is written with its section: `on_failure.tell`.
+        self.steps.iter().position(|step| step.path() == id).and_then(|at| u16::try_from(at).ok()).map(StepNo)
+    }
+
+    pub fn numbers(&self) -> impl Iterator<Item = StepNo> + use<> {
+        (0..u16::try_from(self.steps.len()).unwrap_or(u16::MAX)).map(StepNo)
+    }
+}
+
+/// A name that `let` gives to a template.
+#[derive(Clone, Debug)]
+pub struct Let {
+    pub name: Arc<str>,
+    pub value: Tree,
+}
+
+/// What happens to a firing whose key an earlier run holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicate {
+    #[default]
+    Allow,
+    Join,
+    Reject,
+}
+
+/// How far back `key` is compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unique {
+    #[default]
+    Open,
+    Ever,
+    Within(Span),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    Main,
+    OnFailure,
+    OnCancel,
+}
+
+#[derive(Debug)]
+pub struct Step {
+    pub id: Arc<str>,
+    pub section: Section,
+    pub title: Option<Template>,
+    pub note: Option<String>,
+    /// What must be over before this starts, resolved (the step above where the file says nothing).
+    pub needs: Vec<StepNo>,
+    /// The steps before this one, over any number of `needs`, in file order.
+    pub before: Vec<StepNo>,
+    /// The steps after this one, over any number of `needs`, in file order.
+    pub after: Vec<StepNo>,
+    pub when: Option<Expression>,
+    pub each: Option<Each>,
+    pub lets: Arc<[Let]>,
+    pub work: Work,
+    pub on: Vec<On>,
+    pub on_error: OnError,
+    /// `None`: the house's default, which depends on the action's class.
+    pub retry: Option<Retry>,
+    pub timeout: Option<Span>,
+    pub give_up: Option<Span>,
+    /// Tightens the action's class.
+    pub effect: Option<Effect>,
+    pub undo: Option<Undo>,
+}
+
+impl Step {
+    /// The step's name in keys: with its section, where that is not the main one.
+    #[must_use]
+    pub fn path(&self) -> std::borrow::Cow<'_, str> {
+        match self.section {
+            Section::Main => std::borrow::Cow::Borrowed(&self.id),
+            Section::OnFailure => format!("on_failure.{}", self.id).into(),
+            Section::OnCancel => format!("on_cancel.{}", self.id).into(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Each {
+    pub list: Template,
+    /// The name of the element in scope: `as`, else `item`.
+    pub name: Arc<str>,
+    /// How many items may be begun and not over.
+    pub at_once: Option<u32>,
+}
+
+/// What a step does: exactly one kind.
+#[derive(Debug)]
+pub enum Work {
+    Use { action: ActionName, with: Tree },
+    Ask(Box<Ask>),
+    Wait { until: Moment },
+    Run { workflow: Arc<str>, with: Tree },
+    Check { holds: Expression },
+    End { ending: Ending },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ActionName {
+    pub plugin: Arc<str>,
+    pub action: Arc<str>,
+}
+
+impl std::fmt::Display for ActionName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.plugin, self.action)
+    }
+}
+
+#[derive(Debug)]
+pub struct Ask {
+    /// Who may take it: `person:…`, `group:…`, `role:…`, `starter`, or a template that yields one or a list.
+    pub who: Vec<Template>,
+    pub form: Form,
+    pub due: Option<Moment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct On {
+    pub outcome: OutcomePattern,
+    pub goes: Goes,
+}
+
+/// What an outcome must be for `on` to take it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OutcomePattern {
+    /// `done`, `yes`, `no`, `late`, or a word that the action or a child's `done:` names.
+    Word(Arc<str>),
+    /// A field of the answer or output has this value: `on.result.complex`, `on.result."复杂问题"`.
+    Field { field: Arc<str>, value: Arc<str> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goes {
+    Back(BackTo),
+    End(Ending),
+}
+
+/// A way back. `way` numbers the ways of a file, so that each is counted for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackTo {
+    pub way: u16,
+    pub target: StepNo,
+    pub most: Option<u32>,
+    pub after: Option<Span>,
+    pub then: Option<Ending>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum Ending {
+    Done { outcome: Arc<str> },
+    Cancel { reason: Arc<str> },
+    Fail { reason: Arc<str> },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum OnError {
+    #[default]
+    Fail,
+    Continue,
+    BackTo(BackTo),
+}
+
+/// How a step is tried again. `times` is how often *again*.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retry {
+    pub times: u32,
+    pub first: Span,
+    pub factor: f64,
+    pub most: Span,
+    /// The share of a rest that a hash of key and attempt may add.
+    pub jitter: f64,
+}
+
+impl Retry {
+    pub const NONE: Self = Self { times: 0, first: Span::ZERO, factor: 1.0, most: Span::ZERO, jitter: 0.0 };
+}
+
+/// What may have happened when an attempt ended without an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    Pure,
+    Idempotent,
+    Keyed,
+    Once,
+}
+
+/// A small step that takes a finished one back.
+#[derive(Debug)]
+pub struct Undo {
+    pub work: Work,
+    pub title: Option<Template>,
+    pub retry: Option<Retry>,
+    pub timeout: Option<Span>,
+    pub effect: Option<Effect>,
+    /// Not when the flow goes back over it, only when the run is cancelled or fails.
+    pub keep: bool,
+}
+
+#[derive(Debug)]
+pub struct Trigger {
+    pub name: Arc<str>,
+    pub starts: Starts,
+    /// Maps the firing to the input; without it the firing's own fields are the input.
+    pub with: Option<Tree>,
+    pub filter: Option<Expression>,
+}
+
+#[derive(Debug)]
+pub enum Starts {
+    Schedule(Box<Schedule>),
+    Webhook(WebhookAuth),
+    Files { pattern: String, per: FilePer },
+    ByHand { who: Vec<String> },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookAuth {
+    /// Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+    Standard { secret: String },
+    /// GitHub: `x-hub-signature-256` over the body.
+    Github { secret: String },
+    /// HMAC-SHA256 of the body in hexadecimal or base 64, in a header that the file names.
+    Hmac { secret: String, header: String },
+    /// `Authorization: Bearer …`, or the header that the file names.
+    Token { secret: String, header: Option<String> },
+    /// Said aloud: anybody may call it.
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FilePer {
+    #[default]
+    File,
+    Row,
+}
