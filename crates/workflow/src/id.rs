@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::{SeqAccess, Visitor};
+use serde::ser::SerializeSeq;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
@@ -150,27 +152,87 @@ impl StepNo {
 }
 
 /// The smallest piece of work: a step, a round of it, an element of its `each` (0 without). What takes an item back is
-/// an item of its own, told apart by `undo`. Within a run one item is one intention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// an item of its own, told apart by `undo`. Within a run one item is one intention. In the journal it is
+/// `[step, round, item]`, with `true` behind for an undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
-    #[serde(rename = "s")]
     pub step: StepNo,
-    #[serde(rename = "r")]
     pub round: u32,
-    #[serde(rename = "i", default, skip_serializing_if = "is_zero")]
     pub item: u32,
-    #[serde(rename = "u", default, skip_serializing_if = "is_false")]
     pub undo: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+/// An item and the attempt that is meant: whoever speaks of another attempt is an echo. In the journal it is
+/// `[step, round, item, attempt]`, with `true` behind for an undo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attempt {
+    pub item: Item,
+    pub attempt: u32,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_false(flag: &bool) -> bool {
-    !flag
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut parts = to.serialize_seq(Some(3 + usize::from(self.undo)))?;
+        parts.serialize_element(&self.step)?;
+        parts.serialize_element(&self.round)?;
+        parts.serialize_element(&self.item)?;
+        if self.undo {
+            parts.serialize_element(&true)?;
+        }
+        parts.end()
+    }
+}
+
+impl Serialize for Attempt {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut parts = to.serialize_seq(Some(4 + usize::from(self.item.undo)))?;
+        parts.serialize_element(&self.item.step)?;
+        parts.serialize_element(&self.item.round)?;
+        parts.serialize_element(&self.item.item)?;
+        parts.serialize_element(&self.attempt)?;
+        if self.item.undo {
+            parts.serialize_element(&true)?;
+        }
+        parts.end()
+    }
+}
+
+/// Reads `numbers` numbers and, perhaps, the mark of an undo.
+struct Parts<const N: usize>;
+
+impl<'de, const N: usize> Visitor<'de> for Parts<N> {
+    type Value = ([u32; N], bool);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{N} numbers and perhaps `true`")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let mut numbers = [0; N];
+        for (at, number) in numbers.iter_mut().enumerate() {
+            *number = parts.next_element()?.ok_or_else(|| serde::de::Error::invalid_length(at, &self))?;
+        }
+        let undo = parts.next_element()?.unwrap_or(false);
+        Ok((numbers, undo))
+    }
+}
+
+fn step_no<E: serde::de::Error>(number: u32) -> Result<StepNo, E> {
+    u16::try_from(number).map(StepNo).map_err(|_| E::custom("a step's number is at most 65535"))
+}
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let ([step, round, item], undo) = from.deserialize_seq(Parts::<3>)?;
+        Ok(Self { step: step_no(step)?, round, item, undo })
+    }
+}
+
+impl<'de> Deserialize<'de> for Attempt {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let ([step, round, item, attempt], undo) = from.deserialize_seq(Parts::<4>)?;
+        Ok(Self { item: Item { step: step_no(step)?, round, item, undo }, attempt })
+    }
 }
 
 /// The readable key of an item: `run_…/dispatch/2/0`, with `/undo` for what takes it back.

@@ -104,6 +104,8 @@ pub struct Step {
     pub note: Option<String>,
     /// What must be over before this starts, resolved (the step above where the file says nothing).
     pub needs: Vec<StepNo>,
+    /// The steps that need this one themselves, in file order.
+    pub needed_by: Vec<StepNo>,
     /// The steps before this one, over any number of `needs`, in file order.
     pub before: Vec<StepNo>,
     /// The steps after this one, over any number of `needs`, in file order.
@@ -207,7 +209,7 @@ pub struct BackTo {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Ending {
     Done { outcome: Arc<str> },
     Cancel { reason: Arc<str> },

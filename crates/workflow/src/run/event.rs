@@ -1,37 +1,69 @@
 //! What happens to a run and what follows from it: the durable format. A variant may gain fields, never lose or rename one.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::{Item, Millis, RunId, StepNo, TextHash};
-use crate::plan::Ending;
+use crate::id::{Attempt, Item, Millis, RunId, StepNo, TextHash};
+use crate::plan::{Effect, Ending};
 
 /// JSON as it came, parsed only when an expression names it.
-pub type Raw = Arc<RawValue>;
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Raw(Arc<RawValue>);
+
+impl Raw {
+    /// `None` where the text is not JSON.
+    #[must_use]
+    pub fn new(json: String) -> Option<Self> {
+        RawValue::from_string(json).ok().map(|raw| Self(raw.into()))
+    }
+
+    #[must_use]
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Raw {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl Eq for Raw {}
+
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.get())
+    }
+}
+
+impl From<&serde_json::Value> for Raw {
+    fn from(value: &serde_json::Value) -> Self {
+        // What serde_json prints is JSON.
+        Self::new(value.to_string()).unwrap_or_else(|| Self(RawValue::NULL.to_owned().into()))
+    }
+}
 
 /// What happened.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     Started(Box<Started>),
     /// A timer may be due. Carries nothing: the state knows which.
-    Woke,
+    Woke {},
     /// A `once` attempt left a queue and is about to go out.
-    Begun {
-        #[serde(flatten)]
-        of: Attempt,
-    },
+    Begun { of: Attempt },
     Ended {
-        #[serde(flatten)]
         of: Attempt,
         result: AttemptResult,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         took_us: Option<u64>,
     },
     ChildEnded {
-        #[serde(flatten)]
         of: Attempt,
         child: RunId,
         state: EndState,
@@ -40,30 +72,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
     },
-    Claimed {
-        #[serde(flatten)]
-        of: Attempt,
-        by: Arc<str>,
-        via: Arc<str>,
-    },
-    Answered {
-        #[serde(flatten)]
-        of: Attempt,
-        by: Arc<str>,
-        via: Arc<str>,
-        fields: Raw,
-    },
-    Settled {
-        #[serde(flatten)]
-        of: Attempt,
-        by: Arc<str>,
-        verdict: Verdict,
-    },
-    Cancelled {
-        opening: u32,
-        by: Arc<str>,
-        reason: Arc<str>,
-    },
+    Claimed { of: Attempt, by: Arc<str>, via: Arc<str> },
+    Released { of: Attempt, by: Arc<str>, via: Arc<str> },
+    Answered { of: Attempt, by: Arc<str>, via: Arc<str>, fields: Raw },
+    Settled { of: Attempt, by: Arc<str>, verdict: Verdict },
+    Cancelled { opening: u32, by: Arc<str>, reason: Arc<str> },
     /// A failed or cancelled run is opened again.
     Retried {
         opening: u32,
@@ -72,14 +85,11 @@ pub enum Event {
         from: Option<StepNo>,
     },
     /// A later firing with this run's key brought more input.
-    Joined {
-        trigger: Arc<str>,
-        input: Raw,
-    },
+    Joined { trigger: Arc<str>, input: Raw },
 }
 
 /// How a run began.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Started {
     pub workflow: Arc<str>,
     pub text: TextHash,
@@ -95,37 +105,24 @@ pub struct Started {
 }
 
 /// The item of another run that waits for this one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parent {
     pub run: RunId,
-    #[serde(flatten)]
     pub of: Attempt,
     /// How many runs stand above: bounded.
     pub depth: u8,
 }
 
-/// An item and the attempt that is meant: whoever speaks of another attempt is an echo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Attempt {
-    #[serde(flatten)]
-    pub item: Item,
-    #[serde(rename = "a")]
-    pub attempt: u32,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AttemptResult {
     Done {
         output: Raw,
     },
-    Failed {
-        #[serde(flatten)]
-        failure: Failure,
-    },
+    Failed(Failure),
     Lost {
         how: Lost,
-        #[serde(default, skip_serializing_if = "str::is_empty")]
+        #[serde(default)]
         message: Arc<str>,
     },
 }
@@ -173,91 +170,81 @@ pub enum EndState {
 }
 
 /// What a person says of an item that nobody else can decide.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    Happened { values: Raw },
-    Again,
-    Fail,
-    /// An undo that failed is left so, on record.
-    Leave,
+    /// It happened, with these values.
+    Happened {
+        values: Raw,
+    },
+    Again {},
+    Fail {},
+    /// An undo that failed stays undone; a way back that is used up is not taken.
+    Leave {},
 }
 
 /// What was decided. The state of a run is a fold of these (with the event's own payload) and nothing else.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "did", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fact {
-    /// The run is there; its particulars are those of the event.
-    Opened,
+    /// The run is there with so many steps; its particulars are those of the event.
+    Opened { steps: u16 },
     /// A step's needs are over: it has this many items; of an `each`, the list.
     StepOpened {
         s: StepNo,
+        n: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         list: Option<Raw>,
-        n: u32,
     },
-    /// A step as a whole is over without an item: `when` was false.
-    StepSkipped { s: StepNo },
-    /// All items of a step are over.
+    /// All items of a step are over, or (skipped) it was not taken at all.
     StepOver { s: StepNo, state: StepEnd },
     /// An item has entered a state that is not over.
-    Entered {
-        #[serde(flatten)]
-        item: Item,
-        state: Standing,
-    },
+    Entered { at: Item, state: Standing },
     /// An item is over.
     Over {
-        #[serde(flatten)]
-        item: Item,
+        at: Item,
         end: ItemEnd,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outcome: Option<Arc<str>>,
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Output::is_none")]
         output: Output,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
+        /// Done, and there is something to take it back with.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undo: bool,
     },
     /// An attempt failed or was lost, and the item goes on.
     Missed {
-        #[serde(flatten)]
         of: Attempt,
         failure: Failure,
         /// It may have happened.
         doubt: bool,
         /// It does not count among the tries: we stopped, not it.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         uncounted: bool,
     },
-    /// Somebody took the task.
-    TaskClaimed {
-        #[serde(flatten)]
-        item: Item,
-        by: Arc<str>,
-    },
+    /// A person cleared the doubt.
+    Cleared { at: Item },
+    TaskClaimed { at: Item, by: Arc<str> },
+    TaskReleased { at: Item },
     /// A task's due instant passed. Ends nothing.
-    Late {
-        #[serde(flatten)]
-        item: Item,
-    },
+    Late { at: Item },
     /// The flow goes back: these steps are covered.
     GoingBack {
         /// `None`: a person's word, which is not counted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         way: Option<u16>,
         cover: Vec<StepNo>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        after_ms: Option<i64>,
+        #[serde(default)]
+        after_ms: i64,
     },
     /// Everything covered is over and taken back; the pause before the next round lasts until then.
     BackPaused { until: Millis },
     /// The covered steps have their next round.
     Round { steps: Vec<StepNo> },
-    /// Somebody left an undo that failed, on record.
-    Left {
-        #[serde(flatten)]
-        item: Item,
-    },
+    /// Somebody left an undo that failed as it is, on record.
+    Left { at: Item },
     /// The run closes: nothing of the main section starts any more.
     Closing {
         ending: Ending,
@@ -266,23 +253,28 @@ pub enum Fact {
         by_step: Option<StepNo>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<RunError>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<Raw>,
     },
     /// All is withdrawn; what must be taken back is, and the closing section runs.
-    Finishing,
+    Finishing {},
     Ended {
         state: EndState,
         outcome: Arc<str>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
     },
-    Reopened { opening: u32 },
-    JoinedInput,
+    /// Opened again; steps of the closing sections have a new round.
+    Reopened { opening: u32, closing_steps: Vec<StepNo> },
+    /// The event's input is put on the run.
+    InputJoined {},
 }
 
 /// The first failure: `run.error`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunError {
     pub step: Arc<str>,
+    #[serde(default)]
     pub item: u32,
     pub code: Arc<str>,
     pub message: Arc<str>,
@@ -306,7 +298,7 @@ pub enum ItemEnd {
 }
 
 /// Where an output is to be found: most often the event itself brought it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Output {
     #[default]
@@ -315,43 +307,63 @@ pub enum Output {
     Is(Raw),
 }
 
-/// An item that is not over, as the journal tells it. Carries exactly what is valid in that state.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
+impl Output {
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+/// An item that is not over. Carries exactly what is valid in that state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
-    Queued,
-    /// `begun`: this commit is the intent, the call goes out at once. `with`: rendered anew, else that of the key.
+    Queued {},
     Running {
         a: u32,
+        /// This commit is the intent; the call goes out at once.
         begun: bool,
+        /// With the key's first attempt: what every attempt sends, and how careful one must be.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        with: Option<Raw>,
+        first: Option<Box<First>>,
     },
     Stopping { a: u32 },
     Resting { until: Millis },
     Unknown { a: u32 },
-    Asking { a: u32 },
+    Asking { a: u32, why: Box<Question> },
     Asked { a: u32, task: Box<TaskSheet> },
     Sleeping { a: u32, until: Millis },
-    Child {
-        a: u32,
-        child: RunId,
-        workflow: Arc<str>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        with: Option<Raw>,
-    },
+    Child { a: u32, child: RunId, workflow: Arc<str>, with: Raw },
     StoppingChild { a: u32, child: RunId },
+}
+
+/// What was worked out once for a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct First {
+    pub with: Raw,
+    pub effect: Effect,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub give_up: Option<Millis>,
+}
+
+/// What the owner is asked when the file has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// Try it again, or leave it.
+    UndoFailed { failure: Failure },
+    /// One more round, go on with this result, or fail.
+    WayUsedUp { way: u16, outcome: Option<Arc<str>>, output: Option<Raw> },
 }
 
 /// A task as its reader sees it, worked out when it opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSheet {
-    pub title: String,
+    pub title: Arc<str>,
     /// As written: `group:热线`. Who that is, is asked when somebody looks.
     pub who: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Millis>,
-    /// Forms come filled in after going back: the answer of the round before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filled: Option<String>,
+    /// `on.late` is written: at the due instant the task ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends_late: bool,
 }
