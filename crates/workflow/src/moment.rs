@@ -1,0 +1,156 @@
+//! When something is due or goes on: what a workflow file says of time, and the instant that follows from it.
+//!
+//! A day ends where the next one begins, so an instant that ends a day is the first of the day after; "in time" is
+//! before it. Calendars (working days and hours, cut-off) are not built yet and give a fault of their own.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use crate::expression::{ExpressionError, Template};
+use crate::id::{Millis, StepNo};
+use crate::schedule::Pattern;
+
+pub use crate::schedule::Schedule;
+pub use span::Span;
+
+mod read;
+mod span;
+
+#[cfg(test)]
+mod tests;
+
+/// What the file says of an instant.
+#[derive(Clone, Debug)]
+pub enum Moment {
+    /// Clock time from when the step opened.
+    Clock(Span),
+    /// The end of the day that many days, weeks, months or years after; none: the end of today.
+    Calendar { n: u32, unit: Unit },
+    /// Counted from something else than the step's opening; `span` is `Clock` or `Calendar`. `before` counts back.
+    Within { span: Box<Moment>, of: Vec<Anchor>, before: bool },
+    /// The earliest of those whose clock has begun.
+    Earliest(Vec<Moment>),
+    /// The next slot of a schedule after the step opened.
+    Next(Pattern),
+    /// Whatever the template yields: a date, a time, a length.
+    Worked(Template),
+    /// Ends with its day; as a wait it begins with it.
+    Date(Date),
+    /// A time of the zone's clock on a date.
+    Local(DateTime),
+    Instant(Millis),
+}
+
+/// What a `within` counts from.
+#[derive(Clone, Debug)]
+pub enum Anchor {
+    Step(StepNo),
+    Value(Template),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Days,
+    Weeks,
+    Months,
+    Years,
+}
+
+/// A moment that stands in one string, with nothing to work out or look up.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MomentText {
+    Clock(Span),
+    Calendar { n: u32, unit: Unit },
+    Next(Pattern),
+    Date(Date),
+    Local(DateTime),
+    Instant(Millis),
+}
+
+/// Why a text is not a moment. `Display` is the English sentence, `help` the next step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MomentFault {
+    #[error("a moment is empty")]
+    Empty,
+    #[error("`{written}` is not a moment")]
+    Unknown { written: String },
+    /// Minutes or months?
+    #[error("`{written}`: `m` may mean minutes or months")]
+    BareM { written: String, n: u32 },
+    #[error("`{written}`: `{unit}` is not a unit of time")]
+    UnknownUnit { written: String, unit: String },
+    #[error("`{written}` has no unit")]
+    NoUnit { written: String },
+    #[error("`{written}` is not a whole number of its unit")]
+    Fraction { written: String },
+    #[error("`{written}` is longer than {most} years")]
+    TooLong { written: String, most: u32 },
+    #[error("`{written}` must be longer than nothing")]
+    Nothing { written: String },
+    /// `due` and `timeout` differ: a length of clock time has no months.
+    #[error("`{written}` is not a length of clock time")]
+    NotALength { written: String },
+    #[error("`{written}` counts from a due time")]
+    Signed { written: String },
+    #[error("`{written}`: there is no such day or time")]
+    NoSuchTime { written: String },
+    #[error("`{written}` needs a working calendar, which this version does not have")]
+    NotYet { written: String, what: &'static str },
+    #[error("the cron line `{written}` is not valid: {why}")]
+    Cron { written: String, why: String },
+    #[error("`{written}` comes once, and a schedule comes again")]
+    ComesOnce { written: String },
+    #[error("`{written}` never comes")]
+    Never { written: String },
+}
+
+/// Where a moment is looked at from.
+#[derive(Clone, Copy)]
+pub struct Standpoint<'a> {
+    /// When the step opened, in this round.
+    pub opened: Millis,
+    pub now: Millis,
+    pub zone: &'a TimeZone,
+    /// A wait for a date begins with its day; a due date ends with it.
+    pub as_wait: bool,
+    pub ended: &'a dyn Fn(StepNo) -> Anchored,
+    pub value: &'a dyn Fn(&Template) -> Result<minijinja::Value, ExpressionError>,
+}
+
+/// What became of a step that a moment counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchored {
+    NotYet,
+    Over(Millis),
+    Skipped(Millis),
+}
+
+/// Why a moment cannot be worked out now.
+#[derive(Debug, thiserror::Error)]
+pub enum MomentError {
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
+    #[error("`{found}` is not a date, a time or a length of time")]
+    NotAMoment { found: String },
+    #[error("the instant is beyond the years this clock knows")]
+    OutOfYears,
+}
+
+impl Moment {
+    /// Reads what stands in one string without `{{ … }}`.
+    ///
+    /// # Errors
+    /// What is wrong with the text, and what to write instead.
+    pub fn parse_text(text: &str) -> Result<MomentText, MomentFault> {
+        read::moment(text)
+    }
+
+    /// The instant, as far as it is known; `None`: the clock has not begun.
+    ///
+    /// # Errors
+    /// When a template fails or yields something that is no time.
+    pub fn instant(&self, at: &Standpoint<'_>) -> Result<Option<Millis>, MomentError> {
+        todo!()
+    }
+}
