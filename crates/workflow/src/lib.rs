@@ -1,1 +1,14 @@
-//! Placeholder.
+//! What a workflow file says and what a run does: the pure core. Knows no clock, no file, no network.
+
+pub mod catalogue;
+pub mod definition;
+pub mod expression;
+pub mod form;
+pub mod id;
+pub mod moment;
+pub mod people;
+pub mod plan;
+pub mod problem;
+pub mod run;
+pub mod schedule;
+pub mod table;

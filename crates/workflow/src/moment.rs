@@ -26,9 +26,16 @@ pub enum Moment {
     /// Clock time from when the step opened.
     Clock(Span),
     /// The end of the day that many days, weeks, months or years after; none: the end of today.
-    Calendar { n: u32, unit: Unit },
+    Calendar {
+        n: u32,
+        unit: Unit,
+    },
     /// Counted from something else than the step's opening; `span` is `Clock` or `Calendar`. `before` counts back.
-    Within { span: Box<Moment>, of: Vec<Anchor>, before: bool },
+    Within {
+        span: Box<Moment>,
+        of: Vec<Anchor>,
+        before: bool,
+    },
     /// The earliest of those whose clock has begun.
     Earliest(Vec<Moment>),
     /// The next slot of a schedule after the step opened.

@@ -35,12 +35,19 @@ pub enum Days {
     Every,
     /// Every so many days, weeks (on Monday), months (on the 1st) or years (on 1 January), counted from 1970; weeks
     /// from Monday 1970-01-05.
-    EveryNth { n: u32, unit: Unit },
+    EveryNth {
+        n: u32,
+        unit: Unit,
+    },
     Weekday(Weekday),
     /// The 31st of a shorter month is its last day.
     OfMonth(u8),
     /// `first monday of month`, `last day of year`.
-    Nth { nth: Nth, day: Option<Weekday>, of: Period },
+    Nth {
+        nth: Nth,
+        day: Option<Weekday>,
+        of: Period,
+    },
 }
 
 /// Which of the matching days of a period.
@@ -194,6 +201,12 @@ pub fn decide(schedule: &Schedule, house: &TimeZone, last: Millis, now: Millis) 
 
 /// The slots after `from` up to `until`, at most so many.
 #[must_use]
-pub fn preview(schedule: &Schedule, house: &TimeZone, from: Millis, until: Millis, most: usize) -> Vec<Millis> {
+pub fn preview(
+    schedule: &Schedule,
+    house: &TimeZone,
+    from: Millis,
+    until: Millis,
+    most: usize,
+) -> Vec<Millis> {
     todo!()
 }

@@ -56,7 +56,9 @@ pub enum Event {
     /// A timer may be due. Carries nothing: the state knows which.
     Woke {},
     /// A `once` attempt left a queue and is about to go out.
-    Begun { of: Attempt },
+    Begun {
+        of: Attempt,
+    },
     Ended {
         of: Attempt,
         result: AttemptResult,
@@ -72,11 +74,32 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
     },
-    Claimed { of: Attempt, by: Arc<str>, via: Arc<str> },
-    Released { of: Attempt, by: Arc<str>, via: Arc<str> },
-    Answered { of: Attempt, by: Arc<str>, via: Arc<str>, fields: Raw },
-    Settled { of: Attempt, by: Arc<str>, verdict: Verdict },
-    Cancelled { opening: u32, by: Arc<str>, reason: Arc<str> },
+    Claimed {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+    },
+    Released {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+    },
+    Answered {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+        fields: Raw,
+    },
+    Settled {
+        of: Attempt,
+        by: Arc<str>,
+        verdict: Verdict,
+    },
+    Cancelled {
+        opening: u32,
+        by: Arc<str>,
+        reason: Arc<str>,
+    },
     /// A failed or cancelled run is opened again.
     Retried {
         opening: u32,
@@ -85,7 +108,10 @@ pub enum Event {
         from: Option<StepNo>,
     },
     /// A later firing with this run's key brought more input.
-    Joined { trigger: Arc<str>, input: Raw },
+    Joined {
+        trigger: Arc<str>,
+        input: Raw,
+    },
 }
 
 /// How a run began.
@@ -188,7 +214,9 @@ pub enum Verdict {
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
     /// The run is there with so many steps; its particulars are those of the event.
-    Opened { steps: u16 },
+    Opened {
+        steps: u16,
+    },
     /// A step's needs are over: it has this many items; of an `each`, the list.
     StepOpened {
         s: StepNo,
@@ -197,9 +225,15 @@ pub enum Fact {
         list: Option<Raw>,
     },
     /// All items of a step are over, or (skipped) it was not taken at all.
-    StepOver { s: StepNo, state: StepEnd },
+    StepOver {
+        s: StepNo,
+        state: StepEnd,
+    },
     /// An item has entered a state that is not over.
-    Entered { at: Item, state: Standing },
+    Entered {
+        at: Item,
+        state: Standing,
+    },
     /// An item is over.
     Over {
         at: Item,
@@ -225,11 +259,20 @@ pub enum Fact {
         uncounted: bool,
     },
     /// A person cleared the doubt.
-    Cleared { at: Item },
-    TaskClaimed { at: Item, by: Arc<str> },
-    TaskReleased { at: Item },
+    Cleared {
+        at: Item,
+    },
+    TaskClaimed {
+        at: Item,
+        by: Arc<str>,
+    },
+    TaskReleased {
+        at: Item,
+    },
     /// A task's due instant passed. Ends nothing.
-    Late { at: Item },
+    Late {
+        at: Item,
+    },
     /// The flow goes back: these steps are covered.
     GoingBack {
         /// `None`: a person's word, which is not counted.
@@ -240,11 +283,17 @@ pub enum Fact {
         after_ms: i64,
     },
     /// Everything covered is over and taken back; the pause before the next round lasts until then.
-    BackPaused { until: Millis },
+    BackPaused {
+        until: Millis,
+    },
     /// The covered steps have their next round.
-    Round { steps: Vec<StepNo> },
+    Round {
+        steps: Vec<StepNo>,
+    },
     /// Somebody left an undo that failed as it is, on record.
-    Left { at: Item },
+    Left {
+        at: Item,
+    },
     /// The run closes: nothing of the main section starts any more.
     Closing {
         ending: Ending,
@@ -265,7 +314,10 @@ pub enum Fact {
         output: Option<Raw>,
     },
     /// Opened again; steps of the closing sections have a new round.
-    Reopened { opening: u32, closing_steps: Vec<StepNo> },
+    Reopened {
+        opening: u32,
+        closing_steps: Vec<StepNo>,
+    },
     /// The event's input is put on the run.
     InputJoined {},
 }
@@ -326,14 +378,37 @@ pub enum Standing {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         first: Option<Box<First>>,
     },
-    Stopping { a: u32 },
-    Resting { until: Millis },
-    Unknown { a: u32 },
-    Asking { a: u32, why: Box<Question> },
-    Asked { a: u32, task: Box<TaskSheet> },
-    Sleeping { a: u32, until: Millis },
-    Child { a: u32, child: RunId, workflow: Arc<str>, with: Raw },
-    StoppingChild { a: u32, child: RunId },
+    Stopping {
+        a: u32,
+    },
+    Resting {
+        until: Millis,
+    },
+    Unknown {
+        a: u32,
+    },
+    Asking {
+        a: u32,
+        why: Box<Question>,
+    },
+    Asked {
+        a: u32,
+        task: Box<TaskSheet>,
+    },
+    Sleeping {
+        a: u32,
+        until: Millis,
+    },
+    Child {
+        a: u32,
+        child: RunId,
+        workflow: Arc<str>,
+        with: Raw,
+    },
+    StoppingChild {
+        a: u32,
+        child: RunId,
+    },
 }
 
 /// What was worked out once for a key.

@@ -1,0 +1,263 @@
+//! Which names an expression reads, and where they stand.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use minijinja::machinery::ast::{self, CallArg, Expr, Stmt};
+use minijinja::machinery::{parse, parse_expr};
+use minijinja::value::ValueKind;
+
+use super::{machine, syntax};
+
+/// A name that an expression reads: `step.record.number` as its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    pub kind: NameKind,
+    pub path: Vec<Arc<str>>,
+    /// Where it stands in the text.
+    pub at: Range<usize>,
+    /// It is called: `table.branch(…)`.
+    pub called: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    Value,
+    Filter,
+    Test,
+    Function,
+}
+
+/// The parts of an expression that is nothing but a path: `input.mail`.
+pub(super) fn plain_path(text: &str) -> Option<Arc<[Arc<str>]>> {
+    let parts: Vec<&str> = text.trim().split('.').collect();
+    let word = |part: &&str| {
+        part.bytes()
+            .enumerate()
+            .all(|(at, byte)| byte == b'_' || byte.is_ascii_alphabetic() || (at > 0 && byte.is_ascii_digit()))
+            && !part.is_empty()
+    };
+    // These words mean something to the language by themselves.
+    const RESERVED: &[&str] =
+        &["true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if"];
+    (parts.iter().all(word) && !RESERVED.contains(&parts[0]))
+        .then(|| parts.into_iter().map(Arc::from).collect())
+}
+
+pub(super) fn of_expression(text: &str) -> Vec<Name> {
+    let mut walk = Walk::default();
+    if let Ok(expression) = parse_expr(text) {
+        walk.expression(&expression);
+    }
+    walk.found
+}
+
+pub(super) fn of_template(text: &str) -> Vec<Name> {
+    let mut found = Vec::new();
+    for piece in syntax::split(text).unwrap_or_default() {
+        if let syntax::Piece::Hole(range) = piece {
+            let start = range.start;
+            found.extend(of_expression(&text[range]).into_iter().map(|mut name| {
+                name.at = name.at.start + start..name.at.end + start;
+                name
+            }));
+        }
+    }
+    found
+}
+
+pub(super) fn of_program(text: &str) -> Vec<Name> {
+    let mut walk = Walk::default();
+    if let Ok(Stmt::Template(template)) = parse(text, "text", machine::syntax()) {
+        walk.statements(&template.children);
+    }
+    walk.found
+}
+
+#[derive(Default)]
+struct Walk {
+    found: Vec<Name>,
+    /// Names that the text itself makes: of `for` and `set`.
+    own: Vec<String>,
+}
+
+impl Walk {
+    fn statements(&mut self, statements: &[Stmt<'_>]) {
+        for statement in statements {
+            self.statement(statement);
+        }
+    }
+
+    fn statement(&mut self, statement: &Stmt<'_>) {
+        match statement {
+            Stmt::EmitExpr(emit) => self.expression(&emit.expr),
+            Stmt::ForLoop(each) => {
+                self.expression(&each.iter);
+                let before = self.own.len();
+                self.own.push("loop".to_owned());
+                self.bind(&each.target);
+                if let Some(filter) = &each.filter_expr {
+                    self.expression(filter);
+                }
+                self.statements(&each.body);
+                self.own.truncate(before);
+                self.statements(&each.else_body);
+            }
+            Stmt::IfCond(condition) => {
+                self.expression(&condition.expr);
+                self.statements(&condition.true_body);
+                self.statements(&condition.false_body);
+            }
+            Stmt::WithBlock(with) => {
+                let before = self.own.len();
+                for (target, value) in &with.assignments {
+                    self.expression(value);
+                    self.bind(target);
+                }
+                self.statements(&with.body);
+                self.own.truncate(before);
+            }
+            Stmt::Set(set) => {
+                self.expression(&set.expr);
+                self.bind(&set.target);
+            }
+            // The others are refused by the syntax check.
+            _ => {}
+        }
+    }
+
+    fn bind(&mut self, target: &Expr<'_>) {
+        match target {
+            Expr::Var(name) => self.own.push(name.id.to_owned()),
+            Expr::List(list) => list.items.iter().for_each(|item| self.bind(item)),
+            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.bind(item)),
+            other => self.expression(other),
+        }
+    }
+
+    fn expression(&mut self, expression: &Expr<'_>) {
+        if let Some(name) = path(expression) {
+            self.name(name);
+            return;
+        }
+        match expression {
+            Expr::Var(_) | Expr::Const(_) => {}
+            Expr::Slice(slice) => {
+                self.expression(&slice.expr);
+                for part in [&slice.start, &slice.stop, &slice.step].into_iter().flatten() {
+                    self.expression(part);
+                }
+            }
+            Expr::UnaryOp(unary) => self.expression(&unary.expr),
+            Expr::BinOp(binary) => {
+                self.expression(&binary.left);
+                self.expression(&binary.right);
+            }
+            Expr::Compare(compare) => {
+                self.expression(&compare.expr);
+                compare.ops.iter().for_each(|op| self.expression(&op.expr));
+            }
+            Expr::IfExpr(choice) => {
+                self.expression(&choice.test_expr);
+                self.expression(&choice.true_expr);
+                if let Some(other) = &choice.false_expr {
+                    self.expression(other);
+                }
+            }
+            Expr::Filter(filter) => {
+                if let Some(value) = &filter.expr {
+                    self.expression(value);
+                }
+                self.word(NameKind::Filter, filter.name, span(&filter.span()));
+                self.arguments(&filter.args);
+            }
+            Expr::Test(test) => {
+                self.expression(&test.expr);
+                self.word(NameKind::Test, test.name, span(&test.span()));
+                self.arguments(&test.args);
+            }
+            Expr::GetAttr(attr) => self.expression(&attr.expr),
+            Expr::GetItem(item) => {
+                self.expression(&item.expr);
+                self.expression(&item.subscript_expr);
+            }
+            Expr::Call(call) => {
+                self.call(call);
+                self.arguments(&call.args);
+            }
+            Expr::List(list) => list.items.iter().for_each(|item| self.expression(item)),
+            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.expression(item)),
+            Expr::Map(map) => map.keys.iter().chain(&map.values).for_each(|item| self.expression(item)),
+        }
+    }
+
+    fn call(&mut self, call: &ast::Spanned<ast::Call<'_>>) {
+        match &call.expr {
+            Expr::Var(function) if !self.own.iter().any(|own| own == function.id) => {
+                self.word(NameKind::Function, function.id, span(&function.span()));
+            }
+            other => {
+                if let Some(mut name) = path(other) {
+                    name.called = true;
+                    self.name(name);
+                } else {
+                    self.expression(other);
+                }
+            }
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[CallArg<'_>]) {
+        for argument in arguments {
+            match argument {
+                CallArg::Pos(value)
+                | CallArg::Kwarg(_, value)
+                | CallArg::PosSplat(value)
+                | CallArg::KwargSplat(value) => self.expression(value),
+            }
+        }
+    }
+
+    fn word(&mut self, kind: NameKind, word: &str, at: Range<usize>) {
+        self.found.push(Name { kind, path: vec![word.into()], at, called: kind != NameKind::Value });
+    }
+
+    fn name(&mut self, name: Name) {
+        if !self.own.iter().any(|own| **own == *name.path[0]) {
+            self.found.push(name);
+        }
+    }
+}
+
+/// A variable with attributes and constant keys behind it.
+fn path(expression: &Expr<'_>) -> Option<Name> {
+    match expression {
+        Expr::Var(variable) => Some(Name {
+            kind: NameKind::Value,
+            path: vec![variable.id.into()],
+            at: span(&variable.span()),
+            called: false,
+        }),
+        Expr::GetAttr(attr) => {
+            let mut name = path(&attr.expr)?;
+            name.path.push(attr.name.into());
+            name.at.end = name.at.end.max(span(&attr.span()).end);
+            Some(name)
+        }
+        Expr::GetItem(item) => {
+            let mut name = path(&item.expr)?;
+            let Expr::Const(key) = &item.subscript_expr else { return None };
+            if key.value.kind() != ValueKind::String {
+                return None;
+            }
+            name.path.push(key.value.as_str()?.into());
+            name.at.end = name.at.end.max(span(&item.span()).end);
+            Some(name)
+        }
+        _ => None,
+    }
+}
+
+fn span(span: &minijinja::machinery::Span) -> Range<usize> {
+    span.start_offset as usize..span.end_offset as usize
+}

@@ -1,0 +1,190 @@
+//! How values are printed for a reader and written as JSON, and the empty value.
+
+use std::sync::Arc;
+
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
+
+/// What a skipped step returned: prints nothing, is false, is an empty list where a list belongs, and so is every
+/// field of it.
+#[derive(Debug)]
+struct Empty;
+
+impl Object for Empty {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        key.as_str().map(|_| empty())
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, _: &str) -> Option<Value> {
+        Some(empty())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Empty
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        false
+    }
+
+    fn render(self: &Arc<Self>, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+#[must_use]
+pub fn empty() -> Value {
+    Value::from_object(Empty)
+}
+
+/// Empty, or nothing at all (`none`): what an unanswered field holds.
+#[must_use]
+pub fn is_empty(value: &Value) -> bool {
+    value.is_none() || value.downcast_object_ref::<Empty>().is_some()
+}
+
+/// `text` is JSON that we wrote ourselves, or that the border has checked; anything else reads as empty.
+#[must_use]
+pub fn value_of_json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| empty())
+}
+
+/// Prints for a reader: yes and no in words, a list with 、, nothing for nothing.
+pub fn print(value: &Value, to: &mut String) {
+    if let Some(text) = value.as_str() {
+        to.push_str(text);
+        return;
+    }
+    match value.kind() {
+        ValueKind::None | ValueKind::Undefined => {}
+        ValueKind::Bool => to.push(if value.is_true() { '是' } else { '否' }),
+        ValueKind::Seq | ValueKind::Iterable => {
+            for (at, item) in value.try_iter().into_iter().flatten().enumerate() {
+                if at > 0 {
+                    to.push('、');
+                }
+                print(&item, to);
+            }
+        }
+        ValueKind::Number => print_number(value, to),
+        ValueKind::Map => {
+            if write_json(value, to).is_err() {
+                to.push('…');
+            }
+        }
+        _ => to.push_str(&value.to_string()),
+    }
+}
+
+/// 2⁵³: up to here every whole float is exact, and prints without a point.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn print_number(value: &Value, to: &mut String) {
+    if !value.is_integer()
+        && let Ok(number) = f64::try_from(value.clone())
+        && number.is_finite()
+    {
+        // Rust prints the shortest digits that read back as the same float; `12.0` as `12`.
+        if number == 0.0 {
+            to.push('0');
+        } else {
+            to.push_str(&number.to_string());
+        }
+        return;
+    }
+    to.push_str(&value.to_string());
+}
+
+#[must_use]
+pub fn json_of_value(value: &Value) -> String {
+    let mut text = String::new();
+    match write_json(value, &mut text) {
+        Ok(()) => text,
+        Err(_) => "null".to_owned(),
+    }
+}
+
+/// How deep a value may be nested before it is taken for one that has no end.
+const DEEPEST: usize = 64;
+
+/// `Err` says what in the value cannot be JSON.
+pub(super) fn write_json(value: &Value, to: &mut String) -> Result<(), String> {
+    write_at(value, to, 0)
+}
+
+fn write_at(value: &Value, to: &mut String, depth: usize) -> Result<(), String> {
+    if depth > DEEPEST {
+        return Err(format!("it is nested more than {DEEPEST} deep"));
+    }
+    if to.len() > super::MOST_OUTPUT {
+        return Err("it is larger than 1 MiB".to_owned());
+    }
+    if is_empty(value) {
+        to.push_str("null");
+        return Ok(());
+    }
+    if let Some(text) = value.as_str() {
+        write_string(text, to);
+        return Ok(());
+    }
+    match value.kind() {
+        ValueKind::None => to.push_str("null"),
+        ValueKind::Bool => to.push_str(if value.is_true() { "true" } else { "false" }),
+        ValueKind::Number => write_number(value, to)?,
+        ValueKind::Seq | ValueKind::Iterable => {
+            to.push('[');
+            for (at, item) in value.try_iter().map_err(|error| error.to_string())?.enumerate() {
+                if at > 0 {
+                    to.push(',');
+                }
+                write_at(&item, to, depth + 1)?;
+            }
+            to.push(']');
+        }
+        ValueKind::Map => {
+            to.push('{');
+            for (at, key) in value.try_iter().map_err(|error| error.to_string())?.enumerate() {
+                if at > 0 {
+                    to.push(',');
+                }
+                let item = value.get_item(&key).map_err(|error| error.to_string())?;
+                match key.as_str() {
+                    Some(key) => write_string(key, to),
+                    None => write_string(&key.to_string(), to),
+                }
+                to.push(':');
+                write_at(&item, to, depth + 1)?;
+            }
+            to.push('}');
+        }
+        ValueKind::Undefined => return Err("a part of it is not defined".to_owned()),
+        other => return Err(format!("a {other} is not a value that can be handed on")),
+    }
+    Ok(())
+}
+
+fn write_number(value: &Value, to: &mut String) -> Result<(), String> {
+    if value.is_integer() {
+        to.push_str(&value.to_string());
+        return Ok(());
+    }
+    let number = f64::try_from(value.clone()).map_err(|error| error.to_string())?;
+    if !number.is_finite() {
+        return Err("it is not a finite number".to_owned());
+    }
+    if number.fract() == 0.0 && number.abs() < EXACT {
+        to.push_str(&(number as i64).to_string());
+    } else {
+        to.push_str(&number.to_string());
+    }
+    Ok(())
+}
+
+pub(super) fn write_string(text: &str, to: &mut String) {
+    // Writing a string into a string cannot fail.
+    to.push_str(&serde_json::to_string(text).unwrap_or_default());
+}

@@ -1,0 +1,117 @@
+//! Forms: what a person is asked, what a trigger must deliver, and how an answer is taken.
+
+use std::sync::Arc;
+
+use minijinja::Value;
+use serde::{Deserialize, Serialize};
+
+use crate::expression::{Expression, ExpressionError, Template, Tree};
+
+mod accept;
+mod kind;
+
+pub use kind::Kind;
+
+/// Fields in file order.
+#[derive(Clone, Debug, Default)]
+pub struct Form {
+    pub fields: Vec<Field>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub name: Arc<str>,
+    pub kind: Kind,
+    /// Without it the name.
+    pub label: Option<String>,
+    pub required: Required,
+    pub default: Option<Tree>,
+    /// Shown, not asked.
+    pub value: Option<Tree>,
+    pub options: Options,
+    pub min: Option<Tree>,
+    pub max: Option<Tree>,
+    /// The whole value must match it.
+    pub pattern: Option<Arc<str>>,
+    pub when: Option<Expression>,
+    pub check: Option<Expression>,
+    pub message: Option<Template>,
+    pub help: Option<String>,
+    pub private: bool,
+    pub lines: Option<u32>,
+}
+
+impl Field {
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Required {
+    Always(bool),
+    Worked(Template),
+}
+
+#[derive(Clone, Debug, Default)]
+pub enum Options {
+    #[default]
+    None,
+    Fixed(Arc<[Choice]>),
+    /// A list of codes, or a map of codes and labels.
+    Worked(Template),
+}
+
+/// Flows name the code, readers see the label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    pub code: Arc<str>,
+    pub label: Arc<str>,
+}
+
+/// What a form took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// A JSON object: the fields in the form's order, each of its field's type.
+    pub json: String,
+    /// What was given and not asked for.
+    pub dropped: Vec<String>,
+}
+
+/// Why one field of an answer was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("`{field}`: {message}")]
+pub struct FieldFault {
+    pub field: String,
+    pub code: Arc<str>,
+    pub message: String,
+}
+
+impl Form {
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| &*field.name == name)
+    }
+
+    /// Converts each value to its field's type. `scope` holds the names that the form's own expressions may read; the
+    /// answer's fields are added to it here.
+    ///
+    /// # Errors
+    /// Every field that cannot be taken.
+    pub fn accept(
+        &self,
+        given: &serde_json::Map<String, serde_json::Value>,
+        scope: &Value,
+    ) -> Result<Accepted, Vec<FieldFault>> {
+        accept::accept(self, given, scope)
+    }
+
+    /// What a page needs to show the form: a JSON array of fields, everything worked out.
+    ///
+    /// # Errors
+    /// When a template of the form fails.
+    pub fn view(&self, scope: &Value) -> Result<String, ExpressionError> {
+        accept::view(self, scope)
+    }
+}

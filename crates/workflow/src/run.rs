@@ -1,0 +1,3 @@
+//! One run: events in, commands out.
+
+pub mod event;
