@@ -1,3 +1,304 @@
-//! One run: events in, commands out.
+//! One run of a workflow: give it an event, get what was decided and what the world now owes.
+//!
+//! `decide` is the only interpreter. It knows no clock, no randomness and no IO; whatever varies comes in with the event
+//! or the world. Every decision is a list of facts, and a run changes only by applying them: replaying a journal cannot
+//! differ from having lived it.
 
+mod begin;
+mod closing;
 pub mod event;
+mod item;
+mod people;
+pub mod scope;
+pub mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use minijinja::Value;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue::Catalogue;
+use crate::expression::ExpressionError;
+use crate::form::FieldFault;
+use crate::id::{Attempt, Item, Millis, RunId, StepNo, readable_key};
+use crate::people::People;
+use crate::plan::{Effect, Retry, Workflow};
+use event::{Event, Fact, Failure, Happened, Started};
+use scope::{Scope, Standpoint};
+use state::{Run, TaskKind, Want};
+
+/// The number of the rules in `semantics.md` by which this program decides. A journal replays under its own.
+pub const RULES: u32 = 1;
+
+/// Rounds of one step; beyond it a loop is taken for an error of the file.
+pub const ROUNDS_MAX: u32 = 1_000;
+
+/// Items of one `each`.
+pub const ITEMS_MAX: usize = 100_000;
+
+/// What is in force outside the run: it may change while a run waits, the run's text may not.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Rises when anything here changes; kept in every line.
+    pub number: u64,
+    /// The house's time zone.
+    pub zone: jiff::tz::TimeZone,
+    pub catalogue: Arc<Catalogue>,
+    pub people: Arc<People>,
+    /// The default of steps that may be tried again.
+    pub retry: Retry,
+    /// Who is asked where a workflow names no owner.
+    pub owner: Option<Arc<str>>,
+    /// Where a person finds a run: `run.url`.
+    pub url: Option<Arc<str>>,
+}
+
+/// The instant of a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    pub world: &'a World,
+    pub at: Millis,
+    /// An attempt that starts goes out at once; else it waits in a queue and says when it leaves it.
+    pub room: bool,
+}
+
+/// What an event led to. `did` has been applied to the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    pub seq: u32,
+    pub at: Millis,
+    pub event: Event,
+    pub did: Vec<Fact>,
+    /// What the world owes now and did not before, or owes no more. Carrying one out twice is harmless.
+    pub commands: Vec<Command>,
+}
+
+/// What must now be done outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `begun`: call it. Else it waits in a queue, and `Begun` must be decided before it is called.
+    Start { of: Attempt, begun: bool },
+    Stop { of: Attempt },
+    OpenTask { of: Attempt, kind: TaskKind },
+    CloseTask { of: Attempt },
+    StartChild { of: Attempt, child: RunId },
+    StopChild { of: Attempt, child: RunId },
+}
+
+/// Why an event changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The item, attempt or opening has moved on: a late answer, a doubled delivery.
+    #[error("this has been dealt with: {0}")]
+    Echo(&'static str),
+    #[error("the form is not complete")]
+    Form(Vec<FieldFault>),
+    #[error("`{by}` is not among those who may take this task: {}", .who.join(", "))]
+    NotYours { by: Arc<str>, who: Vec<String> },
+    #[error("`{0}` has claimed this task")]
+    ClaimedBy(Arc<str>),
+    #[error("the run is {0}, so it cannot be retried")]
+    NotRetriable(&'static str),
+    #[error("the run was ended by its step `{step}`, so a retry must say from which step")]
+    FromRequired { step: Arc<str> },
+    #[error("the workflow has no step `{0}` to go back to")]
+    NoSuchStep(Arc<str>),
+    #[error("this run belongs to {0}; retry that one")]
+    ParentDecides(RunId),
+    #[error("this is not an answer to that question")]
+    WrongVerdict,
+    #[error("`{expression}`: {message}")]
+    Expression { expression: Arc<str>, message: Arc<str> },
+    /// What could never have been: a bug or a damaged store.
+    #[error("impossible: {0}")]
+    Impossible(&'static str),
+}
+
+/// Begins a run.
+pub fn start(id: RunId, text: &Arc<Workflow>, now: &Now<'_>, started: Started) -> (Run, Decision) {
+    let shared = Arc::new(started.clone());
+    let mut run = Run::begin(id, shared, now.at);
+    let event = Event::Started(Box::new(started));
+    let mut deciding = Deciding::new(&mut run, text, now, event);
+    let steps = u16::try_from(text.steps.len()).unwrap_or(u16::MAX);
+    deciding.did(Fact::Opened { steps });
+    deciding.ready.extend(text.numbers());
+    deciding.settle();
+    let decision = deciding.finish();
+    (run, decision)
+}
+
+/// The whole behaviour of a run that has begun. A refused event has changed nothing.
+pub fn decide(
+    run: &mut Run,
+    text: &Arc<Workflow>,
+    now: &Now<'_>,
+    event: Event,
+) -> Result<Decision, Refusal> {
+    let mut deciding = Deciding::new(run, text, now, event.clone());
+    match event {
+        Event::Started(_) => return Err(Refusal::Echo("the run has begun")),
+        Event::Woke {} => deciding.woke()?,
+        Event::Begun { of } => deciding.begun(of)?,
+        Event::Ended { of, result, took_us: _ } => deciding.ended(of, &result)?,
+        Event::ChildEnded { of, child, state, outcome, output } => {
+            deciding.child_ended(of, child, state, outcome, output.as_ref())?;
+        }
+        Event::Claimed { of, by, via: _ } => deciding.claimed(of, &by)?,
+        Event::Released { of, by, via: _ } => deciding.released(of, &by)?,
+        Event::Answered { of, by, via: _, fields } => deciding.answered(of, &by, &fields)?,
+        Event::Settled { of, by: _, verdict } => deciding.settled(of, &verdict)?,
+        Event::Cancelled { opening, by, reason } => deciding.cancelled(opening, &by, &reason)?,
+        Event::Retried { opening, by, from } => deciding.retried(opening, &by, from)?,
+        Event::Joined { .. } => deciding.joined()?,
+    }
+    deciding.settle();
+    Ok(deciding.finish())
+}
+
+/// A decision in the making: every fact is applied as soon as it is known, so what follows sees it.
+struct Deciding<'a> {
+    run: &'a mut Run,
+    text: &'a Arc<Workflow>,
+    now: &'a Now<'a>,
+    at: Millis,
+    event: Event,
+    did: Vec<Fact>,
+    /// What each touched item wanted before.
+    before: Vec<(Item, Want)>,
+    /// Steps that may be able to start.
+    ready: BTreeSet<StepNo>,
+}
+
+impl<'a> Deciding<'a> {
+    fn new(run: &'a mut Run, text: &'a Arc<Workflow>, now: &'a Now<'a>, event: Event) -> Self {
+        let at = now.at.max(run.last);
+        Self { run, text, now, at, event, did: vec![], before: vec![], ready: BTreeSet::new() }
+    }
+
+    fn did(&mut self, fact: Fact) {
+        if let Fact::Entered { at: item, .. } | Fact::Over { at: item, .. } | Fact::Left { at: item } = fact
+            && !self.before.iter().rev().any(|(known, _)| *known == item)
+        {
+            let want = self.run.item(item).map_or(Want::Nothing, state::ItemState::want);
+            self.before.push((item, want));
+        }
+        self.run.apply(self.at, &self.event, &fact);
+        self.did.push(fact);
+    }
+
+    /// Starts what can start and moves a way back or a close on, until nothing more follows.
+    fn settle(&mut self) {
+        loop {
+            while let Some(step) = self.ready.pop_first() {
+                if self.can_start(step) {
+                    self.open_step(step);
+                }
+            }
+            if !self.go_on() && self.ready.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn finish(self) -> Decision {
+        self.run.seq += 1;
+        self.run.last = self.at;
+        let run = &*self.run;
+        let commands = self
+            .before
+            .iter()
+            .flat_map(|(item, before)| {
+                let after = run.item(*item).map_or(Want::Nothing, state::ItemState::want);
+                difference(*item, *before, after)
+            })
+            .flatten()
+            .collect();
+        Decision { seq: run.seq, at: self.at, event: self.event, did: self.did, commands }
+    }
+
+    fn scope(&self, standpoint: Standpoint) -> Value {
+        Scope::of(self.run, self.text, self.now.world, self.at, standpoint)
+    }
+
+    fn readable(&self, item: Item) -> String {
+        readable_key(self.run.id, &self.text.step(item.step).path(), item)
+    }
+
+    /// The class of an item's attempts, as the action says and the step tightens it.
+    fn effect_of(&self, action: &str, tightened: Option<Effect>) -> Effect {
+        let declared = self.now.world.catalogue.action(action).map_or(Effect::Once, |action| action.effect);
+        tightened.map_or(declared, |wanted| wanted.max(declared))
+    }
+}
+
+/// What one decision starts and stops is never handed out.
+fn difference(item: Item, before: Want, after: Want) -> [Option<Command>; 2] {
+    let of = |attempt| Attempt { item, attempt };
+    let ends = match before {
+        Want::Task { a, .. } if before != after => Some(Command::CloseTask { of: of(a) }),
+        Want::Nothing
+        | Want::Attempt { .. }
+        | Want::Stop { .. }
+        | Want::Task { .. }
+        | Want::Child { .. }
+        | Want::StopChild { .. }
+        | Want::Time => None,
+    };
+    let begins = match after {
+        _ if after == before => None,
+        Want::Attempt { a, begun } => Some(Command::Start { of: of(a), begun }),
+        Want::Stop { a } => Some(Command::Stop { of: of(a) }),
+        Want::Task { a, kind } => Some(Command::OpenTask { of: of(a), kind }),
+        Want::Child { a, child } => Some(Command::StartChild { of: of(a), child }),
+        Want::StopChild { a, child } => Some(Command::StopChild { of: of(a), child }),
+        Want::Nothing | Want::Time => None,
+    };
+    [ends, begins]
+}
+
+/// Everything the world owes this run: what a restart hands out again.
+#[must_use]
+pub fn wants(run: &Run) -> Vec<Command> {
+    run.standing_items()
+        .flat_map(|(item, state)| difference(item, Want::Nothing, state.want()))
+        .flatten()
+        .collect()
+}
+
+/// One line of the journal, as it is kept: the event and its consequences.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Line {
+    pub rules: u32,
+    pub world: u64,
+    pub event: Event,
+    pub did: Vec<Fact>,
+}
+
+impl Line {
+    /// Folds a journal's line into its run; the first line makes it.
+    pub fn fold_into(&self, run: Option<Run>, id: RunId, at: Millis) -> Option<Run> {
+        let mut run = match (run, &self.event) {
+            (Some(run), _) => run,
+            (None, Event::Started(started)) => Run::begin(id, Arc::new((**started).clone()), at),
+            (None, _) => return None,
+        };
+        run.fold(at, &self.event, &self.did);
+        Some(run)
+    }
+}
+
+impl From<ExpressionError> for Failure {
+    fn from(error: ExpressionError) -> Self {
+        Self {
+            code: error.code,
+            message: error.message,
+            retry: false,
+            retry_after_ms: None,
+            happened: Happened::No,
+        }
+    }
+}

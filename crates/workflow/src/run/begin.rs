@@ -1,0 +1,324 @@
+//! How steps open and items begin.
+
+use std::sync::Arc;
+
+use super::event::{Fact, Failure, First, Happened, ItemEnd, Output, Raw, Standing, StepEnd, TaskSheet};
+use super::scope::Standpoint;
+use super::state::{Phase, StepPhase};
+use super::{Deciding, ITEMS_MAX};
+use crate::expression::{ExpressionError, Template, json_of_value};
+use crate::id::{Item, Millis, RunId, StepNo};
+use crate::moment::{self, Anchored, Moment};
+use crate::plan::{Ask, Effect, Ending, Goes, OutcomePattern, Section, Step, Work};
+
+impl Deciding<'_> {
+    pub(super) fn can_start(&self, no: StepNo) -> bool {
+        let step = self.text.step(no);
+        let in_force = match step.section {
+            Section::Main => {
+                self.run.phase == Phase::Open
+                    && self.run.back.as_ref().is_none_or(|back| !back.cover.contains(&no))
+            }
+            Section::OnFailure | Section::OnCancel => {
+                self.run.phase == Phase::Finishing && Some(step.section) == self.closing_section()
+            }
+        };
+        in_force
+            && self.run.step(no).phase == StepPhase::Waiting
+            && step.needs.iter().all(|needed| self.run.step(*needed).is_over())
+    }
+
+    /// The steps that run because of how the run closes.
+    pub(super) fn closing_section(&self) -> Option<Section> {
+        match &self.run.closing.as_ref()?.ending {
+            Ending::Done { .. } => None,
+            Ending::Cancel { .. } => Some(Section::OnCancel),
+            Ending::Fail { .. } => Some(Section::OnFailure),
+        }
+    }
+
+    pub(super) fn open_step(&mut self, no: StepNo) {
+        let text = self.text.clone();
+        let step = text.step(no);
+        if step.each.is_some() {
+            match self.list_of(no, step) {
+                Ok((list, 0)) => {
+                    self.did(Fact::StepOpened { s: no, n: 0, list: Some(list) });
+                    self.step_over(no, None);
+                }
+                Ok((list, n)) => {
+                    self.did(Fact::StepOpened { s: no, n, list: Some(list) });
+                    self.begin_more(no);
+                }
+                Err(failure) => self.open_failed(no, failure),
+            }
+            return;
+        }
+        let taken = match &step.when {
+            None => Ok(true),
+            Some(when) => when.truth(&self.scope(Standpoint::Step(no))),
+        };
+        match taken {
+            Ok(true) => {
+                self.did(Fact::StepOpened { s: no, n: 1, list: None });
+                self.begin_item(Item { step: no, round: self.run.step(no).round, item: 0, undo: false });
+            }
+            Ok(false) => {
+                self.did(Fact::StepOver { s: no, state: StepEnd::Skipped });
+                self.ready.extend(&step.needed_by);
+            }
+            Err(error) => self.open_failed(no, error.into()),
+        }
+    }
+
+    /// A `when` or `each` that fails is one failed item of the whole step.
+    fn open_failed(&mut self, no: StepNo, failure: Failure) {
+        self.did(Fact::StepOpened { s: no, n: 1, list: None });
+        self.fail(Item { step: no, round: self.run.step(no).round, item: 0, undo: false }, failure);
+    }
+
+    fn list_of(&self, no: StepNo, step: &Step) -> Result<(Raw, u32), Failure> {
+        let Some(each) = &step.each else { return Err(bug("each is missing")) };
+        let value = each.list.value(&self.scope(Standpoint::Step(no)))?;
+        if value.is_none() || value.is_undefined() || crate::expression::is_empty(&value) {
+            return Ok((raw("[]".to_owned())?, 0));
+        }
+        let length = value.len().filter(|_| value.kind() == minijinja::value::ValueKind::Seq);
+        let Some(length) = length else {
+            return Err(expression_failure("YZ0311", &each.list, "`each` needs a list"));
+        };
+        if length > ITEMS_MAX {
+            let message = format!("`each` has {length} items; {ITEMS_MAX} are allowed");
+            return Err(expression_failure("YZ0312", &each.list, &message));
+        }
+        Ok((raw(json_of_value(&value))?, u32::try_from(length).unwrap_or(u32::MAX)))
+    }
+
+    /// Begins the next items of an `each`, as many as may be begun at once.
+    pub(super) fn begin_more(&mut self, no: StepNo) {
+        let text = self.text.clone();
+        let at_once = text.step(no).each.as_ref().and_then(|each| each.at_once).unwrap_or(u32::MAX);
+        loop {
+            let state = self.run.step(no);
+            let (next, round) = (state.next, state.round);
+            let begun = next.saturating_sub(state.over);
+            let item = Item { step: no, round, item: next, undo: false };
+            if next as usize >= state.items.len() || begun >= at_once || self.is_withdrawn(item) {
+                return;
+            }
+            let taken = match &text.step(no).when {
+                None => Ok(true),
+                Some(when) => when.truth(&self.scope(Standpoint::Item(item))),
+            };
+            match taken {
+                Ok(true) => self.begin(item),
+                Ok(false) => self.over(item, ItemEnd::Skipped, None, Output::None, None),
+                Err(error) => self.fail(item, error.into()),
+            }
+        }
+    }
+
+    fn begin_item(&mut self, item: Item) {
+        self.begin(item);
+    }
+
+    /// The next attempt of an item.
+    pub(super) fn begin(&mut self, item: Item) {
+        if let Err(failure) = self.try_begin(item) {
+            self.fail(item, failure);
+        }
+    }
+
+    fn try_begin(&mut self, item: Item) -> Result<(), Failure> {
+        let text = self.text.clone();
+        let step = text.step(item.step);
+        let work = match (&step.undo, item.undo) {
+            (Some(undo), true) => &undo.work,
+            (None, true) => return Err(bug("an undo without words for it")),
+            (_, false) => &step.work,
+        };
+        let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
+        match work {
+            Work::Use { action, with } => {
+                let first = if self.run.item(item).is_some_and(|state| state.first.is_some()) {
+                    None
+                } else {
+                    let with = raw(with.json(&self.scope(Standpoint::Item(item)))?)?;
+                    let tightened = if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
+                    let effect = self.effect_of(&action.to_string(), tightened);
+                    let give_up = step.give_up.filter(|_| !item.undo).map(|span| self.at.plus(span.ms));
+                    Some(Box::new(First { with, effect, give_up }))
+                };
+                let effect = match &first {
+                    Some(first) => first.effect,
+                    None => self.effect_in_force(item),
+                };
+                // Only a call that must happen once needs its own word that it went out.
+                let begun = self.now.room || effect != Effect::Once;
+                self.did(Fact::Entered { at: item, state: Standing::Running { a, begun, first } });
+            }
+            Work::Ask(ask) => self.open_task(item, a, ask)?,
+            Work::Wait { until } => match self.instant(item, until, true)? {
+                Some(until) if until > self.at => {
+                    self.did(Fact::Entered { at: item, state: Standing::Sleeping { a, until } });
+                }
+                Some(_) => self.done(item, None, Output::None, None),
+                None => {
+                    let message = "the wait has no instant: what it counts from is empty";
+                    return Err(failure("YZ0313", message));
+                }
+            },
+            Work::Run { workflow, with } => {
+                let with = raw(with.json(&self.scope(Standpoint::Item(item)))?)?;
+                let child = RunId::child_of(&self.readable(item));
+                let state = Standing::Child { a, child, workflow: workflow.clone(), with };
+                self.did(Fact::Entered { at: item, state });
+            }
+            Work::Check { holds } => {
+                let yes = holds.truth(&self.scope(Standpoint::Item(item)))?;
+                self.done(item, Some(if yes { "yes" } else { "no" }.into()), Output::None, None);
+            }
+            Work::End { ending } => {
+                self.over(item, ItemEnd::Done, None, Output::None, None);
+                self.close(ending.clone(), Some(item.step), None);
+            }
+        }
+        Ok(())
+    }
+
+    fn open_task(&mut self, item: Item, a: u32, ask: &Ask) -> Result<(), Failure> {
+        let text = self.text.clone();
+        let step = text.step(item.step);
+        let scope = self.scope(Standpoint::Item(item));
+        let mut who = vec![];
+        for template in &ask.who {
+            let value = template.value(&scope)?;
+            match value.try_iter() {
+                Ok(many) if value.kind() == minijinja::value::ValueKind::Seq => {
+                    who.extend(many.map(|one| one.to_string()));
+                }
+                _ => who.push(value.to_string()),
+            }
+        }
+        for name in &mut who {
+            if name == "starter" {
+                *name = self.run.started.by.to_string();
+            }
+        }
+        if who.iter().all(|name| name.trim().is_empty()) {
+            return Err(failure("YZ0314", "the task has nobody to do it: `ask` is empty"));
+        }
+        let own_title = if item.undo { step.undo.as_ref().and_then(|undo| undo.title.as_ref()) } else { None };
+        let title = match own_title.or(step.title.as_ref()) {
+            Some(title) => title.text(&scope)?,
+            None => step.id.to_string(),
+        };
+        let due = match &ask.due {
+            Some(due) => self.instant(item, due, false)?,
+            None => None,
+        };
+        let ends_late = !item.undo && step.on.iter().any(|on| is_late(&on.outcome));
+        let task = TaskSheet { title: title.into(), who, due, ends_late };
+        self.did(Fact::Entered { at: item, state: Standing::Asked { a, task: Box::new(task) } });
+        Ok(())
+    }
+
+    fn instant(&self, item: Item, moment: &Moment, as_wait: bool) -> Result<Option<Millis>, ExpressionError> {
+        let ended = |no: StepNo| {
+            let state = self.run.step(no);
+            match (state.phase, state.ended) {
+                (StepPhase::Over(StepEnd::Skipped), Some(at)) => Anchored::Skipped(at),
+                (StepPhase::Over(_), Some(at)) => Anchored::Over(at),
+                (StepPhase::Waiting | StepPhase::Open | StepPhase::Over(_), _) => Anchored::NotYet,
+            }
+        };
+        let scope = self.scope(Standpoint::Item(item));
+        let value = |template: &Template| template.value(&scope);
+        moment.instant(&moment::Standpoint {
+            opened: self.at,
+            now: self.at,
+            zone: &self.now.world.zone,
+            as_wait,
+            ended: &ended,
+            value: &value,
+        })
+    }
+
+    pub(super) fn effect_in_force(&self, item: Item) -> Effect {
+        self.run.item(item).and_then(|state| state.first.as_ref()).map_or(Effect::Pure, |first| first.effect)
+    }
+}
+
+pub(super) fn is_late(pattern: &OutcomePattern) -> bool {
+    matches!(pattern, OutcomePattern::Word(word) if &**word == "late")
+}
+
+/// The first rule of `on`, in file order, that this result fits.
+pub(super) fn rule_for(step: &Step, outcome: Option<&str>, output: Option<&Raw>) -> Option<Goes> {
+    if step.on.is_empty() {
+        return None;
+    }
+    let fields = output.and_then(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).ok());
+    step.on
+        .iter()
+        .find(|on| match &on.outcome {
+            OutcomePattern::Word(word) => &**word == "done" && outcome != Some("late") || outcome == Some(&**word),
+            OutcomePattern::Field { field, value } => {
+                outcome != Some("late")
+                    && fields.as_ref().and_then(|fields| fields.get(&**field)).is_some_and(|is| says(is, value))
+            }
+        })
+        .map(|on| on.goes.clone())
+}
+
+/// Whether a field's value is the one that `on.<field>.<value>` names.
+fn says(is: &serde_json::Value, wanted: &str) -> bool {
+    match is {
+        serde_json::Value::String(text) => text == wanted,
+        serde_json::Value::Bool(yes) => wanted == if *yes { "yes" } else { "no" } || wanted == yes.to_string(),
+        serde_json::Value::Number(number) => number.to_string() == wanted,
+        serde_json::Value::Array(many) => many.iter().any(|one| says(one, wanted)),
+        serde_json::Value::Null | serde_json::Value::Object(_) => false,
+    }
+}
+
+pub(super) fn raw(json: String) -> Result<Raw, Failure> {
+    Raw::new(json).ok_or_else(|| bug("a rendered value is not JSON"))
+}
+
+pub(super) fn failure(code: &str, message: &str) -> Failure {
+    Failure {
+        code: code.into(),
+        message: message.into(),
+        retry: false,
+        retry_after_ms: None,
+        happened: Happened::No,
+    }
+}
+
+fn bug(message: &str) -> Failure {
+    failure("YZ0399", message)
+}
+
+fn expression_failure(code: &str, template: &Template, message: &str) -> Failure {
+    failure(code, &format!("`{}`: {message}", template.source()))
+}
+
+/// A jitter that is a hash of key and attempt: from 0 to 1, the same at every replay.
+pub(super) fn jitter(key: &str, attempt: u32) -> f64 {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(format!("{key}#{attempt}").as_bytes());
+    f64::from(u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])) / f64::from(u32::MAX)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a rest fits")]
+pub(super) fn rest_ms(retry: &crate::plan::Retry, tries: u32, key: &str, attempt: u32) -> i64 {
+    let growth = retry.factor.powi(i32::try_from(tries.saturating_sub(1)).unwrap_or(i32::MAX));
+    let rest = (retry.first.ms as f64 * growth).min(retry.most.ms.max(retry.first.ms) as f64);
+    (rest * (1.0 + retry.jitter * jitter(key, attempt))) as i64
+}
+
+/// Shared text.
+pub(super) fn shared(text: &str) -> Arc<str> {
+    text.into()
+}

@@ -1,0 +1,401 @@
+//! The transition table of an item: what ends an attempt, a rest, a sleep or a child, and what follows.
+
+use std::sync::Arc;
+
+use super::begin::{failure, is_late, rest_ms, rule_for};
+use super::event::{
+    AttemptResult, EndState, Fact, Failure, Happened, ItemEnd, Lost, Output, Question, Raw, RunError, Standing,
+    StepEnd,
+};
+use super::state::{At, Phase, TimerKind, TimerOf};
+use super::{Deciding, Refusal};
+use crate::id::{Attempt, Item, RunId, StepNo};
+use crate::plan::{Effect, Ending, Goes, OnError, Retry, Section, Work};
+
+const MOVED_ON: Refusal = Refusal::Echo("the attempt has moved on");
+
+impl Deciding<'_> {
+    /// Where the item stands, if the attempt meant is the one in force.
+    pub(super) fn standing(&self, of: Attempt) -> Result<Standing, Refusal> {
+        if of.item.step.index() >= self.run.steps.len() {
+            return Err(Refusal::Impossible("the run has no such step"));
+        }
+        let state = self.run.item(of.item).ok_or(MOVED_ON)?;
+        match &state.at {
+            At::Is(standing) if state.attempt() == Some(of.attempt) => Ok(standing.clone()),
+            At::Is(_) | At::Over(_) => Err(MOVED_ON),
+        }
+    }
+
+    /// Its result is wanted no more: the run is closing, or the flow is going back over it.
+    pub(super) fn is_withdrawn(&self, item: Item) -> bool {
+        if item.undo || self.text.step(item.step).section != Section::Main {
+            return false;
+        }
+        self.run.phase != Phase::Open
+            || self.run.back.as_ref().is_some_and(|back| back.cover.contains(&item.step))
+    }
+
+    pub(super) fn begun(&mut self, of: Attempt) -> Result<(), Refusal> {
+        match self.standing(of)? {
+            Standing::Running { a, begun: false, .. } => {
+                self.did(Fact::Entered { at: of.item, state: Standing::Running { a, begun: true, first: None } });
+                Ok(())
+            }
+            _ => Err(MOVED_ON),
+        }
+    }
+
+    pub(super) fn ended(&mut self, of: Attempt, result: &AttemptResult) -> Result<(), Refusal> {
+        let standing = self.standing(of)?;
+        match (&standing, result) {
+            (Standing::Running { .. } | Standing::Stopping { .. } | Standing::Unknown { .. }, AttemptResult::Done { output }) => {
+                let outcome = self.named_outcome(of.item, output);
+                self.done(of.item, outcome, Output::OfEvent, Some(output));
+                Ok(())
+            }
+            (Standing::Running { .. } | Standing::Stopping { .. }, AttemptResult::Failed(failure)) => {
+                self.missed(of, failure.clone(), None, begun_of(&standing));
+                Ok(())
+            }
+            (Standing::Running { .. } | Standing::Stopping { .. }, AttemptResult::Lost { how, message }) => {
+                let failure = lost_failure(*how, message);
+                self.missed(of, failure, Some(*how), begun_of(&standing));
+                Ok(())
+            }
+            _ => Err(MOVED_ON),
+        }
+    }
+
+    /// The word by which `on` may branch, where the action names the field that holds it.
+    fn named_outcome(&self, item: Item, output: &Raw) -> Option<Arc<str>> {
+        let Work::Use { action, .. } = self.work(item)? else { return None };
+        let field = self.now.world.catalogue.action(&action.to_string())?.outcome.as_ref()?;
+        let fields: serde_json::Value = serde_json::from_str(output.get()).ok()?;
+        fields.get(field.as_ref() as &str)?.as_str().map(Arc::from)
+    }
+
+    fn work(&self, item: Item) -> Option<&Work> {
+        let step = self.text.step(item.step);
+        if item.undo { step.undo.as_ref().map(|undo| &undo.work) } else { Some(&step.work) }
+    }
+
+    /// An attempt failed or was lost.
+    fn missed(&mut self, of: Attempt, failure: Failure, lost: Option<Lost>, begun: bool) {
+        let item = of.item;
+        let effect = self.effect_in_force(item);
+        if effect == Effect::Once && !begun {
+            // It never went out, so nothing can have happened.
+            return if self.is_withdrawn(item) { self.give_up(item, failure) } else { self.begin(item) };
+        }
+        let sure = lost.is_none() && failure.happened == Happened::No;
+        let doubt = !sure && effect != Effect::Pure;
+        if effect == Effect::Once && doubt {
+            self.did(Fact::Missed { of, failure, doubt, uncounted: false });
+            self.did(Fact::Entered { at: item, state: Standing::Unknown { a: of.attempt } });
+            return;
+        }
+        let in_a_row = self.run.item(item).map_or(0, |state| state.restarts);
+        let uncounted = lost == Some(Lost::Restart) && in_a_row < 2;
+        self.did(Fact::Missed { of, failure: failure.clone(), doubt, uncounted });
+        if self.is_withdrawn(item) {
+            self.give_up(item, failure);
+        } else if uncounted {
+            self.begin(item);
+        } else {
+            self.rest_or_give_up(of, failure, lost.is_some());
+        }
+    }
+
+    fn rest_or_give_up(&mut self, of: Attempt, failure: Failure, lost: bool) {
+        let retry = self.retry_of(of.item);
+        let Some(state) = self.run.item(of.item) else { return };
+        let in_time = state.first.as_ref().and_then(|first| first.give_up).is_none_or(|end| self.at < end);
+        if !(failure.retry || lost) || state.tries > retry.times || !in_time {
+            return self.give_up(of.item, failure);
+        }
+        let rest = rest_ms(&retry, state.tries, &self.readable(of.item), of.attempt);
+        let until = self.at.plus(rest.max(failure.retry_after_ms.unwrap_or(0)));
+        self.did(Fact::Entered { at: of.item, state: Standing::Resting { until } });
+    }
+
+    fn retry_of(&self, item: Item) -> Retry {
+        let step = self.text.step(item.step);
+        let written = if item.undo { step.undo.as_ref().and_then(|undo| undo.retry) } else { step.retry };
+        written.unwrap_or_else(|| match self.work(item) {
+            Some(Work::Use { .. }) if self.effect_in_force(item) != Effect::Once => self.now.world.retry,
+            _ => Retry::NONE,
+        })
+    }
+
+    /// No more tries.
+    pub(super) fn give_up(&mut self, item: Item, failure: Failure) {
+        let state = self.run.item(item);
+        let (doubt, a) = state.map_or((false, 0), |state| (state.doubt, state.attempts));
+        let must_be_known = self.effect_in_force(item) == Effect::Once
+            || (!item.undo && self.text.step(item.step).undo.is_some());
+        if doubt && must_be_known {
+            self.did(Fact::Entered { at: item, state: Standing::Unknown { a } });
+        } else if self.is_withdrawn(item) {
+            self.over(item, ItemEnd::Dropped, None, Output::None, Some(failure));
+        } else {
+            self.fail(item, failure);
+        }
+    }
+
+    /// An item fails for good, by its step's `on_error`.
+    pub(super) fn fail(&mut self, item: Item, failure: Failure) {
+        let text = self.text.clone();
+        let step = text.step(item.step);
+        if item.undo {
+            let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
+            let why = Box::new(Question::UndoFailed { failure });
+            return self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
+        }
+        let error = RunError {
+            step: step.path().as_ref().into(),
+            item: item.item,
+            code: failure.code.clone(),
+            message: failure.message.clone(),
+        };
+        self.did(Fact::Over {
+            at: item,
+            end: ItemEnd::Failed,
+            outcome: None,
+            output: Output::None,
+            failure: Some(failure),
+            undo: false,
+        });
+        match &step.on_error {
+            OnError::Continue => self.after_item(item, None),
+            OnError::BackTo(back) if !self.is_used_up(back) => self.go_back(back.clone()),
+            OnError::Fail | OnError::BackTo(_) => {
+                let reason = error.message.clone();
+                self.close(Ending::Fail { reason }, None, Some(error));
+            }
+        }
+    }
+
+    /// An item is done: its outcome may send the flow elsewhere.
+    pub(super) fn done(&mut self, item: Item, outcome: Option<Arc<str>>, output: Output, raw: Option<&Raw>) {
+        let text = self.text.clone();
+        let step = text.step(item.step);
+        if item.undo {
+            self.over(item, ItemEnd::Done, outcome, output, None);
+            return;
+        }
+        let rule = if self.is_withdrawn(item) || step.each.is_some() {
+            None
+        } else {
+            rule_for(step, outcome.as_deref(), raw)
+        };
+        if let Some(Goes::Back(back)) = &rule
+            && self.is_used_up(back)
+            && back.then.is_none()
+        {
+            let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
+            let output = raw.cloned();
+            let why = Box::new(Question::WayUsedUp { way: back.way, outcome, output });
+            return self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
+        }
+        let refused = rule.is_none()
+            && !self.is_withdrawn(item)
+            && matches!(step.work, Work::Check { .. })
+            && outcome.as_deref() == Some("no");
+        self.finish_item(item, outcome, output, rule);
+        if refused {
+            self.close(Ending::Cancel { reason: self.title_of(item) }, Some(item.step), None);
+        }
+    }
+
+    /// The title of a step as worked out, or as written where that fails: a reason must always be found.
+    fn title_of(&self, item: Item) -> Arc<str> {
+        let step = self.text.step(item.step);
+        let Some(title) = &step.title else { return step.id.clone() };
+        let scope = self.scope(super::scope::Standpoint::Item(item));
+        title.text(&scope).map_or_else(|_| title.source().into(), Arc::from)
+    }
+
+    fn finish_item(&mut self, item: Item, outcome: Option<Arc<str>>, output: Output, rule: Option<Goes>) {
+        let undo = self.text.step(item.step).undo.is_some();
+        self.did(Fact::Over { at: item, end: ItemEnd::Done, outcome, output, failure: None, undo });
+        self.after_item(item, rule);
+    }
+
+    /// Ends an item without looking at `on`.
+    pub(super) fn over(
+        &mut self,
+        item: Item,
+        end: ItemEnd,
+        outcome: Option<Arc<str>>,
+        output: Output,
+        failure: Option<Failure>,
+    ) {
+        let undo = end == ItemEnd::Done && !item.undo && self.text.step(item.step).undo.is_some();
+        self.did(Fact::Over { at: item, end, outcome, output, failure, undo });
+        self.after_item(item, None);
+    }
+
+    fn after_item(&mut self, item: Item, rule: Option<Goes>) {
+        if item.undo || self.is_withdrawn(item) {
+            return; // The close or the way back goes on by itself.
+        }
+        if self.run.step(item.step).all_over() {
+            self.step_over(item.step, rule);
+        } else if self.text.step(item.step).each.as_ref().is_some_and(|each| each.at_once.is_some()) {
+            self.ready_items(item.step);
+        }
+    }
+
+    /// A place is free in an `each` with `at_once`. The loop in `begin_more` is already at it while it begins items.
+    fn ready_items(&mut self, no: StepNo) {
+        let state = self.run.step(no);
+        if (state.next as usize) < state.items.len() {
+            self.begin_more(no);
+        }
+    }
+
+    pub(super) fn step_over(&mut self, no: StepNo, rule: Option<Goes>) {
+        let state = self.run.step(no);
+        let all = state.items.len();
+        let end = if state.failed > 0 {
+            StepEnd::Failed
+        } else if all > 0 && state.skipped as usize == all {
+            StepEnd::Skipped
+        } else {
+            StepEnd::Done
+        };
+        self.did(Fact::StepOver { s: no, state: end });
+        match rule {
+            None => self.ready.extend(&self.text.step(no).needed_by),
+            Some(Goes::End(ending)) => self.close(ending, Some(no), None),
+            Some(Goes::Back(back)) => match &back.then {
+                Some(then) if self.is_used_up(&back) => self.close(then.clone(), Some(no), None),
+                Some(_) | None => self.go_back(back),
+            },
+        }
+    }
+
+    pub(super) fn child_ended(
+        &mut self,
+        of: Attempt,
+        child: RunId,
+        state: EndState,
+        outcome: Option<Arc<str>>,
+        output: Option<&Raw>,
+    ) -> Result<(), Refusal> {
+        match self.standing(of)? {
+            Standing::Child { child: ours, .. } | Standing::StoppingChild { child: ours, .. } if ours != child => {
+                Err(Refusal::Impossible("another child"))
+            }
+            Standing::Child { .. } | Standing::StoppingChild { .. } if state == EndState::Done => {
+                let outcome = outcome.filter(|word| &**word != "done");
+                self.done(of.item, outcome, Output::OfEvent, output);
+                Ok(())
+            }
+            Standing::Child { .. } => {
+                let word = if state == EndState::Failed { "failed" } else { "was cancelled" };
+                let why = outcome.as_deref().unwrap_or("");
+                let mut failure = failure("YZ0315", &format!("{child} {word}: {why}"));
+                failure.retry = true;
+                self.missed(of, failure, None, true);
+                Ok(())
+            }
+            Standing::StoppingChild { .. } => {
+                self.over(of.item, ItemEnd::Dropped, None, Output::None, None);
+                Ok(())
+            }
+            _ => Err(MOVED_ON),
+        }
+    }
+
+    /// Fires every timer that is due, by instant, file order and item.
+    pub(super) fn woke(&mut self) -> Result<(), Refusal> {
+        let mut fired = false;
+        while let Some(timer) = self.run.next_timer().filter(|timer| timer.at <= self.at) {
+            fired = true;
+            match timer.of {
+                TimerOf::Back => {
+                    self.go_on();
+                }
+                TimerOf::Item(item, TimerKind::Until) => self.time_is_up(item),
+                TimerOf::Item(item, TimerKind::Due) => self.due(item),
+                TimerOf::Item(item, TimerKind::GiveUp) => self.out_of_time(item),
+            }
+            self.settle();
+        }
+        if fired { Ok(()) } else { Err(Refusal::Echo("no timer is due")) }
+    }
+
+    fn time_is_up(&mut self, item: Item) {
+        let sleeping =
+            self.run.item(item).is_some_and(|state| matches!(state.at, At::Is(Standing::Sleeping { .. })));
+        if sleeping { self.done(item, None, Output::None, None) } else { self.begin(item) }
+    }
+
+    fn due(&mut self, item: Item) {
+        let ends = !item.undo && self.text.step(item.step).on.iter().any(|on| is_late(&on.outcome));
+        self.did(Fact::Late { at: item });
+        if ends {
+            self.done(item, Some("late".into()), Output::None, None);
+        }
+    }
+
+    fn out_of_time(&mut self, item: Item) {
+        let Some(state) = self.run.item(item) else { return };
+        let (at, a) = (state.at.clone(), state.attempts);
+        let because = failure("YZ0316", "the time for all attempts together has passed (`give_up`)");
+        match at {
+            At::Is(Standing::Running { begun, .. }) if begun || self.effect_in_force(item) != Effect::Once => {
+                self.did(Fact::Entered { at: item, state: Standing::Stopping { a } });
+            }
+            At::Is(_) | At::Over(_) => self.give_up(item, because),
+        }
+    }
+
+    /// Withdraws an item that is not over.
+    pub(super) fn withdraw(&mut self, item: Item) {
+        let Some(state) = self.run.item(item) else { return };
+        let a = state.attempts;
+        let because = failure("YZ0317", "withdrawn");
+        match state.at.clone() {
+            At::Over(_) => {}
+            At::Is(standing) => match standing {
+                Standing::Running { begun, .. } if begun || self.effect_in_force(item) != Effect::Once => {
+                    self.did(Fact::Entered { at: item, state: Standing::Stopping { a } });
+                }
+                Standing::Queued {} | Standing::Resting { .. } | Standing::Running { .. } => {
+                    self.give_up(item, because);
+                }
+                Standing::Asked { .. } | Standing::Sleeping { .. } | Standing::Asking { .. } => {
+                    self.over(item, ItemEnd::Dropped, None, Output::None, None);
+                }
+                Standing::Child { a, child, .. } => {
+                    self.did(Fact::Entered { at: item, state: Standing::StoppingChild { a, child } });
+                }
+                Standing::Stopping { .. } | Standing::Unknown { .. } | Standing::StoppingChild { .. } => {}
+            },
+        }
+    }
+
+    pub(super) fn withdraw_step(&mut self, no: StepNo) {
+        let (round, items) = (self.run.step(no).round, self.run.step(no).items.len());
+        for item in 0..u32::try_from(items).unwrap_or(u32::MAX) {
+            self.withdraw(Item { step: no, round, item, undo: false });
+        }
+    }
+}
+
+fn begun_of(standing: &Standing) -> bool {
+    !matches!(standing, Standing::Running { begun: false, .. })
+}
+
+fn lost_failure(how: Lost, message: &Arc<str>) -> Failure {
+    let (code, said) = match how {
+        Lost::Restart => ("YZ0301", "the daemon stopped before the attempt answered"),
+        Lost::Crash => ("YZ0302", "the plugin died during the attempt"),
+        Lost::Killed => ("YZ0303", "the attempt did not stop when told and was killed"),
+    };
+    let message = if message.is_empty() { said.into() } else { message.clone() };
+    Failure { code: code.into(), message, retry: true, retry_after_ms: None, happened: Happened::Maybe }
+}
