@@ -31,9 +31,14 @@ pub struct Call {
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// JSON, checked against the action's output schema.
-    Done { output: Box<str> },
+    Done {
+        output: Box<str>,
+    },
     Failed(Failure),
-    Lost { how: Lost, message: Arc<str> },
+    Lost {
+        how: Lost,
+        message: Arc<str>,
+    },
 }
 
 #[derive(Clone, Debug)]

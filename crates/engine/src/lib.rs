@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Drives runs: decides, commits, then acts.
+
+pub mod carrier;
+pub mod store;

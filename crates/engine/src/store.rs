@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
+pub use yizhan_workflow::run::state::TaskKind;
 
 /// One decided event of one run and everything that must stand or fall with it.
 #[derive(Debug, Clone)]
@@ -113,20 +114,14 @@ pub struct RunRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskChange {
     Open(Box<TaskRow>),
-    Claimed { id: TaskId, by: Arc<str> },
+    Claimed {
+        id: TaskId,
+        by: Arc<str>,
+    },
     /// Answered, withdrawn or overtaken.
-    Closed { id: TaskId },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaskKind {
-    /// A step that asks.
-    Asked,
-    /// Nobody knows whether it happened.
-    Unknown,
-    /// Somebody must say how to go on (an undo that failed, a way back used up).
-    Asking,
+    Closed {
+        id: TaskId,
+    },
 }
 
 /// An open task. Those that are over are read from the journal.
@@ -164,12 +159,25 @@ pub type Acks = Vec<Result<(), Refused>>;
 #[derive(Debug, Clone)]
 pub enum Note {
     /// A workflow's text, kept by hash. Known ones are left as they are.
-    Text { hash: TextHash, source: Arc<Source> },
+    Text {
+        hash: TextHash,
+        source: Arc<Source>,
+    },
     /// A firing that started no run, or the last slot a schedule was looked at.
     Firing(Firing),
-    ScheduleSeen { workflow: Arc<str>, trigger: Arc<str>, at: Millis },
+    ScheduleSeen {
+        workflow: Arc<str>,
+        trigger: Arc<str>,
+        at: Millis,
+    },
+    /// The parent has moved on and will not take this child's end.
+    Told {
+        child: RunId,
+    },
     /// Forgets firings and idempotency keys older than this.
-    ForgetBefore { at: Millis },
+    ForgetBefore {
+        at: Millis,
+    },
 }
 
 /// What goes into one transaction, or waits for the next.
@@ -247,13 +255,15 @@ pub struct TaskFilter {
 pub trait Reads: Send + Sync {
     fn run(&self, id: RunId) -> Result<Option<Stored>, StoreError>;
     fn row(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
-    /// The ids that start with this text (without `run_`), at most `most`.
+    /// The lines after this one, in order.
     fn journal(&self, id: RunId, after: u32, most: usize) -> Result<Vec<Line>, StoreError>;
-    fn runs(&self, filter: &RunFilter, cursor: Option<&str>, most: usize) -> Result<Page<RunRow>, StoreError>;
+    fn runs(&self, filter: &RunFilter, cursor: Option<&str>, most: usize)
+    -> Result<Page<RunRow>, StoreError>;
     fn count_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError>;
     /// Ids of all runs that are not over, ascending.
     fn open_runs(&self, after: Option<RunId>, most: usize) -> Result<Vec<RunId>, StoreError>;
-    /// Open runs with nothing to wait for but themselves: `waits` is `step` (attempts were running). What recovery loads first.
+    /// Runs whose `waits` is `step` or `child`: attempts were under way, or a child may not have begun. What recovery
+    /// loads first.
     fn runs_in_flight(&self) -> Result<Vec<RunId>, StoreError>;
     /// The open run of this workflow with this key, if any.
     fn holder(&self, workflow: &str, key: &str) -> Result<Option<RunId>, StoreError>;
@@ -262,13 +272,28 @@ pub trait Reads: Send + Sync {
     fn wakes(&self, until: Millis, most: usize) -> Result<Vec<(Millis, RunId)>, StoreError>;
     fn next_wake(&self) -> Result<Option<Millis>, StoreError>;
     fn task(&self, id: &TaskId) -> Result<Option<TaskRow>, StoreError>;
-    fn tasks(&self, filter: &TaskFilter, cursor: Option<&str>, most: usize) -> Result<Page<TaskRow>, StoreError>;
+    fn tasks(
+        &self,
+        filter: &TaskFilter,
+        cursor: Option<&str>,
+        most: usize,
+    ) -> Result<Page<TaskRow>, StoreError>;
     /// Ends of children that their parents have not taken yet.
     fn tells(&self) -> Result<Vec<Tell>, StoreError>;
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError>;
-    fn firing(&self, workflow: &str, trigger: &str, id: &str) -> Result<Option<(FiringOutcome, Option<RunId>)>, StoreError>;
+    fn firing(
+        &self,
+        workflow: &str,
+        trigger: &str,
+        id: &str,
+    ) -> Result<Option<(FiringOutcome, Option<RunId>)>, StoreError>;
     /// The newest firings of a trigger.
-    fn firings(&self, workflow: &str, trigger: Option<&str>, most: usize) -> Result<Vec<(Firing, Option<RunId>)>, StoreError>;
+    fn firings(
+        &self,
+        workflow: &str,
+        trigger: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<(Firing, Option<RunId>)>, StoreError>;
     fn last_run(&self) -> Result<Option<RunId>, StoreError>;
     /// The store's own name, made when it was: goes into every outward key.
     fn house(&self) -> Result<String, StoreError>;

@@ -25,8 +25,10 @@ use crate::expression::ExpressionError;
 use crate::form::FieldFault;
 use crate::id::{Attempt, Item, Millis, RunId, StepNo, readable_key};
 use crate::people::People;
-use crate::plan::{Effect, Retry, Workflow};
+use crate::plan::{ActionName, Effect, Retry, Workflow};
+pub use closing::PARENT;
 use event::{Event, Fact, Failure, Happened, Started};
+pub use people::OPERATOR;
 use scope::{Scope, Standpoint};
 use state::{Run, TaskKind, Want};
 
@@ -80,12 +82,28 @@ pub struct Decision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
     /// `begun`: call it. Else it waits in a queue, and `Begun` must be decided before it is called.
-    Start { of: Attempt, begun: bool },
-    Stop { of: Attempt },
-    OpenTask { of: Attempt, kind: TaskKind },
-    CloseTask { of: Attempt },
-    StartChild { of: Attempt, child: RunId },
-    StopChild { of: Attempt, child: RunId },
+    Start {
+        of: Attempt,
+        begun: bool,
+    },
+    Stop {
+        of: Attempt,
+    },
+    OpenTask {
+        of: Attempt,
+        kind: TaskKind,
+    },
+    CloseTask {
+        of: Attempt,
+    },
+    StartChild {
+        of: Attempt,
+        child: RunId,
+    },
+    StopChild {
+        of: Attempt,
+        child: RunId,
+    },
 }
 
 /// Why an event changed nothing.
@@ -132,12 +150,7 @@ pub fn start(id: RunId, text: &Arc<Workflow>, now: &Now<'_>, started: Started) -
 }
 
 /// The whole behaviour of a run that has begun. A refused event has changed nothing.
-pub fn decide(
-    run: &mut Run,
-    text: &Arc<Workflow>,
-    now: &Now<'_>,
-    event: Event,
-) -> Result<Decision, Refusal> {
+pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) -> Result<Decision, Refusal> {
     let mut deciding = Deciding::new(run, text, now, event.clone());
     match event {
         Event::Started(_) => return Err(Refusal::Echo("the run has begun")),
@@ -229,7 +242,7 @@ impl<'a> Deciding<'a> {
     }
 
     /// The class of an item's attempts, as the action says and the step tightens it.
-    fn effect_of(&self, action: &str, tightened: Option<Effect>) -> Effect {
+    fn effect_of(&self, action: &ActionName, tightened: Option<Effect>) -> Effect {
         let declared = self.now.world.catalogue.action(action).map_or(Effect::Once, |action| action.effect);
         tightened.map_or(declared, |wanted| wanted.max(declared))
     }

@@ -36,3 +36,4 @@ pub enum Comparison {
     Above,
     AtLeast,
 }
+impl minijinja::value::Object for Table {}

@@ -1,14 +1,12 @@
 //! How steps open and items begin.
 
-use std::sync::Arc;
-
 use super::event::{Fact, Failure, First, Happened, ItemEnd, Output, Raw, Standing, StepEnd, TaskSheet};
 use super::scope::Standpoint;
 use super::state::{Phase, StepPhase};
 use super::{Deciding, ITEMS_MAX};
-use crate::expression::{ExpressionError, Template, json_of_value};
+use crate::expression::{Template, json_of_value};
 use crate::id::{Item, Millis, RunId, StepNo};
-use crate::moment::{self, Anchored, Moment};
+use crate::moment::{self, Anchored, Moment, MomentError};
 use crate::plan::{Ask, Effect, Ending, Goes, OutcomePattern, Section, Step, Work};
 
 impl Deciding<'_> {
@@ -61,7 +59,7 @@ impl Deciding<'_> {
         match taken {
             Ok(true) => {
                 self.did(Fact::StepOpened { s: no, n: 1, list: None });
-                self.begin_item(Item { step: no, round: self.run.step(no).round, item: 0, undo: false });
+                self.begin(Item { step: no, round: self.run.step(no).round, item: 0, undo: false });
             }
             Ok(false) => {
                 self.did(Fact::StepOver { s: no, state: StepEnd::Skipped });
@@ -118,10 +116,6 @@ impl Deciding<'_> {
         }
     }
 
-    fn begin_item(&mut self, item: Item) {
-        self.begin(item);
-    }
-
     /// The next attempt of an item.
     pub(super) fn begin(&mut self, item: Item) {
         if let Err(failure) = self.try_begin(item) {
@@ -144,8 +138,9 @@ impl Deciding<'_> {
                     None
                 } else {
                     let with = raw(with.json(&self.scope(Standpoint::Item(item)))?)?;
-                    let tightened = if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
-                    let effect = self.effect_of(&action.to_string(), tightened);
+                    let tightened =
+                        if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
+                    let effect = self.effect_of(action, tightened);
                     let give_up = step.give_up.filter(|_| !item.undo).map(|span| self.at.plus(span.ms));
                     Some(Box::new(First { with, effect, give_up }))
                 };
@@ -208,7 +203,8 @@ impl Deciding<'_> {
         if who.iter().all(|name| name.trim().is_empty()) {
             return Err(failure("YZ0314", "the task has nobody to do it: `ask` is empty"));
         }
-        let own_title = if item.undo { step.undo.as_ref().and_then(|undo| undo.title.as_ref()) } else { None };
+        let own_title =
+            if item.undo { step.undo.as_ref().and_then(|undo| undo.title.as_ref()) } else { None };
         let title = match own_title.or(step.title.as_ref()) {
             Some(title) => title.text(&scope)?,
             None => step.id.to_string(),
@@ -223,7 +219,7 @@ impl Deciding<'_> {
         Ok(())
     }
 
-    fn instant(&self, item: Item, moment: &Moment, as_wait: bool) -> Result<Option<Millis>, ExpressionError> {
+    fn instant(&self, item: Item, moment: &Moment, as_wait: bool) -> Result<Option<Millis>, Failure> {
         let ended = |no: StepNo| {
             let state = self.run.step(no);
             match (state.phase, state.ended) {
@@ -234,14 +230,21 @@ impl Deciding<'_> {
         };
         let scope = self.scope(Standpoint::Item(item));
         let value = |template: &Template| template.value(&scope);
-        moment.instant(&moment::Standpoint {
-            opened: self.at,
-            now: self.at,
-            zone: &self.now.world.zone,
-            as_wait,
-            ended: &ended,
-            value: &value,
-        })
+        moment
+            .instant(&moment::Standpoint {
+                opened: self.at,
+                now: self.at,
+                zone: &self.now.world.zone,
+                as_wait,
+                ended: &ended,
+                value: &value,
+            })
+            .map_err(|error| match error {
+                MomentError::Expression(error) => error.into(),
+                other @ (MomentError::NotAMoment { .. } | MomentError::OutOfYears) => {
+                    failure("YZ0321", &other.to_string())
+                }
+            })
     }
 
     pub(super) fn effect_in_force(&self, item: Item) -> Effect {
@@ -262,10 +265,15 @@ pub(super) fn rule_for(step: &Step, outcome: Option<&str>, output: Option<&Raw>)
     step.on
         .iter()
         .find(|on| match &on.outcome {
-            OutcomePattern::Word(word) => &**word == "done" && outcome != Some("late") || outcome == Some(&**word),
+            OutcomePattern::Word(word) => {
+                &**word == "done" && outcome != Some("late") || outcome == Some(&**word)
+            }
             OutcomePattern::Field { field, value } => {
                 outcome != Some("late")
-                    && fields.as_ref().and_then(|fields| fields.get(&**field)).is_some_and(|is| says(is, value))
+                    && fields
+                        .as_ref()
+                        .and_then(|fields| fields.get(&**field))
+                        .is_some_and(|is| says(is, value))
             }
         })
         .map(|on| on.goes.clone())
@@ -275,7 +283,9 @@ pub(super) fn rule_for(step: &Step, outcome: Option<&str>, output: Option<&Raw>)
 fn says(is: &serde_json::Value, wanted: &str) -> bool {
     match is {
         serde_json::Value::String(text) => text == wanted,
-        serde_json::Value::Bool(yes) => wanted == if *yes { "yes" } else { "no" } || wanted == yes.to_string(),
+        serde_json::Value::Bool(yes) => {
+            wanted == if *yes { "yes" } else { "no" } || wanted == yes.to_string()
+        }
         serde_json::Value::Number(number) => number.to_string() == wanted,
         serde_json::Value::Array(many) => many.iter().any(|one| says(one, wanted)),
         serde_json::Value::Null | serde_json::Value::Object(_) => false,
@@ -316,9 +326,4 @@ pub(super) fn rest_ms(retry: &crate::plan::Retry, tries: u32, key: &str, attempt
     let growth = retry.factor.powi(i32::try_from(tries.saturating_sub(1)).unwrap_or(i32::MAX));
     let rest = (retry.first.ms as f64 * growth).min(retry.most.ms.max(retry.first.ms) as f64);
     (rest * (1.0 + retry.jitter * jitter(key, attempt))) as i64
-}
-
-/// Shared text.
-pub(super) fn shared(text: &str) -> Arc<str> {
-    text.into()
 }

@@ -65,8 +65,7 @@ impl Deciding<'_> {
     }
 
     fn close_as_output_failed(&mut self, problem: crate::expression::ExpressionError) {
-        let error =
-            RunError { step: "output".into(), item: 0, code: problem.code, message: problem.message };
+        let error = RunError { step: "output".into(), item: 0, code: problem.code, message: problem.message };
         self.close(Ending::Fail { reason: error.message.clone() }, None, Some(error));
     }
 
@@ -91,9 +90,10 @@ impl Deciding<'_> {
     }
 
     fn end_if_through(&mut self) -> bool {
-        let through = self.text.numbers().all(|no| {
-            self.text.step(no).section != Section::Main || self.run.step(no).is_over()
-        });
+        let through = self
+            .text
+            .numbers()
+            .all(|no| self.text.step(no).section != Section::Main || self.run.step(no).is_over());
         if !through {
             return false;
         }
@@ -198,7 +198,12 @@ impl Deciding<'_> {
         }
     }
 
-    pub(super) fn cancelled(&mut self, opening: u32, by: &Arc<str>, reason: &Arc<str>) -> Result<(), Refusal> {
+    pub(super) fn cancelled(
+        &mut self,
+        opening: u32,
+        by: &Arc<str>,
+        reason: &Arc<str>,
+    ) -> Result<(), Refusal> {
         if self.run.phase != Phase::Open || self.run.opening != opening {
             return Err(Refusal::Echo("the run is closing or over"));
         }
@@ -250,7 +255,9 @@ impl Deciding<'_> {
             if state.taken_back || from == Some(no) || ended_by == Some(no) {
                 cover.extend(self.cover(no));
             }
-            if let (true, OnError::BackTo(back)) = (state.failed > 0 && !state.is_over(), &text.step(no).on_error) {
+            if let (true, OnError::BackTo(back)) =
+                (state.failed > 0 && !state.is_over(), &text.step(no).on_error)
+            {
                 cover.extend(self.cover(back.target));
             }
         }

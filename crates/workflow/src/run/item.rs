@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::begin::{failure, is_late, rest_ms, rule_for};
 use super::event::{
-    AttemptResult, EndState, Fact, Failure, Happened, ItemEnd, Lost, Output, Question, Raw, RunError, Standing,
-    StepEnd,
+    AttemptResult, EndState, Fact, Failure, Happened, ItemEnd, Lost, Output, Question, Raw, RunError,
+    Standing, StepEnd,
 };
 use super::state::{At, Phase, TimerKind, TimerOf};
 use super::{Deciding, Refusal};
@@ -39,7 +39,10 @@ impl Deciding<'_> {
     pub(super) fn begun(&mut self, of: Attempt) -> Result<(), Refusal> {
         match self.standing(of)? {
             Standing::Running { a, begun: false, .. } => {
-                self.did(Fact::Entered { at: of.item, state: Standing::Running { a, begun: true, first: None } });
+                self.did(Fact::Entered {
+                    at: of.item,
+                    state: Standing::Running { a, begun: true, first: None },
+                });
                 Ok(())
             }
             _ => Err(MOVED_ON),
@@ -49,7 +52,10 @@ impl Deciding<'_> {
     pub(super) fn ended(&mut self, of: Attempt, result: &AttemptResult) -> Result<(), Refusal> {
         let standing = self.standing(of)?;
         match (&standing, result) {
-            (Standing::Running { .. } | Standing::Stopping { .. } | Standing::Unknown { .. }, AttemptResult::Done { output }) => {
+            (
+                Standing::Running { .. } | Standing::Stopping { .. } | Standing::Unknown { .. },
+                AttemptResult::Done { output },
+            ) => {
                 let outcome = self.named_outcome(of.item, output);
                 self.done(of.item, outcome, Output::OfEvent, Some(output));
                 Ok(())
@@ -70,7 +76,7 @@ impl Deciding<'_> {
     /// The word by which `on` may branch, where the action names the field that holds it.
     fn named_outcome(&self, item: Item, output: &Raw) -> Option<Arc<str>> {
         let Work::Use { action, .. } = self.work(item)? else { return None };
-        let field = self.now.world.catalogue.action(&action.to_string())?.outcome.as_ref()?;
+        let field = self.now.world.catalogue.action(action)?.outcome.as_ref()?;
         let fields: serde_json::Value = serde_json::from_str(output.get()).ok()?;
         fields.get(field.as_ref() as &str)?.as_str().map(Arc::from)
     }
@@ -285,7 +291,9 @@ impl Deciding<'_> {
         output: Option<&Raw>,
     ) -> Result<(), Refusal> {
         match self.standing(of)? {
-            Standing::Child { child: ours, .. } | Standing::StoppingChild { child: ours, .. } if ours != child => {
+            Standing::Child { child: ours, .. } | Standing::StoppingChild { child: ours, .. }
+                if ours != child =>
+            {
                 Err(Refusal::Impossible("another child"))
             }
             Standing::Child { .. } | Standing::StoppingChild { .. } if state == EndState::Done => {
@@ -346,7 +354,9 @@ impl Deciding<'_> {
         let (at, a) = (state.at.clone(), state.attempts);
         let because = failure("YZ0316", "the time for all attempts together has passed (`give_up`)");
         match at {
-            At::Is(Standing::Running { begun, .. }) if begun || self.effect_in_force(item) != Effect::Once => {
+            At::Is(Standing::Running { begun, .. })
+                if begun || self.effect_in_force(item) != Effect::Once =>
+            {
                 self.did(Fact::Entered { at: item, state: Standing::Stopping { a } });
             }
             At::Is(_) | At::Over(_) => self.give_up(item, because),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::event::{Event, Fact, ItemEnd, Output, Question, Raw, Standing, TaskSheet, Verdict};
 use super::begin::{failure, rule_for};
+use super::event::{Event, Fact, ItemEnd, Output, Question, Raw, Standing, TaskSheet, Verdict};
 use super::scope::Standpoint;
 use super::state::held_back;
 use super::{Deciding, Refusal};

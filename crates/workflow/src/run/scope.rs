@@ -13,8 +13,7 @@ use crate::plan::{Let, Section, Workflow};
 use crate::run::World;
 
 /// Fields that every step has beside its own; no form may use them.
-pub const RESERVED: [&str; 9] =
-    ["by", "opened", "ended", "due", "late", "state", "outcome", "round", "item"];
+pub const RESERVED: [&str; 9] = ["by", "opened", "ended", "due", "late", "state", "outcome", "round", "item"];
 
 /// Whose expression it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +67,8 @@ impl Scope {
                 list = run.step(item.step).list.clone();
             }
         }
-        let element = list.and_then(|list| expression::value_of_json(list.get()).get_item_by_index(at as usize).ok());
+        let element =
+            list.and_then(|list| expression::value_of_json(list.get()).get_item_by_index(at as usize).ok());
         Value::from_object(Self {
             text: text.clone(),
             run: run.id,
@@ -104,15 +104,17 @@ impl Scope {
         let own: &[Let] = self.step_no().map_or(&[], |no| &self.text.step(no).lets);
         let all = own.iter().chain(self.text.lets.iter());
         let (place, found) = all.enumerate().find(|(_, given)| &*given.name == name)?;
-        let known = self.lets.get_or_init(|| {
-            (0..own.len() + self.text.lets.len()).map(|_| OnceLock::new()).collect()
-        });
+        let known = self
+            .lets
+            .get_or_init(|| (0..own.len() + self.text.lets.len()).map(|_| OnceLock::new()).collect());
         if let Some(value) = known.get(place).and_then(OnceLock::get) {
             return Some(value.clone());
         }
         let value = match &found.value {
             Tree::Text(template) => template.value(&Value::from_dyn_object(self.clone())),
-            other => other.json(&Value::from_dyn_object(self.clone())).map(|json| expression::value_of_json(&json)),
+            other => {
+                other.json(&Value::from_dyn_object(self.clone())).map(|json| expression::value_of_json(&json))
+            }
         };
         let value = value.unwrap_or_else(|error| {
             minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, error.message.to_string()).into()
@@ -169,7 +171,12 @@ impl Scope {
             ("key", self.started.key.as_deref().map_or_else(expression::empty, Value::from)),
             ("by", Value::from(self.started.by.as_ref())),
             ("started", self.instant(Some(self.began))),
-            ("url", self.url.as_ref().map_or_else(expression::empty, |url| Value::from(format!("{url}/runs/{}", self.run)))),
+            (
+                "url",
+                self.url
+                    .as_ref()
+                    .map_or_else(expression::empty, |url| Value::from(format!("{url}/runs/{}", self.run))),
+            ),
             ("error", error),
             ("joined", self.joined.iter().map(|raw| expression::value_of_json(raw.get())).collect()),
         ])
@@ -226,23 +233,32 @@ impl Object for Scope {
             if &*each.name == name || name == "item" { self.element.clone() } else { None }
         };
         match name {
-            "input" => Some(self.input.get_or_init(|| expression::value_of_json(self.started.input.get())).clone()),
+            "input" => {
+                Some(self.input.get_or_init(|| expression::value_of_json(self.started.input.get())).clone())
+            }
             "step" => Some(Value::from_object(Steps(self.clone()))),
-            "table" => Some(self.text.tables.iter().map(|table| (table.name().to_owned(), table.value())).collect()),
+            "table" => Some(
+                self.text
+                    .tables
+                    .iter()
+                    .map(|table| (table.name.to_string(), Value::from_dyn_object(table.clone())))
+                    .collect(),
+            ),
             "run" => Some(self.run_value()),
             "round" => Some(Value::from(self.round())),
             "attempt" => self.attempt.map(Value::from),
             "loop" => self.loop_value(),
             "trigger" => Some(
-                self.started.trigger.as_ref().map_or_else(expression::empty, |raw| expression::value_of_json(raw.get())),
+                self.started
+                    .trigger
+                    .as_ref()
+                    .map_or_else(expression::empty, |raw| expression::value_of_json(raw.get())),
             ),
             "workflow" => Some(self.workflow_value()),
             "now" => Some(self.instant(Some(self.now))),
-            "today" => Some(
-                self.now
-                    .timestamp()
-                    .map_or_else(expression::empty, |now| Value::from(now.to_zoned(self.zone.clone()).date().to_string())),
-            ),
+            "today" => Some(self.now.timestamp().map_or_else(expression::empty, |now| {
+                Value::from(now.to_zoned(self.zone.clone()).date().to_string())
+            })),
             _ => element(),
         }
     }
@@ -289,7 +305,9 @@ impl Answer {
         let item = read.and_then(|step| step.items.first());
         let standing = now.items.first().filter(|_| !now.is_over());
         Self {
-            output: item.and_then(|item| item.output.as_ref()).map(|raw| expression::value_of_json(raw.get())),
+            output: item
+                .and_then(|item| item.output.as_ref())
+                .map(|raw| expression::value_of_json(raw.get())),
             by: item.and_then(|item| item.by.clone()),
             opened: read.and_then(|step| step.opened),
             ended: read.and_then(|step| step.ended),
@@ -339,7 +357,8 @@ impl Object for Answer {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let instant = |at: Option<Millis>| at.map_or_else(expression::empty, |at| Value::from(at.to_string()));
+        let instant =
+            |at: Option<Millis>| at.map_or_else(expression::empty, |at| Value::from(at.to_string()));
         let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
         Some(match key.as_str()? {
             "by" => text(&self.by),
@@ -400,7 +419,9 @@ impl Object for Answers {
         match name {
             "state" => Some(Value::from(state_word(&self.of))),
             "round" => Some(Value::from(self.of.round)),
-            _ => (0..self.of.items.len()).map(|at| self.at(at)?.get_attr(name).ok()).collect::<Option<Value>>(),
+            _ => {
+                (0..self.of.items.len()).map(|at| self.at(at)?.get_attr(name).ok()).collect::<Option<Value>>()
+            }
         }
     }
 

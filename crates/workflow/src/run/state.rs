@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::{
-    EndState, Event, Fact, Failure, First, ItemEnd, Output, Question, Raw, RunError, Standing, Started, StepEnd,
+    EndState, Event, Fact, Failure, First, ItemEnd, Output, Question, Raw, RunError, Standing, Started,
+    StepEnd,
 };
 use crate::id::{Attempt, Item, Millis, RunId, StepNo};
 use crate::plan::Ending;
@@ -55,7 +56,11 @@ pub enum Phase {
     Stopping,
     /// What must be taken back is, and the closing section runs.
     Finishing,
-    Over { state: EndState, outcome: Arc<str>, output: Option<Raw> },
+    Over {
+        state: EndState,
+        outcome: Arc<str>,
+        output: Option<Raw>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,11 +204,25 @@ pub struct Done {
 pub enum Want {
     Nothing,
     /// An attempt is to be carried out, or stopped.
-    Attempt { a: u32, begun: bool },
-    Stop { a: u32 },
-    Task { a: u32, kind: TaskKind },
-    Child { a: u32, child: RunId },
-    StopChild { a: u32, child: RunId },
+    Attempt {
+        a: u32,
+        begun: bool,
+    },
+    Stop {
+        a: u32,
+    },
+    Task {
+        a: u32,
+        kind: TaskKind,
+    },
+    Child {
+        a: u32,
+        child: RunId,
+    },
+    StopChild {
+        a: u32,
+        child: RunId,
+    },
     /// A timer, which the run keeps.
     Time,
 }
@@ -384,9 +403,10 @@ impl Run {
                 (Item { step: step_no, round: step.round, item, undo: false }, state)
             })
         });
-        let undo = self.undoable.iter().filter_map(|done| {
-            done.undo.as_ref().map(|state| (Item { undo: true, ..done.of }, state))
-        });
+        let undo = self
+            .undoable
+            .iter()
+            .filter_map(|done| done.undo.as_ref().map(|state| (Item { undo: true, ..done.of }, state)));
         main.chain(undo).filter(|(_, state)| !state.is_over())
     }
 
@@ -397,9 +417,10 @@ impl Run {
         match (&self.phase, attempts, unknown, tasks, children, times) {
             (Phase::Over { .. }, ..) => None,
             (_, 1.., ..) => Some("step"),
+            // Before the tasks: recovery looks at runs that wait for a step or a child.
+            (_, _, _, _, 1.., _) => Some("child"),
             (_, _, 1.., ..) => Some("unknown"),
             (_, _, _, 1.., ..) => Some("task"),
-            (_, _, _, _, 1.., _) => Some("child"),
             (Phase::Open | Phase::Stopping | Phase::Finishing, ..) => Some("time"),
         }
     }
@@ -467,9 +488,8 @@ impl Run {
     pub(super) fn apply(&mut self, at: Millis, event: &Event, fact: &Fact) {
         match fact {
             Fact::Opened { steps } => {
-                self.steps = (0..*steps)
-                    .map(|_| Arc::new(StepState { round: 1, ..StepState::default() }))
-                    .collect();
+                self.steps =
+                    (0..*steps).map(|_| Arc::new(StepState { round: 1, ..StepState::default() })).collect();
             }
             Fact::StepOpened { s, n, list } => {
                 if let Some(step) = self.step_mut(*s) {
@@ -562,8 +582,7 @@ impl Run {
             }
             Fact::Ended { state, outcome, output } => {
                 self.back = None;
-                self.phase =
-                    Phase::Over { state: *state, outcome: outcome.clone(), output: output.clone() };
+                self.phase = Phase::Over { state: *state, outcome: outcome.clone(), output: output.clone() };
             }
             Fact::Reopened { opening, closing_steps } => {
                 self.opening = *opening;
@@ -691,7 +710,9 @@ impl Run {
         let round = self.step(no).round;
         let standing: Vec<u32> = (0..u32::try_from(self.step(no).items.len()).unwrap_or(0)).collect();
         for item in standing {
-            self.change(Item { step: no, round, item, undo: false }, |state| state.at = At::Over(ItemEnd::Dropped));
+            self.change(Item { step: no, round, item, undo: false }, |state| {
+                state.at = At::Over(ItemEnd::Dropped)
+            });
         }
         if let Some(step) = self.step_mut(no) {
             let earlier = if step.is_over() {
