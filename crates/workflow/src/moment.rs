@@ -3,7 +3,8 @@
 //! A day ends where the next one begins, so an instant that ends a day is the first of the day after; "in time" is
 //! before it. Calendars (working days and hours, cut-off) are not built yet and give a fault of their own.
 
-use jiff::Timestamp;
+use std::fmt;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
@@ -14,6 +15,7 @@ use crate::schedule::Pattern;
 pub use crate::schedule::Schedule;
 pub use span::Span;
 
+mod instant;
 mod read;
 mod span;
 
@@ -93,8 +95,8 @@ pub enum MomentFault {
     Fraction { written: String },
     #[error("`{written}` is longer than {most} years")]
     TooLong { written: String, most: u32 },
-    #[error("`{written}` must be longer than nothing")]
-    Nothing { written: String },
+    #[error("`{written}` comes again too soon")]
+    TooShort { written: String, least: Span },
     /// `due` and `timeout` differ: a length of clock time has no months.
     #[error("`{written}` is not a length of clock time")]
     NotALength { written: String },
@@ -133,15 +135,64 @@ pub enum Anchored {
     Skipped(Millis),
 }
 
-/// Why a moment cannot be worked out now.
-#[derive(Debug, thiserror::Error)]
-pub enum MomentError {
-    #[error(transparent)]
-    Expression(#[from] ExpressionError),
-    #[error("`{found}` is not a date, a time or a length of time")]
-    NotAMoment { found: String },
-    #[error("the instant is beyond the years this clock knows")]
-    OutOfYears,
+impl MomentFault {
+    /// The next step for whoever wrote it.
+    #[must_use]
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Empty | Self::Unknown { .. } => {
+                "write a length (`4h`, `3 days`), a day and time (`monday at 09:00`, `last day of month at 17:00`), \
+                 a date (`2026-10-01`), or `every 8h`"
+                    .to_owned()
+            }
+            Self::BareM { n, .. } => format!("write `{n}min` or `{n} months`"),
+            Self::UnknownUnit { .. } | Self::NoUnit { .. } => {
+                "the units are `s`, `min`, `h`, `days`, `weeks`, `months` and `years`".to_owned()
+            }
+            Self::Fraction { .. } => "write it in the next smaller unit: `90min` for an hour and a half".to_owned(),
+            Self::TooLong { most, .. } => format!("write at most {most} years"),
+            Self::TooShort { least, .. } => format!("write at least `every {least}`"),
+            Self::NotALength { .. } => "write `90s`, `30min`, `4h`, `3 days` or `2 weeks`".to_owned(),
+            Self::Signed { .. } => "write it without the sign: it counts from when the step opened".to_owned(),
+            Self::NoSuchTime { .. } => {
+                "write a day as `2026-10-01` and a time as `09:00`, from `00:00` to `23:59`".to_owned()
+            }
+            Self::NotYet { .. } => "write a clock time (`8h`) or calendar days (`3 days`) for now".to_owned(),
+            Self::Cron { .. } => {
+                "the five fields are minute, hour, day of the month, month and day of the week: `30 16 * * 1-5`"
+                    .to_owned()
+            }
+            Self::ComesOnce { written } => match written.as_str() {
+                "today" => "write the time of day: `18:00`".to_owned(),
+                _ => "write `every …`, or the days and the time: `monday at 09:00`".to_owned(),
+            },
+            Self::Never { .. } => "name a day that the month has".to_owned(),
+        })
+    }
+}
+
+impl From<MomentText> for Moment {
+    fn from(text: MomentText) -> Self {
+        match text {
+            MomentText::Clock(span) => Self::Clock(span),
+            MomentText::Calendar { n, unit } => Self::Calendar { n, unit },
+            MomentText::Next(pattern) => Self::Next(pattern),
+            MomentText::Date(date) => Self::Date(date),
+            MomentText::Local(local) => Self::Local(local),
+            MomentText::Instant(instant) => Self::Instant(instant),
+        }
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Days => "days",
+            Self::Weeks => "weeks",
+            Self::Months => "months",
+            Self::Years => "years",
+        })
+    }
 }
 
 impl Moment {
@@ -156,8 +207,9 @@ impl Moment {
     /// The instant, as far as it is known; `None`: the clock has not begun.
     ///
     /// # Errors
-    /// When a template fails or yields something that is no time.
-    pub fn instant(&self, at: &Standpoint<'_>) -> Result<Option<Millis>, MomentError> {
-        todo!()
+    /// When a template fails or yields something that is no time (`YZ0320`), or an instant that no clock knows
+    /// (`YZ0321`).
+    pub fn instant(&self, at: &Standpoint<'_>) -> Result<Option<Millis>, ExpressionError> {
+        Ok(instant::of(self, at)?)
     }
 }

@@ -3,13 +3,20 @@
 //! Slots are instants and rise strictly. Times of day are times of the zone's clock: one that a spring change skips
 //! happens at the first instant after the gap, and one that an autumn change repeats happens once, the first time.
 
-use croner::Cron;
+use std::fmt;
+
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::id::Millis;
-use crate::moment::{MomentFault, Span, Unit};
+use crate::moment::{Moment, MomentFault, MomentText, Span, Unit};
 
+pub use cron::CronLine;
+pub use decide::{decide, preview};
+pub(crate) use slots::Slots;
+
+mod cron;
+mod decide;
 mod slots;
 
 #[cfg(test)]
@@ -26,15 +33,15 @@ pub enum Pattern {
     On { days: Days, time: Option<Time> },
     /// Five fields: minute, hour, day of the month, month, day of the week. One that comes in every hour of a day is an
     /// interval and runs through both halves of a repeated hour.
-    Cron(Box<Cron>),
+    Cron(Box<CronLine>),
 }
 
 /// Which days a pattern takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Days {
     Every,
-    /// Every so many days, weeks (on Monday), months (on the 1st) or years (on 1 January), counted from 1970; weeks
-    /// from Monday 1970-01-05.
+    /// Every so many days, weeks (on Monday), months (on the 1st) or years (on 1 January), counted from the year 1970
+    /// and its first Monday, so that months that divide a year are the same in each.
     EveryNth {
         n: u32,
         unit: Unit,
@@ -179,7 +186,11 @@ pub struct UnknownZone {
 /// # Errors
 /// With the nearest known name.
 pub fn zone(name: &str) -> Result<TimeZone, UnknownZone> {
-    todo!()
+    TimeZone::get(name).map_err(|_| {
+        let known = jiff::tz::db().available().map(|known| known.as_str().to_owned());
+        let nearest = crate::problem::nearest(name, known);
+        UnknownZone { name: name.to_owned(), nearest }
+    })
 }
 
 impl Pattern {
@@ -189,24 +200,84 @@ impl Pattern {
     /// # Errors
     /// What is wrong with the text, and what to write instead.
     pub fn parse(text: &str) -> Result<Self, MomentFault> {
-        todo!()
+        match Moment::parse_text(text)? {
+            MomentText::Next(pattern) => Ok(pattern),
+            MomentText::Clock(_)
+            | MomentText::Calendar { .. }
+            | MomentText::Date(_)
+            | MomentText::Local(_)
+            | MomentText::Instant(_) => Err(MomentFault::ComesOnce { written: text.trim().to_owned() }),
+        }
     }
 }
 
-/// Decides about all slots after `last` up to `now`. `house` is the zone of schedules that name none.
-#[must_use]
-pub fn decide(schedule: &Schedule, house: &TimeZone, last: Millis, now: Millis) -> Decided {
-    todo!()
+impl fmt::Display for Pattern {
+    /// As the language writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Every(span) => write!(f, "every {span}"),
+            Self::Cron(line) => f.write_str(line.as_str()),
+            Self::On { days: Days::Every, time } => show_time(f, "", *time),
+            Self::On { days, time } => {
+                write!(f, "{days}")?;
+                show_time(f, " at ", *time)
+            }
+        }
+    }
 }
 
-/// The slots after `from` up to `until`, at most so many.
-#[must_use]
-pub fn preview(
-    schedule: &Schedule,
-    house: &TimeZone,
-    from: Millis,
-    until: Millis,
-    most: usize,
-) -> Vec<Millis> {
-    todo!()
+fn show_time(f: &mut fmt::Formatter<'_>, before: &str, time: Option<Time>) -> fmt::Result {
+    match time {
+        Some(time) => write!(f, "{before}{:02}:{:02}", time.hour(), time.minute()),
+        None => Ok(()),
+    }
+}
+
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Every => f.write_str("every day"),
+            Self::EveryNth { n, unit } => write!(f, "every {n} {unit}"),
+            Self::Weekday(day) => f.write_str(weekday_name(*day)),
+            Self::OfMonth(day) => write!(f, "{day}{} of month", ordinal_suffix(*day)),
+            Self::Nth { nth, day, of } => {
+                let nth = match nth {
+                    Nth::Last => "last",
+                    Nth::From(1) => "first",
+                    Nth::From(2) => "second",
+                    Nth::From(3) => "third",
+                    Nth::From(_) => "fourth",
+                };
+                let of = match of {
+                    Period::Month => "month",
+                    Period::Year => "year",
+                };
+                write!(f, "{nth} {} of {of}", day.map_or("day", weekday_name))
+            }
+        }
+    }
+}
+
+/// The weekdays as the language writes them.
+pub(crate) const WEEKDAYS: [(&str, Weekday); 7] = [
+    ("monday", Weekday::Monday),
+    ("tuesday", Weekday::Tuesday),
+    ("wednesday", Weekday::Wednesday),
+    ("thursday", Weekday::Thursday),
+    ("friday", Weekday::Friday),
+    ("saturday", Weekday::Saturday),
+    ("sunday", Weekday::Sunday),
+];
+
+fn weekday_name(day: Weekday) -> &'static str {
+    WEEKDAYS[usize::from(day.to_monday_zero_offset().unsigned_abs())].0
+}
+
+fn ordinal_suffix(day: u8) -> &'static str {
+    match day {
+        1 | 21 | 31 => "st",
+        2 | 22 => "nd",
+        3 | 23 => "rd",
+        _ => "th",
+    }
 }

@@ -1,7 +1,271 @@
-use super::*;
-pub(super) fn moment(_: &str) -> Result<MomentText, MomentFault> {
-    todo!()
+//! Reads moments, lengths and schedules as a workflow writes them.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime, Time};
+
+use super::{MomentFault, MomentText, Span, Unit};
+use crate::id::Millis;
+use crate::schedule::{CronLine, Days, Nth, Pattern, Period, WEEKDAYS};
+
+/// Longer than any process; and the search for a slot has to end.
+pub(super) const MOST_YEARS: u32 = 100;
+
+/// The shortest `every`.
+const LEAST_EVERY: Span = Span { ms: 1000 };
+
+const SECOND: i64 = 1000;
+const HOUR: i64 = 3600 * SECOND;
+const DAY: i64 = 24 * HOUR;
+
+/// A number with its unit.
+enum Quantity {
+    Clock(Span),
+    Calendar { n: u32, unit: Unit },
 }
-pub(super) fn length(_: &str) -> Result<Span, MomentFault> {
-    todo!()
+
+pub(super) fn moment(text: &str) -> Result<MomentText, MomentFault> {
+    let written = text.trim();
+    let words: Vec<String> = written.split_whitespace().map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let Some(first) = words.first() else { return Err(MomentFault::Empty) };
+    refuse_calendars(written, &words)?;
+    if words == ["today"] {
+        return Ok(MomentText::Calendar { n: 0, unit: Unit::Days });
+    }
+    if is_date(first) {
+        return date_or_time(written);
+    }
+    if looks_like_cron(&words) {
+        return cron(written).map(MomentText::Next);
+    }
+    if is_quantity(&words) {
+        return Ok(match quantity(written, &words.concat())? {
+            Quantity::Clock(span) => MomentText::Clock(span),
+            Quantity::Calendar { n, unit } => MomentText::Calendar { n, unit },
+        });
+    }
+    pattern(written, &words).map(MomentText::Next)
+}
+
+pub(super) fn length(text: &str) -> Result<Span, MomentFault> {
+    let written = text.trim();
+    let words: Vec<String> = written.split_whitespace().map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if words.is_empty() {
+        return Err(MomentFault::Empty);
+    }
+    refuse_calendars(written, &words)?;
+    let not_a_length = || MomentFault::NotALength { written: written.to_owned() };
+    if !is_quantity(&words) {
+        return Err(not_a_length());
+    }
+    match quantity(written, &words.concat())? {
+        Quantity::Clock(span) => Ok(span),
+        Quantity::Calendar { n, unit: Unit::Days } => Ok(Span { ms: i64::from(n) * DAY }),
+        Quantity::Calendar { n, unit: Unit::Weeks } => Ok(Span { ms: i64::from(n) * 7 * DAY }),
+        Quantity::Calendar { unit: Unit::Months | Unit::Years, .. } => Err(not_a_length()),
+    }
+}
+
+/// Working days and hours are said to be missing, not unknown: whoever wrote them wrote what the language has.
+fn refuse_calendars(written: &str, words: &[&str]) -> Result<(), MomentFault> {
+    let what = words.iter().find_map(|word| {
+        let word = word.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic());
+        match word {
+            "workday" | "workdays" => Some("working days"),
+            "workhour" | "workhours" => Some("working hours"),
+            _ => None,
+        }
+    });
+    match what {
+        Some(what) => Err(MomentFault::NotYet { written: written.to_owned(), what }),
+        None => Ok(()),
+    }
+}
+
+/// A number and nothing but one word: `4h`, `3 days`, `-1h`, `1.5h`. Times of day and ordinals are not.
+fn is_quantity(words: &[&str]) -> bool {
+    let joined = words.concat();
+    let unsigned = joined.trim_start_matches(['+', '-']);
+    let unit = unsigned.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == '.');
+    let is_ordinal = words.len() > 2 || matches!(unit, "st" | "nd" | "rd" | "th");
+    unit.len() < unsigned.len() && !unit.contains(':') && !is_ordinal
+}
+
+fn quantity(written: &str, joined: &str) -> Result<Quantity, MomentFault> {
+    let written = written.to_owned();
+    if joined.starts_with(['+', '-']) {
+        return Err(MomentFault::Signed { written });
+    }
+    let digits = joined.len() - joined.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
+    let (number, unit) = joined.split_at(digits);
+    if unit.starts_with('.') {
+        return Err(MomentFault::Fraction { written });
+    }
+    let too_long = || MomentFault::TooLong { written: written.clone(), most: MOST_YEARS };
+    let n: u32 = number.parse().map_err(|_| too_long())?;
+    let clock = |ms: i64| Quantity::Clock(Span { ms: i64::from(n).saturating_mul(ms) });
+    let days = |unit: Unit| Quantity::Calendar { n, unit };
+    let (quantity, days) = match unit {
+        "ms" | "millisecond" | "milliseconds" => (clock(1), i64::from(n) / DAY),
+        "s" | "sec" | "second" | "seconds" => (clock(SECOND), i64::from(n) / 86_400),
+        "min" | "minute" | "minutes" => (clock(60 * SECOND), i64::from(n) / 1440),
+        "h" | "hour" | "hours" => (clock(HOUR), i64::from(n) / 24),
+        "day" | "days" => (days(Unit::Days), i64::from(n)),
+        "week" | "weeks" => (days(Unit::Weeks), i64::from(n) * 7),
+        "month" | "months" => (days(Unit::Months), i64::from(n) * 30),
+        "year" | "years" => (days(Unit::Years), i64::from(n) * 365),
+        "" => return Err(MomentFault::NoUnit { written }),
+        "m" => return Err(MomentFault::BareM { written, n }),
+        _ => return Err(MomentFault::UnknownUnit { unit: unit.to_owned(), written }),
+    };
+    if days > i64::from(MOST_YEARS) * 366 { Err(too_long()) } else { Ok(quantity) }
+}
+
+fn is_date(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    bytes.len() >= 5 && bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-'
+}
+
+/// `2026-10-01`, `2026-10-01 09:00` (the zone's clock), `2026-10-01T09:00:00+08:00`.
+fn date_or_time(written: &str) -> Result<MomentText, MomentFault> {
+    let no_such = || MomentFault::NoSuchTime { written: written.to_owned() };
+    // The reader below would take a leap second, which this clock does not have, for the second before.
+    if written.contains(":60") {
+        return Err(no_such());
+    }
+    if !written.contains(':') {
+        return written.parse::<Date>().map(MomentText::Date).map_err(|_| no_such());
+    }
+    if let Ok(instant) = written.parse::<Timestamp>() {
+        return Ok(MomentText::Instant(Millis(instant.as_millisecond())));
+    }
+    // An offset that does not fit is no reason to take the rest for local time.
+    let clock = written.get(10..).unwrap_or_default();
+    let is_local = clock.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b':' | b'.' | b' ' | b'T' | b't'));
+    let local = written.parse::<DateTime>().ok().filter(|_| is_local);
+    local.map(MomentText::Local).ok_or_else(no_such)
+}
+
+/// A `*`, or five words of which the first two are numbers: no other moment has them.
+fn looks_like_cron(words: &[&str]) -> bool {
+    let numeric = |word: &&&str| {
+        word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'*' | b'/' | b',' | b'-'))
+    };
+    words.iter().any(|word| word.starts_with(['*', '@']))
+        || (words.len() >= 5 && words.iter().take(2).filter(numeric).count() == 2)
+}
+
+fn cron(written: &str) -> Result<Pattern, MomentFault> {
+    let line =
+        CronLine::parse(written).map_err(|why| MomentFault::Cron { written: written.to_owned(), why })?;
+    if line.ever_comes() {
+        Ok(Pattern::Cron(Box::new(line)))
+    } else {
+        Err(MomentFault::Never { written: written.to_owned() })
+    }
+}
+
+/// Everything that comes again: days by a rule and a time, and `every …`.
+fn pattern(written: &str, words: &[&str]) -> Result<Pattern, MomentFault> {
+    let unknown = || MomentFault::Unknown { written: written.to_owned() };
+    let words = words.strip_prefix(&["next"]).unwrap_or(words);
+    let (words, time) = split_time(written, words)?;
+    if let Some(words) = words.strip_prefix(&["every"]) {
+        return every(written, words, time);
+    }
+    let days = match words {
+        [] if time.is_some() => Days::Every,
+        [day] => Days::Weekday(weekday(day).ok_or_else(unknown)?),
+        [nth, "of", "month"] if nth.starts_with(|letter: char| letter.is_ascii_digit()) => {
+            let day = ordinal(nth).ok_or_else(unknown)?;
+            if !(1..=31).contains(&day) {
+                return Err(MomentFault::NoSuchTime { written: written.to_owned() });
+            }
+            Days::OfMonth(day)
+        }
+        [nth, day, "of", period] => {
+            let nth = match *nth {
+                "first" | "1st" => Nth::From(1),
+                "second" | "2nd" => Nth::From(2),
+                "third" | "3rd" => Nth::From(3),
+                "fourth" | "4th" => Nth::From(4),
+                "last" => Nth::Last,
+                _ => return Err(unknown()),
+            };
+            let day = if *day == "day" { None } else { Some(weekday(day).ok_or_else(unknown)?) };
+            let of = match *period {
+                "month" => Period::Month,
+                "year" => Period::Year,
+                _ => return Err(unknown()),
+            };
+            Days::Nth { nth, day, of }
+        }
+        _ => return Err(unknown()),
+    };
+    Ok(Pattern::On { days, time })
+}
+
+/// `every 8h`, `every 2 months at 09:00`, `every day at 18:00`, `every monday at 09:00`.
+fn every(written: &str, words: &[&str], time: Option<Time>) -> Result<Pattern, MomentFault> {
+    let unknown = || MomentFault::Unknown { written: written.to_owned() };
+    if let [word] = words {
+        if let Some(day) = weekday(word) {
+            return Ok(Pattern::On { days: Days::Weekday(day), time });
+        }
+        if *word == "day" {
+            return Ok(Pattern::On { days: Days::Every, time: Some(time.unwrap_or(Time::midnight())) });
+        }
+    }
+    let amount = match words {
+        ["week" | "month" | "year" | "hour" | "minute"] => format!("1{}", words.concat()),
+        _ if is_quantity(words) => words.concat(),
+        _ => return Err(unknown()),
+    };
+    match quantity(written, &amount)? {
+        Quantity::Clock(span) if span < LEAST_EVERY => {
+            Err(MomentFault::TooShort { written: written.to_owned(), least: LEAST_EVERY })
+        }
+        Quantity::Clock(_) if time.is_some() => Err(unknown()),
+        Quantity::Clock(span) => Ok(Pattern::Every(span)),
+        Quantity::Calendar { n: 0, .. } => {
+            Err(MomentFault::TooShort { written: written.to_owned(), least: LEAST_EVERY })
+        }
+        Quantity::Calendar { n, unit } => {
+            Ok(Pattern::On { days: Days::EveryNth { n, unit }, time: Some(time.unwrap_or(Time::midnight())) })
+        }
+    }
+}
+
+/// Takes `at 09:00` or `09:00` from the end.
+fn split_time<'a>(written: &str, words: &'a [&'a str]) -> Result<(&'a [&'a str], Option<Time>), MomentFault> {
+    let Some((last, rest)) = words.split_last() else { return Ok((words, None)) };
+    if !last.contains(':') {
+        return Ok((words, None));
+    }
+    let time = time_of_day(last).ok_or_else(|| MomentFault::NoSuchTime { written: written.to_owned() })?;
+    Ok((rest.strip_suffix(&["at"]).unwrap_or(rest), Some(time)))
+}
+
+fn time_of_day(word: &str) -> Option<Time> {
+    let (hour, minute) = word.split_once(':')?;
+    let digits = |text: &str, most: usize| {
+        (!text.is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse::<i8>().ok())
+            .flatten()
+    };
+    if minute.len() != 2 {
+        return None;
+    }
+    Time::new(digits(hour, 2)?, digits(minute, 2)?, 0, 0).ok()
+}
+
+fn weekday(word: &str) -> Option<jiff::civil::Weekday> {
+    WEEKDAYS.iter().find(|(name, _)| *name == word).map(|(_, day)| *day)
+}
+
+/// `15th` is 15, `1st` is 1; whoever writes `2th` is understood.
+fn ordinal(word: &str) -> Option<u8> {
+    let number = ["st", "nd", "rd", "th"].iter().find_map(|suffix| word.strip_suffix(suffix))?;
+    number.parse().ok()
 }
