@@ -13,6 +13,7 @@ use crate::id::{Millis, StepNo};
 use crate::schedule::Pattern;
 
 pub use crate::schedule::Schedule;
+pub use instant::MomentError;
 pub use span::Span;
 
 mod instant;
@@ -207,9 +208,8 @@ impl Moment {
     /// The instant, as far as it is known; `None`: the clock has not begun.
     ///
     /// # Errors
-    /// When a template fails or yields something that is no time (`YZ0320`), or an instant that no clock knows
-    /// (`YZ0321`).
-    pub fn instant(&self, at: &Standpoint<'_>) -> Result<Option<Millis>, ExpressionError> {
-        Ok(instant::of(self, at)?)
+    /// When a template fails or yields something that is no time.
+    pub fn instant(&self, at: &Standpoint<'_>) -> Result<Option<Millis>, MomentError> {
+        instant::of(self, at)
     }
 }

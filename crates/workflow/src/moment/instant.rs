@@ -13,30 +13,24 @@ use crate::schedule::{Pattern, Slots};
 const LEAST_INSTANT: i64 = 100_000_000_000;
 
 /// Why a moment cannot be worked out now.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum MomentError {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MomentError {
     #[error(transparent)]
     Expression(#[from] ExpressionError),
-    #[error("`{found}` is not a date, a time or a length of time")]
-    NotAMoment { found: String },
-    /// A text came out that reads like a moment and is not.
-    #[error(transparent)]
-    Text(#[from] MomentFault),
+    /// With what is wrong, where a text came out that reads like a moment and is not.
+    #[error("`{found}` is not a date, a time or a length of time{}", because(.why))]
+    NotAMoment { found: String, why: Option<MomentFault> },
     #[error("the instant is beyond the years this clock knows")]
     OutOfYears,
 }
 
-impl From<MomentError> for ExpressionError {
-    fn from(error: MomentError) -> Self {
-        match &error {
-            MomentError::Expression(inner) => inner.clone(),
-            MomentError::NotAMoment { .. } => Self::new("YZ0320", error.to_string()),
-            MomentError::Text(fault) => match fault.help() {
-                Some(help) => Self::new("YZ0320", format!("{fault}; {help}")),
-                None => Self::new("YZ0320", fault.to_string()),
-            },
-            MomentError::OutOfYears => Self::new("YZ0321", error.to_string()),
-        }
+fn because(why: &Option<MomentFault>) -> String {
+    match why {
+        None | Some(MomentFault::Unknown { .. } | MomentFault::Empty) => String::new(),
+        Some(fault) => match fault.help() {
+            Some(help) => format!(": {fault}; {help}"),
+            None => format!(": {fault}"),
+        },
     }
 }
 
@@ -137,9 +131,11 @@ fn counted_from(text: MomentText, at: &Standpoint<'_>) -> Result<Counted, Moment
             let instant = of(&text.into(), at)?.ok_or(MomentError::OutOfYears)?;
             Ok(Counted { instant, day: at.date(instant)? })
         }
-        MomentText::Clock(span) => Err(MomentError::NotAMoment { found: span.to_string() }),
-        MomentText::Calendar { n, unit } => Err(MomentError::NotAMoment { found: format!("{n} {unit}") }),
-        MomentText::Next(pattern) => Err(MomentError::NotAMoment { found: pattern.to_string() }),
+        MomentText::Clock(span) => Err(MomentError::NotAMoment { found: span.to_string(), why: None }),
+        MomentText::Calendar { n, unit } => {
+            Err(MomentError::NotAMoment { found: format!("{n} {unit}"), why: None })
+        }
+        MomentText::Next(pattern) => Err(MomentError::NotAMoment { found: pattern.to_string(), why: None }),
     }
 }
 
@@ -193,7 +189,7 @@ fn start_of_day(day: Date, at: &Standpoint<'_>) -> Result<Millis, MomentError> {
     reason = "minijinja may add kinds, and none of the others is a time"
 )]
 fn worked(value: &Value) -> Result<Option<MomentText>, MomentError> {
-    let not_a_moment = |found: String| Err(MomentError::NotAMoment { found });
+    let not_a_moment = |found: String| Err(MomentError::NotAMoment { found, why: None });
     match value.kind() {
         ValueKind::Undefined | ValueKind::None => Ok(None),
         // What a skipped step returned looks like a list.
@@ -204,7 +200,11 @@ fn worked(value: &Value) -> Result<Option<MomentText>, MomentError> {
         },
         ValueKind::String | ValueKind::Plain => {
             let text = value.to_string();
-            if text.trim().is_empty() { Ok(None) } else { Ok(Some(read::moment(&text)?)) }
+            if text.trim().is_empty() {
+                return Ok(None);
+            }
+            let read = read::moment(&text);
+            read.map(Some).map_err(|why| MomentError::NotAMoment { found: text, why: Some(why) })
         }
         _ => not_a_moment(value.to_string()),
     }
