@@ -206,6 +206,20 @@ pub enum StoreError {
 pub trait Store: Send {
     /// Everything in the batches in one transaction, or nothing. Returns one answer per change, batch by batch.
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError>;
+
+    /// How long the last commit took, told apart: the writer waits for company only where the disk is slow.
+    fn timing(&self) -> Timing {
+        Timing::default()
+    }
+}
+
+/// The parts of a commit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Writing the rows.
+    pub apply: std::time::Duration,
+    /// The `COMMIT` with its sync.
+    pub commit: std::time::Duration,
 }
 
 /// A run as it is loaded: a snapshot and the lines after it.

@@ -1,0 +1,198 @@
+//! The writer's thread: what arrived while the last commit ran goes into the next one.
+//!
+//! On a slow disk it waits a little for runs that the last acknowledgement released and whose results are not back, so
+//! that they do not fall into halves that take turns. Never for a fixed time, and never when nobody is on the way.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::inbox::Inbox;
+use crate::store::{Acks, Batch, Store, StoreError};
+
+/// A batch, with what the loop does once it is on disk.
+#[derive(Debug)]
+pub struct Job<A> {
+    pub batch: Batch,
+    pub after: A,
+    /// Results that came back since the last job: of those that earlier acknowledgements released.
+    pub returned: u32,
+}
+
+/// What the writer tells the loop.
+#[derive(Debug)]
+pub enum Written<A> {
+    Done(Vec<(A, Acks)>),
+    /// Nothing since the last `Done` may be believed.
+    Broken(StoreError),
+}
+
+/// Figures that anybody may look at.
+#[derive(Debug, Default)]
+pub struct WriterFigures {
+    pub commits: AtomicU64,
+    pub changes: AtomicU64,
+    pub bytes: AtomicU64,
+    pub commit_us: AtomicU64,
+    pub apply_us: AtomicU64,
+    /// The disk is full: nothing more is taken in until there is space.
+    pub full: AtomicBool,
+}
+
+/// How often a full disk is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(500);
+/// Below this a commit is too quick for a wait to pay.
+const SLOW_COMMIT: Duration = Duration::from_micros(500);
+
+#[derive(Debug)]
+pub struct Writer<A> {
+    pub jobs: Arc<Inbox<Option<Job<A>>>>,
+    pub figures: Arc<WriterFigures>,
+}
+
+struct State<S, A> {
+    store: S,
+    jobs: Arc<Inbox<Option<Job<A>>>>,
+    figures: Arc<WriterFigures>,
+    queue: VecDeque<Option<Job<A>>>,
+    /// Calls that were released and whose results are not back.
+    outstanding: u32,
+    commit: Mean,
+    apply: Mean,
+}
+
+/// A moving mean over some eight values.
+#[derive(Default)]
+struct Mean(f64);
+
+impl Mean {
+    fn take(&mut self, value: Duration) {
+        self.0 += (value.as_secs_f64() - self.0) / 8.0;
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_secs_f64(self.0.max(0.0))
+    }
+}
+
+impl<A: Send + 'static> Writer<A> {
+    /// Starts the thread. `tell` is called from it and must not block. A `None` in the queue ends it.
+    pub fn start<S: Store + 'static>(
+        store: S,
+        tell: impl Fn(Written<A>) + Send + 'static,
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let jobs = Arc::new(Inbox::default());
+        let figures = Arc::new(WriterFigures::default());
+        let state = State {
+            store,
+            jobs: jobs.clone(),
+            figures: figures.clone(),
+            queue: VecDeque::new(),
+            outstanding: 0,
+            commit: Mean::default(),
+            apply: Mean::default(),
+        };
+        let thread = std::thread::Builder::new().name("writer".into()).spawn(move || state.run(&tell))?;
+        Ok((Self { jobs, figures }, thread))
+    }
+}
+
+impl<S: Store, A> State<S, A> {
+    fn run(mut self, tell: &(impl Fn(Written<A>) + Send)) {
+        let (mut batches, mut afters) = (Vec::new(), Vec::new());
+        loop {
+            self.jobs.take(&mut self.queue, Duration::from_secs(3600));
+            let mut last = self.gather(&mut batches, &mut afters);
+            if !last {
+                last = self.linger(&mut batches, &mut afters);
+            }
+            if !batches.is_empty() {
+                match self.commit(&batches) {
+                    Ok(acks) => {
+                        let released: u32 = batches.iter().map(|batch| batch.released).sum();
+                        self.outstanding += released;
+                        batches.clear();
+                        tell(Written::Done(afters.drain(..).zip(acks).collect()));
+                    }
+                    Err(error) => {
+                        tell(Written::Broken(error));
+                        return;
+                    }
+                }
+            }
+            if last {
+                return;
+            }
+        }
+    }
+
+    /// Moves what is queued into one transaction. True if the end was asked for.
+    fn gather(&mut self, batches: &mut Vec<Batch>, afters: &mut Vec<A>) -> bool {
+        while let Some(job) = self.queue.pop_front() {
+            let Some(job) = job else { return true };
+            self.outstanding = self.outstanding.saturating_sub(job.returned);
+            batches.push(job.batch);
+            afters.push(job.after);
+        }
+        false
+    }
+
+    fn linger(&mut self, batches: &mut Vec<Batch>, afters: &mut Vec<A>) -> bool {
+        let (commit, apply) = (self.commit.get(), self.apply.get());
+        if commit < SLOW_COMMIT || commit < apply * 3 {
+            return false;
+        }
+        let end = Instant::now() + commit / 2;
+        while self.outstanding > 0 {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            self.jobs.take(&mut self.queue, left);
+            if self.gather(batches, afters) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+        loop {
+            match self.store.commit(batches) {
+                Ok(acks) => {
+                    self.note(batches);
+                    return Ok(acks);
+                }
+                Err(StoreError::Full(why)) => {
+                    if !self.figures.full.swap(true, Ordering::Relaxed) {
+                        tracing::error!(%why, "the disk is full; nothing is lost, work goes on when there is space");
+                    }
+                    std::thread::sleep(FULL_PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn note(&mut self, batches: &[Batch]) {
+        if self.figures.full.swap(false, Ordering::Relaxed) {
+            tracing::info!("there is space on the disk again; work goes on");
+        }
+        let timing = self.store.timing();
+        self.commit.take(timing.commit);
+        self.apply.take(timing.apply);
+        let changes: usize = batches.iter().map(|batch| batch.changes.len()).sum();
+        let bytes: usize = batches.iter().flat_map(|batch| &batch.changes).map(|change| change.line.len()).sum();
+        let add = |to: &AtomicU64, n: u64| to.fetch_add(n, Ordering::Relaxed);
+        add(&self.figures.commits, 1);
+        add(&self.figures.changes, changes as u64);
+        add(&self.figures.bytes, bytes as u64);
+        add(&self.figures.commit_us, micros(timing.commit));
+        add(&self.figures.apply_us, micros(timing.apply));
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
