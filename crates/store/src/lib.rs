@@ -1,1 +1,11 @@
-//! Placeholder.
+//! Where journals live: SQLite for the daemon, memory for tests and rehearsals. Both pass the same contract tests.
+
+mod checksum;
+mod cursor;
+mod finding;
+mod memory;
+mod sense;
+mod sqlite;
+
+pub use memory::Memory;
+pub use sqlite::{OpenError, Sqlite, SqliteReads};

@@ -1,0 +1,239 @@
+//! The store in memory, for tests and rehearsals: the same answers, and nothing left when it is dropped.
+
+mod reads;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use yizhan_engine::store::{
+    Acks, Batch, Change, Claim, Firing, FiringOutcome, Line, Note, Refused, RunRow, Store, StoreError,
+    TaskChange, TaskRow, Tell,
+};
+use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
+use yizhan_workflow::plan::Source;
+
+use crate::sense::{begins, over, twice};
+
+/// A handle: clones of it share one store, as the writer and the readers of a file do.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl Memory {
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What a crash at this moment leaves behind: a store of its own, with what was committed and nothing else.
+    #[must_use]
+    pub fn clone_committed(&self) -> Self {
+        Self { kept: Arc::new(Mutex::new(self.kept().clone())) }
+    }
+
+    /// Plays a full disk until it is told otherwise.
+    pub fn fill(&self, full: bool) {
+        self.kept().full = full;
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Memory {
+    fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+        crate::sense::check(batches)?;
+        let mut kept = self.kept();
+        if kept.full && batches.iter().any(|batch| !batch.changes.is_empty() || !batch.notes.is_empty()) {
+            return Err(StoreError::Full("as was asked for".into()));
+        }
+        kept.none_twice(batches)?;
+        Ok(batches.iter().map(|batch| kept.batch(batch)).collect())
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Run {
+    row: RunRow,
+    snapshot: Option<(u32, Box<[u8]>)>,
+    lines: Vec<Line>,
+    wake: Option<Millis>,
+}
+
+type Fired = (Firing, Option<RunId>);
+type Name = (Arc<str>, Arc<str>);
+
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    full: bool,
+    runs: BTreeMap<RunId, Run>,
+    open: BTreeSet<RunId>,
+    /// Of each workflow and key, oldest first.
+    by_key: BTreeMap<Name, BTreeSet<(Millis, RunId)>>,
+    wakes: BTreeSet<(Millis, RunId)>,
+    tasks: BTreeMap<TaskId, TaskRow>,
+    /// By workflow, trigger and id: the place in the order of their coming.
+    firings: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
+    fired: BTreeMap<u64, Fired>,
+    idempotency_keys: BTreeMap<String, (Millis, RunId)>,
+    tells: BTreeMap<RunId, Tell>,
+    schedules: BTreeMap<Name, Millis>,
+    texts: BTreeMap<TextHash, Arc<Source>>,
+}
+
+impl Kept {
+    /// Found before anything is written, as there is nothing here that could be rolled back.
+    fn none_twice(&self, batches: &[Batch]) -> Result<(), StoreError> {
+        let mut seen = BTreeSet::new();
+        let later = batches.iter().flat_map(|batch| &batch.changes).filter(|change| !begins(change));
+        for change in later {
+            let lines = self.runs.get(&change.run).map_or(&[][..], |run| &run.lines);
+            let there = lines.binary_search_by_key(&change.seq, |line| line.seq).is_ok();
+            if there || !seen.insert((change.run, change.seq)) {
+                return Err(twice(change));
+            }
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Acks {
+        let acks = batch.changes.iter().map(|change| self.change(change)).collect();
+        batch.notes.iter().for_each(|note| self.note(note));
+        acks
+    }
+
+    fn change(&mut self, change: &Change) -> Result<(), Refused> {
+        if begins(change) {
+            self.refusal(change)?;
+        }
+        if let Some(row) = &change.row {
+            self.row(row);
+        }
+        if let Some(run) = self.runs.get_mut(&change.run) {
+            run.lines.push(Line { seq: change.seq, at: change.at, body: change.line.clone() });
+            if let Some(body) = &change.snapshot {
+                run.snapshot = Some((change.seq, body.clone()));
+            }
+            if let Some(wake) = change.wake {
+                let before = std::mem::replace(&mut run.wake, wake);
+                before.map(|at| self.wakes.remove(&(at, change.run)));
+                self.wakes.extend(wake.map(|at| (at, change.run)));
+            }
+        }
+        change.tasks.iter().for_each(|task| self.task(task));
+        if let Some(start) = &change.start {
+            if let Some(firing) = &start.firing {
+                self.firing(firing, Some(change.run));
+            }
+            let keys = start.idempotency_key.iter().map(|key| (key.clone(), (change.at, change.run)));
+            self.idempotency_keys.extend(keys);
+        }
+        self.tells.extend(change.tell_parent.as_ref().map(|tell| (tell.child, (**tell).clone())));
+        if let Some(child) = change.told_by {
+            self.tells.remove(&child);
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: &RunRow) {
+        if over(row.state) {
+            self.open.remove(&row.id);
+        } else {
+            self.open.insert(row.id);
+        }
+        if let Some(run) = self.runs.get_mut(&row.id) {
+            // What a run is called, where it comes from and when it began never change.
+            let RunRow { text, state, outcome, waits, ended, .. } = row.clone();
+            run.row = RunRow { text, state, outcome, waits, ended, ..run.row.clone() };
+            return;
+        }
+        if let Some(key) = &row.key {
+            let name = (Arc::clone(&row.workflow), Arc::clone(key));
+            self.by_key.entry(name).or_default().insert((row.started, row.id));
+        }
+        self.runs.insert(row.id, Run { row: row.clone(), snapshot: None, lines: vec![], wake: None });
+    }
+
+    fn task(&mut self, task: &TaskChange) {
+        match task {
+            TaskChange::Open(row) => drop(self.tasks.insert(row.id.clone(), (**row).clone())),
+            TaskChange::Claimed { id, by } => {
+                if let Some(row) = self.tasks.get_mut(id) {
+                    row.claimed_by = Some(Arc::clone(by));
+                }
+            }
+            TaskChange::Closed { id } => drop(self.tasks.remove(id)),
+        }
+    }
+
+    fn refusal(&self, change: &Change) -> Result<(), Refused> {
+        if self.runs.contains_key(&change.run) {
+            return Err(Refused::Exists);
+        }
+        let Some(start) = &change.start else { return Ok(()) };
+        if let Some(firing) = &start.firing
+            && let Some((before, run)) = self.fired(&firing.workflow, &firing.trigger, &firing.id)
+            && before.outcome != FiringOutcome::Queued
+        {
+            return Err(Refused::FiredBefore { run: *run });
+        }
+        if let Some((_, run)) = start.idempotency_key.as_ref().and_then(|key| self.idempotency_keys.get(key))
+        {
+            return Err(Refused::FiredBefore { run: Some(*run) });
+        }
+        match start.claim.as_ref().and_then(|claim| self.claimed(claim)) {
+            Some(by) => Err(Refused::KeyHeld { by }),
+            None => Ok(()),
+        }
+    }
+
+    fn claimed(&self, claim: &Claim) -> Option<RunId> {
+        let Some(since) = claim.since else { return self.holder(&claim.workflow, &claim.key) };
+        let (started, run) = self.of_key(&claim.workflow, &claim.key).next()?;
+        (started >= since).then_some(run)
+    }
+
+    fn holder(&self, workflow: &str, key: &str) -> Option<RunId> {
+        self.of_key(workflow, key).map(|(_, run)| run).find(|run| self.open.contains(run))
+    }
+
+    /// Newest first.
+    fn of_key(&self, workflow: &str, key: &str) -> impl Iterator<Item = (Millis, RunId)> {
+        self.by_key.get(&(Arc::from(workflow), Arc::from(key))).into_iter().flatten().rev().copied()
+    }
+
+    fn fired(&self, workflow: &str, trigger: &str, id: &str) -> Option<&Fired> {
+        let place = self.firings.get(&(Arc::from(workflow), Arc::from(trigger), id.to_owned()))?;
+        self.fired.get(place)
+    }
+
+    /// What was decided about a firing stays; only one that waits for its turn gets its answer later.
+    fn firing(&mut self, firing: &Firing, run: Option<RunId>) {
+        let next = self.fired.last_key_value().map_or(0, |(last, _)| last + 1);
+        let name = (Arc::clone(&firing.workflow), Arc::clone(&firing.trigger), firing.id.clone());
+        let place = *self.firings.entry(name).or_insert(next);
+        if self.fired.get(&place).is_none_or(|(before, _)| before.outcome == FiringOutcome::Queued) {
+            self.fired.insert(place, (firing.clone(), run));
+        }
+    }
+
+    fn note(&mut self, note: &Note) {
+        match note {
+            Note::Text { hash, source } => {
+                self.texts.entry(hash.clone()).or_insert_with(|| Arc::clone(source));
+            }
+            Note::Firing(firing) => self.firing(firing, None),
+            Note::ScheduleSeen { workflow, trigger, at } => {
+                self.schedules.insert((Arc::clone(workflow), Arc::clone(trigger)), *at);
+            }
+            Note::Told { child } => drop(self.tells.remove(child)),
+            Note::ForgetBefore { at } => {
+                self.fired.retain(|_, (firing, _)| firing.at >= *at);
+                self.firings.retain(|_, place| self.fired.contains_key(place));
+                self.idempotency_keys.retain(|_, (kept, _)| *kept >= *at);
+            }
+        }
+    }
+}

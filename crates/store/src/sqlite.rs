@@ -1,0 +1,81 @@
+//! The store in one SQLite file: one connection writes, a few others read.
+
+mod ballast;
+mod fault;
+mod file_system;
+mod lock;
+mod open;
+mod reads;
+mod rows;
+mod verify;
+mod write;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use yizhan_engine::store::{Acks, Batch, Store, StoreError};
+
+use ballast::Ballast;
+use fault::Fault;
+use lock::Lock;
+pub use open::OpenError;
+pub use reads::SqliteReads;
+
+/// The only writing connection. Dropping it brings what is in the write-ahead log into the file.
+#[derive(Debug)]
+pub struct Sqlite {
+    connection: Connection,
+    reads: Arc<SqliteReads>,
+    ballast: Ballast,
+    /// Why nothing may be written any more.
+    broken: Option<String>,
+    /// Dropped last, as fields are dropped in this order: nobody else may come in before the connection is closed.
+    _lock: Arc<Lock>,
+}
+
+impl Sqlite {
+    /// Opens the file, or makes it. Beside it stand `.lock`, `.ballast` and SQLite's own `-wal` and `-shm`.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let lock = Arc::new(open::lock(path)?);
+        let ballast = Ballast::beside(path);
+        let connection = match open::writer(path) {
+            // Recovery itself needs a little room; better to begin without ballast than not at all.
+            Err(error) if error.is_full() && ballast.give_back() => open::writer(path)?,
+            opened => opened?,
+        };
+        ballast.take_in();
+        let reads = Arc::new(SqliteReads::new(path, Arc::clone(&lock)));
+        Ok(Self { connection, reads, ballast, broken: None, _lock: lock })
+    }
+
+    /// Lists and pages, on connections of their own, opened when they are first needed.
+    #[must_use]
+    pub fn reads(&self) -> Arc<SqliteReads> {
+        Arc::clone(&self.reads)
+    }
+
+    fn write(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+        write::transaction(&self.connection, batches).map_err(Fault::of_writing)
+    }
+}
+
+impl Store for Sqlite {
+    fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+        if let Some(why) = &self.broken {
+            return Err(StoreError::Broken(why.clone()));
+        }
+        crate::sense::check(batches)?;
+        let mut answer = self.write(batches);
+        if matches!(answer, Err(StoreError::Full(_))) && self.ballast.give_back() {
+            tracing::warn!("the disk is full: the last reserve of the store is in use");
+            answer = self.write(batches);
+        } else if answer.is_ok() {
+            self.ballast.take_in_when_there_is_room();
+        }
+        if let Err(StoreError::Broken(why)) = &answer {
+            self.broken = Some(why.clone());
+        }
+        answer
+    }
+}

@@ -1,0 +1,395 @@
+//! Lists and pages on a few connections that cannot write.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use yizhan_engine::store::{
+    Firing, FiringOutcome, Line, Page, Reads, RunFilter, RunRow, RunState, StoreError, Stored, TaskFilter,
+    TaskRow, Tell,
+};
+use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
+use yizhan_workflow::plan::Source;
+
+use super::fault::Fault;
+use super::lock::Lock;
+use super::rows::{self, ALL_STATES, State};
+use crate::checksum::checksum;
+use crate::cursor::{page, read_run_cursor, read_task_cursor, run_cursor, task_cursor};
+use crate::finding::Finding;
+
+/// Who reads beyond this waits: more connections on two cores only cost memory.
+const CONNECTIONS: usize = 4;
+
+/// Kept when nobody reads.
+const IDLE: usize = 1;
+
+/// Of a workflow and a key; the newest, if several are open because they were allowed to be.
+pub(super) const HOLDER: &str = "SELECT id FROM run WHERE workflow = ?1 AND key = ?2 AND state < 2
+                                 ORDER BY started DESC, id DESC LIMIT 1";
+
+/// Minted ids stay below this; those of children do not.
+const FIRST_CHILD: i64 = 1 << 62;
+
+#[derive(Debug)]
+pub struct SqliteReads {
+    path: PathBuf,
+    pool: Mutex<Pool>,
+    given_back: Condvar,
+    /// A store that is still read must not be opened by another daemon.
+    _lock: Arc<Lock>,
+}
+
+#[derive(Debug, Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    lent: usize,
+}
+
+/// Goes back into the pool, also when reading panics.
+struct Lent<'p> {
+    connection: Option<Connection>,
+    of: &'p SqliteReads,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.of.pool();
+        pool.lent -= 1;
+        if pool.idle.len() < IDLE {
+            pool.idle.extend(self.connection.take());
+        }
+        self.of.given_back.notify_one();
+    }
+}
+
+impl SqliteReads {
+    pub(super) fn new(path: &Path, lock: Arc<Lock>) -> Self {
+        Self { path: path.to_owned(), pool: Mutex::default(), given_back: Condvar::new(), _lock: lock }
+    }
+
+    /// Bytes that may still be written on the store's disk: intake stops before there are none.
+    pub fn room(&self) -> std::io::Result<u64> {
+        super::ballast::free(super::open::folder(&self.path))
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        // A panic under this lock leaves counts that are right: each change of it is one statement.
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lend(&self) -> Result<Lent<'_>, StoreError> {
+        let mut pool = self.pool();
+        while pool.lent >= CONNECTIONS {
+            pool = self.given_back.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+        pool.lent += 1;
+        let idle = pool.idle.pop();
+        drop(pool);
+        // Lent before it is opened, so that a failure is given back as well.
+        let mut lent = Lent { connection: idle, of: self };
+        if lent.connection.is_none() {
+            lent.connection = Some(super::open::reader(&self.path)?);
+        }
+        Ok(lent)
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let lent = self.lend()?;
+        let Some(connection) = &lent.connection else {
+            return Err(StoreError::Failed("no connection to read on".into()));
+        };
+        read(connection).map_err(Fault::of_reading)
+    }
+
+    fn one<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        map: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        self.read(|connection| Ok(connection.prepare_cached(sql)?.query_row(values, map).optional()?))
+    }
+
+    fn many<T>(
+        &self,
+        sql: &str,
+        values: impl rusqlite::Params,
+        map: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.read(|connection| {
+            Ok(connection.prepare_cached(sql)?.query_map(values, map)?.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
+}
+
+fn row_of(connection: &Connection, id: RunId) -> Result<Option<RunRow>, Fault> {
+    let sql = format!("SELECT {} FROM run WHERE id = ?1", rows::RUN);
+    Ok(connection.prepare_cached(&sql)?.query_row([id.number()], rows::run_row).optional()?)
+}
+
+/// The number of the line it was made after, and its body.
+type Snapshot = (u32, Box<[u8]>);
+
+/// The newest one, checked.
+fn snapshot_of(connection: &Connection, id: RunId) -> Result<Option<Snapshot>, Fault> {
+    let mut statement = connection.prepare_cached("SELECT seq, body, sum FROM snapshot WHERE run = ?1")?;
+    let mut rows = statement.query([id.number()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let seq = row.get(0)?;
+    let body = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+    if row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)? != checksum(body, id.number(), seq, 0) {
+        return Err(StoreError::Failed(Finding::DamagedSnapshot { run: id }.to_string()).into());
+    }
+    Ok(Some((seq, body.into())))
+}
+
+/// Lines after `after`, in order, checked.
+fn lines_of(connection: &Connection, id: RunId, after: u32, most: usize) -> Result<Vec<Line>, Fault> {
+    let sql = "SELECT seq, at, body, sum FROM event WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![id.number(), after, limit(most)])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (seq, at) = (row.get(0)?, row.get(1)?);
+        let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        if row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)? != checksum(body, id.number(), seq, at) {
+            return Err(StoreError::Failed(Finding::DamagedLine { run: id, seq }.to_string()).into());
+        }
+        lines.push(Line { seq, at: Millis(at), body: body.into() });
+    }
+    Ok(lines)
+}
+
+/// The states that a list shows, each read in its own order and then merged; `None` is all of them in one.
+fn states_of(filter: &RunFilter) -> Vec<Option<RunState>> {
+    let wanted = |state: &RunState| {
+        filter.state.is_none_or(|only| only == *state) && !(filter.open && crate::sense::over(*state))
+    };
+    // All runs of all workflows, or the few of one parent, are in order as they are.
+    if filter.state.is_none() && !filter.open && (filter.workflow.is_none() || filter.parent.is_some()) {
+        return vec![None];
+    }
+    ALL_STATES.into_iter().filter(wanted).map(Some).collect()
+}
+
+/// One ordered list: the words of the question and its values.
+pub(super) fn runs_of_state(
+    filter: &RunFilter,
+    state: Option<RunState>,
+    after: Option<(Millis, RunId)>,
+    most: usize,
+) -> (String, Vec<Value>) {
+    let mut sql = format!("SELECT {} FROM run WHERE true", rows::RUN);
+    let mut values: Vec<Value> = Vec::new();
+    let mut and = |term: &str, of: &mut Vec<Value>| {
+        sql.push_str(" AND ");
+        sql.push_str(term);
+        values.append(of);
+    };
+    if let Some(parent) = filter.parent {
+        and("parent = ?", &mut vec![parent.number().into()]);
+    }
+    if let Some(workflow) = &filter.workflow {
+        // With a parent its few children are the shorter way; `+` keeps the other indexes out of it.
+        let term = if filter.parent.is_some() { "+workflow = ?" } else { "workflow = ?" };
+        and(term, &mut vec![workflow.clone().into()]);
+    }
+    if let Some(state) = state {
+        let term = if filter.parent.is_some() { "+state = ?" } else { "state = ?" };
+        and(term, &mut vec![rows::state_number(state).into()]);
+    }
+    if let Some(key) = &filter.key {
+        and("instr(key, ?) > 0", &mut vec![key.clone().into()]);
+    }
+    if let Some((at, id)) = after {
+        and("(started, id) < (?, ?)", &mut vec![at.0.into(), id.number().into()]);
+    }
+    sql.push_str(" ORDER BY started DESC, id DESC LIMIT ?");
+    values.push(limit(most).into());
+    (sql, values)
+}
+
+pub(super) fn tasks_of(
+    filter: &TaskFilter,
+    after: Option<&(Millis, TaskId)>,
+    most: usize,
+) -> (String, Vec<Value>) {
+    let mut sql = format!("SELECT {} FROM task WHERE true", rows::TASK);
+    let mut values: Vec<Value> = Vec::new();
+    if let Some(run) = filter.run {
+        sql.push_str(" AND run = ?");
+        values.push(run.number().into());
+    }
+    if let Some(who) = &filter.who {
+        sql.push_str(
+            " AND id IN (SELECT task FROM task_who WHERE who IN (SELECT value FROM json_each(?))
+              UNION SELECT id FROM task WHERE claimed_by IN (SELECT value FROM json_each(?)))",
+        );
+        let who = serde_json::Value::from(who.as_slice()).to_string();
+        values.extend([who.clone().into(), who.into()]);
+    }
+    if let Some((at, id)) = after {
+        sql.push_str(" AND (opened, id) < (?, ?)");
+        values.extend([at.0.into(), id.as_str().to_owned().into()]);
+    }
+    sql.push_str(" ORDER BY opened DESC, id DESC LIMIT ?");
+    values.push(limit(most).into());
+    (sql, values)
+}
+
+impl Reads for SqliteReads {
+    fn run(&self, id: RunId) -> Result<Option<Stored>, StoreError> {
+        self.read(|connection| {
+            // One transaction, so that the row, the snapshot and the lines are of the same moment.
+            let moment = connection.unchecked_transaction()?;
+            let Some(row) = row_of(&moment, id)? else { return Ok(None) };
+            let (seq, snapshot) = snapshot_of(&moment, id)?.unzip();
+            let lines = lines_of(&moment, id, seq.unwrap_or(0), usize::MAX)?;
+            Ok(Some(Stored { row, snapshot, lines }))
+        })
+    }
+
+    fn row(&self, id: RunId) -> Result<Option<RunRow>, StoreError> {
+        self.read(|connection| row_of(connection, id))
+    }
+
+    fn journal(&self, id: RunId, after: u32, most: usize) -> Result<Vec<Line>, StoreError> {
+        self.read(|connection| lines_of(connection, id, after, most))
+    }
+
+    fn runs(
+        &self,
+        filter: &RunFilter,
+        cursor: Option<&str>,
+        most: usize,
+    ) -> Result<Page<RunRow>, StoreError> {
+        let after = cursor.map(read_run_cursor).transpose()?;
+        let mut found: Vec<RunRow> = Vec::new();
+        self.read(|connection| {
+            for state in states_of(filter) {
+                let (sql, values) = runs_of_state(filter, state, after, most.saturating_add(1));
+                let mut statement = connection.prepare_cached(&sql)?;
+                for row in statement.query_map(params_from_iter(values), rows::run_row)? {
+                    found.push(row?);
+                }
+            }
+            Ok(())
+        })?;
+        found.sort_by_key(|row| std::cmp::Reverse((row.started, row.id)));
+        Ok(page(found, most, run_cursor))
+    }
+
+    fn count_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
+        let sql = "SELECT state, count(*) FROM run GROUP BY state ORDER BY state";
+        self.many(sql, [], |row| Ok((row.get::<_, State>(0)?.0, row.get::<_, i64>(1)?.unsigned_abs())))
+    }
+
+    fn open_runs(&self, after: Option<RunId>, most: usize) -> Result<Vec<RunId>, StoreError> {
+        let sql = "SELECT id FROM run INDEXED BY run_open WHERE state < 2 AND id > ?1 ORDER BY id LIMIT ?2";
+        let after = after.map_or(i64::MIN, RunId::number);
+        self.many(sql, params![after, limit(most)], |row| rows::run_id(row, 0))
+    }
+
+    fn runs_in_flight(&self) -> Result<Vec<RunId>, StoreError> {
+        let sql = "SELECT id FROM run INDEXED BY run_open
+                   WHERE state < 2 AND waits IN ('step', 'child') ORDER BY id";
+        self.many(sql, [], |row| rows::run_id(row, 0))
+    }
+
+    fn holder(&self, workflow: &str, key: &str) -> Result<Option<RunId>, StoreError> {
+        self.one(HOLDER, [workflow, key], |row| rows::run_id(row, 0))
+    }
+
+    fn text(&self, hash: &TextHash) -> Result<Option<Source>, StoreError> {
+        let text =
+            self.one("SELECT source FROM text WHERE hash = ?1", [&hash.0], |row| row.get::<_, String>(0))?;
+        text.map(|text| serde_json::from_str(&text))
+            .transpose()
+            .map_err(|error| StoreError::Failed(format!("the text {hash} is damaged: {error}")))
+    }
+
+    fn wakes(&self, until: Millis, most: usize) -> Result<Vec<(Millis, RunId)>, StoreError> {
+        let sql = "SELECT at, run FROM wake WHERE at <= ?1 ORDER BY at, run LIMIT ?2";
+        self.many(sql, params![until.0, limit(most)], |row| {
+            Ok((rows::instant(row, 0)?, rows::run_id(row, 1)?))
+        })
+    }
+
+    fn next_wake(&self) -> Result<Option<Millis>, StoreError> {
+        self.one("SELECT at FROM wake ORDER BY at LIMIT 1", [], |row| rows::instant(row, 0))
+    }
+
+    fn task(&self, id: &TaskId) -> Result<Option<TaskRow>, StoreError> {
+        let sql = format!("SELECT {} FROM task WHERE id = ?1", rows::TASK);
+        self.one(&sql, [id.as_str()], rows::task_row)
+    }
+
+    fn tasks(
+        &self,
+        filter: &TaskFilter,
+        cursor: Option<&str>,
+        most: usize,
+    ) -> Result<Page<TaskRow>, StoreError> {
+        let after = cursor.map(read_task_cursor).transpose()?;
+        let (sql, values) = tasks_of(filter, after.as_ref(), most.saturating_add(1));
+        let found = self.many(&sql, params_from_iter(values), rows::task_row)?;
+        Ok(page(found, most, task_cursor))
+    }
+
+    fn tells(&self) -> Result<Vec<Tell>, StoreError> {
+        self.many("SELECT child, parent, event FROM tell ORDER BY child", [], |row| {
+            let event = row.get_ref(2)?.as_blob()?.into();
+            Ok(Tell { child: rows::run_id(row, 0)?, parent: rows::run_id(row, 1)?, event })
+        })
+    }
+
+    fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {
+        let sql = "SELECT at FROM schedule WHERE workflow = ?1 AND trigger = ?2";
+        self.one(sql, [workflow, trigger], |row| rows::instant(row, 0))
+    }
+
+    fn firing(
+        &self,
+        workflow: &str,
+        trigger: &str,
+        id: &str,
+    ) -> Result<Option<(FiringOutcome, Option<RunId>)>, StoreError> {
+        let sql = "SELECT outcome, run FROM firing WHERE workflow = ?1 AND trigger = ?2 AND firing = ?3";
+        self.one(sql, [workflow, trigger, id], rows::outcome_and_run)
+    }
+
+    fn firings(
+        &self,
+        workflow: &str,
+        trigger: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<(Firing, Option<RunId>)>, StoreError> {
+        let sql = "SELECT workflow, trigger, firing, at, outcome, run FROM firing
+                   WHERE workflow = ?1 AND (?2 IS NULL OR trigger = ?2) ORDER BY at DESC, id DESC LIMIT ?3";
+        self.many(sql, params![workflow, trigger, limit(most)], rows::firing_row)
+    }
+
+    fn last_run(&self) -> Result<Option<RunId>, StoreError> {
+        // Children have ids above all minted ones.
+        let sql = "SELECT id FROM run WHERE id < ?1 ORDER BY id DESC LIMIT 1";
+        self.one(sql, [FIRST_CHILD], |row| rows::run_id(row, 0))
+    }
+
+    fn house(&self) -> Result<String, StoreError> {
+        let house = self.one("SELECT value FROM meta WHERE name = 'house'", [], |row| row.get(0))?;
+        house.ok_or_else(|| StoreError::Failed("the store has lost its own name".into()))
+    }
+
+    fn verify(&self) -> Result<Vec<String>, StoreError> {
+        self.read(super::verify::verify)
+    }
+}

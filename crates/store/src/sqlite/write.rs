@@ -1,0 +1,328 @@
+//! Writes batches in one transaction.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use yizhan_engine::store::{
+    Acks, Batch, Change, Claim, Firing, FiringOutcome, Note, Refused, RunRow, Start, StoreError, TaskChange,
+    TaskRow,
+};
+use yizhan_workflow::id::{Millis, RunId};
+
+use super::fault::{Fault, is_taken};
+use super::rows::{State, kind_word, maybe_run_id, outcome_and_run, outcome_word, run_id};
+use crate::checksum::checksum;
+use crate::sense::{begins, twice};
+
+/// Everything or nothing.
+pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<Vec<Acks>, Fault> {
+    if batches.iter().all(|batch| batch.changes.is_empty() && batch.notes.is_empty()) {
+        return Ok(batches.iter().map(|_| Acks::new()).collect());
+    }
+    // IMMEDIATE: a transaction that begins by reading could not be made a writing one without an error.
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let written = write(connection, batches)
+        .and_then(|acks| Ok(connection.prepare_cached("COMMIT")?.execute([]).map(|_| acks)?));
+    if written.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK").map_err(|error| {
+            // Half a transaction is open and cannot be left.
+            StoreError::Broken(format!("what could not be written could not be taken back: {error}"))
+        })?;
+    }
+    written
+}
+
+fn write(connection: &Connection, batches: &[Batch]) -> Result<Vec<Acks>, Fault> {
+    let mut writing = Writing {
+        connection,
+        line: connection
+            .prepare_cached("INSERT INTO event(run, seq, at, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)")?,
+    };
+    batches.iter().map(|batch| writing.batch(batch)).collect()
+}
+
+struct Writing<'c> {
+    connection: &'c Connection,
+    /// Kept at hand: it is the one statement of every step.
+    line: CachedStatement<'c>,
+}
+
+impl Writing<'_> {
+    fn batch(&mut self, batch: &Batch) -> Result<Acks, Fault> {
+        let acks = batch.changes.iter().map(|change| self.change(change)).collect::<Result<_, _>>()?;
+        batch.notes.iter().try_for_each(|note| self.note(note))?;
+        Ok(acks)
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> Result<usize, Fault> {
+        Ok(self.connection.prepare_cached(sql)?.execute(values)?)
+    }
+
+    fn change(&mut self, change: &Change) -> Result<Result<(), Refused>, Fault> {
+        if begins(change)
+            && let Some(refused) = self.refusal(change)?
+        {
+            return Ok(Err(refused));
+        }
+        self.line(change)?;
+        let run = change.run.number();
+        if let Some(row) = &change.row {
+            if begins(change) { self.new_row(row)? } else { self.row(row)? }
+        }
+        if let Some(body) = &change.snapshot {
+            let sum = checksum(body, run, change.seq, 0);
+            self.run(
+                "INSERT INTO snapshot(run, seq, body, sum) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT(run) DO UPDATE SET seq = excluded.seq, body = excluded.body, sum = excluded.sum",
+                params![run, change.seq, &body[..], &sum[..]],
+            )?;
+        }
+        match change.wake {
+            None => {}
+            Some(None) => drop(self.run("DELETE FROM wake WHERE run = ?1", [run])?),
+            Some(Some(Millis(at))) => {
+                let sql = "INSERT INTO wake(run, at) VALUES (?1, ?2)
+                           ON CONFLICT(run) DO UPDATE SET at = excluded.at";
+                self.run(sql, [run, at])?;
+            }
+        }
+        change.tasks.iter().try_for_each(|task| self.task(task))?;
+        if let Some(start) = &change.start {
+            self.start(change, start)?;
+        }
+        self.tell(change)?;
+        Ok(Ok(()))
+    }
+
+    fn line(&mut self, change: &Change) -> Result<(), Fault> {
+        let (run, seq, at) = (change.run.number(), change.seq, change.at.0);
+        let sum = checksum(&change.line, run, seq, at);
+        match self.line.execute(params![run, seq, at, &change.line[..], &sum[..]]) {
+            Ok(_) => Ok(()),
+            Err(error) if is_taken(&error) => Err(twice(change).into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn new_row(&self, row: &RunRow) -> Result<(), Fault> {
+        self.run(
+            "INSERT INTO run(id, workflow, text, state, outcome, key, waits, started, ended, by, parent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                row.id.number(),
+                row.workflow,
+                row.text.0,
+                State(row.state),
+                row.outcome,
+                row.key,
+                row.waits,
+                row.started.0,
+                row.ended.map(|at| at.0),
+                row.by,
+                row.parent.map(RunId::number),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// What a run is called, where it comes from and when it began never change. The state mostly stays as well, and
+    /// then the indexes over it are not touched.
+    fn row(&self, row: &RunRow) -> Result<(), Fault> {
+        let same_state = self.run(
+            "UPDATE run SET text = ?3, outcome = ?4, waits = ?5, ended = ?6 WHERE id = ?1 AND state = ?2",
+            params![
+                row.id.number(),
+                State(row.state),
+                row.text.0,
+                row.outcome,
+                row.waits,
+                row.ended.map(|at| at.0)
+            ],
+        )?;
+        if same_state == 0 {
+            self.run(
+                "UPDATE run SET state = ?2, text = ?3, outcome = ?4, waits = ?5, ended = ?6 WHERE id = ?1",
+                params![
+                    row.id.number(),
+                    State(row.state),
+                    row.text.0,
+                    row.outcome,
+                    row.waits,
+                    row.ended.map(|at| at.0)
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn task(&self, task: &TaskChange) -> Result<(), Fault> {
+        match task {
+            TaskChange::Open(row) => self.open_task(row),
+            TaskChange::Claimed { id, by } => {
+                self.run("UPDATE task SET claimed_by = ?2 WHERE id = ?1", params![id.as_str(), by]).map(drop)
+            }
+            TaskChange::Closed { id } => self.close_task(id.as_str()),
+        }
+    }
+
+    fn open_task(&self, row: &TaskRow) -> Result<(), Fault> {
+        // An opening carried out again replaces the first.
+        self.close_task(row.id.as_str())?;
+        let who = serde_json::to_string(&row.who).map_err(|error| StoreError::Failed(error.to_string()))?;
+        self.run(
+            "INSERT INTO task(id, run, workflow, of, step, kind, title, who, due, opened, claimed_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                row.id.as_str(),
+                row.run.number(),
+                row.workflow,
+                row.of,
+                row.step,
+                kind_word(row.kind),
+                row.title,
+                who,
+                row.due.map(|at| at.0),
+                row.opened.0,
+                row.claimed_by,
+            ],
+        )?;
+        row.who.iter().try_for_each(|who| {
+            self.run(
+                "INSERT OR IGNORE INTO task_who(who, task) VALUES (?1, ?2)",
+                params![who, row.id.as_str()],
+            )
+            .map(drop)
+        })
+    }
+
+    fn close_task(&self, id: &str) -> Result<(), Fault> {
+        let sql = "DELETE FROM task_who WHERE task = ?1
+                   AND who IN (SELECT value FROM task, json_each(task.who) WHERE task.id = ?1)";
+        self.run(sql, [id])?;
+        self.run("DELETE FROM task WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
+    fn tell(&self, change: &Change) -> Result<(), Fault> {
+        if let Some(tell) = &change.tell_parent {
+            self.run(
+                "INSERT INTO tell(child, parent, event) VALUES (?1, ?2, ?3)
+                 ON CONFLICT(child) DO UPDATE SET parent = excluded.parent, event = excluded.event",
+                params![tell.child.number(), tell.parent.number(), &tell.event[..]],
+            )?;
+        }
+        match change.told_by {
+            Some(child) => self.told(child),
+            None => Ok(()),
+        }
+    }
+
+    fn told(&self, child: RunId) -> Result<(), Fault> {
+        self.run("DELETE FROM tell WHERE child = ?1", [child.number()]).map(drop)
+    }
+
+    /// Why a first line is not written, if it is not. That it exists or was fired before says more than that its key is
+    /// held: it is usually held by that very run.
+    fn refusal(&self, change: &Change) -> Result<Option<Refused>, Fault> {
+        if self.has("SELECT 1 FROM run WHERE id = ?1", [change.run.number()])? {
+            return Ok(Some(Refused::Exists));
+        }
+        let Some(start) = &change.start else { return Ok(None) };
+        if let Some(firing) = &start.firing
+            && let Some((outcome, run)) = self.fired(firing)?
+            && outcome != FiringOutcome::Queued
+        {
+            return Ok(Some(Refused::FiredBefore { run }));
+        }
+        if let Some(key) = &start.idempotency_key {
+            let mut statement =
+                self.connection.prepare_cached("SELECT run FROM idempotency_key WHERE key = ?1")?;
+            if let Some(run) = statement.query_row([key], |row| maybe_run_id(row, 0)).optional()? {
+                return Ok(Some(Refused::FiredBefore { run }));
+            }
+        }
+        match &start.claim {
+            Some(claim) => Ok(self.claimed(claim)?.map(|by| Refused::KeyHeld { by })),
+            None => Ok(None),
+        }
+    }
+
+    fn has(&self, sql: &str, values: impl rusqlite::Params) -> Result<bool, Fault> {
+        Ok(self.connection.prepare_cached(sql)?.exists(values)?)
+    }
+
+    fn fired(&self, firing: &Firing) -> Result<Option<(FiringOutcome, Option<RunId>)>, Fault> {
+        let sql = "SELECT outcome, run FROM firing WHERE workflow = ?1 AND trigger = ?2 AND firing = ?3";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement
+            .query_row(params![firing.workflow, firing.trigger, firing.id], outcome_and_run)
+            .optional()?)
+    }
+
+    fn claimed(&self, claim: &Claim) -> Result<Option<RunId>, Fault> {
+        let Some(Millis(since)) = claim.since else {
+            let mut statement = self.connection.prepare_cached(super::reads::HOLDER)?;
+            let found = statement.query_row(params![claim.workflow, claim.key], |row| run_id(row, 0));
+            return Ok(found.optional()?);
+        };
+        let sql = "SELECT id FROM run WHERE workflow = ?1 AND key = ?2 AND started >= ?3
+                   ORDER BY started DESC, id DESC LIMIT 1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        Ok(statement.query_row(params![claim.workflow, claim.key, since], |row| run_id(row, 0)).optional()?)
+    }
+
+    fn start(&self, change: &Change, start: &Start) -> Result<(), Fault> {
+        if let Some(firing) = &start.firing {
+            self.firing(firing, Some(change.run))?;
+        }
+        if let Some(key) = &start.idempotency_key {
+            let sql = "INSERT INTO idempotency_key(key, run, at) VALUES (?1, ?2, ?3)";
+            self.run(sql, params![key, change.run.number(), change.at.0])?;
+        }
+        Ok(())
+    }
+
+    /// What was decided about a firing stays; only one that waits for its turn gets its answer later.
+    fn firing(&self, firing: &Firing, run: Option<RunId>) -> Result<(), Fault> {
+        self.run(
+            "INSERT INTO firing(workflow, trigger, firing, at, outcome, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT(workflow, trigger, firing) DO UPDATE
+             SET at = excluded.at, outcome = excluded.outcome, run = excluded.run WHERE outcome = 'queued'",
+            params![
+                firing.workflow,
+                firing.trigger,
+                firing.id,
+                firing.at.0,
+                outcome_word(firing.outcome),
+                run.map(RunId::number),
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn note(&self, note: &Note) -> Result<(), Fault> {
+        match note {
+            Note::Text { hash, source } => {
+                // Looked up first: writing it as JSON is the dear part, and mostly it is known.
+                if self.has("SELECT 1 FROM text WHERE hash = ?1", [&hash.0])? {
+                    return Ok(());
+                }
+                let source = serde_json::to_string(&**source)
+                    .map_err(|error| StoreError::Failed(error.to_string()))?;
+                self.run("INSERT INTO text(hash, source) VALUES (?1, ?2)", params![hash.0, source])?;
+            }
+            Note::Firing(firing) => self.firing(firing, None)?,
+            Note::ScheduleSeen { workflow, trigger, at } => {
+                self.run(
+                    "INSERT INTO schedule(workflow, trigger, at) VALUES (?1, ?2, ?3)
+                     ON CONFLICT(workflow, trigger) DO UPDATE SET at = excluded.at",
+                    params![workflow, trigger, at.0],
+                )?;
+            }
+            Note::Told { child } => self.told(*child)?,
+            Note::ForgetBefore { at } => {
+                self.run("DELETE FROM firing WHERE at < ?1", [at.0])?;
+                self.run("DELETE FROM idempotency_key WHERE at < ?1", [at.0])?;
+            }
+        }
+        Ok(())
+    }
+}
