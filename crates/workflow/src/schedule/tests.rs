@@ -1,7 +1,9 @@
 //! Stories about schedules. `coming` and `decided` are the only places that know the API; the tests are data.
 
-use super::*;
 use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::*;
 
 const SHANGHAI: &str = "Asia/Shanghai";
 const NEW_YORK: &str = "America/New_York";
@@ -96,4 +98,385 @@ fn every_other_week_is_the_same_week_whenever_it_is_asked() {
     // Monday 2026-11-23 is 2968 weeks after Monday 1970-01-05.
     coming("every 2 weeks", SHANGHAI, "2026-11-22 15:00", &["Mon 2026-11-23 00:00", "Mon 2026-12-07 00:00"]);
     coming("every 2 weeks", SHANGHAI, "2026-11-24 15:00", &["Mon 2026-12-07 00:00", "Mon 2026-12-21 00:00"]);
+}
+
+#[test]
+fn a_time_that_the_clock_skips_happens_at_the_first_instant_after_the_gap() {
+    // New York goes from 02:00 to 03:00 on 8 March 2026.
+    coming(
+        "02:30",
+        NEW_YORK,
+        "2026-03-07 00:00",
+        &["Sat 2026-03-07 02:30", "Sun 2026-03-08 03:00", "Mon 2026-03-09 02:30"],
+    );
+    coming("30 2 * * *", NEW_YORK, "2026-03-08 00:00", &["Sun 2026-03-08 03:00", "Mon 2026-03-09 02:30"]);
+    coming(
+        "*/30 2,3 * * *",
+        NEW_YORK,
+        "2026-03-08 00:00",
+        &["Sun 2026-03-08 03:00", "Sun 2026-03-08 03:30", "Mon 2026-03-09 02:00"],
+    );
+    // Lord Howe Island goes half an hour ahead, São Paulo skipped midnight, Samoa a whole Friday.
+    coming(
+        "02:10",
+        "Australia/Lord_Howe",
+        "2026-10-04 00:00",
+        &["Sun 2026-10-04 02:30", "Mon 2026-10-05 02:10"],
+    );
+    coming(
+        "00:00",
+        "America/Sao_Paulo",
+        "2018-11-03 12:00",
+        &["Sun 2018-11-04 01:00", "Mon 2018-11-05 00:00"],
+    );
+    coming(
+        "friday at 09:00",
+        "Pacific/Apia",
+        "2011-12-29 10:00",
+        &["Sat 2011-12-31 00:00", "Fri 2012-01-06 09:00"],
+    );
+}
+
+#[test]
+fn a_time_that_the_clock_repeats_happens_once() {
+    // New York goes from 02:00 back to 01:00 on 1 November 2026: 01:30 is 05:30Z and 06:30Z.
+    let from = instant("2026-11-01T04:30:00Z");
+    let until = instant("2026-11-01T12:00:00Z");
+    let zone = zone(NEW_YORK).unwrap();
+    for (fold, slots) in [
+        (Fold::First, &["2026-11-01T05:30:00Z"][..]),
+        (Fold::Second, &["2026-11-01T06:30:00Z"]),
+        (Fold::Both, &["2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"]),
+    ] {
+        for pattern in ["01:30", "30 1 * * *", "sunday at 01:30"] {
+            let schedule = Schedule { fold, ..schedule(pattern) };
+            let slots: Vec<Millis> = slots.iter().copied().map(instant).collect();
+            assert_eq!(preview(&schedule, &zone, from, until, 9), slots, "{pattern} {fold:?}");
+        }
+    }
+}
+
+#[test]
+fn an_interval_runs_through_both_halves_of_a_repeated_hour_and_never_back() {
+    let zone = zone(NEW_YORK).unwrap();
+    for pattern in ["every 30min", "*/30 * * * *"] {
+        let found = preview(
+            &schedule(pattern),
+            &zone,
+            instant("2026-11-01T04:45:00Z"),
+            instant("2026-11-01T07:00:00Z"),
+            99,
+        );
+        let expected = [
+            "2026-11-01T05:00:00Z",
+            "2026-11-01T05:30:00Z",
+            "2026-11-01T06:00:00Z",
+            "2026-11-01T06:30:00Z",
+            "2026-11-01T07:00:00Z",
+        ];
+        assert_eq!(found, expected.map(instant), "{pattern}");
+    }
+    // Begun within the second half.
+    let next = preview(
+        &schedule("*/30 * * * *"),
+        &zone,
+        instant("2026-11-01T06:10:00Z"),
+        instant("2026-11-02T00:00:00Z"),
+        1,
+    );
+    assert_eq!(next, [instant("2026-11-01T06:30:00Z")]);
+}
+
+#[test]
+fn a_gap_can_be_left_out_on_request() {
+    let schedule = Schedule { gap: Gap::Skip, ..schedule("02:30") };
+    let zone = zone(NEW_YORK).unwrap();
+    let found = preview(
+        &schedule,
+        &zone,
+        local(NEW_YORK, "2026-03-07 12:00"),
+        local(NEW_YORK, "2026-03-10 00:00"),
+        9,
+    );
+    assert_eq!(found, [local(NEW_YORK, "2026-03-09 02:30")]);
+}
+
+#[test]
+fn the_schedules_own_zone_goes_before_the_houses() {
+    let schedule = Schedule { zone: Some(zone(NEW_YORK).unwrap()), ..schedule("09:00") };
+    let from = instant("2026-11-22T00:00:00Z");
+    let found = preview(&schedule, &zone(SHANGHAI).unwrap(), from, from.plus(86_400_000), 9);
+    assert_eq!(found, [instant("2026-11-22T14:00:00Z")]);
+}
+
+/// What is decided, in words: `fire 18:00`, `late 18:00`, `missed 18:00 (why)`, all on the clock of Shanghai.
+#[track_caller]
+fn decided(schedule: &Schedule, last: &str, now: &str) -> String {
+    let zone = zone(SHANGHAI).unwrap();
+    let decided = decide(schedule, &zone, local(SHANGHAI, last), local(SHANGHAI, now));
+    let mut lines = vec![];
+    let time = |at: Millis| shown(SHANGHAI, at)[12..].to_owned();
+    for (at, why) in &decided.missed {
+        let why = match why {
+            WhyMissed::NotWanted => "not wanted".to_owned(),
+            WhyMissed::TakenBy(other) => format!("taken by {}", time(*other)),
+            WhyMissed::TooLongAgo => "too long ago".to_owned(),
+            WhyMissed::TooMany => "too many".to_owned(),
+        };
+        lines.push(format!("missed {} ({why})", time(*at)));
+    }
+    for slot in &decided.fire {
+        lines.push(format!("{} {}", if slot.late { "late" } else { "fire" }, time(slot.at)));
+    }
+    if decided.missed_before > 0 {
+        lines.push(format!("and {} before", decided.missed_before));
+    }
+    lines.push(format!(
+        "seen {}, next {}",
+        time(decided.seen),
+        decided.next.map_or("never".to_owned(), time)
+    ));
+    lines.join("; ")
+}
+
+#[test]
+fn a_slot_fires_when_it_is_due_and_not_again() {
+    let daily = schedule("18:00");
+    assert_eq!(decided(&daily, "2026-11-21 18:00", "2026-11-22 17:59"), "seen 21 18:00, next 22 18:00");
+    assert_eq!(
+        decided(&daily, "2026-11-21 18:00", "2026-11-22 18:00"),
+        "fire 22 18:00; seen 22 18:00, next 23 18:00"
+    );
+    assert_eq!(decided(&daily, "2026-11-22 18:00", "2026-11-22 18:00"), "seen 22 18:00, next 23 18:00");
+}
+
+#[test]
+fn a_slot_within_the_minute_is_not_late_and_after_it_is() {
+    let daily = schedule("18:00");
+    let fired =
+        |now: &str| decided(&daily, "2026-11-21 18:00", now).split(';').next().unwrap_or_default().to_owned();
+    assert_eq!(fired("2026-11-22 18:00:59.999"), "fire 22 18:00");
+    assert_eq!(fired("2026-11-22 18:01"), "late 22 18:00");
+}
+
+#[test]
+fn of_the_missed_ones_the_latest_fires_unless_the_file_says_otherwise() {
+    let hourly = |missed| Schedule { missed, ..schedule("every 1h") };
+    let (last, now) = ("2026-11-22 08:00", "2026-11-22 11:30");
+    assert_eq!(
+        decided(&hourly(Missed::One), last, now),
+        "missed 22 09:00 (taken by 22 11:00); missed 22 10:00 (taken by 22 11:00); late 22 11:00; seen 22 11:00, next 22 12:00"
+    );
+    assert_eq!(
+        decided(&hourly(Missed::All), last, now),
+        "late 22 09:00; late 22 10:00; late 22 11:00; seen 22 11:00, next 22 12:00"
+    );
+    assert_eq!(
+        decided(&hourly(Missed::None), last, now),
+        "missed 22 09:00 (not wanted); missed 22 10:00 (not wanted); missed 22 11:00 (not wanted); seen 22 11:00, next 22 12:00"
+    );
+}
+
+#[test]
+fn a_slot_that_is_due_now_takes_the_place_of_the_missed_ones() {
+    let (last, now) = ("2026-11-22 08:00", "2026-11-22 11:00");
+    assert_eq!(
+        decided(&schedule("every 1h"), last, now),
+        "missed 22 09:00 (taken by 22 11:00); missed 22 10:00 (taken by 22 11:00); fire 22 11:00; seen 22 11:00, next 22 12:00"
+    );
+    let none = Schedule { missed: Missed::None, ..schedule("every 1h") };
+    assert_eq!(
+        decided(&none, "2026-11-22 09:00", now),
+        "missed 22 10:00 (not wanted); fire 22 11:00; seen 22 11:00, next 22 12:00"
+    );
+}
+
+#[test]
+fn what_was_missed_too_long_ago_stays_missed() {
+    let daily = Schedule { missed_within: Span { ms: 2 * 3_600_000 }, ..schedule("18:00") };
+    assert_eq!(
+        decided(&daily, "2026-11-21 18:00", "2026-11-22 20:00"),
+        "late 22 18:00; seen 22 18:00, next 23 18:00"
+    );
+    assert_eq!(
+        decided(&daily, "2026-11-21 18:00", "2026-11-22 20:01"),
+        "missed 22 18:00 (too long ago); seen 22 18:00, next 23 18:00"
+    );
+    let all =
+        Schedule { missed: Missed::All, missed_within: Span { ms: 90 * 60_000 }, ..schedule("every 1h") };
+    assert_eq!(
+        decided(&all, "2026-11-22 08:00", "2026-11-22 11:30"),
+        "missed 22 09:00 (too long ago); late 22 10:00; late 22 11:00; seen 22 11:00, next 22 12:00"
+    );
+}
+
+#[test]
+fn a_clock_that_went_back_fires_nothing_twice_and_goes_on_where_it_was() {
+    let hourly = schedule("every 1h");
+    assert_eq!(decided(&hourly, "2026-11-22 11:00", "2026-11-22 08:00"), "seen 22 11:00, next 22 12:00");
+}
+
+#[test]
+fn after_years_away_the_answer_is_bounded_and_nothing_goes_uncounted() {
+    let zone = zone(SHANGHAI).unwrap();
+    let minutely = Schedule { missed: Missed::All, ..schedule("* * * * *") };
+    let (last, now) = (instant("2016-11-22T00:00:00Z"), instant("2026-11-22T00:00:30Z"));
+    let decided = decide(&minutely, &zone, last, now);
+    assert_eq!(decided.fire.len(), 101, "one in time and the latest hundred");
+    assert_eq!(decided.missed.len(), 100);
+    let minutes = (now.0 - last.0) as u64 / 60_000;
+    assert_eq!(decided.missed_before + 201, minutes);
+    assert!(decided.missed.iter().all(|(_, why)| *why == WhyMissed::TooMany));
+    assert_eq!(decided.seen, instant("2026-11-22T00:00:00Z"));
+}
+
+#[test]
+fn a_busy_minute_loses_no_slot_of_a_short_interval() {
+    assert_eq!(
+        decided(&schedule("every 20s"), "2026-11-22 08:00", "2026-11-22 08:00:59"),
+        "fire 22 08:00; fire 22 08:00; seen 22 08:00, next 22 08:01"
+    );
+}
+
+#[test]
+fn a_zone_that_does_not_exist_names_the_nearest() {
+    assert_eq!(zone("Asia/Shanghai").unwrap().iana_name(), Some("Asia/Shanghai"));
+    let fault = zone("Asia/Shangai").unwrap_err();
+    assert_eq!(fault.nearest.as_deref(), Some("Asia/Shanghai"));
+    assert_eq!(zone("").unwrap_err().nearest, None);
+}
+
+fn any_zone() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        SHANGHAI,
+        NEW_YORK,
+        "Australia/Lord_Howe",
+        "America/Sao_Paulo",
+        "America/Havana",
+        "Africa/Casablanca",
+        "Pacific/Apia",
+        "UTC",
+    ])
+}
+
+fn any_schedule() -> impl Strategy<Value = Schedule> {
+    let patterns = vec![
+        "00:00",
+        "02:30",
+        "sunday at 01:30",
+        "last day of month at 00:00",
+        "31st of month",
+        "every 20s",
+        "every 45min",
+        "every 8h",
+        "every 7h",
+        "every 3 days",
+        "every 2 weeks",
+        "*/7 * * * *",
+        "0 */2 * * *",
+        "30 0,1,2,3 * * 0",
+    ];
+    let missed = prop::sample::select(vec![Missed::None, Missed::One, Missed::All]);
+    let within = prop::sample::select(vec![0, 30_000, 3_600_000, 86_400_000]);
+    let gap = prop::sample::select(vec![Gap::After, Gap::Skip]);
+    let fold = prop::sample::select(vec![Fold::First, Fold::Second, Fold::Both]);
+    (prop::sample::select(patterns), missed, within, gap, fold).prop_map(
+        |(pattern, missed, within, gap, fold)| Schedule {
+            missed,
+            missed_within: Span { ms: within },
+            gap,
+            fold,
+            ..schedule(pattern)
+        },
+    )
+}
+
+/// 2010 to 2037, where most of the odd changes are.
+fn any_instant() -> impl Strategy<Value = Millis> {
+    (1_262_304_000_000..2_145_916_800_000_i64).prop_map(Millis)
+}
+
+proptest! {
+    #[test]
+    fn slots_rise_strictly(schedule in any_schedule(), zone_name in any_zone(), from in any_instant()) {
+        let zone = zone(zone_name).unwrap();
+        let slots = preview(&schedule, &zone, from, Millis(i64::MAX / 4), 60);
+        prop_assert_eq!(slots.len(), 60);
+        prop_assert!(slots[0] > from);
+        prop_assert!(slots.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", slots);
+    }
+
+    /// Whenever it is asked, between two slots or at one, the next slot is the same one.
+    #[test]
+    fn where_one_starts_to_look_changes_no_slot(
+        schedule in any_schedule(), zone_name in any_zone(), from in any_instant(), cut in 0.0..1.0_f64,
+    ) {
+        let zone = zone(zone_name).unwrap();
+        let slots = preview(&schedule, &zone, from, Millis(i64::MAX / 4), 30);
+        let span = slots[29].0 - from.0;
+        let cut = from.plus((span as f64 * cut) as i64);
+        let rest: Vec<Millis> = slots.iter().copied().filter(|at| *at > cut).collect();
+        prop_assert_eq!(preview(&schedule, &zone, cut, slots[29], 99), rest);
+    }
+
+    /// However often the daemon looks, and however long it was away: each slot is decided once, fired or missed.
+    #[test]
+    fn each_slot_is_decided_exactly_once(
+        schedule in any_schedule(), zone_name in any_zone(), from in any_instant(), cuts in prop::collection::vec(0.0..1.0_f64, 0..12),
+    ) {
+        let zone = zone(zone_name).unwrap();
+        let slots = preview(&schedule, &zone, from, Millis(i64::MAX / 4), 90);
+        let until = slots[89];
+        let mut cuts: Vec<Millis> =
+            cuts.into_iter().map(|cut| from.plus(((until.0 - from.0) as f64 * cut) as i64)).collect();
+        // The clock may also go back: no order.
+        cuts.push(until);
+        let (mut last, mut heard) = (from, vec![]);
+        for now in cuts {
+            let decided = decide(&schedule, &zone, last, now);
+            prop_assert_eq!(decided.missed_before, 0);
+            let mut all: Vec<Millis> = decided.fire.iter().map(|slot| slot.at).collect();
+            all.extend(decided.missed.iter().map(|(at, _)| *at));
+            all.sort();
+            prop_assert_eq!(decided.seen, all.last().copied().unwrap_or(last));
+            prop_assert!(decided.next > Some(now.max(decided.seen)));
+            heard.extend(all);
+            last = decided.seen;
+        }
+        prop_assert_eq!(heard, slots);
+    }
+
+    /// Who looks at every slot as it comes hears the preview, and nothing is late.
+    #[test]
+    fn looking_in_time_fires_the_preview(schedule in any_schedule(), zone_name in any_zone(), from in any_instant()) {
+        let zone = zone(zone_name).unwrap();
+        let slots = preview(&schedule, &zone, from, Millis(i64::MAX / 4), 40);
+        let (mut last, mut now, mut fired) = (from, from, vec![]);
+        while fired.len() < 40 {
+            let decided = decide(&schedule, &zone, last, now);
+            prop_assert!(decided.missed.is_empty() && decided.fire.iter().all(|slot| !slot.late));
+            fired.extend(decided.fire.iter().map(|slot| slot.at));
+            (last, now) = (decided.seen, decided.next.unwrap());
+        }
+        prop_assert_eq!(fired, slots);
+    }
+
+    /// What is counted without being looked at is as many as there are.
+    #[test]
+    fn counting_agrees_with_walking(
+        schedule in any_schedule(), zone_name in any_zone(), from in any_instant(), most in 0_usize..400, beyond in 0..7_200_000_i64,
+    ) {
+        let zone = zone(zone_name).unwrap();
+        let slots = Slots::of(&schedule, &zone);
+        let walked = preview(&schedule, &zone, from, Millis(i64::MAX / 4), most + 1);
+        let until = Millis((walked[most].0 - 1).min(walked[most.saturating_sub(1)].0 + beyond));
+        let expected = walked.iter().filter(|at| **at <= until).count() as u64;
+        prop_assert_eq!(slots.count(from, until), expected);
+    }
+
+    #[test]
+    fn a_pattern_reads_back_from_how_it_is_shown(schedule in any_schedule()) {
+        let shown = schedule.pattern.to_string();
+        prop_assert_eq!(Pattern::parse(&shown).unwrap(), schedule.pattern, "{}", shown);
+    }
 }

@@ -1,0 +1,4 @@
+//! What the core works out, against independent answers from another language.
+
+#[cfg(test)]
+mod schedule;
