@@ -68,3 +68,25 @@ pub trait Carriers: Send + Sync {
     fn start(&self, calls: Vec<Call>);
     fn cancel(&self, ids: &[u64], why: CancelReason);
 }
+
+/// What a carrier brought is no JSON: it is checked there, so this is a fault of ours.
+pub(crate) fn bad_output() -> Failure {
+    Failure {
+        code: "YZ0399".into(),
+        message: "the carrier brought an output that is not JSON".into(),
+        retry: false,
+        retry_after_ms: None,
+        happened: yizhan_workflow::run::event::Happened::Maybe,
+    }
+}
+
+/// It never left the house.
+pub(crate) fn not_sent(message: Arc<str>) -> Failure {
+    Failure {
+        code: "plugin.cancelled".into(),
+        message,
+        retry: true,
+        retry_after_ms: None,
+        happened: yizhan_workflow::run::event::Happened::No,
+    }
+}

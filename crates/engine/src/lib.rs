@@ -1,4 +1,17 @@
 //! Drives runs: decides, commits, then acts.
 
 pub mod carrier;
+mod change;
+mod engine;
+mod handle;
+mod inbox;
+pub mod intake;
+pub mod library;
+pub mod live;
+mod outgoing;
+mod recovery;
+mod starting;
 pub mod store;
+mod writer;
+
+pub use handle::{ActError, Clock, Engine, EngineConfig, Health, Opened, StartError, StartReply, Started, Shared};

@@ -90,6 +90,38 @@ impl Scope {
         })
     }
 
+    /// What a firing may name before there is a run.
+    fn before_start(text: &Arc<Workflow>, world: &World, now: Millis, input: Option<&Raw>, trigger: Option<Raw>) -> Self {
+        let started = Started {
+            workflow: text.name.clone(),
+            text: text.hash.clone(),
+            input: input.cloned().unwrap_or_else(|| Raw::from(&serde_json::Value::Null)),
+            key: None,
+            trigger,
+            by: "".into(),
+            parent: None,
+        };
+        Self {
+            text: text.clone(),
+            run: RunId::from_number(0),
+            started: Arc::new(started),
+            began: now,
+            now,
+            zone: world.zone.clone(),
+            url: None,
+            steps: vec![],
+            error: None,
+            joined: vec![],
+            standpoint: Standpoint::Run,
+            taken_back: None,
+            attempt: None,
+            element: None,
+            input: OnceLock::new(),
+            values: vec![],
+            lets: OnceLock::new(),
+        }
+    }
+
     fn step_no(&self) -> Option<StepNo> {
         match self.standpoint {
             Standpoint::Run => None,
@@ -216,6 +248,18 @@ impl Scope {
             ("title", Value::from(self.text.title.as_str())),
         ])
     }
+}
+
+/// What the expressions of triggers, start forms and keys see.
+#[must_use]
+pub fn before_start(
+    text: &Arc<Workflow>,
+    world: &World,
+    now: Millis,
+    input: Option<&Raw>,
+    trigger: Option<&serde_json::Value>,
+) -> Value {
+    Value::from_object(Scope::before_start(text, world, now, input, trigger.map(Raw::from)))
 }
 
 impl Object for Scope {

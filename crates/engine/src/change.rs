@@ -1,0 +1,180 @@
+//! Turns a decision into what the store writes: the line, and the rows that stand or fall with it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, TaskId, readable_key};
+use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::run::event::{EndState, Event, Fact, Standing};
+use yizhan_workflow::run::scope::{Scope, Standpoint};
+use yizhan_workflow::run::state::{At, Phase, Run, TaskKind};
+use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
+
+use crate::live::{Live, Shown};
+use crate::store::{Change, RunRow, RunState, TaskChange, TaskRow, Tell};
+
+/// A snapshot is due after so many lines, so that loading folds a few facts at most,
+const SNAPSHOT_LINES: u32 = 16;
+/// and, where outputs are large, when the lines since outweigh the state.
+const SNAPSHOT_BYTES: usize = 64 * 1024;
+
+#[derive(Serialize)]
+struct LineRef<'a> {
+    rules: u32,
+    world: u64,
+    event: &'a Event,
+    did: &'a [Fact],
+}
+
+/// Everything that one decision writes. The live run's own notes of what the store knows are brought up to date.
+pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World) -> Change {
+    let line = LineRef { rules: RULES, world: world.number, event: &decision.event, did: &decision.did };
+    let line = to_json(&line);
+    live.lines_since += 1;
+    live.bytes_since += line.len();
+    let run = &live.run;
+    let shown = Shown::of(run);
+    let row = (shown != live.row).then(|| Box::new(row_of(run)));
+    let next = run.next_timer().filter(|_| !run.is_over()).map(|timer| timer.at);
+    let wake = (next != live.wake).then_some(next);
+    let tell_parent = tell_of(run, &decision.did);
+    let tasks = tasks_of(run, &live.text, decision, world);
+    let outweighs = live.bytes_since > SNAPSHOT_BYTES.max(live.snapshot_bytes);
+    let snapshot = (live.lines_since >= SNAPSHOT_LINES || outweighs).then(|| to_json(&live.run));
+    if let Some(snapshot) = &snapshot {
+        (live.lines_since, live.bytes_since, live.snapshot_bytes) = (0, 0, snapshot.len());
+    }
+    live.row = shown;
+    live.wake = next;
+    Change {
+        run: live.run.id,
+        seq: decision.seq,
+        at: decision.at,
+        line,
+        row,
+        snapshot,
+        wake,
+        tasks,
+        start: None,
+        tell_parent,
+        told_by: None,
+    }
+}
+
+/// Our own values always have a JSON form: maps have text keys, numbers are finite.
+fn to_json(value: &impl Serialize) -> Box<[u8]> {
+    let mut bytes = Vec::with_capacity(512);
+    let written = serde_json::to_writer(&mut bytes, value);
+    debug_assert!(written.is_ok(), "a line of the journal has no JSON form");
+    bytes.into_boxed_slice()
+}
+
+pub(crate) fn row_of(run: &Run) -> RunRow {
+    let (state, outcome) = match &run.phase {
+        Phase::Open => (RunState::Open, None),
+        Phase::Stopping | Phase::Finishing => (RunState::Closing, None),
+        Phase::Over { state, outcome, .. } => (end_state(*state), Some(outcome.clone())),
+    };
+    RunRow {
+        id: run.id,
+        workflow: run.started.workflow.clone(),
+        text: run.started.text.clone(),
+        state,
+        outcome,
+        key: run.started.key.clone(),
+        waits: run.waits().map(Arc::from),
+        started: run.began,
+        ended: run.is_over().then_some(run.last),
+        by: run.started.by.clone(),
+        parent: run.started.parent.map(|parent| parent.run),
+    }
+}
+
+fn end_state(state: EndState) -> RunState {
+    match state {
+        EndState::Done => RunState::Done,
+        EndState::Failed => RunState::Failed,
+        EndState::Cancelled => RunState::Cancelled,
+    }
+}
+
+/// The end of a child, for the item that waits for it.
+fn tell_of(run: &Run, did: &[Fact]) -> Option<Box<Tell>> {
+    let parent = run.started.parent?;
+    let Some(Fact::Ended { .. }) = did.last() else { return None };
+    let Phase::Over { state, outcome, output } = &run.phase else { return None };
+    let event = Event::ChildEnded {
+        of: parent.of,
+        child: run.id,
+        state: *state,
+        outcome: Some(outcome.clone()),
+        output: output.clone(),
+    };
+    Some(Box::new(Tell { child: run.id, parent: parent.run, event: to_json(&event) }))
+}
+
+fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World) -> Vec<TaskChange> {
+    let mut changes = Vec::new();
+    for command in &decision.commands {
+        match command {
+            Command::OpenTask { of, kind } => {
+                changes.push(TaskChange::Open(Box::new(task_row(run, text, *of, *kind, world, decision.at))));
+            }
+            Command::CloseTask { of } => {
+                changes.push(TaskChange::Closed { id: task_id(run.id, text, *of) });
+            }
+            Command::Start { .. } | Command::Stop { .. } | Command::StartChild { .. } | Command::StopChild { .. } => {}
+        }
+    }
+    for fact in &decision.did {
+        if let Fact::TaskClaimed { at, .. } | Fact::TaskReleased { at } = fact
+            && let Some(state) = run.item(*at)
+            && let Some(attempt) = state.attempt()
+        {
+            let id = task_id(run.id, text, Attempt { item: *at, attempt });
+            changes.push(TaskChange::Claimed { id, by: state.claimed.clone() });
+        }
+    }
+    changes
+}
+
+pub(crate) fn task_id(run: RunId, text: &Workflow, of: Attempt) -> TaskId {
+    TaskId::of(&readable_key(run, &text.step(of.item.step).path(), of.item), of.attempt)
+}
+
+fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world: &World, at: Millis) -> TaskRow {
+    let sheet = run.item(of.item).and_then(|state| match &state.at {
+        At::Is(Standing::Asked { task, .. }) => Some(task.clone()),
+        At::Is(_) | At::Over(_) => None,
+    });
+    let step = text.step(of.item.step);
+    let (title, who, due) = match sheet {
+        Some(sheet) => (sheet.title.clone(), sheet.who.clone(), sheet.due),
+        None => (title_of(run, text, of.item, world, at), vec![owner_of(text, world)], None),
+    };
+    TaskRow {
+        id: task_id(run.id, text, of),
+        run: run.id,
+        workflow: run.started.workflow.clone(),
+        of: serde_json::to_string(&of).unwrap_or_default(),
+        step: step.path().as_ref().into(),
+        kind,
+        title,
+        who,
+        due,
+        opened: at,
+        claimed_by: None,
+    }
+}
+
+/// Whoever is asked about what nobody else can decide.
+pub(crate) fn owner_of(text: &Workflow, world: &World) -> String {
+    text.owner.clone().or_else(|| world.owner.as_deref().map(str::to_owned)).unwrap_or_else(|| OPERATOR.to_owned())
+}
+
+fn title_of(run: &Run, text: &Arc<Workflow>, item: Item, world: &World, at: Millis) -> Arc<str> {
+    let step = text.step(item.step);
+    let Some(title) = &step.title else { return step.id.clone() };
+    let scope = Scope::of(run, text, world, at, Standpoint::Item(item));
+    title.text(&scope).map_or_else(|_| title.source().into(), Arc::from)
+}

@@ -1,0 +1,442 @@
+//! The one loop: takes what is there, decides, hands it to the writer, and acts on what is on disk.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::run::event::{AttemptResult, Event, Raw, Standing};
+use yizhan_workflow::run::state::At;
+use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide};
+
+use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
+use crate::change::change_of;
+use crate::handle::{ActError, Message, Reply, Shared, StartError};
+use crate::inbox::Inbox;
+use crate::live::{Live, LoadError};
+use crate::outgoing::call_of;
+use crate::store::{Acks, Batch, Refused};
+use crate::writer::{Job, Written};
+
+/// Records per job: as many as keep engine and writer busy at the same time.
+pub(crate) const JOB_RECORDS: usize = 32;
+
+/// What happens once a batch is on disk.
+#[derive(Debug, Default)]
+pub(crate) struct After {
+    pub number: u64,
+    /// One per change, in its order.
+    pub acts: Vec<Acts>,
+    pub replies: Vec<Reply>,
+}
+
+/// What happens once one change is on disk.
+#[derive(Debug)]
+pub(crate) struct Acts {
+    pub run: RunId,
+    pub calls: Vec<Call>,
+    /// Attempts that must wait for a place.
+    waiting: Vec<Attempt>,
+    others: Vec<Command>,
+    pub reply: Option<Reply>,
+    pub started: Option<Box<Pending>>,
+    tell: Option<(RunId, Event)>,
+}
+
+/// A start whose claims the store has yet to grant.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub on_join: bool,
+    pub trigger: Arc<str>,
+    pub input: Raw,
+}
+
+/// The loop's own state. One thread owns it.
+pub(crate) struct Loop {
+    pub inbox: Arc<Inbox<Message>>,
+    pub jobs: Arc<Inbox<Option<Job<After>>>>,
+    pub carriers: Arc<dyn Carriers>,
+    pub shared: Arc<Shared>,
+    pub house: String,
+    pub last_run: Option<RunId>,
+    pub live: HashMap<RunId, Live>,
+    /// Runs that wait for something slow, longest first; looked at when too many are in memory.
+    pub idle: VecDeque<RunId>,
+    calls: HashMap<u64, (RunId, Attempt)>,
+    next_call: u64,
+    /// Attempts that are decided and have no place yet.
+    pub queue: VecDeque<(RunId, Attempt)>,
+    pub wakes: BTreeSet<(Millis, RunId)>,
+    /// Wake-ups up to here are in memory.
+    pub horizon: Millis,
+    pub batch: Batch,
+    pub after: After,
+    job: u64,
+    pub written: u64,
+    returned: u32,
+    pub stopping: bool,
+    broken: bool,
+}
+
+impl Loop {
+    pub(crate) fn new(
+        inbox: Arc<Inbox<Message>>,
+        jobs: Arc<Inbox<Option<Job<After>>>>,
+        carriers: Arc<dyn Carriers>,
+        shared: Arc<Shared>,
+        house: String,
+        last_run: Option<RunId>,
+    ) -> Self {
+        Self {
+            inbox,
+            jobs,
+            carriers,
+            shared,
+            house,
+            last_run,
+            live: HashMap::new(),
+            idle: VecDeque::new(),
+            calls: HashMap::new(),
+            next_call: 1,
+            queue: VecDeque::new(),
+            wakes: BTreeSet::new(),
+            horizon: Millis(0),
+            batch: Batch::default(),
+            after: After::default(),
+            job: 1,
+            written: 0,
+            returned: 0,
+            stopping: false,
+            broken: false,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        if let Err(error) = self.recover() {
+            tracing::error!(%error, "recovery failed");
+            self.shared.break_down(error.to_string());
+            return;
+        }
+        self.shared.ready.store(true, Ordering::Release);
+        let mut messages = VecDeque::new();
+        loop {
+            self.inbox.take(&mut messages, self.patience());
+            let world = self.shared.world();
+            while let Some(message) = messages.pop_front() {
+                self.handle(message, &world);
+                if self.batch.changes.len() >= JOB_RECORDS {
+                    self.hand_over();
+                }
+            }
+            self.fire_due(&world);
+            self.hand_over();
+            self.evict();
+            self.shared.figures.turns.fetch_add(1, Ordering::Relaxed);
+            self.shared.figures.live.store(self.live.len() as u64, Ordering::Relaxed);
+            self.shared.figures.calls.store(self.calls.len() as u64, Ordering::Relaxed);
+            self.shared.figures.queued.store(self.queue.len() as u64, Ordering::Relaxed);
+            if self.broken || (self.stopping && self.calls.is_empty() && self.written + 1 == self.job) {
+                self.jobs.push(None);
+                self.shared.stopped.store(true, Ordering::Release);
+                return;
+            }
+        }
+    }
+
+    /// How long the loop may sleep: to the next wake-up, and never past the horizon.
+    fn patience(&self) -> Duration {
+        let now = self.shared.now();
+        let next = self.wakes.first().map_or(self.horizon, |(at, _)| (*at).min(self.horizon));
+        Duration::from_millis(u64::try_from(next.0 - now.0).unwrap_or(0).min(5_000))
+    }
+
+    fn handle(&mut self, message: Message, world: &World) {
+        match message {
+            Message::Completed(completions) => {
+                for completion in completions {
+                    self.completed(completion, world);
+                    if self.batch.changes.len() >= JOB_RECORDS {
+                        self.hand_over();
+                    }
+                }
+            }
+            Message::Written(Written::Done(jobs)) => {
+                for (after, acks) in jobs {
+                    self.act(after, acks, world);
+                }
+            }
+            Message::Written(Written::Broken(error)) => {
+                tracing::error!(%error, "the store failed; nothing more is acknowledged");
+                self.broken = true;
+                self.shared.break_down(error.to_string());
+            }
+            Message::Failed { run, of, failure } => {
+                let event = Event::Ended { of, result: AttemptResult::Failed(failure), took_us: None };
+                self.feed_quietly(run, event, world);
+            }
+            Message::Start(request) => self.start(*request, world),
+            Message::Act(act) => self.take_act(*act, world),
+            Message::Note(note, reply) => {
+                self.batch.notes.push(note);
+                self.after.replies.extend(reply);
+            }
+            Message::Ping(reply) => reply.pong(),
+            Message::Stop => {
+                self.stopping = true;
+                self.queue.clear();
+            }
+            Message::Drain => {
+                let ids: Vec<u64> = self.calls.keys().copied().collect();
+                self.carriers.cancel(&ids, CancelReason::Stopping);
+                self.calls.clear();
+            }
+        }
+    }
+
+    pub(crate) fn room(&self) -> bool {
+        !self.stopping && self.calls.len() < self.shared.config.attempts_max && self.queue.is_empty()
+    }
+
+    // ---- events of runs -------------------------------------------------------------------------------------------
+
+    fn completed(&mut self, completion: Completion, world: &World) {
+        self.returned += 1;
+        let Some((run, of)) = self.calls.remove(&completion.id) else { return };
+        if let Some(live) = self.live.get_mut(&run) {
+            live.calls.retain(|(_, id)| *id != completion.id);
+        }
+        let took_us = u64::try_from(completion.took.as_micros()).ok();
+        let result = match completion.outcome {
+            Outcome::Done { output } => match Raw::new(output.into()) {
+                Some(output) => AttemptResult::Done { output },
+                None => AttemptResult::Failed(crate::carrier::bad_output()),
+            },
+            Outcome::Failed(failure) => AttemptResult::Failed(failure),
+            Outcome::Lost { how, message } => AttemptResult::Lost { how, message },
+        };
+        self.shared.figures.count(&result);
+        let event = Event::Ended { of, result, took_us };
+        self.feed_quietly(run, event, world);
+        self.fill_places(world);
+    }
+
+    /// Attempts that waited for a place go out now.
+    fn fill_places(&mut self, world: &World) {
+        while !self.stopping && self.calls.len() < self.shared.config.attempts_max {
+            let Some((run, of)) = self.queue.pop_front() else { return };
+            let Some(live) = self.live.get(&run) else { continue };
+            let begun = live.run.item(of.item).is_some_and(|item| {
+                matches!(item.at, At::Is(Standing::Running { a, begun: true, .. }) if a == of.attempt)
+            });
+            if begun {
+                if let Some(call) = self.call(run, of) {
+                    self.carriers.start(vec![call]);
+                }
+            } else {
+                // A call that must happen once says first, on disk, that it goes out.
+                self.feed_quietly(run, Event::Begun { of }, world);
+            }
+        }
+    }
+
+    fn call(&mut self, run: RunId, of: Attempt) -> Option<Call> {
+        let now = self.shared.now();
+        let live = self.live.get_mut(&run)?;
+        let call = call_of(live, of, self.next_call, &self.house, now)?;
+        live.calls.push((of, call.id));
+        self.calls.insert(call.id, (run, of));
+        self.next_call += 1;
+        Some(call)
+    }
+
+    /// For events that nobody waits for: an echo is nothing, a damaged run is said once.
+    pub(crate) fn feed_quietly(&mut self, run: RunId, event: Event, world: &World) {
+        match self.feed(run, event, world) {
+            Ok(_) | Err(ActError::Refused(Refusal::Echo(_))) => {}
+            Err(error) => tracing::warn!(%run, %error, "an event was not taken"),
+        }
+    }
+
+    /// Decides one event. The clock speaks first.
+    pub(crate) fn feed(&mut self, id: RunId, event: Event, world: &World) -> Result<usize, ActError> {
+        self.bring(id)?;
+        let at = self.shared.now();
+        let room = self.room();
+        let Some(live) = self.live.get_mut(&id) else { return Err(ActError::NoSuchRun(id)) };
+        if live.is_due(at) && !matches!(event, Event::Woke {}) {
+            let woke = decide(&mut live.run, &live.text, &Now { world, at, room }, Event::Woke {});
+            if let Ok(decision) = woke {
+                self.record(id, decision, world);
+            }
+        }
+        let Some(live) = self.live.get_mut(&id) else { return Err(ActError::NoSuchRun(id)) };
+        let decision = decide(&mut live.run, &live.text, &Now { world, at, room }, event)
+            .map_err(ActError::Refused)?;
+        Ok(self.record(id, decision, world))
+    }
+
+    /// Has the run in memory.
+    pub(crate) fn bring(&mut self, id: RunId) -> Result<(), ActError> {
+        if !self.live.contains_key(&id) {
+            let live = Live::load(id, &*self.shared.reads, &self.shared.library).map_err(|error| match error {
+                LoadError::NoSuchRun(id) => ActError::NoSuchRun(id),
+                other @ (LoadError::Damaged { .. } | LoadError::Text(_) | LoadError::Store(_)) => {
+                    ActError::Unreadable(other.to_string())
+                }
+            })?;
+            self.live.insert(id, live);
+            self.idle.push_back(id);
+        }
+        Ok(())
+    }
+
+    /// Puts a decision into the job in the making. Returns its place there.
+    pub(crate) fn record(&mut self, id: RunId, decision: Decision, world: &World) -> usize {
+        let Some(live) = self.live.get_mut(&id) else { return 0 };
+        let change = change_of(live, &decision, world);
+        live.job = self.job;
+        if !live.run.is_accounted_for() {
+            tracing::error!(run = %id, "this run waits for nothing: a fault of the rules, please report it");
+        }
+        if let Some(Some(at)) = change.wake
+            && at <= self.horizon
+        {
+            self.wakes.insert((at, id));
+        }
+        if live.run.is_over() || live.run.standing.attempts == 0 {
+            self.idle.push_back(id);
+        }
+        let mut acts = Acts {
+            run: id,
+            calls: vec![],
+            waiting: vec![],
+            others: vec![],
+            reply: None,
+            started: None,
+            tell: None,
+        };
+        if let Some(tell) = &change.tell_parent
+            && let Ok(event) = serde_json::from_slice(&tell.event)
+        {
+            acts.tell = Some((tell.parent, event));
+        }
+        for command in decision.commands {
+            match command {
+                Command::Start { of, begun } => {
+                    let place = self.calls.len() < self.shared.config.attempts_max;
+                    match if begun && place && !self.stopping { self.call(id, of) } else { None } {
+                        Some(call) => acts.calls.push(call),
+                        None => acts.waiting.push(of),
+                    }
+                }
+                Command::OpenTask { .. } | Command::CloseTask { .. } => {}
+                Command::Stop { .. } | Command::StartChild { .. } | Command::StopChild { .. } => {
+                    acts.others.push(command);
+                }
+            }
+        }
+        self.batch.released += u32::try_from(acts.calls.len()).unwrap_or(0);
+        self.batch.changes.push(change);
+        self.after.acts.push(acts);
+        self.after.acts.len() - 1
+    }
+
+    pub(crate) fn hand_over(&mut self) {
+        if self.batch.changes.is_empty() && self.batch.notes.is_empty() && self.after.replies.is_empty() {
+            return;
+        }
+        self.after.number = self.job;
+        self.job += 1;
+        let job = Job {
+            batch: std::mem::take(&mut self.batch),
+            after: std::mem::take(&mut self.after),
+            returned: std::mem::take(&mut self.returned),
+        };
+        self.jobs.push(Some(job));
+    }
+
+    // ---- after the commit -----------------------------------------------------------------------------------------
+
+    fn act(&mut self, after: After, acks: Acks, world: &World) {
+        self.written = after.number;
+        let mut calls = vec![];
+        for (acts, ack) in after.acts.into_iter().zip(acks) {
+            match ack {
+                Ok(()) => self.act_on(acts, &mut calls, world),
+                Err(refused) => self.refused(acts, refused, world),
+            }
+        }
+        if !calls.is_empty() {
+            self.carriers.start(calls);
+        }
+        after.replies.into_iter().for_each(Reply::committed);
+        self.fill_places(world);
+    }
+
+    fn act_on(&mut self, acts: Acts, calls: &mut Vec<Call>, world: &World) {
+        // A stop is a later line, so it comes after its call went out.
+        calls.extend(acts.calls);
+        if !self.stopping {
+            self.queue.extend(acts.waiting.into_iter().map(|of| (acts.run, of)));
+        }
+        for command in acts.others {
+            match command {
+                Command::Stop { of } => self.stop_attempt(acts.run, of, calls),
+                Command::StartChild { of, child } => self.start_child(acts.run, of, child, world),
+                Command::StopChild { of, child } => self.stop_child(acts.run, of, child, world),
+                Command::Start { .. } | Command::OpenTask { .. } | Command::CloseTask { .. } => {}
+            }
+        }
+        if let Some((parent, event)) = acts.tell {
+            self.tell(parent, event, world);
+        }
+        if let Some(reply) = acts.reply {
+            reply.committed();
+        }
+        // A run that is over and on disk is not needed in memory.
+        if self.live.get(&acts.run).is_some_and(|live| live.run.is_over() && live.job <= self.written) {
+            self.live.remove(&acts.run);
+        }
+    }
+
+    /// A first line whose claims were taken: the run never was.
+    fn refused(&mut self, acts: Acts, refused: Refused, world: &World) {
+        for call in &acts.calls {
+            self.calls.remove(&call.id);
+        }
+        self.live.remove(&acts.run);
+        let Some(pending) = acts.started else { return };
+        let Some(reply) = acts.reply else { return };
+        match refused {
+            Refused::KeyHeld { by } if pending.on_join => {
+                let event = Event::Joined { trigger: pending.trigger, input: pending.input };
+                match self.feed(by, event, world) {
+                    Ok(place) => self.after.acts[place].reply = Some(reply.joined(by)),
+                    Err(error) => reply.failed(error),
+                }
+            }
+            Refused::KeyHeld { by } => reply.start_failed(StartError::KeyHeld { by }),
+            Refused::FiredBefore { run } => reply.start_failed(StartError::FiredBefore { run }),
+            Refused::Exists => reply.start_failed(StartError::FiredBefore { run: Some(acts.run) }),
+        }
+    }
+
+    fn stop_attempt(&mut self, run: RunId, of: Attempt, calls: &mut Vec<Call>) {
+        if let Some(at) = self.queue.iter().position(|waiting| *waiting == (run, of)) {
+            self.queue.remove(at);
+            let message = "it was withdrawn before it went out".into();
+            let failure = crate::carrier::not_sent(message);
+            self.inbox.push(Message::Failed { run, of, failure });
+            return;
+        }
+        let id = self.live.get(&run).and_then(|live| live.calls.iter().find(|(known, _)| *known == of));
+        if let Some((_, id)) = id {
+            let id = *id;
+            if !calls.is_empty() {
+                self.carriers.start(std::mem::take(calls));
+            }
+            self.carriers.cancel(&[id], CancelReason::Withdrawn);
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! The engine from outside: start runs, act on them, look at how it does. Every answer comes after the commit.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use yizhan_workflow::definition;
+use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::{AttemptResult, Event, Failure};
+use yizhan_workflow::run::Refusal;
+
+use crate::carrier::{Carriers, Completion, Completions};
+use crate::engine::{After, Loop};
+use crate::inbox::Inbox;
+use crate::intake::{IntakeError, Prepared};
+use crate::library::{Library, Workflows};
+use crate::store::{Firing, Note, Reads, Store, StoreError};
+use crate::writer::{Writer, WriterFigures, Written};
+
+/// What bounds the engine.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Attempts that plugins may have at once; more wait.
+    pub attempts_max: usize,
+    /// Requests that may wait for the loop; more are told to come again.
+    pub requests_max: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { attempts_max: 1_024, requests_max: 10_000 }
+    }
+}
+
+/// The clock: the daemon's is the machine's, a test's stands where it is put.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Millis;
+}
+
+/// What the loop and everybody else look at together.
+pub struct Shared {
+    pub library: Library,
+    pub reads: Arc<dyn Reads>,
+    pub config: EngineConfig,
+    pub figures: Figures,
+    pub ready: AtomicBool,
+    pub stopped: AtomicBool,
+    world: RwLock<Arc<World>>,
+    broken: Mutex<Option<String>>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("figures", &self.figures).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub fn world(&self) -> Arc<World> {
+        self.world.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    pub(crate) fn break_down(&self, why: String) {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+    }
+}
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub struct Figures {
+    pub turns: AtomicU64,
+    pub live: AtomicU64,
+    pub calls: AtomicU64,
+    pub queued: AtomicU64,
+    pub attempts_done: AtomicU64,
+    pub attempts_failed: AtomicU64,
+    pub attempts_lost: AtomicU64,
+    pub requests: AtomicU64,
+}
+
+impl Figures {
+    pub(crate) fn count(&self, result: &AttemptResult) {
+        let place = match result {
+            AttemptResult::Done { .. } => &self.attempts_done,
+            AttemptResult::Failed(_) => &self.attempts_failed,
+            AttemptResult::Lost { .. } => &self.attempts_lost,
+        };
+        place.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What the loop is told.
+pub(crate) enum Message {
+    Completed(Vec<Completion>),
+    Written(Written<After>),
+    Failed { run: RunId, of: Attempt, failure: Failure },
+    Start(Box<StartRequest>),
+    Act(Box<Act>),
+    Note(Note, Option<Reply>),
+    Ping(Reply),
+    Stop,
+    Drain,
+}
+
+pub(crate) struct StartRequest {
+    pub prepared: Prepared,
+    pub by: Arc<str>,
+    pub firing: Option<Firing>,
+    pub reply: Reply,
+}
+
+pub(crate) struct Act {
+    pub run: RunId,
+    pub event: Event,
+    pub reply: Reply,
+}
+
+/// What became of a start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartReply {
+    Started(RunId),
+    /// An open run with the same key took the input in.
+    Joined(RunId),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("there is no workflow `{0}`")]
+    NoSuchWorkflow(String),
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    #[error("{by} holds this key")]
+    KeyHeld { by: RunId },
+    #[error("this firing has been dealt with before")]
+    FiredBefore { run: Option<RunId> },
+    #[error("too much is waiting; try again shortly")]
+    Busy,
+    #[error("the disk is full; nothing is taken in until there is space")]
+    DiskFull,
+    #[error("the daemon is stopping")]
+    Stopping,
+    #[error(transparent)]
+    Act(#[from] ActError),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ActError {
+    #[error("there is no {0}")]
+    NoSuchRun(RunId),
+    #[error(transparent)]
+    Refused(Refusal),
+    #[error("{0}")]
+    Unreadable(String),
+    #[error("too much is waiting; try again shortly")]
+    Busy,
+    #[error("the disk is full; nothing is taken in until there is space")]
+    DiskFull,
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// Where an answer goes once it is on disk. Dropped unanswered, the asker learns that we stopped.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Start { id: Option<StartReply>, to: oneshot::Sender<Result<StartReply, StartError>> },
+    Act(oneshot::Sender<Result<(), ActError>>),
+    Pong(oneshot::Sender<()>),
+}
+
+impl Reply {
+    pub(crate) fn of(self, run: RunId) -> Self {
+        self.with(StartReply::Started(run))
+    }
+
+    pub(crate) fn joined(self, run: RunId) -> Self {
+        self.with(StartReply::Joined(run))
+    }
+
+    fn with(self, reply: StartReply) -> Self {
+        match self {
+            Self::Start { to, .. } => Self::Start { id: Some(reply), to },
+            other @ (Self::Act(_) | Self::Pong(_)) => other,
+        }
+    }
+
+    // An asker who no longer waits is not an error: sending to nobody is left at that.
+    pub(crate) fn committed(self) {
+        match self {
+            Self::Start { id: Some(reply), to } => drop(to.send(Ok(reply))),
+            Self::Start { id: None, .. } => {}
+            Self::Act(to) => drop(to.send(Ok(()))),
+            Self::Pong(to) => drop(to.send(())),
+        }
+    }
+
+    pub(crate) fn pong(self) {
+        self.committed();
+    }
+
+    pub(crate) fn failed(self, error: ActError) {
+        match self {
+            Self::Start { to, .. } => drop(to.send(Err(error.into()))),
+            Self::Act(to) => drop(to.send(Err(error))),
+            Self::Pong(_) => {}
+        }
+    }
+
+    pub(crate) fn start_failed(self, error: StartError) {
+        if let Self::Start { to, .. } = self {
+            drop(to.send(Err(error)));
+        }
+    }
+}
+
+/// How a run is to begin.
+#[derive(Debug)]
+pub struct Started {
+    pub prepared: Prepared,
+    /// Who or what started it: `person:li.na`, `operator`, `trigger:hotline`.
+    pub by: Arc<str>,
+    /// Unique for ever: a slot, a message id, a file.
+    pub firing: Option<Firing>,
+}
+
+/// The engine as everybody but its own threads sees it.
+#[derive(Clone)]
+pub struct Engine {
+    inbox: Arc<Inbox<Message>>,
+    pub shared: Arc<Shared>,
+    pub writer: Arc<WriterFigures>,
+    waiting: Arc<AtomicU64>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+/// How the engine does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    pub ready: bool,
+    pub disk_full: bool,
+    pub broken: Option<String>,
+}
+
+/// An engine whose carriers are still to come: they need to know where completions go.
+pub struct Opened {
+    inbox: Arc<Inbox<Message>>,
+}
+
+struct ToInbox(Arc<Inbox<Message>>);
+
+impl Completions for ToInbox {
+    fn completed(&self, batch: Vec<Completion>) {
+        self.0.push(Message::Completed(batch));
+    }
+
+    fn progressed(&self, id: u64, share: f64, note: &str) {
+        tracing::debug!(call = id, share, note, "progress");
+    }
+}
+
+impl Default for Opened {
+    fn default() -> Self {
+        Self { inbox: Arc::new(Inbox::default()) }
+    }
+}
+
+impl Opened {
+    /// Where the carriers bring what came back.
+    #[must_use]
+    pub fn completions(&self) -> Arc<dyn Completions> {
+        Arc::new(ToInbox(self.inbox.clone()))
+    }
+
+    /// Starts the loop and the writer. The texts of `workflows` are stored before anything runs.
+    pub fn start<S: Store + 'static>(
+        self,
+        config: EngineConfig,
+        store: S,
+        reads: Arc<dyn Reads>,
+        carriers: Arc<dyn Carriers>,
+        world: World,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Engine, StoreError> {
+        let shared = Arc::new(Shared {
+            library: Library::default(),
+            reads: reads.clone(),
+            config,
+            figures: Figures::default(),
+            ready: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+            world: RwLock::new(Arc::new(world)),
+            broken: Mutex::new(None),
+            clock,
+        });
+        let inbox = self.inbox;
+        let back = inbox.clone();
+        let failed = |error: std::io::Error| StoreError::Failed(format!("a thread cannot be started: {error}"));
+        let (writer, _) = Writer::start(store, move |written| back.push(Message::Written(written))).map_err(failed)?;
+        let (house, last) = (reads.house()?, reads.last_run()?);
+        let engine = Loop::new(inbox.clone(), writer.jobs.clone(), carriers, shared.clone(), house, last);
+        std::thread::Builder::new().name("engine".into()).spawn(move || engine.run()).map_err(failed)?;
+        Ok(Engine { inbox, shared, writer: writer.figures, waiting: Arc::default() })
+    }
+}
+
+/// Counts a request for as long as it waits.
+struct Waiting(Arc<AtomicU64>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Engine {
+    fn admit(&self) -> Result<Waiting, ActError> {
+        if self.writer.full.load(Ordering::Relaxed) {
+            return Err(ActError::DiskFull);
+        }
+        let guard = Waiting(self.waiting.clone());
+        self.shared.figures.requests.fetch_add(1, Ordering::Relaxed);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.shared.config.requests_max as u64 {
+            return Err(ActError::Busy);
+        }
+        Ok(guard)
+    }
+
+    /// Begins a run; answers when it is on disk.
+    pub async fn start(&self, started: Started) -> Result<StartReply, StartError> {
+        let _waiting = self.admit().map_err(|error| match error {
+            ActError::Busy => StartError::Busy,
+            ActError::DiskFull => StartError::DiskFull,
+            other => StartError::Act(other),
+        })?;
+        let (to, answer) = oneshot::channel();
+        let Started { prepared, by, firing } = started;
+        let reply = Reply::Start { id: None, to };
+        self.inbox.push(Message::Start(Box::new(StartRequest { prepared, by, firing, reply })));
+        answer.await.unwrap_or(Err(StartError::Stopping))
+    }
+
+    /// Something happens to a run: an answer, a claim, a cancel, a retry. Answers when it is on disk.
+    pub async fn act(&self, run: RunId, event: Event) -> Result<(), ActError> {
+        let _waiting = self.admit()?;
+        let (to, answer) = oneshot::channel();
+        self.inbox.push(Message::Act(Box::new(Act { run, event, reply: Reply::Act(to) })));
+        answer.await.unwrap_or(Err(ActError::Stopping))
+    }
+
+    /// Writes a note that belongs to no run; answers when it is on disk.
+    pub async fn note(&self, note: Note) -> Result<(), ActError> {
+        let (to, answer) = oneshot::channel();
+        self.inbox.push(Message::Note(note, Some(Reply::Act(to))));
+        answer.await.unwrap_or(Err(ActError::Stopping))
+    }
+
+    /// Puts a set of workflows in force, once their texts are on disk.
+    pub async fn load(&self, workflows: Workflows) -> Result<(), ActError> {
+        for entry in workflows.values() {
+            if let (Some(workflow), Some(source)) = (&entry.workflow, &entry.source) {
+                debug_assert_eq!(workflow.hash, definition::hash_of(source));
+                let known = self.shared.library.current(&workflow.name).map(|known| known.hash.clone());
+                if known.as_ref() != Some(&workflow.hash) {
+                    self.note(Note::Text { hash: workflow.hash.clone(), source: source.clone() }).await?;
+                }
+            }
+        }
+        self.shared.library.replace(workflows);
+        Ok(())
+    }
+
+    /// Replaces the world: people, plugins, zone. What waits sees it from its next decision on.
+    pub fn set_world(&self, world: impl FnOnce(&World) -> World) {
+        let mut place = self.shared.world.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = world(&place);
+        next.number = place.number + 1;
+        *place = Arc::new(next);
+    }
+
+    /// Whether the loop still turns: it answers, or it does not.
+    pub async fn turns(&self, within: Duration) -> bool {
+        let (to, answer) = oneshot::channel();
+        self.inbox.push(Message::Ping(Reply::Pong(to)));
+        tokio::time::timeout(within, answer).await.is_ok_and(|pong| pong.is_ok())
+    }
+
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health {
+            ready: self.shared.ready.load(Ordering::Acquire),
+            disk_full: self.writer.full.load(Ordering::Relaxed),
+            broken: self.shared.broken.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    /// Takes nothing more in, lets attempts end for `drain`, hands the rest back, and ends. Nothing is marked failed.
+    pub async fn stop(&self, drain: Duration) {
+        self.inbox.push(Message::Stop);
+        let end = Instant::now() + drain;
+        let grace = end + Duration::from_secs(5);
+        let mut drained = false;
+        while !self.shared.stopped.load(Ordering::Acquire) && Instant::now() < grace {
+            if !drained && Instant::now() >= end {
+                drained = true;
+                self.inbox.push(Message::Drain);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

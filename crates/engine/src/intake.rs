@@ -1,0 +1,152 @@
+//! From a firing to the input of a run: mapped, converted to the form's types, or refused with the field's name.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+use yizhan_workflow::expression::ExpressionError;
+use yizhan_workflow::form::FieldFault;
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::plan::{Unique, Workflow};
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::Raw;
+use yizhan_workflow::run::scope;
+
+/// The input of a run that may begin.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub workflow: Arc<Workflow>,
+    pub input: Raw,
+    pub key: Option<Arc<str>>,
+    /// What expressions see as `trigger`.
+    pub trigger: Option<Raw>,
+    pub trigger_name: Arc<str>,
+    /// How far back the key is compared; open runs alone where it says nothing.
+    pub since: Option<Millis>,
+    /// What was given and not asked for.
+    pub dropped: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntakeError {
+    #[error("the input is not an object with fields: {0}")]
+    NotAnObject(String),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Fields(Vec<FieldFault>),
+    #[error("{0}")]
+    Expression(ExpressionError),
+    /// `where` says that this firing is not meant.
+    #[error("the trigger's `where` leaves this firing out")]
+    LeftOut,
+    #[error("the workflow has no trigger `{0}`")]
+    NoSuchTrigger(String),
+}
+
+/// A trigger that fired: its name and what came with it.
+#[derive(Clone, Debug)]
+pub struct Fired<'a> {
+    pub trigger: &'a str,
+    /// `{ at, body, headers, file, window, … }`.
+    pub with: Map<String, Json>,
+}
+
+/// The largest input that is taken.
+pub const INPUT_MAX: usize = 1024 * 1024;
+
+/// Prepares a start with an input as it stands (JSON text of an object).
+pub fn prepare(
+    text: &Arc<Workflow>,
+    given: &str,
+    fired: Option<Fired<'_>>,
+    world: &World,
+    now: Millis,
+) -> Result<Prepared, IntakeError> {
+    if given.len() > INPUT_MAX {
+        return Err(IntakeError::NotAnObject(format!("it has {} bytes; {INPUT_MAX} are allowed", given.len())));
+    }
+    let given = match serde_json::from_str(given) {
+        Ok(Json::Object(map)) => map,
+        Ok(Json::Null) => Map::new(),
+        Ok(other) => return Err(IntakeError::NotAnObject(short(&other.to_string()))),
+        Err(error) => return Err(IntakeError::NotAnObject(error.to_string())),
+    };
+    let name: Arc<str> = fired.as_ref().map_or("api", |fired| fired.trigger).into();
+    let trigger = fired.as_ref().map(|fired| trigger_value(fired, now));
+    accept(text, &given, trigger, name, world, now)
+}
+
+/// Prepares a start from a trigger: `where` filters, `with` maps, and without it the firing's own fields are the input.
+pub fn from_trigger(
+    text: &Arc<Workflow>,
+    fired: Fired<'_>,
+    body: &Map<String, Json>,
+    world: &World,
+    now: Millis,
+) -> Result<Prepared, IntakeError> {
+    let trigger = text
+        .triggers
+        .iter()
+        .find(|trigger| &*trigger.name == fired.trigger)
+        .ok_or_else(|| IntakeError::NoSuchTrigger(fired.trigger.to_owned()))?;
+    let value = trigger_value(&fired, now);
+    let seen = scope::before_start(text, world, now, None, Some(&value));
+    if let Some(filter) = &trigger.filter
+        && !filter.truth(&seen).map_err(IntakeError::Expression)?
+    {
+        return Err(IntakeError::LeftOut);
+    }
+    let given = match &trigger.with {
+        None => body.clone(),
+        Some(with) => match serde_json::from_str(&with.json(&seen).map_err(IntakeError::Expression)?) {
+            Ok(Json::Object(map)) => map,
+            Ok(other) => return Err(IntakeError::NotAnObject(short(&other.to_string()))),
+            Err(error) => return Err(IntakeError::NotAnObject(error.to_string())),
+        },
+    };
+    accept(text, &given, Some(value), fired.trigger.into(), world, now)
+}
+
+fn accept(
+    text: &Arc<Workflow>,
+    given: &Map<String, Json>,
+    trigger: Option<Json>,
+    trigger_name: Arc<str>,
+    world: &World,
+    now: Millis,
+) -> Result<Prepared, IntakeError> {
+    let seen = scope::before_start(text, world, now, None, trigger.as_ref());
+    let accepted = text.input.accept(given, &seen).map_err(IntakeError::Fields)?;
+    let input = Raw::new(accepted.json).ok_or_else(|| IntakeError::NotAnObject("the form gave none".to_owned()))?;
+    let key = match &text.key {
+        None => None,
+        Some(key) => {
+            let seen = scope::before_start(text, world, now, Some(&input), trigger.as_ref());
+            Some(Arc::from(key.text(&seen).map_err(IntakeError::Expression)?))
+        }
+    };
+    let since = match text.unique {
+        Unique::Open => None,
+        Unique::Ever => Some(Millis(i64::MIN)),
+        Unique::Within(span) => Some(now.plus(-span.ms)),
+    };
+    Ok(Prepared {
+        workflow: text.clone(),
+        input,
+        key,
+        trigger: trigger.as_ref().map(Raw::from),
+        trigger_name,
+        since,
+        dropped: accepted.dropped,
+    })
+}
+
+fn trigger_value(fired: &Fired<'_>, now: Millis) -> Json {
+    let mut value = fired.with.clone();
+    value.insert("name".to_owned(), fired.trigger.into());
+    value.entry("at").or_insert_with(|| now.to_string().into());
+    Json::Object(value)
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+

@@ -1,0 +1,85 @@
+//! Builds the call of an attempt from the run's state: the same bytes and the same key for every attempt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use yizhan_workflow::expression::Tree;
+use yizhan_workflow::id::{Attempt, Millis, outward_key, readable_key};
+use yizhan_workflow::plan::Work;
+
+use crate::carrier::Call;
+use crate::live::Live;
+
+/// The call for an attempt that is to go out. `None` where the run has moved on.
+pub(crate) fn call_of(live: &Live, of: Attempt, id: u64, house: &str, now: Millis) -> Option<Call> {
+    let step = live.text.step(of.item.step);
+    let (work, timeout) = match (&step.undo, of.item.undo) {
+        (Some(undo), true) => (&undo.work, undo.timeout),
+        (None, true) => return None,
+        (_, false) => (&step.work, step.timeout),
+    };
+    let Work::Use { action, with: tree } = work else { return None };
+    let with = live.run.item(of.item)?.first.as_ref()?.with.clone();
+    let path = step.path();
+    let readable = readable_key(live.run.id, &path, of.item);
+    Some(Call {
+        id,
+        plugin: action.plugin.clone(),
+        action: action.action.clone(),
+        key: outward_key(house, &readable).into(),
+        run: live.run.id.to_string().into(),
+        workflow: live.text.name.clone(),
+        step: if path == step.id.as_ref() { step.id.clone() } else { path.as_ref().into() },
+        round: of.item.round,
+        item: of.item.item,
+        attempt: of.attempt,
+        now_ms: now.0,
+        timeout: timeout.map(|span| Duration::from_millis(u64::try_from(span.ms).unwrap_or(0))),
+        secrets: secrets_in(tree),
+        input: with.get().into(),
+    })
+}
+
+/// The secrets that the step grants: `{ secret = "name" }` as the file wrote it, never what a value brought along.
+fn secrets_in(with: &Tree) -> Vec<Arc<str>> {
+    let mut found = vec![];
+    find_secrets(with, &mut found);
+    found
+}
+
+fn find_secrets(tree: &Tree, found: &mut Vec<Arc<str>>) {
+    match tree {
+        Tree::Map(entries) => {
+            if let [(key, Tree::Json(name))] = entries.as_slice()
+                && &**key == "secret"
+                && let Ok(name) = serde_json::from_str::<String>(name)
+            {
+                found.push(name.into());
+            }
+            entries.iter().for_each(|(_, value)| find_secrets(value, found));
+        }
+        Tree::List(many) => many.iter().for_each(|value| find_secrets(value, found)),
+        Tree::Json(json) if json.contains("\"secret\"") => {
+            if let Ok(value) = serde_json::from_str(json) {
+                find_in_json(&value, found);
+            }
+        }
+        Tree::Json(_) | Tree::Text(_) => {}
+    }
+}
+
+fn find_in_json(value: &serde_json::Value, found: &mut Vec<Arc<str>>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            if let (1, Some(name)) = (map.len(), map.get("secret").and_then(serde_json::Value::as_str)) {
+                found.push(name.into());
+            }
+            map.values().for_each(|value| find_in_json(value, found));
+        }
+        serde_json::Value::Array(many) => many.iter().for_each(|value| find_in_json(value, found)),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}

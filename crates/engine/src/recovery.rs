@@ -1,0 +1,118 @@
+//! What the loop does by itself: hands out again what a crash cut, wakes what is due, and lets idle runs leave memory.
+
+use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::run::event::{AttemptResult, Event, Lost};
+use yizhan_workflow::run::{Command, World, wants};
+
+use crate::engine::Loop;
+use crate::store::StoreError;
+
+/// How far ahead wake-ups are kept in memory,
+const NEAR: i64 = 60_000;
+/// and how many.
+const NEAR_MOST: usize = 10_000;
+/// Idle runs that may stay in memory.
+const IDLE_MOST: usize = 4_000;
+
+impl Loop {
+    /// After a start: every run that was in the middle of something.
+    pub(crate) fn recover(&mut self) -> Result<(), StoreError> {
+        let world = self.shared.world();
+        let reads = self.shared.reads.clone();
+        let in_flight = reads.runs_in_flight()?;
+        let count = in_flight.len();
+        for run in in_flight {
+            self.recover_run(run, &world);
+        }
+        for tell in reads.tells()? {
+            match serde_json::from_slice(&tell.event) {
+                Ok(event) => self.tell(tell.parent, event, &world),
+                Err(error) => tracing::error!(child = %tell.child, %error, "a child's end cannot be read"),
+            }
+        }
+        if count > 0 {
+            tracing::info!(runs = count, "runs that were under way go on");
+        }
+        Ok(())
+    }
+
+    fn recover_run(&mut self, id: RunId, world: &World) {
+        if let Err(error) = self.bring(id) {
+            tracing::error!(run = %id, %error, "this run cannot go on; the others do");
+            return;
+        }
+        let owed = self.live.get(&id).map(|live| wants(&live.run)).unwrap_or_default();
+        for command in owed {
+            match command {
+                Command::Start { of, .. } | Command::Stop { of } => {
+                    let result = AttemptResult::Lost { how: Lost::Restart, message: "".into() };
+                    self.feed_quietly(id, Event::Ended { of, result, took_us: None }, world);
+                }
+                Command::StartChild { of, child } => {
+                    // A child that is open recovers by itself, and one that ended has left word for us.
+                    if matches!(self.shared.reads.row(child), Ok(None)) {
+                        self.start_child(id, of, child, world);
+                    }
+                }
+                Command::StopChild { of, child } => self.stop_child(id, of, child, world),
+                Command::OpenTask { .. } | Command::CloseTask { .. } => {}
+            }
+        }
+    }
+
+    /// Wakes every run whose timer is due, and looks further ahead when the horizon comes near.
+    pub(crate) fn fire_due(&mut self, world: &World) {
+        let now = self.shared.now();
+        if now >= self.horizon {
+            self.look_ahead(now);
+        }
+        while let Some((at, run)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
+            self.wakes.remove(&(at, run));
+            self.feed_quietly(run, Event::Woke {}, world);
+            if self.batch.changes.len() >= crate::engine::JOB_RECORDS {
+                self.hand_over();
+            }
+        }
+    }
+
+    fn look_ahead(&mut self, now: Millis) {
+        let until = now.plus(NEAR);
+        match self.shared.reads.wakes(until, NEAR_MOST) {
+            Ok(near) => {
+                // With more than fit, look again at the last of them; what is due by then is in memory.
+                self.horizon = if near.len() == NEAR_MOST {
+                    near.last().map_or(until, |(at, _)| (*at).max(now.plus(1)))
+                } else {
+                    until
+                };
+                self.wakes.extend(near);
+            }
+            Err(error) => {
+                tracing::error!(%error, "wake-ups cannot be read; they are tried again in a second");
+                self.horizon = now.plus(1_000);
+            }
+        }
+    }
+
+    /// Runs that wait for something slow leave memory, the longest idle first.
+    pub(crate) fn evict(&mut self) {
+        while let Some(id) = self.idle.front().copied() {
+            let Some(live) = self.live.get(&id) else {
+                self.idle.pop_front();
+                continue;
+            };
+            if live.job > self.written {
+                return; // Its last line is not on disk yet, and those behind it are younger.
+            }
+            if live.run.standing.attempts > 0 && !live.run.is_over() {
+                self.idle.pop_front();
+                continue;
+            }
+            if !live.run.is_over() && self.idle.len() <= IDLE_MOST {
+                return;
+            }
+            self.idle.pop_front();
+            self.live.remove(&id);
+        }
+    }
+}

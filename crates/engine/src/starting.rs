@@ -1,0 +1,218 @@
+//! How runs begin, how people act on them, and how a parent and its children speak.
+
+use yizhan_workflow::id::{Attempt, RunId};
+use yizhan_workflow::plan::OnDuplicate;
+use yizhan_workflow::run::event::{EndState, Event, Parent, Raw, Standing, Started};
+use yizhan_workflow::run::state::{At, Phase};
+use yizhan_workflow::run::{Now, PARENT, World, start};
+
+use crate::engine::{Loop, Pending};
+use crate::handle::{Act, ActError, Message, StartError, StartRequest};
+use crate::intake;
+use crate::live::Live;
+use crate::store::{Claim, Note, Start};
+
+/// How deep children may stand.
+const DEPTH_MAX: u8 = 16;
+
+impl Loop {
+    pub(crate) fn start(&mut self, request: StartRequest, world: &World) {
+        let StartRequest { prepared, by, firing, reply } = request;
+        if self.stopping {
+            return reply.start_failed(StartError::Stopping);
+        }
+        let at = self.shared.now();
+        let id = RunId::mint(at, self.last_run);
+        self.last_run = Some(id);
+        let text = prepared.workflow;
+        let started = Started {
+            workflow: text.name.clone(),
+            text: text.hash.clone(),
+            input: prepared.input.clone(),
+            key: prepared.key.clone(),
+            trigger: prepared.trigger,
+            by,
+            parent: None,
+        };
+        let claim = prepared
+            .key
+            .filter(|key| !key.trim().is_empty() && text.on_duplicate != OnDuplicate::Allow)
+            .map(|key| Claim { workflow: text.name.clone(), key, since: prepared.since });
+        let pending = Pending {
+            on_join: text.on_duplicate == OnDuplicate::Join,
+            trigger: prepared.trigger_name,
+            input: prepared.input,
+        };
+        let room = self.room();
+        let (run, decision) = start(id, &text, &Now { world, at, room }, started);
+        self.live.insert(id, Live::new(run, text));
+        let place = self.record(id, decision, world);
+        self.batch.changes[place].start = Some(Box::new(Start { claim, firing, idempotency_key: None }));
+        self.after.acts[place].reply = Some(reply.of(id));
+        self.after.acts[place].started = Some(Box::new(pending));
+    }
+
+    pub(crate) fn take_act(&mut self, act: Act, world: &World) {
+        let Act { run, mut event, reply } = act;
+        if let Err(error) = self.bring(run) {
+            return reply.failed(error);
+        }
+        // Who cancels or retries means the opening that is there now.
+        if let Some(live) = self.live.get(&run)
+            && let Event::Cancelled { opening, .. } | Event::Retried { opening, .. } = &mut event
+            && *opening == 0
+        {
+            *opening = live.run.opening;
+        }
+        match self.feed(run, event, world) {
+            Ok(place) => self.after.acts[place].reply = Some(reply),
+            Err(error) => reply.failed(error),
+        }
+    }
+
+    // ---- children -------------------------------------------------------------------------------------------------
+
+    /// Starts an item's child, unless it is there already: then a restart or a retry has come this way.
+    pub(crate) fn start_child(&mut self, parent: RunId, of: Attempt, child: RunId, world: &World) {
+        match self.bring(child) {
+            Ok(()) => self.continue_child(parent, child, world),
+            Err(ActError::NoSuchRun(_)) => {
+                if let Err(why) = self.begin_child(parent, of, child, world) {
+                    self.tell(parent, child_failed(of, child, &why), world);
+                }
+            }
+            Err(error) => tracing::error!(%parent, %child, %error, "the child cannot be looked at"),
+        }
+    }
+
+    fn begin_child(&mut self, parent: RunId, of: Attempt, child: RunId, world: &World) -> Result<(), String> {
+        let Some(live) = self.live.get(&parent) else { return Ok(()) };
+        let depth = live.run.started.parent.map_or(0, |above| above.depth) + 1;
+        if depth > DEPTH_MAX {
+            return Err(format!("children stand at most {DEPTH_MAX} deep"));
+        }
+        let Some(At::Is(Standing::Child { workflow, with, .. })) = live.run.item(of.item).map(|item| &item.at)
+        else {
+            return Ok(());
+        };
+        let text = self
+            .shared
+            .library
+            .current(workflow)
+            .ok_or_else(|| format!("there is no workflow `{workflow}`; its file is missing or has faults"))?;
+        let prepared = intake::prepare(&text, with.get(), None, world, self.shared.now())
+            .map_err(|error| error.to_string())?;
+        let started = Started {
+            workflow: text.name.clone(),
+            text: text.hash.clone(),
+            input: prepared.input,
+            key: prepared.key,
+            trigger: None,
+            by: live.run.started.by.clone(),
+            parent: Some(Parent { run: parent, of, depth }),
+        };
+        let (at, room) = (self.shared.now(), self.room());
+        let (run, decision) = start(child, &text, &Now { world, at, room }, started);
+        self.live.insert(child, Live::new(run, text));
+        let place = self.record(child, decision, world);
+        self.batch.changes[place].start = Some(Box::default());
+        Ok(())
+    }
+
+    fn continue_child(&mut self, parent: RunId, child: RunId, world: &World) {
+        let Some(live) = self.live.get(&child) else { return };
+        match &live.run.phase {
+            Phase::Open | Phase::Stopping | Phase::Finishing => {}
+            Phase::Over { state: EndState::Done, outcome, output } => {
+                let Some(of) = live.run.started.parent.map(|parent| parent.of) else { return };
+                let event = Event::ChildEnded {
+                    of,
+                    child,
+                    state: EndState::Done,
+                    outcome: Some(outcome.clone()),
+                    output: output.clone(),
+                };
+                self.tell(parent, event, world);
+            }
+            Phase::Over { state: EndState::Failed | EndState::Cancelled, .. } => {
+                // The parent tries again: its child goes on where it failed.
+                let from = live.run.closing.as_ref().and_then(|closing| closing.by_step);
+                let event = Event::Retried { opening: live.run.opening, by: PARENT.into(), from };
+                self.feed_quietly(child, event, world);
+            }
+        }
+    }
+
+    pub(crate) fn stop_child(&mut self, parent: RunId, of: Attempt, child: RunId, world: &World) {
+        match self.bring(child) {
+            Ok(()) => {
+                let Some(live) = self.live.get(&child) else { return };
+                if live.run.is_over() {
+                    return self.continue_ended(parent, child, world);
+                }
+                let reason = "the run that needs it is closing or going back".into();
+                let event = Event::Cancelled { opening: live.run.opening, by: PARENT.into(), reason };
+                self.feed_quietly(child, event, world);
+            }
+            Err(_) => self.tell(parent, child_failed(of, child, "it never began"), world),
+        }
+    }
+
+    /// Tells the parent once more how a child ended: the first word may have been lost with us.
+    fn continue_ended(&mut self, parent: RunId, child: RunId, world: &World) {
+        let Some(live) = self.live.get(&child) else { return };
+        let (Phase::Over { state, outcome, output }, Some(above)) = (&live.run.phase, live.run.started.parent)
+        else {
+            return;
+        };
+        let event = Event::ChildEnded {
+            of: above.of,
+            child,
+            state: *state,
+            outcome: Some(outcome.clone()),
+            output: output.clone(),
+        };
+        self.tell(parent, event, world);
+    }
+
+    /// Gives a child's end to the attempt of its parent's item that waits now (a retry has a later one).
+    pub(crate) fn tell(&mut self, parent: RunId, event: Event, world: &World) {
+        let Event::ChildEnded { mut of, child, state, outcome, output } = event else { return };
+        let told = match self.bring(parent) {
+            Err(error) => Err(error),
+            Ok(()) => {
+                if let Some(attempt) =
+                    self.live.get(&parent).and_then(|live| live.run.item(of.item)).and_then(|item| item.attempt())
+                {
+                    of.attempt = attempt;
+                }
+                self.feed(parent, Event::ChildEnded { of, child, state, outcome, output }, world)
+            }
+        };
+        match told {
+            Ok(place) => self.batch.changes[place].told_by = Some(child),
+            Err(error) => {
+                tracing::debug!(%parent, %child, %error, "a child's end is not wanted any more");
+                self.batch.notes.push(Note::Told { child });
+            }
+        }
+    }
+}
+
+fn child_failed(of: Attempt, child: RunId, why: &str) -> Event {
+    Event::ChildEnded {
+        of,
+        child,
+        state: EndState::Failed,
+        outcome: Some(why.into()),
+        output: Raw::new("null".to_owned()),
+    }
+}
+
+impl Message {
+    /// A message that asks for nothing new is taken even when the queue is full.
+    #[must_use]
+    pub(crate) fn is_intake(&self) -> bool {
+        matches!(self, Self::Start(_) | Self::Act(_))
+    }
+}
