@@ -123,7 +123,10 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
             Command::CloseTask { of } => {
                 changes.push(TaskChange::Closed { id: task_id(run.id, text, *of) });
             }
-            Command::Start { .. } | Command::Stop { .. } | Command::StartChild { .. } | Command::StopChild { .. } => {}
+            Command::Start { .. }
+            | Command::Stop { .. }
+            | Command::StartChild { .. }
+            | Command::StopChild { .. } => {}
         }
     }
     for fact in &decision.did {
@@ -142,7 +145,14 @@ pub(crate) fn task_id(run: RunId, text: &Workflow, of: Attempt) -> TaskId {
     TaskId::of(&readable_key(run, &text.step(of.item.step).path(), of.item), of.attempt)
 }
 
-fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world: &World, at: Millis) -> TaskRow {
+fn task_row(
+    run: &Run,
+    text: &Arc<Workflow>,
+    of: Attempt,
+    kind: TaskKind,
+    world: &World,
+    at: Millis,
+) -> TaskRow {
     let sheet = run.item(of.item).and_then(|state| match &state.at {
         At::Is(Standing::Asked { task, .. }) => Some(task.clone()),
         At::Is(_) | At::Over(_) => None,
@@ -169,7 +179,10 @@ fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world:
 
 /// Whoever is asked about what nobody else can decide.
 pub(crate) fn owner_of(text: &Workflow, world: &World) -> String {
-    text.owner.clone().or_else(|| world.owner.as_deref().map(str::to_owned)).unwrap_or_else(|| OPERATOR.to_owned())
+    text.owner
+        .clone()
+        .or_else(|| world.owner.as_deref().map(str::to_owned))
+        .unwrap_or_else(|| OPERATOR.to_owned())
 }
 
 fn title_of(run: &Run, text: &Arc<Workflow>, item: Item, world: &World, at: Millis) -> Arc<str> {

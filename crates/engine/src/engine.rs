@@ -226,9 +226,9 @@ impl Loop {
         while !self.stopping && self.calls.len() < self.shared.config.attempts_max {
             let Some((run, of)) = self.queue.pop_front() else { return };
             let Some(live) = self.live.get(&run) else { continue };
-            let begun = live.run.item(of.item).is_some_and(|item| {
-                matches!(item.at, At::Is(Standing::Running { a, begun: true, .. }) if a == of.attempt)
-            });
+            let begun = live.run.item(of.item).is_some_and(
+                |item| matches!(item.at, At::Is(Standing::Running { a, begun: true, .. }) if a == of.attempt),
+            );
             if begun {
                 if let Some(call) = self.call(run, of) {
                     self.carriers.start(vec![call]);
@@ -271,20 +271,21 @@ impl Loop {
             }
         }
         let Some(live) = self.live.get_mut(&id) else { return Err(ActError::NoSuchRun(id)) };
-        let decision = decide(&mut live.run, &live.text, &Now { world, at, room }, event)
-            .map_err(ActError::Refused)?;
+        let decision =
+            decide(&mut live.run, &live.text, &Now { world, at, room }, event).map_err(ActError::Refused)?;
         Ok(self.record(id, decision, world))
     }
 
     /// Has the run in memory.
     pub(crate) fn bring(&mut self, id: RunId) -> Result<(), ActError> {
         if !self.live.contains_key(&id) {
-            let live = Live::load(id, &*self.shared.reads, &self.shared.library).map_err(|error| match error {
-                LoadError::NoSuchRun(id) => ActError::NoSuchRun(id),
-                other @ (LoadError::Damaged { .. } | LoadError::Text(_) | LoadError::Store(_)) => {
-                    ActError::Unreadable(other.to_string())
-                }
-            })?;
+            let live =
+                Live::load(id, &*self.shared.reads, &self.shared.library).map_err(|error| match error {
+                    LoadError::NoSuchRun(id) => ActError::NoSuchRun(id),
+                    other @ (LoadError::Damaged { .. } | LoadError::Text(_) | LoadError::Store(_)) => {
+                        ActError::Unreadable(other.to_string())
+                    }
+                })?;
             self.live.insert(id, live);
             self.idle.push_back(id);
         }

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::run::Refusal;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{AttemptResult, Event, Failure};
-use yizhan_workflow::run::Refusal;
 
 use crate::carrier::{Carriers, Completion, Completions};
 use crate::engine::{After, Loop};
@@ -305,8 +305,10 @@ impl Opened {
         });
         let inbox = self.inbox;
         let back = inbox.clone();
-        let failed = |error: std::io::Error| StoreError::Failed(format!("a thread cannot be started: {error}"));
-        let (writer, _) = Writer::start(store, move |written| back.push(Message::Written(written))).map_err(failed)?;
+        let failed =
+            |error: std::io::Error| StoreError::Failed(format!("a thread cannot be started: {error}"));
+        let (writer, _) =
+            Writer::start(store, move |written| back.push(Message::Written(written))).map_err(failed)?;
         let (house, last) = (reads.house()?, reads.last_run()?);
         let engine = Loop::new(inbox.clone(), writer.jobs.clone(), carriers, shared.clone(), house, last);
         std::thread::Builder::new().name("engine".into()).spawn(move || engine.run()).map_err(failed)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A queue with one reader. `push` never waits; who may push how much is bounded by its callers.
 #[derive(Debug)]
-pub struct Inbox<T> {
+pub(crate) struct Inbox<T> {
     queue: Mutex<VecDeque<T>>,
     filled: Condvar,
 }
@@ -23,7 +23,7 @@ impl<T> Inbox<T> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn push(&self, message: T) {
+    pub(crate) fn push(&self, message: T) {
         let mut queue = self.lock();
         let was_empty = queue.is_empty();
         queue.push_back(message);
@@ -34,7 +34,7 @@ impl<T> Inbox<T> {
     }
 
     /// Puts all that is there behind `into`, waiting at most so long for the first.
-    pub fn take(&self, into: &mut VecDeque<T>, wait: Duration) {
+    pub(crate) fn take(&self, into: &mut VecDeque<T>, wait: Duration) {
         let mut queue = self.lock();
         if queue.is_empty() && !wait.is_zero() {
             queue = self

@@ -61,7 +61,10 @@ pub fn prepare(
     now: Millis,
 ) -> Result<Prepared, IntakeError> {
     if given.len() > INPUT_MAX {
-        return Err(IntakeError::NotAnObject(format!("it has {} bytes; {INPUT_MAX} are allowed", given.len())));
+        return Err(IntakeError::NotAnObject(format!(
+            "it has {} bytes; {INPUT_MAX} are allowed",
+            given.len()
+        )));
     }
     let given = match serde_json::from_str(given) {
         Ok(Json::Object(map)) => map,
@@ -115,7 +118,8 @@ fn accept(
 ) -> Result<Prepared, IntakeError> {
     let seen = scope::before_start(text, world, now, None, trigger.as_ref());
     let accepted = text.input.accept(given, &seen).map_err(IntakeError::Fields)?;
-    let input = Raw::new(accepted.json).ok_or_else(|| IntakeError::NotAnObject("the form gave none".to_owned()))?;
+    let input =
+        Raw::new(accepted.json).ok_or_else(|| IntakeError::NotAnObject("the form gave none".to_owned()))?;
     let key = match &text.key {
         None => None,
         Some(key) => {
@@ -149,4 +153,3 @@ fn trigger_value(fired: &Fired<'_>, now: Millis) -> Json {
 fn short(text: &str) -> String {
     text.chars().take(80).collect()
 }
-

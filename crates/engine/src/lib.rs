@@ -14,4 +14,7 @@ mod starting;
 pub mod store;
 mod writer;
 
-pub use handle::{ActError, Clock, Engine, EngineConfig, Health, Opened, StartError, StartReply, Started, Shared};
+pub use handle::{
+    ActError, Clock, Engine, EngineConfig, Health, Opened, Shared, StartError, StartReply, Started,
+};
+pub use writer::WriterFigures;

@@ -78,7 +78,7 @@ impl Library {
         }
         let source = reads.text(hash)?.ok_or_else(|| TextError::Missing(hash.clone()))?;
         let read = definition::read(&source, &source.files).map_err(|problems| {
-            let said = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            let said = problems.iter().map(|problem| problem.code).collect::<Vec<_>>().join(", ");
             TextError::Unreadable(hash.clone(), said)
         })?;
         let workflow = Arc::new(read.workflow);

@@ -7,7 +7,7 @@ use yizhan_workflow::run::state::{At, Phase};
 use yizhan_workflow::run::{Now, PARENT, World, start};
 
 use crate::engine::{Loop, Pending};
-use crate::handle::{Act, ActError, Message, StartError, StartRequest};
+use crate::handle::{Act, ActError, StartError, StartRequest};
 use crate::intake;
 use crate::live::Live;
 use crate::store::{Claim, Note, Start};
@@ -91,15 +91,15 @@ impl Loop {
         if depth > DEPTH_MAX {
             return Err(format!("children stand at most {DEPTH_MAX} deep"));
         }
-        let Some(At::Is(Standing::Child { workflow, with, .. })) = live.run.item(of.item).map(|item| &item.at)
+        let Some(At::Is(Standing::Child { workflow, with, .. })) =
+            live.run.item(of.item).map(|item| &item.at)
         else {
             return Ok(());
         };
-        let text = self
-            .shared
-            .library
-            .current(workflow)
-            .ok_or_else(|| format!("there is no workflow `{workflow}`; its file is missing or has faults"))?;
+        let text =
+            self.shared.library.current(workflow).ok_or_else(|| {
+                format!("there is no workflow `{workflow}`; its file is missing or has faults")
+            })?;
         let prepared = intake::prepare(&text, with.get(), None, world, self.shared.now())
             .map_err(|error| error.to_string())?;
         let started = Started {
@@ -161,7 +161,8 @@ impl Loop {
     /// Tells the parent once more how a child ended: the first word may have been lost with us.
     fn continue_ended(&mut self, parent: RunId, child: RunId, world: &World) {
         let Some(live) = self.live.get(&child) else { return };
-        let (Phase::Over { state, outcome, output }, Some(above)) = (&live.run.phase, live.run.started.parent)
+        let (Phase::Over { state, outcome, output }, Some(above)) =
+            (&live.run.phase, live.run.started.parent)
         else {
             return;
         };
@@ -181,8 +182,11 @@ impl Loop {
         let told = match self.bring(parent) {
             Err(error) => Err(error),
             Ok(()) => {
-                if let Some(attempt) =
-                    self.live.get(&parent).and_then(|live| live.run.item(of.item)).and_then(|item| item.attempt())
+                if let Some(attempt) = self
+                    .live
+                    .get(&parent)
+                    .and_then(|live| live.run.item(of.item))
+                    .and_then(|item| item.attempt())
                 {
                     of.attempt = attempt;
                 }
@@ -206,13 +210,5 @@ fn child_failed(of: Attempt, child: RunId, why: &str) -> Event {
         state: EndState::Failed,
         outcome: Some(why.into()),
         output: Raw::new("null".to_owned()),
-    }
-}
-
-impl Message {
-    /// A message that asks for nothing new is taken even when the queue is full.
-    #[must_use]
-    pub(crate) fn is_intake(&self) -> bool {
-        matches!(self, Self::Start(_) | Self::Act(_))
     }
 }

@@ -114,9 +114,10 @@ pub struct RunRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskChange {
     Open(Box<TaskRow>),
+    /// `None`: given back.
     Claimed {
         id: TaskId,
-        by: Arc<str>,
+        by: Option<Arc<str>>,
     },
     /// Answered, withdrawn or overtaken.
     Closed {

@@ -13,7 +13,7 @@ use crate::store::{Acks, Batch, Store, StoreError};
 
 /// A batch, with what the loop does once it is on disk.
 #[derive(Debug)]
-pub struct Job<A> {
+pub(crate) struct Job<A> {
     pub batch: Batch,
     pub after: A,
     /// Results that came back since the last job: of those that earlier acknowledgements released.
@@ -22,7 +22,7 @@ pub struct Job<A> {
 
 /// What the writer tells the loop.
 #[derive(Debug)]
-pub enum Written<A> {
+pub(crate) enum Written<A> {
     Done(Vec<(A, Acks)>),
     /// Nothing since the last `Done` may be believed.
     Broken(StoreError),
@@ -46,7 +46,7 @@ const FULL_PAUSE: Duration = Duration::from_millis(500);
 const SLOW_COMMIT: Duration = Duration::from_micros(500);
 
 #[derive(Debug)]
-pub struct Writer<A> {
+pub(crate) struct Writer<A> {
     pub jobs: Arc<Inbox<Option<Job<A>>>>,
     pub figures: Arc<WriterFigures>,
 }
@@ -78,7 +78,7 @@ impl Mean {
 
 impl<A: Send + 'static> Writer<A> {
     /// Starts the thread. `tell` is called from it and must not block. A `None` in the queue ends it.
-    pub fn start<S: Store + 'static>(
+    pub(crate) fn start<S: Store + 'static>(
         store: S,
         tell: impl Fn(Written<A>) + Send + 'static,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
@@ -183,7 +183,8 @@ impl<S: Store, A> State<S, A> {
         self.commit.take(timing.commit);
         self.apply.take(timing.apply);
         let changes: usize = batches.iter().map(|batch| batch.changes.len()).sum();
-        let bytes: usize = batches.iter().flat_map(|batch| &batch.changes).map(|change| change.line.len()).sum();
+        let bytes: usize =
+            batches.iter().flat_map(|batch| &batch.changes).map(|change| change.line.len()).sum();
         let add = |to: &AtomicU64, n: u64| to.fetch_add(n, Ordering::Relaxed);
         add(&self.figures.commits, 1);
         add(&self.figures.changes, changes as u64);

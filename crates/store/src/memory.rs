@@ -161,7 +161,7 @@ impl Kept {
             TaskChange::Open(row) => drop(self.tasks.insert(row.id.clone(), (**row).clone())),
             TaskChange::Claimed { id, by } => {
                 if let Some(row) = self.tasks.get_mut(id) {
-                    row.claimed_by = Some(Arc::clone(by));
+                    row.claimed_by.clone_from(by);
                 }
             }
             TaskChange::Closed { id } => drop(self.tasks.remove(id)),

@@ -91,7 +91,13 @@ impl Scope {
     }
 
     /// What a firing may name before there is a run.
-    fn before_start(text: &Arc<Workflow>, world: &World, now: Millis, input: Option<&Raw>, trigger: Option<Raw>) -> Self {
+    fn before_start(
+        text: &Arc<Workflow>,
+        world: &World,
+        now: Millis,
+        input: Option<&Raw>,
+        trigger: Option<Raw>,
+    ) -> Self {
         let started = Started {
             workflow: text.name.clone(),
             text: text.hash.clone(),
