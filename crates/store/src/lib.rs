@@ -1,6 +1,8 @@
 //! Where journals live: SQLite for the daemon, memory for tests and rehearsals. Both pass the same contract tests.
 
 mod checksum;
+#[cfg(test)]
+mod contract;
 mod cursor;
 mod finding;
 mod memory;

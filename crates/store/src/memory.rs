@@ -1,6 +1,8 @@
 //! The store in memory, for tests and rehearsals: the same answers, and nothing left when it is dropped.
 
 mod reads;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,6 +7,8 @@ mod lock;
 mod open;
 mod reads;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod write;
 

@@ -263,7 +263,8 @@ impl Writing<'_> {
             let found = statement.query_row(params![claim.workflow, claim.key], |row| run_id(row, 0));
             return Ok(found.optional()?);
         };
-        let sql = "SELECT id FROM run WHERE workflow = ?1 AND key = ?2 AND started >= ?3
+        let sql =
+            "SELECT id FROM run INDEXED BY run_by_key WHERE workflow = ?1 AND key = ?2 AND started >= ?3
                    ORDER BY started DESC, id DESC LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.query_row(params![claim.workflow, claim.key, since], |row| run_id(row, 0)).optional()?)

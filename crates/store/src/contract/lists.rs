@@ -1,0 +1,192 @@
+//! Lists: pages, filters and their order.
+
+use yizhan_engine::store::{
+    Change, FiringOutcome, Note, RunFilter, RunRow, RunState, StoreError, TaskChange, TaskFilter, TaskRow,
+};
+use yizhan_workflow::id::RunId;
+
+use super::{House, at, becomes, begin, fired, firing, ids, line, opens, row, run, runs, task};
+
+/// All pages of `most`, one after the other.
+fn paged(house: &dyn House, filter: &RunFilter, most: usize) -> Vec<Vec<RunId>> {
+    let mut pages = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = house.reads().runs(filter, cursor.as_deref(), most).unwrap();
+        pages.push(ids(&page.rows));
+        cursor = page.next;
+        if cursor.is_none() {
+            return pages;
+        }
+    }
+}
+
+pub(crate) fn pages_show_each_run_once_and_the_newest_first(house: &mut dyn House) {
+    // Two that began in the same instant, and a child, whose id says nothing about when.
+    let twin = RunRow { started: at(3), ..row(run(4), 4) };
+    let child = RunRow { started: at(2), ..row(RunId::child_of("x"), 2) };
+    let with = |row: &RunRow| Change { row: Some(Box::new(row.clone())), ..line(row.id, 1) };
+    house.accept(vec![begin(1), begin(3), with(&twin), with(&child), begin(5)]);
+
+    let order = [run(5), run(4), run(3), child.id, run(1)];
+    let all = RunFilter::default();
+    assert_eq!(paged(house, &all, 2), [&order[..2], &order[2..4], &order[4..]]);
+    assert_eq!(paged(house, &all, 5), [&order[..]], "a last page that is full has no next one");
+    let of_it = RunFilter { workflow: Some("refund".into()), ..all };
+    assert_eq!(paged(house, &of_it, 2), [&order[..2], &order[2..4], &order[4..]]);
+}
+
+pub(crate) fn filters_fit_together(house: &mut dyn House) {
+    let with = |number, change: fn(&mut RunRow)| {
+        let mut row = row(run(number), number);
+        change(&mut row);
+        Change { row: Some(Box::new(row)), ..begin(number) }
+    };
+    house.accept(vec![
+        with(1, |row| row.key = Some("户号-2026-17".into())),
+        with(2, |row| row.workflow = "returns".into()),
+        with(3, |row| (row.key, row.parent) = (Some("户号-2026-18".into()), Some(run(1)))),
+        with(4, |row| (row.workflow, row.parent) = ("returns".into(), Some(run(1)))),
+        begin(5),
+        begin(6),
+    ]);
+    house.accept(vec![
+        becomes(5, 2, RunState::Done),
+        becomes(6, 2, RunState::Closing),
+        becomes(3, 2, RunState::Failed),
+    ]);
+
+    let found = |filter: RunFilter| {
+        let pages = paged(house, &filter, 1).concat();
+        assert_eq!(pages, paged(house, &filter, 100).concat(), "whatever the size of the page");
+        pages
+    };
+    let all = RunFilter::default;
+    assert_eq!(found(RunFilter { workflow: Some("returns".into()), ..all() }), runs([4, 2]));
+    assert_eq!(found(RunFilter { state: Some(RunState::Open), ..all() }), runs([4, 2, 1]));
+    assert_eq!(found(RunFilter { open: true, ..all() }), runs([6, 4, 2, 1]), "closing is not over");
+    assert_eq!(found(RunFilter { open: true, state: Some(RunState::Done), ..all() }), []);
+    assert_eq!(found(RunFilter { key: Some("2026-1".into()), ..all() }), runs([3, 1]));
+    assert_eq!(found(RunFilter { key: Some("%".into()), ..all() }), [], "a part, not a pattern");
+    assert_eq!(found(RunFilter { parent: Some(run(1)), ..all() }), runs([4, 3]));
+    let child = RunFilter { parent: Some(run(1)), workflow: Some("refund".into()), ..all() };
+    assert_eq!(found(RunFilter { state: Some(RunState::Failed), ..child.clone() }), runs([3]));
+    assert_eq!(found(RunFilter { open: true, ..child }), []);
+    let both = RunFilter { workflow: Some("refund".into()), open: true, key: Some("17".into()), ..all() };
+    assert_eq!(found(both), runs([1]));
+}
+
+pub(crate) fn a_cursor_that_is_none_is_refused(house: &mut dyn House) {
+    for cursor in ["", "x", "12", "12.", "12.run_1", ".run_0000000000001", "12.task_0000000001"] {
+        let answer = house.reads().runs(&RunFilter::default(), Some(cursor), 10);
+        assert!(matches!(answer, Err(StoreError::Failed(_))), "{cursor}");
+    }
+    assert!(house.reads().tasks(&TaskFilter::default(), Some("12.run_0000000000001"), 10).is_err());
+}
+
+pub(crate) fn runs_are_counted_by_state(house: &mut dyn House) {
+    assert_eq!(house.reads().count_by_state().unwrap(), []);
+    house.accept(vec![
+        begin(1),
+        begin(2),
+        begin(3),
+        becomes(2, 2, RunState::Cancelled),
+        becomes(3, 2, RunState::Closing),
+    ]);
+    let counted = house.reads().count_by_state().unwrap();
+    assert_eq!(counted, [(RunState::Open, 1), (RunState::Closing, 1), (RunState::Cancelled, 1)]);
+}
+
+pub(crate) fn open_runs_come_ascending_in_pages(house: &mut dyn House) {
+    house.accept(vec![begin(4), begin(1), begin(3), begin(2), becomes(3, 2, RunState::Done)]);
+    let reads = house.reads();
+    assert_eq!(reads.open_runs(None, 2).unwrap(), runs([1, 2]));
+    assert_eq!(reads.open_runs(Some(run(2)), 2).unwrap(), runs([4]));
+    assert_eq!(reads.open_runs(Some(run(4)), 2).unwrap(), []);
+}
+
+pub(crate) fn tasks_are_found_by_who_may_and_by_who_claimed(house: &mut dyn House) {
+    let (approve, check) = (task(1, "approve", &["ann", "role:班长"]), task(2, "check", &["role:班长"]));
+    house.accept(vec![
+        Change { tasks: vec![opens(approve.clone())], ..begin(1) },
+        Change { tasks: vec![opens(check.clone())], ..begin(2) },
+    ]);
+    house.accept(vec![Change {
+        tasks: vec![TaskChange::Claimed { id: check.id.clone(), by: "bob".into() }],
+        ..line(run(2), 2)
+    }]);
+    house.crash();
+
+    let claimed = TaskRow { claimed_by: Some("bob".into()), ..check };
+    let of = |who: &[&str]| {
+        let who = Some(who.iter().map(|one| (*one).to_owned()).collect());
+        house.reads().tasks(&TaskFilter { who, run: None }, None, 10).unwrap().rows
+    };
+    assert_eq!(of(&["ann"]), std::slice::from_ref(&approve));
+    assert_eq!(of(&["bob"]), std::slice::from_ref(&claimed));
+    assert_eq!(of(&["carl", "role:班长"]), [claimed.clone(), approve.clone()], "each once, the newest first");
+    assert_eq!(of(&[]), []);
+    let of_run = TaskFilter { run: Some(run(1)), who: None };
+    assert_eq!(house.reads().tasks(&of_run, None, 10).unwrap().rows, std::slice::from_ref(&approve));
+    assert_eq!(house.reads().task(&claimed.id).unwrap(), Some(claimed));
+
+    house.accept(vec![Change {
+        tasks: vec![TaskChange::Closed { id: approve.id.clone() }],
+        ..line(run(1), 2)
+    }]);
+    assert_eq!(house.reads().task(&approve.id).unwrap(), None);
+    let ann = TaskFilter { who: Some(vec!["ann".into()]), run: None };
+    assert_eq!(house.reads().tasks(&ann, None, 10).unwrap().rows, []);
+}
+
+pub(crate) fn a_task_that_opens_again_replaces_itself(house: &mut dyn House) {
+    let first = task(1, "approve", &["ann"]);
+    let second = TaskRow { who: vec!["bob".into()], due: None, ..first.clone() };
+    house.accept(vec![Change { tasks: vec![opens(first), opens(second.clone())], ..begin(1) }]);
+    let of = |who: &str| {
+        let filter = TaskFilter { who: Some(vec![who.into()]), run: None };
+        house.reads().tasks(&filter, None, 10).unwrap().rows
+    };
+    assert_eq!(of("ann"), []);
+    assert_eq!(of("bob"), [second]);
+}
+
+pub(crate) fn pages_of_tasks_show_each_once(house: &mut dyn House) {
+    let tasks: Vec<_> = ["a", "b", "c", "d", "e"].map(|name| task(1, name, &["ann"])).into();
+    house.accept(vec![Change { tasks: tasks.iter().cloned().map(opens).collect(), ..begin(1) }]);
+    let mut seen = Vec::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..3 {
+        let filter = TaskFilter { who: Some(vec!["ann".into()]), run: None };
+        let page = house.reads().tasks(&filter, cursor.as_deref(), 2).unwrap();
+        seen.extend(page.rows.into_iter().map(|row| row.id));
+        cursor = page.next;
+    }
+    assert_eq!(cursor, None);
+    let mut all: Vec<_> = tasks.into_iter().map(|task| task.id).collect();
+    all.sort_by(|one, other| other.cmp(one));
+    assert_eq!(seen, all, "opened in the same instant, so by their ids");
+}
+
+pub(crate) fn firings_are_listed_newest_first(house: &mut dyn House) {
+    house.note(Note::Firing(firing("slot-1", 30, FiringOutcome::Missed)));
+    house.accept(vec![fired(40, "slot-2")]);
+    house.note(Note::Firing(firing("slot-3", 30, FiringOutcome::Skipped)));
+    let other = super::Firing { trigger: "daily".into(), ..firing("slot-1", 35, FiringOutcome::Late) };
+    house.note(Note::Firing(other));
+    house.crash();
+
+    let listed = |trigger, most| {
+        let found = house.reads().firings("refund", trigger, most).unwrap();
+        found.into_iter().map(|(firing, run)| (firing.id, run)).collect::<Vec<_>>()
+    };
+    let none = |id: &str| (id.to_owned(), None);
+    let started = ("slot-2".to_owned(), Some(run(40)));
+    assert_eq!(
+        listed(Some("order"), 10),
+        [started.clone(), none("slot-3"), none("slot-1")],
+        "of two at once the later"
+    );
+    assert_eq!(listed(None, 2), [started, none("slot-1")]);
+    assert_eq!(house.reads().firings("returns", None, 10).unwrap(), []);
+}

@@ -1,0 +1,303 @@
+//! The contract, kept in a file; and what only a file can suffer.
+
+mod random;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::ffi;
+use tempfile::TempDir;
+use yizhan_engine::store::{Batch, Change, Reads, RunFilter, RunState, Store, StoreError, TaskFilter};
+
+use super::fault::Fault;
+use super::{OpenError, Sqlite, open, reads};
+use crate::contract::{House, at, begin, contract, line, run};
+
+pub(super) struct InFile {
+    folder: TempDir,
+    store: Option<Sqlite>,
+}
+
+impl InFile {
+    pub(super) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Some(Sqlite::open(&folder.path().join("yizhan.db")).unwrap());
+        Self { folder, store }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("yizhan.db")
+    }
+
+    fn sqlite(&mut self) -> &mut Sqlite {
+        self.store.as_mut().unwrap()
+    }
+
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.sqlite().commit(&[Batch { changes, ..Batch::default() }]).map(drop)
+    }
+
+    /// Does something to the file that the store would not.
+    fn spoil(&mut self, sql: &str) {
+        self.sqlite().connection.execute_batch(sql).unwrap();
+    }
+}
+
+impl House for InFile {
+    fn store(&mut self) -> &mut dyn Store {
+        self.sqlite()
+    }
+
+    fn reads(&self) -> Arc<dyn Reads> {
+        self.store.as_ref().unwrap().reads()
+    }
+
+    /// What a killed process leaves: the files as they are at this moment, the log not brought in.
+    fn crash(&mut self) {
+        let left = tempfile::tempdir().unwrap();
+        for name in ["yizhan.db", "yizhan.db-wal"] {
+            std::fs::copy(self.folder.path().join(name), left.path().join(name)).unwrap();
+        }
+        self.store = None;
+        self.folder = left;
+        self.store = Some(Sqlite::open(&self.path()).unwrap());
+    }
+
+    fn fill_disk(&mut self) {
+        self.spoil("PRAGMA max_page_count = 1");
+    }
+
+    fn make_room(&mut self) {
+        self.spoil("PRAGMA max_page_count = 1000000");
+    }
+}
+
+contract!(InFile::new());
+
+#[test]
+fn a_second_daemon_is_told_who_is_there() {
+    let house = InFile::new();
+    let refused = Sqlite::open(&house.path()).unwrap_err();
+    assert_eq!(refused.code(), "YZ0501");
+    let told = refused.to_string();
+    assert!(told.contains(&format!("by the process {}", std::process::id())), "{told}");
+}
+
+#[test]
+fn a_store_that_is_still_read_is_still_in_use() {
+    let mut house = InFile::new();
+    let reads = house.sqlite().reads();
+    house.store = None;
+    assert!(matches!(Sqlite::open(&house.path()), Err(OpenError::InUse { .. })));
+    drop(reads);
+    Sqlite::open(&house.path()).unwrap();
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_left_as_it_is() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1)]).unwrap();
+    house.spoil("PRAGMA user_version = 99");
+    house.store = None;
+    let before = std::fs::read(house.path()).unwrap();
+    let refused = Sqlite::open(&house.path()).unwrap_err();
+    assert_eq!((refused.code(), before), ("YZ0503", std::fs::read(house.path()).unwrap()));
+    assert!(refused.to_string().contains("schema 99, this one knows 1"), "{refused}");
+}
+
+#[test]
+fn a_file_that_is_no_store_is_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (letter, other) = (folder.path().join("letter.txt"), folder.path().join("other.db"));
+    std::fs::write(&letter, "Dear all, ".repeat(500)).unwrap();
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE song(name)").unwrap();
+    for path in [letter, other] {
+        let before = std::fs::read(&path).unwrap();
+        assert_eq!(Sqlite::open(&path).unwrap_err().code(), "YZ0504");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = Sqlite::open(&folder.path().join("no/yizhan.db")).unwrap_err();
+    assert_eq!(refused.code(), "YZ0507");
+    assert!(refused.to_string().ends_with("/no`"), "{refused}");
+}
+
+#[test]
+fn nobody_else_may_read_the_file() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1)]).unwrap();
+    for name in ["yizhan.db", "yizhan.db-wal"] {
+        let mode = std::fs::metadata(house.folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[test]
+fn readers_cannot_write() {
+    let house = InFile::new();
+    let reader = open::reader(&house.path()).unwrap();
+    let error = reader.execute("DELETE FROM meta", []).unwrap_err();
+    assert_eq!(error.sqlite_error_code(), Some(ffi::ErrorCode::ReadOnly));
+}
+
+#[test]
+fn more_readers_than_connections_wait_for_each_other() {
+    let mut house = InFile::new();
+    house.commit((1..=50).map(begin).collect()).unwrap();
+    let reads = house.reads();
+    let seen: Vec<usize> = std::thread::scope(|scope| {
+        let read = || reads.runs(&RunFilter::default(), None, 100).unwrap().rows.len();
+        let readers: Vec<_> = (0..16).map(|_| scope.spawn(read)).collect();
+        readers.into_iter().map(|reader| reader.join().unwrap()).collect()
+    });
+    assert_eq!(seen, [50; 16]);
+}
+
+#[test]
+fn a_store_that_broke_once_writes_nothing_more() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1), line(run(1), 2)]).unwrap();
+    house.commit(vec![line(run(1), 2)]).unwrap_err();
+    assert!(matches!(house.commit(vec![begin(2)]), Err(StoreError::Broken(_))));
+    assert_eq!(house.reads().row(run(2)).unwrap(), None);
+}
+
+#[test]
+fn a_failed_sync_is_the_end_and_a_full_disk_is_not() {
+    let of = |code| {
+        let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+        Fault::from(error).of_writing()
+    };
+    for code in
+        [ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_CORRUPT]
+    {
+        assert!(matches!(of(code), StoreError::Broken(_)), "{code}");
+    }
+    for code in [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE] {
+        assert!(matches!(of(code), StoreError::Full(_)), "{code}");
+    }
+    assert!(matches!(of(ffi::SQLITE_BUSY), StoreError::Failed(_)));
+}
+
+#[test]
+fn a_damaged_line_is_named_and_not_believed() {
+    let mut house = InFile::new();
+    let snapshot = Change { snapshot: Some(b"state"[..].into()), ..line(run(2), 2) };
+    house.commit(vec![begin(1), line(run(1), 2), begin(2), snapshot]).unwrap();
+    house.spoil("UPDATE event SET body = CAST(replace(body, 'line', 'lime') AS BLOB) WHERE seq = 2 AND run = (SELECT min(id) FROM run)");
+    house.spoil("UPDATE snapshot SET body = x'00'");
+
+    let (reads, one, two) = (house.reads(), run(1), run(2));
+    let told = reads.verify().unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].starts_with(&format!("line 2 of {one} is damaged")), "{told:?}");
+    assert!(told[1].starts_with(&format!("the snapshot of {two} is damaged")), "{told:?}");
+    assert!(matches!(reads.run(one), Err(StoreError::Failed(_))));
+    assert!(matches!(reads.run(two), Err(StoreError::Failed(_))));
+    assert_eq!(reads.journal(one, 0, 1).unwrap().len(), 1, "what is sound can be read");
+}
+
+#[test]
+fn a_line_in_the_place_of_another_is_damage_too() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1), line(run(1), 2), line(run(1), 3)]).unwrap();
+    house.spoil(
+        "UPDATE event SET seq = 9 WHERE seq = 2; UPDATE event SET seq = 2 WHERE seq = 3;
+                 UPDATE event SET seq = 3 WHERE seq = 9",
+    );
+    assert_eq!(house.reads().verify().unwrap().len(), 2);
+}
+
+#[test]
+fn rows_without_their_fellows_are_found() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1), begin(2), Change { wake: Some(Some(at(1))), ..begin(3) }]).unwrap();
+    house.spoil("DELETE FROM event WHERE run = (SELECT min(id) FROM run)");
+    house.spoil("DELETE FROM run WHERE id = (SELECT max(id) FROM run)");
+    let told = house.reads().verify().unwrap();
+    let expected = [
+        format!("{} has lines but no row", run(3)),
+        format!("{} is open and has neither lines nor a snapshot", run(1)),
+        format!("{} has lines but no row", run(3)),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn much_of_one_kind_is_told_in_few_words() {
+    let mut house = InFile::new();
+    house.commit((1..=30).map(begin).collect()).unwrap();
+    house.spoil("UPDATE run SET waits = NULL");
+    let told = house.reads().verify().unwrap();
+    assert_eq!((told.len(), told.last().unwrap().as_str()), (21, "and 10 more like the last"));
+}
+
+#[test]
+fn the_log_is_brought_in_before_it_grows_for_ever() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1)]).unwrap();
+    let large = |seq| Change { line: vec![b'x'; 1 << 20].into(), ..line(run(1), seq) };
+    for seq in 2..=60 {
+        house.commit(vec![large(seq)]).unwrap();
+    }
+    let log = std::fs::metadata(open::beside(&house.path(), "-wal")).unwrap().len();
+    let file = std::fs::metadata(house.path()).unwrap().len();
+    assert!(log < 20 << 20, "{log} bytes of log");
+    assert!(file > 40 << 20, "{file} bytes of file");
+}
+
+#[test]
+fn a_full_disk_takes_the_reserve_and_room_gives_it_back() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1)]).unwrap();
+    let reserve = open::beside(&house.path(), ".ballast");
+    assert_eq!(std::fs::metadata(&reserve).unwrap().len(), 16 << 20);
+    house.fill_disk();
+    let large = Change { snapshot: Some(vec![7; 300_000].into()), ..line(run(1), 2) };
+    house.commit(vec![large.clone()]).unwrap_err();
+    assert!(!reserve.exists());
+    house.make_room();
+    house.commit(vec![large]).unwrap();
+    assert!(reserve.exists());
+}
+
+/// A list that sorts reads everything before it shows the first line.
+#[test]
+fn no_list_is_sorted_and_none_reads_all_runs() {
+    let mut house = InFile::new();
+    let connection = &house.sqlite().connection;
+    let plan = |sql: &str, values: Vec<rusqlite::types::Value>| {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps =
+            statement.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+    };
+    let after = Some((at(1), run(1)));
+    let (workflow, parent) = (Some("refund".to_owned()), Some(run(1)));
+    let all = RunFilter::default;
+    let expected = [
+        (all(), None, "run_by_start"),
+        (RunFilter { key: Some("A".into()), ..all() }, None, "run_by_start"),
+        (all(), Some(RunState::Open), "run_by_state"),
+        (RunFilter { workflow: workflow.clone(), ..all() }, Some(RunState::Failed), "run_by_workflow"),
+        (RunFilter { parent, ..all() }, None, "run_by_parent"),
+        (RunFilter { parent, workflow, ..all() }, Some(RunState::Open), "run_by_parent"),
+    ];
+    for (filter, state, index) in expected {
+        for after in [None, after] {
+            let (sql, values) = reads::runs_of_state(&filter, state, after, 50);
+            let plan = plan(&sql, values);
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+        }
+    }
+    let (sql, values) = reads::tasks_of(&TaskFilter::default(), None, 50);
+    assert!(plan(&sql, values).contains("task_by_opening"));
+    let holder = plan(reads::HOLDER, vec!["refund".to_owned().into(), "A".to_owned().into()]);
+    assert!(holder.contains("run_holding") && !holder.contains("TEMP B-TREE"), "{holder}");
+}

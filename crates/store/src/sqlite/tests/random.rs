@@ -1,0 +1,230 @@
+//! Whatever is done to both, the store in a file and the store in memory say the same.
+
+use proptest::prelude::*;
+use yizhan_engine::store::{
+    Batch, Change, Claim, Firing, FiringOutcome, Note, RunRow, RunState, Start, Store, TaskChange,
+};
+use yizhan_workflow::id::Millis;
+
+use super::InFile;
+use crate::contract::losses::everything;
+use crate::contract::{House, at, becomes, begin, firing, line, row, run, task, tell};
+use crate::memory::Memory;
+
+#[derive(Debug, Clone)]
+enum Deed {
+    Begin {
+        run: i64,
+        key: Option<u8>,
+        since: Option<Option<i64>>,
+        firing: Option<u8>,
+        once: Option<u8>,
+        parent: Option<i64>,
+    },
+    Line {
+        run: i64,
+        more: More,
+    },
+    Note(Note),
+    /// What was gathered becomes one batch; true: and is committed with the batches before it.
+    End(bool),
+    Crash,
+}
+
+#[derive(Debug, Clone)]
+enum More {
+    Nothing,
+    Snapshot(u8),
+    Wake(Option<i64>),
+    State(RunState),
+    Waits(Option<&'static str>),
+    Task { name: u8, who: &'static [&'static str] },
+    Claimed { name: u8, by: &'static str },
+    Closed { name: u8 },
+    Tell { parent: i64 },
+    Told { child: i64 },
+}
+
+fn any_outcome() -> impl Strategy<Value = FiringOutcome> {
+    prop_oneof![Just(FiringOutcome::Queued), Just(FiringOutcome::Skipped), Just(FiringOutcome::Joined)]
+}
+
+fn any_more() -> impl Strategy<Value = More> {
+    let state = prop_oneof![
+        Just(RunState::Open),
+        Just(RunState::Closing),
+        Just(RunState::Done),
+        Just(RunState::Failed)
+    ];
+    let waits = prop_oneof![Just(None), Just(Some("step")), Just(Some("child")), Just(Some("time"))];
+    let who: [&'static [&'static str]; 3] = [&["ann"], &["role:班长", "bob"], &[]];
+    prop_oneof![
+        Just(More::Nothing),
+        any::<u8>().prop_map(More::Snapshot),
+        proptest::option::of(0..5_i64).prop_map(More::Wake),
+        state.prop_map(More::State),
+        waits.prop_map(More::Waits),
+        (0..4_u8, proptest::sample::select(who.to_vec())).prop_map(|(name, who)| More::Task { name, who }),
+        (0..4_u8, prop_oneof![Just("ann"), Just("bob")]).prop_map(|(name, by)| More::Claimed { name, by }),
+        (0..4_u8).prop_map(|name| More::Closed { name }),
+        (1..8_i64).prop_map(|parent| More::Tell { parent }),
+        (1..8_i64).prop_map(|child| More::Told { child }),
+    ]
+}
+
+fn any_note() -> impl Strategy<Value = Note> {
+    let schedule =
+        |second| Note::ScheduleSeen { workflow: "refund".into(), trigger: "daily".into(), at: at(second) };
+    prop_oneof![
+        4 => (0..4_u8, 0..9_i64, any_outcome())
+            .prop_map(|(id, second, outcome)| Note::Firing(firing(&id.to_string(), second, outcome))),
+        1 => (0..9_i64).prop_map(schedule),
+        1 => (1..8_i64).prop_map(|child| Note::Told { child: run(child) }),
+        1 => (0..120_i64).prop_map(|second| Note::ForgetBefore { at: at(second) }),
+    ]
+}
+
+fn any_deed() -> impl Strategy<Value = Deed> {
+    let maybe = proptest::option::of::<std::ops::Range<u8>>;
+    let begin = (
+        1..8_i64,
+        maybe(0..3),
+        proptest::option::of(proptest::option::of(0..9_i64)),
+        maybe(0..4),
+        maybe(0..3),
+    );
+    prop_oneof![
+        4 => (begin, proptest::option::of(1..8_i64)).prop_map(|((run, key, since, firing, once), parent)| {
+            Deed::Begin { run, key, since, firing, once, parent }
+        }),
+        8 => (1..8_i64, any_more()).prop_map(|(run, more)| Deed::Line { run, more }),
+        2 => any_note().prop_map(Deed::Note),
+        4 => any::<bool>().prop_map(Deed::End),
+        1 => Just(Deed::Crash),
+    ]
+}
+
+fn first_line(number: i64, key: Option<u8>, start: Start, parent: Option<i64>) -> Change {
+    let key = key.map(|key| key.to_string().into());
+    let row = RunRow { key, parent: parent.map(run), ..row(run(number), number % 3) };
+    Change { row: Some(Box::new(row)), start: Some(Box::new(start)), ..begin(number) }
+}
+
+fn start_of(
+    number: i64,
+    key: Option<u8>,
+    since: Option<Option<i64>>,
+    fired: Option<u8>,
+    once: Option<u8>,
+) -> Start {
+    let claim = |(key, since): (u8, Option<i64>)| Claim {
+        workflow: "refund".into(),
+        key: key.to_string().into(),
+        since: since.map(|second| if second == 8 { Millis(i64::MIN) } else { at(second) }),
+    };
+    let fired: Option<Firing> = fired.map(|id| firing(&id.to_string(), number, FiringOutcome::Started));
+    Start {
+        claim: key.zip(since).map(claim),
+        firing: fired,
+        idempotency_key: once.map(|key| format!("once-{key}")),
+    }
+}
+
+fn later_line(number: i64, seq: u32, more: &More) -> Change {
+    let named = |name: u8, who: &[&str]| task(number, &format!("{number}/{name}"), who);
+    let tasks = |change| Change { tasks: vec![change], ..line(run(number), seq) };
+    match more {
+        More::Nothing => line(run(number), seq),
+        More::Snapshot(byte) => Change { snapshot: Some(vec![*byte; 3].into()), ..line(run(number), seq) },
+        More::Wake(wake) => Change { wake: Some(wake.map(at)), ..line(run(number), seq) },
+        More::State(state) => becomes(number, seq, *state),
+        More::Waits(waits) => {
+            let row = RunRow { waits: waits.map(Into::into), ..row(run(number), number) };
+            Change { row: Some(Box::new(row)), ..line(run(number), seq) }
+        }
+        More::Task { name, who } => tasks(TaskChange::Open(Box::new(named(*name, who)))),
+        More::Claimed { name, by } => {
+            tasks(TaskChange::Claimed { id: named(*name, &[]).id, by: (*by).into() })
+        }
+        More::Closed { name } => tasks(TaskChange::Closed { id: named(*name, &[]).id }),
+        More::Tell { parent } => {
+            Change { tell_parent: Some(Box::new(tell(number, *parent))), ..line(run(number), seq) }
+        }
+        More::Told { child } => Change { told_by: Some(run(*child)), ..line(run(number), seq) },
+    }
+}
+
+/// Both stores, and how far each accepted run has got.
+struct Both {
+    file: InFile,
+    memory: Memory,
+    lines: [u32; 8],
+    /// Begun in what is not committed yet: it may be refused, so nothing may follow.
+    open: Batch,
+    batches: Vec<Batch>,
+}
+
+impl Both {
+    fn do_it(&mut self, deed: Deed) {
+        match deed {
+            Deed::Begin { run, key, since, firing, once, parent } => {
+                let start = start_of(run, key, since, firing, once);
+                self.open.changes.push(first_line(run, key, start, parent));
+            }
+            Deed::Line { run, more } => {
+                let lines = &mut self.lines[usize::try_from(run).unwrap()];
+                if *lines > 0 {
+                    *lines += 1;
+                    self.open.changes.push(later_line(run, *lines, &more));
+                }
+            }
+            Deed::Note(note) => self.open.notes.push(note),
+            Deed::End(commit) => {
+                self.batches.push(std::mem::take(&mut self.open));
+                if commit {
+                    self.commit();
+                }
+            }
+            Deed::Crash => {
+                self.commit();
+                self.file.crash();
+                self.memory.crash();
+            }
+        }
+    }
+
+    fn commit(&mut self) {
+        let batches = std::mem::take(&mut self.batches);
+        let (told, also) =
+            (self.file.store().commit(&batches).unwrap(), self.memory.commit(&batches).unwrap());
+        assert_eq!(told, also);
+        for (batch, acks) in batches.iter().zip(told) {
+            for (change, _) in
+                batch.changes.iter().zip(acks).filter(|(change, ack)| change.seq == 1 && ack.is_ok())
+            {
+                let number = (1..8).find(|number| run(*number) == change.run).unwrap();
+                self.lines[usize::try_from(number).unwrap()] = 1;
+            }
+        }
+        assert_eq!(everything(&*self.file.reads()), everything(&self.memory));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_stores_say_the_same_whatever_is_done(deeds in proptest::collection::vec(any_deed(), 1..60)) {
+        let mut both = Both {
+            file: InFile::new(),
+            memory: Memory::new(),
+            lines: [0; 8],
+            open: Batch::default(),
+            batches: vec![],
+        };
+        for deed in deeds {
+            both.do_it(deed);
+        }
+        both.do_it(Deed::End(true));
+    }
+}
