@@ -112,15 +112,16 @@ pub(crate) fn tasks_are_found_by_who_may_and_by_who_claimed(house: &mut dyn Hous
         Change { tasks: vec![opens(check.clone())], ..begin(2) },
     ]);
     house.accept(vec![Change {
-        tasks: vec![TaskChange::Claimed { id: check.id.clone(), by: "bob".into() }],
+        tasks: vec![TaskChange::Claimed { id: check.id.clone(), by: Some("bob".into()) }],
         ..line(run(2), 2)
     }]);
     house.crash();
 
     let claimed = TaskRow { claimed_by: Some("bob".into()), ..check };
+    let reads = house.reads();
     let of = |who: &[&str]| {
         let who = Some(who.iter().map(|one| (*one).to_owned()).collect());
-        house.reads().tasks(&TaskFilter { who, run: None }, None, 10).unwrap().rows
+        reads.tasks(&TaskFilter { who, run: None }, None, 10).unwrap().rows
     };
     assert_eq!(of(&["ann"]), std::slice::from_ref(&approve));
     assert_eq!(of(&["bob"]), std::slice::from_ref(&claimed));
@@ -128,7 +129,12 @@ pub(crate) fn tasks_are_found_by_who_may_and_by_who_claimed(house: &mut dyn Hous
     assert_eq!(of(&[]), []);
     let of_run = TaskFilter { run: Some(run(1)), who: None };
     assert_eq!(house.reads().tasks(&of_run, None, 10).unwrap().rows, std::slice::from_ref(&approve));
-    assert_eq!(house.reads().task(&claimed.id).unwrap(), Some(claimed));
+    assert_eq!(house.reads().task(&claimed.id).unwrap(), Some(claimed.clone()));
+
+    let given_back = TaskChange::Claimed { id: claimed.id.clone(), by: None };
+    house.accept(vec![Change { tasks: vec![given_back], ..line(run(2), 3) }]);
+    assert_eq!(of(&["bob"]), []);
+    assert_eq!(house.reads().task(&claimed.id).unwrap(), Some(TaskRow { claimed_by: None, ..claimed }));
 
     house.accept(vec![Change {
         tasks: vec![TaskChange::Closed { id: approve.id.clone() }],

@@ -39,7 +39,7 @@ enum More {
     State(RunState),
     Waits(Option<&'static str>),
     Task { name: u8, who: &'static [&'static str] },
-    Claimed { name: u8, by: &'static str },
+    Claimed { name: u8, by: Option<&'static str> },
     Closed { name: u8 },
     Tell { parent: i64 },
     Told { child: i64 },
@@ -65,7 +65,8 @@ fn any_more() -> impl Strategy<Value = More> {
         state.prop_map(More::State),
         waits.prop_map(More::Waits),
         (0..4_u8, proptest::sample::select(who.to_vec())).prop_map(|(name, who)| More::Task { name, who }),
-        (0..4_u8, prop_oneof![Just("ann"), Just("bob")]).prop_map(|(name, by)| More::Claimed { name, by }),
+        (0..4_u8, prop_oneof![Just(None), Just(Some("ann")), Just(Some("bob"))])
+            .prop_map(|(name, by)| More::Claimed { name, by }),
         (0..4_u8).prop_map(|name| More::Closed { name }),
         (1..8_i64).prop_map(|parent| More::Tell { parent }),
         (1..8_i64).prop_map(|child| More::Told { child }),
@@ -144,7 +145,7 @@ fn later_line(number: i64, seq: u32, more: &More) -> Change {
         }
         More::Task { name, who } => tasks(TaskChange::Open(Box::new(named(*name, who)))),
         More::Claimed { name, by } => {
-            tasks(TaskChange::Claimed { id: named(*name, &[]).id, by: (*by).into() })
+            tasks(TaskChange::Claimed { id: named(*name, &[]).id, by: by.map(Into::into) })
         }
         More::Closed { name } => tasks(TaskChange::Closed { id: named(*name, &[]).id }),
         More::Tell { parent } => {
