@@ -1,6 +1,6 @@
 //! The instant of a moment, seen from where a step stands.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
@@ -179,8 +179,15 @@ fn end_of_day(day: Date, at: &Standpoint<'_>) -> Result<Millis, MomentError> {
 
 /// The first instant of the day, which need not be 00:00.
 fn start_of_day(day: Date, at: &Standpoint<'_>) -> Result<Millis, MomentError> {
-    let zoned = day.to_zoned(at.zone.clone()).and_then(|zoned| zoned.start_of_day());
-    zoned.map(|start| Millis(start.timestamp().as_millisecond())).map_err(|_| MomentError::OutOfYears)
+    let midnight = day.to_zoned(at.zone.clone()).map_err(|_| MomentError::OutOfYears)?;
+    let instant = Millis(midnight.timestamp().as_millisecond());
+    if midnight.time() == Time::midnight() {
+        return Ok(instant);
+    }
+    // The clock skips midnight, and the answer lies as far behind the change as midnight would have.
+    let inside = instant.plus(1).timestamp().ok_or(MomentError::OutOfYears)?;
+    let change = at.zone.preceding(inside).next().map(|change| change.timestamp());
+    Ok(change.map_or(instant, |change| Millis(change.as_millisecond())))
 }
 
 /// What a template yielded, as a moment. Empty: the clock has not begun.

@@ -140,7 +140,11 @@ fn date_or_time(written: &str) -> Result<MomentText, MomentFault> {
     if let Ok(instant) = written.parse::<Timestamp>() {
         return Ok(MomentText::Instant(Millis(instant.as_millisecond())));
     }
-    // An offset that does not fit is no reason to take the rest for local time.
+    // With the zone's name: `2026-10-01T09:00[Asia/Shanghai]`.
+    if let Ok(zoned) = written.parse::<jiff::Zoned>() {
+        return Ok(MomentText::Instant(Millis(zoned.timestamp().as_millisecond())));
+    }
+    // An offset or a zone that does not fit is no reason to take the rest for local time.
     let clock = written.get(10..).unwrap_or_default();
     let is_local = clock.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b':' | b'.' | b' ' | b'T' | b't'));
     let local = written.parse::<DateTime>().ok().filter(|_| is_local);

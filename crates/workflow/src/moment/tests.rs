@@ -114,6 +114,7 @@ fn a_clerk_reads_a_due_time_as_it_is_written() {
         ("2026-12-01T09:30", "Tue 2026-12-01 09:30"),
         ("2026-12-01T09:30:00Z", "Tue 2026-12-01 17:30"),
         ("2026-12-01T09:30:00-05:00", "Tue 2026-12-01 22:30"),
+        ("2026-12-01T09:30[America/New_York]", "Tue 2026-12-01 22:30"),
         // A day without a time ends with its day, as a date does.
         ("sunday", "Mon 2026-11-23 00:00"),
         ("last day of month", "Tue 2026-12-01 00:00"),
@@ -158,6 +159,9 @@ fn days_are_those_of_the_zone_whatever_their_length() {
     assert_eq!(spring.when(&read("24h")), "Sun 2026-03-08 13:00");
     assert_eq!(spring.when(&read("1 day")), "Mon 2026-03-09 00:00");
     assert_eq!(spring.wait().when(&read("2026-03-08 02:30")), "Sun 2026-03-08 03:30");
+    // Toronto went from 23:30 to 00:30 in the night of 30 March 1919.
+    let night = Ask { zone: "America/Toronto", opened: "1919-03-30 12:00", ..DUE };
+    assert_eq!(night.when(&read("today")), "Mon 1919-03-31 00:30");
     let late = Ask { zone: "America/Sao_Paulo", opened: "2018-11-03 12:00", ..DUE };
     assert_eq!(late.when(&read("today")), "Sun 2018-11-04 01:00");
     assert_eq!(late.wait().when(&read("2018-11-04")), "Sun 2018-11-04 01:00");
@@ -291,7 +295,13 @@ fn what_is_no_moment_is_refused_with_the_reason() {
     {
         refused(text, MomentFault::NoSuchTime { written: written(text) });
     }
-    for text in ["2026-12-01 23:59:60", "2026-12-01T09:30:00+99:00", "2026-1-1", "2026-12-01 25:00"] {
+    for text in [
+        "2026-12-01 23:59:60",
+        "2026-12-01T09:30[Mars/Base]",
+        "2026-12-01T09:30:00+99:00",
+        "2026-1-1",
+        "2026-12-01 25:00",
+    ] {
         refused(text, MomentFault::NoSuchTime { written: written(text) });
     }
     for text in [

@@ -139,11 +139,11 @@ impl<'a> Slots<'a> {
         (low, high)
     }
 
-    /// Whether a time that the clock skips when the stretch begins is made up for at its first instant.
+    /// Whether a time that the clock skips when the stretch begins is made up for at its first instant. A clock that
+    /// did not go ahead skips nothing: the range is empty.
     fn fires_at_gap(&self, stretch: &Stretch) -> bool {
-        self.gap == Gap::After
-            && stretch.before < stretch.offset
-            && self.first_in(stretch.start + stretch.before, stretch.start + stretch.offset).is_some()
+        let skipped = (stretch.start + stretch.before, stretch.start + stretch.offset);
+        self.gap == Gap::After && self.first_in(skipped.0, skipped.1).is_some()
     }
 
     fn stretch(&self, instant: i64) -> Option<Stretch> {

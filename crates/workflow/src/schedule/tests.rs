@@ -327,6 +327,8 @@ fn after_years_away_the_answer_is_bounded_and_nothing_goes_uncounted() {
     let minutes = (now.0 - last.0) as u64 / 60_000;
     assert_eq!(decided.missed_before + 201, minutes);
     assert!(decided.missed.iter().all(|(_, why)| *why == WhyMissed::TooMany));
+    let last_missed = decided.missed.last().map(|(at, _)| *at);
+    assert_eq!(last_missed, Some(decided.fire[0].at.plus(-60_000)), "the latest are named");
     assert_eq!(decided.seen, instant("2026-11-22T00:00:00Z"));
 }
 
@@ -404,6 +406,9 @@ proptest! {
         prop_assert_eq!(slots.len(), 60);
         prop_assert!(slots[0] > from);
         prop_assert!(slots.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", slots);
+        for slot in slots {
+            prop_assert_eq!(preview(&schedule, &zone, slot.plus(-1), slot, 9), [slot]);
+        }
     }
 
     /// Whenever it is asked, between two slots or at one, the next slot is the same one.
