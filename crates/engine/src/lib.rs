@@ -2,6 +2,7 @@
 
 pub mod carrier;
 mod change;
+pub mod doorbell;
 mod engine;
 mod handle;
 mod inbox;
@@ -10,6 +11,7 @@ pub mod library;
 pub mod live;
 mod outgoing;
 mod recovery;
+pub mod schedules;
 mod starting;
 pub mod store;
 mod writer;

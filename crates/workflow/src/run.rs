@@ -9,6 +9,7 @@ mod closing;
 pub mod event;
 mod item;
 mod people;
+mod recipients;
 pub mod scope;
 pub mod state;
 #[cfg(test)]

@@ -137,7 +137,11 @@ impl Deciding<'_> {
                 let first = if self.run.item(item).is_some_and(|state| state.first.is_some()) {
                     None
                 } else {
-                    let with = raw(with.json(&self.scope(Standpoint::Item(item)))?)?;
+                    let mut with = with.json(&self.scope(Standpoint::Item(item)))?;
+                    if let Some(action) = self.now.world.catalogue.action(action) {
+                        with = super::recipients::prepare(with, &action.input, &self.now.world.people)?;
+                    }
+                    let with = raw(with)?;
                     let tightened =
                         if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
                     let effect = self.effect_of(action, tightened);

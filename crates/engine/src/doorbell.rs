@@ -1,0 +1,47 @@
+//! The doorbell: `tokio-cron-scheduler` rings each second, in UTC, and carries nothing. If it falls silent it is replaced.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::handle::Engine;
+use crate::schedules::Schedules;
+
+/// Its channel must hold more rings than can come while nobody listens: with too few it loses jobs for good.
+const CHANNEL: usize = 4_096;
+/// A bell that was silent for so long has stopped.
+const SILENT: Duration = Duration::from_secs(3);
+
+async fn hang(bell: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new_with_channel_size(CHANNEL).await?;
+    let bell = bell.clone();
+    scheduler.add(Job::new("* * * * * *", move |_, _| bell.notify_one())?).await?;
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+/// Looks at the schedules at each ring, until dropped. `replaced` counts the bells that fell silent.
+pub async fn answer(engine: Engine, replaced: Arc<AtomicU64>) {
+    let mut schedules = Schedules::new(engine);
+    let bell = Arc::new(Notify::new());
+    let mut scheduler = hang(&bell).await;
+    loop {
+        if let Err(error) = &scheduler {
+            tracing::error!(%error, "the doorbell cannot be hung; schedules are looked at all the same");
+        }
+        schedules.look().await;
+        if tokio::time::timeout(SILENT, bell.notified()).await.is_err() {
+            tracing::warn!("the doorbell fell silent and is replaced");
+            replaced.fetch_add(1, Ordering::Relaxed);
+            if let Ok(old) = &mut scheduler
+                && let Err(error) = old.shutdown().await
+            {
+                tracing::warn!(%error, "the silent doorbell does not shut down");
+            }
+            scheduler = hang(&bell).await;
+        }
+    }
+}

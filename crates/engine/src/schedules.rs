@@ -1,0 +1,222 @@
+//! Fires schedules: which slots are due is decided by a pure function; a firing is unique in the store for ever.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::plan::{Starts, Workflow};
+use yizhan_workflow::schedule::{self, Overlap, Schedule, Slot};
+
+use crate::handle::{ActError, Engine, StartError, StartReply, Started};
+use crate::intake::{self, Fired};
+use crate::store::{Firing, FiringOutcome, Note, RunState, StoreError};
+
+/// What is remembered of one schedule between two looks.
+#[derive(Clone, Debug)]
+struct Watched {
+    last: Millis,
+    next: Option<Millis>,
+    /// The slot that waits for the run of an earlier one.
+    queued: Option<Slot>,
+    latest: Option<RunId>,
+    /// The text that the schedule was read from: a new text is looked at anew.
+    text: Arc<Workflow>,
+}
+
+/// Every schedule of the workflows in force.
+#[derive(Debug)]
+pub struct Schedules {
+    engine: Engine,
+    watched: BTreeMap<(Arc<str>, Arc<str>), Watched>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ScheduleError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Act(#[from] ActError),
+}
+
+impl Schedules {
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, watched: BTreeMap::new() }
+    }
+
+    /// Looks at every schedule once. An error leaves a slot undecided: the next look decides it.
+    pub async fn look(&mut self) {
+        let now = self.engine.shared.now();
+        let workflows = self.engine.shared.library.workflows();
+        let mut known = Vec::new();
+        for text in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
+            for trigger in &text.triggers {
+                if let Starts::Schedule(schedule) = &trigger.starts {
+                    let name = (text.name.clone(), trigger.name.clone());
+                    if let Err(error) = self.look_at(&name, text, schedule, now).await {
+                        tracing::warn!(workflow = %name.0, trigger = %name.1, %error, "a schedule could not be looked at");
+                    }
+                    known.push(name);
+                }
+            }
+        }
+        self.watched.retain(|name, _| known.contains(name));
+    }
+
+    async fn look_at(
+        &mut self,
+        name: &(Arc<str>, Arc<str>),
+        text: &Arc<Workflow>,
+        schedule: &Schedule,
+        now: Millis,
+    ) -> Result<(), ScheduleError> {
+        let mut watched = match self.watched.get(name) {
+            Some(watched) if watched.text.hash == text.hash => watched.clone(),
+            Some(older) => Watched { text: text.clone(), next: None, ..older.clone() },
+            None => self.remembered(name, text, now).await?,
+        };
+        if watched.queued.is_none() && watched.next.is_some_and(|next| now < next && now >= watched.last) {
+            return Ok(());
+        }
+        let zone = &self.engine.shared.world().zone;
+        let decided = schedule::decide(schedule, zone, watched.last, now);
+        for (at, why) in &decided.missed {
+            tracing::info!(workflow = %name.0, trigger = %name.1, slot = %at, ?why, "a slot was passed over");
+            self.note(name, *at, FiringOutcome::Missed).await?;
+        }
+        for slot in decided.fire {
+            self.take(name, text, schedule, slot, &mut watched).await?;
+        }
+        self.fire_queued(name, text, &mut watched).await?;
+        if decided.seen != watched.last {
+            self.engine.note(seen(name, decided.seen)).await?;
+        }
+        watched.last = decided.seen;
+        watched.next = decided.next;
+        self.watched.insert(name.clone(), watched);
+        Ok(())
+    }
+
+    /// What the store knows of a schedule; one that was never seen begins now.
+    async fn remembered(
+        &self,
+        name: &(Arc<str>, Arc<str>),
+        text: &Arc<Workflow>,
+        now: Millis,
+    ) -> Result<Watched, ScheduleError> {
+        let reads = &self.engine.shared.reads;
+        let latest = reads.firings(&name.0, Some(&name.1), 1)?.into_iter().next();
+        let last = if let Some(last) = reads.schedule_seen(&name.0, &name.1)? {
+            // A slot may be on disk before the note that it was seen.
+            latest.as_ref().map_or(last, |(firing, _)| last.max(firing.at))
+        } else {
+            self.engine.note(seen(name, now)).await?;
+            now
+        };
+        let latest = latest.and_then(|(_, run)| run);
+        Ok(Watched { last, next: None, queued: None, latest, text: text.clone() })
+    }
+
+    async fn take(
+        &self,
+        name: &(Arc<str>, Arc<str>),
+        text: &Arc<Workflow>,
+        schedule: &Schedule,
+        slot: Slot,
+        watched: &mut Watched,
+    ) -> Result<(), ScheduleError> {
+        let busy = schedule.overlap != Overlap::Allow && self.is_open(watched.latest)?;
+        match schedule.overlap {
+            Overlap::Queue if busy => {
+                // One waits, the newest.
+                if let Some(older) = watched.queued.replace(slot) {
+                    self.note(name, older.at, FiringOutcome::Skipped).await?;
+                }
+                Ok(())
+            }
+            Overlap::Skip if busy => self.note(name, slot.at, FiringOutcome::Skipped).await,
+            Overlap::Queue | Overlap::Skip | Overlap::Allow => self.fire(name, text, slot, watched).await,
+        }
+    }
+
+    async fn fire_queued(
+        &self,
+        name: &(Arc<str>, Arc<str>),
+        text: &Arc<Workflow>,
+        watched: &mut Watched,
+    ) -> Result<(), ScheduleError> {
+        if let Some(slot) = watched.queued
+            && !self.is_open(watched.latest)?
+        {
+            watched.queued = None;
+            self.fire(name, text, slot, watched).await?;
+        }
+        Ok(())
+    }
+
+    fn is_open(&self, run: Option<RunId>) -> Result<bool, StoreError> {
+        let Some(run) = run else { return Ok(false) };
+        let row = self.engine.shared.reads.row(run)?;
+        Ok(row.is_some_and(|row| matches!(row.state, RunState::Open | RunState::Closing)))
+    }
+
+    async fn fire(
+        &self,
+        name: &(Arc<str>, Arc<str>),
+        text: &Arc<Workflow>,
+        slot: Slot,
+        watched: &mut Watched,
+    ) -> Result<(), ScheduleError> {
+        let world = self.engine.shared.world();
+        let mut with = serde_json::Map::new();
+        with.insert("at".to_owned(), json!(slot.at.to_string()));
+        with.insert("late".to_owned(), json!(slot.late));
+        let fired = Fired { trigger: &name.1, with };
+        let outcome = if slot.late { FiringOutcome::Late } else { FiringOutcome::Started };
+        let started =
+            intake::from_trigger(text, fired, &serde_json::Map::new(), &world, slot.at).map(|prepared| {
+                let by = format!("trigger:{}", name.1).into();
+                Started { prepared, by, firing: Some(firing(name, slot.at, outcome)) }
+            });
+        let result = match started {
+            Ok(started) => self.engine.start(started).await,
+            Err(error) => Err(StartError::Intake(error)),
+        };
+        match result {
+            Ok(StartReply::Started(run) | StartReply::Joined(run)) => watched.latest = Some(run),
+            Err(StartError::FiredBefore { run }) => watched.latest = run.or(watched.latest),
+            Err(StartError::KeyHeld { by }) => {
+                tracing::info!(workflow = %name.0, trigger = %name.1, %by, "a slot found its key held");
+                self.note(name, slot.at, FiringOutcome::Rejected).await?;
+            }
+            Err(StartError::Intake(error)) => {
+                tracing::error!(workflow = %name.0, trigger = %name.1, %error, "a slot has no valid input");
+                self.note(name, slot.at, FiringOutcome::Failed).await?;
+            }
+            Err(StartError::NoSuchWorkflow(_)) => {}
+            Err(StartError::Busy) => return Err(ActError::Busy.into()),
+            Err(StartError::DiskFull) => return Err(ActError::DiskFull.into()),
+            Err(StartError::Stopping) => return Err(ActError::Stopping.into()),
+            Err(StartError::Act(error)) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    async fn note(
+        &self,
+        name: &(Arc<str>, Arc<str>),
+        at: Millis,
+        outcome: FiringOutcome,
+    ) -> Result<(), ScheduleError> {
+        Ok(self.engine.note(Note::Firing(firing(name, at, outcome))).await?)
+    }
+}
+
+fn firing(name: &(Arc<str>, Arc<str>), at: Millis, outcome: FiringOutcome) -> Firing {
+    Firing { workflow: name.0.clone(), trigger: name.1.clone(), id: at.0.to_string(), at, outcome }
+}
+
+fn seen(name: &(Arc<str>, Arc<str>), at: Millis) -> Note {
+    Note::ScheduleSeen { workflow: name.0.clone(), trigger: name.1.clone(), at }
+}
