@@ -1,1 +1,323 @@
+//! Stories about runs: a file, what happens, and what the world then owes. `Tale` is the only place that knows the API.
 
+mod closing;
+mod flow;
+mod people;
+mod trouble;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::event::{AttemptResult, EndState, Event, Failure, Happened, Lost, Raw, Started, Verdict};
+use super::scope::state_word;
+use super::state::{Phase, Run, TaskKind};
+use super::{Command, Decision, Line, Now, PARENT, RULES, Refusal, World, decide, start, wants};
+use crate::catalogue::{Action, Catalogue};
+use crate::definition;
+use crate::id::{Attempt, Item, Millis, RunId, TextHash};
+use crate::moment::Span;
+use crate::people::{People, Person};
+use crate::plan::{ActionName, Effect, Retry, Section, Source, Workflow};
+
+/// 2026-11-23 09:00 in Shanghai, a Monday.
+pub(super) const MORNING: Millis = Millis(1_795_395_600_000);
+
+/// Four actions, one of each class.
+fn catalogue() -> Catalogue {
+    let action = |name: &str, effect| {
+        let full = ActionName { plugin: "t".into(), action: name.into() };
+        let action = Action {
+            name: full.clone(),
+            summary: String::new(),
+            effect,
+            timeout_ms: None,
+            outcome: None,
+            input: serde_json::json!({}),
+            output: serde_json::json!({}),
+        };
+        (full.to_string(), Arc::new(action))
+    };
+    Catalogue {
+        actions: BTreeMap::from([
+            action("pure", Effect::Pure),
+            action("idem", Effect::Idempotent),
+            action("keyed", Effect::Keyed),
+            action("once", Effect::Once),
+        ]),
+    }
+}
+
+fn house() -> People {
+    let person = |name: &str| Person { name: name.to_owned(), ..Person::default() };
+    People {
+        people: BTreeMap::from([("li".to_owned(), person("李娜")), ("wang".to_owned(), person("王伟"))]),
+        groups: BTreeMap::from([("热线".to_owned(), vec!["li".to_owned()])]),
+        roles: BTreeMap::from([("班长".to_owned(), vec!["wang".to_owned()])]),
+    }
+}
+
+pub(super) fn world() -> World {
+    World {
+        number: 1,
+        zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
+        catalogue: Arc::new(catalogue()),
+        people: Arc::new(house()),
+        retry: Retry {
+            times: 2,
+            first: Span { ms: 5_000 },
+            factor: 3.0,
+            most: Span { ms: 600_000 },
+            jitter: 0.0,
+        },
+        owner: Some("person:wang".into()),
+        url: None,
+    }
+}
+
+#[track_caller]
+pub(super) fn workflow(toml: &str) -> Arc<Workflow> {
+    let source = Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
+    match definition::read(&source, &source.files) {
+        Ok(read) => Arc::new(read.workflow),
+        Err(problems) => panic!("the story's file has faults: {problems:#?}"),
+    }
+}
+
+/// One run and everything that happened to it.
+pub(super) struct Tale {
+    pub text: Arc<Workflow>,
+    pub world: World,
+    pub run: Run,
+    pub now: Millis,
+    pub room: bool,
+    /// The journal, as it would be stored.
+    pub lines: Vec<(Millis, String)>,
+    pub told: String,
+}
+
+impl Tale {
+    #[track_caller]
+    pub(super) fn begin(toml: &str, input: &str) -> Self {
+        let (text, world) = (workflow(toml), world());
+        let started = Started {
+            workflow: text.name.clone(),
+            text: TextHash("text".into()),
+            input: Raw::new(input.to_owned()).unwrap(),
+            key: None,
+            trigger: None,
+            by: "person:li".into(),
+            parent: None,
+        };
+        let id = RunId::mint(MORNING, None);
+        let (run, decision) = start(id, &text, &Now { world: &world, at: MORNING, room: true }, started);
+        let mut tale =
+            Self { text, world, run, now: MORNING, room: true, lines: vec![], told: String::new() };
+        tale.tell("go", &decision);
+        tale
+    }
+
+    /// Tells what happened: one event per line.
+    #[track_caller]
+    pub(super) fn hear(&mut self, events: &str) -> &mut Self {
+        for word in events.split(';').map(str::trim).filter(|word| !word.is_empty()) {
+            match self.happen(word) {
+                Ok(decision) => self.tell(word, &decision),
+                Err(refusal) => {
+                    let said = match &refusal {
+                        Refusal::Echo(_) => "(echo)".to_owned(),
+                        other => format!("({other})"),
+                    };
+                    self.told.push_str(&format!("{word} -> {said}\n"));
+                }
+            }
+        }
+        self
+    }
+
+    #[track_caller]
+    fn happen(&mut self, word: &str) -> Result<Decision, Refusal> {
+        let event = self.event(word);
+        let now = Now { world: &self.world, at: self.now, room: self.room };
+        decide(&mut self.run, &self.text, &now, event)
+    }
+
+    /// `a ok {…}` · `a fails` (no effect, may retry) · `a breaks` (for good) · `a maybe` (may have happened) ·
+    /// `a lost` · `a restart` · `+5s` (the clock) · `b answer by person:x {…}` · `b claim by …` · `a settle again` ·
+    /// `c child done {…}` · `cancel` · `retry [from a]`. An item is `a`, `a.2`, `a/undo`, `on_failure.t`; `a#1` names
+    /// the attempt.
+    #[track_caller]
+    fn event(&mut self, word: &str) -> Event {
+        if let Some(span) = word.strip_prefix('+') {
+            self.now = self.now.plus(Span::parse(span).unwrap().ms);
+            return Event::Woke {};
+        }
+        let (subject, rest) = word.split_once(' ').unwrap_or((word, ""));
+        match subject {
+            "cancel" => {
+                return Event::Cancelled { opening: self.run.opening, by: "operator".into(), reason: "told to".into() };
+            }
+            "retry" => {
+                let from = rest.strip_prefix("from ").map(|id| self.text.step_named(id).unwrap());
+                return Event::Retried { opening: self.run.opening, by: PARENT.into(), from };
+            }
+            _ => {}
+        }
+        let of = self.attempt(subject);
+        let (verb, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let ended = |result| Event::Ended { of, result, took_us: None };
+        let failed = |retry, happened| {
+            ended(AttemptResult::Failed(Failure {
+                code: "t.failed".into(),
+                message: "no".into(),
+                retry,
+                retry_after_ms: None,
+                happened,
+            }))
+        };
+        let by = |rest: &str| -> (Arc<str>, Raw) {
+            let rest = rest.strip_prefix("by ").unwrap_or(rest);
+            let (by, fields) = rest.split_once(' ').unwrap_or((rest, "{}"));
+            (by.into(), Raw::new(fields.to_owned()).unwrap())
+        };
+        match verb {
+            "ok" => ended(AttemptResult::Done { output: json(rest) }),
+            "fails" => failed(true, Happened::No),
+            "breaks" => failed(false, Happened::No),
+            "maybe" => failed(true, Happened::Maybe),
+            "lost" => ended(AttemptResult::Lost { how: Lost::Crash, message: "".into() }),
+            "restart" => ended(AttemptResult::Lost { how: Lost::Restart, message: "".into() }),
+            "begun" => Event::Begun { of },
+            "answer" => {
+                let (by, fields) = by(rest);
+                Event::Answered { of, by, via: "test".into(), fields }
+            }
+            "claim" => Event::Claimed { of, by: by(rest).0, via: "test".into() },
+            "release" => Event::Released { of, by: by(rest).0, via: "test".into() },
+            "settle" => {
+                let (verdict, values) = rest.split_once(' ').unwrap_or((rest, "{}"));
+                let verdict = match verdict {
+                    "happened" => Verdict::Happened { values: json(values) },
+                    "again" => Verdict::Again {},
+                    "fail" => Verdict::Fail {},
+                    "leave" => Verdict::Leave {},
+                    other => panic!("no verdict `{other}`"),
+                };
+                Event::Settled { of, by: "person:wang".into(), verdict }
+            }
+            "child" => {
+                let (state, output) = rest.split_once(' ').unwrap_or((rest, "null"));
+                let state = match state {
+                    "done" => EndState::Done,
+                    "failed" => EndState::Failed,
+                    "cancelled" => EndState::Cancelled,
+                    other => panic!("no end `{other}`"),
+                };
+                let child = RunId::child_of(&super::readable_key(self.run.id, &self.text.step(of.item.step).path(), of.item));
+                Event::ChildEnded { of, child, state, outcome: Some("done".into()), output: Raw::new(output.to_owned()) }
+            }
+            other => panic!("no event `{other}` in `{word}`"),
+        }
+    }
+
+    #[track_caller]
+    fn attempt(&self, subject: &str) -> Attempt {
+        let (name, attempt) = subject.split_once('#').map_or((subject, None), |(name, a)| (name, Some(a)));
+        let (name, undo) = name.strip_suffix("/undo").map_or((name, false), |name| (name, true));
+        let named = self.text.step_named(name);
+        let (step, number) = match (named, name.rsplit_once('.')) {
+            (Some(step), _) => (step, 0),
+            (None, Some((name, number))) => (self.text.step_named(name).unwrap(), number.parse().unwrap()),
+            (None, None) => panic!("no step `{name}`"),
+        };
+        // An undo is of the round that is taken back.
+        let taken = self.run.undoable.iter().rev().find(|done| done.of.step == step && done.of.item == number);
+        let round = match (undo, taken) {
+            (true, Some(done)) => done.of.round,
+            (_, _) => self.run.step(step).round,
+        };
+        let item = Item { step, round, item: number, undo };
+        let current = || self.run.item(item).map_or(0, |state| state.attempts);
+        Attempt { item, attempt: attempt.map_or_else(current, |a| a.parse().unwrap()) }
+    }
+
+    #[track_caller]
+    fn tell(&mut self, word: &str, decision: &Decision) {
+        let line = Line { rules: RULES, world: 1, event: decision.event.clone(), did: decision.did.clone() };
+        self.lines.push((decision.at, serde_json::to_string(&line).unwrap()));
+        let mut said: Vec<String> = decision.commands.iter().map(|command| self.show(*command)).collect();
+        if let Some(timer) = self.run.next_timer().filter(|_| !self.run.is_over()) {
+            said.push(format!("wake +{}s", (timer.at.0 - self.now.0) / 1000));
+        }
+        if let Phase::Over { state, outcome, .. } = &self.run.phase {
+            said.push(format!("=> {state:?} {outcome}").to_lowercase());
+        }
+        self.told.push_str(&format!("{word} -> {}\n", said.join(", ")));
+        self.check();
+    }
+
+    /// What is always true (semantics.md 15).
+    #[track_caller]
+    fn check(&self) {
+        let mut replayed: Option<Run> = None;
+        for (at, line) in &self.lines {
+            let line: Line = serde_json::from_str(line).unwrap();
+            replayed = line.fold_into(replayed, self.run.id, *at);
+        }
+        assert_eq!(replayed.as_ref(), Some(&self.run), "replaying the journal gives another run");
+        let mut stored: Run = serde_json::from_str(&serde_json::to_string(&self.run).unwrap()).unwrap();
+        stored.derive();
+        assert_eq!(stored, self.run, "a snapshot reads back as another run");
+        assert!(self.run.is_accounted_for(), "the run waits for nothing:\n{}", self.told);
+        if self.run.is_over() {
+            assert_eq!(wants(&self.run), vec![], "a run that is over wants something");
+        }
+    }
+
+    fn name(&self, of: Attempt) -> String {
+        let step = self.text.step(of.item.step);
+        let number = if step.each.is_some() { format!(".{}", of.item.item) } else { String::new() };
+        let round = if of.item.round > 1 { format!("@{}", of.item.round) } else { String::new() };
+        let undo = if of.item.undo { "/undo" } else { "" };
+        format!("{}{number}{round}{undo}#{}", step.path(), of.attempt)
+    }
+
+    fn show(&self, command: Command) -> String {
+        match command {
+            Command::Start { of, begun: true } => format!("start {}", self.name(of)),
+            Command::Start { of, begun: false } => format!("queue {}", self.name(of)),
+            Command::Stop { of } => format!("stop {}", self.name(of)),
+            Command::OpenTask { of, kind: TaskKind::Asked } => format!("ask {}", self.name(of)),
+            Command::OpenTask { of, kind: TaskKind::Unknown } => format!("unknown {}", self.name(of)),
+            Command::OpenTask { of, kind: TaskKind::Asking } => format!("how {}", self.name(of)),
+            Command::CloseTask { of } => format!("close {}", self.name(of)),
+            Command::StartChild { of, .. } => format!("child {}", self.name(of)),
+            Command::StopChild { of, .. } => format!("stop child {}", self.name(of)),
+        }
+    }
+
+    /// The states of the main steps: `a done, b waiting`.
+    pub(super) fn states(&self) -> String {
+        let main = self.text.numbers().filter(|no| self.text.step(*no).section == Section::Main);
+        main.map(|no| format!("{} {}", self.text.step(no).id, state_word(self.run.step(no)))).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What an attempt of this item sends.
+    #[track_caller]
+    pub(super) fn with(&self, subject: &str) -> String {
+        let of = self.attempt(subject);
+        self.run.item(of.item).unwrap().first.as_ref().unwrap().with.get().to_owned()
+    }
+}
+
+#[track_caller]
+fn json(text: &str) -> Raw {
+    Raw::new(if text.is_empty() { "{}" } else { text }.to_owned()).unwrap()
+}
+
+/// Tells a whole story.
+#[track_caller]
+pub(super) fn story(toml: &str, events: &str) -> String {
+    let mut tale = Tale::begin(toml, "{}");
+    tale.hear(events);
+    tale.told.clone()
+}

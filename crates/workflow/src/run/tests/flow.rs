@@ -1,0 +1,187 @@
+//! Order, choice, fan-out and going back.
+
+use super::{Tale, story};
+
+#[test]
+fn steps_run_one_after_the_other_and_the_run_ends_when_all_are_over() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        [step.b]
+        use = "t.pure"
+        "#,
+        "a ok; b ok; b#1 ok",
+    ), @r"
+    go -> start a#1
+    a ok -> start b#1
+    b ok -> => done done
+    b#1 ok -> (echo)
+    ");
+}
+
+#[test]
+fn branches_run_side_by_side_and_meet_again() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        [step.b]
+        use = "t.pure"
+        [step.c]
+        needs = ["a"]
+        use = "t.pure"
+        [step.d]
+        needs = ["b", "c"]
+        use = "t.pure"
+        "#,
+        "a ok; c ok; b ok; d ok",
+    ), @r"
+    go -> start a#1
+    a ok -> start b#1, start c#1
+    c ok ->
+    b ok -> start d#1
+    d ok -> => done done
+    ");
+}
+
+#[test]
+fn a_step_whose_when_is_false_is_skipped_and_reads_as_empty() {
+    let mut tale = Tale::begin(
+        r#"
+        [input]
+        big = { type = "yesno" }
+        [step.a]
+        use = "t.pure"
+        [step.b]
+        when = "input.big"
+        use = "t.pure"
+        [step.c]
+        use = "t.pure"
+        with.b = "{{ step.b.x }}"
+        with.a = "{{ step.a.x }} and {{ step.b.state }}"
+        "#,
+        r#"{"big":false}"#,
+    );
+    tale.hear(r#"a ok {"x":"y"}"#);
+    assert_eq!(tale.with("c"), r#"{"b":"","a":"y and skipped"}"#);
+    assert_eq!(tale.states(), "a done, b skipped, c open");
+}
+
+#[test]
+fn an_each_begins_at_most_so_many_and_keeps_places() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        each = "{{ [1, 2, 3, 4] }}"
+        as = "n"
+        at_once = 2
+        when = "n != 2"
+        use = "t.pure"
+        with.n = "{{ n }}"
+        [step.b]
+        use = "t.pure"
+        with.all = "{{ step.a.x }}"
+        "#,
+        "{}",
+    );
+    tale.hear(r#"a.2 ok {"x":30}; a.0 ok {"x":10}; a.3 ok {"x":40}"#);
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> start a.0#1, start a.2#1
+    a.2 ok {"x":30} -> start a.3#1
+    a.0 ok {"x":10} ->
+    a.3 ok {"x":40} -> start b#1
+    "#);
+    assert_eq!(tale.with("b"), r#"{"all":[10,"",30,40]}"#);
+}
+
+#[test]
+fn an_empty_each_is_done_at_once() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        each = "{{ [] }}"
+        use = "t.pure"
+        [step.b]
+        use = "t.pure"
+        "#,
+        "b ok",
+    ), @r"
+    go -> start b#1
+    b ok -> => done done
+    ");
+}
+
+#[test]
+fn the_flow_goes_back_over_a_step_and_all_after_it_but_not_over_what_stands_beside() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.fill]
+        use = "t.pure"
+        [step.side]
+        use = "t.pure"
+        [step.look]
+        needs = ["fill"]
+        ask = "group:热线"
+        form.ok = { type = "yesno" }
+        on.ok.no = { back_to = "fill", most = 1 }
+        [step.end]
+        needs = ["look", "side"]
+        use = "t.pure"
+        "#,
+        r#"fill ok; look answer by person:li {"ok":false}; side ok; fill ok; side ok; look answer by person:li {"ok":true}; end ok"#,
+    ));
+}
+
+#[test]
+fn a_way_back_that_is_used_up_asks_the_owner() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        [step.c]
+        check = "step.a.fine"
+        on.no = { back_to = "a", most = 1 }
+        [step.d]
+        use = "t.pure"
+        "#,
+        r#"a ok {"fine":false}; a ok {"fine":false}; c settle again; a ok {"fine":false}; c settle leave; d ok"#,
+    ));
+}
+
+#[test]
+fn a_gate_that_says_no_cancels_with_its_title() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        [step.c]
+        title = "资料齐全"
+        check = "false"
+        [step.d]
+        use = "t.pure"
+        "#,
+        "a ok",
+    ), @r"
+    go -> start a#1
+    a ok -> => cancelled 资料齐全
+    ");
+}
+
+#[test]
+fn a_wait_sleeps_until_its_instant_and_an_early_clock_is_an_echo() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.w]
+        wait = "4h"
+        [step.a]
+        use = "t.pure"
+        "#,
+        "+3h; +1h; a ok",
+    ), @r"
+    go -> wake +14400s
+    +3h -> (echo)
+    +1h -> start a#1
+    a ok -> => done done
+    ");
+}
