@@ -2,12 +2,37 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::catalogue::Catalogue;
+use toml::de::DeTable;
+
 use crate::id::TextHash;
-use crate::people::People;
-use crate::plan::{Source, Workflow};
-use crate::problem::Problem;
+use crate::plan::{OnDuplicate, Source, Step, Unique, Workflow};
+use crate::problem::{Place, Problem};
+use section::{Reader, Section};
+
+mod check;
+mod fields;
+mod flow;
+mod names;
+mod order;
+mod outcomes;
+mod schema;
+mod section;
+mod step;
+mod table;
+mod time;
+mod tree;
+mod trigger;
+mod uses;
+
+pub use check::check;
+
+/// No text of a workflow, a table or a template may be larger.
+pub const MOST_TEXT: usize = 1024 * 1024;
+pub const MOST_STEPS: usize = 1000;
+/// How deep tables and lists may be nested.
+pub const DEEPEST: usize = 32;
 
 /// What the reader asks for beside the text: template files and tables, by the path as the workflow writes it.
 pub trait Files {
@@ -23,6 +48,8 @@ pub struct Read {
     /// The text with all files that it names: what is kept.
     pub source: Source,
     pub spans: Spans,
+    /// Which template came from which file, by its dotted path.
+    pub from_file: BTreeMap<String, Arc<str>>,
     pub warnings: Vec<Problem>,
 }
 
@@ -52,20 +79,235 @@ pub fn hash_of(source: &Source) -> TextHash {
     TextHash(digits.into())
 }
 
+/// The text of a file's bytes, or why they are none.
+///
+/// # Errors
+/// One fault: a file that is no text has no more to say.
+pub fn text_of(bytes: &[u8]) -> Result<&str, Box<Problem>> {
+    let wrong = |code| Box::new(Problem::error(code, Place::at(0..0)).name("most", "1 MiB"));
+    if bytes.len() > MOST_TEXT {
+        return Err(wrong("YZ0103"));
+    }
+    if bytes.contains(&0) {
+        return Err(wrong("YZ0102"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        Box::new(wrong("YZ0104").name("line", line.to_string()))
+    })?;
+    // Editors on Windows write this mark before the text; it says nothing.
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
 /// Reads `source.text`; files that it names come from `files` and are part of the source that is given back.
 ///
 /// # Errors
 /// Every fault, not the first.
 pub fn read(source: &Source, files: &dyn Files) -> Result<Read, Vec<Problem>> {
-    let _ = (source, files);
-    Err(Vec::new())
+    let text = text_of(source.text.as_bytes()).map_err(|problem| vec![*problem])?;
+    if let Some(span) = too_deep(text) {
+        return Err(vec![Problem::error("YZ0114", Place::at(span)).name("most", DEEPEST.to_string())]);
+    }
+    let (root, faults) = DeTable::parse_recoverable(text);
+    let faults: Vec<Problem> = faults.iter().map(|fault| toml_problem(text, fault)).collect();
+    if faults.iter().any(|fault| fault.code == "YZ0101") {
+        // What stands around a broken place is guessed, and faults of guesses would hide the true ones.
+        return Err(faults);
+    }
+    let reader = Reader::new(text, root.get_ref(), files);
+    reader.problems.borrow_mut().extend(faults);
+    let workflow = whole(&reader, root.get_ref(), &source.name);
+    let Reader { problems, read: named, from_file, spans, .. } = reader;
+    let mut problems = problems.into_inner();
+    let source = Source { name: source.name.clone(), text: text.to_owned(), files: named.into_inner() };
+    let mut read = Read { workflow, source, spans, from_file: from_file.into_inner(), warnings: Vec::new() };
+    if problems.is_empty() {
+        problems = names::check(&read);
+        problems.extend(outcomes::check(&read));
+    }
+    problems.sort_by(|one, other| one.place.cmp(&other.place).then(one.code.cmp(other.code)));
+    problems.dedup();
+    let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_error);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    read.warnings = warnings;
+    read.workflow.hash = hash_of(&read.source);
+    Ok(read)
 }
 
-/// What can only be said with the plugins, the people and the other workflows at hand.
-#[must_use]
-pub fn check(read: &Read, catalogue: &Catalogue, people: &People, workflows: &[String]) -> Vec<Problem> {
-    let _ = (read, catalogue, people, workflows);
-    Vec::new()
+/// The first bracket that nests deeper than a file may. Looked for before parsing, whose recursion has no bound of ours.
+fn too_deep(text: &str) -> Option<Range<usize>> {
+    let mut depth = 0_usize;
+    let mut quote: Option<u8> = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match (quote, byte) {
+            (Some(open), _) if byte == open || byte == b'\n' => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b'#') => quote = Some(b'\n'),
+            (None, b'[' | b'{') => {
+                depth += 1;
+                if depth > 2 * DEEPEST {
+                    return Some(at..at + 1);
+                }
+            }
+            (None, b']' | b'}') => depth = depth.saturating_sub(1),
+            (None, b'\n') | (None, _) => {}
+        }
+    }
+    None
+}
+
+fn toml_problem(text: &str, fault: &toml::de::Error) -> Problem {
+    let span = fault.span().unwrap_or(0..0);
+    let place = Place::at(span.clone());
+    let cause = fault.message().lines().next().unwrap_or_default().to_owned();
+    if cause.contains("duplicate key") {
+        let key = text.get(span).unwrap_or_default().to_owned();
+        return Problem::error("YZ0110", place).name("key", key);
+    }
+    // A sign of full width where TOML has its own is the commonest cause, and the parser does not know it.
+    let around = line_around(text, span.start);
+    let sign = text[around.clone()].char_indices().find_map(|(at, sign)| {
+        let twin = match sign {
+            '“' | '”' => "\"",
+            '‘' | '’' => "'",
+            '，' => ",",
+            '＝' => "=",
+            '【' => "[",
+            '】' => "]",
+            '｛' => "{",
+            '｝' => "}",
+            '＃' => "#",
+            '\u{3000}' => "a space",
+            _ => return None,
+        };
+        Some((around.start + at, sign, twin))
+    });
+    match sign {
+        Some((at, sign, ascii)) if !quoted(&text[around.start..at]) => {
+            Problem::error("YZ0101", Place::at(at..at + sign.len_utf8()))
+                .name("cause", cause)
+                .name("sign", sign.to_string())
+                .name("ascii", ascii)
+        }
+        _ => Problem::error("YZ0101", place).name("cause", cause),
+    }
+}
+
+fn quoted(before: &str) -> bool {
+    before.matches('"').count() % 2 == 1 || before.matches('\'').count() % 2 == 1
+}
+
+fn line_around(text: &str, at: usize) -> Range<usize> {
+    let at = text.floor_char_boundary(at.min(text.len()));
+    let start = text[..at].rfind('\n').map_or(0, |found| found + 1);
+    let end = text[at..].find('\n').map_or(text.len(), |found| at + found);
+    start..end
+}
+
+/// Keys of the whole file that the language has and this version does not.
+const LATER: &[&str] = &[
+    "calendar",
+    "hours",
+    "due",
+    "remind",
+    "escalate",
+    "limit",
+    "on_error",
+    "on_cancel",
+    "private",
+    "readers",
+    "priority",
+    "undo",
+    "extend",
+];
+
+fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
+    let root = Section::root(reader, table);
+    if !is_workflow_name(name) {
+        root.say(root.error("YZ0111", 0..0).name("name", name));
+    }
+    let title = root.string("title");
+    let owner = root.text("owner");
+    if let Some(owner) = &owner {
+        step::check_who(&root, owner);
+    }
+    let implements = root.texts("implements").unwrap_or_default();
+    let lets = tree::lets(&root);
+    let tables = table::tables(&root);
+    let input = root.section("input").map(|input| fields::form(&input, &[])).unwrap_or_default();
+    let triggers = trigger::triggers(&root);
+    let steps = step::steps(&root);
+    let workflow = Workflow {
+        name: name.into(),
+        hash: TextHash("".into()),
+        title: title.unwrap_or_else(|| name.to_owned()),
+        note: root.string("note"),
+        owner: owner.map(|owner| owner.value.to_owned()),
+        implements: implements.iter().map(|text| text.value.to_owned()).collect(),
+        key: root.template("key"),
+        on_duplicate: on_duplicate(&root),
+        unique: unique(&root),
+        lets: lets.into(),
+        input,
+        triggers,
+        tables,
+        steps,
+        output: root.get("output").and_then(|item| tree::tree(&root, "output", item)),
+    };
+    root.close(LATER);
+    workflow
+}
+
+fn on_duplicate(root: &Section<'_, '_>) -> OnDuplicate {
+    let known = [("allow", OnDuplicate::Allow), ("join", OnDuplicate::Join), ("reject", OnDuplicate::Reject)];
+    let word = root.word("on_duplicate", &known);
+    if word.is_some_and(|word| word != OnDuplicate::Allow) && !root.has("key") {
+        let span = root.key_span("on_duplicate");
+        root.say(root.error("YZ0108", span).name("key", "key").name("where", "on_duplicate"));
+    }
+    word.unwrap_or_default()
+}
+
+fn unique(root: &Section<'_, '_>) -> Unique {
+    match root.text("unique") {
+        None => Unique::Open,
+        Some(text) if text.value == "open" => Unique::Open,
+        Some(text) if text.value == "ever" => Unique::Ever,
+        Some(text) => time::span_of(root, "unique", &text).map_or(Unique::Open, Unique::Within),
+    }
+}
+
+/// A workflow is called by its file's name.
+fn is_workflow_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Ids of steps, fields, tables and names: what expressions can say.
+pub(crate) fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// The table of the file that a step stands in.
+fn section_of(step: &Step) -> &'static str {
+    match step.section {
+        crate::plan::Section::Main => "step",
+        crate::plan::Section::OnFailure => "on_failure",
+        crate::plan::Section::OnCancel => "on_cancel",
+    }
+}
+
+/// Asks for a good name, and says so otherwise.
+fn name_ok(section: &Section<'_, '_>, name: &str, span: &Range<usize>) -> bool {
+    let good = is_name(name);
+    if !good {
+        section.say(section.error("YZ0109", span.clone()).name("name", name));
+    }
+    good
 }
 
 /// A stored source has all its files in itself.
@@ -74,3 +316,6 @@ impl Files for BTreeMap<String, String> {
         self.get(path).cloned().ok_or_else(|| "it is not there".to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

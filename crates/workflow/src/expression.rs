@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-pub use names::{Name, NameKind};
+pub use names::{Call, Name, NameKind};
 pub use print::{empty, is_empty, json_of_value, print, value_of_json};
-pub use syntax::SyntaxFault;
+pub use syntax::{SyntaxFault, SyntaxProblem};
 
 /// No value that an expression gives may be larger, as JSON or as text.
 pub const MOST_OUTPUT: usize = 1024 * 1024;

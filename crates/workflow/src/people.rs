@@ -50,6 +50,18 @@ impl People {
         }
     }
 
+    /// All words of a kind: every `group:…`.
+    #[must_use]
+    pub fn names(&self, kind: &str) -> Vec<String> {
+        let all: Vec<&String> = match kind {
+            "person" => self.people.keys().collect(),
+            "group" => self.groups.keys().collect(),
+            "role" => self.roles.keys().collect(),
+            _ => Vec::new(),
+        };
+        all.into_iter().map(|name| format!("{kind}:{name}")).collect()
+    }
+
     /// The mail addresses of those that `who` names, each once; an address stands for itself.
     #[must_use]
     pub fn addresses(&self, who: &str) -> Vec<String> {

@@ -1,6 +1,98 @@
 //! What can be wrong with a file: a fault is data, its words come from the catalogue of messages.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+mod messages;
+mod render;
+
+pub use messages::{Lang, codes, explain};
+pub use render::{render, sentence, to_json};
+
+/// One fault in a file. A check returns all of them, not the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    pub code: &'static str,
+    pub severity: Severity,
+    pub place: Place,
+    /// What the words name: `{step}` in a message is the entry `step`.
+    pub names: BTreeMap<&'static str, String>,
+    /// Other places that have to do with it; the words are the message's `cause` line.
+    pub causes: Vec<Place>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+/// A span in one of the files that were read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// `None`: the file that was read itself; else the path as that file writes it.
+    pub file: Option<Arc<str>>,
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Place {
+    #[must_use]
+    pub fn at(span: Range<usize>) -> Self {
+        Self { file: None, start: span.start, end: span.end }
+    }
+
+    #[must_use]
+    pub fn of_file(file: &Arc<str>, span: Range<usize>) -> Self {
+        Self { file: Some(Arc::clone(file)), start: span.start, end: span.end }
+    }
+}
+
+impl Problem {
+    #[must_use]
+    pub fn error(code: &'static str, place: Place) -> Self {
+        Self { code, severity: Severity::Error, place, names: BTreeMap::new(), causes: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn warning(code: &'static str, place: Place) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, place) }
+    }
+
+    #[must_use]
+    pub fn name(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.names.insert(name, value.into());
+        self
+    }
+
+    /// The name that was probably meant; a help line that asks for it is shown only then.
+    #[must_use]
+    pub fn near(self, nearest: Option<String>) -> Self {
+        match nearest {
+            Some(name) => self.name("nearest", name),
+            None => self,
+        }
+    }
+
+    #[must_use]
+    pub fn cause(mut self, place: Place) -> Self {
+        self.causes.push(place);
+        self
+    }
+
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// For logs: the sentence in English.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, sentence(self, Lang::En))
+    }
+}
 
 /// The nearest of the known names, if one is near enough to be meant.
 pub fn nearest<I>(word: &str, known: I) -> Option<String>
@@ -23,29 +115,21 @@ where
         .map(|(_, name)| name)
 }
 
-/// One fault in a file. A check returns all of them, not the first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    pub code: &'static str,
-    pub severity: Severity,
-    pub place: Place,
-    /// What the sentence names, by the name it has in the messages.
-    pub names: BTreeMap<&'static str, String>,
-    /// Other places that have to do with it, each with the key of its words.
-    pub causes: Vec<(Place, &'static str)>,
+/// Names as a message lists them, not more than a reader looks through.
+#[must_use]
+pub fn listed<I>(names: I) -> String
+where
+    I: IntoIterator,
+    I::Item: AsRef<str>,
+{
+    const MOST: usize = 24;
+    let mut all: Vec<String> = names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    if all.len() > MOST {
+        all.truncate(MOST);
+        all.push("…".to_owned());
+    }
+    all.join(", ")
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    Error,
-    Warning,
-}
-
-/// A span in one of the files that were read.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// `None`: the workflow's own file; else the path as the workflow writes it.
-    pub file: Option<std::sync::Arc<str>>,
-    pub start: usize,
-    pub end: usize,
-}
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,20 @@ pub struct Name {
     /// Where it stands in the text.
     pub at: Range<usize>,
     /// It is called: `table.branch(…)`.
-    pub called: bool,
+    pub call: Option<Call>,
+    /// Texts that it is compared with, and where they stand.
+    pub against: Vec<(Arc<str>, Range<usize>)>,
+}
+
+/// How a name is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// The names of its arguments.
+    pub words: Vec<Arc<str>>,
+    /// Its first argument, where that is a text.
+    pub first: Option<Arc<str>>,
+    /// What is read of its result: `table.branch(…).unit`.
+    pub attribute: Option<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +153,11 @@ impl Walk {
             self.name(name);
             return;
         }
+        if let Some((name, call)) = called(expression) {
+            self.name(name);
+            self.arguments(&call.args);
+            return;
+        }
         match expression {
             Expr::Var(_) | Expr::Const(_) => {}
             Expr::Slice(slice) => {
@@ -151,10 +169,16 @@ impl Walk {
             Expr::UnaryOp(unary) => self.expression(&unary.expr),
             Expr::BinOp(binary) => {
                 self.expression(&binary.left);
+                if matches!(binary.op, ast::BinOpKind::Eq | ast::BinOpKind::Ne | ast::BinOpKind::In) {
+                    self.compared(&binary.left, &binary.right);
+                }
                 self.expression(&binary.right);
             }
             Expr::Compare(compare) => {
                 self.expression(&compare.expr);
+                if let [op] = compare.ops.as_slice() {
+                    self.compared(&compare.expr, &op.expr);
+                }
                 compare.ops.iter().for_each(|op| self.expression(&op.expr));
             }
             Expr::IfExpr(choice) => {
@@ -196,13 +220,26 @@ impl Walk {
             Expr::Var(function) if !self.own.iter().any(|own| own == function.id) => {
                 self.word(NameKind::Function, function.id, span(&function.span()));
             }
-            other => {
-                if let Some(mut name) = path(other) {
-                    name.called = true;
-                    self.name(name);
-                } else {
-                    self.expression(other);
-                }
+            // A method: `input.list.split(',')`.
+            Expr::GetAttr(attr) => self.expression(&attr.expr),
+            other => self.expression(other),
+        }
+    }
+
+    /// Notes the texts that a path, just found, is compared with.
+    fn compared(&mut self, left: &Expr<'_>, right: &Expr<'_>) {
+        let Some(name) = path(left) else { return };
+        let Some(found) = self.found.last_mut().filter(|found| found.at == name.at) else { return };
+        let items = match right {
+            Expr::List(list) => list.items.iter().collect(),
+            Expr::Tuple(tuple) => tuple.items.iter().collect(),
+            other => vec![other],
+        };
+        for item in items {
+            if let Expr::Const(text) = item
+                && let Some(word) = text.value.as_str()
+            {
+                found.against.push((word.into(), span(&text.span())));
             }
         }
     }
@@ -219,13 +256,48 @@ impl Walk {
     }
 
     fn word(&mut self, kind: NameKind, word: &str, at: Range<usize>) {
-        self.found.push(Name { kind, path: vec![word.into()], at, called: kind != NameKind::Value });
+        self.found.push(Name { kind, path: vec![word.into()], at, call: None, against: Vec::new() });
     }
 
     fn name(&mut self, name: Name) {
         if !self.own.iter().any(|own| **own == *name.path[0]) {
             self.found.push(name);
         }
+    }
+}
+
+/// A call of a table, or of its `column`, with what is read of the result.
+fn called<'e, 'a>(expression: &'e Expr<'a>) -> Option<(Name, &'e ast::Call<'a>)> {
+    match expression {
+        Expr::GetAttr(attr) => {
+            let (mut name, call) = called(&attr.expr)?;
+            let own = name.call.as_mut()?;
+            if own.attribute.is_none() {
+                own.attribute = Some(attr.name.into());
+                name.at.end = name.at.end.max(span(&attr.span()).end);
+            }
+            Some((name, call))
+        }
+        Expr::Call(call) => {
+            let mut name = path(&call.expr)?;
+            if &*name.path[0] != "table" {
+                return None;
+            }
+            let mut own = Call::default();
+            for (at, argument) in call.args.iter().enumerate() {
+                match argument {
+                    CallArg::Kwarg(word, _) => own.words.push((*word).into()),
+                    CallArg::Pos(Expr::Const(text)) if at == 0 => {
+                        own.first = text.value.as_str().map(Arc::from)
+                    }
+                    CallArg::Pos(_) | CallArg::PosSplat(_) | CallArg::KwargSplat(_) => {}
+                }
+            }
+            name.at.end = name.at.end.max(span(&call.span()).end);
+            name.call = Some(own);
+            Some((name, call))
+        }
+        _ => None,
     }
 }
 
@@ -236,7 +308,8 @@ fn path(expression: &Expr<'_>) -> Option<Name> {
             kind: NameKind::Value,
             path: vec![variable.id.into()],
             at: span(&variable.span()),
-            called: false,
+            call: None,
+            against: Vec::new(),
         }),
         Expr::GetAttr(attr) => {
             let mut name = path(&attr.expr)?;

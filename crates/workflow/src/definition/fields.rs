@@ -1,0 +1,246 @@
+//! Reads the fields of a form.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::section::{Section, Text};
+use super::{name_ok, tree};
+use crate::expression::Tree;
+use crate::form::{Choice, Field, Form, Kind, Options, Required};
+use crate::problem::{listed, nearest};
+
+/// What a step says of itself: no field of its form may be called so.
+pub(crate) const RESERVED: &[&str] =
+    &["by", "opened", "ended", "due", "late", "state", "outcome", "round", "item"];
+
+/// Keys and types that the language has and this version does not.
+const LATER: &[&str] = &["fields", "updates", "witness"];
+const LATER_TYPES: &[&str] = &["table", "checklist", "signature"];
+
+/// How long a chain of `like` may be.
+const MOST_LIKE: u8 = 8;
+
+pub(super) fn form(section: &Section<'_, '_>, reserved: &[&str]) -> Form {
+    let mut fields = Vec::new();
+    for (key, item) in section.entries() {
+        if reserved.contains(&key.value) {
+            tree::reserved(section, &key);
+            continue;
+        }
+        if !name_ok(section, key.value, &key.span) {
+            continue;
+        }
+        if let Some(own) = section.sub(key.value, item)
+            && let Some(field) = field(&own, key.value, 0)
+        {
+            fields.push(field);
+        }
+    }
+    Form { fields }
+}
+
+fn field(own: &Section<'_, '_>, name: &str, depth: u8) -> Option<Field> {
+    let like = own.text("like").and_then(|like| like_of(own, &like, depth));
+    let options = options(own);
+    let kind = kind(own, like.as_ref(), &options)?;
+    let field = Field {
+        name: name.into(),
+        kind,
+        label: own.string("label"),
+        required: required(own),
+        default: tree_of(own, "default"),
+        value: tree_of(own, "value"),
+        options,
+        min: tree_of(own, "min"),
+        max: tree_of(own, "max"),
+        pattern: pattern(own),
+        when: own.expression("when"),
+        check: own.expression("check"),
+        message: own.template("message"),
+        help: own.string("help"),
+        private: own.boolean("private").unwrap_or(false),
+        lines: own.whole("lines", 1..=200),
+    };
+    own.close(LATER);
+    let field = match like {
+        Some(like) => merged(field, like, own),
+        None => field,
+    };
+    fits(own, &field);
+    Some(field)
+}
+
+fn tree_of(own: &Section<'_, '_>, key: &'static str) -> Option<Tree> {
+    own.get(key).and_then(|item| tree::tree(own, key, item))
+}
+
+fn kind(own: &Section<'_, '_>, like: Option<&Field>, options: &Options) -> Option<Kind> {
+    let Some(text) = own.text("type") else {
+        if own.has("type") {
+            return None;
+        }
+        return Some(match (like, options) {
+            (Some(like), _) => like.kind,
+            (None, Options::None) => Kind::Text,
+            (None, Options::Fixed(_) | Options::Worked(_)) => Kind::Choice,
+        });
+    };
+    if LATER_TYPES.contains(&text.value) {
+        let problem = own.error("YZ0106", text.span.clone()).name("key", text.value).name("where", "type");
+        own.say(problem);
+        return None;
+    }
+    let kind = Kind::named(text.value);
+    if kind.is_none() {
+        let names: Vec<&str> = Kind::ALL.iter().map(|(name, _)| *name).collect();
+        own.bad_word("type", &text, &names);
+    }
+    kind
+}
+
+fn required(own: &Section<'_, '_>) -> Required {
+    match own.get("required").map(|item| (item.get_ref(), item.span())) {
+        Some((DeValue::String(text), span)) => {
+            own.reader.template(text, &span).map_or(Required::Always(true), Required::Worked)
+        }
+        Some(_) => Required::Always(own.boolean("required").unwrap_or(true)),
+        None => Required::Always(true),
+    }
+}
+
+fn options(own: &Section<'_, '_>) -> Options {
+    let Some(item) = own.get("options") else { return Options::None };
+    let choices = match item.get_ref() {
+        DeValue::String(text) => {
+            return own.reader.template(text, &item.span()).map_or(Options::None, Options::Worked);
+        }
+        DeValue::Array(_) => listed_choices(own),
+        DeValue::Table(table) => labelled_choices(own, table),
+        _ => {
+            own.reader.wrong_type("options", "a list, or a table of codes and labels", item);
+            return Options::None;
+        }
+    };
+    if choices.is_empty() {
+        own.say(own.error("YZ0162", item.span()).name("field", own.name()));
+    }
+    for (at, choice) in choices.iter().enumerate() {
+        if choices[..at].iter().any(|earlier| earlier.code == choice.code) {
+            own.say(own.error("YZ0163", item.span()).name("code", choice.code.to_string()));
+        }
+    }
+    Options::Fixed(choices.into())
+}
+
+fn listed_choices(own: &Section<'_, '_>) -> Vec<Choice> {
+    let texts = own.texts("options").unwrap_or_default();
+    texts.iter().map(|text| Choice { code: text.value.into(), label: text.value.into() }).collect()
+}
+
+fn labelled_choices(own: &Section<'_, '_>, table: &DeTable<'_>) -> Vec<Choice> {
+    let mut choices = Vec::with_capacity(table.len());
+    for (code, label) in table {
+        match label.get_ref().as_str() {
+            Some(label) => choices.push(Choice { code: code.get_ref().as_ref().into(), label: label.into() }),
+            None => own.reader.wrong_type(code.get_ref(), "a text", label),
+        }
+    }
+    choices
+}
+
+fn pattern(own: &Section<'_, '_>) -> Option<Arc<str>> {
+    let text = own.text("pattern")?;
+    match regex_lite::Regex::new(text.value) {
+        Ok(_) => Some(text.value.into()),
+        Err(error) => {
+            let cause = error.to_string();
+            own.say(own.error("YZ0164", text.span).name("pattern", text.value).name("cause", cause));
+            None
+        }
+    }
+}
+
+/// The field that `like = "step.repair.result"` names, read from where it stands.
+fn like_of(own: &Section<'_, '_>, like: &Text<'_>, depth: u8) -> Option<Field> {
+    let parts: Vec<&str> = like.value.split('.').collect();
+    let (path, name): (Vec<&str>, &str) = match parts.as_slice() {
+        ["input", name] => (vec!["input"], name),
+        ["step", step, name] => (vec!["step", step, "form"], name),
+        _ => {
+            own.say(own.error("YZ0166", like.span.clone()).name("like", like.value));
+            return None;
+        }
+    };
+    let found = own.reader.at_path(&path).and_then(|table| {
+        let (key, item) = table.iter().find(|(key, _)| key.get_ref() == name)?;
+        let DeValue::Table(table) = item.get_ref() else { return None };
+        Some(Section::of(own.reader, format!("{}.{name}", path.join(".")), key.span(), table))
+    });
+    let field = match found {
+        Some(section) if depth < MOST_LIKE => field(&section, name, depth + 1),
+        _ => None,
+    };
+    if field.is_none() {
+        own.say(own.error("YZ0166", like.span.clone()).name("like", like.value));
+    }
+    field
+}
+
+/// What the field itself does not say, it takes from the one that it is like.
+fn merged(field: Field, like: Field, own: &Section<'_, '_>) -> Field {
+    Field {
+        label: field.label.or(like.label),
+        required: if own.has("required") { field.required } else { like.required },
+        default: field.default.or(like.default),
+        value: field.value,
+        options: if matches!(field.options, Options::None) { like.options } else { field.options },
+        min: field.min.or(like.min),
+        max: field.max.or(like.max),
+        pattern: field.pattern.or(like.pattern),
+        help: field.help.or(like.help),
+        lines: field.lines.or(like.lines),
+        private: field.private || like.private,
+        check: field.check.or(like.check),
+        message: field.message.or(like.message),
+        ..field
+    }
+}
+
+/// Keys that mean nothing for the field's type, and defaults that it would not take.
+fn fits(own: &Section<'_, '_>, field: &Field) {
+    use Kind::{Choice, Choices, Date, Datetime, Files, Money, Number, Phone, Text, Time, Whole};
+    let bounded =
+        matches!(field.kind, Text | Number | Whole | Money | Date | Time | Datetime | Choices | Files);
+    let wrong = [
+        ("lines", field.kind == Text),
+        ("pattern", matches!(field.kind, Text | Phone)),
+        ("min", bounded),
+        ("max", bounded),
+        ("options", field.kind.has_options()),
+    ];
+    for (key, fine) in wrong {
+        if own.has(key) && !fine {
+            let problem =
+                own.error("YZ0165", own.key_span(key)).name("key", key).name("type", field.kind.as_str());
+            own.say(problem);
+        }
+    }
+    if field.kind.has_options() && matches!(field.options, Options::None) && !own.has("options") {
+        own.say(own.error("YZ0162", own.span.clone()).name("field", field.name.to_string()));
+    }
+    if own.has("message") && field.check.is_none() && !own.has("check") {
+        own.say(own.error("YZ0108", own.key_span("message")).name("key", "check").name("where", own.name()));
+    }
+    if let (Choice, Options::Fixed(choices), Some(Tree::Text(default))) =
+        (field.kind, &field.options, &field.default)
+        && default.is_literal()
+        && !choices.iter().any(|choice| &*choice.code == default.source())
+    {
+        let codes: Vec<&str> = choices.iter().map(|choice| &*choice.code).collect();
+        let problem = own.error("YZ0167", own.get("default").map_or(own.span.clone(), Spanned::span));
+        let problem = problem.name("value", default.source()).name("known", listed(&codes));
+        own.say(problem.near(nearest(default.source(), &codes)));
+    }
+}

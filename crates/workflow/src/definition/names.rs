@@ -1,0 +1,332 @@
+//! Finds the names in expressions that do not exist, or cannot be read where they stand.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Read;
+use super::section::place_in;
+use super::uses::{At, Stand, Use, Walk};
+use crate::catalogue::{Action, Catalogue};
+use crate::expression::{Name, NameKind, Template, Tree};
+use crate::form::{Form, Kind, Options};
+use crate::id::StepNo;
+use crate::plan::{Let, Section, Step, Work, Workflow};
+use crate::problem::{Place, Problem, listed, nearest};
+use crate::table::Table;
+
+/// Every name that the language itself gives: nothing else may be called so.
+pub(super) const ROOTS: &[&str] = &[
+    "input", "step", "table", "run", "round", "trigger", "workflow", "now", "today", "item", "loop",
+    "attempt", "value",
+];
+
+const OF_RUN: &[&str] = &["id", "key", "by", "started", "url", "error", "joined"];
+
+/// What every step says of itself, beside its own fields.
+const OF_STEP: &[&str] = super::fields::RESERVED;
+
+/// What even a step beside this one may be asked.
+const OF_ANY_STEP: &[&str] = &["state", "late", "by"];
+
+pub(super) fn check(read: &Read) -> Vec<Problem> {
+    run(read, None)
+}
+
+/// The same with the plugins at hand: which fields the outputs of `use` steps have. Only what was not said before.
+pub(super) fn check_outputs(read: &Read, catalogue: &Catalogue) -> Vec<Problem> {
+    run(read, Some(catalogue))
+}
+
+fn run(read: &Read, catalogue: Option<&Catalogue>) -> Vec<Problem> {
+    let workflow = &read.workflow;
+    let checker = Checker { read, workflow, catalogue, lets: expanded(&workflow.lets) };
+    let mut problems = Vec::new();
+    Walk::over(workflow, &mut |one| {
+        for name in one.names.iter().filter(|name| name.kind == NameKind::Value) {
+            problems.extend(checker.name(&one, name));
+        }
+    });
+    problems
+}
+
+/// Which steps the file-wide names read, through each other.
+fn expanded(lets: &[Let]) -> BTreeMap<&str, Vec<Vec<Arc<str>>>> {
+    let mut all: BTreeMap<&str, Vec<Vec<Arc<str>>>> = BTreeMap::new();
+    for one in lets {
+        let mut reads = Vec::new();
+        one.value.each_template("", &mut |_, template| {
+            for name in template.names() {
+                match &*name.path[0] {
+                    "step" if name.path.len() > 1 => reads.push(name.path),
+                    other => reads.extend(all.get(other).into_iter().flatten().cloned()),
+                }
+            }
+        });
+        all.insert(&one.name, reads);
+    }
+    all
+}
+
+struct Checker<'c> {
+    read: &'c Read,
+    workflow: &'c Workflow,
+    catalogue: Option<&'c Catalogue>,
+    lets: BTreeMap<&'c str, Vec<Vec<Arc<str>>>>,
+}
+
+impl Checker<'_> {
+    fn place(&self, one: &Use<'_>, at: &Range<usize>) -> Place {
+        place(self.read, &one.path, one.source, at)
+    }
+
+    fn name(&self, one: &Use<'_>, name: &Name) -> Option<Problem> {
+        let stand = &one.stand;
+        let place = || self.place(one, &name.at);
+        let root = &*name.path[0];
+        if let Some(form) = stand.own.form
+            && (root == "value" || form.field(root).is_some())
+        {
+            return None;
+        }
+        let own_let = stand.own.lets.iter().find(|own| &*own.name == root);
+        if let Some(own) = own_let {
+            return self.of_let(&own.value, name, place);
+        }
+        let file_lets = &self.workflow.lets[..stand.own.file_lets.unwrap_or(self.workflow.lets.len())];
+        if let Some(own) = file_lets.iter().find(|own| &*own.name == root) {
+            let steps = self.lets.get(root).into_iter().flatten();
+            let through = steps.filter_map(|path| self.step(stand, path, &[], place)).next();
+            return through
+                .map(|problem| problem.name("through", root))
+                .or_else(|| self.of_let(&own.value, name, place));
+        }
+        if Some(root) == stand.own.each || stand.own.each.is_some() && matches!(root, "item" | "loop") {
+            return None;
+        }
+        if self.catalogue.is_some() && root != "step" {
+            return None;
+        }
+        match root {
+            "input" => self.input(name, place),
+            "table" => self.table(name, place),
+            "run" if stand.at != At::Start => known_part(name, OF_RUN, place),
+            "round" if stand.at != At::Start => None,
+            "step" if stand.at == At::FileLet => self.exists(name, place),
+            "step" if stand.at != At::Start => self.step(stand, &name.path, &name.against, place),
+            "now" | "today" | "workflow" | "trigger" => None,
+            "attempt" if stand.own.attempt => None,
+            _ if ROOTS.contains(&root) => Some(Problem::error("YZ0151", place()).name("name", root)),
+            _ => Some(self.unknown_root(root, stand, place())),
+        }
+    }
+
+    fn unknown_root(&self, root: &str, stand: &Stand<'_>, place: Place) -> Problem {
+        let problem = Problem::error("YZ0144", place).name("name", root);
+        // Forgetting `input.` or `step.` is the commonest slip.
+        if self.workflow.input.field(root).is_some() {
+            return problem.near(Some(format!("input.{root}")));
+        }
+        if self.workflow.step_named(root).is_some() {
+            return problem.near(Some(format!("step.{root}")));
+        }
+        let mut known: Vec<&str> = ROOTS[..9].to_vec();
+        known.extend(self.workflow.lets.iter().map(|own| &*own.name));
+        known.extend(stand.own.lets.iter().map(|own| &*own.name));
+        known.extend(stand.own.each);
+        problem.near(nearest(root, &known)).name("known", listed(&known))
+    }
+
+    fn input(&self, name: &Name, place: impl Fn() -> Place) -> Option<Problem> {
+        let part = name.path.get(1)?;
+        match self.workflow.input.field(part) {
+            Some(field) => wrong_code(field, &name.against, &place),
+            None => {
+                let known: Vec<&str> = self.workflow.input.fields.iter().map(|field| &*field.name).collect();
+                Some(no_part("input", part, &known, place()))
+            }
+        }
+    }
+
+    /// A name whose value is known to be a table's row has that table's columns.
+    fn of_let(&self, value: &Tree, name: &Name, place: impl Fn() -> Place) -> Option<Problem> {
+        let Tree::Text(template) = value else { return None };
+        let table = row_of(template)?;
+        let table = self.workflow.tables.iter().find(|known| *known.name == *table)?;
+        let part = name.path.get(1)?;
+        let known = table.columns.iter().any(|column| column == part);
+        (!known).then(|| no_part(&name.path[0], part, &table.columns, place()))
+    }
+
+    fn table(&self, name: &Name, place: impl Fn() -> Place) -> Option<Problem> {
+        let wanted = name.path.get(1)?;
+        let Some(table) = self.workflow.tables.iter().find(|table| table.name == *wanted) else {
+            let known: Vec<&str> = self.workflow.tables.iter().map(|table| &*table.name).collect();
+            return Some(no_part("table", wanted, &known, place()));
+        };
+        let call = name.call.as_ref()?;
+        let of = format!("table.{wanted}");
+        let no_column = |column: &str| {
+            let known = table.columns.iter().any(|known| **known == *column);
+            (!known).then(|| no_part(&of, column, &table.columns, place()))
+        };
+        if name.path.get(2).is_some_and(|method| &**method == "column") {
+            return call.first.as_deref().and_then(no_column);
+        }
+        wrong_arguments(table, &call.words, &place).or_else(|| call.attribute.as_deref().and_then(no_column))
+    }
+
+    /// In a file-wide name: only whether the step is there. Whether it may be read is asked where the name is used.
+    fn exists(&self, name: &Name, place: impl Fn() -> Place) -> Option<Problem> {
+        let id = name.path.get(1)?;
+        match find(self.workflow, None, id) {
+            Some(no) => self.field(self.workflow.step(no), &name.path, &name.against, &place),
+            None => Some(self.no_step(id, place())),
+        }
+    }
+
+    fn no_step(&self, id: &str, place: Place) -> Problem {
+        let known: Vec<&str> = self
+            .workflow
+            .steps
+            .iter()
+            .filter(|step| step.section == Section::Main)
+            .map(|step| &*step.id)
+            .collect();
+        Problem::error("YZ0146", place).name("step", id).near(nearest(id, known))
+    }
+
+    fn step(
+        &self,
+        stand: &Stand<'_>,
+        path: &[Arc<str>],
+        against: &[(Arc<str>, Range<usize>)],
+        place: impl Fn() -> Place,
+    ) -> Option<Problem> {
+        let id = path.get(1)?;
+        if stand.at == At::Start {
+            return Some(Problem::error("YZ0151", place()).name("name", "step"));
+        }
+        let Some(no) = find(self.workflow, stand.step, id) else { return Some(self.no_step(id, place())) };
+        let other = self.workflow.step(no);
+        if stand.at == At::Step
+            && let Some(own) = stand.step
+            && own != no
+        {
+            let step = self.workflow.step(own);
+            let beside = !step.before.contains(&no) && !step.after.contains(&no);
+            let asked = path.get(2).is_some_and(|part| OF_ANY_STEP.contains(&&**part));
+            if beside && !asked && self.catalogue.is_none() {
+                let problem = Problem::error("YZ0147", place()).name("step", &**id).name("own", &*step.id);
+                return Some(problem);
+            }
+        }
+        self.field(other, path, against, &place)
+    }
+
+    /// Whether a step has the field that is read of it.
+    fn field(
+        &self,
+        step: &Step,
+        path: &[Arc<str>],
+        against: &[(Arc<str>, Range<usize>)],
+        place: &dyn Fn() -> Place,
+    ) -> Option<Problem> {
+        let part = path.get(2)?;
+        // The outputs of all items are a list; what a list can do is no field.
+        if OF_STEP.contains(&&**part) || step.each.is_some() {
+            return None;
+        }
+        let of = format!("step.{}", step.id);
+        match (&step.work, self.catalogue) {
+            (Work::Ask(ask), None) => match ask.form.field(part) {
+                Some(field) => wrong_code(field, against, place),
+                None => Some(no_part(&of, part, &known_fields(&ask.form), place())),
+            },
+            (Work::Wait { .. } | Work::Check { .. } | Work::End { .. }, None) => {
+                Some(no_part(&of, part, OF_STEP, place()))
+            }
+            (Work::Use { action, .. }, Some(catalogue)) => {
+                let fields = output_fields(catalogue.action(action)?)?;
+                (!fields.iter().any(|field| **field == **part)).then(|| {
+                    let known: Vec<&str> = fields.iter().copied().chain(OF_STEP.iter().copied()).collect();
+                    no_part(&of, part, &known, place())
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where a part of an expression's text stands.
+pub(super) fn place(read: &Read, path: &str, source: &str, at: &Range<usize>) -> Place {
+    match read.from_file.get(path) {
+        Some(file) => Place::of_file(file, at.clone()),
+        None => Place::at(place_in(&read.source.text, &read.spans.value(path), source, at)),
+    }
+}
+
+/// A step by its name, as an expression of `from` sees it: the main section's, or its own section's.
+fn find(workflow: &Workflow, from: Option<StepNo>, id: &str) -> Option<StepNo> {
+    let own = from.map(|no| workflow.step(no).section);
+    workflow.numbers().find(|no| {
+        let step = workflow.step(*no);
+        &*step.id == id && (step.section == Section::Main || Some(step.section) == own)
+    })
+}
+
+fn no_part<S: AsRef<str>>(of: &str, part: &str, known: &[S], place: Place) -> Problem {
+    let near = nearest(part, known);
+    let problem = Problem::error("YZ0145", place).name("part", part).name("of", of);
+    if known.is_empty() { problem } else { problem.near(near).name("known", listed(known)) }
+}
+
+fn known_part(name: &Name, known: &[&str], place: impl Fn() -> Place) -> Option<Problem> {
+    let part = name.path.get(1)?;
+    (!known.contains(&&**part)).then(|| no_part(&name.path[0], part, known, place()))
+}
+
+fn known_fields(form: &Form) -> Vec<&str> {
+    form.fields.iter().map(|field| &*field.name).chain(OF_STEP.iter().copied()).collect()
+}
+
+/// The fields of an action's output, where its schema names all of them.
+fn output_fields(action: &Action) -> Option<Vec<&str>> {
+    let schema = super::schema::resolved(&action.output, &action.output);
+    if schema.get("additionalProperties").is_some_and(|more| *more != serde_json::Value::Bool(false)) {
+        return None;
+    }
+    let properties = schema.get("properties")?.as_object()?;
+    Some(properties.keys().map(String::as_str).collect())
+}
+
+/// A code that the field never has: a typing slip that would be false for ever.
+fn wrong_code(
+    field: &crate::form::Field,
+    against: &[(Arc<str>, Range<usize>)],
+    place: &dyn Fn() -> Place,
+) -> Option<Problem> {
+    let (Kind::Choice, Options::Fixed(choices)) = (field.kind, &field.options) else { return None };
+    let codes: Vec<&str> = choices.iter().map(|choice| &*choice.code).collect();
+    let (wrong, _) = against.iter().find(|(word, _)| !word.is_empty() && !codes.contains(&&**word))?;
+    let by_label = choices.iter().find(|choice| choice.label == *wrong).map(|choice| choice.code.to_string());
+    let problem = Problem::error("YZ0152", place()).name("value", &**wrong).name("field", &*field.name);
+    Some(problem.name("known", listed(&codes)).near(by_label.or_else(|| nearest(wrong, &codes))))
+}
+
+fn wrong_arguments(table: &Table, words: &[Arc<str>], place: &dyn Fn() -> Place) -> Option<Problem> {
+    let same = words.len() == table.key.len() && words.iter().all(|word| table.key.contains(word));
+    (!same).then(|| {
+        Problem::error("YZ0153", place()).name("table", &*table.name).name("key", listed(&table.key))
+    })
+}
+
+/// The table whose row a template is, and nothing else.
+fn row_of(template: &Template) -> Option<Arc<str>> {
+    let expression = template.expression()?;
+    let name = expression.names().into_iter().next()?;
+    let whole =
+        name.at == (0..expression.source().len()) && &*name.path[0] == "table" && name.path.len() == 2;
+    let call = name.call.as_ref()?;
+    (whole && call.attribute.is_none()).then(|| Arc::clone(&name.path[1]))
+}

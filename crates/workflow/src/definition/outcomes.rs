@@ -1,0 +1,122 @@
+//! Finds rules of `on` that can never apply, and what a step should be warned of.
+
+use super::Read;
+use crate::catalogue::{Action, Catalogue};
+use crate::form::{Form, Kind, Options};
+use crate::plan::{Goes, On, OutcomePattern, Step, Work};
+use crate::problem::{Place, Problem, listed, nearest};
+
+pub(super) fn check(read: &Read) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for step in &read.workflow.steps {
+        for on in &step.on {
+            problems.extend(wrong(read, step, on, None));
+        }
+        problems.extend(warnings(read, step));
+    }
+    problems
+}
+
+/// The outcomes of actions, which their plugins name.
+pub(super) fn check_actions(read: &Read, catalogue: &Catalogue) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for step in &read.workflow.steps {
+        if let Work::Use { action, .. } = &step.work
+            && let Some(action) = catalogue.action(action)
+        {
+            problems.extend(step.on.iter().filter_map(|on| wrong(read, step, on, Some(action))));
+        }
+    }
+    problems
+}
+
+fn wrong(read: &Read, step: &Step, on: &On, action: Option<&Action>) -> Option<Problem> {
+    let section = super::section_of(step);
+    let (path, written) = match &on.outcome {
+        OutcomePattern::Word(word) => (format!("{section}.{}.on.{word}", step.id), word.to_string()),
+        OutcomePattern::Field { field, value } => {
+            (format!("{section}.{}.on.{field}.{value}", step.id), format!("{field}.{value}"))
+        }
+    };
+    let mut known = vec!["done".to_owned()];
+    match (&step.work, action) {
+        (Work::Check { .. }, _) => known.extend(["yes".to_owned(), "no".to_owned()]),
+        (Work::Ask(ask), _) => {
+            if ask.due.is_some() {
+                known.push("late".to_owned());
+            }
+            known.extend(of_form(&ask.form)?);
+        }
+        (Work::Use { .. }, Some(action)) => known.extend(of_action(action)?),
+        // Which words a child ends with, or an action names, is asked when they are at hand.
+        (Work::Use { .. } | Work::Run { .. }, _) => return None,
+        (Work::Wait { .. } | Work::End { .. }, _) => {}
+    }
+    if known.contains(&written) {
+        return None;
+    }
+    let place = Place::at(read.spans.key(&path));
+    let problem = Problem::error("YZ0126", place).name("outcome", &written).name("step", &*step.id);
+    Some(problem.near(nearest(&written, &known)).name("known", listed(&known)))
+}
+
+/// `None`: options are worked out when the task opens, so any word may occur.
+fn of_form(form: &Form) -> Option<Vec<String>> {
+    let mut known = Vec::new();
+    for field in &form.fields {
+        match (field.kind, &field.options) {
+            (Kind::Choice, Options::Worked(_)) => return None,
+            (Kind::Choice, Options::Fixed(choices)) => {
+                known.extend(choices.iter().map(|choice| format!("{}.{}", field.name, choice.code)));
+            }
+            (Kind::Yesno, _) => known.extend(["yes", "no"].map(|word| format!("{}.{word}", field.name))),
+            _ => {}
+        }
+    }
+    Some(known)
+}
+
+/// Named outcomes, and the values of output fields that are a choice.
+fn of_action(action: &Action) -> Option<Vec<String>> {
+    let schema = super::schema::resolved(&action.output, &action.output);
+    let properties = schema.get("properties")?.as_object()?;
+    let mut known = Vec::new();
+    for (field, schema) in properties {
+        let own = super::schema::resolved(schema, &action.output);
+        for value in super::schema::choices(own, &action.output) {
+            if action.outcome.as_deref() == Some(field) {
+                known.push(value.clone());
+            }
+            known.push(format!("{field}.{value}"));
+        }
+    }
+    Some(known)
+}
+
+fn warnings(read: &Read, step: &Step) -> Vec<Problem> {
+    let path = format!("{}.{}", super::section_of(step), step.id);
+    let mut problems = Vec::new();
+    if let Work::Ask(ask) = &step.work
+        && ask.due.is_none()
+    {
+        let place = Place::at(read.spans.key(&path));
+        problems.push(Problem::warning("YZ0195", place).name("step", &*step.id));
+    }
+    for on in &step.on {
+        let Goes::Back(back) = &on.goes else { continue };
+        let workflow = &read.workflow;
+        let between = workflow.numbers().filter(|no| {
+            *no == back.target
+                || workflow.step(*no).id == step.id
+                || workflow.step(back.target).after.contains(no) && step.before.contains(no)
+        });
+        let rests = between
+            .map(|no| &workflow.step(no).work)
+            .any(|work| matches!(work, Work::Ask(_) | Work::Wait { .. } | Work::Run { .. }));
+        if !rests && back.most.is_none() && back.after.is_none() {
+            let place = Place::at(read.spans.key(&format!("{path}.on")));
+            problems.push(Problem::warning("YZ0196", place).name("step", &*step.id));
+        }
+    }
+    problems
+}

@@ -1,0 +1,322 @@
+//! Checks a value with templates in it against an action's schema, around the holes.
+
+use serde_json::Value;
+
+use crate::expression::Tree;
+use crate::problem::{listed, nearest};
+
+/// How many `$ref` may follow each other.
+const MOST_REFERENCES: u8 = 16;
+
+/// What is wrong at a path below the value that was checked.
+pub(super) struct SchemaFault {
+    /// Dotted, with the root's own path before it.
+    pub(super) path: String,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    UnknownKey {
+        key: String,
+        known: String,
+        nearest: Option<String>,
+    },
+    Missing {
+        key: String,
+    },
+    Type {
+        wanted: String,
+        found: String,
+    },
+    NotOneOf {
+        value: String,
+        known: String,
+        nearest: Option<String>,
+    },
+    Bound {
+        bound: String,
+    },
+    /// A secret where the plugin does not ask for one.
+    Secret,
+    /// A plain value where the plugin asks for a secret's name.
+    NotSecret,
+}
+
+/// The schema that a node stands for, references followed.
+pub(super) fn resolved<'s>(node: &'s Value, root: &'s Value) -> &'s Value {
+    let mut node = node;
+    for _ in 0..MOST_REFERENCES {
+        let Some(reference) = node.get("$ref").and_then(Value::as_str) else { break };
+        let Some(target) = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer)) else {
+            break;
+        };
+        node = target;
+    }
+    node
+}
+
+/// The texts that a node allows, where it allows only some.
+pub(super) fn choices(node: &Value, root: &Value) -> Vec<String> {
+    let node = resolved(node, root);
+    if let Some(all) = node.get("enum").and_then(Value::as_array) {
+        return all.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    }
+    if let Some(one) = node.get("const").and_then(Value::as_str) {
+        return vec![one.to_owned()];
+    }
+    let mut known = Vec::new();
+    for key in ["oneOf", "anyOf"] {
+        for branch in node.get(key).and_then(Value::as_array).into_iter().flatten() {
+            known.extend(choices(branch, root));
+        }
+    }
+    known
+}
+
+pub(super) struct Schema<'s> {
+    pub(super) root: &'s Value,
+    pub(super) faults: Vec<SchemaFault>,
+}
+
+impl<'s> Schema<'s> {
+    pub(super) fn check(root: &'s Value, tree: &Tree, path: &str) -> Vec<SchemaFault> {
+        let mut schema = Self { root, faults: Vec::new() };
+        schema.node(root, tree, path);
+        schema.faults
+    }
+
+    fn say(&mut self, path: &str, what: What) {
+        self.faults.push(SchemaFault { path: path.to_owned(), what });
+    }
+
+    fn node(&mut self, node: &'s Value, tree: &Tree, path: &str) {
+        let node_here = node;
+        let node = resolved(node, self.root);
+        let secret = marks(node_here, "secret") || marks(node, "secret");
+        if let Some(is) = secret_in(tree) {
+            let _ = is;
+            if !secret
+                && !branches(node)
+                    .any(|branch| marks(resolved(branch, self.root), "secret") || marks(branch, "secret"))
+            {
+                self.say(path, What::Secret);
+            }
+            return;
+        }
+        if secret {
+            // Its name may be worked out, its value never stands in the file.
+            if !is_hole(tree) {
+                self.say(path, What::NotSecret);
+            }
+            return;
+        }
+        if is_hole(tree) || *node == Value::Bool(true) {
+            return;
+        }
+        let all: Vec<&'s Value> = branches(node).collect();
+        if !all.is_empty() {
+            self.one_of(&all, tree, path);
+            if node.get("properties").is_none() {
+                return;
+            }
+        }
+        match tree {
+            Tree::Map(entries) => self.map(node, entries, path),
+            Tree::List(items) => self.list(node, items, path),
+            Tree::Text(template) => self.text(node, template.source(), template.is_literal(), path),
+            Tree::Json(json) => self.constant(node, json, path),
+        }
+    }
+
+    /// At least one branch must take the value; of several that do not, the one with the right tag or type speaks.
+    fn one_of(&mut self, all: &[&'s Value], tree: &Tree, path: &str) {
+        let mut best: Option<Vec<SchemaFault>> = None;
+        let mut texts = Vec::new();
+        for branch in all {
+            let mut inner = Schema { root: self.root, faults: Vec::new() };
+            inner.node(branch, tree, path);
+            if inner.faults.is_empty() {
+                return;
+            }
+            texts.extend(choices(branch, self.root));
+            // A fault deeper inside means that the branch was meant.
+            let depth =
+                |faults: &[SchemaFault]| faults.iter().map(|fault| fault.path.len()).max().unwrap_or(0);
+            let shallow = best.as_ref().is_none_or(|best| depth(&inner.faults) > depth(best));
+            if shallow {
+                best = Some(inner.faults);
+            }
+        }
+        if let (Tree::Text(template), false) = (tree, texts.is_empty()) {
+            let value = template.source().to_owned();
+            let nearest = nearest(&value, &texts);
+            self.say(path, What::NotOneOf { value, known: listed(&texts), nearest });
+            return;
+        }
+        self.faults.extend(best.into_iter().flatten());
+    }
+
+    fn map(&mut self, node: &'s Value, entries: &[(std::sync::Arc<str>, Tree)], path: &str) {
+        if !allows(node, &["object"]) {
+            self.wrong_type(node, "a table", path);
+            return;
+        }
+        let properties = node.get("properties").and_then(Value::as_object);
+        let more = node.get("additionalProperties");
+        for (key, item) in entries {
+            let path = format!("{path}.{key}");
+            match (properties.and_then(|known| known.get(&**key)), more) {
+                (Some(own), _) => self.node(own, item, &path),
+                (None, Some(Value::Bool(false))) => {
+                    let known: Vec<&String> =
+                        properties.into_iter().flat_map(serde_json::Map::keys).collect();
+                    let what = What::UnknownKey {
+                        key: key.to_string(),
+                        nearest: nearest(key, &known),
+                        known: listed(&known),
+                    };
+                    self.say(&path, what);
+                }
+                (None, Some(schema @ Value::Object(_))) => self.node(schema, item, &path),
+                // Nothing is said of it, so at least no secret may be in it.
+                (None, _) => self.node(&Value::Bool(true), item, &path),
+            }
+        }
+        for key in
+            node.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        {
+            if !entries.iter().any(|(known, _)| &**known == key) {
+                self.say(path, What::Missing { key: key.to_owned() });
+            }
+        }
+    }
+
+    fn list(&mut self, node: &'s Value, items: &[Tree], path: &str) {
+        if !allows(node, &["array"]) {
+            self.wrong_type(node, "a list", path);
+            return;
+        }
+        let own = node.get("items").unwrap_or(&Value::Bool(true));
+        for (at, item) in items.iter().enumerate() {
+            self.node(own, item, &format!("{path}[{at}]"));
+        }
+    }
+
+    fn text(&mut self, node: &'s Value, text: &str, literal: bool, path: &str) {
+        if !allows(node, &["string"]) {
+            self.wrong_type(node, "a text", path);
+            return;
+        }
+        if !literal {
+            return;
+        }
+        let known = choices(node, self.root);
+        if !known.is_empty() && !known.iter().any(|one| one == text) {
+            let nearest = nearest(text, &known);
+            self.say(path, What::NotOneOf { value: text.to_owned(), known: listed(&known), nearest });
+        }
+        let length = text.chars().count() as u64;
+        if let Some(most) = node.get("maxLength").and_then(Value::as_u64).filter(|most| length > *most) {
+            self.say(path, What::Bound { bound: format!("at most {most} characters") });
+        }
+        if let Some(least) = node.get("minLength").and_then(Value::as_u64).filter(|least| length < *least) {
+            self.say(path, What::Bound { bound: format!("at least {least} characters") });
+        }
+        if let Some(pattern) = node.get("pattern").and_then(Value::as_str)
+            && let Ok(regex) = regex_lite::Regex::new(pattern)
+            && !regex.is_match(text)
+        {
+            self.say(path, What::Bound { bound: format!("like `{pattern}`") });
+        }
+    }
+
+    fn constant(&mut self, node: &'s Value, json: &str, path: &str) {
+        let Ok(value) = serde_json::from_str::<Value>(json) else { return };
+        let (types, found): (&[&str], &str) = match &value {
+            Value::Bool(_) => (&["boolean"], "true or false"),
+            Value::Number(number) if number.is_f64() => (&["number"], "a number"),
+            Value::Number(_) => (&["integer", "number"], "a whole number"),
+            Value::String(text) => return self.text(node, text, true, path),
+            Value::Null | Value::Array(_) | Value::Object(_) => return,
+        };
+        if !allows(node, types) {
+            self.wrong_type(node, found, path);
+            return;
+        }
+        if let Some(all) = node.get("enum").and_then(Value::as_array)
+            && !all.contains(&value)
+        {
+            let known = listed(all.iter().map(Value::to_string));
+            self.say(path, What::NotOneOf { value: value.to_string(), known, nearest: None });
+        }
+        if let Some(number) = value.as_f64() {
+            if let Some(least) = node.get("minimum").and_then(Value::as_f64).filter(|least| number < *least) {
+                self.say(path, What::Bound { bound: format!("at least {least}") });
+            }
+            if let Some(most) = node.get("maximum").and_then(Value::as_f64).filter(|most| number > *most) {
+                self.say(path, What::Bound { bound: format!("at most {most}") });
+            }
+        }
+    }
+
+    fn wrong_type(&mut self, node: &Value, found: &str, path: &str) {
+        let wanted = types_of(node).iter().map(|word| in_words(word)).collect::<Vec<_>>().join(" / ");
+        self.say(path, What::Type { wanted, found: found.to_owned() });
+    }
+}
+
+fn branches(node: &Value) -> impl Iterator<Item = &Value> {
+    ["oneOf", "anyOf"]
+        .into_iter()
+        .flat_map(|key| node.get(key).and_then(Value::as_array).into_iter().flatten())
+}
+
+fn types_of(node: &Value) -> Vec<&str> {
+    match node.get("type") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A node without a type allows all.
+fn allows(node: &Value, types: &[&str]) -> bool {
+    let own = types_of(node);
+    own.is_empty() || own.iter().any(|word| types.contains(word))
+}
+
+fn in_words(word: &str) -> &str {
+    match word {
+        "string" => "a text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "a table",
+        other => other,
+    }
+}
+
+/// `x-yz` is one word or a list of them.
+fn marks(node: &Value, word: &str) -> bool {
+    match node.get("x-yz") {
+        Some(Value::String(own)) => own == word,
+        Some(Value::Array(own)) => own.iter().any(|own| own == word),
+        _ => false,
+    }
+}
+
+/// A template whose value can be anything: exactly one `{{ … }}`.
+fn is_hole(tree: &Tree) -> bool {
+    matches!(tree, Tree::Text(template) if template.expression().is_some())
+}
+
+/// The name in `{ secret = "name" }`.
+pub(super) fn secret_in(tree: &Tree) -> Option<String> {
+    let Tree::Json(json) = tree else { return None };
+    if !json.starts_with('{') {
+        return None;
+    }
+    let value: Value = serde_json::from_str(json).ok()?;
+    value.get("secret")?.as_str().map(str::to_owned)
+}

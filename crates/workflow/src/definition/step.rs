@@ -1,0 +1,304 @@
+//! Reads the steps of a file.
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::flow::{self, Ways};
+use super::order::{self, number};
+use super::section::{Section, Text};
+use super::{MOST_STEPS, fields, name_ok, time, tree};
+use crate::expression::{Template, Tree};
+use crate::plan::{ActionName, Ask, Each, Effect, Section as Part, Step, Undo, Work};
+use crate::problem::{Place, nearest};
+
+/// A step whose place in the order is looked for.
+pub(super) struct Draft<'a, 'r> {
+    pub(super) id: &'r str,
+    pub(super) section: Part,
+    pub(super) span: Range<usize>,
+    pub(super) own: Section<'a, 'r>,
+    /// `None`: the file says nothing.
+    pub(super) needs: Option<Vec<(&'r str, Range<usize>)>>,
+}
+
+const KINDS: &[&str] = &["use", "ask", "wait", "run", "check", "end"];
+
+/// Keys of a step that the language has and this version does not.
+const LATER: &[&str] = &[
+    "await", "where", "step", "approve", "not", "pause", "remind", "escalate", "extend", "limit", "priority",
+    "hours", "private", "readers", "detach", "gather", "calendar", "same_as",
+];
+
+pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
+    let drafts = drafts(root);
+    if drafts.len() > MOST_STEPS {
+        let span = drafts[MOST_STEPS].span.clone();
+        root.say(root.error("YZ0113", span).name("most", MOST_STEPS.to_string()));
+        return Vec::new();
+    }
+    if !drafts.iter().any(|draft| draft.section == Part::Main) && !root.has("step") {
+        root.say(root.error("YZ0117", 0..0));
+    }
+    let order = order::order(root, &drafts);
+    let ways = Ways { root, drafts: &drafts, order: &order, next: Cell::new(0) };
+    let mut steps = Vec::with_capacity(drafts.len());
+    for (at, draft) in drafts.iter().enumerate() {
+        steps.extend(step(&ways, draft, at));
+        draft.own.close(LATER);
+    }
+    steps
+}
+
+fn drafts<'a, 'r>(root: &Section<'a, 'r>) -> Vec<Draft<'a, 'r>> {
+    let mut drafts: Vec<Draft<'a, 'r>> = Vec::new();
+    for (key, part) in [("step", Part::Main), ("on_failure", Part::OnFailure)] {
+        let Some(all) = root.section(key) else { continue };
+        for (id, item) in all.entries() {
+            if item.get_ref().as_table().is_none() {
+                all.say(all.error("YZ0115", id.span).name("key", id.value).name("section", key));
+                continue;
+            }
+            let Some(own) = all.sub(id.value, item) else { continue };
+            name_ok(&all, id.value, &id.span);
+            if let Some(earlier) = drafts.iter().find(|draft| draft.id == id.value) {
+                let problem = all.error("YZ0118", id.span.clone()).name("step", id.value);
+                all.say(problem.cause(Place::at(earlier.span.clone())));
+            }
+            let needs = needs(&own);
+            drafts.push(Draft { id: id.value, section: part, span: id.span, own, needs });
+        }
+    }
+    drafts
+}
+
+fn needs<'r>(own: &Section<'_, 'r>) -> Option<Vec<(&'r str, Range<usize>)>> {
+    let item = own.get("needs")?;
+    if item.get_ref().as_table().is_some() {
+        let problem = own.error("YZ0106", item.span()).name("key", "needs = { first = … }");
+        own.say(problem.name("where", own.name()));
+        return Some(Vec::new());
+    }
+    Some(own.texts("needs")?.into_iter().map(|text| (text.value, text.span)).collect())
+}
+
+fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Option<Step> {
+    let own = &draft.own;
+    let no = number(at);
+    let title = own.template("title");
+    let note = own.string("note");
+    let when = own.expression("when");
+    let each = each(own);
+    let lets: Arc<[crate::plan::Let]> = tree::lets(own).into();
+    let kind = kind(own, KINDS, draft.id);
+    let work = kind.and_then(|kind| work(ways, own, kind));
+    let (on, on_error) = (ways.on(draft, no), ways.on_error(draft, no));
+    if own.has("each") {
+        for key in ["on", "check", "end"] {
+            if own.has(key) {
+                own.say(own.error("YZ0128", own.key_span(key)).name("key", key).name("step", draft.id));
+            }
+        }
+    }
+    let (timeout, give_up) = (time::span(own, "timeout"), time::span(own, "give_up"));
+    let (retry, effect) = (flow::retry(own), effect(own));
+    let undo = own.section("undo").and_then(|own| undo(ways, &own, draft.id));
+    Some(Step {
+        id: draft.id.into(),
+        section: draft.section,
+        title,
+        note,
+        needs: ways.order.needs[at].clone(),
+        before: ways.order.before(no),
+        after: ways.order.after(no),
+        needed_by: ways.order.needed_by(no),
+        when,
+        each,
+        lets,
+        work: work?,
+        on,
+        on_error,
+        retry,
+        timeout,
+        give_up,
+        effect,
+        undo,
+    })
+}
+
+fn each(own: &Section<'_, '_>) -> Option<Each> {
+    let list = own.text("each");
+    let name = own.text("as");
+    let at_once = own.whole("at_once", 1..=10_000);
+    if !own.has("each") {
+        for key in ["as", "at_once"] {
+            if own.has(key) {
+                own.say(own.error("YZ0108", own.key_span(key)).name("key", "each").name("where", own.name()));
+            }
+        }
+    }
+    if let Some(name) = &name
+        && (!name_ok(own, name.value, &name.span)
+            || super::names::ROOTS.contains(&name.value) && name.value != "item")
+    {
+        tree::reserved(own, name);
+    }
+    let list = list?;
+    if !list.value.contains("{{") {
+        own.reader.wrong_type("each", "a list to work out: `\"{{ … }}\"`", own.get("each")?);
+        return None;
+    }
+    let list = own.reader.template(list.value, &list.span)?;
+    Some(Each { list, name: name.map_or("item", |name| name.value).into(), at_once })
+}
+
+/// The one kind that a step has.
+fn kind(own: &Section<'_, '_>, kinds: &[&'static str], id: &str) -> Option<&'static str> {
+    let said: Vec<&'static str> = kinds.iter().copied().filter(|kind| own.get(kind).is_some()).collect();
+    misplaced(own, said.first().copied());
+    match said.as_slice() {
+        [kind] => Some(kind),
+        [] => {
+            // A kind that comes later is named as such when the step is closed.
+            if !own.has("await") && !own.has("step") {
+                own.say(own.error("YZ0120", own.span.clone()).name("step", id));
+            }
+            None
+        }
+        [first, second, ..] => {
+            let problem =
+                own.error("YZ0121", own.key_span(second)).name("one", *first).name("other", *second);
+            own.say(problem.name("step", id).cause(Place::at(own.key_span(first))));
+            None
+        }
+    }
+}
+
+/// Keys that only some kinds have.
+fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
+    const OF: &[(&str, &[&str])] = &[
+        ("with", &["use", "run"]),
+        ("form", &["ask"]),
+        ("due", &["ask"]),
+        ("retry", &["use", "run"]),
+        ("timeout", &["use"]),
+        ("give_up", &["use"]),
+        ("effect", &["use"]),
+    ];
+    for (key, kinds) in OF {
+        let said = own.get(key).is_some();
+        if let Some(kind) = kind.filter(|kind| said && !kinds.contains(kind)) {
+            let problem = own.error("YZ0127", own.key_span(key)).name("key", *key).name("kind", kind);
+            own.say(problem.name("kinds", crate::problem::listed(*kinds)));
+        }
+    }
+}
+
+fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Work> {
+    match kind {
+        "use" => {
+            let with = with(own);
+            Some(Work::Use { action: action(own)?, with: with? })
+        }
+        "run" => {
+            let with = with(own);
+            Some(Work::Run { workflow: own.text("run")?.value.into(), with: with? })
+        }
+        "ask" => ask(ways, own).map(|ask| Work::Ask(Box::new(ask))),
+        "wait" => Some(Work::Wait { until: time::moment(own, "wait", &|name| ways.named(name))? }),
+        "check" => Some(Work::Check { holds: own.expression("check")? }),
+        _ => Some(Work::End { ending: flow::ending(own, &own.text("end")?)? }),
+    }
+}
+
+fn with(own: &Section<'_, '_>) -> Option<Tree> {
+    match own.get("with") {
+        Some(item) if item.get_ref().as_table().is_some() => tree::tree(own, "with", item),
+        Some(item) => {
+            own.reader.wrong_type("with", "a table of the action's values", item);
+            None
+        }
+        None => Some(Tree::empty_map()),
+    }
+}
+
+fn action(own: &Section<'_, '_>) -> Option<ActionName> {
+    let text = own.text("use")?;
+    match text.value.split_once('.') {
+        Some((plugin, action)) if super::is_name(&plugin.replace('-', "_")) && super::is_name(action) => {
+            Some(ActionName { plugin: plugin.into(), action: action.into() })
+        }
+        _ => {
+            own.say(own.error("YZ0129", text.span).name("value", text.value));
+            None
+        }
+    }
+}
+
+fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<Ask> {
+    let form = own.section("form").map(|form| fields::form(&form, fields::RESERVED)).unwrap_or_default();
+    let due = time::moment(own, "due", &|name| ways.named(name));
+    if let Some(item) = own.get("ask").filter(|item| item.get_ref().as_table().is_some()) {
+        let problem = own.error("YZ0106", item.span()).name("key", "ask = { … }").name("where", own.name());
+        own.say(problem);
+        return None;
+    }
+    let names = own.texts("ask")?;
+    if names.is_empty() {
+        own.say(own.error("YZ0186", own.key_span("ask")).name("value", "[]"));
+    }
+    let mut who: Vec<Template> = Vec::new();
+    for name in &names {
+        check_who(own, name);
+        who.extend(own.reader.template(name.value, &name.span));
+    }
+    (who.len() == names.len()).then_some(Ask { who, form, due })
+}
+
+/// Whether a text without templates has the form of somebody; who it is, the check asks.
+pub(super) fn check_who(own: &Section<'_, '_>, who: &Text<'_>) {
+    if who.value.contains("{{") || who.value == "starter" {
+        return;
+    }
+    match who.value.split_once(':') {
+        Some(("person" | "group" | "role", name)) if !name.is_empty() => {}
+        Some(("mail", _)) => {
+            let problem =
+                own.error("YZ0106", who.span.clone()).name("key", "mail:…").name("where", own.name());
+            own.say(problem);
+        }
+        _ => {
+            let known = ["person", "group", "role", "starter"];
+            let kind = who.value.split_once(':').map_or(who.value, |(kind, _)| kind);
+            let problem = own.error("YZ0186", who.span.clone()).name("value", who.value);
+            own.say(problem.near(nearest(kind, known)));
+        }
+    }
+}
+
+fn effect(own: &Section<'_, '_>) -> Option<Effect> {
+    own.word(
+        "effect",
+        &[
+            ("pure", Effect::Pure),
+            ("idempotent", Effect::Idempotent),
+            ("keyed", Effect::Keyed),
+            ("once", Effect::Once),
+        ],
+    )
+}
+
+fn undo(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, id: &str) -> Option<Undo> {
+    let kind = kind(own, &["use", "ask", "wait", "run"], id);
+    let work = kind.and_then(|kind| work(ways, own, kind));
+    let undo = (
+        own.template("title"),
+        flow::retry(own),
+        time::span(own, "timeout"),
+        effect(own),
+        own.boolean("keep").unwrap_or(false),
+    );
+    own.close(LATER);
+    let (title, retry, timeout, effect, keep) = undo;
+    Some(Undo { work: work?, title, retry, timeout, effect, keep })
+}

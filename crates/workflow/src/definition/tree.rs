@@ -1,0 +1,111 @@
+//! Reads values in which strings are templates: `with`, `let`, `[output]`.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::names::ROOTS;
+use super::section::{Section, Text};
+use super::{DEEPEST, name_ok};
+use crate::expression::Tree;
+use crate::plan::Let;
+
+/// The value of `key` in `section`; `None` where it has a fault.
+pub(super) fn tree<'a, 'r>(
+    section: &Section<'a, 'r>,
+    key: &str,
+    item: &'r Spanned<DeValue<'a>>,
+) -> Option<Tree> {
+    of(section, &section.at(key), item, 0)
+}
+
+fn of<'a>(section: &Section<'a, '_>, path: &str, item: &Spanned<DeValue<'a>>, depth: usize) -> Option<Tree> {
+    if depth > DEEPEST {
+        section.say(section.error("YZ0114", item.span()).name("most", DEEPEST.to_string()));
+        return None;
+    }
+    match item.get_ref() {
+        DeValue::String(text) => section.reader.template(text, &item.span()).map(Tree::Text),
+        DeValue::Array(list) => {
+            let mut items = Vec::with_capacity(list.len());
+            for (at, one) in list.iter().enumerate() {
+                items.push(of(section, &format!("{path}[{at}]"), one, depth + 1)?);
+            }
+            Some(Tree::List(items))
+        }
+        DeValue::Table(table) => {
+            if table.len() == 1
+                && let Some((key, value)) = table.iter().next()
+                && let Some(text) = value.get_ref().as_str()
+            {
+                match key.get_ref().as_ref() {
+                    // Never a value: only its name is handed on.
+                    "secret" => return Some(Tree::Json(secret(text))),
+                    "file" => return section.reader.template_file(text, path, &value.span()).map(Tree::Text),
+                    _ => {}
+                }
+            }
+            let mut entries = Vec::with_capacity(table.len());
+            let mut whole = true;
+            for (key, value) in table {
+                match of(section, &format!("{path}.{}", key.get_ref()), value, depth + 1) {
+                    Some(tree) => entries.push((Arc::from(key.get_ref().as_ref()), tree)),
+                    None => whole = false,
+                }
+            }
+            whole.then_some(Tree::Map(entries))
+        }
+        other => constant(section, other, item),
+    }
+}
+
+fn constant(section: &Section<'_, '_>, value: &DeValue<'_>, item: &Spanned<DeValue<'_>>) -> Option<Tree> {
+    let json = match value {
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()?.to_string()
+        }
+        DeValue::Float(number) => {
+            let number =
+                number.as_str().replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
+            match number.and_then(serde_json::Number::from_f64) {
+                Some(number) => number.to_string(),
+                None => {
+                    section.reader.wrong_type("value", "a finite number", item);
+                    return None;
+                }
+            }
+        }
+        DeValue::Datetime(instant) => serde_json::Value::from(instant.to_string()).to_string(),
+        DeValue::String(_) | DeValue::Array(_) | DeValue::Table(_) => return None,
+    };
+    Some(Tree::Json(json.into()))
+}
+
+fn secret(name: &str) -> Arc<str> {
+    serde_json::json!({ "secret": name }).to_string().into()
+}
+
+/// The names that `let` gives, in file order.
+pub(super) fn lets(section: &Section<'_, '_>) -> Vec<Let> {
+    let Some(own) = section.section("let") else { return Vec::new() };
+    let mut lets: Vec<Let> = Vec::new();
+    for (key, value) in own.entries() {
+        if !name_ok(&own, key.value, &key.span) {
+            continue;
+        }
+        if ROOTS.contains(&key.value) {
+            reserved(&own, &key);
+            continue;
+        }
+        if let Some(value) = tree(&own, key.value, value) {
+            lets.push(Let { name: key.value.into(), value });
+        }
+    }
+    lets
+}
+
+pub(super) fn reserved(section: &Section<'_, '_>, name: &Text<'_>) {
+    section.say(section.error("YZ0112", name.span.clone()).name("name", name.value));
+}

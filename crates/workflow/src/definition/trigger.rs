@@ -1,0 +1,154 @@
+//! Reads what starts a workflow.
+
+use super::section::Section;
+use super::{name_ok, step, time, tree};
+use crate::plan::{FilePer, Starts, Trigger, WebhookAuth};
+use crate::problem::{Place, nearest};
+use crate::schedule::{Fold, Gap, Missed, Overlap, Schedule};
+
+const KINDS: &[&str] = &["schedule", "webhook", "files", "by_hand"];
+
+/// Keys of a trigger that the language has and this version does not.
+const LATER: &[&str] = &[
+    "event", "mail", "where", "publish", "complete", "each", "gather", "holiday", "ahead", "yearly", "at",
+    "calendar", "unique",
+];
+
+pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
+    let Some(all) = root.section("trigger") else { return Vec::new() };
+    let mut triggers = Vec::new();
+    for (key, item) in all.entries() {
+        if item.get_ref().as_table().is_none() {
+            all.say(all.error("YZ0115", key.span).name("key", key.value).name("section", "trigger"));
+            continue;
+        }
+        name_ok(&all, key.value, &key.span);
+        let Some(own) = all.sub(key.value, item) else { continue };
+        let starts = starts(&own, key.value);
+        let with = own.get("with").and_then(|item| tree::tree(&own, "with", item));
+        own.close(LATER);
+        if let Some(starts) = starts {
+            triggers.push(Trigger { name: key.value.into(), starts, with, filter: None });
+        }
+    }
+    triggers
+}
+
+fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
+    let said: Vec<&'static str> = KINDS.iter().copied().filter(|kind| own.get(kind).is_some()).collect();
+    match said.as_slice() {
+        ["schedule"] => schedule(own).map(|schedule| Starts::Schedule(Box::new(schedule))),
+        ["webhook"] => webhook(own).map(Starts::Webhook),
+        ["files"] => files(own),
+        [_] => by_hand(own),
+        [] => {
+            if !own.has("event") && !own.has("mail") {
+                let problem = own.error("YZ0119", own.span.clone()).name("trigger", name);
+                let near = own.entries().find_map(|(key, _)| nearest(key.value, KINDS));
+                own.say(problem.near(near));
+            }
+            None
+        }
+        [first, second, ..] => {
+            let problem =
+                own.error("YZ0121", own.key_span(second)).name("one", *first).name("other", *second);
+            own.say(problem.name("step", name).cause(Place::at(own.key_span(first))));
+            None
+        }
+    }
+}
+
+fn schedule(own: &Section<'_, '_>) -> Option<Schedule> {
+    if let Some(item) = own.get("schedule").filter(|item| item.get_ref().as_table().is_some()) {
+        let problem =
+            own.error("YZ0106", item.span()).name("key", "schedule = { … }").name("where", own.name());
+        own.say(problem);
+        return None;
+    }
+    let text = own.text("schedule");
+    let zone = own.text("timezone").and_then(|text| match crate::schedule::zone(text.value) {
+        Ok(zone) => Some(zone),
+        Err(unknown) => {
+            own.say(own.error("YZ0160", text.span).name("zone", unknown.name).near(unknown.nearest));
+            None
+        }
+    });
+    let missed = own.word("missed", &[("none", Missed::None), ("one", Missed::One), ("all", Missed::All)]);
+    let within = time::span(own, "missed_within");
+    let overlap =
+        own.word("overlap", &[("queue", Overlap::Queue), ("skip", Overlap::Skip), ("allow", Overlap::Allow)]);
+    let gap = own.word("gap", &[("after", Gap::After), ("skip", Gap::Skip)]);
+    let fold = own.word("fold", &[("first", Fold::First), ("second", Fold::Second), ("both", Fold::Both)]);
+    let pattern = time::pattern(own, &text?)?;
+    let mut schedule = Schedule::new(pattern);
+    schedule.zone = zone;
+    schedule.missed = missed.unwrap_or_default();
+    schedule.missed_within = within.unwrap_or(schedule.missed_within);
+    schedule.overlap = overlap.unwrap_or_default();
+    schedule.gap = gap.unwrap_or_default();
+    schedule.fold = fold.unwrap_or_default();
+    Some(schedule)
+}
+
+fn webhook(own: &Section<'_, '_>) -> Option<WebhookAuth> {
+    let rule = own.section("webhook")?;
+    let signature = rule.text("signature");
+    let secret = rule.text("secret");
+    let header = rule.text("header");
+    rule.close(&["secrets"]);
+    let Some(signature) = signature else {
+        if !rule.has("signature") {
+            rule.missing("signature");
+        }
+        return None;
+    };
+    let known = ["standard", "github", "hmac", "token", "none"];
+    if !known.contains(&signature.value) {
+        rule.bad_word("signature", &signature, &known);
+        return None;
+    }
+    if signature.value == "none" {
+        if let Some(secret) = secret {
+            rule.say(
+                rule.error("YZ0133", secret.span).name("one", "signature = \"none\"").name("other", "secret"),
+            );
+        }
+        return Some(WebhookAuth::None);
+    }
+    let Some(secret) = secret.map(|text| text.value.to_owned()) else {
+        rule.missing("secret");
+        return None;
+    };
+    let header = header.map(|text| text.value.to_owned());
+    Some(match signature.value {
+        "standard" => WebhookAuth::Standard { secret },
+        "github" => WebhookAuth::Github { secret },
+        "hmac" => match header {
+            Some(header) => WebhookAuth::Hmac { secret, header },
+            None => {
+                rule.missing("header");
+                return None;
+            }
+        },
+        _ => WebhookAuth::Token { secret, header },
+    })
+}
+
+fn files(own: &Section<'_, '_>) -> Option<Starts> {
+    let per = own.word("per", &[("file", FilePer::File), ("row", FilePer::Row)]).unwrap_or_default();
+    let pattern = own.text("files")?;
+    let climbs = pattern.value.starts_with('/') || pattern.value.split('/').any(|part| part == "..");
+    if pattern.value.is_empty() || climbs {
+        own.say(own.error("YZ0168", pattern.span).name("pattern", pattern.value));
+        return None;
+    }
+    Some(Starts::Files { pattern: pattern.value.to_owned(), per })
+}
+
+fn by_hand(own: &Section<'_, '_>) -> Option<Starts> {
+    let who = own.texts("by_hand")?;
+    for name in &who {
+        step::check_who(own, name);
+    }
+    Some(Starts::ByHand { who: who.iter().map(|text| text.value.to_owned()).collect() })
+}

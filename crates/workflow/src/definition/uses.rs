@@ -1,0 +1,222 @@
+//! Walks over every expression of a workflow, with its place in the file and what it may read there.
+
+use crate::expression::{Expression, Name, Template, Tree};
+use crate::form::{Field, Form, Options, Required};
+use crate::id::StepNo;
+use crate::moment::{Anchor, Moment};
+use crate::plan::{Let, Section, Step, Undo, Work, Workflow};
+
+/// From where an expression looks.
+#[derive(Clone, Copy)]
+pub(super) struct Stand<'w> {
+    pub(super) at: At,
+    /// The step it belongs to.
+    pub(super) step: Option<StepNo>,
+    /// Names that hold only here: of the step's `let`, its `each`, the form.
+    pub(super) own: Own<'w>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum At {
+    /// Before there is a run: `key`, a trigger's `with`, the start form.
+    Start,
+    /// What the file's own `let` gives, wherever it is used.
+    FileLet,
+    /// In a step of the main section: what is before it, itself and what is after it.
+    Step,
+    /// Undos, closing sections and `[output]` read every step as it stands.
+    Everything,
+}
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct Own<'w> {
+    pub(super) lets: &'w [Let],
+    /// The names of an element.
+    pub(super) each: Option<&'w str>,
+    /// Sibling fields, and `value`.
+    pub(super) form: Option<&'w Form>,
+    pub(super) attempt: bool,
+    /// An expression within the list of file-wide names may read those above it: so many.
+    pub(super) file_lets: Option<usize>,
+}
+
+/// One expression or template.
+pub(super) struct Use<'w> {
+    /// The dotted path of the string that holds it.
+    pub(super) path: String,
+    pub(super) source: &'w str,
+    pub(super) names: Vec<Name>,
+    pub(super) stand: Stand<'w>,
+}
+
+pub(super) struct Walk<'w, 's> {
+    see: &'s mut dyn FnMut(Use<'w>),
+}
+
+impl<'w, 's> Walk<'w, 's> {
+    pub(super) fn over(workflow: &'w Workflow, see: &'s mut dyn FnMut(Use<'w>)) {
+        let mut walk = Self { see };
+        let start = Stand { at: At::Start, step: None, own: Own::default() };
+        for (at, one) in workflow.lets.iter().enumerate() {
+            let own = Own { file_lets: Some(at), ..Own::default() };
+            walk.tree(&format!("let.{}", one.name), &one.value, Stand { at: At::FileLet, step: None, own });
+        }
+        if let Some(key) = &workflow.key {
+            walk.template("key", key, start);
+        }
+        for trigger in &workflow.triggers {
+            if let Some(with) = &trigger.with {
+                walk.tree(&format!("trigger.{}.with", trigger.name), with, start);
+            }
+        }
+        walk.form("input", &workflow.input, start);
+        for no in workflow.numbers() {
+            walk.step(workflow.step(no), no);
+        }
+        if let Some(output) = &workflow.output {
+            walk.tree("output", output, Stand { at: At::Everything, step: None, own: Own::default() });
+        }
+    }
+
+    fn template(&mut self, path: &str, template: &'w Template, stand: Stand<'w>) {
+        if template.is_literal() {
+            return;
+        }
+        (self.see)(Use { path: path.to_owned(), source: template.source(), names: template.names(), stand });
+    }
+
+    fn expression(&mut self, path: &str, expression: &'w Expression, stand: Stand<'w>) {
+        let names = expression.names();
+        (self.see)(Use { path: path.to_owned(), source: expression.source(), names, stand });
+    }
+
+    fn tree(&mut self, path: &str, tree: &'w Tree, stand: Stand<'w>) {
+        match tree {
+            Tree::Json(_) => {}
+            Tree::Text(template) => self.template(path, template, stand),
+            Tree::List(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    self.tree(&format!("{path}[{at}]"), item, stand);
+                }
+            }
+            Tree::Map(entries) => {
+                for (key, item) in entries {
+                    self.tree(&format!("{path}.{key}"), item, stand);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, step: &'w Step, no: StepNo) {
+        let section = if step.section == Section::Main { "step" } else { "on_failure" };
+        let path = format!("{section}.{}", step.id);
+        let at = if step.section == Section::Main { At::Step } else { At::Everything };
+        let before = Stand { at, step: Some(no), own: Own::default() };
+        let mut stand = before;
+        if let Some(each) = &step.each {
+            self.template(&format!("{path}.each"), &each.list, before);
+            stand.own.each = Some(&each.name);
+        }
+        for (count, one) in step.lets.iter().enumerate() {
+            let own = Own { lets: &step.lets[..count], ..stand.own };
+            self.tree(&format!("{path}.let.{}", one.name), &one.value, Stand { own, ..stand });
+        }
+        if let Some(when) = &step.when {
+            // `when` is looked at before `let` is worked out.
+            self.expression(&format!("{path}.when"), when, stand);
+        }
+        stand.own.lets = &step.lets;
+        if let Some(title) = &step.title {
+            self.template(&format!("{path}.title"), title, stand);
+        }
+        self.work(&path, &step.work, stand);
+        if let Some(undo) = &step.undo {
+            self.undo(&format!("{path}.undo"), undo, stand);
+        }
+    }
+
+    fn undo(&mut self, path: &str, undo: &'w Undo, stand: Stand<'w>) {
+        let own = Own { attempt: true, ..stand.own };
+        let stand = Stand { at: At::Everything, own, ..stand };
+        if let Some(title) = &undo.title {
+            self.template(&format!("{path}.title"), title, stand);
+        }
+        self.work(path, &undo.work, stand);
+    }
+
+    fn work(&mut self, path: &str, work: &'w Work, stand: Stand<'w>) {
+        match work {
+            Work::Use { with, .. } | Work::Run { with, .. } => {
+                self.tree(&format!("{path}.with"), with, stand)
+            }
+            Work::Ask(ask) => {
+                for (at, who) in ask.who.iter().enumerate() {
+                    self.template(&format!("{path}.ask[{at}]"), who, stand);
+                }
+                self.form(&format!("{path}.form"), &ask.form, stand);
+                if let Some(due) = &ask.due {
+                    self.moment(&format!("{path}.due"), due, stand);
+                }
+            }
+            Work::Wait { until } => self.moment(&format!("{path}.wait"), until, stand),
+            Work::Check { holds } => self.expression(&format!("{path}.check"), holds, stand),
+            Work::End { .. } => {}
+        }
+    }
+
+    fn moment(&mut self, path: &str, moment: &'w Moment, stand: Stand<'w>) {
+        match moment {
+            Moment::Worked(template) => self.template(path, template, stand),
+            Moment::Earliest(all) => {
+                for (at, one) in all.iter().enumerate() {
+                    self.moment(&format!("{path}[{at}]"), one, stand);
+                }
+            }
+            Moment::Within { of, .. } => {
+                for (at, anchor) in of.iter().enumerate() {
+                    if let Anchor::Value(template) = anchor {
+                        self.template(&format!("{path}.of[{at}]"), template, stand);
+                    }
+                }
+            }
+            Moment::Clock(_)
+            | Moment::Calendar { .. }
+            | Moment::Next(_)
+            | Moment::Date(_)
+            | Moment::Local(_)
+            | Moment::Instant(_) => {}
+        }
+    }
+
+    fn form(&mut self, path: &str, form: &'w Form, stand: Stand<'w>) {
+        for field in &form.fields {
+            let path = format!("{path}.{}", field.name);
+            self.field(&path, field, stand, form);
+        }
+    }
+
+    fn field(&mut self, path: &str, field: &'w Field, stand: Stand<'w>, form: &'w Form) {
+        for (key, tree) in
+            [("default", &field.default), ("value", &field.value), ("min", &field.min), ("max", &field.max)]
+        {
+            if let Some(tree) = tree {
+                self.tree(&format!("{path}.{key}"), tree, stand);
+            }
+        }
+        if let Options::Worked(template) = &field.options {
+            self.template(&format!("{path}.options"), template, stand);
+        }
+        let inside = Stand { own: Own { form: Some(form), ..stand.own }, ..stand };
+        if let Required::Worked(template) = &field.required {
+            self.template(&format!("{path}.required"), template, inside);
+        }
+        for (key, expression) in [("when", &field.when), ("check", &field.check)] {
+            if let Some(expression) = expression {
+                self.expression(&format!("{path}.{key}"), expression, inside);
+            }
+        }
+        if let Some(message) = &field.message {
+            self.template(&format!("{path}.message"), message, inside);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Stories about faults and their words.
