@@ -173,6 +173,8 @@ impl Deciding<'_> {
             undo: false,
         });
         match &step.on_error {
+            // What runs because the run closes never changes how it ends.
+            _ if step.section != Section::Main => self.after_item(item, None),
             OnError::Continue => self.after_item(item, None),
             OnError::BackTo(back) if !self.is_used_up(back) => self.go_back(back.clone()),
             OnError::Fail | OnError::BackTo(_) => {

@@ -1,5 +1,6 @@
 //! What an expression sees of a run: names looked up when they are named, outputs parsed when they are touched.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -197,14 +198,14 @@ impl Scope {
 
     fn run_value(&self) -> Value {
         let error = self.error.as_ref().map_or_else(expression::empty, |error| {
-            Value::from_iter([
+            map([
                 ("step", Value::from(error.step.as_ref())),
                 ("item", Value::from(error.item)),
                 ("code", Value::from(error.code.as_ref())),
                 ("message", Value::from(error.message.as_ref())),
             ])
         });
-        Value::from_iter([
+        map([
             ("id", Value::from(self.run.to_string())),
             ("key", self.started.key.as_deref().map_or_else(expression::empty, Value::from)),
             ("by", Value::from(self.started.by.as_ref())),
@@ -239,7 +240,7 @@ impl Scope {
         let Standpoint::Item(item) = self.standpoint else { return None };
         let length = self.steps[item.step.index()].items.len();
         let at = item.item as usize;
-        Some(Value::from_iter([
+        Some(map([
             ("index", Value::from(at + 1)),
             ("index0", Value::from(at)),
             ("first", Value::from(at == 0)),
@@ -249,7 +250,7 @@ impl Scope {
     }
 
     fn workflow_value(&self) -> Value {
-        Value::from_iter([
+        map([
             ("name", Value::from(self.text.name.as_ref())),
             ("title", Value::from(self.text.title.as_str())),
         ])
@@ -292,7 +293,8 @@ impl Object for Scope {
                     .tables
                     .iter()
                     .map(|table| (table.name.to_string(), Value::from_dyn_object(table.clone())))
-                    .collect(),
+                    .collect::<BTreeMap<_, _>>()
+                    .into(),
             ),
             "run" => Some(self.run_value()),
             "round" => Some(Value::from(self.round())),
@@ -478,6 +480,10 @@ impl Object for Answers {
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Seq(self.of.items.len())
     }
+}
+
+fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
+    entries.into_iter().collect::<BTreeMap<_, _>>().into()
 }
 
 /// The word for a step's state.

@@ -76,7 +76,8 @@ pub(super) fn world() -> World {
 
 #[track_caller]
 pub(super) fn workflow(toml: &str) -> Arc<Workflow> {
-    let source = Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
+    let source =
+        Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
     match definition::read(&source, &source.files) {
         Ok(read) => Arc::new(read.workflow),
         Err(problems) => panic!("the story's file has faults: {problems:#?}"),
@@ -154,7 +155,11 @@ impl Tale {
         let (subject, rest) = word.split_once(' ').unwrap_or((word, ""));
         match subject {
             "cancel" => {
-                return Event::Cancelled { opening: self.run.opening, by: "operator".into(), reason: "told to".into() };
+                return Event::Cancelled {
+                    opening: self.run.opening,
+                    by: "operator".into(),
+                    reason: "told to".into(),
+                };
             }
             "retry" => {
                 let from = rest.strip_prefix("from ").map(|id| self.text.step_named(id).unwrap());
@@ -212,8 +217,18 @@ impl Tale {
                     "cancelled" => EndState::Cancelled,
                     other => panic!("no end `{other}`"),
                 };
-                let child = RunId::child_of(&super::readable_key(self.run.id, &self.text.step(of.item.step).path(), of.item));
-                Event::ChildEnded { of, child, state, outcome: Some("done".into()), output: Raw::new(output.to_owned()) }
+                let child = RunId::child_of(&super::readable_key(
+                    self.run.id,
+                    &self.text.step(of.item.step).path(),
+                    of.item,
+                ));
+                Event::ChildEnded {
+                    of,
+                    child,
+                    state,
+                    outcome: Some("done".into()),
+                    output: Raw::new(output.to_owned()),
+                }
             }
             other => panic!("no event `{other}` in `{word}`"),
         }
@@ -230,7 +245,8 @@ impl Tale {
             (None, None) => panic!("no step `{name}`"),
         };
         // An undo is of the round that is taken back.
-        let taken = self.run.undoable.iter().rev().find(|done| done.of.step == step && done.of.item == number);
+        let taken =
+            self.run.undoable.iter().rev().find(|done| done.of.step == step && done.of.item == number);
         let round = match (undo, taken) {
             (true, Some(done)) => done.of.round,
             (_, _) => self.run.step(step).round,
@@ -251,7 +267,8 @@ impl Tale {
         if let Phase::Over { state, outcome, .. } = &self.run.phase {
             said.push(format!("=> {state:?} {outcome}").to_lowercase());
         }
-        self.told.push_str(&format!("{word} -> {}\n", said.join(", ")));
+        self.told.push_str(format!("{word} -> {}", said.join(", ")).trim_end());
+        self.told.push('\n');
         self.check();
     }
 
@@ -298,7 +315,9 @@ impl Tale {
     /// The states of the main steps: `a done, b waiting`.
     pub(super) fn states(&self) -> String {
         let main = self.text.numbers().filter(|no| self.text.step(*no).section == Section::Main);
-        main.map(|no| format!("{} {}", self.text.step(no).id, state_word(self.run.step(no)))).collect::<Vec<_>>().join(", ")
+        main.map(|no| format!("{} {}", self.text.step(no).id, state_word(self.run.step(no))))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// What an attempt of this item sends.

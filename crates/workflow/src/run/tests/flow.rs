@@ -64,7 +64,7 @@ fn a_step_whose_when_is_false_is_skipped_and_reads_as_empty() {
         r#"{"big":false}"#,
     );
     tale.hear(r#"a ok {"x":"y"}"#);
-    assert_eq!(tale.with("c"), r#"{"b":"","a":"y and skipped"}"#);
+    assert_eq!(tale.with("c"), r#"{"b":null,"a":"y and skipped"}"#);
     assert_eq!(tale.states(), "a done, b skipped, c open");
 }
 
@@ -92,7 +92,7 @@ fn an_each_begins_at_most_so_many_and_keeps_places() {
     a.0 ok {"x":10} ->
     a.3 ok {"x":40} -> start b#1
     "#);
-    assert_eq!(tale.with("b"), r#"{"all":[10,"",30,40]}"#);
+    assert_eq!(tale.with("b"), r#"{"all":[10,null,30,40]}"#);
 }
 
 #[test]
@@ -119,6 +119,7 @@ fn the_flow_goes_back_over_a_step_and_all_after_it_but_not_over_what_stands_besi
         [step.fill]
         use = "t.pure"
         [step.side]
+        needs = []
         use = "t.pure"
         [step.look]
         needs = ["fill"]
@@ -129,8 +130,16 @@ fn the_flow_goes_back_over_a_step_and_all_after_it_but_not_over_what_stands_besi
         needs = ["look", "side"]
         use = "t.pure"
         "#,
-        r#"fill ok; look answer by person:li {"ok":false}; side ok; fill ok; side ok; look answer by person:li {"ok":true}; end ok"#,
-    ));
+        r#"fill ok; look answer by person:li {"ok":false}; side ok; fill ok; look answer by person:li {"ok":true}; end ok"#,
+    ), @r#"
+    go -> start fill#1, start side#1
+    fill ok -> ask look#1
+    look answer by person:li {"ok":false} -> close look#1, start fill@2#1
+    side ok ->
+    fill ok -> ask look@2#1
+    look answer by person:li {"ok":true} -> close look@2#1, start end@2#1
+    end ok -> => done done
+    "#);
 }
 
 #[test]
@@ -146,7 +155,15 @@ fn a_way_back_that_is_used_up_asks_the_owner() {
         use = "t.pure"
         "#,
         r#"a ok {"fine":false}; a ok {"fine":false}; c settle again; a ok {"fine":false}; c settle leave; d ok"#,
-    ));
+    ), @r#"
+    go -> start a#1
+    a ok {"fine":false} -> start a@2#1
+    a ok {"fine":false} -> how c@2#1
+    c settle again -> close c@2#1, start a@3#1
+    a ok {"fine":false} -> how c@3#1
+    c settle leave -> close c@3#1, start d@3#1
+    d ok -> => done done
+    "#);
 }
 
 #[test]
