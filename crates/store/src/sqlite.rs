@@ -77,6 +77,7 @@ impl Store for Sqlite {
         }
         if let Err(StoreError::Broken(why)) = &answer {
             self.broken = Some(why.clone());
+            open::leave_log(&self.connection);
         }
         answer
     }

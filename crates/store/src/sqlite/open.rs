@@ -148,6 +148,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     }
     settle(&connection, path)?;
     migrate(&mut connection, version).map_err(sqlite)?;
+    start_a_new_log(&connection).map_err(sqlite)?;
     connection.wal_hook(Some(bring_in)).map_err(sqlite)?;
     Ok(connection)
 }
@@ -235,6 +236,20 @@ fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// The last process may have died of a failed sync. Then the page cache shows lines in the log that are not on the disk,
+/// and what is written behind them would be lost with them at the next power cut. So nothing is: the log is brought into
+/// the file, which is synced, and begins anew.
+fn start_a_new_log(connection: &Connection) -> rusqlite::Result<()> {
+    match connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+        // On a full disk the file cannot grow; it is better to be there and say so.
+        Err(error) if is_full(&error) => {
+            tracing::warn!("the disk is full: the log could not be brought into the store");
+            Ok(())
+        }
+        done => done,
+    }
+}
+
 /// Brings the log into the file, after a commit. SQLite would do it by itself and keep a failed sync to itself; but then
 /// the log would be written over while pages of the file are not on disk. So it is done here, and its failure is the
 /// failure of the commit. A full disk only leaves the log longer.
@@ -251,6 +266,13 @@ fn bring_in(wal: &mut Wal, pages: i32) -> rusqlite::Result<()> {
 fn is_busy(error: &rusqlite::Error) -> bool {
     use rusqlite::ffi::ErrorCode::{DatabaseBusy, DatabaseLocked};
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+}
+
+/// Of a log that could not be synced, nothing more is believed: closing leaves it to the next process.
+pub(super) fn leave_log(connection: &Connection) {
+    if let Err(error) = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        tracing::warn!(%error, "closing the store may touch its log once more");
+    }
 }
 
 /// A reader never writes, neither rows nor the log into the file.

@@ -35,6 +35,11 @@ impl InFile {
         self.store.as_mut().unwrap()
     }
 
+    /// The length of the log.
+    fn log(&self) -> u64 {
+        std::fs::metadata(open::beside(&self.path(), "-wal")).unwrap().len()
+    }
+
     fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.sqlite().commit(&[Batch { changes, ..Batch::default() }]).map(drop)
     }
@@ -246,10 +251,70 @@ fn the_log_is_brought_in_before_it_grows_for_ever() {
     for seq in 2..=60 {
         house.commit(vec![large(seq)]).unwrap();
     }
-    let log = std::fs::metadata(open::beside(&house.path(), "-wal")).unwrap().len();
+    let log = house.log();
     let file = std::fs::metadata(house.path()).unwrap().len();
     assert!(log < 20 << 20, "{log} bytes of log");
     assert!(file > 40 << 20, "{file} bytes of file");
+}
+
+#[test]
+fn a_new_process_begins_a_new_log() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1)]).unwrap();
+    assert_ne!(house.log(), 0);
+    house.crash();
+    assert_eq!(house.log(), 0);
+    assert_eq!(house.reads().open_runs(None, 10).unwrap(), [run(1)]);
+}
+
+#[test]
+fn a_store_that_broke_leaves_its_log_to_the_next_process() {
+    let mut house = InFile::new();
+    house.commit(vec![begin(1)]).unwrap();
+    house.commit(vec![begin(2)]).unwrap();
+    house.commit(vec![line(run(1), 2), line(run(1), 2)]).unwrap_err();
+    let log = house.log();
+    house.store = None;
+    assert_eq!(house.log(), log);
+    house.store = Some(Sqlite::open(&house.path()).unwrap());
+    assert_eq!(house.reads().open_runs(None, 10).unwrap(), [run(1), run(2)]);
+}
+
+/// `mount -t tmpfs -o size=128m none DIR && YIZHAN_SMALL_DISK=DIR cargo test -p yizhan-store -- --ignored`.
+#[test]
+#[ignore = "needs a disk of about 128 MiB that it may fill, named in YIZHAN_SMALL_DISK"]
+fn on_a_disk_that_fills_up_what_was_accepted_stays_and_work_goes_on() {
+    let disk = PathBuf::from(std::env::var_os("YIZHAN_SMALL_DISK").unwrap());
+    let (folder, filler) = (tempfile::tempdir_in(&disk).unwrap(), disk.join("filler"));
+    std::fs::write(&filler, vec![1; 40 << 20]).unwrap();
+    let path = folder.path().join("yizhan.db");
+    let mut house = InFile { store: Some(Sqlite::open(&path).unwrap()), folder };
+    house.commit(vec![begin(1)]).unwrap();
+    let large = |seq| Change { line: vec![b'x'; 1 << 20].into(), ..line(run(1), seq) };
+
+    let mut accepted = 1;
+    let refused = loop {
+        match house.commit(vec![large(accepted + 1)]) {
+            Ok(()) => accepted += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Full(_)), "{refused}");
+    assert!(!open::beside(&path, ".ballast").exists(), "the reserve went first");
+    for _ in 0..20 {
+        assert!(matches!(house.commit(vec![large(accepted + 1)]), Err(StoreError::Full(_))));
+    }
+    let lines = |house: &InFile| house.reads().journal(run(1), 0, 1000).unwrap().len();
+    assert_eq!(lines(&house), accepted as usize);
+    assert_eq!(house.reads().verify().unwrap(), Vec::<String>::new());
+
+    house.store = None;
+    house.store = Some(Sqlite::open(&path).unwrap());
+    assert_eq!(lines(&house), accepted as usize, "and a process that begins on the full disk reads it");
+    std::fs::remove_file(&filler).unwrap();
+    house.commit(vec![large(accepted + 1)]).unwrap();
+    assert_eq!(lines(&house), accepted as usize + 1);
+    assert_eq!(house.reads().verify().unwrap(), Vec::<String>::new());
 }
 
 #[test]
