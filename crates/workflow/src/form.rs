@@ -1,13 +1,16 @@
 //! Forms: what a person is asked, what a trigger must deliver, and how an answer is taken.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::expression::{Expression, ExpressionError, Template, Tree};
+use crate::problem::Lang;
 
 mod accept;
+mod convert;
 mod kind;
 
 pub use kind::Kind;
@@ -85,7 +88,34 @@ pub struct Accepted {
 pub struct FieldFault {
     pub field: String,
     pub code: Arc<str>,
+    /// In English; `sentence` has it in the reader's language.
     pub message: String,
+    #[serde(skip)]
+    pub names: BTreeMap<&'static str, String>,
+}
+
+impl FieldFault {
+    fn new(field: &Field, code: &'static str) -> Self {
+        let names = BTreeMap::from([("field", field.label().to_owned())]);
+        let fault = Self { field: field.name.to_string(), code: code.into(), message: String::new(), names };
+        let message = fault.sentence(Lang::En);
+        Self { message, ..fault }
+    }
+
+    fn name(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.names.insert(name, value.into());
+        self.message = self.sentence(Lang::En);
+        self
+    }
+
+    /// What is wrong, for whoever filled the form in. The words of the workflow itself go first.
+    #[must_use]
+    pub fn sentence(&self, language: Lang) -> String {
+        match self.names.get("own") {
+            Some(own) => own.clone(),
+            None => crate::problem::worded(&self.code, &self.names, language),
+        }
+    }
 }
 
 impl Form {
@@ -115,3 +145,6 @@ impl Form {
         accept::view(self, scope)
     }
 }
+
+#[cfg(test)]
+mod tests;

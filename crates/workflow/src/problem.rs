@@ -8,7 +8,7 @@ mod messages;
 mod render;
 
 pub use messages::{Lang, codes, explain};
-pub use render::{render, sentence, to_json};
+pub use render::{render, sentence, to_json, worded};
 
 /// One fault in a file. A check returns all of them, not the first.
 #[derive(Clone, Debug, PartialEq, Eq)]

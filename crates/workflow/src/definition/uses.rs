@@ -196,6 +196,7 @@ impl<'w, 's> Walk<'w, 's> {
     }
 
     fn field(&mut self, path: &str, field: &'w Field, stand: Stand<'w>, form: &'w Form) {
+        let stand = Stand { own: Own { form: Some(form), ..stand.own }, ..stand };
         for (key, tree) in
             [("default", &field.default), ("value", &field.value), ("min", &field.min), ("max", &field.max)]
         {
@@ -206,17 +207,16 @@ impl<'w, 's> Walk<'w, 's> {
         if let Options::Worked(template) = &field.options {
             self.template(&format!("{path}.options"), template, stand);
         }
-        let inside = Stand { own: Own { form: Some(form), ..stand.own }, ..stand };
         if let Required::Worked(template) = &field.required {
-            self.template(&format!("{path}.required"), template, inside);
+            self.template(&format!("{path}.required"), template, stand);
         }
         for (key, expression) in [("when", &field.when), ("check", &field.check)] {
             if let Some(expression) = expression {
-                self.expression(&format!("{path}.{key}"), expression, inside);
+                self.expression(&format!("{path}.{key}"), expression, stand);
             }
         }
         if let Some(message) = &field.message {
-            self.template(&format!("{path}.message"), message, inside);
+            self.template(&format!("{path}.message"), message, stand);
         }
     }
 }

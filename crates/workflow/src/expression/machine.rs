@@ -138,6 +138,10 @@ fn explain(source: &str, error: &Error, names: impl Fn() -> Vec<Name>, scope: &V
         ErrorKind::OutOfFuel => {
             ExpressionError::new("YZ0312", format!("`{}` takes too many steps to work out", brief(source)))
         }
+        // A method of nothing is told by the name that is nothing.
+        ErrorKind::UnknownMethod if find_undefined(source, &names(), scope).is_some() => {
+            undefined(source, names(), scope)
+        }
         _ => failed(source, &error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)),
     }
 }
@@ -152,6 +156,12 @@ pub(super) fn too_large(source: &str) -> ExpressionError {
 
 /// Says which of the names does not exist, and what there is instead.
 pub(super) fn undefined(source: &str, names: Vec<Name>, scope: &Value) -> ExpressionError {
+    let message = find_undefined(source, &names, scope)
+        .unwrap_or_else(|| format!("`{}` reads a name that does not exist", brief(source)));
+    ExpressionError::new("YZ0311", message)
+}
+
+fn find_undefined(source: &str, names: &[Name], scope: &Value) -> Option<String> {
     for name in names.iter().filter(|name| name.kind == names::NameKind::Value) {
         let mut value = scope.clone();
         for (at, part) in name.path.iter().enumerate() {
@@ -168,11 +178,10 @@ pub(super) fn undefined(source: &str, names: Vec<Name>, scope: &Value) -> Expres
                 0 => "here".to_owned(),
                 _ => format!("in `{}`", name.path[..at].join(".")),
             };
-            let message = format!("`{}`: there is no `{part}` {of}{instead}", brief(source));
-            return ExpressionError::new("YZ0311", message);
+            return Some(format!("`{}`: there is no `{part}` {of}{instead}", brief(source)));
         }
     }
-    ExpressionError::new("YZ0311", format!("`{}` reads a name that does not exist", brief(source)))
+    None
 }
 
 /// The first line of it, so that a message stays one.

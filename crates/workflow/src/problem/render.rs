@@ -11,9 +11,15 @@ use super::{Place, Problem, Severity};
 /// The one sentence that says what is wrong.
 #[must_use]
 pub fn sentence(problem: &Problem, language: Lang) -> String {
-    Message::of(problem.code, language)
-        .and_then(|message| filled(message.sentence, &problem.names))
-        .unwrap_or_else(|| format!("{} {:?}", problem.code, problem.names))
+    worded(problem.code, &problem.names, language)
+}
+
+/// The sentence of a code with its names.
+#[must_use]
+pub fn worded(code: &str, names: &BTreeMap<&'static str, String>, language: Lang) -> String {
+    Message::of(code, language)
+        .and_then(|message| filled(message.sentence, names))
+        .unwrap_or_else(|| format!("{code} {names:?}"))
 }
 
 /// Next steps, where we know some.

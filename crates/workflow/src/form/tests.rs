@@ -1,0 +1,144 @@
+//! Stories about answers to forms.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::definition;
+use crate::expression::value_of_json;
+use crate::plan::Source;
+
+/// A form as a file writes it.
+#[track_caller]
+fn form(fields: &str) -> Form {
+    let text = format!("title = \"x\"\n[input]\n{fields}\n[step.a]\nwait = \"1h\"\n");
+    let source = Source { name: "x".to_owned(), text, files: BTreeMap::new() };
+    definition::read(&source, &BTreeMap::new()).expect("the form is right").workflow.input
+}
+
+#[track_caller]
+fn answer(form: &Form, given: Json) -> String {
+    let scope = value_of_json(r#"{"table":{},"limit":5}"#);
+    match form.accept(given.as_object().unwrap(), &scope) {
+        Ok(accepted) => accepted.json,
+        Err(faults) => faults
+            .iter()
+            .map(|fault| format!("{} {}", fault.field, fault.code))
+            .collect::<Vec<_>>()
+            .join("; "),
+    }
+}
+
+#[test]
+fn each_type_takes_what_people_and_csv_files_write_and_refuses_the_rest() {
+    for (kind, given, taken) in [
+        ("text", json!("a\r\nb"), json!("a\nb")),
+        ("text", json!(7), json!("7")),
+        ("text", json!({"a": 1}), json!("f YZ0331")),
+        ("number", json!("1,234.5"), json!(1234.5)),
+        ("number", json!("１２"), json!(12)),
+        ("number", json!("12px"), json!("f YZ0331")),
+        ("number", json!("inf"), json!("f YZ0331")),
+        ("whole", json!(3.0), json!(3)),
+        ("whole", json!("3.5"), json!("f YZ0331")),
+        ("money", json!("￥12.50"), json!(12.5)),
+        ("money", json!("12.505"), json!("f YZ0331")),
+        ("yesno", json!("是"), json!(true)),
+        ("yesno", json!("maybe"), json!("f YZ0331")),
+        ("date", json!("2026年10月1日"), json!("2026-10-01")),
+        ("date", json!("2026/2/30"), json!("f YZ0331")),
+        ("time", json!("9:05"), json!("09:05")),
+        ("time", json!("25:00"), json!("f YZ0331")),
+        ("datetime", json!("2026-10-01 9:05"), json!("2026-10-01T09:05:00")),
+        ("datetime", json!("2026-10-01T09:05:00+08:00"), json!("2026-10-01T09:05:00+08:00")),
+        ("phone", json!("0731-8888 6666"), json!("0731-8888 6666")),
+        ("phone", json!("call me"), json!("f YZ0331")),
+        ("email", json!("li.na@example.com"), json!("li.na@example.com")),
+        ("email", json!("li.na@"), json!("f YZ0331")),
+        ("id_card", json!("11010519491231002x"), json!("11010519491231002X")),
+        ("id_card", json!("110105194912310021"), json!("f YZ0331")),
+        ("file", json!("a/b.pdf"), json!({"path": "a/b.pdf"})),
+        ("files", json!({"artifact": "ab", "name": "c.png"}), json!([{"artifact": "ab", "name": "c.png"}])),
+        ("person", json!("li.na"), json!("person:li.na")),
+    ] {
+        let form = form(&format!("f = {{ type = \"{kind}\" }}"));
+        let expected =
+            if taken == json!("f YZ0331") { "f YZ0331".to_owned() } else { json!({"f": taken}).to_string() };
+        assert_eq!(answer(&form, json!({"f": given})), expected, "{kind} {given}");
+    }
+}
+
+#[test]
+fn a_choice_is_kept_as_its_code_whether_code_or_label_was_given() {
+    let form = form("f = { type = \"choice\", options = { fixed = \"已修复\", inside = \"客户内部故障\" } }");
+    assert_eq!(answer(&form, json!({"f": "fixed"})), r#"{"f":"fixed"}"#);
+    assert_eq!(answer(&form, json!({"f": "客户内部故障"})), r#"{"f":"inside"}"#);
+    assert_eq!(answer(&form, json!({"f": "fixd"})), "f YZ0339");
+}
+
+#[test]
+fn every_fault_of_an_answer_is_named_at_once() {
+    let form =
+        form("a = { type = \"whole\", min = 1 }\nb = { type = \"text\", max = 3 }\nc = { type = \"date\" }");
+    assert_eq!(answer(&form, json!({"a": 0, "b": "四个汉字"})), "a YZ0332; b YZ0338; c YZ0330");
+}
+
+#[test]
+fn what_is_not_asked_for_is_dropped_and_what_may_be_left_out_is_there_as_nothing() {
+    let form = form(
+        "a = { required = false }\nb = { type = \"whole\", default = 3 }\nc = { value = \"{{ b }} 天\" }",
+    );
+    let given = json!({"x": 1, "c": "forged"});
+    let accepted = form.accept(given.as_object().unwrap(), &Value::from(())).unwrap();
+    assert_eq!(accepted.json, r#"{"a":null,"b":3,"c":"3 天"}"#);
+    assert_eq!(accepted.dropped, ["x"]);
+}
+
+#[test]
+fn a_check_sees_the_value_and_its_siblings_and_speaks_in_the_files_own_words() {
+    let form = form(
+        "from = { type = \"date\" }\nto = { type = \"date\", check = \"value >= from\", message = \"不能早于 {{ from }}\" }",
+    );
+    let wrong = json!({"from": "2026-10-02", "to": "2026-10-01"});
+    let faults = form.accept(wrong.as_object().unwrap(), &Value::from(())).unwrap_err();
+    assert_eq!(faults[0].sentence(Lang::Zh), "不能早于 2026-10-02");
+    assert_eq!(
+        answer(&form, json!({"from": "2026-10-01", "to": "2026-10-01"})),
+        r#"{"from":"2026-10-01","to":"2026-10-01"}"#
+    );
+}
+
+#[test]
+fn a_field_whose_when_is_false_is_not_asked() {
+    let form = form("a = { type = \"yesno\" }\nwhy = { when = \"not a\" }");
+    assert_eq!(answer(&form, json!({"a": true})), r#"{"a":true,"why":null}"#);
+    assert_eq!(answer(&form, json!({"a": false})), "why YZ0330");
+}
+
+#[test]
+fn bounds_and_options_may_be_worked_out() {
+    let form = form(
+        "a = { type = \"whole\", max = \"{{ now }}\" }\nb = { type = \"choices\", options = \"{{ today }}\" }",
+    );
+    let scope = value_of_json(r#"{"now":5,"today":["x","y"]}"#);
+    let accepted = form.accept(json!({"a": 5, "b": "x、y"}).as_object().unwrap(), &scope).unwrap();
+    assert_eq!(accepted.json, r#"{"a":5,"b":["x","y"]}"#);
+    assert_eq!(
+        form.accept(json!({"a": 6, "b": "x"}).as_object().unwrap(), &scope).unwrap_err()[0].code,
+        "YZ0333".into()
+    );
+    let view: Json = serde_json::from_str(&form.view(&scope).unwrap()).unwrap();
+    assert_eq!(view[1]["options"][1], json!({"code": "y", "label": "y"}));
+}
+
+#[test]
+fn a_field_like_another_takes_over_what_it_does_not_say_itself() {
+    let form = form(
+        "a = { label = \"结果\", type = \"choice\", options = [\"x\", \"y\"] }\nb = { like = \"input.a\", label = \"再问\" }",
+    );
+    assert_eq!(form.fields[1].label(), "再问");
+    assert_eq!(form.fields[1].kind, Kind::Choice);
+    assert_eq!(answer(&form, json!({"a": "x", "b": "z"})), "b YZ0339");
+}
