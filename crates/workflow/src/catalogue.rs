@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::Deserialize;
+
 use crate::plan::{ActionName, Effect};
 
 /// By `plugin.action`.
@@ -24,7 +26,68 @@ pub struct Action {
     pub output: serde_json::Value,
 }
 
+/// What a plugin says of itself (`docs/plugin-abi.md`); fields that we do not know are let be.
+#[derive(Deserialize)]
+struct Described {
+    #[serde(default)]
+    actions: BTreeMap<String, DescribedAction>,
+}
+
+#[derive(Deserialize)]
+struct DescribedAction {
+    #[serde(default)]
+    summary: String,
+    /// Of an action that does not say, the worst is thought.
+    #[serde(default = "once")]
+    effect: Effect,
+    timeout_s: Option<f64>,
+    outcome: Option<String>,
+    #[serde(default)]
+    input: serde_json::Value,
+    #[serde(default)]
+    output: serde_json::Value,
+}
+
+fn once() -> Effect {
+    Effect::Once
+}
+
+/// Why what a plugin says of itself is not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("plugin `{plugin}` describes itself wrongly: {cause}")]
+pub struct BadDescription {
+    pub plugin: String,
+    pub cause: String,
+}
+
 impl Catalogue {
+    /// Adds the actions of one plugin, whose *describe* document this is.
+    ///
+    /// # Errors
+    /// When it is not such a document.
+    pub fn add(&mut self, plugin: &str, describe: &str) -> Result<(), BadDescription> {
+        let described: Described = serde_json::from_str(describe)
+            .map_err(|error| BadDescription { plugin: plugin.to_owned(), cause: error.to_string() })?;
+        for (action, own) in described.actions {
+            let name = ActionName { plugin: plugin.into(), action: action.as_str().into() };
+            let timeout_ms =
+                own.timeout_s.filter(|seconds| *seconds > 0.0).map(|seconds| (seconds * 1000.0) as i64);
+            self.actions.insert(
+                name.to_string(),
+                Arc::new(Action {
+                    name,
+                    summary: own.summary,
+                    effect: own.effect,
+                    timeout_ms,
+                    outcome: own.outcome,
+                    input: own.input,
+                    output: own.output,
+                }),
+            );
+        }
+        Ok(())
+    }
+
     #[must_use]
     pub fn action(&self, name: &ActionName) -> Option<&Arc<Action>> {
         self.actions.get(&name.to_string())

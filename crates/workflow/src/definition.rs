@@ -17,6 +17,7 @@ mod flow;
 mod names;
 mod order;
 mod outcomes;
+pub(crate) mod people;
 mod schema;
 mod section;
 mod step;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::problem::Problem;
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
     pub name: String,
@@ -20,6 +22,14 @@ pub struct People {
 }
 
 impl People {
+    /// Reads `config/people.toml`.
+    ///
+    /// # Errors
+    /// Every fault in it.
+    pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
+        crate::definition::people::read(text)
+    }
+
     /// Whether `person` (`person:li.na`, or the bare id) is one of those that `who` names.
     #[must_use]
     pub fn may(&self, person: &str, who: &[String]) -> bool {
@@ -82,3 +92,6 @@ impl People {
         addresses
     }
 }
+
+#[cfg(test)]
+mod tests;
