@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::{env, fs, io, path::Path};
 
 fn main() -> io::Result<()> {
-    let root = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
-    let out = env::var("OUT_DIR").map_err(io::Error::other)?;
+    let setting = |name: &str| env::var_os(name).ok_or_else(|| io::Error::other(name.to_owned()));
+    let root = setting("CARGO_MANIFEST_DIR")?;
+    let out = setting("OUT_DIR")?;
     let mut code = String::from("&[\n");
     for language in ["en", "zh"] {
         let folder = Path::new(&root).join("messages").join(language);

@@ -63,3 +63,73 @@ fn every_workflow_that_comes_along_can_be_read_and_read_again_from_what_is_kept(
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// A house with three plugins, one group, and two workflows beside the one that is looked at.
+fn house() -> (crate::catalogue::Catalogue, crate::people::People, Vec<String>) {
+    let mut catalogue = crate::catalogue::Catalogue::default();
+    let email = r##"{"actions":{"send":{"effect":"keyed","input":{"type":"object","additionalProperties":false,
+        "required":["to","subject"],"properties":{
+        "to":{"x-yz":"recipients","anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},
+        "cc":{"x-yz":"recipients","anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},
+        "subject":{"type":"string"},"text":{"type":"string"},
+        "attachments":{"type":"array","items":{"$ref":"#/$defs/Attachment"}}},
+        "$defs":{"Attachment":{"type":"object","additionalProperties":false,"required":["path"],
+        "properties":{"path":{"type":"string"},"name":{"type":["string","null"]}}}}},
+        "output":{"type":"object","properties":{"message_id":{"type":"string"}}}}}}"##;
+    let webhook = r#"{"actions":{"call":{"effect":"once","outcome":"result","input":{"type":"object",
+        "additionalProperties":false,"required":["url"],"properties":{"url":{"type":"string"},
+        "method":{"enum":["GET","POST","PUT","DELETE"]},"bearer":{"x-yz":"secret","type":"string"},
+        "attempts":{"type":"integer","minimum":1},"json":true}},
+        "output":{"type":"object","properties":{"status":{"type":"integer"},
+        "result":{"enum":["taken","refused"]}}}}}}"#;
+    catalogue.add("email", email).unwrap();
+    catalogue.add("webhook", webhook).unwrap();
+    catalogue.add("echo", r#"{"actions":{"say":{"effect":"pure"}}}"#).unwrap();
+    let people =
+        crate::people::People::read("[person.a]\nname = \"a\"\n[group.\"热线\"]\nmembers = [\"a\"]\n")
+            .unwrap();
+    (catalogue, people, vec!["x".to_owned(), "other".to_owned()])
+}
+
+/// Everything that is said of a text, as codes.
+fn said(text: &str) -> Vec<Problem> {
+    let source = Source { name: "x".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
+    match read(&source, &BTreeMap::new()) {
+        Err(problems) => problems,
+        Ok(read) => {
+            let (catalogue, people, workflows) = house();
+            let mut problems = check(&read, &catalogue, &people, &workflows);
+            problems.extend(read.warnings);
+            problems
+        }
+    }
+}
+
+#[test]
+fn the_wrong_example_of_each_page_is_wrong_in_that_way_and_the_right_one_is_right() {
+    let mut tried = 0;
+    let mut faults = String::new();
+    for code in crate::problem::codes() {
+        let page = crate::problem::explain(code, Lang::En).unwrap();
+        let examples: Vec<&str> =
+            page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        let [wrong, right] = examples.as_slice() else { continue };
+        tried += 1;
+        let problems = said(wrong);
+        if !problems.iter().any(|problem| problem.code == code) {
+            faults.push_str(&format!("{code} wrong: {}\n", shown(wrong, &problems)));
+        }
+        // A page shows one fault; the rest of its example is as it should be.
+        let problems = said(right);
+        if problems.iter().any(|problem| problem.is_error() || problem.code == code) {
+            faults.push_str(&format!("{code} right: {}\n", shown(right, &problems)));
+        }
+    }
+    assert!(faults.is_empty(), "{faults}");
+    assert!(tried > 60, "{tried}");
+}
+
+fn shown(text: &str, problems: &[Problem]) -> String {
+    let texts = BTreeMap::from([(String::new(), text.to_owned())]);
+    render(problems, "x.toml", &texts, Lang::En, false)
+}

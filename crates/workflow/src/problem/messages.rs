@@ -78,22 +78,49 @@ pub fn codes() -> Vec<&'static str> {
     codes
 }
 
-/// Puts names into a line; `None` where it asks for one that is not given.
-pub(super) fn filled(line: &str, names: &BTreeMap<&'static str, String>) -> Option<String> {
+/// Puts names into a line; `None` where it asks for one that is not given. Only `{word}` is a name: `{{ … }}` and
+/// `{ secret = … }` are examples and stay.
+pub(super) fn filled(line: &str, names: &BTreeMap<&'static str, String>, language: Lang) -> Option<String> {
     let mut text = String::with_capacity(line.len() + 32);
     let mut rest = line;
     while let Some(open) = rest.find('{') {
-        let Some(close) = rest[open..].find('}').map(|at| at + open) else { break };
-        let name = &rest[open + 1..close];
         text.push_str(&rest[..open]);
-        // `{{ … }}` in a message is an example and no name.
-        if name.starts_with('{') {
-            text.push_str(&rest[open..=close]);
-        } else {
-            text.push_str(names.get(name)?);
+        rest = &rest[open..];
+        let name = rest[1..].split_once('}').map(|(name, _)| name);
+        match name.filter(|name| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        }) {
+            Some(name) => {
+                text.push_str(in_language(names.get(name)?, language));
+                rest = &rest[name.len() + 2..];
+            }
+            None => {
+                text.push('{');
+                rest = &rest[1..];
+            }
         }
-        rest = &rest[close + 1..];
     }
     text.push_str(rest);
     Some(text)
+}
+
+/// Words that the reader's faults are made of, `English = 中文` a line.
+static WORDS: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
+    // The last ` = ` divides, as an example may hold one.
+    include_str!("../../messages/zh/words.txt").lines().filter_map(divided).collect()
+});
+
+fn divided(line: &'static str) -> Option<(&'static str, &'static str)> {
+    let at = line.match_indices(" = ").find(|(at, _)| {
+        let english = &line[..*at];
+        english.matches('{').count() == english.matches('}').count() && english.matches('"').count() % 2 == 0
+    })?;
+    Some((&line[..at.0], &line[at.0 + 3..]))
+}
+
+fn in_language(word: &str, language: Lang) -> &str {
+    match language {
+        Lang::En => word,
+        Lang::Zh => WORDS.get(word).copied().unwrap_or(word),
+    }
 }

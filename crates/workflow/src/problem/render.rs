@@ -18,14 +18,14 @@ pub fn sentence(problem: &Problem, language: Lang) -> String {
 #[must_use]
 pub fn worded(code: &str, names: &BTreeMap<&'static str, String>, language: Lang) -> String {
     Message::of(code, language)
-        .and_then(|message| filled(message.sentence, names))
+        .and_then(|message| filled(message.sentence, names, language))
         .unwrap_or_else(|| format!("{code} {names:?}"))
 }
 
 /// Next steps, where we know some.
 fn help(problem: &Problem, language: Lang) -> Vec<String> {
     let Some(message) = Message::of(problem.code, language) else { return Vec::new() };
-    message.help.iter().filter_map(|line| filled(line, &problem.names)).collect()
+    message.help.iter().filter_map(|line| filled(line, &problem.names, language)).collect()
 }
 
 /// `path` is how the file is called for the reader; `texts` has the file's own text under "" and those of the files it
@@ -67,7 +67,7 @@ fn one(
     };
     let assist = if language == Lang::Zh { Level::HELP.with_name("怎么办") } else { Level::HELP };
     let message = Message::of(problem.code, language);
-    let words = |line: &str| filled(line, &problem.names).unwrap_or_default();
+    let words = |line: &str| filled(line, &problem.names, language).unwrap_or_default();
     let label = message.map(|message| words(message.label)).unwrap_or_default();
     let cause = message.map(|message| words(message.cause)).unwrap_or_default();
     let title = sentence(problem, language);

@@ -1,1 +1,89 @@
 //! Stories about faults and their words.
+
+use super::*;
+
+/// The codes that the sources of the whole workspace name.
+fn codes_in_use() -> Vec<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root];
+    let mut found = std::collections::BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for (at, _) in text.match_indices("\"YZ0") {
+                    let code = &text[at + 1..at + 7];
+                    if code[2..].bytes().all(|byte| byte.is_ascii_digit()) {
+                        found.insert(code.to_owned());
+                    }
+                }
+            }
+        }
+    }
+    found.into_iter().collect()
+}
+
+#[test]
+fn every_code_has_its_words_in_both_languages() {
+    let mut missing = Vec::new();
+    for code in codes_in_use() {
+        for language in [Lang::Zh, Lang::En] {
+            if explain(&code, language).is_none() {
+                missing.push(format!("{code} {language:?}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no page for {missing:?}");
+}
+
+#[test]
+fn both_languages_ask_for_the_same_names() {
+    let names = |code: &str, language| {
+        let message = messages::Message::of(code, language).unwrap();
+        let mut names: Vec<String> = Vec::new();
+        for line in [message.sentence, message.label, message.cause].iter().chain(&message.help) {
+            for part in line.split('{').skip(1) {
+                let name = part.split('}').next().unwrap();
+                if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase()) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    };
+    for code in codes() {
+        // Of times the English words are those of the reader of times, and the Chinese ones are here.
+        if !["YZ0155", "YZ0156"].contains(&code) {
+            assert_eq!(names(code, Lang::Zh), names(code, Lang::En), "{code}");
+        }
+    }
+}
+
+#[test]
+fn the_nearest_name_is_found_and_a_far_one_is_not_guessed() {
+    assert_eq!(nearest("recrod", ["record", "repair"]), Some("record".to_owned()));
+    assert_eq!(nearest("group:热钱", ["group:热线", "group:财务部"]), Some("group:热线".to_owned()));
+    assert_eq!(nearest("x", ["a", "b"]), None);
+    assert_eq!(nearest("dispatch", ["record", "repair"]), None);
+}
+
+#[test]
+fn a_caret_stands_right_under_chinese_text() {
+    let text = "[step.派工]\nwait = \"1h\"\n";
+    let problem = Problem::error("YZ0109", Place::at(6..12)).name("name", "派工");
+    let texts = BTreeMap::from([(String::new(), text.to_owned())]);
+    insta::assert_snapshot!(render(&[problem], "a.toml", &texts, Lang::Zh, false), @r"
+    错误[YZ0109]: `派工` 不能作名字
+     --> a.toml:1:7
+      |
+    1 | [step.派工]
+      |       ^^^^ 只能用小写字母、数字和 `_`,以字母开头
+      |
+      = 怎么办: 取一个简短的英文名,给人看的字写在 `title` 或 `label` 里
+    ");
+}
