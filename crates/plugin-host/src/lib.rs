@@ -1,1 +1,31 @@
-//! Placeholder.
+//! Loads plugins and calls them, in a child process or in the daemon itself.
+//!
+//! With `plugin-api` the only place with `unsafe`: what crosses the border is checked here.
+
+mod call_context;
+mod child;
+mod described;
+mod emitted;
+mod frame;
+mod host;
+mod house;
+mod instance;
+mod library;
+mod note;
+mod process;
+mod refusal;
+mod runner;
+mod schema;
+mod scrub;
+mod services;
+mod settings;
+mod supervisor;
+mod table;
+mod thread;
+
+pub use child::child_main;
+pub use host::{ActionInfo, PluginHost, PluginInfo, PluginState};
+pub use refusal::{Fault, Refusal};
+pub use services::artifacts::{Artifacts, FolderArtifacts, StoredFile};
+pub use services::secrets::{FolderSecrets, Secrets};
+pub use settings::{ChildCommand, HttpSettings, Isolation, Limits, PluginSettings, Settings};

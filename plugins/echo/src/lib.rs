@@ -87,7 +87,8 @@ impl Echo {
 
     /// Waits and does not listen to a cancel.
     #[action(idempotent, blocking)]
-    fn hang(&self, _: Ctx, input: Hang) -> Result<Nothing> {
+    fn hang(&self, ctx: Ctx, input: Hang) -> Result<Nothing> {
+        ctx.progress(0.0, "hanging");
         match input.ms {
             Some(ms) => std::thread::sleep(Duration::from_millis(ms)),
             None => loop {

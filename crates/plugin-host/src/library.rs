@@ -1,0 +1,192 @@
+//! From a file to code: read once, hash, seal, check, and only then let the dynamic linker see those very bytes.
+
+#![expect(unsafe_code, reason = "loads foreign code")]
+
+use std::ffi::c_void;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::ptr;
+
+use rustix::fs::{MemfdFlags, SealFlags};
+use sha2::{Digest as _, Sha256};
+use yizhan_plugin_api::abi::{
+    Misfit, YZ_ABI_MAJOR, YZ_DOCUMENT_MAX, YZ_ENTRY_V1, YZ_UNSUPPORTED, YzBuf, YzBytes, YzEntryV1, YzHeader,
+    YzHost, YzPlugin, adopt,
+};
+
+use crate::note::{self, Note};
+use crate::refusal::Fault;
+
+/// A plugin that links everything statically has some 10 MiB; debug builds some 100.
+const FILE_MAX: u64 = 512 << 20;
+
+/// A plugin's file as it was when it was read: its note, its hash, and its bytes where nobody can change them.
+pub(crate) struct Sealed {
+    pub(crate) path: PathBuf,
+    pub(crate) note: Note,
+    pub(crate) sha256: String,
+    bytes: OwnedFd,
+}
+
+impl Sealed {
+    pub(crate) fn read(path: &Path) -> Result<Self, Fault> {
+        let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());
+        let mut content = Vec::new();
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(FILE_MAX + 1).read_to_end(&mut content).map_err(unreadable)?;
+        if content.len() as u64 > FILE_MAX {
+            return Err(Fault::Unreadable(format!("it is larger than {FILE_MAX} bytes")));
+        }
+        let note = note::read(&content)?;
+        let sha256 = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = seal(&note.id, &content).map_err(unreadable)?;
+        Ok(Self { path: path.to_owned(), note, sha256, bytes })
+    }
+
+    pub(crate) fn bytes(&self) -> BorrowedFd<'_> {
+        self.bytes.as_fd()
+    }
+}
+
+/// A file in memory that can no longer be written, grown or shrunk: what was checked is what gets mapped.
+fn seal(id: &str, content: &[u8]) -> std::io::Result<OwnedFd> {
+    let fd = rustix::fs::memfd_create(format!("yz-{id}"), MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut file = File::from(fd);
+    file.write_all(content)?;
+    let fd = OwnedFd::from(file);
+    rustix::fs::fcntl_add_seals(
+        &fd,
+        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+    )?;
+    Ok(fd)
+}
+
+/// Loads sealed bytes and takes the plugin's table. The library is never closed: a thread may be inside it for ever.
+pub(crate) fn load(bytes: BorrowedFd<'_>) -> Result<YzPlugin, Fault> {
+    // The linker compares names: a second library under the number of a closed descriptor would be answered with
+    // the first one. So each load has a descriptor of its own, and it stays open.
+    let kept = bytes.try_clone_to_owned().map_err(|error| Fault::LoadFailed(error.to_string()))?;
+    let name = format!("/proc/self/fd/{}", kept.as_raw_fd());
+    std::mem::forget(kept);
+    // SAFETY: the constructors of a library may do anything; that is what the child process is for.
+    let library =
+        unsafe { libloading::os::unix::Library::open(Some(&name), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+    let library = library.map_err(|error| explain(&error))?;
+    // SAFETY: the symbol has this type in every library with our note; another one can only be a lie.
+    let entry = unsafe { library.get::<YzEntryV1>(YZ_ENTRY_V1.as_bytes()) }
+        .map(|symbol| *symbol)
+        .map_err(|_| Fault::MissingSymbol(YZ_ENTRY_V1.to_owned()))?;
+    std::mem::forget(library);
+    let header = YzHeader::of::<YzHost>();
+    let mut why = YzBuf::EMPTY;
+    // SAFETY: both pointers outlast the call, and what comes back is null or a table with a true header.
+    let table = unsafe { adopt(entry(&raw const header, &raw mut why)) };
+    // SAFETY: the buffer was written by the plugin for us, or is empty.
+    let why = unsafe { why.take(YZ_DOCUMENT_MAX) }.unwrap_or_default();
+    table.map_err(|misfit| misfit_fault(misfit, &why))
+}
+
+fn misfit_fault(misfit: Misfit, why: &[u8]) -> Fault {
+    Fault::BadDescribe(match misfit {
+        Misfit::Null if why.is_empty() => "its entry gives no table and no reason".to_owned(),
+        Misfit::Null => String::from_utf8_lossy(why).into_owned(),
+        Misfit::Major { theirs } => format!("its table is of ABI {theirs}, this yizhan has {YZ_ABI_MAJOR}"),
+        Misfit::Size { theirs } => format!("its table says that it has {theirs} bytes"),
+        Misfit::Missing { function } => format!("its table lacks `{function}`"),
+    })
+}
+
+/// The linker's own words, sorted by what the reader can do.
+fn explain(error: &libloading::Error) -> Fault {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        words = inner.to_string();
+        source = inner.source();
+    }
+    if words.contains("static TLS") {
+        Fault::StaticTls(words)
+    } else if words.contains("cannot open shared object file") {
+        Fault::MissingLibrary(words)
+    } else {
+        Fault::LoadFailed(words)
+    }
+}
+
+/// What `describe` says; the table must offer it.
+pub(crate) fn describe(table: &YzPlugin) -> Result<Vec<u8>, Fault> {
+    let describe =
+        table.describe.ok_or_else(|| Fault::BadDescribe("its table lacks `describe`".to_owned()))?;
+    let mut out = YzBuf::EMPTY;
+    // SAFETY: the buffer outlasts the call.
+    let status = unsafe { describe(&raw mut out) };
+    // SAFETY: the buffer was written by the plugin for us, or is empty.
+    let document = unsafe { out.take(YZ_DOCUMENT_MAX) };
+    match (status, document) {
+        (0, Some(document)) => Ok(document),
+        (status, document) => Err(Fault::BadDescribe(format!(
+            "describe ended with {status}: {}",
+            String::from_utf8_lossy(&document.unwrap_or_default())
+        ))),
+    }
+}
+
+/// A plugin between `create` and `destroy`.
+pub(crate) struct Created {
+    table: YzPlugin,
+    instance: *mut c_void,
+}
+
+// SAFETY: the ABI promises that `start` and `cancel` may be called from any thread, at the same time.
+unsafe impl Send for Created {}
+// SAFETY: as above.
+unsafe impl Sync for Created {}
+
+impl Created {
+    /// A refusal comes back as the plugin's error document.
+    ///
+    /// # Safety
+    /// `host` must stay valid for as long as the plugin may call it, which is for ever.
+    pub(crate) unsafe fn new(table: YzPlugin, host: *const YzHost, config: &[u8]) -> Result<Self, Vec<u8>> {
+        let mut instance = ptr::null_mut();
+        let mut error = YzBuf::EMPTY;
+        let Some(create) = table.create else { return Err(Vec::new()) };
+        // SAFETY: the pointers outlast the call, and `host` is promised by the caller.
+        let status = unsafe { create(host, YzBytes::of(config), &raw mut instance, &raw mut error) };
+        if status == 0 {
+            return Ok(Self { table, instance });
+        }
+        // SAFETY: the buffer was written by the plugin for us, or is empty.
+        Err(unsafe { error.take(YZ_DOCUMENT_MAX) }.unwrap_or_default())
+    }
+
+    pub(crate) fn start(&self, call: u64, action: &[u8], ctx: &[u8], input: &[u8]) -> i32 {
+        let Some(start) = self.table.start else { return YZ_UNSUPPORTED };
+        // SAFETY: the instance is live, and the bytes outlast the call.
+        unsafe { start(self.instance, call, YzBytes::of(action), YzBytes::of(ctx), YzBytes::of(input)) }
+    }
+
+    pub(crate) fn cancel(&self, call: u64, reason: u32) {
+        if let Some(cancel) = self.table.cancel {
+            // SAFETY: the instance is live.
+            unsafe { cancel(self.instance, call, reason) }
+        }
+    }
+
+    /// Whether the plugin knows how.
+    pub(crate) fn quiesce(&self, call: u64) -> bool {
+        let Some(quiesce) = self.table.quiesce else { return false };
+        // SAFETY: the instance is live.
+        unsafe { quiesce(self.instance, call) };
+        true
+    }
+
+    pub(crate) fn destroy(self) {
+        if let Some(destroy) = self.table.destroy {
+            // SAFETY: the instance is live, and by taking `self` nothing is called on it afterwards.
+            unsafe { destroy(self.instance) }
+        }
+    }
+}

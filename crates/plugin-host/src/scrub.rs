@@ -1,0 +1,175 @@
+//! Takes secrets out of what a plugin says: raw, encoded and escaped.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+/// Shorter ones would take half of every text away; they are told about when they are read.
+const LENGTH_LEAST: usize = 4;
+const MASK: &str = "***";
+
+/// Every form of every secret that one plugin was given.
+#[derive(Default)]
+pub(crate) struct Scrub {
+    any: AtomicBool,
+    forms: RwLock<Vec<String>>,
+}
+
+impl Scrub {
+    pub(crate) fn learn(&self, secret: &str) {
+        if secret.len() < LENGTH_LEAST {
+            return;
+        }
+        let mut forms = self.forms.write().unwrap_or_else(PoisonError::into_inner);
+        if forms.iter().any(|form| form == secret) {
+            return;
+        }
+        forms.extend(forms_of(secret));
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// A text without secrets.
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.any.load(Ordering::Acquire) {
+            return Cow::Borrowed(text);
+        }
+        let forms = self.forms.read().unwrap_or_else(PoisonError::into_inner);
+        let mut clean = Cow::Borrowed(text);
+        for form in forms.iter() {
+            if clean.contains(form.as_str()) {
+                clean = Cow::Owned(clean.replace(form.as_str(), MASK));
+            }
+        }
+        clean
+    }
+
+    /// A JSON document without secrets; it stays JSON.
+    pub(crate) fn document<'a>(&self, json: &'a str) -> Cow<'a, str> {
+        if !self.any.load(Ordering::Acquire) || matches!(self.text(json), Cow::Borrowed(_)) {
+            return Cow::Borrowed(json);
+        }
+        match serde_json::from_str(json) {
+            Ok(value) => Cow::Owned(self.value(value).to_string()),
+            Err(_) => Cow::Owned(Value::from(self.text(json)).to_string()),
+        }
+    }
+
+    fn value(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(&text).into_owned()),
+            Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
+            Value::Object(fields) => {
+                let clean =
+                    |(name, value): (String, Value)| (self.text(&name).into_owned(), self.value(value));
+                Value::Object(fields.into_iter().map(clean).collect())
+            }
+            Value::Number(number) => match self.text(&number.to_string()) {
+                Cow::Borrowed(_) => Value::Number(number),
+                Cow::Owned(text) => Value::String(text),
+            },
+            Value::Null | Value::Bool(_) => value,
+        }
+    }
+}
+
+/// A secret as it may come back. Base64 in its three alignments, cut to what does not depend on the neighbours.
+fn forms_of(secret: &str) -> Vec<String> {
+    let bytes = secret.as_bytes();
+    let json = Value::from(secret).to_string();
+    let mut forms = vec![
+        secret.to_owned(),
+        json[1..json.len() - 1].to_owned(),
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+        url::form_urlencoded::byte_serialize(bytes).collect(),
+        percent(secret),
+        html(secret),
+        STANDARD.encode(bytes),
+    ];
+    for before in 0..3usize {
+        let mut shifted = vec![0; before];
+        shifted.extend_from_slice(bytes);
+        for encoded in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
+            let from = if before == 0 { 0 } else { before + 1 };
+            // The last character mixes with what follows unless the bytes fill whole groups.
+            let until = encoded.len() - usize::from(!shifted.len().is_multiple_of(3));
+            if let Some(inner) = encoded.get(from..until).filter(|inner| inner.len() >= 2 * LENGTH_LEAST) {
+                forms.push(inner.to_owned());
+            }
+        }
+    }
+    // The longest first, so that a part is not taken out of a whole.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    forms.dedup();
+    forms
+}
+
+fn percent(secret: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    secret
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn html(secret: &str) -> String {
+    secret
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "p&ss \"w0rd\"/<x>";
+
+    fn scrub() -> Scrub {
+        let scrub = Scrub::default();
+        scrub.learn(SECRET);
+        scrub
+    }
+
+    #[test]
+    fn every_form_of_a_secret_is_taken_out() {
+        let scrub = scrub();
+        let basic = STANDARD.encode(format!("user:{SECRET}"));
+        let inner = |before: &str| STANDARD.encode(format!("{before}{SECRET}and more"));
+        let texts = [
+            SECRET.to_owned(),
+            percent(SECRET),
+            html(SECRET),
+            url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect(),
+            SECRET.bytes().map(|byte| format!("{byte:02x}")).collect(),
+            basic,
+            inner(""),
+            inner("a"),
+            inner("ab"),
+        ];
+        for text in texts {
+            let clean = scrub.text(&text);
+            assert!(clean.contains(MASK), "{text} stayed {clean}");
+        }
+    }
+
+    #[test]
+    fn a_document_stays_json_and_keeps_the_rest() {
+        let scrub = scrub();
+        scrub.learn("12345678");
+        let text = serde_json::json!({ "header": format!("Bearer {SECRET}"), "n": 12_345_678, "ok": [true, "fine"] });
+        let clean: Value = serde_json::from_str(&scrub.document(&text.to_string())).unwrap();
+        assert_eq!(clean, serde_json::json!({ "header": "Bearer ***", "n": "***", "ok": [true, "fine"] }));
+    }
+
+    #[test]
+    fn what_holds_no_secret_is_not_touched() {
+        assert!(matches!(scrub().document("{\"a\": 1}"), Cow::Borrowed(_)));
+    }
+}
