@@ -85,7 +85,7 @@ impl Checker<'_> {
             for fault in Schema::check(&action.input, with, &at) {
                 problems.push(self.schema_problem(&fault, name, &at, path));
             }
-            self.recipients(&action.input, with, &at, problems);
+            self.recipients(with, &at, problems);
             return;
         }
         let (code, known): (_, Vec<&str>) = if self.catalogue.has_plugin(&name.plugin) {
@@ -141,7 +141,7 @@ impl Checker<'_> {
     }
 
     /// People that a literal names where the action wants recipients.
-    fn recipients(&self, root: &serde_json::Value, tree: &Tree, path: &str, problems: &mut Vec<Problem>) {
+    fn recipients(&self, tree: &Tree, path: &str, problems: &mut Vec<Problem>) {
         match tree {
             Tree::Text(template) if template.is_literal() => {
                 let text = template.source();
@@ -153,12 +153,12 @@ impl Checker<'_> {
             }
             Tree::List(items) => {
                 for (at, item) in items.iter().enumerate() {
-                    self.recipients(root, item, &format!("{path}[{at}]"), problems);
+                    self.recipients(item, &format!("{path}[{at}]"), problems);
                 }
             }
             Tree::Map(entries) => {
                 for (key, item) in entries {
-                    self.recipients(root, item, &format!("{path}.{key}"), problems);
+                    self.recipients(item, &format!("{path}.{key}"), problems);
                 }
             }
             Tree::Text(_) | Tree::Json(_) => {}

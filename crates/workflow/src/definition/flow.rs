@@ -1,5 +1,7 @@
 //! Reads what happens after a step: ways back, endings, retries.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "TOML has no more kinds, and each key takes one")]
+
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -30,14 +32,14 @@ impl<'a, 'r> Ways<'_, 'a, 'r> {
         for (key, item) in own.entries() {
             match item.get_ref() {
                 DeValue::Table(table) if table.contains_key("back_to") || table.contains_key("go") => {
-                    if let Some(goes) = self.goes(&own, &key, item, draft, step) {
+                    if let Some(goes) = self.goes(&own, (&key, item), draft, step) {
                         rules.push(On { outcome: OutcomePattern::Word(key.value.into()), goes });
                     }
                 }
                 DeValue::Table(_) => {
                     let Some(values) = own.sub(key.value, item) else { continue };
                     for (value, item) in values.entries() {
-                        if let Some(goes) = self.goes(&values, &value, item, draft, step) {
+                        if let Some(goes) = self.goes(&values, (&value, item), draft, step) {
                             let outcome =
                                 OutcomePattern::Field { field: key.value.into(), value: value.value.into() };
                             rules.push(On { outcome, goes });
@@ -57,8 +59,7 @@ impl<'a, 'r> Ways<'_, 'a, 'r> {
     fn goes(
         &self,
         own: &Section<'a, 'r>,
-        key: &Text<'_>,
-        item: &'r Spanned<DeValue<'a>>,
+        (key, item): (&Text<'_>, &'r Spanned<DeValue<'a>>),
         draft: &Draft<'a, 'r>,
         step: StepNo,
     ) -> Option<Goes> {

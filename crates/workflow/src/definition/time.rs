@@ -11,10 +11,7 @@ use crate::problem::Problem;
 pub(super) type StepNames<'s> = &'s dyn Fn(&str) -> Option<crate::id::StepNo>;
 
 fn say(section: &Section<'_, '_>, text: &Text<'_>, fault: &MomentFault) {
-    let code = match fault {
-        MomentFault::NotYet { .. } => "YZ0156",
-        _ => "YZ0155",
-    };
+    let code = if matches!(fault, MomentFault::NotYet { .. }) { "YZ0156" } else { "YZ0155" };
     let problem: Problem =
         section.error(code, text.span.clone()).name("value", text.value).name("cause", fault.to_string());
     section.say(match fault.help() {

@@ -1,5 +1,7 @@
 //! The filters and functions that expressions have beside those of the template language.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "units of time are many and two are meant")]
+
 use jiff::civil::{Date, DateTime};
 use jiff::{Timestamp, Unit, Zoned};
 use minijinja::value::{Kwargs, ValueKind};

@@ -1,5 +1,7 @@
 //! The one machine that works expressions out, and the cache of what it compiled.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "every other kind of error is told in its own words")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 

@@ -1,5 +1,10 @@
 //! How values are printed for a reader and written as JSON, and the empty value.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what the template language may add is printed as it prints itself"
+)]
+
 use std::sync::Arc;
 
 use minijinja::Value;

@@ -113,7 +113,8 @@ static WORDS: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| 
 fn divided(line: &'static str) -> Option<(&'static str, &'static str)> {
     let at = line.match_indices(" = ").find(|(at, _)| {
         let english = &line[..*at];
-        english.matches('{').count() == english.matches('}').count() && english.matches('"').count() % 2 == 0
+        english.matches('{').count() == english.matches('}').count()
+            && english.matches('"').count().is_multiple_of(2)
     })?;
     Some((&line[..at.0], &line[at.0 + 3..]))
 }
