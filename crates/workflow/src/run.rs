@@ -284,7 +284,7 @@ pub fn wants(run: &Run) -> Vec<Command> {
 }
 
 /// One line of the journal, as it is kept: the event and its consequences.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Line {
     pub rules: u32,
     pub world: u64,

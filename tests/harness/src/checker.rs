@@ -1,0 +1,235 @@
+//! The invariants that no fault may break. Pure: evidence in, violations out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use yizhan_engine::store::RunState;
+use yizhan_workflow::id::{Item, RunId};
+use yizhan_workflow::run::event::{AttemptResult, Event, Fact, ItemEnd, Standing, Verdict};
+use yizhan_workflow::run::scope::phase_word;
+use yizhan_workflow::run::state::Run;
+
+use crate::evidence::{Evidence, RunEvidence};
+
+/// Something that must never be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Violation {
+    #[error("{0} was acknowledged and is not in the store")]
+    AckedRunLost(RunId),
+    #[error("the case `{0}` was acknowledged as two runs")]
+    CaseTwice(String),
+    #[error("{0} is neither over nor waiting for anything")]
+    Stuck(RunId),
+    #[error("the journal of {0} has a gap at line {1}")]
+    Gap(RunId, u32),
+    #[error("line {1} of {0} cannot be read")]
+    Unreadable(RunId, u32),
+    #[error("time runs backwards in {0} at line {1}")]
+    BackInTime(RunId, u32),
+    #[error("{0} has two results for {1:?}")]
+    TwoResults(RunId, Item),
+    #[error("{0} began {1:?} again after it was done")]
+    AgainAfterDone(RunId, Item),
+    #[error("an attempt of {0} was begun twice: {1:?} #{2}")]
+    AttemptTwice(RunId, Item, u32),
+    #[error("something started in {0} after its end, at line {1}")]
+    AfterTheEnd(RunId, u32),
+    #[error("{0} ended twice in one opening")]
+    EndedTwice(RunId),
+    #[error("{0} is {1} by its row and {2} by its journal")]
+    RowDiffers(RunId, String, String),
+    #[error("what must happen once in {0} was tried again without a person's word: {1:?}")]
+    OnceAgain(RunId, Item),
+    #[error("`{0}` arrived with two keys")]
+    TwoKeys(String),
+    #[error("one key was used for `{0}` and `{1}`")]
+    SharedKey(String, String),
+    #[error("`{0}` must arrive once and arrived {1} times")]
+    OnceArrivedAgain(String, usize),
+    #[error("the run of case `{0}` is done and `{1}` never arrived")]
+    NeverArrived(String, String),
+    #[error("the store: {0}")]
+    Store(String),
+    #[error("only {0} runs were done; {1} are needed for this to mean anything")]
+    TooFewDone(usize, usize),
+}
+
+/// Everything that is wrong. `least_done`: a system in which nothing succeeds must not pass.
+#[must_use]
+pub fn check(evidence: &Evidence, least_done: usize) -> Vec<Violation> {
+    let mut found = BTreeSet::new();
+    let mut cases = BTreeMap::new();
+    for ack in &evidence.acks {
+        if !evidence.runs.contains_key(&ack.run) {
+            found.insert(Violation::AckedRunLost(ack.run));
+        }
+        if cases.insert(&ack.case, ack.run).is_some_and(|other| other != ack.run) {
+            found.insert(Violation::CaseTwice(ack.case.clone()));
+        }
+    }
+    for run in evidence.runs.values() {
+        found.extend(check_run(run));
+    }
+    found.extend(check_arrivals(evidence));
+    found.extend(evidence.store.iter().cloned().map(Violation::Store));
+    let done = evidence.runs.values().filter(|run| run.row.state == RunState::Done).count();
+    if done < least_done {
+        found.insert(Violation::TooFewDone(done, least_done));
+    }
+    found.into_iter().collect()
+}
+
+fn check_run(run: &RunEvidence) -> Vec<Violation> {
+    let id = run.row.id;
+    let mut found: Vec<_> = run.unreadable.iter().map(|seq| Violation::Unreadable(id, *seq)).collect();
+    for (expected, (stored, _)) in (1..).zip(&run.lines) {
+        if stored.seq != expected {
+            found.push(Violation::Gap(id, expected));
+            break;
+        }
+    }
+    for pair in run.lines.windows(2) {
+        if pair[1].0.at < pair[0].0.at {
+            found.push(Violation::BackInTime(id, pair[1].0.seq));
+        }
+    }
+    found.extend(check_items(run));
+    found.extend(check_end(run));
+    found
+}
+
+/// What a journal says of each item.
+#[derive(Default)]
+struct Seen {
+    done: BTreeSet<Item>,
+    begun: BTreeSet<(Item, u32)>,
+    once: BTreeSet<Item>,
+    /// Attempts of `once` items that went out and have no clear answer yet.
+    open_once: BTreeSet<Item>,
+}
+
+fn check_items(run: &RunEvidence) -> Vec<Violation> {
+    let id = run.row.id;
+    let (mut found, mut seen) = (vec![], Seen::default());
+    let mut over = false;
+    for (stored, line) in &run.lines {
+        clear_doubt(&mut seen, &line.event);
+        for fact in &line.did {
+            match fact {
+                Fact::Over { at, end: ItemEnd::Done, .. } if !seen.done.insert(*at) => {
+                    found.push(Violation::TwoResults(id, *at));
+                }
+                Fact::Entered { at, state } => {
+                    if over {
+                        found.push(Violation::AfterTheEnd(id, stored.seq));
+                    }
+                    found.extend(entered(id, &mut seen, *at, state));
+                }
+                Fact::Ended { .. } if std::mem::replace(&mut over, true) => {
+                    found.push(Violation::EndedTwice(id))
+                }
+                Fact::Reopened { .. } => over = false,
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn entered(id: RunId, seen: &mut Seen, at: Item, state: &Standing) -> Vec<Violation> {
+    let mut found = vec![];
+    let Standing::Running { a, begun, first } = state else { return found };
+    if seen.done.contains(&at) {
+        found.push(Violation::AgainAfterDone(id, at));
+    }
+    if first.as_ref().is_some_and(|first| first.effect == yizhan_workflow::plan::Effect::Once) {
+        seen.once.insert(at);
+    }
+    if *begun && !seen.begun.insert((at, *a)) {
+        found.push(Violation::AttemptTwice(id, at, *a));
+    }
+    if *begun && seen.once.contains(&at) && !seen.open_once.insert(at) {
+        found.push(Violation::OnceAgain(id, at));
+    }
+    found
+}
+
+/// An answer that says "nothing happened", a result, or a person's word.
+fn clear_doubt(seen: &mut Seen, event: &Event) {
+    match event {
+        Event::Ended { of, result: AttemptResult::Done { .. }, .. } => drop(seen.open_once.remove(&of.item)),
+        Event::Ended { of, result: AttemptResult::Failed(failure), .. }
+            if failure.happened == yizhan_workflow::run::event::Happened::No =>
+        {
+            seen.open_once.remove(&of.item);
+        }
+        Event::Settled {
+            of,
+            verdict: Verdict::Again {} | Verdict::Fail {} | Verdict::Happened { .. },
+            ..
+        } => {
+            seen.open_once.remove(&of.item);
+        }
+        _ => {}
+    }
+}
+
+fn check_end(run: &RunEvidence) -> Vec<Violation> {
+    let id = run.row.id;
+    let mut folded: Option<Run> = None;
+    for (stored, line) in &run.lines {
+        folded = line.fold_into(folded, id, stored.at);
+    }
+    let Some(folded) = folded else { return vec![Violation::Gap(id, 1)] };
+    let mut found = vec![];
+    let by_row = match run.row.state {
+        RunState::Open => "open",
+        RunState::Closing => "closing",
+        RunState::Done => "done",
+        RunState::Failed => "failed",
+        RunState::Cancelled => "cancelled",
+    };
+    let by_journal = phase_word(&folded.phase);
+    if by_row != by_journal {
+        found.push(Violation::RowDiffers(id, by_row.to_owned(), by_journal.to_owned()));
+    }
+    if !folded.is_accounted_for() {
+        found.push(Violation::Stuck(id));
+    }
+    found
+}
+
+fn check_arrivals(evidence: &Evidence) -> Vec<Violation> {
+    let mut found = vec![];
+    let (mut keys, mut items, mut times) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::<&str, usize>::new());
+    for arrival in &evidence.arrivals {
+        *times.entry(&arrival.item).or_default() += 1;
+        if keys.insert(&arrival.item, &arrival.key).is_some_and(|other| *other != arrival.key) {
+            found.push(Violation::TwoKeys(arrival.item.clone()));
+        }
+        if let Some(other) = items.insert(&arrival.key, &arrival.item)
+            && *other != arrival.item
+        {
+            found.push(Violation::SharedKey(other.clone(), arrival.item.clone()));
+        }
+    }
+    for (item, count) in &times {
+        if *count > 1 && evidence.once.iter().any(|end| item.ends_with(end)) {
+            found.push(Violation::OnceArrivedAgain((*item).to_owned(), *count));
+        }
+    }
+    // What every done run must have sent is what the others of its kind sent.
+    let kinds: BTreeSet<&str> =
+        times.keys().filter_map(|item| item.rsplit_once('/')).map(|(_, kind)| kind).collect();
+    for ack in &evidence.acks {
+        let done = evidence.runs.get(&ack.run).is_some_and(|run| run.row.state == RunState::Done);
+        for kind in kinds.iter().filter(|_| done) {
+            if !times.contains_key(format!("{}/{kind}", ack.case).as_str()) {
+                found.push(Violation::NeverArrived(ack.case.clone(), (*kind).to_owned()));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! The checker against seeded faults: sound evidence passes, and each fault is named.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use yizhan_engine::store::{Line as Stored, RunRow, RunState};
+use yizhan_workflow::catalogue::{Action, Catalogue};
+use yizhan_workflow::definition;
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepNo, TextHash};
+use yizhan_workflow::moment::Span;
+use yizhan_workflow::people::People;
+use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
+use yizhan_workflow::run::event::{AttemptResult, Event, Fact, Raw, Standing, Started};
+use yizhan_workflow::run::{Line, Now, RULES, World, decide, start};
+
+use super::{Violation, check};
+use crate::evidence::{Ack, Arrival, Evidence, RunEvidence};
+
+const RUNS: u64 = 4;
+
+fn world() -> World {
+    let name = ActionName { plugin: "t".into(), action: "once".into() };
+    let action = Action {
+        name: name.clone(),
+        summary: String::new(),
+        effect: Effect::Once,
+        timeout_ms: None,
+        outcome: None,
+        input: serde_json::json!({}),
+        output: serde_json::json!({}),
+    };
+    World {
+        number: 1,
+        zone: jiff_zone(),
+        catalogue: Arc::new(Catalogue { actions: BTreeMap::from([(name.to_string(), Arc::new(action))]) }),
+        people: Arc::new(People::default()),
+        retry: Retry { times: 2, first: Span { ms: 10 }, factor: 1.0, most: Span { ms: 10 }, jitter: 0.0 },
+        owner: None,
+        url: None,
+    }
+}
+
+fn jiff_zone() -> jiff::tz::TimeZone {
+    jiff::tz::TimeZone::UTC
+}
+
+/// Runs of two steps that must happen once, carried to their end, and what came to the sinks.
+fn sound() -> Evidence {
+    let text = "title = \"t\"\n[step.call]\nuse = \"t.once\"\n[step.pay]\nuse = \"t.once\"\n".to_owned();
+    let source = Source { name: "t".into(), text, files: BTreeMap::new() };
+    let text = Arc::new(definition::read(&source, &source.files).unwrap().workflow);
+    let (world, mut evidence) = (world(), Evidence { once: vec!["/pay".into()], ..Evidence::default() });
+    for number in 0..RUNS {
+        let at = Millis(1_795_395_600_000);
+        let now = Now { world: &world, at, room: true };
+        let id = RunId::mint(at, evidence.acks.last().map(|ack| ack.run));
+        let started = Started {
+            workflow: "t".into(),
+            text: TextHash("t".into()),
+            input: Raw::new("{}".into()).unwrap(),
+            key: None,
+            trigger: None,
+            by: "operator".into(),
+            parent: None,
+        };
+        let (mut run, first) = start(id, &text, &now, started);
+        let mut decisions = vec![first];
+        for step in 0..2 {
+            let of =
+                Attempt { item: Item { step: StepNo(step), round: 1, item: 0, undo: false }, attempt: 1 };
+            let result = AttemptResult::Done { output: Raw::new("{}".into()).unwrap() };
+            decisions
+                .push(decide(&mut run, &text, &now, Event::Ended { of, result, took_us: None }).unwrap());
+        }
+        let lines = decisions.into_iter().map(|decision| {
+            let line = Line { rules: RULES, world: 1, event: decision.event, did: decision.did };
+            let body = serde_json::to_vec(&line).unwrap().into();
+            (Stored { seq: decision.seq, at: decision.at, body }, line)
+        });
+        let row = RunRow {
+            id,
+            workflow: "t".into(),
+            text: TextHash("t".into()),
+            state: RunState::Done,
+            outcome: Some("done".into()),
+            key: None,
+            waits: None,
+            started: at,
+            ended: Some(at),
+            by: "operator".into(),
+            parent: None,
+        };
+        evidence.runs.insert(id, RunEvidence { row, lines: lines.collect(), unreadable: vec![] });
+        let case = format!("c{number}");
+        for step in ["call", "pay"] {
+            evidence
+                .arrivals
+                .push(Arrival { key: format!("k-{case}-{step}"), item: format!("{case}/{step}") });
+        }
+        evidence.acks.push(Ack { run: id, case });
+    }
+    evidence
+}
+
+/// Spoils sound evidence and says whether the checker names the fault.
+#[track_caller]
+fn finds(spoil: impl FnOnce(&mut Evidence), expected: impl Fn(&Violation) -> bool) {
+    let mut evidence = sound();
+    spoil(&mut evidence);
+    let found = check(&evidence, 1);
+    assert!(found.iter().any(expected), "the fault was not found; found only {found:?}");
+}
+
+fn first(evidence: &mut Evidence) -> &mut RunEvidence {
+    evidence.runs.values_mut().next().unwrap()
+}
+
+/// Puts a line of the journal in place of another, as both forms of it.
+fn append(run: &mut RunEvidence, did: Vec<Fact>) {
+    let last = run.lines.last().unwrap().0.clone();
+    let line = Line { rules: RULES, world: 1, event: Event::Woke {}, did };
+    run.lines.push((Stored { seq: last.seq + 1, ..last }, line));
+}
+
+#[test]
+fn sound_evidence_passes() {
+    assert_eq!(check(&sound(), RUNS as usize), vec![]);
+}
+
+#[test]
+fn a_dead_system_does_not_pass() {
+    assert_eq!(check(&Evidence::default(), 1), vec![Violation::TooFewDone(0, 1)]);
+}
+
+#[test]
+fn a_lost_run_is_found() {
+    finds(|e| drop(e.runs.pop_first()), |v| matches!(v, Violation::AckedRunLost(_)));
+}
+
+#[test]
+fn a_case_that_became_two_runs_is_found() {
+    finds(|e| e.acks[1].case = e.acks[0].case.clone(), |v| matches!(v, Violation::CaseTwice(_)));
+}
+
+#[test]
+fn a_lost_line_is_found() {
+    finds(|e| drop(first(e).lines.remove(1)), |v| matches!(v, Violation::Gap(_, 2)));
+}
+
+#[test]
+fn a_lost_last_line_is_found() {
+    finds(|e| drop(first(e).lines.pop()), |v| matches!(v, Violation::RowDiffers(..)));
+}
+
+#[test]
+fn a_run_without_a_journal_is_found() {
+    finds(|e| first(e).lines.clear(), |v| matches!(v, Violation::Gap(_, 1)));
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_found() {
+    finds(|e| first(e).unreadable.push(2), |v| matches!(v, Violation::Unreadable(_, 2)));
+}
+
+#[test]
+fn swapped_lines_are_found() {
+    finds(|e| first(e).lines.swap(0, 1), |v| matches!(v, Violation::Gap(..)));
+}
+
+#[test]
+fn a_clock_that_ran_backwards_is_found() {
+    finds(|e| first(e).lines[2].0.at = Millis(0), |v| matches!(v, Violation::BackInTime(_, 3)));
+}
+
+#[test]
+fn a_doubled_result_is_found() {
+    finds(
+        |e| {
+            let did = first(e).lines[1].1.did.clone();
+            append(first(e), did);
+        },
+        |v| matches!(v, Violation::TwoResults(..)),
+    );
+}
+
+#[test]
+fn an_attempt_that_went_out_twice_is_found() {
+    finds(
+        |e| {
+            let run = first(e);
+            let did = run.lines[1].1.did.clone();
+            run.lines[1].1.did.extend(did.into_iter().filter(|fact| matches!(fact, Fact::Entered { .. })));
+        },
+        |v| matches!(v, Violation::AttemptTwice(..)),
+    );
+}
+
+#[test]
+fn a_key_that_began_again_after_it_was_done_is_found() {
+    finds(
+        |e| {
+            let at = Item { step: StepNo(0), round: 1, item: 0, undo: false };
+            append(
+                first(e),
+                vec![Fact::Entered { at, state: Standing::Running { a: 2, begun: true, first: None } }],
+            );
+        },
+        |v| matches!(v, Violation::AgainAfterDone(..)),
+    );
+}
+
+#[test]
+fn what_must_happen_once_and_was_tried_again_is_found() {
+    finds(
+        |e| {
+            let run = first(e);
+            let at = Item { step: StepNo(1), round: 1, item: 0, undo: false };
+            run.lines[1]
+                .1
+                .did
+                .push(Fact::Entered { at, state: Standing::Running { a: 2, begun: true, first: None } });
+        },
+        |v| matches!(v, Violation::OnceAgain(..)),
+    );
+}
+
+#[test]
+fn a_step_after_the_end_is_found() {
+    finds(
+        |e| {
+            let at = Item { step: StepNo(1), round: 2, item: 0, undo: false };
+            append(
+                first(e),
+                vec![Fact::Entered { at, state: Standing::Running { a: 1, begun: true, first: None } }],
+            );
+        },
+        |v| matches!(v, Violation::AfterTheEnd(..)),
+    );
+}
+
+#[test]
+fn a_second_end_is_found() {
+    finds(
+        |e| {
+            let end = first(e).lines[2].1.did.last().unwrap().clone();
+            append(first(e), vec![end]);
+        },
+        |v| matches!(v, Violation::EndedTwice(_)),
+    );
+}
+
+#[test]
+fn a_row_that_says_otherwise_is_found() {
+    finds(|e| first(e).row.state = RunState::Failed, |v| matches!(v, Violation::RowDiffers(..)));
+}
+
+#[test]
+fn a_stuck_run_is_found() {
+    finds(
+        |e| {
+            let run = first(e);
+            run.row.state = RunState::Open;
+            run.lines.truncate(2);
+            run.lines[1].1.did.retain(|fact| !matches!(fact, Fact::Entered { .. }));
+        },
+        |v| matches!(v, Violation::Stuck(_)),
+    );
+}
+
+#[test]
+fn one_item_with_two_keys_is_found() {
+    finds(
+        |e| e.arrivals.push(Arrival { key: "other".into(), item: "c0/call".into() }),
+        |v| matches!(v, Violation::TwoKeys(_)),
+    );
+}
+
+#[test]
+fn one_key_for_two_items_is_found() {
+    finds(|e| e.arrivals[1].key = e.arrivals[0].key.clone(), |v| matches!(v, Violation::SharedKey(..)));
+}
+
+#[test]
+fn an_effect_that_came_twice_and_must_not_is_found() {
+    finds(
+        |e| {
+            let again = e.arrivals[1].clone();
+            e.arrivals.push(again);
+        },
+        |v| matches!(v, Violation::OnceArrivedAgain(_, 2)),
+    );
+}
+
+#[test]
+fn an_effect_that_never_came_is_found() {
+    finds(|e| drop(e.arrivals.remove(0)), |v| matches!(v, Violation::NeverArrived(..)));
+}
+
+#[test]
+fn what_the_store_says_of_itself_counts() {
+    finds(|e| e.store.push("row 5 missing".into()), |v| matches!(v, Violation::Store(_)));
+}
