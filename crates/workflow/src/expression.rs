@@ -7,7 +7,9 @@
 mod functions;
 mod machine;
 mod names;
+mod operators;
 mod print;
+mod rewrite;
 mod syntax;
 
 use std::sync::Arc;

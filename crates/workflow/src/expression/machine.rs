@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::names::{self, Name};
-use super::{ExpressionError, MOST_OUTPUT, functions, print};
+use super::{ExpressionError, MOST_OUTPUT, functions, operators, print, rewrite};
 use crate::problem::nearest;
 
 /// How many instructions one expression may take.
@@ -35,17 +35,16 @@ fn environment() -> Environment<'static> {
         print::print(value, &mut text);
         out.write_str(&text).map_err(|_| Error::from(ErrorKind::WriteFailure))
     });
-    let mut syntax = minijinja::syntax::SyntaxConfig::builder();
-    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-    if let Ok(syntax) = syntax.build() {
-        environment.set_syntax(syntax);
-    }
     functions::add(&mut environment);
+    operators::add(&mut environment);
     environment
 }
 
+/// How template files are read: a line with nothing but a block leaves nothing behind.
 pub(super) fn syntax() -> minijinja::syntax::SyntaxConfig {
-    ENVIRONMENT.syntax().clone()
+    let mut syntax = minijinja::syntax::SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    syntax.build().unwrap_or_default()
 }
 
 enum Compiled {
@@ -72,10 +71,10 @@ fn compiled(text: &Arc<str>, program: bool) -> Result<Arc<Compiled>, Error> {
     }
     let compiled = Arc::new(if program {
         let mut own = ENVIRONMENT.clone();
-        own.add_template_owned("text", text.to_string())?;
+        own.add_template_owned("text", rewrite::program(text))?;
         Compiled::Program(Box::new(own))
     } else {
-        Compiled::Expression(ENVIRONMENT.compile_expression_owned(text.to_string())?)
+        Compiled::Expression(ENVIRONMENT.compile_expression_owned(rewrite::expression(text))?)
     });
     let mut cache = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     if cache.entries.len() >= MOST_COMPILED
@@ -143,6 +142,11 @@ fn explain(source: &str, error: &Error, names: impl Fn() -> Vec<Name>, scope: &V
         // A method of nothing is told by the name that is nothing.
         ErrorKind::UnknownMethod if find_undefined(source, &names(), scope).is_some() => {
             undefined(source, names(), scope)
+        }
+        _ if error.detail().is_some_and(|detail| detail.contains(operators::MARK)) => {
+            let (code, cause) =
+                error.detail().and_then(|detail| detail.split_once(operators::MARK)).unwrap_or_default();
+            ExpressionError::new(code, format!("`{}` cannot be worked out: {cause}", brief(source)))
         }
         _ => failed(source, &error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)),
     }
