@@ -1,2 +1,24 @@
-//! The binary.
-fn main() {}
+//! The binary: what the command line says is done, and nothing else ends the process.
+
+mod artifacts;
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod exit;
+mod home;
+mod language;
+mod plugins;
+mod secrets;
+mod show;
+mod socket;
+mod workflows;
+
+// Frames of plugins are allocated by one thread and freed by another, all the time: the system's allocator keeps such
+// memory in the wrong arena.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

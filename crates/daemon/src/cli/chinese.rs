@@ -1,0 +1,69 @@
+//! The help of each command in Chinese.
+
+const ABOUT: &[(&str, &str)] = &[
+    ("serve", "在前台运行本目录的守护进程"),
+    ("init", "在一个目录里建立驿站的家"),
+    ("demo", "演示:四个流程,从触发到结束"),
+    ("check", "指出流程文件里的全部错误"),
+    ("run", "手工发起一次运行"),
+    ("runs", "列出运行,最新的在前"),
+    ("show", "查看一次运行:步骤、结果、在等什么"),
+    ("why", "用一句话说明一次运行在等什么"),
+    ("cancel", "取消一次运行:流程写明的撤销步骤会执行"),
+    ("retry", "重试失败的运行,从失败的步骤或指定的步骤开始"),
+    ("tasks", "列出未完成的待办"),
+    ("task", "查看、领取、退回、答复一项待办"),
+    ("next", "查看定时触发的下几次时间"),
+    ("plugin", "有哪些插件,一个插件提供什么"),
+    ("explain", "解释一个代码,例如 YZ0101"),
+    ("doctor", "检查本目录和守护进程有没有问题"),
+    ("reload", "立即重新读取流程、人员和表"),
+    ("completions", "输出命令补全脚本"),
+    ("bench", "测量每一步的开销"),
+    ("plugin list", "列出插件"),
+    ("plugin inspect", "查看一个插件文件或一个已装载的插件"),
+    ("task show", "查看一项待办:表单、选项、案情"),
+    ("task claim", "领取一项待办"),
+    ("task release", "退回已领取的待办"),
+    ("task answer", "答复一项待办"),
+    ("task settle", "对结果不明的步骤作出决定"),
+];
+
+const ARGUMENTS: &[(&str, &str)] = &[
+    ("home", "驿站的家:设置、流程、数据。缺省为向上最近的含 config/yizhan.toml 的目录,再缺省为 /etc/yizhan"),
+    ("url", "用 HTTP 访问守护进程,口令取自 $YIZHAN_TOKEN"),
+    ("lang", "文字的语言;缺省按系统语言"),
+    ("json", "以 JSON 输出,供程序使用"),
+    ("by", "以谁的名义,例如 person:li.na"),
+    ("input", "JSON 或 TOML 文件,- 为标准输入"),
+    ("set", "一个字段:名=文字,或 名:=JSON"),
+    ("file", "一个附件字段:名=路径"),
+    ("wait", "等到运行结束"),
+];
+
+/// The command with what is known in Chinese; the rest stays as it is.
+pub(super) fn translated(command: clap::Command) -> clap::Command {
+    let about = "执行写在 TOML 里的业务流程:发邮件、调系统、写文件、派待办、守期限,并留下全部记录。";
+    each(command.about(about), "")
+}
+
+fn each(command: clap::Command, path: &str) -> clap::Command {
+    let arguments: Vec<String> =
+        command.get_arguments().map(|argument| argument.get_id().to_string()).collect();
+    let command = arguments.iter().fold(command, |command, id| match of(ARGUMENTS, id) {
+        Some(help) => command.mut_arg(id, |argument| argument.help(help).long_help(None::<&str>)),
+        None => command,
+    });
+    let names: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    names.iter().fold(command, |command, name| {
+        let path = format!("{path} {name}");
+        command.mut_subcommand(name, |inner| match of(ABOUT, path.trim_start()) {
+            Some(about) => each(inner.about(about).long_about(None::<&str>), &path),
+            None => each(inner, &path),
+        })
+    })
+}
+
+fn of(table: &'static [(&str, &str)], name: &str) -> Option<&'static str> {
+    table.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}

@@ -1,0 +1,127 @@
+//! Reads the fields of a form from the command line: a file, single values, uploads.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::client::{Client, query};
+use crate::exit::{Exit, Failure};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Fields {
+    /// A file with the fields, JSON or TOML; `-` is the standard input (JSON)
+    #[arg(long, value_name = "FILE")]
+    input: Option<String>,
+    /// One field: `name=text`, or `name:=JSON` for lists and the like; may be repeated
+    #[arg(long, value_name = "FIELD")]
+    set: Vec<String>,
+    /// A field that holds a file: `name=PATH` uploads it; several of one name make a list
+    #[arg(long, value_name = "FIELD")]
+    file: Vec<String>,
+}
+
+fn wrong(message: String) -> Failure {
+    Failure::new(Exit::Usage, "YZ0534", message)
+}
+
+impl Fields {
+    pub(crate) fn read(&self, client: &Client) -> Result<Map<String, Value>, Failure> {
+        let mut fields = match self.input.as_deref() {
+            None => Map::new(),
+            Some(path) => object(path, &text_of(path)?)?,
+        };
+        for field in &self.set {
+            let (name, value) = one(field)
+                .ok_or_else(|| wrong(format!("`{field}` is neither `name=text` nor `name:=JSON`")))?;
+            fields.insert(name, value);
+        }
+        for field in &self.file {
+            let (name, path) =
+                field.split_once('=').ok_or_else(|| wrong(format!("`{field}` does not read `name=PATH`")))?;
+            add(&mut fields, name, upload(client, Path::new(path))?);
+        }
+        Ok(fields)
+    }
+}
+
+fn text_of(path: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if path == "-" {
+        std::io::stdin().lock().read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(path).map(|read| text = read)
+    };
+    read.map_err(|error| {
+        Failure::of(Exit::Faults, "YZ0519", &error).help(format!("`{path}` is what was named"))
+    })?;
+    Ok(text)
+}
+
+fn object(path: &str, text: &str) -> Result<Map<String, Value>, Failure> {
+    let read: Result<Value, String> = if Path::new(path).extension().is_some_and(|ending| ending == "toml") {
+        toml::from_str(text).map_err(|error| error.to_string())
+    } else {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    };
+    match read {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(wrong(format!("`{path}` holds no object with fields"))),
+        Err(why) => Err(wrong(format!("`{path}` cannot be read: {why}"))),
+    }
+}
+
+fn one(field: &str) -> Option<(String, Value)> {
+    let (name, text) = field.split_once('=')?;
+    match name.strip_suffix(':') {
+        None => Some((name.to_owned(), text.into())),
+        Some(name) => Some((name.to_owned(), serde_json::from_str(text).ok()?)),
+    }
+}
+
+/// The second of a name makes a list of both.
+fn add(fields: &mut Map<String, Value>, name: &str, value: Value) {
+    match fields.get_mut(name) {
+        None => drop(fields.insert(name.to_owned(), value)),
+        Some(Value::Array(list)) => list.push(value),
+        Some(first) => *first = json!([first.take(), value]),
+    }
+}
+
+fn upload(client: &Client, path: &Path) -> Result<Value, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::of(Exit::Faults, "YZ0519", &error).help(format!("`{}` is what was named", path.display()))
+    })?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    client.post(format!("/api/v1/artifacts{}", query(&[("name", Some(&name))]))).bytes(bytes).send()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_text_unless_it_is_said_to_be_json() {
+        assert_eq!(one("phone=138"), Some(("phone".into(), json!("138"))));
+        assert_eq!(one("papers:=[1, 2]"), Some(("papers".into(), json!([1, 2]))));
+        assert_eq!(one("note=a=b"), Some(("note".into(), json!("a=b"))));
+        assert_eq!(one("papers:=[1"), None);
+        assert_eq!(one("phone"), None);
+    }
+
+    #[test]
+    fn a_file_of_fields_may_be_toml_or_json() {
+        assert_eq!(object("a.toml", "n = 3").unwrap()["n"], json!(3));
+        assert_eq!(object("a.json", "{\"n\": 3}").unwrap()["n"], json!(3));
+        assert!(object("a.json", "[1]").is_err());
+    }
+
+    #[test]
+    fn a_second_file_of_one_field_makes_a_list() {
+        let mut fields = Map::new();
+        for value in ["a", "b", "c"] {
+            add(&mut fields, "photos", value.into());
+        }
+        assert_eq!(fields["photos"], json!(["a", "b", "c"]));
+    }
+}

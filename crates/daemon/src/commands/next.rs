@@ -1,0 +1,82 @@
+//! `yizhan next`: when schedules fire next. Without a daemon it is worked out from the files, by the same function.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::plan::Starts;
+use yizhan_workflow::schedule::preview;
+
+use super::Context;
+use crate::client::query;
+use crate::exit::{Exit, Failure};
+use crate::show::{instant, table, text};
+use crate::workflows::{find, read_file};
+
+/// More lines of one schedule than this say nothing new.
+const MOST: usize = 1_000;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  yizhan next\n  yizhan next retention --days 400")]
+pub(crate) struct Args {
+    /// Only those of this workflow
+    workflow: Option<String>,
+    /// How far to look
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=4000))]
+    days: u32,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let days = args.days.to_string();
+    let query = query(&[("workflow", args.workflow.as_deref()), ("days", Some(&days))]);
+    let answer = match context.client()?.get(format!("/api/v1/triggers{query}")).send() {
+        Ok(answer) => answer,
+        Err(failure) if failure.exit == Exit::NoDaemon && context.url.is_none() => from_files(args, context)?,
+        Err(failure) => return Err(failure),
+    };
+    context.answer(&answer, |answer| shown(answer, context));
+    Ok(Exit::Ok)
+}
+
+fn from_files(args: &Args, context: &Context) -> Result<Value, Failure> {
+    let home = context.home()?;
+    let zone = home.config(None)?.zone().map_err(|error| Failure::of(Exit::Failed, error.code(), &error))?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    let until = now.plus(i64::from(args.days) * 86_400_000);
+    let mut items = Vec::new();
+    for path in find(&home.workflows()) {
+        let Ok(read) = read_file(&path, &home.root, &home.workflows()).outcome else { continue };
+        let workflow = read.workflow;
+        if args.workflow.as_deref().is_some_and(|name| name != &*workflow.name) {
+            continue;
+        }
+        for trigger in &workflow.triggers {
+            if let Starts::Schedule(schedule) = &trigger.starts {
+                let next: Vec<i64> =
+                    preview(schedule, &zone, now, until, MOST).into_iter().map(|at| at.0).collect();
+                items.push(json!({ "workflow": &*workflow.name, "trigger": &*trigger.name, "next": next }));
+            }
+        }
+    }
+    Ok(json!({ "items": items }))
+}
+
+fn shown(answer: &Value, context: &Context) -> String {
+    let zone = context.zone();
+    let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+    for trigger in answer["items"].as_array().into_iter().flatten() {
+        for slot in trigger["next"].as_array().into_iter().flatten() {
+            // A slot is an instant, or an object that has one.
+            let at = if slot.is_object() { slot.clone() } else { json!({ "at": slot }) };
+            let at = instant(&at, "at", &zone);
+            rows.push((at.clone(), vec![at, text(trigger, "workflow"), text(trigger, "trigger")]));
+        }
+    }
+    if rows.is_empty() {
+        return context.language.pick("这段时间没有定时触发", "no schedule fires in that time").to_owned();
+    }
+    rows.sort();
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(_, row)| row).collect();
+    table(&context.language.pick(["时间", "流程", "触发"], ["AT", "WORKFLOW", "TRIGGER"]), &rows)
+}

@@ -1,0 +1,132 @@
+//! `yizhan show RUN`: a run with its steps, what they returned, and what it waits for.
+
+use serde_json::Value;
+
+use super::Context;
+use super::run::wait_for;
+use crate::client::escaped;
+use crate::exit::{Exit, Failure};
+use crate::show::{instant, text, value};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  yizhan show run_01hsk3v9q2r4t\n  yizhan show 01hsk3 --journal\n  yizhan show 01hsk3 --wait --json"
+)]
+pub(crate) struct Args {
+    /// The run, or a beginning of its id that fits one run alone
+    run: String,
+    /// Everything that happened to it, line by line
+    #[arg(long)]
+    journal: bool,
+    /// Wait until it is over
+    #[arg(long)]
+    wait: bool,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let path = format!("/api/v1/runs/{}", escaped(&args.run));
+    if args.journal {
+        let lines = client.get(format!("{path}/journal?limit=500")).send()?;
+        context.answer(&lines, |lines| journal(lines, context));
+        return Ok(Exit::Ok);
+    }
+    let run =
+        if args.wait { wait_for(&client, &args.run, None, context)? } else { client.get(path).send()? };
+    context.answer(&run, |run| shown(run, context));
+    Ok(if args.wait { ended(&run) } else { Exit::Ok })
+}
+
+/// How a command that waited ends.
+pub(crate) fn ended(run: &Value) -> Exit {
+    match run["state"].as_str() {
+        Some("done") => Exit::Ok,
+        Some("failed" | "cancelled") => Exit::RunFailed,
+        Some(_) | None => Exit::StillOpen,
+    }
+}
+
+fn journal(lines: &Value, context: &Context) -> String {
+    let zone = context.zone();
+    let items = lines.get("items").unwrap_or(lines).as_array().cloned().unwrap_or_default();
+    let lines = items.iter().map(|line| {
+        let said = if line["text"].is_string() { text(line, "text") } else { text(line, "event") };
+        format!("{:>5}  {}  {said}", text(line, "seq"), instant(line, "at", &zone))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+pub(crate) fn shown(run: &Value, context: &Context) -> String {
+    let zone = context.zone();
+    let say = |zh: &'static str, en: &'static str| context.language.pick(zh, en);
+    let mut lines = vec![format!("{}  {}", text(run, "id"), text(run, "title"))];
+    let mut line = |name: &str, said: String| {
+        if !said.is_empty() {
+            lines.push(format!("  {name}: {said}"));
+        }
+    };
+    line(say("流程", "workflow"), text(run, "workflow"));
+    line(say("案件", "case"), text(run, "key"));
+    line(say("状态", "state"), [text(run, "state"), text(run, "outcome")].join(" ").trim().to_owned());
+    line(say("发起", "by"), text(run, "by"));
+    line(say("开始", "started"), instant(run, "started", &zone));
+    line(say("结束", "ended"), instant(run, "ended", &zone));
+    line(say("上级", "parent"), text(run, "parent"));
+    line(say("在等", "waits for"), text(run, "waits"));
+    if run["error"].is_object() {
+        line(say("错误", "error"), fault(&run["error"]));
+    }
+    for step in run["steps"].as_array().into_iter().flatten() {
+        lines.extend(step_lines(step));
+    }
+    if !run["output"].is_null() {
+        lines.push(format!("  {}: {}", say("结果", "output"), value(&run["output"], 4)));
+    }
+    lines.join("\n")
+}
+
+fn fault(error: &Value) -> String {
+    let step = text(error, "step");
+    let at = if step.is_empty() { String::new() } else { format!("{step}: ") };
+    format!("{at}{} [{}]", text(error, "message"), text(error, "code"))
+}
+
+fn step_lines(step: &Value) -> Vec<String> {
+    let id = text(step, "id");
+    let title = text(step, "title");
+    let mark = mark_of(&text(step, "state"));
+    let mut lines = vec![format!("  {mark} {id}  {title}").trim_end().to_owned()];
+    for item in step["items"].as_array().into_iter().flatten() {
+        let state = text(item, "state");
+        let details: Vec<String> = [
+            ("", text(item, "outcome")),
+            ("by ", text(item, "by")),
+            ("task ", text(item, "task")),
+            ("child ", text(item, "child")),
+        ]
+        .iter()
+        .filter(|(_, said)| !said.is_empty())
+        .map(|(name, said)| format!("{name}{said}"))
+        .collect();
+        if let Value::Object(_) = item["failure"] {
+            lines.push(format!("      {}", fault(&item["failure"])));
+        }
+        if !details.is_empty() || state == "running" {
+            lines.push(format!("      {state} {}", details.join(", ")).trim_end().to_owned());
+        }
+        if !item["output"].is_null() && item["output"] != serde_json::json!({}) {
+            lines.push(format!("      {}", value(&item["output"], 6)));
+        }
+    }
+    lines
+}
+
+fn mark_of(state: &str) -> &'static str {
+    match state {
+        "done" => "✓",
+        "failed" => "✗",
+        "skipped" | "cancelled" | "withdrawn" => "–",
+        "" | "waiting" | "idle" => " ",
+        _ => "▶",
+    }
+}

@@ -1,0 +1,171 @@
+//! `yizhan task …`: looks at one task, takes it, gives it back, answers it, settles what nobody else can decide.
+
+use serde_json::{Map, Value, json};
+
+use super::Context;
+use super::fields::Fields;
+use crate::client::escaped;
+use crate::exit::{Exit, Failure};
+use crate::show::{instant, text, value};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Action {
+    /// Show a task: its form, its options, the case
+    #[command(after_help = "Example:\n  yizhan task show task_01hsk3v9q2r4t")]
+    Show {
+        /// The task's id, as `yizhan tasks` lists it
+        task: String,
+    },
+    /// Take a task, so that nobody else answers it
+    #[command(after_help = "Example:\n  yizhan task claim task_01hsk3v9q2r4t --by person:li.na")]
+    Claim(Whose),
+    /// Give a task back
+    #[command(after_help = "Example:\n  yizhan task release task_01hsk3v9q2r4t --by person:li.na")]
+    Release(Whose),
+    /// Answer a task
+    #[command(
+        after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂"
+    )]
+    Answer {
+        #[command(flatten)]
+        whose: Whose,
+        #[command(flatten)]
+        fields: Fields,
+    },
+    /// Decide about a step whose outcome is unknown
+    #[command(
+        after_help = "Examples:\n  yizhan task settle task_01hsk3v9q2r4t again\n  yizhan task settle task_01hsk3v9q2r4t happened --set number=17"
+    )]
+    Settle {
+        #[command(flatten)]
+        whose: Whose,
+        /// It happened (with these values); it did not, try again; fail; leave it
+        verdict: Verdict,
+        #[command(flatten)]
+        fields: Fields,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Whose {
+    /// The task's id, as `yizhan tasks` lists it
+    task: String,
+    /// Who acts, as `person:li.na`; else whoever owns the daemon's socket
+    #[arg(long, value_name = "WHO")]
+    by: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Verdict {
+    Happened,
+    Again,
+    Fail,
+    Leave,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Happened => "happened",
+            Self::Again => "again",
+            Self::Fail => "fail",
+            Self::Leave => "leave",
+        }
+    }
+}
+
+pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
+    let client = context.client()?;
+    let path = |task: &str, verb: &str| format!("/api/v1/tasks/{}{verb}", escaped(task));
+    let say = |zh: &'static str, en: &'static str| context.language.pick(zh, en).to_owned();
+    let (answer, said) = match action {
+        Action::Show { task } => {
+            let task = client.get(path(task, "")).send()?;
+            let said = shown(&task, context);
+            (task, said)
+        }
+        Action::Claim(whose) => {
+            let answer = client.post(path(&whose.task, "/claim")).json(&json!({ "by": whose.by })).send()?;
+            (answer, say("已领取", "it is yours"))
+        }
+        Action::Release(whose) => {
+            let answer =
+                client.post(path(&whose.task, "/release")).json(&json!({ "by": whose.by })).send()?;
+            (answer, say("已退回", "it was given back"))
+        }
+        Action::Answer { whose, fields } => {
+            let body = json!({ "by": whose.by, "fields": fields.read(&client)? });
+            (client.post(path(&whose.task, "/answer")).json(&body).send()?, say("已答复", "answered"))
+        }
+        Action::Settle { whose, verdict, fields } => {
+            let values = fields.read(&client)?;
+            let mut body = Map::from_iter([
+                ("by".to_owned(), json!(whose.by)),
+                ("verdict".to_owned(), verdict.word().into()),
+            ]);
+            if !values.is_empty() {
+                body.insert("values".to_owned(), Value::Object(values));
+            }
+            let answer = client.post(path(&whose.task, "/settle")).json(&Value::Object(body)).send()?;
+            (answer, say("已决定", "settled"))
+        }
+    };
+    context.answer(&answer, |_| said);
+    Ok(Exit::Ok)
+}
+
+fn shown(task: &Value, context: &Context) -> String {
+    let zone = context.zone();
+    let say = |zh: &'static str, en: &'static str| context.language.pick(zh, en);
+    let mut lines = vec![format!("{}  {}", text(task, "id"), text(task, "title"))];
+    let who = match &task["who"] {
+        Value::Array(who) => who.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("、"),
+        _ => text(task, "who"),
+    };
+    for (name, said) in [
+        (say("谁", "who"), who),
+        (say("已由", "taken by"), text(task, "claimed_by")),
+        (say("期限", "due"), instant(task, "due", &zone)),
+        (say("运行", "run"), format!("{} {}", text(task, "run"), text(task, "workflow"))),
+        (say("案件", "case"), value(&task["case"], 4)),
+    ] {
+        if !said.trim().is_empty() {
+            lines.push(format!("  {name}: {said}"));
+        }
+    }
+    for field in task["form"]["fields"].as_array().into_iter().flatten() {
+        lines.push(field_line(field, context));
+    }
+    lines.join("\n")
+}
+
+/// `  result* (choice): 处理结果 — fixed 已修复 | complex 复杂问题`
+fn field_line(field: &Value, context: &Context) -> String {
+    let name = [text(field, "id"), text(field, "name")].concat();
+    let star = if field["required"] == json!(true) { "*" } else { "" };
+    let mut line = format!("  {name}{star} ({}): {}", text(field, "type"), text(field, "label"));
+    let options: Vec<String> = match &field["options"] {
+        Value::Object(map) => map.iter().map(|(code, label)| format!("{code} {}", value(label, 0))).collect(),
+        Value::Array(list) => list
+            .iter()
+            .map(|one| match one {
+                Value::Object(_) => {
+                    let code = [text(one, "code"), text(one, "value")].concat();
+                    format!("{code} {}", text(one, "label"))
+                }
+                other => value(other, 0),
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    if !options.is_empty() {
+        line.push_str(" — ");
+        line.push_str(&options.join(" | "));
+    }
+    for (key, zh, en) in [("default", "缺省", "default"), ("value", "内容", "value")] {
+        if !field[key].is_null() {
+            line.push_str(&format!(" [{} {}]", context.language.pick(zh, en), value(&field[key], 4)));
+        }
+    }
+    line
+}

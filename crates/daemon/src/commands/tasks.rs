@@ -1,0 +1,64 @@
+//! `yizhan tasks`: lists open tasks.
+
+use serde_json::Value;
+
+use super::Context;
+use crate::client::query;
+use crate::exit::{Exit, Failure};
+use crate::show::{instant, table, text};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  yizhan tasks\n  yizhan tasks --who person:li.na\n  yizhan tasks --run 01hsk3 --json"
+)]
+pub(crate) struct Args {
+    /// Only those that this person, group or role may take
+    #[arg(long, value_name = "WHO")]
+    who: Option<String>,
+    /// Only those of this run
+    #[arg(long)]
+    run: Option<String>,
+    /// So many at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
+    /// Where an earlier list ended
+    #[arg(long)]
+    cursor: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let limit = args.limit.to_string();
+    let query = query(&[
+        ("who", args.who.as_deref()),
+        ("run", args.run.as_deref()),
+        ("limit", Some(&limit)),
+        ("cursor", args.cursor.as_deref()),
+    ]);
+    let list = context.client()?.get(format!("/api/v1/tasks{query}")).send()?;
+    context.answer(&list, |list| shown(list, context));
+    Ok(Exit::Ok)
+}
+
+fn shown(list: &Value, context: &Context) -> String {
+    let zone = context.zone();
+    let rows: Vec<Vec<String>> = list["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|task| {
+            let who = match &task["who"] {
+                Value::Array(who) => who.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("、"),
+                _ => text(task, "who"),
+            };
+            let claimed = text(task, "claimed_by");
+            let who = if claimed.is_empty() { who } else { claimed };
+            vec![text(task, "id"), who, instant(task, "due", &zone), text(task, "run"), text(task, "title")]
+        })
+        .collect();
+    if rows.is_empty() {
+        return context.language.pick("没有待办", "no open tasks").to_owned();
+    }
+    let head =
+        context.language.pick(["待办", "谁", "期限", "运行", "标题"], ["TASK", "WHO", "DUE", "RUN", "TITLE"]);
+    table(&head, &rows)
+}

@@ -1,0 +1,125 @@
+//! The sections of the settings, each with the type of its values.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use yizhan_plugin_host::Isolation;
+use yizhan_workflow::moment::Span;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Auto,
+    Pretty,
+    Journal,
+    Json,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Http {
+    pub(crate) listen: String,
+    pub(crate) tokens: Vec<String>,
+    pub(crate) connections_max: NonZeroUsize,
+    pub(crate) body_max: NonZeroUsize,
+    pub(crate) upload_max: NonZeroUsize,
+    pub(crate) head_timeout: Span,
+    pub(crate) body_timeout: Span,
+    pub(crate) webhook_window: Span,
+}
+
+impl Http {
+    /// Where to listen; nothing where the setting is empty.
+    pub(crate) fn address(&self) -> Result<Option<SocketAddr>, String> {
+        if self.listen.is_empty() {
+            return Ok(None);
+        }
+        let address: SocketAddr = self
+            .listen
+            .parse()
+            .map_err(|_| format!("http.listen = \"{}\" is no address as \"127.0.0.1:8723\"", self.listen))?;
+        if address.ip().is_loopback() {
+            Ok(Some(address))
+        } else {
+            Err(format!(
+                "http.listen = \"{address}\" is not loopback; put a proxy with TLS before a loopback address"
+            ))
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.address().map(drop)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Egress {
+    pub(crate) allow: Vec<String>,
+    pub(crate) ca_files: Vec<PathBuf>,
+    pub(crate) timeout: Span,
+    pub(crate) body_max: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoreSection {
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EngineSection {
+    pub(crate) attempts_max: NonZeroUsize,
+    pub(crate) requests_max: NonZeroUsize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retry {
+    pub(crate) times: u32,
+    pub(crate) first: Span,
+    pub(crate) factor: f64,
+    pub(crate) most: Span,
+    pub(crate) jitter: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plugins {
+    pub(crate) folders: Vec<PathBuf>,
+    pub(crate) isolation: Isolation,
+    pub(crate) timeout: Span,
+    pub(crate) grace: Span,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tell {
+    #[serde(rename = "use")]
+    pub(crate) action: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reload {
+    pub(crate) settle: Span,
+    pub(crate) rescan: Span,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Files {
+    pub(crate) settle: Span,
+    pub(crate) rescan: Span,
+    pub(crate) size_max: u64,
+}

@@ -1,0 +1,58 @@
+//! What the settings take and what they refuse, in the words that an administrator reads.
+
+use super::*;
+
+#[track_caller]
+fn refused(text: &str) -> String {
+    Config::parse(text).expect_err("these settings must be refused").to_string()
+}
+
+#[test]
+fn the_file_that_ships_holds_by_itself() {
+    let config = Config::parse("").unwrap();
+    assert_eq!(config.timezone, "Asia/Shanghai");
+    assert_eq!(config.http.address().unwrap().unwrap().to_string(), "127.0.0.1:0");
+    assert_eq!(config.drain, Span { ms: 10_000 });
+    assert!(config.plugin.is_empty());
+}
+
+#[test]
+fn one_key_of_a_section_leaves_the_others_as_they_are() {
+    let config = Config::parse("[engine]\nattempts_max = 7\n").unwrap();
+    assert_eq!(config.engine.attempts_max.get(), 7);
+    assert_eq!(config.engine.requests_max.get(), 10_000);
+}
+
+#[test]
+fn all_unknown_keys_are_named_with_the_nearest_known_one() {
+    assert_eq!(
+        refused("timezon = 'UTC'\n[htttp]\n[engine]\nattempts = 1\n[retry]\nzebra = 1\n"),
+        "there is no setting `timezon`; did you mean `timezone`?; there is no setting `htttp`; did you mean `http`?; \
+         there is no setting `engine.attempts`; did you mean `attempts_max`?; there is no setting `retry.zebra`"
+    );
+}
+
+#[test]
+fn a_plugins_settings_are_its_own_business() {
+    let config =
+        Config::parse("[plugin.email]\ntransport = 'smtp'\npassword = { secret = 'smtp' }\n").unwrap();
+    assert_eq!(config.plugin["email"]["transport"].as_str(), Some("smtp"));
+}
+
+#[test]
+fn nothing_but_loopback_is_listened_on() {
+    assert!(refused("[http]\nlisten = '0.0.0.0:8723'").contains("is not loopback"));
+    assert!(refused("[http]\nlisten = 'localhost'").contains("is no address"));
+    assert!(Config::parse("[http]\nlisten = '[::1]:8723'").is_ok());
+    assert_eq!(Config::parse("[http]\nlisten = ''").unwrap().http.address(), Ok(None));
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_refused_with_their_key() {
+    assert!(refused("drain = 10").contains("drain"), "{}", refused("drain = 10"));
+    assert!(refused("[engine]\nattempts_max = 0").contains("attempts_max"));
+    assert!(refused("timezone = 'Asia/Shanghia'").contains("did you mean `Asia/Shanghai`?"));
+    assert!(refused("owner = 'li.na'").contains("none of"));
+    assert!(refused("drain = '10m'").contains("drain"));
+    assert!(refused("not toml").contains("not TOML"));
+}

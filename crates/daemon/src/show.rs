@@ -1,0 +1,87 @@
+//! Text for people: tables whose columns line up under Chinese too, and instants in the house's time.
+
+use jiff::tz::TimeZone;
+use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
+
+/// Lines up columns; the last one is left as long as it is.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = (0..head.len())
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
+            cells.chain([head[column].width()]).max().unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
+    for row in std::iter::once(&head).chain(rows) {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(cell);
+            line.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A text of the API, or nothing.
+pub(crate) fn text(value: &Value, key: &str) -> String {
+    match value.get(key) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// An instant of the API (milliseconds or RFC 3339), on the house's clock.
+pub(crate) fn instant(value: &Value, key: &str, zone: &TimeZone) -> String {
+    let instant = match value.get(key) {
+        Some(Value::Number(ms)) => ms.as_i64().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()),
+        Some(Value::String(text)) => text.parse().ok(),
+        _ => None,
+    };
+    instant.map_or_else(String::new, |instant: jiff::Timestamp| {
+        instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    })
+}
+
+/// A value as a person reads it: a text without quotes, an object as `key: value` lines below each other.
+pub(crate) fn value(value: &Value, indent: usize) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.replace('\n', &format!("\n{}", " ".repeat(indent))),
+        Value::Object(map) => map.iter().fold(String::new(), |mut text, (key, inner)| {
+            if !text.is_empty() {
+                text.push('\n');
+                text.push_str(&" ".repeat(indent));
+            }
+            text.push_str(&format!("{key}: {}", self::value(inner, indent + 2)));
+            text
+        }),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn columns_line_up_under_wide_characters() {
+        let rows = vec![vec!["报漏".into(), "open".into()], vec!["a".into(), "done".into()]];
+        assert_eq!(table(&["CASE", "STATE"], &rows), "CASE  STATE\n报漏  open\na     done\n");
+    }
+
+    #[test]
+    fn instants_are_shown_on_the_houses_clock_however_the_api_writes_them() {
+        let zone = yizhan_workflow::schedule::zone("Asia/Shanghai").unwrap();
+        let run = json!({"at": 1_767_225_600_000_i64, "text": "2026-01-01T00:00:00Z", "none": null});
+        assert_eq!(instant(&run, "at", &zone), "2026-01-01 08:00:00");
+        assert_eq!(instant(&run, "text", &zone), "2026-01-01 08:00:00");
+        assert_eq!(instant(&run, "none", &zone), "");
+    }
+}

@@ -1,0 +1,331 @@
+//! Reads the folder of workflows: every file as it lies there now, and what is wrong with it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use yizhan_workflow::catalogue::Catalogue;
+use yizhan_workflow::definition::{self, Files, MOST_TEXT, Read};
+use yizhan_workflow::people::People;
+use yizhan_workflow::plan::Source;
+use yizhan_workflow::problem::{Place, Problem, render};
+
+use crate::language::Language;
+
+/// Folders whose files belong to workflows and are none themselves.
+const BESIDE: [&str; 3] = ["demo", "tables", "mail"];
+/// Deeper than any department's folder; a ring of links ends here.
+const DEEPEST: usize = 16;
+
+/// What tells one state of a file from the next. The inode and its change time see even a replacement that kept size
+/// and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    inode: u64,
+}
+
+impl Stamp {
+    pub(crate) fn of(at: &Metadata) -> Self {
+        Self {
+            size: at.size(),
+            modified: (at.mtime(), at.mtime_nsec()),
+            changed: (at.ctime(), at.ctime_nsec()),
+            inode: at.ino(),
+        }
+    }
+
+    /// `None` where nothing is.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|at| Self::of(&at))
+    }
+}
+
+/// A file with everything that it names, as it was read.
+#[derive(Debug)]
+pub(crate) struct FileRead {
+    pub(crate) path: PathBuf,
+    /// How people call it: from the home on.
+    pub(crate) shown: String,
+    /// The workflow's name.
+    pub(crate) name: String,
+    /// The file's own text under "", those that it names under the path as it writes them.
+    texts: BTreeMap<String, String>,
+    pub(crate) outcome: Result<Read, Vec<Problem>>,
+    /// Of the file and of all that it names: while they stand, it need not be read again.
+    stamps: Vec<(PathBuf, Option<Stamp>)>,
+}
+
+impl FileRead {
+    pub(crate) fn is_current(&self) -> bool {
+        self.stamps.iter().all(|(path, stamp)| Stamp::at(path) == *stamp)
+    }
+
+    /// Everything that is wrong with it; errors first, as they keep it from being put in force.
+    pub(crate) fn check(&self, catalogue: &Catalogue, people: &People, names: &[String]) -> Checked {
+        let mut problems = match &self.outcome {
+            Err(problems) => problems.clone(),
+            Ok(read) => {
+                let mut problems = read.warnings.clone();
+                problems.extend(definition::check(read, catalogue, people, names));
+                problems
+            }
+        };
+        if names.iter().filter(|name| **name == self.name).count() > 1 {
+            problems.push(Problem::error("YZ0198", Place::at(0..0)).name("name", &*self.name));
+        }
+        if !is_name(&self.name) {
+            problems.push(Problem::error("YZ0199", Place::at(0..0)).name("name", &*self.name));
+        }
+        let (errors, warnings) = problems.into_iter().partition(Problem::is_error);
+        Checked { errors, warnings }
+    }
+
+    pub(crate) fn render(&self, problems: &[Problem], language: Language, colour: bool) -> Vec<String> {
+        let one = |problem: &Problem| {
+            render(std::slice::from_ref(problem), &self.shown, &self.texts, language.lang(), colour)
+        };
+        problems.iter().map(one).collect()
+    }
+
+    pub(crate) fn to_json(&self, problems: &[Problem], language: Language) -> serde_json::Value {
+        yizhan_workflow::problem::to_json(problems, &self.shown, &self.texts, language.lang())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    pub(crate) errors: Vec<Problem>,
+    pub(crate) warnings: Vec<Problem>,
+}
+
+/// `[a-z0-9-]+`: it stands in addresses, keys and on the command line.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+/// The files a workflow names, read from beside it and from nowhere above `root`.
+struct Beside<'a> {
+    folder: &'a Path,
+    root: &'a Path,
+    read: RefCell<Vec<(PathBuf, Option<Stamp>)>>,
+    texts: RefCell<BTreeMap<String, String>>,
+}
+
+impl Files for Beside<'_> {
+    fn read(&self, path: &str) -> Result<String, String> {
+        let full = lexical(&self.folder.join(path));
+        if Path::new(path).is_absolute() || !full.starts_with(self.root) {
+            return Err("it lies outside the folder of workflows".to_owned());
+        }
+        self.read.borrow_mut().push((full.clone(), Stamp::at(&full)));
+        let bytes = bytes_of(&full).map_err(|error| error.to_string())?;
+        if bytes.len() > MOST_TEXT {
+            return Err(format!("it is larger than {} MiB", MOST_TEXT >> 20));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| "it is no UTF-8 text".to_owned())?;
+        self.texts.borrow_mut().insert(path.to_owned(), text.clone());
+        Ok(text)
+    }
+}
+
+/// One byte more than may be, so that a larger file is known for one and not read whole.
+fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MOST_TEXT as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Without `.` and `..`, as the path is written: no look at the disk, so no link is followed.
+fn lexical(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut clean, part| {
+        match part {
+            Component::ParentDir => drop(clean.pop()),
+            Component::CurDir => {}
+            Component::Normal(_) | Component::RootDir | Component::Prefix(_) => clean.push(part),
+        }
+        clean
+    })
+}
+
+/// Reads one file. `home` is what shown paths begin after, `root` what a workflow's files may not lead out of.
+pub(crate) fn read_file(path: &Path, home: &Path, root: &Path) -> FileRead {
+    let shown = path.strip_prefix(home).unwrap_or(path).display().to_string();
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stamp = Stamp::at(path);
+    let folder = path.parent().unwrap_or(root);
+    let files = Beside { folder, root, read: RefCell::default(), texts: RefCell::default() };
+    let (own, outcome) = read_text(path, &name, &files);
+    let mut texts = files.texts.into_inner();
+    texts.insert(String::new(), own);
+    let mut stamps = files.read.into_inner();
+    stamps.push((path.to_owned(), stamp));
+    FileRead { path: path.to_owned(), shown, name, texts, outcome, stamps }
+}
+
+fn read_text(path: &Path, name: &str, files: &Beside<'_>) -> (String, Result<Read, Vec<Problem>>) {
+    let bytes = match bytes_of(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let problem = Problem::error("YZ0100", Place::at(0..0)).name("why", error.to_string());
+            return (String::new(), Err(vec![problem]));
+        }
+    };
+    match definition::text_of(&bytes) {
+        Err(problem) => (String::new(), Err(vec![*problem])),
+        Ok(text) => {
+            let source = Source { name: name.to_owned(), text: text.to_owned(), files: BTreeMap::new() };
+            (text.to_owned(), definition::read(&source, files))
+        }
+    }
+}
+
+/// The workflows' files below a folder, in order.
+pub(crate) fn find(folder: &Path) -> Vec<PathBuf> {
+    let mut found = BTreeSet::new();
+    walk(folder, DEEPEST, &mut found);
+    found.into_iter().collect()
+}
+
+fn walk(folder: &Path, deeper: usize, found: &mut BTreeSet<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            if deeper > 0 && !BESIDE.contains(&&*name) {
+                walk(&path, deeper - 1, found);
+            }
+        } else if name.ends_with(".toml") && !name.ends_with(".test.toml") {
+            found.insert(path);
+        }
+    }
+}
+
+/// All files of the folder, each read once for as long as it stands still.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    files: BTreeMap<PathBuf, Arc<FileRead>>,
+}
+
+impl Shelf {
+    /// Reads what is new or has changed, but for the files of `moving`: they stay as they were. Says whether anything
+    /// is different now.
+    pub(crate) fn look(&mut self, home: &Path, root: &Path, moving: &BTreeSet<PathBuf>) -> bool {
+        let found = find(root);
+        let before = self.files.len();
+        self.files.retain(|path, _| found.binary_search(path).is_ok());
+        let mut different = self.files.len() != before;
+        for path in found {
+            let current = self.files.get(&path).is_some_and(|known| known.is_current());
+            if !current && !moving.contains(&path) {
+                self.files.insert(path.clone(), Arc::new(read_file(&path, home, root)));
+                different = true;
+            }
+        }
+        different
+    }
+
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Arc<FileRead>> {
+        self.files.values()
+    }
+
+    /// Every file's name, a name of two files twice.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.files.values().map(|file| file.name.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn files_beside_workflows_tests_and_hidden_ones_are_no_workflows() {
+        let home = home(&[
+            ("workflows/a.toml", ""),
+            ("workflows/shop/b.toml", ""),
+            ("workflows/shop/b.test.toml", ""),
+            ("workflows/shop/demo/c.toml", ""),
+            ("workflows/tables/d.toml", ""),
+            ("workflows/shop/mail/e.toml", ""),
+            ("workflows/.f.toml", ""),
+            ("workflows/.git/g.toml", ""),
+            ("workflows/h.txt", ""),
+        ]);
+        let root = home.path().join("workflows");
+        assert_eq!(find(&root), [root.join("a.toml"), root.join("shop/b.toml")]);
+    }
+
+    #[test]
+    fn a_workflow_reads_nothing_outside_the_folder_of_workflows() {
+        let home =
+            home(&[("secret", "x"), ("workflows/tables/t.csv", "t"), ("workflows/shop/mail/m.txt", "m")]);
+        let (root, folder) = (home.path().join("workflows"), home.path().join("workflows/shop"));
+        let files =
+            Beside { folder: &folder, root: &root, read: RefCell::default(), texts: RefCell::default() };
+        assert_eq!(files.read("mail/m.txt"), Ok("m".to_owned()));
+        assert_eq!(files.read("../tables/t.csv"), Ok("t".to_owned()));
+        for path in ["../../secret", "/etc/passwd", "../tables/../../secret"] {
+            assert!(files.read(path).unwrap_err().contains("outside"), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_binary_file_and_one_that_is_too_large_are_one_fault_each() {
+        let home = home(&[("workflows/big.toml", &"#".repeat(10 << 20))]);
+        let root = home.path().join("workflows");
+        std::fs::write(root.join("binary.toml"), [0x7f, b'E', 0, 1]).unwrap();
+        for (name, code) in [("big.toml", "YZ0103"), ("binary.toml", "YZ0102")] {
+            let read = read_file(&root.join(name), home.path(), &root);
+            let problems = read.outcome.unwrap_err();
+            assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), [code], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_again_when_it_or_what_it_names_has_changed_and_only_then() {
+        let workflow = "title = 'x'\n[step.a]\nuse = 'echo.echo'\nwith.text = { file = 'mail/a.txt' }\n";
+        let home = home(&[("workflows/a.toml", workflow), ("workflows/mail/a.txt", "one")]);
+        let root = home.path().join("workflows");
+        let mut shelf = Shelf::default();
+        let still = BTreeSet::new();
+        assert!(shelf.look(home.path(), &root, &still));
+        assert!(!shelf.look(home.path(), &root, &still));
+        std::fs::write(root.join("mail/a.txt"), "another").unwrap();
+        assert!(!shelf.look(home.path(), &root, &BTreeSet::from([root.join("a.toml")])), "it still moves");
+        assert!(shelf.look(home.path(), &root, &still));
+        std::fs::remove_file(root.join("a.toml")).unwrap();
+        assert!(shelf.look(home.path(), &root, &still));
+        assert_eq!(shelf.names().len(), 0);
+    }
+
+    #[test]
+    fn two_files_of_one_name_are_a_fault_of_both() {
+        let home = home(&[("workflows/a/x.toml", "title = 'x'"), ("workflows/b/x.toml", "title = 'x'")]);
+        let mut shelf = Shelf::default();
+        shelf.look(home.path(), &home.path().join("workflows"), &BTreeSet::new());
+        for file in shelf.files() {
+            let checked = file.check(&Catalogue::default(), &People::default(), &shelf.names());
+            assert!(checked.errors.iter().any(|problem| problem.code == "YZ0198"), "{}", file.shown);
+        }
+    }
+}
