@@ -398,6 +398,7 @@ impl Loop {
         // A run that is over and on disk is not needed in memory.
         if self.live.get(&acts.run).is_some_and(|live| live.run.is_over() && live.job <= self.written) {
             self.live.remove(&acts.run);
+            drop(self.shared.ended.send(acts.run)); // Nobody listening is fine.
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::run::Refusal;
@@ -18,6 +18,9 @@ use crate::intake::{IntakeError, Prepared};
 use crate::library::{Library, Workflows};
 use crate::store::{Firing, Note, Reads, Store, StoreError};
 use crate::writer::{Writer, WriterFigures, Written};
+
+/// Ends that a slow listener may be behind.
+const ENDED_KEPT: usize = 4_096;
 
 /// What bounds the engine.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct Shared {
     pub figures: Figures,
     pub ready: AtomicBool,
     pub stopped: AtomicBool,
+    /// Runs that are over, once that is on disk. Who lags behind looks at the store.
+    pub ended: broadcast::Sender<RunId>,
     world: RwLock<Arc<World>>,
     broken: Mutex<Option<String>>,
     clock: Arc<dyn Clock>,
@@ -299,6 +304,7 @@ impl Opened {
             figures: Figures::default(),
             ready: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            ended: broadcast::channel(ENDED_KEPT).0,
             world: RwLock::new(Arc::new(world)),
             broken: Mutex::new(None),
             clock,
