@@ -100,7 +100,8 @@ fn target(files: &Files, ctx: &Ctx, input: &Archive, from: &str) -> Result<Spot>
     let name = input.name.as_deref().unwrap_or(last);
     if name.contains('/') {
         return Err(Error::refused("file.bad_name", "name: the archive's name is one name, without folders")
-            .at("/name"));
+            .at("/name")
+            .help("write folders into `to`"));
     }
     let this_year =
         || Timestamp::try_from(ctx.began()).map(|now| now.to_zoned(files.timezone.clone()).year());

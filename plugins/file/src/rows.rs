@@ -116,7 +116,10 @@ impl Guard {
 
 /// Programs skip blanks before the sign, and take the wide signs of Chinese input methods for the narrow ones.
 fn is_formula(text: &str) -> bool {
-    let start = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control());
+    let is_skipped = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
+    };
+    let start = text.trim_start_matches(is_skipped);
     if text.starts_with(['\t', '\r', '\n']) && !start.is_empty() {
         return true;
     }
