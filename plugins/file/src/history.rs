@@ -24,6 +24,8 @@ const CHECK_LENGTH: usize = 8;
 pub(crate) struct History {
     log: File,
     lines: String,
+    /// Where the next line goes.
+    end: u64,
     path: String,
 }
 
@@ -46,9 +48,7 @@ impl History {
     /// Waits for its turn, and forgets a last line that was not written whole.
     pub(crate) fn open(spot: &Spot, key: &str) -> Result<Self> {
         let side = spot.beside(&log_name(&spot.name))?;
-        let log = Self::lock(&side)?;
-        let mut history = Self { log, lines: String::new(), path: side.path().to_owned() };
-        history.load()?;
+        let mut history = Self::load(&side)?;
         if history.lines.len() > LOG_MAX {
             history = history.shorten(&side, key)?;
         }
@@ -75,30 +75,29 @@ impl History {
         }
     }
 
-    fn load(&mut self) -> Result<()> {
+    fn load(side: &Spot) -> Result<Self> {
+        let mut log = Self::lock(side)?;
         let mut bytes = Vec::new();
-        self.log.read_to_end(&mut bytes).map_err(|error| fault(&self.path, error))?;
-        let whole = whole_lines(&bytes);
-        if whole < bytes.len() {
-            self.log.set_len(whole as u64).map_err(|error| fault(&self.path, error))?;
-        }
-        bytes.truncate(whole);
-        self.lines = String::from_utf8(bytes).unwrap_or_default();
-        Ok(())
+        log.read_to_end(&mut bytes).map_err(|error| fault(side.path(), error))?;
+        // What is behind the last whole line is written over by the next one.
+        bytes.truncate(whole_lines(&bytes));
+        let end = bytes.len() as u64;
+        let lines = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Self { log, lines, end, path: side.path().to_owned() })
     }
 
     /// Keeps the newer half, in a new file under the same name. The caller goes on with that one.
     fn shorten(self, side: &Spot, key: &str) -> Result<Self> {
-        let half = self.lines.len() / 2;
+        let mut half = self.lines.len() / 2;
+        while !self.lines.is_char_boundary(half) {
+            half += 1;
+        }
         let from = self.lines[half..].find('\n').map_or(half, |at| half + at + 1);
         put(side, &format!("{key}log"), Put::Replace, Mode::from_raw_mode(0o640), |file| {
             file.write_all(&self.lines.as_bytes()[from..]).map_err(|error| fault(side.path(), error))
         })?;
         drop(self);
-        let log = Self::lock(side)?;
-        let mut history = Self { log, lines: String::new(), path: side.path().to_owned() };
-        history.load()?;
-        Ok(history)
+        Self::load(side)
     }
 
     /// The record of this key, when its bytes are known to be whole in the file.
@@ -160,12 +159,8 @@ impl History {
     }
 
     fn write(&mut self, line: &str) -> Result<()> {
-        let end = self.lines.len() as u64;
-        let written = self.log.seek(SeekFrom::Start(end)).and_then(|_| self.log.write_all(line.as_bytes()));
-        if let Err(error) = written {
-            self.log.set_len(end).unwrap_or_default();
-            return Err(fault(&self.path, error));
-        }
+        self.log.write_all_at(line.as_bytes(), self.end).map_err(|error| fault(&self.path, error))?;
+        self.end += line.len() as u64;
         self.lines.push_str(line);
         Ok(())
     }

@@ -174,6 +174,50 @@ fn what_a_person_changed_since_is_never_cut_off() {
 }
 
 #[test]
+fn what_a_person_adds_after_a_torn_row_was_cut_off_stays() {
+    let (house, crash) = crash(Some(&row("一")), &row("二"));
+    set(&house, &crash.after[..crash.after.len() - 3], &crash.log);
+    let house = house.with_key("k3");
+    assert_eq!(
+        code(house.run("append", json!({ "path": "book.csv", "csv": { "客户": "一" } }))),
+        "file.columns"
+    );
+    assert_eq!(house.bytes("book.csv"), crash.before, "the torn row is cut off");
+    let by_hand = [crash.before.as_slice(), b"x,1\r\n"].concat();
+    std::fs::write(house.at("book.csv"), &by_hand).unwrap();
+    let house = house.append("k4", &row("四"));
+    assert_eq!(house.bytes("book.csv"), [&by_hand, "四,12.5\r\n".as_bytes()].concat());
+}
+
+#[test]
+fn a_damaged_line_of_the_side_file_is_not_believed() {
+    let (house, crash) = crash(Some(&row("一")), &row("二"));
+    // It would have the whole book cut off as torn.
+    let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(house.at("book.csv")).unwrap());
+    let damaged = format!("+ k2 0 1000 {} {inode} 00000000\n", "0".repeat(32));
+    set(&house, &crash.before, &[&crash.log_before, damaged.as_bytes()].concat());
+    let house = house.append("k2", &row("二"));
+    assert_eq!(house.bytes("book.csv"), crash.after);
+    // Nor are bytes that are no text.
+    set(&house, &crash.before, &[&crash.log_before, b"\xFF\xFE\0\0\n".as_slice()].concat());
+    let house = house.append("k2", &row("二")).append("k1", &row("一"));
+    assert_eq!(house.bytes("book.csv"), crash.after);
+}
+
+#[test]
+fn a_long_side_file_is_shortened_and_still_knows_the_newer_half() {
+    let (house, crash) = crash(Some(&row("一")), &row("二"));
+    let older = crash.log_before.repeat((16 << 20) / crash.log_before.len() + 1);
+    set(&house, &crash.after, &[&older, &crash.log_after[crash.log_before.len()..]].concat());
+    let house = house.append("k3", &row("三"));
+    let length = std::fs::metadata(house.at(LOG)).unwrap().len();
+    assert!(length < 9 << 20, "{length}");
+    let whole = house.bytes("book.csv");
+    let house = house.append("k2", &row("二")).append("k3", &row("三"));
+    assert_eq!(house.bytes("book.csv"), whole);
+}
+
+#[test]
 fn a_done_row_stays_done_when_the_book_was_taken_away() {
     let house = house().append("k1", &row("一"));
     std::fs::remove_file(house.at("book.csv")).unwrap();
