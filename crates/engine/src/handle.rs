@@ -15,8 +15,8 @@ use crate::carrier::{Carriers, Completion, Completions};
 use crate::engine::{After, Loop};
 use crate::inbox::Inbox;
 use crate::intake::{IntakeError, Prepared};
-use crate::library::{Library, Workflows};
-use crate::store::{Firing, Note, Reads, Store, StoreError};
+use crate::library::{Entry, Library, Workflows};
+use crate::store::{Batch, Firing, Note, Reads, Store, StoreError};
 use crate::writer::{Writer, WriterFigures, Written};
 
 /// Ends that a slow listener may be behind.
@@ -260,6 +260,7 @@ pub struct Health {
 /// An engine whose carriers are still to come: they need to know where completions go.
 pub struct Opened {
     inbox: Arc<Inbox<Message>>,
+    workflows: Workflows,
 }
 
 struct ToInbox(Arc<Inbox<Message>>);
@@ -276,22 +277,28 @@ impl Completions for ToInbox {
 
 impl Default for Opened {
     fn default() -> Self {
-        Self { inbox: Arc::new(Inbox::default()) }
+        Self { inbox: Arc::new(Inbox::default()), workflows: Workflows::new() }
     }
 }
 
 impl Opened {
+    /// In force before anything runs: a child that recovery has to start finds its workflow.
+    #[must_use]
+    pub fn holding(self, workflows: Workflows) -> Self {
+        Self { workflows, ..self }
+    }
+
     /// Where the carriers bring what came back.
     #[must_use]
     pub fn completions(&self) -> Arc<dyn Completions> {
         Arc::new(ToInbox(self.inbox.clone()))
     }
 
-    /// Starts the loop and the writer. The texts of `workflows` are stored before anything runs.
+    /// Starts the loop and the writer. The texts of the workflows that it holds are stored before anything runs.
     pub fn start<S: Store + 'static>(
         self,
         config: EngineConfig,
-        store: S,
+        mut store: S,
         reads: Arc<dyn Reads>,
         carriers: Arc<dyn Carriers>,
         world: World,
@@ -309,6 +316,9 @@ impl Opened {
             broken: Mutex::new(None),
             clock,
         });
+        let notes: Vec<Note> = self.workflows.values().filter_map(text_of).collect();
+        store.commit(&[Batch { notes, ..Batch::default() }])?;
+        shared.library.replace(self.workflows);
         let inbox = self.inbox;
         let back = inbox.clone();
         let failed =
@@ -320,6 +330,11 @@ impl Opened {
         std::thread::Builder::new().name("engine".into()).spawn(move || engine.run()).map_err(failed)?;
         Ok(Engine { inbox, shared, writer: writer.figures, waiting: Arc::default() })
     }
+}
+
+fn text_of(entry: &Entry) -> Option<Note> {
+    let (workflow, source) = (entry.workflow.as_ref()?, entry.source.as_ref()?);
+    Some(Note::Text { hash: workflow.hash.clone(), source: source.clone() })
 }
 
 /// Counts a request for as long as it waits.
