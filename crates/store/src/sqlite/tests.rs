@@ -91,6 +91,18 @@ fn a_second_daemon_is_told_who_is_there() {
 }
 
 #[test]
+fn a_lock_file_that_was_left_over_hinders_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("yizhan.db");
+    std::fs::write(open::beside(&path, ".lock"), "4294967295 and more\n").unwrap();
+    let _first = Sqlite::open(&path).unwrap();
+    match Sqlite::open(&path) {
+        Err(OpenError::InUse { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_store_that_is_still_read_is_still_in_use() {
     let mut house = InFile::new();
     let reads = house.sqlite().reads();
