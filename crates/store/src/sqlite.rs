@@ -14,9 +14,10 @@ mod write;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
-use yizhan_engine::store::{Acks, Batch, Store, StoreError};
+use yizhan_engine::store::{Acks, Batch, Store, StoreError, Timing};
 
 use ballast::Ballast;
 use fault::Fault;
@@ -32,6 +33,9 @@ pub struct Sqlite {
     ballast: Ballast,
     /// Why nothing may be written any more.
     broken: Option<String>,
+    timing: Timing,
+    /// A sleep after each commit, for a bench on a disk that says "synced" too soon.
+    delay: Duration,
     /// Dropped last, as fields are dropped in this order: nobody else may come in before the connection is closed.
     _lock: Arc<Lock>,
 }
@@ -48,7 +52,8 @@ impl Sqlite {
         };
         ballast.take_in();
         let reads = Arc::new(SqliteReads::new(path, Arc::clone(&lock)));
-        Ok(Self { connection, reads, ballast, broken: None, _lock: lock })
+        let (timing, delay) = (Timing::default(), Duration::ZERO);
+        Ok(Self { connection, reads, ballast, broken: None, timing, delay, _lock: lock })
     }
 
     /// Lists and pages, on connections of their own, opened when they are first needed.
@@ -57,12 +62,27 @@ impl Sqlite {
         Arc::clone(&self.reads)
     }
 
+    /// Lets every commit take so much longer: a disk that does not really sync becomes an honest one to measure with.
+    pub fn delay_commits(&mut self, delay: Duration) {
+        self.delay = delay;
+    }
+
     fn write(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
-        write::transaction(&self.connection, batches).map_err(Fault::of_writing)
+        let (acks, mut timing) = write::transaction(&self.connection, batches).map_err(Fault::of_writing)?;
+        if !self.delay.is_zero() {
+            std::thread::sleep(self.delay);
+            timing.commit += self.delay;
+        }
+        self.timing = timing;
+        Ok(acks)
     }
 }
 
 impl Store for Sqlite {
+    fn timing(&self) -> Timing {
+        self.timing
+    }
+
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
         if let Some(why) = &self.broken {
             return Err(StoreError::Broken(why.clone()));

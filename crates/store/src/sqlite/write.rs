@@ -1,9 +1,11 @@
 //! Writes batches in one transaction.
 
+use std::time::Instant;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use yizhan_engine::store::{
     Acks, Batch, Change, Claim, Firing, FiringOutcome, Note, Refused, RunRow, Start, StoreError, TaskChange,
-    TaskRow,
+    TaskRow, Timing,
 };
 use yizhan_workflow::id::{Millis, RunId};
 
@@ -13,14 +15,18 @@ use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
 /// Everything or nothing.
-pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<Vec<Acks>, Fault> {
+pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<(Vec<Acks>, Timing), Fault> {
     if batches.iter().all(|batch| batch.changes.is_empty() && batch.notes.is_empty()) {
-        return Ok(batches.iter().map(|_| Acks::new()).collect());
+        return Ok((batches.iter().map(|_| Acks::new()).collect(), Timing::default()));
     }
+    let begin = Instant::now();
     // IMMEDIATE: a transaction that begins by reading could not be made a writing one without an error.
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let written = write(connection, batches)
-        .and_then(|acks| Ok(connection.prepare_cached("COMMIT")?.execute([]).map(|_| acks)?));
+    let written = write(connection, batches).and_then(|acks| {
+        let apply = begin.elapsed();
+        connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok((acks, Timing { apply, commit: begin.elapsed() - apply }))
+    });
     if written.is_err() && !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK").map_err(|error| {
             // Half a transaction is open and cannot be left.
