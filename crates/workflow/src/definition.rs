@@ -110,7 +110,7 @@ pub fn read(source: &Source, files: &dyn Files) -> Result<Read, Vec<Problem>> {
         return Err(vec![Problem::error("YZ0114", Place::at(span)).name("most", DEEPEST.to_string())]);
     }
     let (root, faults) = DeTable::parse_recoverable(text);
-    let faults: Vec<Problem> = faults.iter().map(|fault| toml_problem(text, fault)).collect();
+    let faults = toml_problems(text, &faults);
     if faults.iter().any(|fault| fault.code == "YZ0101") {
         // What stands around a broken place is guessed, and faults of guesses would hide the true ones.
         return Err(faults);
@@ -160,13 +160,38 @@ fn too_deep(text: &str) -> Option<Range<usize>> {
     None
 }
 
+fn toml_problems(text: &str, faults: &[toml::de::Error]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = faults.iter().map(|fault| toml_problem(text, fault)).collect();
+    // What stands under a heading that is there twice is twice there as well: the heading says it.
+    let headings: Vec<usize> =
+        problems.iter().filter(|one| is_heading(text, one)).map(|one| one.place.start).collect();
+    problems.retain(|one| {
+        let above = text.get(..one.place.start).and_then(|before| before.rfind("\n["));
+        let under =
+            |heading: &usize| above.is_some_and(|above| line_around(text, above + 1).contains(heading));
+        one.code != "YZ0110" || is_heading(text, one) || !headings.iter().any(under)
+    });
+    problems
+}
+
+fn is_heading(text: &str, problem: &Problem) -> bool {
+    problem.code == "YZ0110" && text[line_around(text, problem.place.start)].trim_start().starts_with('[')
+}
+
 fn toml_problem(text: &str, fault: &toml::de::Error) -> Problem {
     let span = fault.span().unwrap_or(0..0);
     let place = Place::at(span.clone());
     let cause = fault.message().lines().next().unwrap_or_default().to_owned();
     if cause.contains("duplicate key") {
-        let key = text.get(span).unwrap_or_default().to_owned();
-        return Problem::error("YZ0110", place).name("key", key);
+        let key = text.get(span.clone()).unwrap_or_default().to_owned();
+        let line = text[line_around(text, span.start)].trim();
+        let problem = Problem::error("YZ0110", place).name("key", key);
+        // Of a heading the first one is found by its own words.
+        return match text.find(line).filter(|first| line.starts_with('[') && first + line.len() < span.start)
+        {
+            Some(first) => problem.cause(Place::at(first..first + line.len())),
+            None => problem,
+        };
     }
     // A sign of full width where TOML has its own is the commonest cause, and the parser does not know it.
     let around = line_around(text, span.start);

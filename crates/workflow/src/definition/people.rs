@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use super::section::{Reader, Section, Text};
-use super::{text_of, toml_problem};
+use super::{text_of, toml_problems};
 use crate::people::{People, Person};
 use crate::problem::{Problem, nearest};
 
@@ -15,7 +15,7 @@ const LATER: &[&str] = &["deputy", "away", "roster", "unit", "account", "phone_a
 pub(crate) fn read(text: &str) -> Result<People, Vec<Problem>> {
     let text = text_of(text.as_bytes()).map_err(|problem| vec![*problem])?;
     let (root, faults) = DeTable::parse_recoverable(text);
-    let mut problems: Vec<Problem> = faults.iter().map(|fault| toml_problem(text, fault)).collect();
+    let mut problems = toml_problems(text, &faults);
     if problems.iter().any(|fault| fault.code == "YZ0101") {
         return Err(problems);
     }

@@ -8,6 +8,9 @@ use crate::problem::{listed, nearest};
 /// How many `$ref` may follow each other.
 const MOST_REFERENCES: u8 = 16;
 
+/// How deep a schema is followed: one that leads into itself must not hold us up.
+const MOST_NESTED: u8 = 64;
+
 /// What is wrong at a path below the value that was checked.
 pub(super) struct SchemaFault {
     /// Dotted, with the root's own path before it.
@@ -57,7 +60,14 @@ pub(super) fn resolved<'s>(node: &'s Value, root: &'s Value) -> &'s Value {
 
 /// The texts that a node allows, where it allows only some.
 pub(super) fn choices(node: &Value, root: &Value) -> Vec<String> {
+    choices_within(node, root, MOST_NESTED)
+}
+
+fn choices_within(node: &Value, root: &Value, left: u8) -> Vec<String> {
     let node = resolved(node, root);
+    if left == 0 {
+        return Vec::new();
+    }
     if let Some(all) = node.get("enum").and_then(Value::as_array) {
         return all.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     }
@@ -67,20 +77,21 @@ pub(super) fn choices(node: &Value, root: &Value) -> Vec<String> {
     let mut known = Vec::new();
     for key in ["oneOf", "anyOf"] {
         for branch in node.get(key).and_then(Value::as_array).into_iter().flatten() {
-            known.extend(choices(branch, root));
+            known.extend(choices_within(branch, root, left - 1));
         }
     }
     known
 }
 
 pub(super) struct Schema<'s> {
-    pub(super) root: &'s Value,
-    pub(super) faults: Vec<SchemaFault>,
+    root: &'s Value,
+    faults: Vec<SchemaFault>,
+    left: u8,
 }
 
 impl<'s> Schema<'s> {
     pub(super) fn check(root: &'s Value, tree: &Tree, path: &str) -> Vec<SchemaFault> {
-        let mut schema = Self { root, faults: Vec::new() };
+        let mut schema = Self { root, faults: Vec::new(), left: MOST_NESTED };
         schema.node(root, tree, path);
         schema.faults
     }
@@ -89,16 +100,25 @@ impl<'s> Schema<'s> {
         self.faults.push(SchemaFault { path: path.to_owned(), what });
     }
 
+    /// The mark may stand beside a reference or where it leads.
+    fn is_secret(&self, node: &Value) -> bool {
+        marks(node, "secret") || marks(resolved(node, self.root), "secret")
+    }
+
     fn node(&mut self, node: &'s Value, tree: &Tree, path: &str) {
-        let node_here = node;
+        if self.left == 0 {
+            return;
+        }
+        self.left -= 1;
+        self.known(node, tree, path);
+        self.left += 1;
+    }
+
+    fn known(&mut self, node: &'s Value, tree: &Tree, path: &str) {
+        let secret = self.is_secret(node);
         let node = resolved(node, self.root);
-        let secret = marks(node_here, "secret") || marks(node, "secret");
-        if let Some(is) = secret_in(tree) {
-            let _ = is;
-            if !secret
-                && !branches(node)
-                    .any(|branch| marks(resolved(branch, self.root), "secret") || marks(branch, "secret"))
-            {
+        if secret_in(tree).is_some() {
+            if !secret && !branches(node).any(|branch| self.is_secret(branch)) {
                 self.say(path, What::Secret);
             }
             return;
@@ -110,7 +130,7 @@ impl<'s> Schema<'s> {
             }
             return;
         }
-        if is_hole(tree) || *node == Value::Bool(true) {
+        if is_hole(tree) {
             return;
         }
         let all: Vec<&'s Value> = branches(node).collect();
@@ -133,7 +153,7 @@ impl<'s> Schema<'s> {
         let mut best: Option<Vec<SchemaFault>> = None;
         let mut texts = Vec::new();
         for branch in all {
-            let mut inner = Schema { root: self.root, faults: Vec::new() };
+            let mut inner = Schema { root: self.root, faults: Vec::new(), left: self.left };
             inner.node(branch, tree, path);
             if inner.faults.is_empty() {
                 return;

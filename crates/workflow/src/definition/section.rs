@@ -406,13 +406,15 @@ impl<'a, 'r> Section<'a, 'r> {
     }
 }
 
+pub(super) const TOP: &str = "the top of the file, above the first `[…]`";
+
 /// In which table a key that stands in the wrong one belongs.
 fn home_of(key: &str, path: &str) -> Option<&'static str> {
     let top = ["title", "owner", "implements", "key", "on_duplicate", "unique", "note"];
     let step =
         ["use", "ask", "with", "when", "needs", "retry", "undo", "on", "due", "form", "timeout", "each"];
     if top.contains(&key) && !path.is_empty() {
-        return Some("the top of the file, above the first `[…]`");
+        return Some(TOP);
     }
     (step.contains(&key) && path.is_empty()).then_some("a step: `[step.<name>]`")
 }

@@ -133,3 +133,353 @@ fn shown(text: &str, problems: &[Problem]) -> String {
     let texts = BTreeMap::from([(String::new(), text.to_owned())]);
     render(problems, "x.toml", &texts, Lang::En, false)
 }
+
+#[track_caller]
+fn message(text: &str) -> String {
+    shown(text, &said(text))
+}
+
+#[test]
+fn a_missing_quote_says_where_the_text_began() {
+    insta::assert_snapshot!(message("title = \"报漏\nowner = \"group:热线\"\n"), @r##"
+    error[YZ0101]: the file is not valid TOML: invalid basic string, expected `"`
+     --> x.toml:1:12
+      |
+    1 | title = "报漏
+      |              ^ here
+      |
+      = help: texts stand in quotes, lists in `[ ]`, and each key is written once as `key = value`
+    "##);
+}
+
+#[test]
+fn a_quote_of_full_width_is_named_with_its_twin() {
+    insta::assert_snapshot!(message("title = “报漏”\n[step.a]\nwait = \"1h\"\n"), @r##"
+    error[YZ0101]: the file is not valid TOML: string values must be quoted, expected literal string
+     --> x.toml:1:9
+      |
+    1 | title = “报漏”
+      |         ^ here
+      |
+      = help: write `"` for `“`: it is a sign of full width, as a Chinese input method gives it
+      = help: texts stand in quotes, lists in `[ ]`, and each key is written once as `key = value`
+    "##);
+}
+
+#[test]
+fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+    insta::assert_snapshot!(message("[input]\na = { type = \"text\" }\n[let]\nowner = \"group:热线\"\nx = 1\n[step.a]\nwait = \"1h\"\ntitel = \"等\"\nimplements = [\"001-07\"]\n"), @r##"
+    error[YZ0105]: `owner` is not a key of [let]
+     --> x.toml:4:1
+      |
+    4 | owner = "group:热线"
+      | ^^^^^ not known here
+      |
+      = help: it belongs to the top of the file, above the first `[…]`
+
+    error[YZ0105]: `titel` is not a key of [step.a]
+     --> x.toml:8:1
+      |
+    8 | titel = "等"
+      | ^^^^^ not known here
+      |
+      = help: did you mean `title`?
+
+    error[YZ0105]: `implements` is not a key of [step.a]
+     --> x.toml:9:1
+      |
+    9 | implements = ["001-07"]
+      | ^^^^^^^^^^ not known here
+      |
+      = help: it belongs to the top of the file, above the first `[…]`
+      = help: known here: `as`, `ask`, `at_once`, `check`, `due`, `each`, `effect`, `end`, `form`, `give_up`, `let`, `needs`, `note`, `on`, `on_error`, `retry`, `run`, `timeout`, `title`, `undo`, `use`, `wait`, `when`, `with`, …
+    "##);
+}
+
+#[test]
+fn a_step_named_twice_is_told() {
+    insta::assert_snapshot!(message("[step.a]\nwait = \"1h\"\n\n[step.a]\nwait = \"2h\"\n"), @r##"
+    error[YZ0110]: `a` is written twice
+     --> x.toml:4:7
+      |
+    1 | [step.a]
+      | -------- the first
+    ...
+    4 | [step.a]
+      |       ^ a second time
+      |
+      = help: take one of the two away, or give it another name
+    "##);
+}
+
+#[test]
+fn a_wrong_action_is_told_with_the_nearest() {
+    insta::assert_snapshot!(message("[step.a]\nuse = \"email.sent\"\nwith.to = \"x@example.com\"\n"), @r##"
+    error[YZ0130]: plugin `email` has no action `sent`
+     --> x.toml:2:7
+      |
+    2 | use = "email.sent"
+      |       ^^^^^^^^^^^^ no such action
+      |
+      = help: did you mean `email.send`?
+      = help: it has `send`
+    "##);
+}
+
+#[test]
+fn a_slip_in_a_field_within_a_template_has_its_caret_there() {
+    insta::assert_snapshot!(message("[input]\nphone = { type = \"phone\" }\n[step.a]\nwait = \"1h\"\ntitle = \"回访 {{ input.phone }}{{ input.phne }}\"\n"), @r##"
+    error[YZ0145]: `input` has no `phne`
+     --> x.toml:5:33
+      |
+    5 | title = "回访 {{ input.phone }}{{ input.phne }}"
+      |                                   ^^^^^^^^^^ not known
+      |
+      = help: did you mean `phone`?
+      = help: it has `phone`
+    "##);
+}
+
+#[test]
+fn a_comma_of_full_width_in_an_expression_is_named_with_its_twin() {
+    insta::assert_snapshot!(message("[step.a]\nwait = \"1h\"\nwhen = \"round in [1，2]\"\n"), @r##"
+    error[YZ0141]: `，` is a sign of full width
+     --> x.toml:3:20
+      |
+    3 | when = "round in [1，2]"
+      |                    ^^ write `,`
+      |
+      = help: write `,` instead: switch the input method to half width
+    "##);
+}
+
+#[test]
+fn a_bad_duration_is_told_with_what_to_write() {
+    insta::assert_snapshot!(message("[step.a]\nwait = \"4 hous\"\n[step.b]\nuse = \"echo.say\"\ntimeout = \"5m\"\n"), @r##"
+    error[YZ0155]: `4 hous`: `hous` is not a unit of time
+     --> x.toml:2:8
+      |
+    2 | wait = "4 hous"
+      |        ^^^^^^^^ no moment
+      |
+      = help: the units are `s`, `min`, `h`, `days`, `weeks`, `months` and `years`
+
+    error[YZ0155]: `5m`: `m` may mean minutes or months
+     --> x.toml:5:11
+      |
+    5 | timeout = "5m"
+      |           ^^^^ no moment
+      |
+      = help: write `5min` or `5 months`
+    "##);
+}
+
+#[test]
+fn a_circle_is_shown_with_arrows() {
+    insta::assert_snapshot!(message("[step.a]\nneeds = [\"c\"]\nwait = \"1h\"\n[step.b]\nwait = \"1h\"\n[step.c]\nwait = \"1h\"\n"), @r##"
+    error[YZ0123]: steps wait for each other: a → c → b → a
+     --> x.toml:2:1
+      |
+    2 | needs = ["c"]
+      | ^^^^^ each needs the next
+    3 | wait = "1h"
+    4 | [step.b]
+      |       - and this
+    5 | wait = "1h"
+    6 | [step.c]
+      |       - and this
+      |
+      = help: take one of these `needs` away; to go back, use `on.<outcome> = { back_to = … }`
+    "##);
+}
+
+#[test]
+fn a_forgotten_cell_of_a_table_is_told() {
+    insta::assert_snapshot!(message("[table.t]\nkey = [\"area\"]\nrows = [\n  { area = \"城南\", unit = \"南\" },\n  { area = \"城北\" },\n]\n[step.a]\nwait = \"1h\"\n"), @r##"
+    error[YZ0172]: the row lacks the column `unit`
+     --> x.toml:5:3
+      |
+    5 |   { area = "城北" },
+      |   ^^^^^^^^^^^^^^^^^ no `unit`
+      |
+      = help: add `unit = …`; `"*"` in a key column stands for anything
+    "##);
+}
+
+#[test]
+fn reading_what_stands_beside_is_refused_through_a_name_too() {
+    insta::assert_snapshot!(message("[let]\nfirst = \"{{ step.a.ended }}\"\n[step.a]\nwait = \"1h\"\n[step.b]\nneeds = []\ntitle = \"{{ first }}\"\nwait = \"1h\"\n"), @r##"
+    error[YZ0147]: `b` reads step `a`, which stands beside it and may not be over
+     --> x.toml:7:13
+      |
+    7 | title = "{{ first }}"
+      |             ^^^^^ may not be over yet
+      |
+      = help: add `a` to `needs` of `b`
+      = help: it is read through the name `first`
+    "##);
+}
+
+#[test]
+fn a_secret_deep_in_what_a_plugin_says_nothing_of_is_refused() {
+    insta::assert_snapshot!(message("[step.a]\nuse = \"webhook.call\"\nwith.url = \"https://example.com\"\nwith.json.a.b = [{ secret = \"crm\" }]\n"), @r##"
+    error[YZ0183]: `with.json.a.b[0]` may not hold a secret
+     --> x.toml:4:18
+      |
+    4 | with.json.a.b = [{ secret = "crm" }]
+      |                  ^^^^^^^^^^^^^^^^^^ not here
+      |
+      = help: name the secret where the plugin asks for one
+    "##);
+}
+
+#[test]
+fn a_fault_in_a_list_within_a_schema_has_its_caret_inside() {
+    insta::assert_snapshot!(message("[step.a]\nuse = \"email.send\"\nwith.to = [\"group:热线\", \"group:热\"]\nwith.subject = \"x\"\nwith.attachments = [{ path = \"a\", nam = \"b\" }]\n"), @r##"
+    error[YZ0185]: nobody is called `group:热`
+     --> x.toml:3:24
+      |
+    3 | with.to = ["group:热线", "group:热"]
+      |                          ^^^^^^^^^^ in no file
+      |
+      = help: did you mean `group:热线`?
+      = help: add it to `config/people.toml`
+
+    error[YZ0180]: `email.send` takes no `nam`
+     --> x.toml:5:35
+      |
+    5 | with.attachments = [{ path = "a", nam = "b" }]
+      |                                   ^^^ not known
+      |
+      = help: did you mean `name`?
+      = help: it takes `path`, `name`
+    "##);
+}
+
+/// A plugin may describe itself with a schema that leads into itself.
+#[test]
+fn a_schema_without_end_does_not_hold_the_check_up() {
+    let mut catalogue = crate::catalogue::Catalogue::default();
+    let endless =
+        r##"{"actions":{"do":{"input":{"anyOf":[{"$ref":"#"},{"$ref":"#"}]},"output":{"$ref":"#"}}}}"##;
+    catalogue.add("liar", endless).unwrap();
+    let text =
+        "[step.a]\nuse = \"liar.do\"\nwith.a = [1]\n[step.b]\ntitle = \"{{ step.a.x }}\"\nwait = \"1h\"\n";
+    let source = Source { name: "x".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
+    let read = read(&source, &BTreeMap::new()).unwrap();
+    assert!(
+        check(&read, &catalogue, &crate::people::People::default(), &[])
+            .iter()
+            .all(|problem| problem.code != "YZ0131")
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_with_the_reason() {
+    fn code(bytes: &[u8]) -> Result<&str, &'static str> {
+        text_of(bytes).map_err(|problem| problem.code)
+    }
+    assert_eq!(code(b"\x7fELF\0\0"), Err("YZ0102"));
+    assert_eq!(code(b"title = \"\xc4\xe3\xba\xc3\"\n"), Err("YZ0104"), "GB18030");
+    assert_eq!(code(&vec![b'#'; 10 << 20]), Err("YZ0103"));
+    assert_eq!(code("\u{feff}title = \"x\"".as_bytes()), Ok("title = \"x\""), "a mark of Windows is no text");
+}
+
+#[test]
+fn a_file_with_too_many_steps_or_brackets_is_refused_at_once() {
+    let steps: String = (0..1001).map(|at| format!("[step.s{at}]\nwait = \"1h\"\n")).collect();
+    assert_eq!(said(&steps)[0].code, "YZ0113");
+    assert_eq!(said(&format!("x = {}1{}\n", "[".repeat(10_000), "]".repeat(10_000)))[0].code, "YZ0114");
+    let steps: String = (0..1000).map(|at| format!("[step.s{at}]\nwait = \"1h\"\n")).collect();
+    assert!(said(&steps).is_empty());
+}
+
+#[test]
+fn all_faults_of_a_file_are_told_together_in_the_order_of_their_places() {
+    let text = "title = 7\nowner = \"热线\"\n[input]\nA = {}\n[step.a]\nwait = \"1x\"\nwith.x = 1\n[step.b]\nneeds = [\"c\"]\nuse = \"echo.say\"\non.no = { go = \"stop\" }\n";
+    let codes: Vec<&str> = said(text).iter().map(|problem| problem.code).collect();
+    assert_eq!(codes, ["YZ0107", "YZ0186", "YZ0109", "YZ0155", "YZ0127", "YZ0122", "YZ0132"]);
+}
+
+#[test]
+fn the_hash_is_that_of_the_text_and_of_every_file_that_it_names() {
+    let source = |text: &str, mail: &str| Source {
+        name: "x".to_owned(),
+        text: text.to_owned(),
+        files: BTreeMap::from([("m.txt".to_owned(), mail.to_owned())]),
+    };
+    let text = "[step.a]\nuse = \"email.send\"\nwith.text = { file = \"m.txt\" }\n";
+    let first = hash_of(&source(text, "a"));
+    assert_eq!(first, hash_of(&source(text, "a")));
+    assert_ne!(first, hash_of(&source(text, "b")));
+    assert_ne!(first, hash_of(&source(&format!("{text}#"), "a")));
+    let read = read(&source(text, "a"), &source(text, "a").files).unwrap();
+    assert_eq!(read.workflow.hash, first);
+}
+
+mod properties {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SNIPPETS: &[&str] = &[
+        "[",
+        "]",
+        "{{",
+        "}}",
+        "{%",
+        "\"",
+        "'",
+        "\n[step.x]\n",
+        " = ",
+        "\u{feff}",
+        "“",
+        "{ back_to = \"a\" }",
+        "\0",
+        "needs = []\n",
+        "[step.a.b]\n",
+        ".",
+        "each = \"{{ input }}\"\n",
+        "use = \"a.b\"\n",
+        "like = \"input.a\"\n",
+        "\\",
+        "😀",
+    ];
+
+    fn mutated(text: &str, changes: &[(usize, usize, usize)]) -> String {
+        let mut text = text.to_owned();
+        for (at, cut, put) in changes {
+            let start = text.floor_char_boundary(at % (text.len() + 1));
+            let end = text.ceil_char_boundary((start + cut % 40).min(text.len()));
+            text.replace_range(start..end, SNIPPETS[put % SNIPPETS.len()]);
+        }
+        text
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        /// Whatever becomes of a file, it is read or refused with places that it has.
+        #[test]
+        fn reading_never_panics(file in 0_usize..16, changes in prop::collection::vec((any::<usize>(), any::<usize>(), any::<usize>()), 1..6)) {
+            let files = workflow_files();
+            let path = &files[file % files.len()];
+            let text = mutated(&std::fs::read_to_string(path).unwrap(), &changes);
+            let source = Source { name: "x".to_owned(), text: text.clone(), files: BTreeMap::new() };
+            let problems = match read(&source, &Folder(path.parent().unwrap().to_owned())) {
+                Err(problems) => { prop_assert!(!problems.is_empty()); problems }
+                Ok(read) => { let (catalogue, people, workflows) = house(); check(&read, &catalogue, &people, &workflows) }
+            };
+            let shown = shown(&text, &problems);
+            prop_assert_eq!(shown.is_empty(), problems.is_empty());
+        }
+
+        #[test]
+        fn an_expression_is_worked_out_or_refused(text in "[a-z0-9 .()'\"+*/<>=!|,\\[\\]{}%~-]{0,40}") {
+            if let Ok(template) = crate::expression::Template::parse(&format!("{{{{ {text} }}}}")) {
+                let scope = crate::expression::value_of_json(r#"{"a":{"b":1},"c":[1,2],"d":"x"}"#);
+                drop(template.text(&scope));
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::names::ROOTS;
-use super::section::{Section, Text};
+use super::section::{Section, TOP, Text};
 use super::{DEEPEST, name_ok};
 use crate::expression::Tree;
 use crate::plan::Let;
@@ -99,6 +99,12 @@ pub(super) fn lets(section: &Section<'_, '_>) -> Vec<Let> {
         }
         if ROOTS.contains(&key.value) {
             reserved(&own, &key);
+            continue;
+        }
+        // What follows a heading belongs to it, also what was meant for the top of the file.
+        if section.path.is_empty() && ["owner", "implements", "on_duplicate", "unique"].contains(&key.value) {
+            let problem = own.error("YZ0105", key.span).name("key", key.value).name("where", own.name());
+            own.say(problem.name("belongs", TOP));
             continue;
         }
         if let Some(value) = tree(&own, key.value, value) {
