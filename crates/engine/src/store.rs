@@ -270,6 +270,8 @@ pub struct TaskFilter {
 pub trait Reads: Send + Sync {
     fn run(&self, id: RunId) -> Result<Option<Stored>, StoreError>;
     fn row(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
+    /// The runs whose ids lie between these two, both counted in, ascending.
+    fn runs_between(&self, first: RunId, last: RunId, most: usize) -> Result<Vec<RunId>, StoreError>;
     /// The lines after this one, in order.
     fn journal(&self, id: RunId, after: u32, most: usize) -> Result<Vec<Line>, StoreError>;
     fn runs(&self, filter: &RunFilter, cursor: Option<&str>, most: usize)

@@ -81,6 +81,17 @@ impl RunId {
         Self((u64::from_be_bytes(first) >> 2) | Self::CHILD)
     }
 
+    /// The first and the last id that begin with these of the 13 characters.
+    #[must_use]
+    pub fn beginning_with(text: &str) -> Option<(Self, Self)> {
+        if text.is_empty() || text.len() > 13 {
+            return None;
+        }
+        let filled = |with: &str| from_base32(&format!("{text}{}", with.repeat(13 - text.len())));
+        let (first, last) = (filled("0")?, filled("z")?);
+        (last < 1 << 63).then_some((Self(first), Self(last)))
+    }
+
     #[must_use]
     pub fn is_child(self) -> bool {
         self.0 & Self::CHILD != 0
@@ -328,6 +339,22 @@ mod tests {
         assert_eq!(RunId::from_number(first.number()), first);
         assert!("run_abc".parse::<RunId>().is_err());
         assert!("task_0123456789abc".parse::<RunId>().is_err());
+    }
+
+    #[test]
+    fn the_first_characters_of_an_id_name_all_that_begin_with_them_and_no_other() {
+        let id = RunId::mint(Millis(1_790_000_000_000), None);
+        let text = id.to_string();
+        for length in 1..=13 {
+            let (first, last) = RunId::beginning_with(&text[4..4 + length]).unwrap();
+            assert!(first <= id && id <= last, "{length}");
+        }
+        assert_eq!(RunId::beginning_with(&text[4..]), Some((id, id)));
+        let (_, last) = RunId::beginning_with("0").unwrap();
+        assert_eq!(RunId::beginning_with("1").map(|(first, _)| first.number()), Some(last.number() + 1));
+        for wrong in ["", "8", "l", "run_0", "00000000000000"] {
+            assert_eq!(RunId::beginning_with(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -37,6 +37,18 @@ pub(crate) fn pages_show_each_run_once_and_the_newest_first(house: &mut dyn Hous
     assert_eq!(paged(house, &of_it, 2), [&order[..2], &order[2..4], &order[4..]]);
 }
 
+pub(crate) fn runs_between_two_ids_are_those_and_no_others(house: &mut dyn House) {
+    let child = RunRow { started: at(2), ..row(RunId::child_of("x"), 2) };
+    let with = |row: &RunRow| Change { row: Some(Box::new(row.clone())), ..line(row.id, 1) };
+    house.accept(vec![begin(1), begin(3), begin(4), with(&child)]);
+
+    let between = |first, last, most| house.reads().runs_between(first, last, most).unwrap();
+    assert_eq!(between(run(1), run(3), 10), [run(1), run(3)], "both ends are counted in");
+    assert_eq!(between(run(2), run(2), 10), []);
+    assert_eq!(between(run(1), child.id, 10), [run(1), run(3), run(4), child.id]);
+    assert_eq!(between(run(1), child.id, 2), [run(1), run(3)]);
+}
+
 pub(crate) fn filters_fit_together(house: &mut dyn House) {
     let with = |number, change: fn(&mut RunRow)| {
         let mut row = row(run(number), number);

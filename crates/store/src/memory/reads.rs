@@ -68,6 +68,10 @@ impl Reads for Memory {
         Ok(self.kept().runs.get(&id).map(|run| run.row.clone()))
     }
 
+    fn runs_between(&self, first: RunId, last: RunId, most: usize) -> Result<Vec<RunId>, StoreError> {
+        Ok(self.kept().runs.range(first..=last).take(most).map(|(id, _)| *id).collect())
+    }
+
     fn journal(&self, id: RunId, after: u32, most: usize) -> Result<Vec<Line>, StoreError> {
         let kept = self.kept();
         let lines = kept.runs.get(&id).into_iter().flat_map(|run| run.lines_after(after));

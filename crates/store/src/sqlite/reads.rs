@@ -263,6 +263,11 @@ impl Reads for SqliteReads {
         self.read(|connection| row_of(connection, id))
     }
 
+    fn runs_between(&self, first: RunId, last: RunId, most: usize) -> Result<Vec<RunId>, StoreError> {
+        let sql = "SELECT id FROM run WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3";
+        self.many(sql, params![first.number(), last.number(), limit(most)], |row| rows::run_id(row, 0))
+    }
+
     fn journal(&self, id: RunId, after: u32, most: usize) -> Result<Vec<Line>, StoreError> {
         self.read(|connection| lines_of(connection, id, after, most))
     }
