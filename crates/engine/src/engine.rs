@@ -16,7 +16,7 @@ use crate::handle::{ActError, Message, Reply, Shared, StartError};
 use crate::inbox::Inbox;
 use crate::live::{Live, LoadError};
 use crate::outgoing::call_of;
-use crate::store::{Acks, Batch, Refused};
+use crate::store::{Acks, Batch, Firing, FiringOutcome, Note, Refused};
 use crate::writer::{Job, Written};
 
 /// Records per job: as many as keep engine and writer busy at the same time.
@@ -48,6 +48,8 @@ pub(crate) struct Acts {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub on_join: bool,
+    /// What came twice must not join twice.
+    pub firing: Option<Firing>,
     pub trigger: Arc<str>,
     pub input: Raw,
 }
@@ -414,7 +416,14 @@ impl Loop {
             Refused::KeyHeld { by } if pending.on_join => {
                 let event = Event::Joined { trigger: pending.trigger, input: pending.input };
                 match self.feed(by, event, world) {
-                    Ok(place) => self.after.acts[place].reply = Some(reply.joined(by)),
+                    Ok(place) => {
+                        let joined = pending
+                            .firing
+                            .map(|firing| Firing { outcome: FiringOutcome::Joined, ..firing })
+                            .map(|firing| Note::FiredInto { firing, run: by });
+                        self.batch.notes.extend(joined);
+                        self.after.acts[place].reply = Some(reply.joined(by));
+                    }
                     Err(error) => reply.failed(error),
                 }
             }

@@ -40,6 +40,7 @@ impl Loop {
             .map(|key| Claim { workflow: text.name.clone(), key, since: prepared.since });
         let pending = Pending {
             on_join: text.on_duplicate == OnDuplicate::Join,
+            firing: firing.clone(),
             trigger: prepared.trigger_name,
             input: prepared.input,
         };

@@ -166,6 +166,11 @@ pub enum Note {
     },
     /// A firing that started no run, or the last slot a schedule was looked at.
     Firing(Firing),
+    /// A firing that a run took in beside the one that started it.
+    FiredInto {
+        firing: Firing,
+        run: RunId,
+    },
     ScheduleSeen {
         workflow: Arc<str>,
         trigger: Arc<str>,

@@ -63,6 +63,7 @@ macro_rules! contract {
                 a_run_that_opens_again_holds_its_key_again,
                 a_firing_starts_one_run_for_ever,
                 a_firing_that_was_skipped_starts_none,
+                a_firing_that_a_run_took_in_starts_none,
                 a_firing_that_waits_for_its_turn_starts_later,
                 an_idempotency_key_names_the_run_it_started,
                 firings_and_idempotency_keys_are_forgotten_in_time,

@@ -227,6 +227,7 @@ impl Kept {
                 self.texts.entry(hash.clone()).or_insert_with(|| Arc::clone(source));
             }
             Note::Firing(firing) => self.firing(firing, None),
+            Note::FiredInto { firing, run } => self.firing(firing, Some(*run)),
             Note::ScheduleSeen { workflow, trigger, at } => {
                 self.schedules.insert((Arc::clone(workflow), Arc::clone(trigger)), *at);
             }

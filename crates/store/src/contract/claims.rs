@@ -72,6 +72,15 @@ pub(crate) fn a_firing_that_was_skipped_starts_none(house: &mut dyn House) {
     assert_eq!(found, Some((FiringOutcome::Skipped, None)), "what was decided stays");
 }
 
+pub(crate) fn a_firing_that_a_run_took_in_starts_none(house: &mut dyn House) {
+    house.accept(vec![fired(1, "slot-1")]);
+    house.note(Note::FiredInto { firing: firing("slot-2", 2, FiringOutcome::Joined), run: run(1) });
+    house.crash();
+    assert_eq!(house.refuse(fired(2, "slot-2")), Refused::FiredBefore { run: Some(run(1)) });
+    let found = house.reads().firing("refund", "order", "slot-2").unwrap();
+    assert_eq!(found, Some((FiringOutcome::Joined, Some(run(1)))));
+}
+
 pub(crate) fn a_firing_that_waits_for_its_turn_starts_later(house: &mut dyn House) {
     house.note(Note::Firing(firing("slot-1", 1, FiringOutcome::Queued)));
     house.note(Note::Firing(firing("slot-2", 2, FiringOutcome::Queued)));

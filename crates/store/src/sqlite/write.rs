@@ -317,6 +317,7 @@ impl Writing<'_> {
                 self.run("INSERT INTO text(hash, source) VALUES (?1, ?2)", params![hash.0, source])?;
             }
             Note::Firing(firing) => self.firing(firing, None)?,
+            Note::FiredInto { firing, run } => self.firing(firing, Some(*run))?,
             Note::ScheduleSeen { workflow, trigger, at } => {
                 self.run(
                     "INSERT INTO schedule(workflow, trigger, at) VALUES (?1, ?2, ?3)
