@@ -1,1 +1,41 @@
-//! Placeholder.
+//! The HTTP side: the JSON API, inbound webhooks and metrics, on listeners of its own with limits of its own.
+
+mod api;
+mod body;
+mod connections;
+pub mod desk;
+mod hooks;
+pub mod house;
+mod metrics;
+mod once;
+pub mod refusal;
+pub mod rights;
+mod routes;
+mod serve;
+pub mod settings;
+pub mod view;
+mod why;
+
+pub use house::House;
+pub use serve::{Listeners, serve};
+pub use settings::{HttpSettings, Token};
+
+use std::sync::Arc;
+
+use yizhan_engine::Engine;
+
+/// What the console serves.
+pub struct App {
+    pub engine: Engine,
+    pub house: Arc<dyn House>,
+    pub settings: HttpSettings,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("engine", &self.engine)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,155 @@
+//! Looks whether all is well: the store whole, no open run waiting for nothing, every journal giving its state again.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Deserialize;
+use yizhan_engine::live::{self, Loaded};
+use yizhan_engine::store::{RunFilter, RunState};
+use yizhan_workflow::id::RunId;
+use yizhan_workflow::run::Line;
+use yizhan_workflow::run::state::Run;
+
+use crate::body::{Answer, Asked};
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::view::DoctorView;
+
+/// Runs that are played again where not all are asked for.
+const SAMPLE: usize = 200;
+/// Findings that are told one by one.
+const FINDINGS_MAX: usize = 200;
+const PAGE: usize = 500;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Thorough {
+    #[serde(default)]
+    all: bool,
+}
+
+pub(crate) async fn doctor(
+    State(desk): State<Arc<Desk>>,
+    Asked(asked): Asked<Thorough>,
+) -> Result<Answer<DoctorView>, Refusal> {
+    let view = desk.read(move |desk| {
+        let mut visit = Visit { desk, findings: desk.reads().verify()?, runs: 0, replayed: 0, more: 0 };
+        visit.open_runs()?;
+        visit.replay(if asked.all { usize::MAX } else { SAMPLE })?;
+        Ok(visit.view())
+    });
+    view.await.map(Answer)
+}
+
+struct Visit<'a> {
+    desk: &'a Desk,
+    findings: Vec<String>,
+    runs: usize,
+    replayed: usize,
+    more: usize,
+}
+
+impl Visit<'_> {
+    fn found(&mut self, finding: String) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn view(mut self) -> DoctorView {
+        if self.more > 0 {
+            self.findings.push(format!("{} more findings", self.more));
+        }
+        DoctorView {
+            ok: self.findings.is_empty(),
+            findings: self.findings,
+            runs: self.runs,
+            replayed: self.replayed,
+        }
+    }
+
+    /// Every open run wants something or has a wake-up, and its text is there.
+    fn open_runs(&mut self) -> Result<(), Refusal> {
+        let mut after = None;
+        loop {
+            let ids = self.desk.reads().open_runs(after, PAGE)?;
+            for id in &ids {
+                self.open_run(*id);
+            }
+            after = ids.last().copied();
+            if ids.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    fn open_run(&mut self, id: RunId) {
+        self.runs += 1;
+        let reads = self.desk.reads();
+        let loaded = match live::load(id, reads) {
+            Ok(loaded) => loaded,
+            Err(error) => return self.found(error.to_string()),
+        };
+        if let Err(error) = self.desk.shared().library.text(&loaded.run.started.text, reads) {
+            self.found(format!("{id}: {error}"));
+        }
+        let listed_open = matches!(loaded.row.state, RunState::Open | RunState::Closing);
+        if listed_open && !loaded.run.is_accounted_for() {
+            self.found(format!("{id} is open and waits for nothing"));
+        }
+    }
+
+    fn replay(&mut self, most: usize) -> Result<(), Refusal> {
+        let mut cursor = None;
+        while self.replayed < most {
+            let page = self.desk.reads().runs(&RunFilter::default(), cursor.as_deref(), PAGE.min(most))?;
+            for row in page.rows.iter().take(most - self.replayed) {
+                if let Some(finding) = self.replay_one(row.id)? {
+                    self.found(finding);
+                }
+                self.replayed += 1;
+            }
+            if page.next.is_none() {
+                return Ok(());
+            }
+            cursor = page.next;
+        }
+        Ok(())
+    }
+
+    /// The whole journal must give what the snapshot and the lines after it give.
+    fn replay_one(&self, id: RunId) -> Result<Option<String>, Refusal> {
+        let reads = self.desk.reads();
+        let Some(stored) = reads.run(id)? else { return Ok(None) };
+        // Without a snapshot there are not two ways to the state.
+        if stored.snapshot.is_none() {
+            return Ok(None);
+        }
+        let Loaded { run: kept, .. } = match live::fold(id, stored) {
+            Ok(loaded) => loaded,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
+        let mut played: Option<Run> = None;
+        let mut seq = 0;
+        while seq < kept.seq {
+            let left = usize::try_from(kept.seq - seq).unwrap_or(PAGE).min(PAGE);
+            let lines = reads.journal(id, seq, left)?;
+            if lines.is_empty() {
+                return Ok(Some(format!(
+                    "{id}: the journal ends at line {seq}, its state is of line {}",
+                    kept.seq
+                )));
+            }
+            for line in lines {
+                seq = line.seq;
+                let Ok(read) = serde_json::from_slice::<Line>(&line.body) else {
+                    return Ok(Some(format!("{id}: line {seq} of its journal cannot be read")));
+                };
+                played = read.fold_into(played, id, line.at);
+            }
+        }
+        let differs = played.is_none_or(|played| played != kept);
+        Ok(differs.then(|| format!("{id}: its journal, played again, gives another state than the one kept")))
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether we live, whether we are ready, and the figures.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::extract::State;
+use serde_json::json;
+
+use crate::body::Answer;
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::rights::Caller;
+use crate::view::HealthView;
+
+/// Ready means that the loop makes progress, not that a thread breathes.
+const TURN: Duration = Duration::from_secs(2);
+
+pub(crate) async fn live() -> Answer<serde_json::Value> {
+    Answer(json!({ "live": true }))
+}
+
+pub(crate) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Answer<serde_json::Value>, Refusal> {
+    let health = desk.engine.health();
+    if let Some(why) = health.broken {
+        tracing::warn!(%why, "asked whether we are ready, and we are not");
+        return Err(Refusal::NotReady("the store failed".to_owned()));
+    }
+    if desk.is_closing() {
+        return Err(Refusal::Stopping);
+    }
+    if health.disk_full {
+        return Err(Refusal::DiskFull);
+    }
+    if !health.ready {
+        return Err(Refusal::NotReady("it is recovering".to_owned()));
+    }
+    if !desk.engine.turns(TURN).await {
+        return Err(Refusal::NotReady("its loop does not answer".to_owned()));
+    }
+    Ok(Answer(json!({ "ready": true })))
+}
+
+/// Strangers learn whether we are well, operators also how much there is.
+pub(crate) async fn health(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+) -> Result<Answer<HealthView>, Refusal> {
+    let health = desk.engine.health();
+    let ready = health.ready && health.broken.is_none() && !health.disk_full && !desk.is_closing();
+    if caller.via.is_none() {
+        let (disk_full, broken, figures) = (health.disk_full, None, json!({}));
+        return Ok(Answer(HealthView { ready, disk_full, broken, figures }));
+    }
+    let counts = desk.read(|desk| Ok(desk.reads().count_by_state()?)).await?;
+    let runs: serde_json::Map<_, _> =
+        counts.into_iter().map(|(state, count)| (crate::view::word_of(&state), count.into())).collect();
+    let (shared, writer) = (desk.shared(), &desk.engine.writer);
+    let get = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let figures = json!({
+        "home": desk.house.home(),
+        "workflows": shared.library.workflows().len(),
+        "runs": runs,
+        "live": get(&shared.figures.live),
+        "attempts_under_way": get(&shared.figures.calls),
+        "attempts_waiting": get(&shared.figures.queued),
+        "attempts_done": get(&shared.figures.attempts_done),
+        "attempts_failed": get(&shared.figures.attempts_failed),
+        "attempts_lost": get(&shared.figures.attempts_lost),
+        "commits": get(&writer.commits),
+        "changes": get(&writer.changes),
+        "connections": desk.connections.open(),
+    });
+    Ok(Answer(HealthView { ready, disk_full: health.disk_full, broken: health.broken, figures }))
+}

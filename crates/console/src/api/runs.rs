@@ -1,0 +1,215 @@
+//! Runs: started, listed, shown, waited for, cancelled, retried.
+
+mod starting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use serde::Deserialize;
+use tokio::time::Instant;
+use yizhan_engine::live;
+use yizhan_engine::store::{RunFilter, RunState};
+use yizhan_workflow::id::RunId;
+use yizhan_workflow::run::event::Event;
+
+pub(crate) use starting::start;
+
+use super::{PageOf, acting};
+use crate::body::{Answer, Asked, Given, Named};
+use crate::desk::Desk;
+use crate::house::Language;
+use crate::refusal::Refusal;
+use crate::view::{JournalLine, Listing, Look, RunRow, RunView, WhyView, journal_line, run_row, run_view};
+use crate::why::Reader;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Filter {
+    workflow: Option<String>,
+    state: Option<RunState>,
+    key: Option<String>,
+    parent: Option<RunId>,
+    #[serde(default)]
+    open: bool,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Asked(asked): Asked<Filter>,
+) -> Result<Answer<Listing<RunRow>>, Refusal> {
+    let page = PageOf { limit: asked.limit, cursor: asked.cursor };
+    let Filter { workflow, state, key, parent, open, .. } = asked;
+    let filter = RunFilter { workflow, state, key, parent, open };
+    let rows =
+        desk.read(move |desk| Ok(desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?)).await?;
+    let library = desk.shared().library.workflows();
+    let title = |name: &str| {
+        library.get(name).and_then(|entry| entry.workflow.as_ref()).map(|text| text.title.clone())
+    };
+    let items = rows.rows.iter().map(|row| run_row(row, title(&row.workflow).unwrap_or_default())).collect();
+    Ok(Answer(Listing { items, next: rows.next }))
+}
+
+/// The run that is meant: its whole id, or the first characters of it.
+pub(crate) fn run_named(desk: &Desk, name: &str) -> Result<RunId, Refusal> {
+    let no_such = || Refusal::NoSuch { kind: "run", name: name.to_owned() };
+    if let Ok(id) = name.parse::<RunId>() {
+        return desk.reads().row(id)?.map(|row| row.id).ok_or_else(no_such);
+    }
+    let begins = name.strip_prefix("run_").unwrap_or(name);
+    let (first, last) = RunId::beginning_with(begins).ok_or_else(no_such)?;
+    match desk.reads().runs_between(first, last, 2)?.as_slice() {
+        [] => Err(no_such()),
+        [one] => Ok(*one),
+        _ => Err(Refusal::Ambiguous(name.to_owned())),
+    }
+}
+
+fn view_of(desk: &Desk, id: RunId) -> Result<RunView, Refusal> {
+    let loaded = live::load(id, desk.reads())?;
+    let text = desk.shared().library.text(&loaded.run.started.text, desk.reads())?;
+    let (world, now) = (desk.shared().world(), desk.shared().now());
+    let look = Look { run: &loaded.run, text: &text, world: &world, now };
+    Ok(run_view(&look, &loaded.row))
+}
+
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+) -> Result<Answer<RunView>, Refusal> {
+    desk.read(move |desk| view_of(desk, run_named(desk, &name)?)).await.map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Patience {
+    #[serde(default = "some_patience")]
+    seconds: u64,
+}
+
+fn some_patience() -> u64 {
+    25
+}
+
+/// Answers the run when it is over or the time is up, whichever is first.
+pub(crate) async fn wait(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Asked(patience): Asked<Patience>,
+) -> Result<Answer<RunView>, Refusal> {
+    let id = desk.read(move |desk| run_named(desk, &name)).await?;
+    let end = Instant::now() + Duration::from_secs(patience.seconds.min(60));
+    let mut pause = Duration::from_millis(5);
+    let mut closes = desk.closes.clone();
+    loop {
+        let row = desk.read(move |desk| Ok(desk.reads().row(id)?)).await?;
+        let over = row.is_none_or(|row| !matches!(row.state, RunState::Open | RunState::Closing));
+        if over || Instant::now() >= end || *closes.borrow() {
+            return desk.read(move |desk| view_of(desk, id)).await.map(Answer);
+        }
+        // The store is asked: the engine's loop has better things to do than to tell everybody. Short runs answer at
+        // once, and long ones cost two readings a second.
+        let until = (Instant::now() + pause).min(end);
+        drop(tokio::time::timeout_at(until, closes.wait_for(|closing| *closing)).await);
+        pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}
+
+pub(crate) async fn journal(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Asked(page): Asked<PageOf>,
+) -> Result<Answer<Listing<JournalLine>>, Refusal> {
+    let listing = desk.read(move |desk| {
+        let id = run_named(desk, &name)?;
+        let after = match &page.cursor {
+            None => 0,
+            Some(cursor) => {
+                cursor.parse().map_err(|_| Refusal::Unreadable(format!("`{cursor}` is not a cursor")))?
+            }
+        };
+        let row = desk.reads().row(id)?.ok_or(Refusal::NoSuch { kind: "run", name })?;
+        let text = desk.shared().library.text(&row.text, desk.reads())?;
+        let lines = desk.reads().journal(id, after, page.limit() + 1)?;
+        let more = lines.len() > page.limit();
+        let items: Vec<_> = lines.iter().take(page.limit()).map(|line| journal_line(line, &text)).collect();
+        let next = items.last().filter(|_| more).map(|line| line.seq.to_string());
+        Ok(Listing { items, next })
+    });
+    listing.await.map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Tongue {
+    lang: Option<Language>,
+}
+
+pub(crate) async fn why(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Asked(tongue): Asked<Tongue>,
+) -> Result<Answer<WhyView>, Refusal> {
+    let answer = desk.read(move |desk| {
+        let loaded = live::load(run_named(desk, &name)?, desk.reads())?;
+        let text = desk.shared().library.text(&loaded.run.started.text, desk.reads())?;
+        let world = desk.shared().world();
+        let language = tongue.lang.unwrap_or_else(|| desk.house.language());
+        let now = desk.shared().now();
+        let look = Look { run: &loaded.run, text: &text, world: &world, now };
+        let reader = Reader { look, language };
+        Ok(WhyView {
+            id: loaded.run.id.to_string(),
+            state: crate::view::word_of(&loaded.row.state),
+            sentences: reader.sentences(),
+        })
+    });
+    answer.await.map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Cancel {
+    reason: Option<String>,
+    by: Option<String>,
+}
+
+pub(crate) async fn cancel(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Given(given): Given<Cancel>,
+) -> Result<Answer<RunView>, Refusal> {
+    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let reason = given.reason.unwrap_or_else(|| "cancelled by hand".to_owned()).into();
+    let id = desk.read(move |desk| run_named(desk, &name)).await?;
+    // Opening 0: the one that is there now.
+    desk.engine.act(id, Event::Cancelled { opening: 0, by, reason }).await?;
+    desk.read(move |desk| view_of(desk, id)).await.map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct RetryFrom {
+    from: Option<String>,
+    by: Option<String>,
+}
+
+pub(crate) async fn retry(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Given(given): Given<RetryFrom>,
+) -> Result<Answer<RunView>, Refusal> {
+    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let (id, from) = desk
+        .read(move |desk| {
+            let id = run_named(desk, &name)?;
+            let Some(step) = given.from else { return Ok((id, None)) };
+            let row = desk.reads().row(id)?.ok_or(Refusal::NoSuch { kind: "run", name })?;
+            let text = desk.shared().library.text(&row.text, desk.reads())?;
+            match text.step_named(&step) {
+                Some(no) => Ok((id, Some(no))),
+                None => Err(Refusal::NoSuch { kind: "step", name: step }),
+            }
+        })
+        .await?;
+    desk.engine.act(id, Event::Retried { opening: 0, by, from }).await?;
+    desk.read(move |desk| view_of(desk, id)).await.map(Answer)
+}

@@ -1,0 +1,175 @@
+//! A run begins on request, once per `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header-07).
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
+use yizhan_engine::intake::{self, Fired, Prepared};
+use yizhan_engine::store::{Firing, FiringOutcome};
+use yizhan_engine::{StartError, StartReply, Started};
+use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::plan::{Starts, Workflow};
+use yizhan_workflow::run::event::Event;
+use yizhan_workflow::run::{self, OPERATOR, World};
+
+use crate::api::acting;
+use crate::body::{Answer, Given, Named};
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::view::StartedView;
+
+/// The name of what starts a run without any trigger of its file.
+const API: &str = "api";
+
+/// Lines of a run that are searched for what a repeated request joined.
+const LINES_SEARCHED: usize = 1_000;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Request {
+    #[serde(default)]
+    input: Json,
+    by: Option<String>,
+    /// A trigger of the file, fired by hand: its `with` and `where` hold.
+    trigger: Option<String>,
+}
+
+pub(crate) async fn start(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    headers: HeaderMap,
+    Given(request): Given<Request>,
+) -> Result<Response, Refusal> {
+    let text = current(&desk, &name)?;
+    let key = idempotency_key(&headers)?;
+    let world = desk.shared().world();
+    let by: Arc<str> = acting(request.by.as_deref(), &world)?.into();
+    let payload = payload_of(&request, &by);
+    may_start(&text, &request, &by, &world)?;
+    let known_by = key.as_ref().map(|_| payload.as_str());
+    let prepared = prepare(&text, &request, &world, desk.shared().now(), known_by)?;
+    let Some(key) = key else {
+        let dropped = prepared.dropped.clone();
+        let reply = desk.engine.start(Started { prepared, by, firing: None }).await?;
+        return Ok(created(reply, dropped, false));
+    };
+    let _mine = desk.under_way.take(&name, API, &key).ok_or(Refusal::UnderWay)?;
+    let input = prepared.input.clone();
+    let dropped = prepared.dropped.clone();
+    let firing = Firing {
+        workflow: text.name.clone(),
+        trigger: API.into(),
+        id: key,
+        at: desk.shared().now(),
+        outcome: FiringOutcome::Started,
+    };
+    match desk.engine.start(Started { prepared, by, firing: Some(firing) }).await {
+        Ok(reply) => Ok(created(reply, dropped, false)),
+        Err(StartError::FiredBefore { run: Some(run) }) => {
+            let reply = desk.read(move |desk| first_answer(desk, run, &payload, input.get())).await?;
+            Ok(created(reply, dropped, true))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The text that new runs begin with.
+pub(crate) fn current(desk: &Desk, name: &str) -> Result<Arc<Workflow>, Refusal> {
+    let all = desk.shared().library.workflows();
+    let entry = all.get(name).ok_or_else(|| Refusal::NoSuch { kind: "workflow", name: name.to_owned() })?;
+    entry.workflow.clone().ok_or_else(|| Refusal::Faulty(name.to_owned()))
+}
+
+fn created(reply: StartReply, dropped: Vec<String>, repeated: bool) -> Response {
+    let (id, joined) = match reply {
+        StartReply::Started(id) => (id, false),
+        StartReply::Joined(id) => (id, true),
+    };
+    let view = StartedView { id: id.to_string(), joined, dropped, repeated };
+    (StatusCode::CREATED, Answer(view)).into_response()
+}
+
+/// A structured-field string, as the draft has it; a bare word is taken, too.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let mut all = headers.get_all("idempotency-key").iter();
+    let Some(given) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(Refusal::BadKey("it is there twice"));
+    }
+    let given = given.to_str().map_err(|_| Refusal::BadKey("it holds more than printable ASCII"))?.trim();
+    let key = match given.strip_prefix('"') {
+        Some(rest) => rest.strip_suffix('"').ok_or(Refusal::BadKey("its closing quote is missing"))?,
+        None => given,
+    };
+    if key.is_empty() || key.len() > 255 {
+        return Err(Refusal::BadKey("it must have 1 to 255 characters"));
+    }
+    if key.contains(['"', '\\']) {
+        return Err(Refusal::BadKey("it may hold no quotes and no backslashes"));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+/// What two requests with one key must have in common.
+fn payload_of(request: &Request, by: &str) -> String {
+    let said = json!([request.input, by, request.trigger]);
+    Sha256::digest(said.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A start form is for those that its trigger names.
+fn may_start(text: &Workflow, request: &Request, by: &str, world: &World) -> Result<(), Refusal> {
+    let Some(name) = &request.trigger else { return Ok(()) };
+    let known = text.triggers.iter().find(|known| &*known.name == name.as_str());
+    let known = known.ok_or_else(|| Refusal::NoSuch { kind: "trigger", name: name.clone() })?;
+    if let Starts::ByHand { who } = &known.starts
+        && by != OPERATOR
+        && !world.people.may(by, who)
+    {
+        let who = who.join(", ");
+        return Err(Refusal::NotYours(format!("`{by}` is not among those who may start this: {who}")));
+    }
+    Ok(())
+}
+
+/// `payload`: what the owner of an `Idempotency-Key` sent is kept with the run, to tell the same request from another.
+fn prepare(
+    text: &Arc<Workflow>,
+    request: &Request,
+    world: &World,
+    now: Millis,
+    payload: Option<&str>,
+) -> Result<Prepared, Refusal> {
+    let mut with = Map::new();
+    with.extend(payload.map(|payload| ("payload".to_owned(), payload.into())));
+    let Some(trigger) = &request.trigger else {
+        let fired = payload.map(|_| Fired { trigger: API, with });
+        return Ok(intake::prepare(text, &request.input.to_string(), fired, world, now)?);
+    };
+    with.insert("body".to_owned(), request.input.clone());
+    let body = request.input.as_object().cloned().unwrap_or_default();
+    Ok(intake::from_trigger(text, Fired { trigger, with }, &body, world, now)?)
+}
+
+/// The answer that the first request with this key had, if it was this request.
+fn first_answer(desk: &Desk, run: RunId, payload: &str, input: &str) -> Result<StartReply, Refusal> {
+    let other = Refusal::OtherPayload { run };
+    for line in desk.reads().journal(run, 0, LINES_SEARCHED)? {
+        match serde_json::from_slice::<run::Line>(&line.body).map(|line| line.event) {
+            Ok(Event::Started(started)) => {
+                let trigger = started.trigger.and_then(|raw| serde_json::from_str::<Json>(raw.get()).ok());
+                if trigger.is_some_and(|trigger| trigger["payload"] == payload) {
+                    return Ok(StartReply::Started(run));
+                }
+            }
+            Ok(Event::Joined { input: joined, .. }) if joined.get() == input => {
+                return Ok(StartReply::Joined(run));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(Refusal::bug("a line of a journal cannot be read", &error)),
+        }
+    }
+    Err(other)
+}

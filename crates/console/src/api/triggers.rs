@@ -1,0 +1,86 @@
+//! What fires when, and what became of what fired.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Deserialize;
+use yizhan_engine::store::{Firing, StoreError};
+use yizhan_workflow::id::RunId;
+use yizhan_workflow::plan::{Starts, Trigger, Workflow};
+use yizhan_workflow::schedule;
+
+use super::workflows::trigger_kind;
+use crate::body::{Answer, Asked};
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::view::{FiringView, Listing, TriggerView, word_of};
+
+const DAY: i64 = 86_400_000;
+/// Firings ahead and behind that are shown of a trigger.
+const SHOWN: usize = 50;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Filter {
+    workflow: Option<String>,
+    days: Option<u16>,
+}
+
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Asked(asked): Asked<Filter>,
+) -> Result<Answer<Listing<TriggerView>>, Refusal> {
+    let all = desk.shared().library.workflows();
+    if let Some(name) = &asked.workflow
+        && !all.contains_key(name)
+    {
+        return Err(Refusal::NoSuch { kind: "workflow", name: name.clone() });
+    }
+    let wanted = move |name: &str| asked.workflow.as_ref().is_none_or(|wanted| wanted == name);
+    let days = i64::from(asked.days.unwrap_or(7).min(3_660));
+    let views = desk.read(move |desk| {
+        let texts =
+            all.iter().filter(|(name, _)| wanted(name)).filter_map(|(_, entry)| entry.workflow.as_ref());
+        let triggers = texts.flat_map(|text| text.triggers.iter().map(move |trigger| (text, trigger)));
+        let views: Result<_, _> = triggers.map(|(text, trigger)| view(desk, text, trigger, days)).collect();
+        Ok(Listing::whole(views?))
+    });
+    views.await.map(Answer)
+}
+
+fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<TriggerView, StoreError> {
+    let shared = desk.shared();
+    let now = shared.now();
+    let next = match &trigger.starts {
+        Starts::Schedule(schedule) => {
+            schedule::preview(schedule, &shared.world().zone, now, now.plus(days * DAY), SHOWN)
+        }
+        Starts::Webhook(_) | Starts::Files { .. } | Starts::ByHand { .. } => vec![],
+    };
+    let last = desk.reads().firings(&text.name, Some(&trigger.name), SHOWN)?;
+    Ok(TriggerView {
+        workflow: text.name.to_string(),
+        trigger: trigger.name.to_string(),
+        kind: trigger_kind(&trigger.starts).to_owned(),
+        what: what(text, trigger),
+        next: next.iter().map(ToString::to_string).collect(),
+        last: last.iter().map(|(firing, run)| firing_view(firing, *run)).collect(),
+    })
+}
+
+fn what(text: &Workflow, trigger: &Trigger) -> String {
+    match &trigger.starts {
+        Starts::Schedule(schedule) => schedule.pattern.to_string(),
+        Starts::Webhook(_) => format!("/hooks/{}/{}", text.name, trigger.name),
+        Starts::Files { pattern, .. } => pattern.clone(),
+        Starts::ByHand { who } => who.join(", "),
+    }
+}
+
+fn firing_view(firing: &Firing, run: Option<RunId>) -> FiringView {
+    FiringView {
+        at: firing.at.to_string(),
+        id: firing.id.clone(),
+        outcome: word_of(&firing.outcome),
+        run: run.map(|run| run.to_string()),
+    }
+}

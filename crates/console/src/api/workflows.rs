@@ -1,0 +1,123 @@
+//! Workflows: what is in force, what is wrong with the files, and reading them again.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use yizhan_engine::library::Entry;
+use yizhan_engine::store::RunFilter;
+use yizhan_workflow::plan::{Starts, Workflow};
+use yizhan_workflow::run::scope;
+
+use crate::body::{Answer, Named};
+use crate::desk::Desk;
+use crate::house::Reloaded;
+use crate::refusal::Refusal;
+use crate::view::{Listing, StepSketch, TriggerName, WorkflowRow, WorkflowView, kind_of, section_word};
+
+/// Open runs that are counted for a page.
+const COUNTED: usize = 500;
+
+pub(crate) async fn list(State(desk): State<Arc<Desk>>) -> Answer<Listing<WorkflowRow>> {
+    let all = desk.shared().library.workflows();
+    Answer(Listing::whole(all.iter().map(|(name, entry)| row(name, entry)).collect()))
+}
+
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+) -> Result<Answer<WorkflowView>, Refusal> {
+    let all = desk.shared().library.workflows();
+    let entry = all.get(&name).ok_or_else(|| Refusal::NoSuch { kind: "workflow", name: name.clone() })?;
+    let row = row(&name, entry);
+    let text = entry.workflow.clone();
+    let source = entry.source.as_ref().map(|source| source.text.clone());
+    let view = desk.read(move |desk| view(desk, row, text.as_ref(), source)).await?;
+    Ok(Answer(view))
+}
+
+pub(crate) async fn reload(State(desk): State<Arc<Desk>>) -> Answer<Reloaded> {
+    Answer(desk.house.reload().await)
+}
+
+fn row(name: &str, entry: &Entry) -> WorkflowRow {
+    let state = match (&entry.workflow, entry.faults.is_empty()) {
+        (Some(_), true) => "in force",
+        (Some(_), false) => "old text in force",
+        (None, _) => "faulty",
+    };
+    let text = entry.workflow.as_deref();
+    let triggers = text.map_or(&[][..], |text| &text.triggers).iter();
+    WorkflowRow {
+        name: name.to_owned(),
+        title: text.map_or_else(String::new, |text| text.title.clone()),
+        path: entry.path.clone(),
+        owner: text.and_then(|text| text.owner.clone()),
+        hash: text.map(|text| text.hash.to_string()),
+        state: state.to_owned(),
+        faults: entry.faults.clone(),
+        warnings: entry.warnings.clone(),
+        triggers: triggers
+            .map(|trigger| TriggerName {
+                name: trigger.name.to_string(),
+                kind: trigger_kind(&trigger.starts).to_owned(),
+            })
+            .collect(),
+    }
+}
+
+pub(crate) fn trigger_kind(starts: &Starts) -> &'static str {
+    match starts {
+        Starts::Schedule(_) => "schedule",
+        Starts::Webhook(_) => "webhook",
+        Starts::Files { .. } => "files",
+        Starts::ByHand { .. } => "by_hand",
+    }
+}
+
+fn view(
+    desk: &Desk,
+    row: WorkflowRow,
+    text: Option<&Arc<Workflow>>,
+    source: Option<String>,
+) -> Result<WorkflowView, Refusal> {
+    let filter = RunFilter { workflow: Some(row.name.clone()), open: true, ..RunFilter::default() };
+    let open_runs = desk.reads().runs(&filter, None, COUNTED)?.rows.len();
+    let mut view = WorkflowView {
+        row,
+        note: None,
+        implements: vec![],
+        form: serde_json::json!([]),
+        steps: vec![],
+        source,
+        open_runs,
+    };
+    if let Some(text) = text {
+        let world = desk.shared().world();
+        let seen = scope::before_start(text, &world, desk.shared().now(), None, None);
+        let form = text.input.view(&seen).map_err(|error| Refusal::Expression {
+            code: error.code.to_string(),
+            message: error.message.to_string(),
+        })?;
+        view.form =
+            serde_json::from_str(&form).map_err(|error| Refusal::bug("a form's view is not JSON", &error))?;
+        view.note.clone_from(&text.note);
+        view.implements.clone_from(&text.implements);
+        view.steps = sketches(text);
+    }
+    Ok(view)
+}
+
+fn sketches(text: &Workflow) -> Vec<StepSketch> {
+    let sketch = |step: &yizhan_workflow::plan::Step| {
+        let (kind, action) = kind_of(&step.work);
+        StepSketch {
+            id: step.id.to_string(),
+            section: section_word(step.section).to_owned(),
+            title: step.title.as_ref().map_or_else(|| step.id.to_string(), |title| title.source().to_owned()),
+            kind: kind.to_owned(),
+            action,
+            needs: step.needs.iter().map(|no| text.step(*no).path().into_owned()).collect(),
+        }
+    };
+    text.steps.iter().map(sketch).collect()
+}

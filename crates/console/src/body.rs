@@ -1,0 +1,129 @@
+//! Reads what came with a request: bounded in size and time, and refused in our own words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+
+/// The whole body, at most so large and so long on its way.
+pub(crate) async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+    within: Duration,
+) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::TooLarge { most };
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > most as u64) {
+        return Err(too_large());
+    }
+    let reading = async {
+        let mut stream = body.into_data_stream();
+        let mut whole = BytesMut::new();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|error| Refusal::Unreadable(format!("the body broke off: {error}")))?;
+            if whole.len() + piece.len() > most {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    };
+    tokio::time::timeout(within, reading).await.unwrap_or(Err(Refusal::TooSlow))
+}
+
+/// The media type without its parameters, in small letters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let written = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let (name, _) = written.split_once(';').unwrap_or((written, ""));
+    Some(name.trim().to_ascii_lowercase())
+}
+
+pub(crate) fn is_json(media: &str) -> bool {
+    media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"))
+}
+
+/// A JSON body. No body at all is an empty object, so that `curl -X POST` does.
+#[derive(Debug)]
+pub(crate) struct Given<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Given<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let limits = &desk.settings;
+        let bytes = read_body(&parts.headers, body, limits.body_max, limits.body_timeout).await?;
+        if bytes.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        match media_type(&parts.headers) {
+            // A page of a stranger can send a form without being asked, JSON it cannot.
+            Some(media) if !is_json(&media) => Err(Refusal::WrongType(media)),
+            Some(_) | None => parse(&bytes).map(Self),
+        }
+    }
+}
+
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| Refusal::Unreadable(error.to_string()))
+}
+
+/// The query of the address.
+#[derive(Debug)]
+pub(crate) struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(rejection) => Err(Refusal::Unreadable(rejection.body_text())),
+        }
+    }
+}
+
+/// The names in the path.
+#[derive(Debug)]
+pub(crate) struct Named<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(named)) => Ok(Self(named)),
+            Err(rejection) => Err(Refusal::Unreadable(rejection.body_text())),
+        }
+    }
+}
+
+/// An answer of JSON that is not kept by whoever passes it on.
+#[derive(Debug)]
+pub(crate) struct Answer<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => {
+                let headers =
+                    [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+                (headers, body).into_response()
+            }
+            Err(error) => Refusal::bug("an answer has no JSON form", &error).into_response(),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Which connections are open, and which of them makes room when there are too many.
+//!
+//! A connection that has sent no whole request holds a place for nothing. When all places are taken the oldest of
+//! those goes, so a thousand silent ones cannot keep out the one that speaks.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    places: Mutex<BTreeMap<u64, Arc<Place>>>,
+    next: AtomicU64,
+    /// Rung when a place became free.
+    freed: Notify,
+    pub evicted: AtomicU64,
+}
+
+/// One connection.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    /// A request of it is being answered.
+    pub busy: AtomicBool,
+    pub leave: Notify,
+}
+
+/// Held as long as the connection lives.
+#[derive(Debug)]
+pub(crate) struct Held {
+    number: u64,
+    pub place: Arc<Place>,
+    of: Arc<Connections>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.of.lock().remove(&self.number);
+        self.of.freed.notify_waiters();
+    }
+}
+
+/// Held while a request is being answered.
+#[derive(Debug)]
+pub(crate) struct Busy {
+    place: Arc<Place>,
+    of: Arc<Connections>,
+}
+
+impl Busy {
+    pub(crate) fn new(place: Arc<Place>, of: Arc<Connections>) -> Self {
+        place.busy.store(true, Ordering::Release);
+        Self { place, of }
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.place.busy.store(false, Ordering::Release);
+        // A silent connection can make room.
+        self.of.freed.notify_waiters();
+    }
+}
+
+impl Connections {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Place>>> {
+        // Nothing is half done under this lock.
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn open(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// A place for a new connection; waits while all are taken by requests that are being answered.
+    pub(crate) async fn place(self: &Arc<Self>, most: usize) -> Held {
+        loop {
+            let freed = self.freed.notified();
+            if let Some(held) = self.try_place(most) {
+                return held;
+            }
+            freed.await;
+        }
+    }
+
+    fn try_place(self: &Arc<Self>, most: usize) -> Option<Held> {
+        let mut places = self.lock();
+        if places.len() >= most {
+            let silent = places.iter().find(|(_, place)| !place.busy.load(Ordering::Acquire))?;
+            let number = *silent.0;
+            silent.1.leave.notify_one();
+            places.remove(&number);
+            self.evicted.fetch_add(1, Ordering::Relaxed);
+        }
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let place = Arc::new(Place::default());
+        places.insert(number, place.clone());
+        Some(Held { number, place, of: self.clone() })
+    }
+
+    /// Has every connection leave at once.
+    pub(crate) fn cut(&self) {
+        self.lock().values().for_each(|place| place.leave.notify_one());
+    }
+
+    /// Returns when no connection is open any more.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            let freed = self.freed.notified();
+            if self.open() == 0 {
+                return;
+            }
+            freed.await;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What every handler has at hand, and how it reads the store without holding up the others.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::{Semaphore, watch};
+use yizhan_engine::store::Reads;
+use yizhan_engine::{Engine, Shared};
+
+use crate::App;
+use crate::connections::Connections;
+use crate::house::House;
+use crate::once::UnderWay;
+use crate::refusal::Refusal;
+use crate::settings::HttpSettings;
+
+/// Threads that may read the store or the disk for us at once; more requests wait their turn.
+const READING_MAX: usize = 8;
+
+pub struct Desk {
+    pub(crate) engine: Engine,
+    pub(crate) house: Arc<dyn House>,
+    pub(crate) settings: HttpSettings,
+    pub(crate) connections: Arc<Connections>,
+    /// True once we stop: long answers end early.
+    pub(crate) closes: watch::Receiver<bool>,
+    /// Bodies of strangers that may be read at once.
+    pub(crate) strangers: Arc<Semaphore>,
+    pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) counts: Counts,
+    reading: Arc<Semaphore>,
+}
+
+/// What metrics show of the HTTP side.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub requests: AtomicU64,
+    pub refused: AtomicU64,
+    pub hooks_taken: AtomicU64,
+    pub hooks_repeated: AtomicU64,
+    pub hooks_refused: AtomicU64,
+}
+
+impl Desk {
+    pub(crate) fn new(app: App, closes: watch::Receiver<bool>) -> Self {
+        let App { engine, house, settings } = app;
+        let strangers = Arc::new(Semaphore::new((settings.connections_max / 4).max(1)));
+        Self {
+            engine,
+            house,
+            settings,
+            connections: Arc::default(),
+            closes,
+            strangers,
+            under_way: Arc::default(),
+            counts: Counts::default(),
+            reading: Arc::new(Semaphore::new(READING_MAX)),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.engine.shared
+    }
+
+    pub(crate) fn reads(&self) -> &dyn Reads {
+        &*self.engine.shared.reads
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        *self.closes.borrow()
+    }
+
+    /// Does what may block where it holds up nobody else.
+    pub(crate) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        read: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let turn = self.reading.clone().acquire_owned().await.map_err(|_| Refusal::Stopping)?;
+        let desk = self.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            read(&desk)
+        });
+        reading.await.unwrap_or_else(|error| Err(Refusal::bug("a reading panicked", &error)))
+    }
+}

@@ -1,0 +1,187 @@
+//! Inbound webhooks: verified over the raw bytes before anything is parsed, acknowledged only once they are on disk.
+
+mod payload;
+mod verify;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
+use yizhan_engine::intake::{self, Fired, IntakeError};
+use yizhan_engine::store::{Firing, FiringOutcome, Note};
+use yizhan_engine::{StartError, StartReply, Started};
+use yizhan_workflow::id::RunId;
+use yizhan_workflow::plan::{Starts, WebhookAuth, Workflow};
+
+use self::verify::{Window, verify};
+use crate::body::{Answer, Named, read_body};
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+
+/// What a sender is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    /// The run that this delivery started or joined; none where the trigger's `where` left it out.
+    id: Option<String>,
+    joined: bool,
+    /// An earlier delivery with this id had this answer.
+    repeated: bool,
+    /// What came and was not asked for.
+    dropped: Vec<String>,
+}
+
+pub(crate) async fn receive(
+    State(desk): State<Arc<Desk>>,
+    Named((workflow, trigger)): Named<(String, String)>,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let answer = take(&desk, &workflow, &trigger, request).await;
+    let counts = &desk.counts;
+    let counter = match &answer {
+        Ok((_, taken)) if taken.repeated => &counts.hooks_repeated,
+        Ok(_) => &counts.hooks_taken,
+        Err(_) => &counts.hooks_refused,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+    answer.map(|(status, taken)| (status, Answer(taken)).into_response())
+}
+
+async fn take(
+    desk: &Arc<Desk>,
+    workflow: &str,
+    trigger: &str,
+    request: Request,
+) -> Result<(StatusCode, Taken), Refusal> {
+    let text = desk.shared().library.current(workflow).ok_or_else(|| no_such(workflow, trigger))?;
+    let auth = auth_of(&text, trigger).ok_or_else(|| no_such(workflow, trigger))?;
+    let (parts, body) = request.into_parts();
+    let bytes = {
+        // Anybody may begin to send a body; so only some may at once, and the others are told to come again.
+        let _turn = desk.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
+        let limits = &desk.settings;
+        read_body(&parts.headers, body, limits.body_max, limits.body_timeout).await?
+    };
+    let auth = auth.clone();
+    let (bytes, headers) = verified(desk, auth.clone(), bytes, parts.headers).await?;
+    let id = delivery_id(&auth, &headers);
+    let payload = payload::read(&headers, &bytes)?;
+    let delivery = Delivery { desk, text: &text, trigger, id };
+    delivery.start(payload, payload::headers(&auth, &headers)).await
+}
+
+fn no_such(workflow: &str, trigger: &str) -> Refusal {
+    let name: String = format!("{workflow}/{trigger}").chars().take(200).collect();
+    Refusal::NoSuch { kind: "webhook", name }
+}
+
+fn auth_of<'a>(text: &'a Workflow, trigger: &str) -> Option<&'a WebhookAuth> {
+    text.triggers.iter().find(|known| &*known.name == trigger).and_then(|known| match &known.starts {
+        Starts::Webhook(auth) => Some(auth),
+        Starts::Schedule(_) | Starts::Files { .. } | Starts::ByHand { .. } => None,
+    })
+}
+
+/// Secrets are files, and a mebibyte takes a while to hash: both where they hold up nobody.
+async fn verified(
+    desk: &Arc<Desk>,
+    auth: WebhookAuth,
+    bytes: Bytes,
+    headers: HeaderMap,
+) -> Result<(Bytes, HeaderMap), Refusal> {
+    let checked = desk.read(move |desk| {
+        // An empty secret is none: anybody could sign with it.
+        let secret = |name: &str| {
+            let found = desk.house.secret(name).filter(|secret| !secret.is_empty());
+            found.ok_or_else(|| Refusal::NoSecret(name.to_owned()))
+        };
+        let window = Window { now: desk.shared().now(), wide: desk.settings.webhook_window };
+        verify(&auth, &headers, &bytes, secret, window)?;
+        Ok((bytes, headers))
+    });
+    checked.await
+}
+
+/// What tells a delivery from others, where its sender says so. Without it every delivery is one of its own.
+fn delivery_id(auth: &WebhookAuth, headers: &HeaderMap) -> Option<String> {
+    let name = match auth {
+        WebhookAuth::Github { .. } => "x-github-delivery",
+        WebhookAuth::Standard { .. }
+        | WebhookAuth::Hmac { .. }
+        | WebhookAuth::Token { .. }
+        | WebhookAuth::None => "webhook-id",
+    };
+    let id = headers.get(name)?.to_str().ok()?.trim();
+    (!id.is_empty() && id.len() <= 255).then(|| id.to_owned())
+}
+
+struct Delivery<'a> {
+    desk: &'a Arc<Desk>,
+    text: &'a Arc<Workflow>,
+    trigger: &'a str,
+    id: Option<String>,
+}
+
+impl Delivery<'_> {
+    async fn start(
+        self,
+        payload: payload::Payload,
+        headers: Map<String, serde_json::Value>,
+    ) -> Result<(StatusCode, Taken), Refusal> {
+        let _mine = match &self.id {
+            Some(id) => {
+                Some(self.desk.under_way.take(&self.text.name, self.trigger, id).ok_or(Refusal::Busy)?)
+            }
+            None => None,
+        };
+        let shared = self.desk.shared();
+        let with = Map::from_iter([
+            ("body".to_owned(), payload.value.clone()),
+            ("headers".to_owned(), headers.into()),
+        ]);
+        let fired = Fired { trigger: self.trigger, with };
+        let body = payload.fields();
+        let prepared = match intake::from_trigger(self.text, fired, &body, &shared.world(), shared.now()) {
+            Ok(prepared) => prepared,
+            Err(IntakeError::LeftOut) => return self.left_out().await,
+            Err(error) => return Err(error.into()),
+        };
+        let dropped = prepared.dropped.clone();
+        let by = format!("trigger:{}", self.trigger).into();
+        let firing = self.firing(FiringOutcome::Started);
+        match self.desk.engine.start(Started { prepared, by, firing }).await {
+            Ok(StartReply::Started(run)) => Ok(taken(Some(run), false, dropped)),
+            Ok(StartReply::Joined(run)) => Ok(taken(Some(run), true, dropped)),
+            Err(StartError::FiredBefore { run }) => Ok(repeated(run)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn firing(&self, outcome: FiringOutcome) -> Option<Firing> {
+        let at = self.desk.shared().now();
+        let (workflow, trigger) = (self.text.name.clone(), self.trigger.into());
+        self.id.clone().map(|id| Firing { workflow, trigger, id, at, outcome })
+    }
+
+    /// The file does not want it: that is an answer, too, and the same when it comes again.
+    async fn left_out(&self) -> Result<(StatusCode, Taken), Refusal> {
+        if let Some(firing) = self.firing(FiringOutcome::Skipped) {
+            self.desk.engine.note(Note::Firing(firing)).await?;
+        }
+        Ok(taken(None, false, vec![]))
+    }
+}
+
+fn taken(run: Option<RunId>, joined: bool, dropped: Vec<String>) -> (StatusCode, Taken) {
+    let id = run.map(|run| run.to_string());
+    (StatusCode::ACCEPTED, Taken { id, joined, repeated: false, dropped })
+}
+
+fn repeated(run: Option<RunId>) -> (StatusCode, Taken) {
+    let id = run.map(|run| run.to_string());
+    (StatusCode::OK, Taken { id, joined: false, repeated: true, dropped: vec![] })
+}

@@ -1,0 +1,88 @@
+//! What the daemon supplies: plugins, secrets, files, and a way to read the folders again.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// The language in which a person is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    #[default]
+    Zh,
+    En,
+}
+
+/// A plugin as it stands. The daemon fills in what its carriers know.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PluginView {
+    pub id: String,
+    pub version: String,
+    /// `ready`, `refused`, `failed`, …: a word of the carriers.
+    pub state: String,
+    /// `process` or `inside`.
+    pub isolation: String,
+    pub path: String,
+    pub hash: String,
+    pub actions: Vec<ActionView>,
+    pub calls: u64,
+    pub crashes: u64,
+    /// Why it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ActionView {
+    pub name: String,
+    pub summary: String,
+    pub effect: String,
+    pub input: serde_json::Value,
+    pub output: serde_json::Value,
+}
+
+/// What became of reading the folders again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Names of the workflows in force.
+    pub loaded: Vec<String>,
+    /// Rendered, one text per fault.
+    pub faults: Vec<String>,
+}
+
+pub type Promise<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The daemon as the console sees it. Functions that are not promises may block: they are called on threads where that
+/// is allowed.
+pub trait House: Send + Sync {
+    fn plugins(&self) -> Vec<PluginView>;
+
+    fn plugin(&self, id: &str) -> Option<PluginView> {
+        self.plugins().into_iter().find(|plugin| plugin.id == id)
+    }
+
+    /// The bytes of a secret by its name; `None` where there is none.
+    fn secret(&self, name: &str) -> Option<Zeroizing<Vec<u8>>>;
+
+    /// Reads workflows, people and settings again, and answers once what checks is in force.
+    fn reload(&self) -> Promise<'_, Reloaded>;
+
+    /// Keeps bytes under their SHA-256 in hexadecimal, and answers with it once they are on disk.
+    ///
+    /// # Errors
+    /// When the disk does not take them.
+    fn put_artifact(&self, bytes: &Bytes) -> std::io::Result<String>;
+
+    /// # Errors
+    /// When they cannot be read; what is not there is `None`.
+    fn artifact(&self, sha256: &str) -> std::io::Result<Option<Bytes>>;
+
+    fn language(&self) -> Language {
+        Language::default()
+    }
+
+    /// Where the home is, for messages.
+    fn home(&self) -> String;
+}

@@ -1,0 +1,46 @@
+//! Every address there is, with what it needs of its caller.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::api::{artifacts, doctor, health, plugins, runs, tasks, triggers, workflows};
+use crate::desk::Desk;
+use crate::rights::{Anyone, Near, Operator, Routes};
+use crate::{hooks, metrics};
+
+pub(crate) fn router(desk: &Arc<Desk>) -> Router {
+    routes(desk).into_parts().0
+}
+
+pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
+    Routes::new(desk)
+        .get("/health/live", Anyone, health::live)
+        .get("/health/ready", Anyone, health::ready)
+        .get("/metrics", Near, metrics::metrics)
+        .get("/api/v1/health", Anyone, health::health)
+        .get("/api/v1/doctor", Operator, doctor::doctor)
+        .get("/api/v1/workflows", Operator, workflows::list)
+        .get("/api/v1/workflows/{name}", Operator, workflows::show)
+        .post("/api/v1/workflows/{name}/runs", Operator, runs::start)
+        .post("/api/v1/reload", Operator, workflows::reload)
+        .get("/api/v1/runs", Operator, runs::list)
+        .get("/api/v1/runs/{id}", Operator, runs::show)
+        .get("/api/v1/runs/{id}/journal", Operator, runs::journal)
+        .get("/api/v1/runs/{id}/why", Operator, runs::why)
+        .get("/api/v1/runs/{id}/wait", Operator, runs::wait)
+        .post("/api/v1/runs/{id}/cancel", Operator, runs::cancel)
+        .post("/api/v1/runs/{id}/retry", Operator, runs::retry)
+        .get("/api/v1/tasks", Operator, tasks::list)
+        .get("/api/v1/tasks/{id}", Operator, tasks::show)
+        .post("/api/v1/tasks/{id}/claim", Operator, tasks::claim)
+        .post("/api/v1/tasks/{id}/release", Operator, tasks::release)
+        .post("/api/v1/tasks/{id}/answer", Operator, tasks::answer)
+        .post("/api/v1/tasks/{id}/settle", Operator, tasks::settle)
+        .get("/api/v1/plugins", Operator, plugins::list)
+        .get("/api/v1/plugins/{id}", Operator, plugins::show)
+        .get("/api/v1/triggers", Operator, triggers::list)
+        .post("/api/v1/artifacts", Operator, artifacts::put)
+        .get("/api/v1/artifacts/{sha256}", Operator, artifacts::get)
+        .post("/hooks/{workflow}/{trigger}", Anyone, hooks::receive)
+}

@@ -1,0 +1,68 @@
+//! The limits of the HTTP side and the tokens that let in, as values; the daemon reads them from its file.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// A bearer token of the config. Only its hash is kept, and neither prints.
+#[derive(Clone)]
+pub struct Token {
+    pub name: Arc<str>,
+    hash: [u8; 32],
+}
+
+impl Token {
+    #[must_use]
+    pub fn new(name: &str, token: &str) -> Self {
+        Self { name: name.into(), hash: Sha256::digest(token.as_bytes()).into() }
+    }
+
+    /// In a time that does not tell how much of it was right.
+    #[must_use]
+    pub fn is(&self, given: &str) -> bool {
+        let given: [u8; 32] = Sha256::digest(given.as_bytes()).into();
+        self.hash.ct_eq(&given).into()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct HttpSettings {
+    /// None: TCP answers 401 to all of the API but health.
+    pub tokens: Vec<Token>,
+    /// From the connection, or the answer before, to the end of a request's head. Also how long a line may be idle.
+    pub head_timeout: Duration,
+    /// From a request's head to the end of its body.
+    pub body_timeout: Duration,
+    pub body_max: usize,
+    pub artifact_max: usize,
+    /// Beyond it the connection that has been silent longest makes room.
+    pub connections_max: usize,
+    /// How long answers under way may take once a stop was asked for.
+    pub drain: Duration,
+    /// How far a signed webhook's clock may be from ours.
+    pub webhook_window: Duration,
+}
+
+impl Default for HttpSettings {
+    fn default() -> Self {
+        Self {
+            tokens: vec![],
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            body_max: 1024 * 1024,
+            artifact_max: 25 * 1024 * 1024,
+            connections_max: 1_000,
+            drain: Duration::from_secs(5),
+            webhook_window: Duration::from_secs(300),
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! What the API shows, as types that the command line reads back. They may change apart from the journal.
+
+mod journal;
+mod run;
+mod task;
+
+use std::sync::Arc;
+
+use minijinja::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::scope::{Scope, Standpoint};
+use yizhan_workflow::run::state::Run;
+
+pub(crate) use journal::journal_line;
+pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word};
+pub(crate) use task::{task_row, task_view};
+
+/// A run as it is looked at, at one instant.
+pub(crate) struct Look<'a> {
+    pub run: &'a Run,
+    pub text: &'a Arc<Workflow>,
+    pub world: &'a World,
+    pub now: Millis,
+}
+
+impl Look<'_> {
+    pub(crate) fn scope(&self, standpoint: Standpoint) -> Value {
+        Scope::of(self.run, self.text, self.world, self.now, standpoint)
+    }
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listing<T> {
+    pub items: Vec<T>,
+    /// What to ask with for the next page.
+    pub next: Option<String>,
+}
+
+impl<T> Listing<T> {
+    pub(crate) fn whole(items: Vec<T>) -> Self {
+        Self { items, next: None }
+    }
+}
+
+/// A run in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    pub id: String,
+    pub workflow: String,
+    pub title: String,
+    pub state: String,
+    pub outcome: Option<String>,
+    pub key: Option<String>,
+    pub by: String,
+    pub started: String,
+    pub ended: Option<String>,
+    pub waits: Option<String>,
+    pub parent: Option<String>,
+}
+
+/// A run with everything in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    #[serde(flatten)]
+    pub row: RunRow,
+    pub input: Json,
+    pub error: Option<ErrorView>,
+    pub opening: u32,
+    /// The hash of the text it runs by.
+    pub text: String,
+    pub steps: Vec<StepView>,
+    pub output: Option<Json>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorView {
+    pub step: String,
+    pub code: String,
+    pub message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    pub id: String,
+    pub section: String,
+    pub title: String,
+    /// `use`, `ask`, `wait`, `run`, `check`, `end`.
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    pub state: String,
+    pub round: u32,
+    pub items: Vec<ItemView>,
+    /// How many items the step has, where not all are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items_in_all: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemView {
+    pub item: u32,
+    pub state: String,
+    pub attempts: u32,
+    pub outcome: Option<String>,
+    pub output: Option<Json>,
+    pub failure: Option<FailureView>,
+    pub by: Option<String>,
+    pub opened: Option<String>,
+    pub ended: Option<String>,
+    pub due: Option<String>,
+    pub late: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub child: Option<String>,
+    /// What takes it back, once that has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Box<ItemView>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureView {
+    pub code: String,
+    pub message: String,
+    /// Whether the effect came to be: `no`, `maybe`, `yes`.
+    pub happened: String,
+}
+
+/// A task in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRow {
+    pub id: String,
+    pub run: String,
+    pub workflow: String,
+    pub step: String,
+    /// `asked`, `unknown` or `asking`.
+    pub kind: String,
+    pub title: String,
+    pub who: Vec<String>,
+    pub due: Option<String>,
+    pub late: bool,
+    pub opened: String,
+    pub claimed_by: Option<String>,
+}
+
+/// A task with its form and its case.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskView {
+    #[serde(flatten)]
+    pub row: TaskRow,
+    /// The fields of the form, everything worked out; of a question to the owner, none.
+    pub form: Json,
+    /// What can be answered: `answer`, or the verdicts that fit.
+    pub answers: Vec<String>,
+    /// What is known where nobody knows whether it happened.
+    pub evidence: Option<FailureView>,
+    pub case: CaseView,
+}
+
+/// What a task is about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaseView {
+    pub run: String,
+    pub workflow: String,
+    pub title: String,
+    pub key: Option<String>,
+    pub by: String,
+    pub started: String,
+    pub input: Json,
+    /// What is over, in file order.
+    pub story: Vec<StoryView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoryView {
+    pub step: String,
+    pub title: String,
+    pub state: String,
+    pub by: Option<String>,
+    pub ended: Option<String>,
+    pub output: Option<Json>,
+}
+
+/// One line of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalLine {
+    pub seq: u32,
+    pub at: String,
+    /// The event's name: `started`, `ended`, `answered`.
+    pub event: String,
+    /// Its particulars, with steps by name.
+    pub with: Json,
+    /// What was decided: each with its name as `fact`.
+    pub did: Vec<Json>,
+}
+
+/// Why a run is where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WhyView {
+    pub id: String,
+    pub state: String,
+    pub sentences: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkflowRow {
+    pub name: String,
+    pub title: String,
+    pub path: String,
+    pub owner: Option<String>,
+    pub hash: Option<String>,
+    /// `in force`, `faulty` (no text of it was ever good) or `old text in force`.
+    pub state: String,
+    pub faults: Vec<String>,
+    pub warnings: Vec<String>,
+    pub triggers: Vec<TriggerName>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerName {
+    pub name: String,
+    /// `schedule`, `webhook`, `files` or `by_hand`.
+    pub kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkflowView {
+    #[serde(flatten)]
+    pub row: WorkflowRow,
+    pub note: Option<String>,
+    pub implements: Vec<String>,
+    /// The start form's fields.
+    pub form: Json,
+    pub steps: Vec<StepSketch>,
+    pub source: Option<String>,
+    /// At most 500 are counted.
+    pub open_runs: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSketch {
+    pub id: String,
+    pub section: String,
+    pub title: String,
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    pub needs: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriggerView {
+    pub workflow: String,
+    pub trigger: String,
+    pub kind: String,
+    /// The pattern of a schedule, the address of a webhook, the files that are watched.
+    pub what: String,
+    /// The next firings of a schedule.
+    pub next: Vec<String>,
+    pub last: Vec<FiringView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FiringView {
+    pub at: String,
+    pub id: String,
+    /// `started`, `joined`, `rejected`, `skipped`, `late`, `missed`, `queued`, `failed`.
+    pub outcome: String,
+    pub run: Option<String>,
+}
+
+/// A start that was taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedView {
+    pub id: String,
+    /// An open run with the same key took it in.
+    pub joined: bool,
+    /// Fields that were given and not asked for.
+    #[serde(default)]
+    pub dropped: Vec<String>,
+    /// An earlier request with this id had this answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoctorView {
+    pub ok: bool,
+    pub findings: Vec<String>,
+    /// How many runs were looked at one by one, and how many of them were played again.
+    pub runs: usize,
+    pub replayed: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HealthView {
+    pub ready: bool,
+    pub disk_full: bool,
+    pub broken: Option<String>,
+    pub figures: Json,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactView {
+    /// SHA-256 in hexadecimal.
+    pub artifact: String,
+    pub name: String,
+    pub size: usize,
+}
+
+/// Raw JSON as a value; what is no JSON (a damaged store) as text, so that it can be seen.
+pub(crate) fn json_of(raw: &yizhan_workflow::run::event::Raw) -> Json {
+    serde_json::from_str(raw.get()).unwrap_or_else(|_| Json::String(raw.get().to_owned()))
+}
+
+pub(crate) fn owned(text: &Option<Arc<str>>) -> Option<String> {
+    text.as_deref().map(str::to_owned)
+}
+
+/// The word that serde writes for a value without fields.
+pub(crate) fn word_of(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Json::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}

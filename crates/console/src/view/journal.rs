@@ -1,0 +1,90 @@
+//! A journal's line as a person reads it: the event and what was decided, with steps by their names.
+
+use serde_json::{Map, Value as Json, json};
+use yizhan_engine::store::Line as Stored;
+use yizhan_workflow::id::StepNo;
+use yizhan_workflow::plan::Workflow;
+
+use super::JournalLine;
+
+/// A line that cannot be read is shown as such: the others still tell their part.
+pub(crate) fn journal_line(line: &Stored, text: &Workflow) -> JournalLine {
+    let (seq, at) = (line.seq, line.at.to_string());
+    let Ok(Json::Object(mut read)) = serde_json::from_slice::<Json>(&line.body) else {
+        let said = String::from_utf8_lossy(&line.body).into_owned();
+        return JournalLine {
+            seq,
+            at,
+            event: "unreadable".to_owned(),
+            with: Json::String(said),
+            did: vec![],
+        };
+    };
+    let (event, with) = named(read.remove("event").unwrap_or_default(), text);
+    let did = match read.remove("did") {
+        Some(Json::Array(facts)) => facts,
+        _ => vec![],
+    };
+    let did = did.into_iter().map(|fact| {
+        let (name, with) = named(fact, text);
+        let mut fact = Map::from_iter([("fact".to_owned(), Json::String(name))]);
+        fact.extend(with);
+        Json::Object(fact)
+    });
+    JournalLine { seq, at, event, with: Json::Object(with), did: did.collect() }
+}
+
+/// `{"ended": {"of": [2,1,0,1], …}}` as its name and its fields.
+fn named(variant: Json, text: &Workflow) -> (String, Map<String, Json>) {
+    match variant {
+        Json::Object(map) => match map.into_iter().next() {
+            Some((name, Json::Object(fields))) => (name, with_steps(fields, text)),
+            Some((name, other)) => (name, Map::from_iter([("value".to_owned(), other)])),
+            None => (String::new(), Map::new()),
+        },
+        Json::String(name) => (name, Map::new()),
+        other @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_)) => {
+            (other.to_string(), Map::new())
+        }
+    }
+}
+
+fn with_steps(fields: Map<String, Json>, text: &Workflow) -> Map<String, Json> {
+    let mut shown = Map::new();
+    for (name, value) in fields {
+        match (name.as_str(), &value) {
+            ("of" | "at", Json::Array(numbers)) => item_into(&mut shown, numbers, text),
+            ("s", Json::Number(_)) => drop(shown.insert("step".to_owned(), step_name(&value, text))),
+            ("by_step" | "from", Json::Number(_)) => drop(shown.insert(name, step_name(&value, text))),
+            ("cover" | "steps" | "closing_steps", Json::Array(steps)) => {
+                let names = steps.iter().map(|step| step_name(step, text)).collect();
+                shown.insert(name, Json::Array(names));
+            }
+            _ => drop(shown.insert(name, value)),
+        }
+    }
+    shown
+}
+
+/// `[step, round, item]`, with the attempt behind, and `true` for what takes back.
+fn item_into(shown: &mut Map<String, Json>, numbers: &[Json], text: &Workflow) {
+    let names = ["step", "round", "item", "attempt"];
+    for (name, number) in names.into_iter().zip(numbers) {
+        if name == "step" {
+            shown.insert(name.to_owned(), step_name(number, text));
+        } else if number.is_number() {
+            shown.insert(name.to_owned(), number.clone());
+        }
+    }
+    if numbers.last() == Some(&Json::Bool(true)) {
+        shown.insert("undo".to_owned(), json!(true));
+    }
+}
+
+fn step_name(number: &Json, text: &Workflow) -> Json {
+    let no = number.as_u64().and_then(|no| u16::try_from(no).ok()).map(StepNo);
+    match no.and_then(|no| text.steps.get(no.index())) {
+        Some(step) => Json::String(step.path().into_owned()),
+        None => number.clone(),
+    }
+}

@@ -1,0 +1,148 @@
+//! A run as it is shown: every step with its items, titles worked out.
+
+use yizhan_engine::store;
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepNo, TaskId, readable_key};
+use yizhan_workflow::plan::{Section, Step, Work};
+use yizhan_workflow::run::event::{Failure, Standing};
+use yizhan_workflow::run::scope::{Standpoint, item_word, state_word};
+use yizhan_workflow::run::state::{At, ItemState, Phase, StepState, Want};
+
+use super::{ErrorView, FailureView, ItemView, Look, RunRow, RunView, StepView, json_of, owned, word_of};
+
+/// Items of a step that are shown; a fan-out may have a hundred thousand.
+const ITEMS_SHOWN: usize = 500;
+
+pub(crate) fn run_row(row: &store::RunRow, title: String) -> RunRow {
+    RunRow {
+        id: row.id.to_string(),
+        workflow: row.workflow.to_string(),
+        title,
+        state: word_of(&row.state),
+        outcome: owned(&row.outcome),
+        key: owned(&row.key),
+        by: row.by.to_string(),
+        started: row.started.to_string(),
+        ended: row.ended.map(|at| at.to_string()),
+        waits: owned(&row.waits),
+        parent: row.parent.map(|parent| parent.to_string()),
+    }
+}
+
+pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
+    let run = look.run;
+    let output = match &run.phase {
+        Phase::Over { output, .. } => output.as_ref().map(json_of),
+        Phase::Open | Phase::Stopping | Phase::Finishing => None,
+    };
+    let error = run.error.as_ref().map(|error| ErrorView {
+        step: error.step.to_string(),
+        code: error.code.to_string(),
+        message: error.message.to_string(),
+    });
+    let numbered = look.text.numbers().zip(&run.steps);
+    RunView {
+        row: run_row(row, look.text.title.clone()),
+        input: json_of(&run.started.input),
+        error,
+        opening: run.opening,
+        text: run.started.text.to_string(),
+        steps: numbered.map(|(no, state)| step_view(look, no, state)).collect(),
+        output,
+    }
+}
+
+fn step_view(look: &Look<'_>, no: StepNo, state: &StepState) -> StepView {
+    let (run, step) = (look.run, look.text.step(no));
+    let (kind, action) = kind_of(&step.work);
+    let items = state.items.iter().take(ITEMS_SHOWN).zip(0_u32..).map(|(item, number)| {
+        let of = Item { step: no, round: state.round, item: number, undo: false };
+        let undo = run.done(of).and_then(|done| done.undo.as_ref());
+        let undo = undo.map(|undo| Box::new(item_view(run.id, step, Item { undo: true, ..of }, undo)));
+        ItemView { undo, ..item_view(run.id, step, of, item) }
+    });
+    StepView {
+        id: step.id.to_string(),
+        section: section_word(step.section).to_owned(),
+        title: title_of(look, no),
+        kind: kind.to_owned(),
+        action,
+        state: state_word(state).to_owned(),
+        round: state.round,
+        items: items.collect(),
+        items_in_all: (state.items.len() > ITEMS_SHOWN).then_some(state.items.len()),
+    }
+}
+
+/// The title worked out; as it is written where that fails, and the id where there is none.
+fn title_of(look: &Look<'_>, no: StepNo) -> String {
+    let step = look.text.step(no);
+    let Some(title) = &step.title else { return step.id.to_string() };
+    title.text(&look.scope(Standpoint::Step(no))).unwrap_or_else(|_| title.source().to_owned())
+}
+
+fn item_view(run: RunId, step: &Step, of: Item, state: &ItemState) -> ItemView {
+    let instant = |at: Option<Millis>| at.map(|at| at.to_string());
+    let readable = || readable_key(run, &step.path(), of);
+    let task = match state.want() {
+        Want::Task { a, .. } => Some(TaskId::of(&readable(), a).to_string()),
+        Want::Nothing
+        | Want::Attempt { .. }
+        | Want::Stop { .. }
+        | Want::Child { .. }
+        | Want::StopChild { .. }
+        | Want::Time => None,
+    };
+    let is_child = matches!(step.work, Work::Run { .. }) && !of.undo && state.attempts > 0;
+    let child = match &state.at {
+        At::Is(Standing::Child { child, .. } | Standing::StoppingChild { child, .. }) => Some(*child),
+        At::Is(_) | At::Over(_) => is_child.then(|| RunId::child_of(&readable())),
+    };
+    ItemView {
+        item: of.item,
+        state: item_word(state).to_owned(),
+        attempts: state.attempts,
+        outcome: owned(&state.outcome),
+        output: state.output.as_ref().map(json_of),
+        failure: state.failure.as_deref().map(failure_view),
+        by: owned(&state.by),
+        opened: instant(state.opened),
+        ended: instant(state.ended),
+        due: instant(state.due),
+        late: state.late,
+        task,
+        child: child.map(|child| child.to_string()),
+        undo: None,
+    }
+}
+
+pub(crate) fn failure_view(failure: &Failure) -> FailureView {
+    FailureView {
+        code: failure.code.to_string(),
+        message: failure.message.to_string(),
+        happened: word_of(&failure.happened),
+    }
+}
+
+pub(crate) fn section_word(section: Section) -> &'static str {
+    match section {
+        Section::Main => "main",
+        Section::OnFailure => "on_failure",
+        Section::OnCancel => "on_cancel",
+    }
+}
+
+pub(crate) fn kind_of(work: &Work) -> (&'static str, Option<String>) {
+    match work {
+        Work::Use { action, .. } => ("use", Some(action.to_string())),
+        Work::Ask(_) => ("ask", None),
+        Work::Wait { .. } => ("wait", None),
+        Work::Run { workflow, .. } => ("run", Some(workflow.to_string())),
+        Work::Check { .. } => ("check", None),
+        Work::End { .. } => ("end", None),
+    }
+}
+
+/// The attempt that a task's row names.
+pub(crate) fn attempt_of(row: &store::TaskRow) -> Option<Attempt> {
+    serde_json::from_str(&row.of).ok()
+}

@@ -1,0 +1,107 @@
+//! A task as its reader needs it: what is asked, the form worked out, and the case so far.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use yizhan_engine::store::{self, TaskKind};
+use yizhan_workflow::id::{Attempt, Millis};
+use yizhan_workflow::plan::{Work, Workflow};
+use yizhan_workflow::run::event::{Question, Standing};
+use yizhan_workflow::run::scope::{Standpoint, item_word};
+use yizhan_workflow::run::state::{At, Run};
+
+use super::run::failure_view;
+use super::{CaseView, FailureView, Look, StoryView, TaskRow, TaskView, json_of, owned, word_of};
+use crate::refusal::Refusal;
+
+/// Answers of earlier steps that a case shows.
+const STORY_SHOWN: usize = 200;
+
+pub(crate) fn task_row(row: &store::TaskRow, now: Millis) -> TaskRow {
+    TaskRow {
+        id: row.id.to_string(),
+        run: row.run.to_string(),
+        workflow: row.workflow.to_string(),
+        step: row.step.to_string(),
+        kind: word_of(&row.kind),
+        title: row.title.to_string(),
+        who: row.who.clone(),
+        due: row.due.map(|due| due.to_string()),
+        late: row.due.is_some_and(|due| due <= now),
+        opened: row.opened.to_string(),
+        claimed_by: owned(&row.claimed_by),
+    }
+}
+
+/// # Errors
+/// When the task is over, or its form cannot be worked out.
+pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> Result<TaskView, Refusal> {
+    let state = look.run.item(of.item).filter(|state| state.attempt() == Some(of.attempt));
+    let state = state.ok_or_else(|| Refusal::NoSuch { kind: "task", name: row.id.to_string() })?;
+    let mut task = task_row(row, look.now);
+    // The row is as of the task's opening; what can move is taken from the run.
+    task.due = state.due.map(|due| due.to_string());
+    task.late = state.late || state.due.is_some_and(|due| due <= look.now);
+    task.claimed_by = owned(&state.claimed);
+    let form = match row.kind {
+        TaskKind::Asked => form_of(of, look)?,
+        TaskKind::Unknown | TaskKind::Asking => Json::Array(vec![]),
+    };
+    let (answers, question) = match &state.at {
+        At::Is(Standing::Unknown { .. }) => (vec!["happened", "again", "fail"], None),
+        At::Is(Standing::Asking { why, .. }) => match &**why {
+            Question::UndoFailed { failure } => (vec!["again", "leave"], Some(failure_view(failure))),
+            Question::WayUsedUp { .. } => (vec!["again", "leave", "fail"], None),
+        },
+        At::Is(_) | At::Over(_) => (vec!["answer"], None),
+    };
+    let evidence = question.or_else(|| state.failure.as_deref().map(failure_view));
+    let evidence: Option<FailureView> = evidence.filter(|_| row.kind != TaskKind::Asked);
+    Ok(TaskView {
+        row: task,
+        form,
+        answers: answers.into_iter().map(str::to_owned).collect(),
+        evidence,
+        case: case_of(look.run, look.text),
+    })
+}
+
+fn form_of(of: Attempt, look: &Look<'_>) -> Result<Json, Refusal> {
+    let step = look.text.step(of.item.step);
+    let work = step.undo.as_ref().filter(|_| of.item.undo).map_or(&step.work, |undo| &undo.work);
+    let Work::Ask(ask) = work else { return Ok(Json::Array(vec![])) };
+    let view = ask.form.view(&look.scope(Standpoint::Item(of.item))).map_err(|error| {
+        Refusal::Expression { code: error.code.to_string(), message: error.message.to_string() }
+    })?;
+    serde_json::from_str(&view).map_err(|error| Refusal::bug("a form's view is not JSON", &error))
+}
+
+fn case_of(run: &Run, text: &Arc<Workflow>) -> CaseView {
+    let story = text.numbers().zip(&run.steps).flat_map(|(no, state)| {
+        // In a new round the answers of the one before are what the reader wants to see.
+        let shown = if state.over > 0 { Some(state) } else { state.earlier.as_ref() };
+        let items = shown.map_or(&[][..], |state| &state.items);
+        items.iter().filter(|item| item.is_over()).map(move |item| StoryView {
+            step: text.step(no).path().into_owned(),
+            title: text
+                .step(no)
+                .title
+                .as_ref()
+                .map_or_else(|| text.step(no).id.to_string(), |title| title.source().to_owned()),
+            state: item_word(item).to_owned(),
+            by: owned(&item.by),
+            ended: item.ended.map(|at| at.to_string()),
+            output: item.output.as_ref().map(json_of),
+        })
+    });
+    CaseView {
+        run: run.id.to_string(),
+        workflow: text.name.to_string(),
+        title: text.title.clone(),
+        key: owned(&run.started.key),
+        by: run.started.by.to_string(),
+        started: run.began.to_string(),
+        input: json_of(&run.started.input),
+        story: story.take(STORY_SHOWN).collect(),
+    }
+}

@@ -1,0 +1,343 @@
+//! Why a run is where it is: one sentence for each thing it waits for, in the reader's language.
+
+use yizhan_workflow::id::{Item, Millis};
+use yizhan_workflow::plan::{Effect, Ending, Retry, Step, Work};
+use yizhan_workflow::run::event::{EndState, Failure, Happened, Question, Standing, TaskSheet};
+use yizhan_workflow::run::state::{At, ItemState, Phase};
+
+use crate::house::Language;
+use crate::view::Look;
+
+/// Sentences of one run; a fan-out does not fill the screen.
+const SENTENCES_MAX: usize = 50;
+
+/// What the sentences are made from.
+pub(crate) struct Reader<'a> {
+    pub look: Look<'a>,
+    pub language: Language,
+}
+
+/// The sentence in the reader's language. Both stand side by side, so that neither is forgotten.
+macro_rules! say {
+    ($reader:expr, $zh:literal, $en:literal) => {
+        match $reader.language {
+            Language::Zh => format!($zh),
+            Language::En => format!($en),
+        }
+    };
+}
+
+impl Reader<'_> {
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        if let Phase::Over { state, outcome, .. } = &self.look.run.phase {
+            return vec![self.over(*state, outcome)];
+        }
+        let mut sentences: Vec<String> = self.closing().into_iter().chain(self.going_back()).collect();
+        let standing = self.look.run.standing_items().count();
+        let items = self.look.run.standing_items().take(SENTENCES_MAX);
+        sentences.extend(items.map(|(of, state)| self.item(of, state)));
+        if standing > SENTENCES_MAX {
+            let more = standing - SENTENCES_MAX;
+            sentences.push(say!(self, "另有 {more} 项也在等待。", "{more} more are waiting, too."));
+        }
+        if !self.look.run.is_accounted_for() {
+            sentences.push(say!(
+                self,
+                "它什么也没有在等:这是驿站的错误,请运行 `yizhan doctor` 并报告。",
+                "It waits for nothing: this is a fault of the daemon; run `yizhan doctor` and report it."
+            ));
+        }
+        sentences
+    }
+
+    fn over(&self, state: EndState, outcome: &str) -> String {
+        let at = self.clock(self.look.run.last);
+        let error = self.look.run.error.as_ref();
+        match (state, error) {
+            (EndState::Done, _) => say!(self, "已于 {at} 结束:{outcome}。", "It ended at {at}: {outcome}."),
+            (EndState::Cancelled, _) => {
+                let by = self.canceller();
+                say!(self, "已于 {at} 取消{by}:{outcome}。", "It was cancelled at {at}{by}: {outcome}.")
+            }
+            (EndState::Failed, Some(error)) => {
+                let (step, code, message) = (&error.step, &error.code, &error.message);
+                say!(
+                    self,
+                    "已于 {at} 失败:步骤“{step}”{code} {message}。可以用 `yizhan retry` 重新办理。",
+                    "It failed at {at}: step `{step}`, {code}, {message}. `yizhan retry` goes on from there."
+                )
+            }
+            (EndState::Failed, None) => {
+                say!(self, "已于 {at} 失败:{outcome}。", "It failed at {at}: {outcome}.")
+            }
+        }
+    }
+
+    fn canceller(&self) -> String {
+        match self.look.run.closing.as_ref().and_then(|closing| closing.by_step) {
+            Some(no) => {
+                let step = self.look.text.step(no).path();
+                say!(self, "(步骤“{step}”)", " by step `{step}`")
+            }
+            None => String::new(),
+        }
+    }
+
+    fn closing(&self) -> Option<String> {
+        let stopping = match self.look.run.phase {
+            Phase::Stopping => true,
+            Phase::Finishing => false,
+            Phase::Open | Phase::Over { .. } => return None,
+        };
+        let closing = self.look.run.closing.as_ref()?;
+        let (how_zh, how_en, why) = match &closing.ending {
+            Ending::Done { outcome } => ("办结", "done", outcome),
+            Ending::Cancel { reason } => ("取消", "cancelled", reason),
+            Ending::Fail { reason } => ("失败", "failed", reason),
+        };
+        Some(if stopping {
+            say!(
+                self,
+                "正在收尾({how_zh}:{why}):先等正在办的各项停下。",
+                "It is closing as {how_en} ({why}): what is under way is being stopped first."
+            )
+        } else {
+            say!(
+                self,
+                "正在收尾({how_zh}:{why}):撤回已办的事项并执行收尾步骤。",
+                "It is closing as {how_en} ({why}): what was done is taken back and the closing steps run."
+            )
+        })
+    }
+
+    fn going_back(&self) -> Option<String> {
+        let back = self.look.run.back.as_ref()?;
+        let steps: Vec<_> =
+            back.cover.iter().map(|no| self.look.text.step(*no).path().into_owned()).collect();
+        let steps = steps.join(", ");
+        Some(match back.until {
+            Some(until) => {
+                let until = self.clock(until);
+                say!(
+                    self,
+                    "流程退回({steps}),{until} 重新开始。",
+                    "The flow goes back over {steps}; the new round begins at {until}."
+                )
+            }
+            None => say!(
+                self,
+                "流程正在退回({steps}):先等这些步骤停下并撤回。",
+                "The flow goes back over {steps}: they are being stopped and taken back first."
+            ),
+        })
+    }
+
+    fn item(&self, of: Item, state: &ItemState) -> String {
+        let name = self.name(of);
+        let At::Is(standing) = &state.at else { return name };
+        match standing {
+            Standing::Queued {} => say!(
+                self,
+                "{name}排队等待:同时办理的数量已满。",
+                "{name} waits for its turn: `at_once` is full."
+            ),
+            Standing::Running { a, begun: true, .. } => self.running(&name, of, *a, state),
+            Standing::Running { begun: false, .. } => say!(
+                self,
+                "{name}等待空位:同时进行的调用已满。",
+                "{name} waits for a place: as many calls as may be are under way."
+            ),
+            Standing::Stopping { .. } => {
+                say!(
+                    self,
+                    "{name}已要求停止,正在等插件答复。",
+                    "{name} was told to stop and has not answered yet."
+                )
+            }
+            Standing::Resting { until } => self.resting(&name, of, *until, state),
+            Standing::Unknown { .. } => self.unknown(&name, state),
+            Standing::Asking { why, .. } => self.asking(&name, why),
+            Standing::Asked { task, .. } => self.asked(&name, task, state),
+            Standing::Sleeping { until, .. } => {
+                let until = self.clock(*until);
+                say!(self, "{name}等到 {until}。", "{name} sleeps until {until}.")
+            }
+            Standing::Child { child, workflow, .. } => {
+                say!(
+                    self,
+                    "{name}等待子流程 {workflow}({child})。",
+                    "{name} waits for its child {child} ({workflow})."
+                )
+            }
+            Standing::StoppingChild { child, .. } => {
+                say!(
+                    self,
+                    "{name}等待子流程 {child} 取消完毕。",
+                    "{name} waits for its child {child} to be cancelled."
+                )
+            }
+        }
+    }
+
+    fn name(&self, of: Item) -> String {
+        let step = self.look.text.step(of.step);
+        let path = step.path();
+        let item = of.item + 1;
+        let is_each = step.each.is_some();
+        match (of.undo, is_each) {
+            (false, false) => say!(self, "步骤“{path}”", "Step `{path}`"),
+            (false, true) => say!(self, "步骤“{path}”第 {item} 项", "Item {item} of step `{path}`"),
+            (true, false) => say!(self, "步骤“{path}”的撤回", "What takes step `{path}` back"),
+            (true, true) => {
+                say!(self, "步骤“{path}”第 {item} 项的撤回", "What takes item {item} of step `{path}` back")
+            }
+        }
+    }
+
+    fn running(&self, name: &str, of: Item, attempt: u32, state: &ItemState) -> String {
+        let step = self.look.text.step(of.step);
+        let action = match work_of(step, of) {
+            Work::Use { action, .. } => action.to_string(),
+            Work::Ask(_) | Work::Wait { .. } | Work::Run { .. } | Work::Check { .. } | Work::End { .. } => {
+                String::new()
+            }
+        };
+        let since = state.opened.map_or_else(String::new, |at| self.clock(at));
+        match attempt {
+            1 => say!(
+                self,
+                "{name}正在执行 {action},自 {since} 起。",
+                "{name} has been running {action} since {since}."
+            ),
+            _ => say!(
+                self,
+                "{name}正在执行 {action},第 {attempt} 次,首次开始于 {since}。",
+                "{name} is running {action} for the {attempt}. time; the first began at {since}."
+            ),
+        }
+    }
+
+    fn resting(&self, name: &str, of: Item, until: Millis, state: &ItemState) -> String {
+        let until = self.clock(until);
+        let (tries, most) = (state.tries, self.tries_most(of, state));
+        match state.failure.as_deref() {
+            Some(Failure { code, message, .. }) => say!(
+                self,
+                "{name}第 {tries} 次失败(共可试 {most} 次):{code} {message}。{until} 再试。",
+                "{name} failed on try {tries} of {most}: {code}, {message}. It is tried again at {until}."
+            ),
+            None => say!(self, "{name}{until} 再试。", "{name} is tried again at {until}."),
+        }
+    }
+
+    /// Tries in all: the first, and as often again as `retry` says.
+    fn tries_most(&self, of: Item, state: &ItemState) -> u32 {
+        let step = self.look.text.step(of.step);
+        let written = step.undo.as_ref().filter(|_| of.undo).map_or(step.retry, |undo| undo.retry);
+        let once = state.first.as_ref().is_none_or(|first| first.effect == Effect::Once);
+        let default = if once { Retry::NONE } else { self.look.world.retry };
+        written.unwrap_or(default).times + 1
+    }
+
+    fn unknown(&self, name: &str, state: &ItemState) -> String {
+        let Some(Failure { code, message, happened, .. }) = state.failure.as_deref() else {
+            return say!(
+                self,
+                "{name}是否办成不得而知,需要负责人确认。",
+                "Nobody knows whether it happened: {name} needs its owner's word."
+            );
+        };
+        let evidence = match (self.language, happened) {
+            (Language::Zh, Happened::Yes) => "已知:已经办成",
+            (Language::Zh, Happened::Maybe | Happened::No) => "已知:可能已经办成",
+            (Language::En, Happened::Yes) => "known: it happened",
+            (Language::En, Happened::Maybe | Happened::No) => "known: it may have happened",
+        };
+        say!(
+            self,
+            "{name}是否办成不得而知({code} {message};{evidence}),需要负责人确认:已办成、重试或算失败。",
+            "{name}: nobody knows whether it happened ({code}, {message}; {evidence}); its owner must say: it happened, again, or fail."
+        )
+    }
+
+    fn asking(&self, name: &str, why: &Question) -> String {
+        match why {
+            Question::UndoFailed { failure } => {
+                let (code, message) = (&failure.code, &failure.message);
+                say!(
+                    self,
+                    "{name}失败({code} {message}),需要负责人决定:再撤一次,或就此保留。",
+                    "{name} failed ({code}, {message}); its owner must say: again, or leave it."
+                )
+            }
+            Question::WayUsedUp { .. } => say!(
+                self,
+                "{name}的退回次数已用完,需要负责人决定:再来一轮、照此继续,或算失败。",
+                "{name} went back as often as it may; its owner must say: one more round, go on, or fail."
+            ),
+        }
+    }
+
+    fn asked(&self, name: &str, task: &TaskSheet, state: &ItemState) -> String {
+        let title = &task.title;
+        let who = state
+            .claimed
+            .as_deref()
+            .map_or_else(|| self.people(&task.who), |one| self.people(&[one.to_owned()]));
+        let claimed = state.claimed.is_some();
+        let due = match state.due {
+            None => String::new(),
+            Some(due) => {
+                let at = self.clock(due);
+                if state.late {
+                    say!(self, ",应于 {at} 前完成,已超时", ", was due at {at} and is late")
+                } else {
+                    say!(self, ",应于 {at} 前完成", ", due at {at}")
+                }
+            }
+        };
+        if claimed {
+            say!(self, "{name}由 {who} 办理“{title}”{due}。", "{name}: {who} has claimed “{title}”{due}.")
+        } else {
+            say!(
+                self,
+                "{name}等待 {who} 办理“{title}”{due}。",
+                "{name} waits for {who} to answer “{title}”{due}."
+            )
+        }
+    }
+
+    fn people(&self, who: &[String]) -> String {
+        let names: Vec<_> = who
+            .iter()
+            .map(|one| match one.split_once(':') {
+                Some(("person", id)) => self
+                    .look
+                    .world
+                    .people
+                    .people
+                    .get(id)
+                    .map_or_else(|| id.to_owned(), |person| person.name.clone()),
+                Some((_, name)) => name.to_owned(),
+                None => one.clone(),
+            })
+            .collect();
+        match self.language {
+            Language::Zh => names.join("、"),
+            Language::En => names.join(" or "),
+        }
+    }
+
+    fn clock(&self, at: Millis) -> String {
+        at.timestamp().map_or_else(
+            || at.to_string(),
+            |instant| {
+                instant.to_zoned(self.look.world.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+            },
+        )
+    }
+}
+
+fn work_of(step: &Step, of: Item) -> &Work {
+    step.undo.as_ref().filter(|_| of.undo).map_or(&step.work, |undo| &undo.work)
+}
