@@ -118,12 +118,12 @@ pub fn read(source: &Source, files: &dyn Files) -> Result<Read, Vec<Problem>> {
     let reader = Reader::new(text, root.get_ref(), files);
     reader.problems.borrow_mut().extend(faults);
     let workflow = whole(&reader, root.get_ref(), &source.name);
-    let Reader { problems, read: named, from_file, spans, .. } = reader;
+    let Reader { problems, read: named, from_file, spans, incomplete, .. } = reader;
     let mut problems = problems.into_inner();
     let source = Source { name: source.name.clone(), text: text.to_owned(), files: named.into_inner() };
     let mut read = Read { workflow, source, spans, from_file: from_file.into_inner(), warnings: Vec::new() };
-    if problems.is_empty() {
-        problems = names::check(&read);
+    if !incomplete.get() {
+        problems.extend(names::check(&read));
         problems.extend(outcomes::check(&read));
     }
     problems.sort_by(|one, other| one.place.cmp(&other.place).then(one.code.cmp(other.code)));

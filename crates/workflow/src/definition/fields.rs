@@ -35,7 +35,7 @@ pub(super) fn form(section: &Section<'_, '_>, reserved: &[&str]) -> Form {
             continue;
         }
         if let Some(own) = section.sub(key.value, item)
-            && let Some(field) = field(&own, key.value, 0)
+            && let Some(field) = section.reader.whole(field(&own, key.value, 0))
         {
             fields.push(field);
         }

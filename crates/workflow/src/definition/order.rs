@@ -85,6 +85,7 @@ pub(super) fn order(root: &Section<'_, '_>, drafts: &[Draft<'_, '_>]) -> Order {
     }
     if let Some(cycle) = cycle(&needs) {
         say_cycle(root, drafts, &cycle);
+        root.reader.incomplete.set(true);
         // Without the arrow that closes the circle the rest can still be checked.
         needs.iter_mut().for_each(Vec::clear);
     }
@@ -103,6 +104,10 @@ pub(super) fn find(
     span: &Range<usize>,
 ) -> Option<StepNo> {
     let found = drafts.iter().position(|other| other.id == name);
+    if found.is_none_or(|at| drafts[at].section != draft.section) {
+        // Which steps stand beside each other cannot be said without it.
+        root.reader.incomplete.set(true);
+    }
     match found {
         Some(at) if drafts[at].section == draft.section => Some(number(at)),
         Some(at) => {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "TOML has no more kinds, and each key takes one")]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(super) struct Reader<'a> {
     /// Which template came from which file, by its dotted path.
     pub(super) from_file: RefCell<BTreeMap<String, Arc<str>>>,
     pub(super) spans: Spans,
+    /// Something that others may name could not be read, so what is said of names would be guessed.
+    pub(super) incomplete: Cell<bool>,
 }
 
 impl<'a> Reader<'a> {
@@ -42,6 +44,7 @@ impl<'a> Reader<'a> {
             read: RefCell::default(),
             from_file: RefCell::default(),
             spans,
+            incomplete: Cell::new(false),
         }
     }
 
@@ -101,6 +104,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn template(&self, text: &str, span: &Range<usize>) -> Option<Template> {
+        if text.contains("{%") && text.contains("%}") {
+            self.say(Problem::warning("YZ0198", Place::at(span.clone())));
+        }
         match Template::parse(text) {
             Ok(template) => Some(template),
             Err(fault) => {
@@ -123,6 +129,14 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// Gives a thing back that others may name, and notes when there is none.
+    pub(super) fn whole<T>(&self, thing: Option<T>) -> Option<T> {
+        if thing.is_none() {
+            self.incomplete.set(true);
+        }
+        thing
     }
 
     /// Says that a value has the wrong type.

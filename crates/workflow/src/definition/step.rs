@@ -44,7 +44,7 @@ pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
     let ways = Ways { root, drafts: &drafts, order: &order, next: Cell::new(0) };
     let mut steps = Vec::with_capacity(drafts.len());
     for (at, draft) in drafts.iter().enumerate() {
-        steps.extend(step(&ways, draft, at));
+        steps.extend(root.reader.whole(step(&ways, draft, at)));
         draft.own.close(LATER);
     }
     steps

@@ -24,7 +24,7 @@ pub(super) fn tables(root: &Section<'_, '_>) -> Vec<Arc<Table>> {
             continue;
         }
         if let Some(own) = all.sub(key.value, item)
-            && let Some(table) = table(&own, key.value)
+            && let Some(table) = all.reader.whole(table(&own, key.value))
         {
             tables.push(Arc::new(table));
         }

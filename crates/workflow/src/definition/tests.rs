@@ -402,6 +402,14 @@ fn all_faults_of_a_file_are_told_together_in_the_order_of_their_places() {
 }
 
 #[test]
+fn a_wrong_name_is_told_together_with_a_wrong_key_and_not_when_it_would_be_guessed() {
+    let codes = |text: &str| said(text).iter().map(|problem| problem.code).collect::<Vec<_>>();
+    assert_eq!(codes("[step.a]\nwait = \"1h\"\nx = 1\ntitle = \"{{ input.x }}\"\n"), ["YZ0105", "YZ0145"]);
+    let lost = "[input]\nx = { type = \"txt\" }\n[step.a]\nwait = \"1h\"\ntitle = \"{{ input.x }}\"\n";
+    assert_eq!(codes(lost), ["YZ0116"], "the field is there, only its type is wrong");
+}
+
+#[test]
 fn the_hash_is_that_of_the_text_and_of_every_file_that_it_names() {
     let source = |text: &str, mail: &str| Source {
         name: "x".to_owned(),

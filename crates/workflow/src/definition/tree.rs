@@ -107,7 +107,7 @@ pub(super) fn lets(section: &Section<'_, '_>) -> Vec<Let> {
             own.say(problem.name("belongs", TOP));
             continue;
         }
-        if let Some(value) = tree(&own, key.value, value) {
+        if let Some(value) = own.reader.whole(tree(&own, key.value, value)) {
             lets.push(Let { name: key.value.into(), value });
         }
     }
