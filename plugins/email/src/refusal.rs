@@ -20,13 +20,29 @@ pub(crate) fn refusal(error: &smtp::Error, doing: &str) -> Error {
         )
         .retry();
     }
-    if error.is_tls() {
+    if is_unsafe(error) {
         return Error::refused("email.tls", format!("no safe connection to the mail server: {words}"))
             .help("look at `host`, `port`, `tls` and `ca_file` in the settings of the plugin")
             .retry();
     }
     Error::refused("email.broken_off", format!("the line to the mail server broke at {doing}: {words}"))
         .retry()
+}
+
+/// A certificate that nobody vouches for is told as a broken line around it, so the causes are looked through.
+pub(crate) fn is_unsafe(error: &smtp::Error) -> bool {
+    let is_invalid = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<std::io::Error>();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData && io.get_ref().is_some())
+    };
+    let mut cause = error.source();
+    while let Some(at) = cause {
+        if is_invalid(at) {
+            return true;
+        }
+        cause = at.source();
+    }
+    error.is_tls()
 }
 
 /// An error after it: the server may have the mail, and nobody can tell.

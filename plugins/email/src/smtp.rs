@@ -14,7 +14,7 @@ use yizhan_plugin_api::prelude::*;
 
 use crate::envelope::Envelope;
 use crate::pool::{Line, Pool, close};
-use crate::refusal::{maybe_sent, refusal, stalled, unreachable, words};
+use crate::refusal::{is_unsafe, maybe_sent, refusal, stalled, unreachable, words};
 use crate::settings::{Config, SecretRef, Tls, invalid};
 
 pub(crate) struct Smtp {
@@ -96,8 +96,7 @@ impl Smtp {
         let connected = tokio::time::timeout(self.timeout * 2, connecting).await;
         let mut connection =
             connected.map_err(|_| stalled("the greeting", self.timeout * 2))?.map_err(|error| {
-                let answered = error.is_permanent() || error.is_transient() || error.is_tls();
-                if answered {
+                if is_answer(&error) || is_unsafe(&error) {
                     refusal(&error, "the connection")
                 } else {
                     unreachable(&self.host, self.port, &error)
