@@ -105,6 +105,11 @@ impl<'s> Schema<'s> {
         marks(node, "secret") || marks(resolved(node, self.root), "secret")
     }
 
+    /// `{ secret = "name" }` is an object whose `secret` is marked.
+    fn takes_secret(&self, node: &Value) -> bool {
+        node.get("properties").and_then(|known| known.get("secret")).is_some_and(|own| self.is_secret(own))
+    }
+
     fn node(&mut self, node: &'s Value, tree: &Tree, path: &str) {
         if self.left == 0 {
             return;
@@ -118,14 +123,19 @@ impl<'s> Schema<'s> {
         let secret = self.is_secret(node);
         let node = resolved(node, self.root);
         if secret_in(tree).is_some() {
-            if !secret && !branches(node).any(|branch| self.is_secret(branch)) {
+            if secret {
+                // The plugin takes the bare name here.
+                self.wrong_type(node, "a table", path);
+            } else if !self.takes_secret(node)
+                && !branches(node).any(|one| self.takes_secret(resolved(one, self.root)))
+            {
                 self.say(path, What::Secret);
             }
             return;
         }
         if secret {
-            // Its name may be worked out, its value never stands in the file.
-            if !is_hole(tree) {
+            // Its name may stand here or be worked out, its value never.
+            if !is_hole(tree) && !is_secret_name(tree) {
                 self.say(path, What::NotSecret);
             }
             return;
@@ -329,6 +339,15 @@ fn marks(node: &Value, word: &str) -> bool {
 /// A template whose value can be anything: exactly one `{{ … }}`.
 fn is_hole(tree: &Tree) -> bool {
     matches!(tree, Tree::Text(template) if template.expression().is_some())
+}
+
+/// The name of a file in the folder of secrets.
+fn is_secret_name(tree: &Tree) -> bool {
+    let Tree::Text(template) = tree else { return false };
+    let name = template.source();
+    !template.is_literal()
+        || (1..=64).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 /// The name in `{ secret = "name" }`.

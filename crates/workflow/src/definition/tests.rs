@@ -76,12 +76,15 @@ fn house() -> (crate::catalogue::Catalogue, crate::people::People, Vec<String>) 
         "$defs":{"Attachment":{"type":"object","additionalProperties":false,"required":["path"],
         "properties":{"path":{"type":"string"},"name":{"type":["string","null"]}}}}},
         "output":{"type":"object","properties":{"message_id":{"type":"string"}}}}}}"##;
-    let webhook = r#"{"actions":{"call":{"effect":"once","outcome":"result","input":{"type":"object",
+    let webhook = r##"{"actions":{"call":{"effect":"once","outcome":"result","input":{"type":"object",
         "additionalProperties":false,"required":["url"],"properties":{"url":{"type":"string"},
-        "method":{"enum":["GET","POST","PUT","DELETE"]},"bearer":{"x-yz":"secret","type":"string"},
-        "attempts":{"type":"integer","minimum":1},"json":true}},
+        "method":{"enum":["GET","POST","PUT","DELETE"]},"bearer":{"$ref":"#/$defs/Secret"},
+        "sign":{"anyOf":[{"$ref":"#/$defs/Secret"},{"type":"null"}]},"password":{"x-yz":"secret","type":"string"},
+        "attempts":{"type":"integer","minimum":1},"json":true},
+        "$defs":{"Secret":{"type":"object","additionalProperties":false,"required":["secret"],
+        "properties":{"secret":{"x-yz":"secret","type":"string"}}}}},
         "output":{"type":"object","properties":{"status":{"type":"integer"},
-        "result":{"enum":["taken","refused"]}}}}}}"#;
+        "result":{"enum":["taken","refused"]}}}}}}"##;
     catalogue.add("email", email).unwrap();
     catalogue.add("webhook", webhook).unwrap();
     catalogue.add("echo", r#"{"actions":{"say":{"effect":"pure"}}}"#).unwrap();
@@ -354,6 +357,28 @@ fn a_fault_in_a_list_within_a_schema_has_its_caret_inside() {
       = help: did you mean `name`?
       = help: it takes `path`, `name`
     "##);
+}
+
+#[test]
+fn a_secret_stands_where_the_plugin_asks_for_one_in_each_of_its_forms() {
+    let call =
+        |with: &str| said(&format!("[step.a]\nuse = \"webhook.call\"\nwith.url = \"x\"\nwith.{with}\n"));
+    for right in [
+        "bearer = { secret = \"crm\" }",
+        "sign = { secret = \"crm\" }",
+        "password = \"crm\"",
+        "bearer.secret = \"crm\"",
+    ] {
+        assert_eq!(call(right), [], "{right}");
+    }
+    for (wrong, code) in [
+        ("bearer = \"crm\"", "YZ0182"),
+        ("password = { secret = \"crm\" }", "YZ0182"),
+        ("password = \"pass word!\"", "YZ0188"),
+        ("method = { secret = \"crm\" }", "YZ0183"),
+    ] {
+        assert_eq!(call(wrong).iter().map(|problem| problem.code).collect::<Vec<_>>(), [code], "{wrong}");
+    }
 }
 
 /// A plugin may describe itself with a schema that leads into itself.
