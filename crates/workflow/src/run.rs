@@ -8,6 +8,7 @@ mod begin;
 mod closing;
 pub mod event;
 mod item;
+pub mod list;
 mod people;
 mod recipients;
 pub mod scope;
@@ -15,7 +16,8 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -146,6 +148,7 @@ pub fn start(id: RunId, text: &Arc<Workflow>, now: &Now<'_>, started: Started) -
     deciding.did(Fact::Opened { steps });
     deciding.ready.extend(text.numbers());
     deciding.settle();
+    deciding.fire();
     let decision = deciding.finish();
     (run, decision)
 }
@@ -170,6 +173,7 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
         Event::Joined { .. } => deciding.joined()?,
     }
     deciding.settle();
+    deciding.fire();
     Ok(deciding.finish())
 }
 
@@ -183,36 +187,58 @@ struct Deciding<'a> {
     did: Vec<Fact>,
     /// What each touched item wanted before.
     before: Vec<(Item, Want)>,
+    /// Where in `before` an item stands.
+    touched: BTreeMap<Item, usize>,
     /// Steps that may be able to start.
     ready: BTreeSet<StepNo>,
+    /// Opened steps in which another item may be able to begin.
+    more: BTreeSet<StepNo>,
 }
 
 impl<'a> Deciding<'a> {
     fn new(run: &'a mut Run, text: &'a Arc<Workflow>, now: &'a Now<'a>, event: Event) -> Self {
         let at = now.at.max(run.last);
-        Self { run, text, now, at, event, did: vec![], before: vec![], ready: BTreeSet::new() }
+        Self {
+            run,
+            text,
+            now,
+            at,
+            event,
+            did: vec![],
+            before: vec![],
+            touched: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            more: BTreeSet::new(),
+        }
     }
 
     fn did(&mut self, fact: Fact) {
         if let Fact::Entered { at: item, .. } | Fact::Over { at: item, .. } | Fact::Left { at: item } = fact
-            && !self.before.iter().rev().any(|(known, _)| *known == item)
+            && let Entry::Vacant(place) = self.touched.entry(item)
         {
             let want = self.run.item(item).map_or(Want::Nothing, state::ItemState::want);
+            place.insert(self.before.len());
             self.before.push((item, want));
         }
         self.run.apply(self.at, &self.event, &fact);
         self.did.push(fact);
     }
 
+    /// What this item wanted before the decision, if the decision has touched it.
+    fn wanted_before(&self, item: Item) -> Option<Want> {
+        self.touched.get(&item).map(|place| self.before[*place].1)
+    }
+
     /// Starts what can start and moves a way back or a close on, until nothing more follows.
     fn settle(&mut self) {
         loop {
-            while let Some(step) = self.ready.pop_first() {
+            if let Some(step) = self.more.pop_first() {
+                self.begin_more(step);
+            } else if let Some(step) = self.ready.pop_first() {
                 if self.can_start(step) {
                     self.open_step(step);
                 }
-            }
-            if !self.go_on() && self.ready.is_empty() {
+            } else if !self.go_on() && self.ready.is_empty() {
                 return;
             }
         }

@@ -1,8 +1,9 @@
 //! How steps open and items begin.
 
+use super::closing::Because;
 use super::event::{Fact, Failure, First, Happened, ItemEnd, Output, Raw, Standing, StepEnd, TaskSheet};
 use super::scope::Standpoint;
-use super::state::{Phase, StepPhase};
+use super::state::{At, Phase, StepPhase};
 use super::{Deciding, ITEMS_MAX};
 use crate::expression::{Template, json_of_value};
 use crate::id::{Item, Millis, RunId, StepNo};
@@ -41,11 +42,11 @@ impl Deciding<'_> {
         if step.each.is_some() {
             match self.list_of(no, step) {
                 Ok((list, 0)) => {
-                    self.did(Fact::StepOpened { s: no, n: 0, list: Some(list) });
+                    self.did(Fact::StepOpened { s: no, n: 0, list: Some(list), broken: false });
                     self.step_over(no, None);
                 }
                 Ok((list, n)) => {
-                    self.did(Fact::StepOpened { s: no, n, list: Some(list) });
+                    self.did(Fact::StepOpened { s: no, n, list: Some(list), broken: false });
                     self.begin_more(no);
                 }
                 Err(failure) => self.open_failed(no, failure),
@@ -58,7 +59,7 @@ impl Deciding<'_> {
         };
         match taken {
             Ok(true) => {
-                self.did(Fact::StepOpened { s: no, n: 1, list: None });
+                self.did(Fact::StepOpened { s: no, n: 1, list: None, broken: false });
                 self.begin(Item { step: no, round: self.run.step(no).round, item: 0, undo: false });
             }
             Ok(false) => {
@@ -71,7 +72,7 @@ impl Deciding<'_> {
 
     /// A `when` or `each` that fails is one failed item of the whole step.
     fn open_failed(&mut self, no: StepNo, failure: Failure) {
-        self.did(Fact::StepOpened { s: no, n: 1, list: None });
+        self.did(Fact::StepOpened { s: no, n: 1, list: None, broken: true });
         self.fail(Item { step: no, round: self.run.step(no).round, item: 0, undo: false }, failure);
     }
 
@@ -98,13 +99,19 @@ impl Deciding<'_> {
         let at_once = text.step(no).each.as_ref().and_then(|each| each.at_once).unwrap_or(u32::MAX);
         loop {
             let state = self.run.step(no);
-            let (next, round) = (state.next, state.round);
-            let begun = next.saturating_sub(state.over);
-            let item = Item { step: no, round, item: next, undo: false };
-            if next as usize >= state.items.len() || begun >= at_once || self.is_withdrawn(item) {
+            let begun = state.items.len().saturating_sub((state.over + state.queued) as usize);
+            if state.phase != StepPhase::Open || state.queued == 0 || begun >= at_once as usize {
+                return;
+            }
+            let mut from = (state.next..).zip(state.items.iter().skip(state.next as usize));
+            let Some((next, known)) = from.find(|(_, item)| item.at == At::default()) else { return };
+            let item = Item { step: no, round: state.round, item: next, undo: false };
+            if self.is_withdrawn(item) {
                 return;
             }
             let taken = match &text.step(no).when {
+                // Asked once per round: what has begun was taken.
+                _ if known.attempts > 0 || text.step(no).each.is_none() => Ok(true),
                 None => Ok(true),
                 Some(when) => when.truth(&self.scope(Standpoint::Item(item))),
             };
@@ -134,8 +141,12 @@ impl Deciding<'_> {
         let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
         match work {
             Work::Use { action, with } => {
-                let first = if self.run.item(item).is_some_and(|state| state.first.is_some()) {
-                    None
+                let known = self.run.item(item).and_then(|state| state.first.clone());
+                let give_up = step.give_up.filter(|_| !item.undo).map(|span| self.at.plus(span.ms));
+                let first = if let Some(known) = known {
+                    // After a person's word the time for all attempts counts anew.
+                    let anew = known.give_up.is_none() && give_up.is_some();
+                    anew.then(|| Box::new(First { give_up, ..(*known).clone() }))
                 } else {
                     let mut with = with.json(&self.scope(Standpoint::Item(item)))?;
                     if let Some(action) = self.now.world.catalogue.action(action) {
@@ -145,7 +156,6 @@ impl Deciding<'_> {
                     let tightened =
                         if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
                     let effect = self.effect_of(action, tightened);
-                    let give_up = step.give_up.filter(|_| !item.undo).map(|span| self.at.plus(span.ms));
                     Some(Box::new(First { with, effect, give_up }))
                 };
                 let effect = match &first {
@@ -179,7 +189,7 @@ impl Deciding<'_> {
             }
             Work::End { ending } => {
                 self.over(item, ItemEnd::Done, None, Output::None, None);
-                self.close(ending.clone(), Some(item.step), None);
+                self.close(ending.clone(), Because::step(item.step));
             }
         }
         Ok(())
@@ -218,6 +228,7 @@ impl Deciding<'_> {
             None => None,
         };
         let ends_late = !item.undo && step.on.iter().any(|on| is_late(&on.outcome));
+        drop(scope); // It holds the steps, which would be copied when the item changes.
         let task = TaskSheet { title: title.into(), who, due, ends_late };
         self.did(Fact::Entered { at: item, state: Standing::Asked { a, task: Box::new(task) } });
         Ok(())
@@ -265,12 +276,15 @@ pub(super) fn rule_for(step: &Step, outcome: Option<&str>, output: Option<&Raw>)
     if step.on.is_empty() {
         return None;
     }
+    let is_check = matches!(step.work, Work::Check { .. });
     let fields = output.and_then(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).ok());
     step.on
         .iter()
         .find(|on| match &on.outcome {
             OutcomePattern::Word(word) => {
-                &**word == "done" && outcome != Some("late") || outcome == Some(&**word)
+                // A gate that says no has not let anything through.
+                let gone_through = outcome != Some("late") && (!is_check || outcome != Some("no"));
+                &**word == "done" && gone_through || outcome == Some(&**word)
             }
             OutcomePattern::Field { field, value } => {
                 outcome != Some("late")

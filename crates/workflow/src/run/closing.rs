@@ -3,23 +3,28 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::event::{EndState, Fact, ItemEnd, RunError};
+use super::event::{EndState, Fact, RunError};
 use super::scope::Standpoint;
-use super::state::{At, Phase, StepPhase};
+use super::state::{Phase, StepPhase};
 use super::{Deciding, ROUNDS_MAX, Refusal};
 use crate::id::{Item, StepNo};
-use crate::plan::{BackTo, Ending, OnError, Section};
+use crate::plan::{BackTo, Ending, Section};
 
 impl Deciding<'_> {
     /// A way back that was taken as often as it may be.
     pub(super) fn is_used_up(&self, back: &BackTo) -> bool {
         let taken = self.run.ways.get(&back.way).copied().unwrap_or(0);
-        back.most.is_some_and(|most| taken >= most)
-            || self.cover(back.target).iter().any(|step| self.run.step(*step).round >= ROUNDS_MAX)
+        back.most.is_some_and(|most| taken >= most) || !self.has_rounds_left(back.target)
+    }
+
+    /// No step passes the last round that may be.
+    pub(super) fn has_rounds_left(&self, target: StepNo) -> bool {
+        let has = |no: StepNo| self.run.step(no).round < ROUNDS_MAX;
+        has(target) && self.text.step(target).after.iter().all(|no| has(*no))
     }
 
     /// The step gone back to and all after it.
-    fn cover(&self, target: StepNo) -> Vec<StepNo> {
+    pub(super) fn cover(&self, target: StepNo) -> Vec<StepNo> {
         let mut cover = vec![target];
         cover.extend(&self.text.step(target).after);
         cover
@@ -36,7 +41,7 @@ impl Deciding<'_> {
     }
 
     /// Closes the run, once per opening: the first wins.
-    pub(super) fn close(&mut self, ending: Ending, by_step: Option<StepNo>, error: Option<RunError>) {
+    pub(super) fn close(&mut self, ending: Ending, because: Because) {
         if self.run.phase != Phase::Open {
             return;
         }
@@ -47,16 +52,17 @@ impl Deciding<'_> {
                 Err(problem) => return self.close_as_output_failed(problem),
             }
         }
+        let Because { step, used_up, error } = because;
         let error = error.or_else(|| match &ending {
             Ending::Fail { reason } => Some(RunError {
-                step: by_step.map_or_else(|| "".into(), |no| self.text.step(no).path().as_ref().into()),
+                step: step.map_or_else(|| "".into(), |no| self.text.step(no).path().as_ref().into()),
                 item: 0,
                 code: "YZ0318".into(),
                 message: reason.clone(),
             }),
             Ending::Done { .. } | Ending::Cancel { .. } => None,
         });
-        self.did(Fact::Closing { ending, by_step, error, output });
+        self.did(Fact::Closing { ending, by_step: step, used_up, error, output });
         for no in self.text.numbers() {
             if self.text.step(no).section == Section::Main {
                 self.withdraw_step(no);
@@ -66,7 +72,7 @@ impl Deciding<'_> {
 
     fn close_as_output_failed(&mut self, problem: crate::expression::ExpressionError) {
         let error = RunError { step: "output".into(), item: 0, code: problem.code, message: problem.message };
-        self.close(Ending::Fail { reason: error.message.clone() }, None, Some(error));
+        self.close(Ending::Fail { reason: error.message.clone() }, Because::failed(error, None));
     }
 
     /// Moves a way back, a close or the end of the run one stage on. True if something followed.
@@ -185,17 +191,15 @@ impl Deciding<'_> {
 
     /// Last done first, one at a time. With a cover: only what it covers and does not keep.
     fn next_to_take_back(&self, cover: Option<&BTreeSet<StepNo>>) -> Taking {
+        if self.run.undoing.is_some() {
+            // Also what a going back began to take back before it grew or the run closed.
+            return Taking::Waits;
+        }
         let last = self.run.undoable.iter().rev().find(|done| {
             let keep = self.text.step(done.of.step).undo.as_ref().is_some_and(|undo| undo.keep);
             cover.is_none_or(|cover| cover.contains(&done.of.step) && !keep)
         });
-        match last {
-            None => Taking::Through,
-            Some(done) => match &done.undo {
-                None => Taking::Next(Item { undo: true, ..done.of }),
-                Some(_) => Taking::Waits,
-            },
-        }
+        last.map_or(Taking::Through, |done| Taking::Next(Item { undo: true, ..done.of }))
     }
 
     pub(super) fn cancelled(
@@ -208,7 +212,7 @@ impl Deciding<'_> {
             return Err(Refusal::Echo("the run is closing or over"));
         }
         let reason = if reason.is_empty() { format!("cancelled by {by}").into() } else { reason.clone() };
-        self.close(Ending::Cancel { reason }, None, None);
+        self.close(Ending::Cancel { reason }, Because::default());
         Ok(())
     }
 
@@ -235,11 +239,30 @@ impl Deciding<'_> {
         {
             return Err(Refusal::NoSuchStep(no.0.to_string().into()));
         }
-        self.reopen(from);
+        let cover = self.cover_of_retry(from);
+        if !cover.iter().all(|no| self.has_rounds_left(*no)) {
+            return Err(Refusal::NotRetriable("in the last round that a step may have"));
+        }
+        self.reopen(cover);
         Ok(())
     }
 
-    fn reopen(&mut self, from: Option<StepNo>) {
+    /// What a retry goes back over; elsewhere it goes on where the run stood.
+    fn cover_of_retry(&self, from: Option<StepNo>) -> BTreeSet<StepNo> {
+        let ended = self.run.closing.as_ref();
+        let (by_step, used_up) = (ended.and_then(|end| end.by_step), ended.and_then(|end| end.used_up));
+        let taken_back = self.text.numbers().filter(|no| self.run.step(*no).taken_back);
+        let mut cover: BTreeSet<StepNo> = taken_back
+            .filter(|no| self.text.step(*no).section == Section::Main)
+            .chain([from, by_step, used_up].into_iter().flatten())
+            .flat_map(|no| self.cover(no))
+            .collect();
+        // A way back that the end cut short is still to be gone.
+        cover.extend(self.run.back.iter().flat_map(|back| back.cover.iter().copied()));
+        cover
+    }
+
+    fn reopen(&mut self, cover: BTreeSet<StepNo>) {
         let text = self.text.clone();
         let closing_steps = text
             .numbers()
@@ -247,45 +270,19 @@ impl Deciding<'_> {
                 text.step(*no).section != Section::Main && self.run.step(*no).phase != StepPhase::Waiting
             })
             .collect();
-        let ended_by = self.run.closing.as_ref().and_then(|closing| closing.by_step);
         self.did(Fact::Reopened { opening: self.run.opening + 1, closing_steps });
-        let mut cover = BTreeSet::new();
-        for no in text.numbers().filter(|no| text.step(*no).section == Section::Main) {
-            let state = self.run.step(no);
-            if state.taken_back || from == Some(no) || ended_by == Some(no) {
-                cover.extend(self.cover(no));
-            }
-            if let (true, OnError::BackTo(back)) =
-                (state.failed > 0 && !state.is_over(), &text.step(no).on_error)
-            {
-                cover.extend(self.cover(back.target));
-            }
-        }
         if !cover.is_empty() {
             self.go_back_over(None, cover.iter().copied().collect(), 0);
         }
         for no in text.numbers().filter(|no| text.step(*no).section == Section::Main && !cover.contains(no)) {
             self.ready.insert(no);
-            self.begin_unfinished(no);
+            let state = self.run.step(no);
+            if state.phase == StepPhase::Open && state.queued > 0 {
+                self.more.insert(no);
+            } else if state.phase == StepPhase::Open {
+                self.conclude(no);
+            }
         }
-    }
-
-    /// Failed and dropped items of an opened step begin their next attempt under the same key.
-    fn begin_unfinished(&mut self, no: StepNo) {
-        let state = self.run.step(no);
-        if state.phase != StepPhase::Open {
-            return;
-        }
-        let round = state.round;
-        let unfinished: Vec<u32> = (0..)
-            .zip(&state.items)
-            .filter(|(_, item)| matches!(item.at, At::Over(ItemEnd::Failed | ItemEnd::Dropped)))
-            .map(|(at, _)| at)
-            .collect();
-        for item in unfinished {
-            self.begin(Item { step: no, round, item, undo: false });
-        }
-        self.begin_more(no);
     }
 
     pub(super) fn joined(&mut self) -> Result<(), Refusal> {
@@ -294,6 +291,26 @@ impl Deciding<'_> {
         }
         self.did(Fact::InputJoined {});
         Ok(())
+    }
+}
+
+/// What closed the run.
+#[derive(Default)]
+pub(super) struct Because {
+    /// The step whose `end` or `on` said so.
+    pub(super) step: Option<StepNo>,
+    /// Where the way back led that was used up.
+    pub(super) used_up: Option<StepNo>,
+    pub(super) error: Option<RunError>,
+}
+
+impl Because {
+    pub(super) fn step(no: StepNo) -> Self {
+        Self { step: Some(no), ..Self::default() }
+    }
+
+    pub(super) fn failed(error: RunError, used_up: Option<StepNo>) -> Self {
+        Self { step: None, used_up, error: Some(error) }
     }
 }
 

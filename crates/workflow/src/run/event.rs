@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::id::{Attempt, Item, Millis, RunId, StepNo, TextHash};
@@ -41,6 +41,11 @@ impl fmt::Debug for Raw {
     }
 }
 
+/// What is written was given, also where it is `null`; what was not given is not written.
+pub(super) fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Raw>, D::Error> {
+    Raw::deserialize(from).map(Some)
+}
+
 impl From<&serde_json::Value> for Raw {
     fn from(value: &serde_json::Value) -> Self {
         // What serde_json prints is JSON.
@@ -71,7 +76,7 @@ pub enum Event {
         state: EndState,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outcome: Option<Arc<str>>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
     },
     Claimed {
@@ -123,7 +128,7 @@ pub struct Started {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Arc<str>>,
     /// What set it off, as expressions see it: `{ name, at, … }`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Raw>,
     pub by: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -221,8 +226,11 @@ pub enum Fact {
     StepOpened {
         s: StepNo,
         n: u32,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         list: Option<Raw>,
+        /// Its `when` or `each` could not be worked out: the one item stands for the whole step.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        broken: bool,
     },
     /// All items of a step are over, or (skipped) it was not taken at all.
     StepOver {
@@ -300,9 +308,12 @@ pub enum Fact {
         /// Whose failure, `on` or `end` it was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by_step: Option<StepNo>,
+        /// Where the way back led that was used up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used_up: Option<StepNo>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<RunError>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
     },
     /// All is withdrawn; what must be taken back is, and the closing section runs.
@@ -310,7 +321,7 @@ pub enum Fact {
     Ended {
         state: EndState,
         outcome: Arc<str>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
     },
     /// Opened again; steps of the closing sections have a new round.
@@ -427,7 +438,13 @@ pub enum Question {
     /// Try it again, or leave it.
     UndoFailed { failure: Failure },
     /// One more round, go on with this result, or fail.
-    WayUsedUp { way: u16, outcome: Option<Arc<str>>, output: Option<Raw> },
+    WayUsedUp {
+        way: u16,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outcome: Option<Arc<str>>,
+        #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+        output: Option<Raw>,
+    },
 }
 
 /// A task as its reader sees it, worked out when it opened.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::begin::{failure, is_late, rest_ms, rule_for};
+use super::closing::Because;
 use super::event::{
     AttemptResult, EndState, Fact, Failure, Happened, ItemEnd, Lost, Output, Question, Raw, RunError,
     Standing, StepEnd,
 };
-use super::state::{At, Phase, TimerKind, TimerOf};
+use super::state::{At, Phase, TimerKind, TimerOf, Want};
 use super::{Deciding, Refusal};
 use crate::id::{Attempt, Item, RunId, StepNo};
-use crate::plan::{Effect, Ending, Goes, OnError, Retry, Section, Work};
+use crate::plan::{BackTo, Effect, Ending, Goes, OnError, Retry, Section, Work};
 
 const MOVED_ON: Refusal = Refusal::Echo("the attempt has moved on");
 
@@ -90,11 +91,11 @@ impl Deciding<'_> {
     fn missed(&mut self, of: Attempt, failure: Failure, lost: Option<Lost>, begun: bool) {
         let item = of.item;
         let effect = self.effect_in_force(item);
-        if effect == Effect::Once && !begun {
+        let sure = lost.is_none() && failure.happened == Happened::No;
+        if effect == Effect::Once && !begun && !sure {
             // It never went out, so nothing can have happened.
             return if self.is_withdrawn(item) { self.give_up(item, failure) } else { self.begin(item) };
         }
-        let sure = lost.is_none() && failure.happened == Happened::No;
         let doubt = !sure && effect != Effect::Pure;
         if effect == Effect::Once && doubt {
             self.did(Fact::Missed { of, failure, doubt, uncounted: false });
@@ -106,7 +107,7 @@ impl Deciding<'_> {
         self.did(Fact::Missed { of, failure: failure.clone(), doubt, uncounted });
         if self.is_withdrawn(item) {
             self.give_up(item, failure);
-        } else if uncounted {
+        } else if uncounted && self.is_in_time(item) {
             self.begin(item);
         } else {
             self.rest_or_give_up(of, failure, lost.is_some());
@@ -116,13 +117,18 @@ impl Deciding<'_> {
     fn rest_or_give_up(&mut self, of: Attempt, failure: Failure, lost: bool) {
         let retry = self.retry_of(of.item);
         let Some(state) = self.run.item(of.item) else { return };
-        let in_time = state.first.as_ref().and_then(|first| first.give_up).is_none_or(|end| self.at < end);
-        if !(failure.retry || lost) || state.tries > retry.times || !in_time {
+        if !(failure.retry || lost) || state.tries > retry.times || !self.is_in_time(of.item) {
             return self.give_up(of.item, failure);
         }
         let rest = rest_ms(&retry, state.tries, &self.readable(of.item), of.attempt);
         let until = self.at.plus(rest.max(failure.retry_after_ms.unwrap_or(0)));
         self.did(Fact::Entered { at: of.item, state: Standing::Resting { until } });
+    }
+
+    /// `give_up` has not passed.
+    fn is_in_time(&self, item: Item) -> bool {
+        let end = self.run.item(item).and_then(|state| state.first.as_ref()?.give_up);
+        end.is_none_or(|end| self.at < end)
     }
 
     fn retry_of(&self, item: Item) -> Retry {
@@ -151,6 +157,17 @@ impl Deciding<'_> {
 
     /// An item fails for good, by its step's `on_error`.
     pub(super) fn fail(&mut self, item: Item, failure: Failure) {
+        self.fail_with(item, failure, Output::None, None);
+    }
+
+    /// With an output: the work was done and a person would not have it. It can still be taken back.
+    pub(super) fn fail_with(
+        &mut self,
+        item: Item,
+        failure: Failure,
+        output: Output,
+        used_up: Option<StepNo>,
+    ) {
         let text = self.text.clone();
         let step = text.step(item.step);
         if item.undo {
@@ -168,20 +185,25 @@ impl Deciding<'_> {
             at: item,
             end: ItemEnd::Failed,
             outcome: None,
-            output: Output::None,
+            output,
             failure: Some(failure),
-            undo: false,
+            undo: used_up.is_some() && step.undo.is_some(),
         });
         match &step.on_error {
             // What runs because the run closes never changes how it ends.
             _ if step.section != Section::Main => self.after_item(item, None),
             OnError::Continue => self.after_item(item, None),
             OnError::BackTo(back) if !self.is_used_up(back) => self.go_back(back.clone()),
-            OnError::Fail | OnError::BackTo(_) => {
-                let reason = error.message.clone();
-                self.close(Ending::Fail { reason }, None, Some(error));
+            OnError::BackTo(BackTo { target, then: Some(then), .. }) => {
+                self.close(then.clone(), Because::failed(error, Some(*target)));
             }
+            OnError::BackTo(back) => self.close_as_failed(error, Some(back.target)),
+            OnError::Fail => self.close_as_failed(error, used_up),
         }
+    }
+
+    fn close_as_failed(&mut self, error: RunError, used_up: Option<StepNo>) {
+        self.close(Ending::Fail { reason: error.message.clone() }, Because::failed(error, used_up));
     }
 
     /// An item is done: its outcome may send the flow elsewhere.
@@ -197,14 +219,8 @@ impl Deciding<'_> {
         } else {
             rule_for(step, outcome.as_deref(), raw)
         };
-        if let Some(Goes::Back(back)) = &rule
-            && self.is_used_up(back)
-            && back.then.is_none()
-        {
-            let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
-            let output = raw.cloned();
-            let why = Box::new(Question::WayUsedUp { way: back.way, outcome, output });
-            return self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
+        if self.asks_owner(item, rule.as_ref(), outcome.clone(), raw) {
+            return;
         }
         let refused = rule.is_none()
             && !self.is_withdrawn(item)
@@ -212,8 +228,26 @@ impl Deciding<'_> {
             && outcome.as_deref() == Some("no");
         self.finish_item(item, outcome, output, rule);
         if refused {
-            self.close(Ending::Cancel { reason: self.title_of(item) }, Some(item.step), None);
+            self.close(Ending::Cancel { reason: self.title_of(item) }, Because::step(item.step));
         }
+    }
+
+    /// A way back that is used up and names nothing else is the owner's to decide.
+    fn asks_owner(
+        &mut self,
+        item: Item,
+        rule: Option<&Goes>,
+        outcome: Option<Arc<str>>,
+        output: Option<&Raw>,
+    ) -> bool {
+        let Some(Goes::Back(back)) = rule else { return false };
+        if back.then.is_some() || !self.is_used_up(back) {
+            return false;
+        }
+        let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
+        let why = Box::new(Question::WayUsedUp { way: back.way, outcome, output: output.cloned() });
+        self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
+        true
     }
 
     /// The title of a step as worked out, or as written where that fails: a reason must always be found.
@@ -248,18 +282,31 @@ impl Deciding<'_> {
         if item.undo || self.is_withdrawn(item) {
             return; // The close or the way back goes on by itself.
         }
-        if self.run.step(item.step).all_over() {
+        let state = self.run.step(item.step);
+        if state.all_over() {
             self.step_over(item.step, rule);
-        } else if self.text.step(item.step).each.as_ref().is_some_and(|each| each.at_once.is_some()) {
-            self.ready_items(item.step);
+        } else if state.queued > 0 {
+            // Not at once: each item that is over before it runs would be a call within a call.
+            self.more.insert(item.step);
         }
     }
 
-    /// A place is free in an `each` with `at_once`. The loop in `begin_more` is already at it while it begins items.
-    fn ready_items(&mut self, no: StepNo) {
+    /// All items were over while the step was withdrawn, and the run is open again: what follows from it follows now.
+    pub(super) fn conclude(&mut self, no: StepNo) {
+        let text = self.text.clone();
+        let step = text.step(no);
         let state = self.run.step(no);
-        if (state.next as usize) < state.items.len() {
-            self.begin_more(no);
+        let item = Item { step: no, round: state.round, item: 0, undo: false };
+        if self.is_withdrawn(item) {
+            return;
+        }
+        let only =
+            state.items.first().filter(|only| step.each.is_none() && only.at == At::Over(ItemEnd::Done));
+        let Some(only) = only else { return self.step_over(no, None) };
+        let (outcome, output) = (only.outcome.clone(), only.output.clone());
+        let rule = rule_for(step, outcome.as_deref(), output.as_ref());
+        if !self.asks_owner(item, rule.as_ref(), outcome, output.as_ref()) {
+            self.step_over(no, rule);
         }
     }
 
@@ -276,9 +323,12 @@ impl Deciding<'_> {
         self.did(Fact::StepOver { s: no, state: end });
         match rule {
             None => self.ready.extend(&self.text.step(no).needed_by),
-            Some(Goes::End(ending)) => self.close(ending, Some(no), None),
+            Some(Goes::End(ending)) => self.close(ending, Because::step(no)),
             Some(Goes::Back(back)) => match &back.then {
-                Some(then) if self.is_used_up(&back) => self.close(then.clone(), Some(no), None),
+                Some(then) if self.is_used_up(&back) => {
+                    let because = Because { used_up: Some(back.target), ..Because::step(no) };
+                    self.close(then.clone(), because);
+                }
                 Some(_) | None => self.go_back(back),
             },
         }
@@ -319,8 +369,12 @@ impl Deciding<'_> {
         }
     }
 
-    /// Fires every timer that is due, by instant, file order and item.
     pub(super) fn woke(&mut self) -> Result<(), Refusal> {
+        if self.fire() { Ok(()) } else { Err(Refusal::Echo("no timer is due")) }
+    }
+
+    /// Fires every timer that is due, by instant, file order and item: no decision leaves one behind.
+    pub(super) fn fire(&mut self) -> bool {
         let mut fired = false;
         while let Some(timer) = self.run.next_timer().filter(|timer| timer.at <= self.at) {
             fired = true;
@@ -334,7 +388,7 @@ impl Deciding<'_> {
             }
             self.settle();
         }
-        if fired { Ok(()) } else { Err(Refusal::Echo("no timer is due")) }
+        fired
     }
 
     fn time_is_up(&mut self, item: Item) {
@@ -356,13 +410,21 @@ impl Deciding<'_> {
         let (at, a) = (state.at.clone(), state.attempts);
         let because = failure("YZ0316", "the time for all attempts together has passed (`give_up`)");
         match at {
-            At::Is(Standing::Running { begun, .. })
-                if begun || self.effect_in_force(item) != Effect::Once =>
-            {
+            At::Is(Standing::Running { begun, .. }) if begun && self.is_out(item, a) => {
                 self.did(Fact::Entered { at: item, state: Standing::Stopping { a } });
             }
             At::Is(_) | At::Over(_) => self.give_up(item, because),
         }
+    }
+
+    /// Whether the world has heard of this attempt: what one decision starts and stops is never handed out.
+    fn is_out(&self, item: Item, a: u32) -> bool {
+        self.wanted_before(item).is_none_or(|want| match want {
+            Want::Attempt { a: known, .. } | Want::Child { a: known, .. } => known == a,
+            Want::Nothing | Want::Stop { .. } | Want::Task { .. } | Want::StopChild { .. } | Want::Time => {
+                false
+            }
+        })
     }
 
     /// Withdraws an item that is not over.
@@ -373,13 +435,24 @@ impl Deciding<'_> {
         match state.at.clone() {
             At::Over(_) => {}
             At::Is(standing) => match standing {
-                Standing::Running { begun, .. } if begun || self.effect_in_force(item) != Effect::Once => {
+                Standing::Running { begun, .. } if begun && self.is_out(item, a) => {
                     self.did(Fact::Entered { at: item, state: Standing::Stopping { a } });
                 }
                 Standing::Queued {} | Standing::Resting { .. } | Standing::Running { .. } => {
                     self.give_up(item, because);
                 }
-                Standing::Asked { .. } | Standing::Sleeping { .. } | Standing::Asking { .. } => {
+                Standing::Asking { why, .. } => match *why {
+                    // The work is done, whatever becomes of the question: it may have to be taken back.
+                    Question::WayUsedUp { outcome, output, .. } => {
+                        let output = output.map_or(Output::None, Output::Is);
+                        self.over(item, ItemEnd::Done, outcome, output, None);
+                    }
+                    Question::UndoFailed { .. } => {}
+                },
+                Standing::Asked { .. } | Standing::Sleeping { .. } => {
+                    self.over(item, ItemEnd::Dropped, None, Output::None, None);
+                }
+                Standing::Child { .. } if !self.is_out(item, a) => {
                     self.over(item, ItemEnd::Dropped, None, Output::None, None);
                 }
                 Standing::Child { a, child, .. } => {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::begin::{failure, rule_for};
 use super::event::{Event, Fact, ItemEnd, Output, Question, Raw, Standing, TaskSheet, Verdict};
 use super::scope::Standpoint;
-use super::state::held_back;
+use super::state::Phase;
 use super::{Deciding, Refusal};
 use crate::id::Attempt;
-use crate::plan::{Goes, Work};
+use crate::plan::{BackTo, Goes, Work};
 
 /// Who acts for the house itself: the owner of the socket.
 pub const OPERATOR: &str = "operator";
@@ -24,18 +24,35 @@ impl Deciding<'_> {
     }
 
     fn may(&self, of: Attempt, by: &Arc<str>, sheet: &TaskSheet) -> Result<(), Refusal> {
-        if &**by != OPERATOR && !self.now.world.people.may(by, &sheet.who) {
+        if &**by == OPERATOR || self.decides_closing(by) {
+            return Ok(());
+        }
+        if !self.now.world.people.may(by, &sheet.who) {
             return Err(Refusal::NotYours { by: by.clone(), who: sheet.who.clone() });
         }
-        match self.run.item(of.item).and_then(|state| state.claimed.clone()) {
-            Some(other) if other != *by && &**by != OPERATOR => Err(Refusal::ClaimedBy(other)),
+        match self.claimed_by(of) {
+            Some(other) if *other != *by => Err(Refusal::ClaimedBy(other.clone())),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// A closing run must come to its end: its owner may do what is still to be done.
+    fn decides_closing(&self, by: &str) -> bool {
+        let owner = self.text.owner.as_deref().or(self.now.world.owner.as_deref());
+        self.run.phase != Phase::Open
+            && owner.is_some_and(|owner| self.now.world.people.may(by, &[owner.to_owned()]))
+    }
+
+    fn claimed_by(&self, of: Attempt) -> Option<&Arc<str>> {
+        self.run.item(of.item)?.claimed.as_ref()
     }
 
     pub(super) fn claimed(&mut self, of: Attempt, by: &Arc<str>) -> Result<(), Refusal> {
         let sheet = self.sheet(of)?;
         self.may(of, by, &sheet)?;
+        if self.claimed_by(of) == Some(by) {
+            return Err(Refusal::Echo("the task is claimed"));
+        }
         self.did(Fact::TaskClaimed { at: of.item, by: by.clone() });
         Ok(())
     }
@@ -43,6 +60,9 @@ impl Deciding<'_> {
     pub(super) fn released(&mut self, of: Attempt, by: &Arc<str>) -> Result<(), Refusal> {
         let sheet = self.sheet(of)?;
         self.may(of, by, &sheet)?;
+        if self.claimed_by(of).is_none() {
+            return Err(Refusal::Echo("nobody has claimed the task"));
+        }
         self.did(Fact::TaskReleased { at: of.item });
         Ok(())
     }
@@ -110,25 +130,40 @@ impl Deciding<'_> {
             (Question::UndoFailed { .. }, Verdict::Happened { .. } | Verdict::Fail {}) => {
                 return Err(Refusal::WrongVerdict);
             }
-            (Question::WayUsedUp { .. }, Verdict::Again {}) => {
-                let Some((outcome, output)) = held_back(why) else { return Err(Refusal::WrongVerdict) };
+            (Question::WayUsedUp { way, outcome, output }, verdict) => {
                 let rule = rule_for(self.text.step(of.item.step), outcome.as_deref(), output.as_ref());
-                self.over(of.item, ItemEnd::Done, outcome, output.map_or(Output::None, Output::Is), None);
+                let back = match rule {
+                    Some(Goes::Back(back)) if back.way == *way => Some(back),
+                    Some(_) | None => None,
+                };
+                let outcome = outcome.clone();
+                let output = output.clone().map_or(Output::None, Output::Is);
+                return self.settle_used_up(of, back, (outcome, output), verdict);
+            }
+        }
+        Ok(())
+    }
+
+    /// One more round, go on with this result, or fail.
+    fn settle_used_up(
+        &mut self,
+        of: Attempt,
+        back: Option<BackTo>,
+        (outcome, output): (Option<Arc<str>>, Output),
+        verdict: &Verdict,
+    ) -> Result<(), Refusal> {
+        match (verdict, back) {
+            (Verdict::Again {}, Some(back)) if self.has_rounds_left(back.target) => {
+                self.over(of.item, ItemEnd::Done, outcome, output, None);
                 // A person's word: one more round, which is not counted.
-                if let Some(Goes::Back(back)) = rule {
-                    let mut cover = vec![back.target];
-                    cover.extend(&self.text.step(back.target).after);
-                    self.go_back_over(None, cover, back.after.map_or(0, |span| span.ms));
-                }
+                self.go_back_over(None, self.cover(back.target), back.after.map_or(0, |span| span.ms));
             }
-            (Question::WayUsedUp { .. }, Verdict::Leave {}) => {
-                let Some((outcome, output)) = held_back(why) else { return Err(Refusal::WrongVerdict) };
-                self.over(of.item, ItemEnd::Done, outcome, output.map_or(Output::None, Output::Is), None);
+            (Verdict::Leave {}, _) => self.over(of.item, ItemEnd::Done, outcome, output, None),
+            (Verdict::Fail {}, back) => {
+                let why = failure("YZ0320", "the way back was taken as often as it may be");
+                self.fail_with(of.item, why, output, back.map(|back| back.target).or(Some(of.item.step)));
             }
-            (Question::WayUsedUp { .. }, Verdict::Fail {}) => {
-                self.fail(of.item, failure("YZ0320", "the way back was taken as often as it may be"));
-            }
-            (Question::WayUsedUp { .. }, Verdict::Happened { .. }) => return Err(Refusal::WrongVerdict),
+            (Verdict::Again {} | Verdict::Happened { .. }, _) => return Err(Refusal::WrongVerdict),
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 
@@ -33,7 +33,7 @@ pub struct Scope {
     now: Millis,
     zone: jiff::tz::TimeZone,
     url: Option<Arc<str>>,
-    steps: Vec<Arc<StepState>>,
+    steps: Arc<Vec<Arc<StepState>>>,
     error: Option<super::event::RunError>,
     joined: Vec<Raw>,
     standpoint: Standpoint,
@@ -42,7 +42,8 @@ pub struct Scope {
     attempt: Option<u32>,
     element: Option<Value>,
     input: OnceLock<Value>,
-    values: Vec<OnceLock<Value>>,
+    /// The steps that were named so far: few, whatever the run has.
+    values: Mutex<Vec<(StepNo, Value)>>,
     lets: OnceLock<Vec<OnceLock<Value>>>,
 }
 
@@ -55,21 +56,20 @@ impl fmt::Debug for Scope {
 impl Scope {
     #[must_use]
     pub fn of(run: &Run, text: &Arc<Workflow>, world: &World, now: Millis, standpoint: Standpoint) -> Value {
-        let (mut taken_back, mut attempt, mut list) = (None, None, None);
-        let mut at = 0;
+        let (mut taken_back, mut attempt, mut element) = (None, None, None);
         if let Standpoint::Item(item) = standpoint {
-            at = item.item;
             if item.undo {
                 let done = run.done(item).cloned().map(Arc::new);
-                list = done.as_ref().and_then(|done| done.list.clone());
-                attempt = done.as_ref().and_then(|done| done.undo.as_ref()).map(|undo| undo.attempts + 1);
+                element = done
+                    .as_ref()
+                    .and_then(|done| done.element.as_ref().map(|raw| expression::value_of_json(raw.get())));
+                attempt = done.as_ref().map(|done| done.undo.as_ref().map_or(0, |undo| undo.attempts) + 1);
                 taken_back = done;
             } else {
-                list = run.step(item.step).list.clone();
+                let list = run.step(item.step).list.as_ref();
+                element = list.and_then(|list| list.element(item.item)).map(expression::value_of_json);
             }
         }
-        let element =
-            list.and_then(|list| expression::value_of_json(list.get()).get_item_by_index(at as usize).ok());
         Value::from_object(Self {
             text: text.clone(),
             run: run.id,
@@ -86,7 +86,7 @@ impl Scope {
             attempt,
             element,
             input: OnceLock::new(),
-            values: (0..run.steps.len()).map(|_| OnceLock::new()).collect(),
+            values: Mutex::new(vec![]),
             lets: OnceLock::new(),
         })
     }
@@ -116,7 +116,7 @@ impl Scope {
             now,
             zone: world.zone.clone(),
             url: None,
-            steps: vec![],
+            steps: Arc::default(),
             error: None,
             joined: vec![],
             standpoint: Standpoint::Run,
@@ -124,7 +124,7 @@ impl Scope {
             attempt: None,
             element: None,
             input: OnceLock::new(),
-            values: vec![],
+            values: Mutex::new(vec![]),
             lets: OnceLock::new(),
         }
     }
@@ -162,24 +162,27 @@ impl Scope {
     }
 
     fn step_value(self: &Arc<Self>, no: StepNo) -> Option<Value> {
-        let cell = self.values.get(no.index())?;
-        Some(
-            cell.get_or_init(|| {
-                let text = self.text.step(no);
-                let own = self.taken_back.as_ref().filter(|done| done.of.step == no && text.each.is_none());
-                if let Some(done) = own {
-                    return Value::from_object(Answer::of_done(done));
-                }
-                let state = self.readable(no);
-                match (&state, text.each.is_some()) {
-                    (Some(state), true) => Value::from_object(Answers { of: state.clone() }),
-                    (_, false) | (None, true) => {
-                        Value::from_object(Answer::of_step(&self.steps[no.index()], state.as_deref()))
-                    }
-                }
-            })
-            .clone(),
-        )
+        self.steps.get(no.index())?;
+        let mut known = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, value)) = known.iter().find(|(step, _)| *step == no) {
+            return Some(value.clone());
+        }
+        let value = self.work_out(no);
+        known.push((no, value.clone()));
+        Some(value)
+    }
+
+    fn work_out(&self, no: StepNo) -> Value {
+        let each = self.text.step(no).each.is_some();
+        if let Some(done) = self.taken_back.as_ref().filter(|done| done.of.step == no && !each) {
+            return Value::from_object(Answer::of_done(done));
+        }
+        match (self.readable(no), each) {
+            (Some(state), true) => Value::from_object(Answers { of: state }),
+            (state, false) | (state @ None, true) => {
+                Value::from_object(Answer::of_step(&self.steps[no.index()], state.as_deref()))
+            }
+        }
     }
 
     /// The latest round that is over; closing sections and undos read all steps as they stand.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::{
-    EndState, Event, Fact, Failure, First, ItemEnd, Output, Question, Raw, RunError, Standing, Started,
-    StepEnd,
+    AttemptResult, EndState, Event, Fact, Failure, First, ItemEnd, Output, Raw, RunError, Standing, Started,
+    StepEnd, Verdict, given,
 };
+use super::list::List;
 use crate::id::{Attempt, Item, Millis, RunId, StepNo};
 use crate::plan::Ending;
 
@@ -24,7 +25,7 @@ pub struct Run {
     pub started: Arc<Started>,
     pub opening: u32,
     pub phase: Phase,
-    pub steps: Vec<Arc<StepState>>,
+    pub steps: Arc<Vec<Arc<StepState>>>,
     /// How often each way back was taken in the whole run.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ways: BTreeMap<u16, u32>,
@@ -43,6 +44,9 @@ pub struct Run {
     /// How many items stand in each kind of waiting. Follows from the items.
     #[serde(skip)]
     pub standing: Counts,
+    /// What is being taken back just now. Follows from what can be taken back.
+    #[serde(skip)]
+    pub undoing: Option<Item>,
     /// Follows from the items.
     #[serde(skip)]
     timers: BTreeSet<Timer>,
@@ -59,6 +63,7 @@ pub enum Phase {
     Over {
         state: EndState,
         outcome: Arc<str>,
+        #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
     },
 }
@@ -67,6 +72,10 @@ pub enum Phase {
 pub struct Closing {
     pub ending: Ending,
     pub by_step: Option<StepNo>,
+    /// Where the way back led that was used up: a retry goes back there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_up: Option<StepNo>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub output: Option<Raw>,
 }
 
@@ -87,7 +96,10 @@ pub struct StepState {
     pub items: Vec<ItemState>,
     /// The list of an `each`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub list: Option<Raw>,
+    pub list: Option<List>,
+    /// Its `when` or `each` could not be worked out: one failed item stands for the whole step, and a retry asks anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broken: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +117,10 @@ pub struct StepState {
     pub failed: u32,
     #[serde(default)]
     pub skipped: u32,
-    /// Items from here on have not begun.
+    /// Items that wait for their turn.
+    #[serde(default)]
+    pub queued: u32,
+    /// No item before this one is queued.
     #[serde(default)]
     pub next: u32,
 }
@@ -164,7 +179,7 @@ pub struct ItemState {
     pub due: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Arc<str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub output: Option<Raw>,
     /// The last failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,10 +204,13 @@ impl Default for At {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Done {
     pub of: Item,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub output: Option<Raw>,
     pub outcome: Option<Arc<str>>,
     pub by: Option<Arc<str>>,
-    pub list: Option<Raw>,
+    /// The element of an `each` that it was for.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub element: Option<Raw>,
     pub opened: Option<Millis>,
     pub ended: Option<Millis>,
     /// The item that takes it back, once it has begun.
@@ -262,6 +280,29 @@ impl ItemState {
         matches!(self.at, At::Over(_))
     }
 
+    /// A person's word: tries and `give_up` count anew.
+    fn begin_afresh(&mut self) {
+        self.tries = 0;
+        self.restarts = 0;
+        if let Some(first) = &mut self.first {
+            Arc::make_mut(first).give_up = None;
+        }
+    }
+
+    /// The next attempt of a key whose run was opened again.
+    fn queue_again(&mut self) {
+        let was = std::mem::take(self);
+        *self = Self {
+            attempts: was.attempts,
+            doubt: was.doubt,
+            first: was.first,
+            opened: was.opened,
+            failure: was.failure,
+            ..Self::default()
+        };
+        self.begin_afresh();
+    }
+
     /// The attempt that an answer must name, where one can come.
     #[must_use]
     pub fn attempt(&self) -> Option<u32> {
@@ -275,7 +316,7 @@ impl ItemState {
         }
     }
 
-    fn timers(&self) -> impl Iterator<Item = (Millis, TimerKind)> {
+    fn timers(&self) -> [Option<(Millis, TimerKind)>; 2] {
         let own = match &self.at {
             At::Is(Standing::Resting { until } | Standing::Sleeping { until, .. }) => {
                 Some((*until, TimerKind::Until))
@@ -289,7 +330,7 @@ impl ItemState {
             }
             At::Is(_) | At::Over(_) => None,
         };
-        own.into_iter().chain(give_up)
+        [own, give_up]
     }
 }
 
@@ -350,7 +391,7 @@ impl Run {
             started,
             opening: 1,
             phase: Phase::Open,
-            steps: vec![],
+            steps: Arc::new(vec![]),
             ways: BTreeMap::new(),
             back: None,
             undoable: vec![],
@@ -358,6 +399,7 @@ impl Run {
             error: None,
             joined: vec![],
             standing: Counts::default(),
+            undoing: None,
             timers: BTreeSet::new(),
         }
     }
@@ -385,7 +427,8 @@ impl Run {
 
     #[must_use]
     pub fn done(&self, of: Item) -> Option<&Done> {
-        self.undoable.iter().find(|done| done.of == Item { undo: false, ..of })
+        // The last done is taken back first, so it is found at once.
+        self.undoable.iter().rfind(|done| done.of == Item { undo: false, ..of })
     }
 
     /// The earliest instant at which something fires by itself.
@@ -435,11 +478,13 @@ impl Run {
     /// What follows from the items, after the run was read back.
     pub fn derive(&mut self) {
         self.standing = Counts::default();
+        self.undoing = self.undoable.iter().find(|done| done.undo.is_some()).map(|done| done.of);
         self.timers.clear();
         let wanted: Vec<_> = self.standing_items().map(|(of, state)| (of, state.clone())).collect();
         for (of, state) in wanted {
             self.standing.count(state.want(), true);
-            self.timers.extend(state.timers().map(|(at, kind)| Timer { at, of: TimerOf::Item(of, kind) }));
+            let timers = state.timers().into_iter().flatten();
+            self.timers.extend(timers.map(|(at, kind)| Timer { at, of: TimerOf::Item(of, kind) }));
         }
         if let Some(until) = self.back.as_ref().and_then(|back| back.until) {
             self.timers.insert(Timer { at: until, of: TimerOf::Back });
@@ -458,29 +503,34 @@ impl Run {
     /// Changes an item and keeps what follows from it.
     fn change(&mut self, of: Item, change: impl FnOnce(&mut ItemState)) {
         let Some(state) = self.item_mut(of) else { return };
-        let (want, before): (_, Vec<_>) = (state.want(), state.timers().collect());
+        let (want, timers) = (state.want(), state.timers());
         change(state);
-        let (wants, after): (_, Vec<_>) = (state.want(), state.timers().collect());
+        let (wants, after) = (state.want(), state.timers());
         self.standing.count(want, false);
         self.standing.count(wants, true);
-        for (at, kind) in before {
-            self.timers.remove(&Timer { at, of: TimerOf::Item(of, kind) });
+        if timers == after {
+            return;
         }
-        self.timers.extend(after.into_iter().map(|(at, kind)| Timer { at, of: TimerOf::Item(of, kind) }));
+        let timer = |(at, kind)| Timer { at, of: TimerOf::Item(of, kind) };
+        for old in timers.into_iter().flatten() {
+            self.timers.remove(&timer(old));
+        }
+        self.timers.extend(after.into_iter().flatten().map(timer));
     }
 
     fn item_mut(&mut self, of: Item) -> Option<&mut ItemState> {
         if of.undo {
             let main = Item { undo: false, ..of };
-            let done = self.undoable.iter_mut().find(|done| done.of == main)?;
+            let done = self.undoable.iter_mut().rfind(|done| done.of == main)?;
+            self.undoing = Some(main);
             return Some(done.undo.get_or_insert_with(ItemState::default));
         }
-        let step = Arc::make_mut(self.steps.get_mut(of.step.index())?);
+        let step = self.step_mut(of.step)?;
         if step.round == of.round { step.items.get_mut(of.item as usize) } else { None }
     }
 
     fn step_mut(&mut self, no: StepNo) -> Option<&mut StepState> {
-        self.steps.get_mut(no.index()).map(Arc::make_mut)
+        Arc::make_mut(&mut self.steps).get_mut(no.index()).map(Arc::make_mut)
     }
 
     /// The only place where a run changes.
@@ -488,14 +538,16 @@ impl Run {
     pub(super) fn apply(&mut self, at: Millis, event: &Event, fact: &Fact) {
         match fact {
             Fact::Opened { steps } => {
-                self.steps =
-                    (0..*steps).map(|_| Arc::new(StepState { round: 1, ..StepState::default() })).collect();
+                let waiting = |_| Arc::new(StepState { round: 1, ..StepState::default() });
+                self.steps = Arc::new((0..*steps).map(waiting).collect());
             }
-            Fact::StepOpened { s, n, list } => {
+            Fact::StepOpened { s, n, list, broken } => {
                 if let Some(step) = self.step_mut(*s) {
                     step.phase = StepPhase::Open;
                     step.items = vec![ItemState::default(); *n as usize];
-                    step.list.clone_from(list);
+                    step.queued = *n;
+                    step.list = list.clone().map(List::new);
+                    step.broken = *broken;
                     step.opened = Some(at);
                 }
             }
@@ -506,7 +558,7 @@ impl Run {
                     step.opened.get_or_insert(at);
                 }
             }
-            Fact::Entered { at: of, state } => self.enter(at, *of, state),
+            Fact::Entered { at: of, state } => self.enter(at, *of, state, event),
             Fact::Over { at: of, end, outcome, output, failure, undo } => {
                 let output = match output {
                     Output::None => None,
@@ -537,7 +589,7 @@ impl Run {
             }),
             Fact::Cleared { at: of } => self.change(*of, |state| {
                 state.doubt = false;
-                state.tries = 0;
+                state.begin_afresh();
             }),
             Fact::TaskClaimed { at: of, by } => self.change(*of, |state| state.claimed = Some(by.clone())),
             Fact::TaskReleased { at: of } => self.change(*of, |state| state.claimed = None),
@@ -567,21 +619,30 @@ impl Run {
                 self.back = None;
                 steps.iter().for_each(|step| self.next_round(*step));
             }
-            Fact::Left { at: of } => self.taken_back(*of),
-            Fact::Closing { ending, by_step, error, output } => {
+            Fact::Left { at: of } => self.forget_undo(*of),
+            Fact::Closing { ending, by_step, used_up, error, output } => {
                 self.phase = Phase::Stopping;
-                self.closing =
-                    Some(Closing { ending: ending.clone(), by_step: *by_step, output: output.clone() });
+                // A pause before the next round is over: there will be none before a retry.
+                self.timers.retain(|timer| timer.of != TimerOf::Back);
+                if let Some(back) = &mut self.back {
+                    back.until = None;
+                }
+                self.closing = Some(Closing {
+                    ending: ending.clone(),
+                    by_step: *by_step,
+                    used_up: *used_up,
+                    output: output.clone(),
+                });
                 if self.error.is_none() {
                     self.error.clone_from(error);
                 }
             }
-            Fact::Finishing {} => {
-                self.phase = Phase::Finishing;
-                self.timers.retain(|timer| timer.of != TimerOf::Back);
-            }
+            Fact::Finishing {} => self.phase = Phase::Finishing,
             Fact::Ended { state, outcome, output } => {
-                self.back = None;
+                if *state == EndState::Done {
+                    // Otherwise a retry still has to go the way that the end cut short.
+                    self.back = None;
+                }
                 self.phase = Phase::Over { state: *state, outcome: outcome.clone(), output: output.clone() };
             }
             Fact::Reopened { opening, closing_steps } => {
@@ -590,6 +651,7 @@ impl Run {
                 self.error = None;
                 self.closing = None;
                 closing_steps.iter().for_each(|step| self.next_round(*step));
+                self.requeue();
             }
             Fact::InputJoined {} => {
                 if let Event::Joined { input, .. } = event {
@@ -599,29 +661,34 @@ impl Run {
         }
     }
 
-    fn enter(&mut self, at: Millis, of: Item, standing: &Standing) {
-        if !of.undo
-            && let Some(step) = self.step_mut(of.step)
-            && step.round == of.round
-        {
+    /// Keeps the step's counters while an item goes from one state to another.
+    fn recount(&mut self, of: Item, arrives: bool) {
+        if of.undo {
+            return;
+        }
+        let Some(step) = self.step_mut(of.step).filter(|step| step.round == of.round) else { return };
+        let Some(at) = step.items.get(of.item as usize).map(|item| &item.at) else { return };
+        let count = |place: &mut u32| *place = if arrives { *place + 1 } else { place.saturating_sub(1) };
+        match at {
+            At::Is(Standing::Queued {}) => count(&mut step.queued),
+            At::Is(_) => {}
+            At::Over(end) => {
+                match end {
+                    ItemEnd::Failed => count(&mut step.failed),
+                    ItemEnd::Skipped => count(&mut step.skipped),
+                    ItemEnd::Done | ItemEnd::Dropped => {}
+                }
+                count(&mut step.over);
+            }
+        }
+        if arrives && !matches!(at_of(step, of.item), At::Is(Standing::Queued {})) {
             step.next = step.next.max(of.item + 1);
         }
-        let reopened = self.item(of).is_some_and(ItemState::is_over);
-        if reopened && !of.undo {
-            // A retry of the run begins a failed or dropped item again.
-            let was = self.item(of).map(|state| state.at.clone());
-            if let Some(step) = self.step_mut(of.step) {
-                step.over = step.over.saturating_sub(1);
-                if was == Some(At::Over(ItemEnd::Failed)) {
-                    step.failed = step.failed.saturating_sub(1);
-                }
-            }
-        }
+    }
+
+    fn enter(&mut self, at: Millis, of: Item, standing: &Standing, event: &Event) {
+        self.recount(of, false);
         self.change(of, |state| {
-            if reopened {
-                state.tries = 0;
-                state.ended = None;
-            }
             let mut standing = standing.clone();
             match &mut standing {
                 Standing::Running { a, first, .. } => {
@@ -636,9 +703,12 @@ impl Run {
                     state.late = false;
                     state.claimed = None;
                 }
-                Standing::Sleeping { a, .. } | Standing::Child { a, .. } | Standing::Asking { a, .. } => {
+                Standing::Asking { a, .. } => {
                     state.attempts = *a;
+                    // Whoever answered stays who answered, also when the owner then decides what follows.
+                    state.by = answered_by(event, of).or_else(|| state.by.take());
                 }
+                Standing::Sleeping { a, .. } | Standing::Child { a, .. } => state.attempts = *a,
                 Standing::Queued {}
                 | Standing::Stopping { .. }
                 | Standing::Resting { .. }
@@ -648,9 +718,11 @@ impl Run {
             state.opened.get_or_insert(at);
             state.at = At::Is(standing);
         });
+        self.recount(of, true);
     }
 
     fn end_item(&mut self, at: Millis, of: Item, end: ItemEnd, fill: impl FnOnce(&mut ItemState)) {
+        self.recount(of, false);
         self.change(of, |state| {
             state.at = At::Over(end);
             state.ended = Some(at);
@@ -664,30 +736,46 @@ impl Run {
                 state.first = None;
             }
         });
-        if of.undo {
-            if end == ItemEnd::Done {
-                self.taken_back(of);
+        self.recount(of, true);
+        if of.undo && end == ItemEnd::Done {
+            self.taken_back(of);
+        }
+    }
+
+    /// A run is opened again: what failed or was dropped waits for its turn, what was done stays.
+    fn requeue(&mut self) {
+        for step in Arc::make_mut(&mut self.steps) {
+            if step.phase != StepPhase::Open {
+                continue;
             }
-        } else if let Some(step) = self.step_mut(of.step) {
-            step.next = step.next.max(of.item + 1);
-            step.over += 1;
-            match end {
-                ItemEnd::Failed => step.failed += 1,
-                ItemEnd::Skipped => step.skipped += 1,
-                ItemEnd::Done | ItemEnd::Dropped => {}
+            let step = Arc::make_mut(step);
+            if step.broken {
+                let earlier = step.earlier.take();
+                *step = StepState { round: step.round, earlier, ..StepState::default() };
+                continue;
             }
+            let unfinished =
+                |item: &ItemState| matches!(item.at, At::Over(ItemEnd::Failed | ItemEnd::Dropped));
+            step.next = step.items.iter().position(unfinished).map_or(step.next, |at| at as u32);
+            for item in step.items.iter_mut().filter(|item| unfinished(item)) {
+                step.over = step.over.saturating_sub(1);
+                step.queued += 1;
+                item.queue_again();
+            }
+            step.failed = 0;
         }
     }
 
     fn register_undo(&mut self, of: Item) {
         let step = self.step(of.step);
         let Some(state) = step.items.get(of.item as usize) else { return };
+        let element = step.list.as_ref().and_then(|list| list.element(of.item));
         let done = Done {
             of,
             output: state.output.clone(),
             outcome: state.outcome.clone(),
             by: state.by.clone(),
-            list: step.list.clone(),
+            element: element.and_then(|element| Raw::new(element.to_owned())),
             opened: state.opened,
             ended: state.ended,
             undo: None,
@@ -696,13 +784,19 @@ impl Run {
     }
 
     fn taken_back(&mut self, of: Item) {
+        self.forget_undo(of);
+        if let Some(step) = self.step_mut(of.step).filter(|step| step.round == of.round) {
+            step.taken_back = true;
+        }
+    }
+
+    fn forget_undo(&mut self, of: Item) {
         // What the undo still stood for (a question to the owner) goes with it.
         self.change(of, |state| state.at = At::Over(ItemEnd::Done));
-        self.undoable.retain(|done| done.of != Item { undo: false, ..of });
-        if let Some(step) = self.step_mut(of.step)
-            && step.round == of.round
-        {
-            step.taken_back = true;
+        self.undoing = None;
+        let main = Item { undo: false, ..of };
+        if let Some(at) = self.undoable.iter().rposition(|done| done.of == main) {
+            self.undoable.remove(at);
         }
     }
 
@@ -727,9 +821,12 @@ impl Run {
     }
 }
 
+fn at_of(step: &StepState, item: u32) -> &At {
+    &step.items[item as usize].at
+}
+
 /// The output that an event brought with it.
 fn brought(event: &Event) -> Option<Raw> {
-    use super::event::{AttemptResult, Verdict};
     match event {
         Event::Ended { result: AttemptResult::Done { output }, .. } => Some(output.clone()),
         Event::ChildEnded { output, .. } => output.clone(),
@@ -751,7 +848,7 @@ fn brought(event: &Event) -> Option<Raw> {
 fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
     match event {
         Event::Answered { of: Attempt { item: of, .. }, by, .. }
-        | Event::Settled { of: Attempt { item: of, .. }, by, .. }
+        | Event::Settled { of: Attempt { item: of, .. }, by, verdict: Verdict::Happened { .. } }
             if *of == item =>
         {
             Some(by.clone())
@@ -768,14 +865,5 @@ fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
         | Event::Cancelled { .. }
         | Event::Retried { .. }
         | Event::Joined { .. } => None,
-    }
-}
-
-/// What a question holds back until it is answered.
-#[must_use]
-pub fn held_back(question: &Question) -> Option<(Option<Arc<str>>, Option<Raw>)> {
-    match question {
-        Question::UndoFailed { .. } => None,
-        Question::WayUsedUp { outcome, output, .. } => Some((outcome.clone(), output.clone())),
     }
 }

@@ -1,5 +1,7 @@
 //! Stories about runs: a file, what happens, and what the world then owes. `Tale` is the only place that knows the API.
 
+mod again;
+mod back;
 mod closing;
 mod flow;
 mod people;
@@ -133,6 +135,17 @@ impl Tale {
             }
         }
         self
+    }
+
+    /// An event that was written down before is delivered now.
+    #[track_caller]
+    fn happen_again(&mut self, event: Event) {
+        let now = Now { world: &self.world, at: self.now, room: self.room };
+        match decide(&mut self.run, &self.text, &now, event) {
+            Ok(decision) => self.tell("again", &decision),
+            Err(Refusal::Echo(_)) => self.told.push_str("again -> (echo)\n"),
+            Err(other) => self.told.push_str(&format!("again -> ({other})\n")),
+        }
     }
 
     #[track_caller]

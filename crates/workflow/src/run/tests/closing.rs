@@ -1,6 +1,6 @@
 //! Undo, cancel, failure of a part, retry of an ended run.
 
-use super::story;
+use super::{Tale, story};
 
 const TWO_UNDOS: &str = r#"
     [step.a]
@@ -66,5 +66,122 @@ fn a_failed_run_is_retried_where_it_failed_and_over_what_was_taken_back() {
     a ok -> start b@2#1
     b ok -> start c@2#1
     c ok -> => done done
+    ");
+}
+
+#[test]
+fn an_undo_reads_its_own_round_its_item_and_which_attempt_it_is() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        each = "{{ [10, 20] }}"
+        as = "n"
+        use = "t.keyed"
+        undo.use = "t.keyed"
+        undo.with.n = "{{ n }}"
+        undo.with.attempt = "{{ attempt }}"
+        [step.b]
+        use = "t.keyed"
+        undo.use = "t.keyed"
+        undo.with.id = "{{ step.b.id }}"
+        undo.with.round = "{{ round }}"
+        undo.keep = true
+        [step.c]
+        use = "t.pure"
+        on.kind.bad = { back_to = "b" }
+        "#,
+        "{}",
+    );
+    tale.hear(r#"a.0 ok; a.1 ok; b ok {"id":1}; c ok {"kind":"bad"}; b ok {"id":2}; cancel; c fails"#);
+    assert_eq!(tale.with("b/undo"), r#"{"id":2,"round":2}"#);
+    tale.hear("b/undo ok");
+    assert_eq!(tale.with("b/undo"), r#"{"id":1,"round":1}"#);
+    tale.hear("b/undo ok");
+    assert_eq!(tale.with("a.1/undo"), r#"{"n":20,"attempt":1}"#);
+    tale.hear("a.1/undo ok; a.0/undo ok");
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> start a.0#1, start a.1#1
+    a.0 ok ->
+    a.1 ok -> start b#1
+    b ok {"id":1} -> start c#1
+    c ok {"kind":"bad"} -> start b@2#1
+    b ok {"id":2} -> start c@2#1
+    cancel -> stop c@2#1
+    c fails -> start b@2/undo#1
+    b/undo ok -> start b/undo#1
+    b/undo ok -> start a.1/undo#1
+    a.1/undo ok -> start a.0/undo#1
+    a.0/undo ok -> => cancelled told to
+    "#);
+}
+
+#[test]
+fn undos_and_the_closing_section_run_side_by_side_and_the_run_ends_when_both_are_through() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.keyed"
+        undo.use = "t.keyed"
+        [step.b]
+        use = "t.pure"
+        [on_failure.one]
+        use = "t.pure"
+        retry = { times = 0 }
+        [on_failure.two]
+        use = "t.pure"
+        "#,
+        "a ok; b breaks; cancel; on_failure.one breaks; a/undo ok; on_failure.two ok",
+    ), @r"
+    go -> start a#1
+    a ok -> start b#1
+    b breaks -> start on_failure.one#1, start a/undo#1
+    cancel -> (echo)
+    on_failure.one breaks -> start on_failure.two#1
+    a/undo ok ->
+    on_failure.two ok -> => failed no
+    ");
+}
+
+#[test]
+fn the_first_end_wins_and_the_error_is_that_of_the_first_failure() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        use = "t.pure"
+        [step.b]
+        needs = []
+        use = "t.pure"
+        "#,
+        "{}",
+    );
+    tale.hear("b breaks; a breaks");
+    insta::assert_snapshot!(tale.told, @r"
+    go -> start a#1, start b#1
+    b breaks -> stop a#1
+    a breaks -> => failed no
+    ");
+    assert_eq!(&*tale.run.error.as_ref().unwrap().step, "b");
+}
+
+#[test]
+fn an_undo_that_nobody_knows_of_is_asked_about_where_it_must_be_known() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.keyed"
+        undo.use = "t.once"
+        [step.b]
+        use = "t.pure"
+        "#,
+        "a ok; b breaks; a/undo restart; a/undo settle fail; a/undo settle again; a/undo restart; a/undo#3 ok",
+    ), @r"
+    go -> start a#1
+    a ok -> start b#1
+    b breaks -> start a/undo#1
+    a/undo restart -> unknown a/undo#1
+    a/undo settle fail -> close a/undo#1, how a/undo#2
+    a/undo settle again -> close a/undo#2, start a/undo#3
+    a/undo restart -> unknown a/undo#3
+    a/undo#3 ok -> close a/undo#3, => failed no
     ");
 }

@@ -1,6 +1,6 @@
 //! Order, choice, fan-out and going back.
 
-use super::{Tale, story};
+use super::{EndState, Phase, Tale, story};
 
 #[test]
 fn steps_run_one_after_the_other_and_the_run_ends_when_all_are_over() {
@@ -201,4 +201,121 @@ fn a_wait_sleeps_until_its_instant_and_an_early_clock_is_an_echo() {
     +1h -> start a#1
     a ok -> => done done
     ");
+}
+
+#[test]
+fn ten_thousand_items_that_are_over_before_they_run_need_no_deep_stack() {
+    let list = format!("{{\"all\":[{}0]}}", "0,".repeat(9_999));
+    let tale = Tale::begin(
+        r#"
+        [input]
+        all = { type = "choices", options = ["0"] }
+        [step.a]
+        each = "{{ input.all }}"
+        at_once = 1
+        when = "item == '1'"
+        use = "t.pure"
+        on_error = "continue"
+        "#,
+        &list,
+    );
+    assert!(tale.run.is_over());
+    assert_eq!(tale.run.steps[0].items.len(), 10_000);
+}
+
+#[test]
+fn a_gate_that_says_no_does_not_go_where_done_leads() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.c]
+        title = "门"
+        check = "false"
+        on.done = { go = "done:过了" }
+        "#,
+        "",
+    ), @"go -> => cancelled 门");
+    insta::assert_snapshot!(story(
+        "[step.c]\ncheck = \"true\"\non.done = { go = \"done:过了\" }\n",
+        "",
+    ), @"go -> => done 过了");
+}
+
+#[test]
+fn the_first_rule_that_fits_is_taken() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        on.n.3 = { go = "done:三" }
+        on.kinds.x = { go = "done:有x" }
+        on.ok.yes = { go = "done:好" }
+        on.done = { go = "done:完" }
+        "#,
+        r#"a ok {"n":4,"kinds":["y","x"]}"#,
+    ), @r#"
+    go -> start a#1
+    a ok {"n":4,"kinds":["y","x"]} -> => done 有x
+    "#);
+}
+
+#[test]
+fn all_items_skipped_is_a_skipped_step_and_a_list_that_is_empty_is_a_done_one() {
+    let tale = Tale::begin(
+        r#"
+        [step.a]
+        each = "{{ [1, 2] }}"
+        when = "false"
+        use = "t.pure"
+        [step.b]
+        each = "{{ [] }}"
+        use = "t.pure"
+        [step.c]
+        when = "step.a.state == 'skipped' and step.b.state == 'done'"
+        use = "t.pure"
+        "#,
+        "{}",
+    );
+    assert_eq!(tale.states(), "a skipped, b done, c open");
+}
+
+#[test]
+fn an_end_ends_the_run_whatever_else_is_open() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.keyed"
+        undo.use = "t.keyed"
+        [step.e]
+        when = "step.a.enough"
+        end = "done:够了"
+        [step.x]
+        needs = []
+        ask = "group:热线"
+        [step.z]
+        needs = ["e"]
+        use = "t.pure"
+        "#,
+        r#"a ok {"enough":true}"#,
+    ), @r#"
+    go -> start a#1, ask x#1
+    a ok {"enough":true} -> close x#1, => done 够了
+    "#);
+}
+
+#[test]
+fn the_output_of_a_run_is_worked_out_at_its_end_and_its_fault_fails_the_run() {
+    let ended = |input: &str| {
+        let mut tale =
+            Tale::begin("[step.a]\nuse = \"t.pure\"\n[output]\nhalf = \"{{ 1 / step.a.n }}\"\n", "{}");
+        tale.hear(input);
+        tale.run.phase
+    };
+    let Phase::Over { state: EndState::Done, output, .. } = ended(r#"a ok {"n":2}"#) else { panic!() };
+    assert_eq!(output.unwrap().get(), r#"{"half":0.5}"#);
+    assert!(matches!(ended(r#"a ok {"n":0}"#), Phase::Over { state: EndState::Failed, .. }));
+}
+
+#[test]
+fn a_wait_for_an_instant_that_is_past_is_over_at_once() {
+    insta::assert_snapshot!(story("[step.w]\nwait = 2020-01-01\n[step.a]\nuse = \"t.pure\"\n", ""), @"go -> start a#1");
 }

@@ -42,3 +42,121 @@ fn a_due_time_that_passes_is_a_fact_and_ends_nothing() {
     "#);
     assert!(tale.run.steps[0].items[0].late);
 }
+
+#[test]
+fn a_due_time_that_is_past_when_the_task_opens_has_passed_at_once() {
+    let mut tale = Tale::begin("[step.a]\nask = \"group:热线\"\ndue = 2020-01-01\n", "{}");
+    assert!(tale.run.steps[0].items[0].late);
+    tale.hear("+1s");
+    insta::assert_snapshot!(tale.told, @r"
+    go -> ask a#1
+    +1s -> (echo)
+    ");
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        ask = "group:热线"
+        due = 2020-01-01
+        on.late = { go = "done:太晚" }
+        "#,
+        "+1s",
+    ), @r"
+    go -> => done 太晚
+    +1s -> (echo)
+    ");
+}
+
+#[test]
+fn where_late_is_written_the_due_instant_ends_the_task_and_an_answer_is_too_late() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        ask = "group:热线"
+        due = "4h"
+        on.done = { go = "done:答了" }
+        on.late = { go = "cancel:没人答" }
+        "#,
+        "a claim by person:li; +4h; a#1 answer by person:li {}",
+    ), @r"
+    go -> ask a#1, wake +14400s
+    a claim by person:li -> wake +14400s
+    +4h -> close a#1, => cancelled 没人答
+    a#1 answer by person:li {} -> (echo)
+    ");
+}
+
+#[test]
+fn a_claim_or_a_release_heard_twice_is_an_echo() {
+    insta::assert_snapshot!(
+        story(ASK, "a release by person:li; a claim by person:li; a claim by person:li; a release by person:li; a release by person:li"), @r"
+    go -> ask a#1, wake +14400s
+    a release by person:li -> (echo)
+    a claim by person:li -> wake +14400s
+    a claim by person:li -> (echo)
+    a release by person:li -> wake +14400s
+    a release by person:li -> (echo)
+    ");
+}
+
+#[test]
+fn whoever_answered_stays_who_answered_when_the_owner_decides_what_follows() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        ask = "group:热线"
+        form.ok = { type = "yesno" }
+        on.ok.no = { back_to = "a", most = 1 }
+        [step.b]
+        use = "t.pure"
+        with.by = "{{ step.a.by }}"
+        with.ok = "{{ step.a.ok }}"
+        "#,
+        "{}",
+    );
+    tale.hear(r#"a answer by person:li {"ok":false}; a answer by person:li {"ok":false}; a settle leave"#);
+    assert_eq!(tale.with("b"), r#"{"by":"person:li","ok":false}"#);
+}
+
+#[test]
+fn the_owner_may_do_what_is_left_to_do_when_a_run_closes() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        [step.t]
+        needs = []
+        ask = "group:热线"
+        undo.ask = "group:热线"
+        [on_failure.see]
+        ask = "group:热线"
+        "#,
+        "t answer by person:wang {}; t answer by person:li {}; a breaks; on_failure.see answer by person:wang {}; t/undo claim by person:li; t/undo answer by person:wang {}",
+    ), @r"
+    go -> start a#1, ask t#1
+    t answer by person:wang {} -> (`person:wang` is not among those who may take this task: group:热线)
+    t answer by person:li {} -> close t#1
+    a breaks -> ask on_failure.see#1, ask t/undo#1
+    on_failure.see answer by person:wang {} -> close on_failure.see#1
+    t/undo claim by person:li ->
+    t/undo answer by person:wang {} -> close t/undo#1, => failed no
+    ");
+}
+
+#[test]
+fn a_question_takes_only_the_answers_that_belong_to_it() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.once"
+        undo.use = "t.pure"
+        "#,
+        "a restart; a settle leave; a answer by person:li {}; a settle happened; cancel",
+    ), @r"
+    go -> start a#1
+    a restart -> unknown a#1
+    a settle leave -> (this is not an answer to that question)
+    a answer by person:li {} -> (echo)
+    a settle happened -> close a#1, => done done
+    cancel -> (echo)
+    ");
+}
