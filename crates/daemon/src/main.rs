@@ -1,6 +1,7 @@
 //! The binary: what the command line says is done, and nothing else ends the process.
 
 mod artifacts;
+mod bench;
 mod cli;
 mod client;
 mod commands;
