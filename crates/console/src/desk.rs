@@ -9,6 +9,7 @@ use yizhan_engine::{Engine, Shared};
 
 use crate::App;
 use crate::connections::Connections;
+use crate::ends::Ends;
 use crate::house::House;
 use crate::once::UnderWay;
 use crate::refusal::Refusal;
@@ -27,6 +28,7 @@ pub struct Desk {
     /// Bodies of strangers that may be read at once.
     pub(crate) strangers: Arc<Semaphore>,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) ends: Arc<Ends>,
     pub(crate) counts: Counts,
     reading: Arc<Semaphore>,
 }
@@ -53,6 +55,7 @@ impl Desk {
             closes,
             strangers,
             under_way: Arc::default(),
+            ends: Arc::default(),
             counts: Counts::default(),
             reading: Arc::new(Semaphore::new(READING_MAX)),
         }

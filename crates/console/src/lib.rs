@@ -4,6 +4,7 @@ mod api;
 mod body;
 mod connections;
 pub mod desk;
+mod ends;
 mod hooks;
 pub mod house;
 mod metrics;
@@ -39,3 +40,6 @@ impl std::fmt::Debug for App {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,9 @@ pub async fn serve(listeners: Listeners, app: App, shutdown: impl Future<Output 
     let (closing, closes) = watch::channel(false);
     let desk = Arc::new(Desk::new(app, closes));
     let router = router(&desk);
+    let ends = desk.ends.clone();
+    let ended = desk.shared().ended.subscribe();
+    let passing_on = tokio::spawn(async move { ends.pass_on(ended).await });
     let unix = listeners.unix.into_iter().map(|listener| accept_unix(listener, &desk, &router).boxed());
     let tcp = listeners.tcp.into_iter().map(|listener| accept_tcp(listener, &desk, &router).boxed());
     let all: Vec<_> = unix.chain(tcp).collect();
@@ -56,6 +59,7 @@ pub async fn serve(listeners: Listeners, app: App, shutdown: impl Future<Output 
         tracing::warn!(open = desk.connections.open(), "connections are cut: their answers took too long");
         desk.connections.cut();
     }
+    passing_on.abort();
 }
 
 async fn accept_unix(listener: UnixListener, desk: &Arc<Desk>, router: &Router) {

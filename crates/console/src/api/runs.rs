@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use futures_util::future::select;
 use serde::Deserialize;
 use tokio::time::Instant;
 use yizhan_engine::live;
@@ -100,19 +101,18 @@ pub(crate) async fn wait(
 ) -> Result<Answer<RunView>, Refusal> {
     let id = desk.read(move |desk| run_named(desk, &name)).await?;
     let end = Instant::now() + Duration::from_secs(patience.seconds.min(60));
-    let mut pause = Duration::from_millis(5);
+    let waiting = desk.ends.wait_for(id);
     let mut closes = desk.closes.clone();
     loop {
+        let over = waiting.over();
         let row = desk.read(move |desk| Ok(desk.reads().row(id)?)).await?;
-        let over = row.is_none_or(|row| !matches!(row.state, RunState::Open | RunState::Closing));
-        if over || Instant::now() >= end || *closes.borrow() {
+        let is_over = row.is_none_or(|row| !matches!(row.state, RunState::Open | RunState::Closing));
+        if is_over || Instant::now() >= end || *closes.borrow() {
             return desk.read(move |desk| view_of(desk, id)).await.map(Answer);
         }
-        // The store is asked: the engine's loop has better things to do than to tell everybody. Short runs answer at
-        // once, and long ones cost two readings a second.
-        let until = (Instant::now() + pause).min(end);
-        drop(tokio::time::timeout_at(until, closes.wait_for(|closing| *closing)).await);
-        pause = (pause * 2).min(Duration::from_millis(500));
+        let (over, stopping) = (std::pin::pin!(over), std::pin::pin!(closes.wait_for(|closing| *closing)));
+        // Whichever it was, the store is asked again.
+        drop(tokio::time::timeout_at(end, select(over, stopping)).await);
     }
 }
 

@@ -1,0 +1,10 @@
+//! The console as its callers meet it: real sockets, the real engine on the memory store, and carriers that play a script.
+
+mod client;
+mod hooks;
+mod limits;
+mod place;
+mod rights;
+mod runs;
+mod task;
+mod watching;

@@ -1,0 +1,104 @@
+//! A small HTTP client: one connection per request, over either kind of socket.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Request};
+use hyper_util::rt::TokioIo;
+use serde_json::Value as Json;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+#[derive(Clone, Debug)]
+pub(super) enum To {
+    Socket(PathBuf),
+    Tcp(SocketAddr),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    to: To,
+    token: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Reply {
+    pub(super) fn json(&self) -> Json {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The code of a refusal, after looking that it is a whole one.
+    #[track_caller]
+    pub(super) fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        for field in ["type", "title", "detail"] {
+            assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {problem}");
+        }
+        problem["code"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Client {
+    pub(super) fn new(to: To, token: Option<&str>) -> Self {
+        Self { to, token: token.map(str::to_owned) }
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], Vec::new()).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &Json) -> Reply {
+        self.send("POST", path, &[("content-type", "application/json")], body.to_string().into_bytes()).await
+    }
+
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Reply {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        match &self.to {
+            To::Socket(path) => exchange(UnixStream::connect(path).await.unwrap(), request).await,
+            To::Tcp(address) => exchange(TcpStream::connect(address).await.unwrap(), request).await,
+        }
+    }
+}
+
+async fn exchange<S>(stream: S, request: Request<Body>) -> Reply
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    let speaking = tokio::spawn(connection);
+    let answer = sender.send_request(request).await.unwrap();
+    let (parts, body) = answer.into_parts();
+    let bytes = axum::body::to_bytes(Body::new(body), usize::MAX).await.unwrap();
+    speaking.abort();
+    Reply {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: String::from_utf8(bytes.to_vec()).unwrap(),
+    }
+}

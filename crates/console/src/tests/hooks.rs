@@ -1,0 +1,329 @@
+//! Webhooks: from whom they are, once each, and what becomes of them.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+use sha2::Sha256;
+
+use super::client::Reply;
+use super::place::{PLAIN, Place, SECRET, place};
+
+const HOOKS: &str = r#"
+title = "报修"
+[input]
+phone = { label = "电话", type = "text" }
+times = { label = "次数", type = "whole", required = false }
+
+[trigger.standard]
+webhook = { signature = "standard", secret = "signed" }
+[trigger.github]
+webhook = { signature = "github", secret = "plain" }
+with.phone = "{{ trigger.headers['x-github-event'] }}"
+[trigger.hmac]
+webhook = { signature = "hmac", secret = "plain", header = "X-Shop-Hmac" }
+[trigger.token]
+webhook = { signature = "token", secret = "plain" }
+[trigger.header]
+webhook = { signature = "token", secret = "plain", header = "X-Key" }
+[trigger.open]
+webhook = { signature = "none" }
+[trigger.lost]
+webhook = { signature = "token", secret = "missing" }
+[trigger.empty]
+webhook = { signature = "hmac", secret = "empty", header = "x-mac" }
+[trigger.night]
+schedule = "18:00"
+with.phone = "1"
+
+[step.say]
+use = "play.say"
+with.text = "{{ input.phone }}"
+"#;
+
+const JOIN: &str = r#"
+title = "同一户合并"
+key = "{{ input.house }}"
+on_duplicate = "join"
+[input]
+house = { label = "户号", type = "text" }
+[trigger.hook]
+webhook = { signature = "none" }
+[step.ask]
+ask = "group:热线"
+form.ok = { label = "行吗", type = "yesno" }
+"#;
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Signed as Standard Webhooks has it, at `seconds`.
+fn signed(id: &str, seconds: i64, body: &str) -> [(String, String); 4] {
+    let key = STANDARD.decode(SECRET.strip_prefix("whsec_").unwrap()).unwrap();
+    let at = seconds.to_string();
+    let signature = STANDARD.encode(mac(&key, &[id.as_bytes(), b".", at.as_bytes(), b".", body.as_bytes()]));
+    [
+        ("content-type".into(), "application/json".into()),
+        ("webhook-id".into(), id.into()),
+        ("webhook-timestamp".into(), at),
+        ("webhook-signature".into(), format!("v1,{signature}")),
+    ]
+}
+
+async fn deliver(place: &Place, hook: &str, headers: &[(String, String)], body: &str) -> Reply {
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    place.stranger.send("POST", &format!("/hooks/{hook}"), &headers, body.as_bytes().to_vec()).await
+}
+
+async fn runs(place: &Place) -> usize {
+    place.socket.get("/api/v1/runs?limit=500").await.json()["items"].as_array().unwrap().len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_delivery_starts_a_run_and_the_same_one_again_has_the_same_answer() {
+    let place = place(&[("hooks", HOOKS)]).await;
+    let body = r#"{"phone":"138","colour":"red"}"#;
+    let seconds = place.now() / 1_000;
+    let first = deliver(&place, "hooks/standard", &signed("msg_1", seconds, body), body).await;
+    assert_eq!(first.status, 202, "{first:?}");
+    let id = first.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(first.json()["dropped"], json!(["colour"]));
+    let run = place.run_until(&id, |run| run["state"] == "done").await;
+    assert_eq!((&run["by"], &run["input"]["phone"]), (&json!("trigger:standard"), &json!("138")));
+
+    let again = deliver(&place, "hooks/standard", &signed("msg_1", seconds, body), body).await;
+    assert_eq!((again.status, &again.json()["id"]), (200, &json!(id)));
+    assert_eq!(again.json()["repeated"], true);
+    // Signed anew, as senders do when they try again.
+    let later = deliver(&place, "hooks/standard", &signed("msg_1", seconds + 60, body), body).await;
+    assert_eq!((later.status, &later.json()["id"]), (200, &json!(id)));
+    assert_eq!(runs(&place).await, 1);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_is_not_genuine_is_refused_before_it_is_read() {
+    let place = place(&[("hooks", HOOKS)]).await;
+    let body = "this is no JSON";
+    let seconds = place.now() / 1_000;
+    let genuine = signed("msg_1", seconds, body);
+    let with = |at: usize, value: &str| {
+        let mut headers = genuine.clone();
+        headers[at].1 = value.into();
+        headers
+    };
+    let mut wrong = vec![
+        with(1, "msg_2"),
+        with(2, &(seconds + 1).to_string()),
+        with(2, "now"),
+        with(3, "v1,AAAA"),
+        with(3, ""),
+        with(3, &genuine[3].1.replace("v1,", "v2,")),
+    ];
+    wrong.push(signed("msg_1", seconds, "another body"));
+    for headers in &wrong {
+        let refused = deliver(&place, "hooks/standard", headers, body).await;
+        assert_eq!((refused.status, refused.code().as_str()), (401, "YZ0416"), "{headers:?}");
+    }
+    let missing = deliver(&place, "hooks/standard", &genuine[..3], body).await;
+    assert_eq!(missing.code(), "YZ0416");
+    for away in [-301, 301] {
+        let refused = deliver(&place, "hooks/standard", &signed("msg_1", seconds + away, body), body).await;
+        assert_eq!((refused.status, refused.code().as_str()), (401, "YZ0417"), "{away}");
+    }
+    // Genuine at last, so it is read.
+    assert_eq!(deliver(&place, "hooks/standard", &genuine, body).await.code(), "YZ0400");
+    let good = r#"{"phone":"1"}"#;
+    let mut rotated = signed("msg_3", seconds - 300, good);
+    rotated[3].1 = format!("v1,AAAA v1a,BBBB {}", rotated[3].1);
+    assert_eq!(
+        deliver(&place, "hooks/standard", &rotated, good).await.status,
+        202,
+        "one of several is enough"
+    );
+    assert_eq!(runs(&place).await, 1);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_way_of_signing_is_checked_as_its_sender_does_it() {
+    let place = place(&[("hooks", HOOKS)]).await;
+    let body = r#"{"phone":"1"}"#;
+    let digest = mac(PLAIN.as_bytes(), &[body.as_bytes()]);
+    let json_type = ("content-type", "application/json");
+    let send = async |hook: &str, headers: &[(&str, &str)]| {
+        let all: Vec<_> = [&[json_type], headers].concat();
+        place.stranger.send("POST", &format!("/hooks/hooks/{hook}"), &all, body.into()).await.status
+    };
+    let github = format!("sha256={}", hex(&digest));
+    assert_eq!(
+        send(
+            "github",
+            &[("x-hub-signature-256", &github), ("x-github-event", "push"), ("x-github-delivery", "d1")]
+        )
+        .await,
+        202
+    );
+    assert_eq!(
+        send(
+            "github",
+            &[("x-hub-signature-256", &github), ("x-github-event", "push"), ("x-github-delivery", "d1")]
+        )
+        .await,
+        200
+    );
+    assert_eq!(send("github", &[("x-hub-signature-256", &hex(&digest))]).await, 401);
+    assert_eq!(send("hmac", &[("x-shop-hmac", &STANDARD.encode(&digest))]).await, 202);
+    assert_eq!(send("hmac", &[("x-shop-hmac", &hex(&digest))]).await, 202);
+    assert_eq!(send("hmac", &[("x-shop-hmac", &hex(&digest[..31]))]).await, 401);
+    assert_eq!(send("hmac", &[]).await, 401);
+    assert_eq!(send("token", &[("authorization", &format!("Bearer {PLAIN}"))]).await, 202);
+    assert_eq!(send("token", &[("authorization", "Bearer wrong")]).await, 401);
+    assert_eq!(send("header", &[("x-key", PLAIN)]).await, 202);
+    assert_eq!(send("header", &[("x-key", &PLAIN[..4])]).await, 401);
+    assert_eq!(send("open", &[]).await, 202);
+    // A secret that is not there lets nobody in, and an empty one is none.
+    assert_eq!(send("lost", &[("authorization", "Bearer ")]).await, 503);
+    assert_eq!(send("empty", &[("x-mac", &hex(&mac(b"", &[body.as_bytes()])))]).await, 503);
+    for unknown in ["none", "night", ""] {
+        assert_eq!(send(unknown, &[]).await, 404, "{unknown}");
+    }
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_is_json_or_a_form_and_must_fit_the_input() {
+    let place = place(&[("hooks", HOOKS)]).await;
+    let send = async |media: &str, body: &str| {
+        place.stranger.send("POST", "/hooks/hooks/open", &[("content-type", media)], body.into()).await
+    };
+    let form = send("application/x-www-form-urlencoded; charset=utf-8", "phone=138+1&times=2").await;
+    let run = place.run_until(form.json()["id"].as_str().unwrap(), |run| run["state"] == "done").await;
+    assert_eq!((&run["input"]["phone"], &run["input"]["times"]), (&json!("138 1"), &json!(2)));
+    assert_eq!(send("application/vnd.shop+json", r#"{"phone":"1"}"#).await.status, 202);
+    let refused = send("application/json", r#"{"times":"many"}"#).await;
+    assert_eq!((refused.status, refused.code().as_str()), (422, "YZ0412"));
+    let fields: Vec<_> =
+        refused.json()["fields"].as_array().unwrap().iter().map(|f| f["field"].clone()).collect();
+    assert_eq!(fields, ["phone", "times"]);
+    assert_eq!(send("text/xml", "<x/>").await.code(), "YZ0407");
+    assert_eq!(send("application/json", &"[".repeat(10_000)).await.code(), "YZ0400");
+    assert_eq!(place.stranger.get("/hooks/hooks/open").await.code(), "YZ0405");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_joined_joins_once() {
+    let place = place(&[("join", JOIN)]).await;
+    let body = r#"{"house":"H1"}"#;
+    let send = async |id: &str| {
+        let headers = [("content-type", "application/json"), ("webhook-id", id)];
+        place.stranger.send("POST", "/hooks/join/hook", &headers, body.into()).await
+    };
+    let first = send("a").await.json();
+    let second = send("b").await;
+    assert_eq!((second.status, &second.json()["joined"]), (202, &json!(true)));
+    assert_eq!(second.json()["id"], first["id"]);
+    let again = send("b").await;
+    assert_eq!((again.status, &again.json()["id"]), (200, &first["id"]));
+    let run = first["id"].as_str().unwrap();
+    let journal = place.socket.get(&format!("/api/v1/runs/{run}/journal")).await.json();
+    let joined = journal["items"].as_array().unwrap().iter().filter(|line| line["event"] == "joined").count();
+    assert_eq!(joined, 1);
+    let triggers = place.socket.get("/api/v1/triggers").await.json();
+    let outcomes: BTreeSet<_> = triggers["items"][0]["last"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["joined", "started"].into());
+    place.stop().await;
+}
+
+/// One delivery of a hostile day.
+#[derive(Clone, Debug)]
+struct Sent {
+    id: u8,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Kind {
+    Good,
+    Old,
+    Early,
+    Forged,
+}
+
+fn any_sent() -> impl Strategy<Value = Sent> {
+    let kind = prop_oneof![
+        6 => Just(Kind::Good),
+        1 => Just(Kind::Old),
+        1 => Just(Kind::Early),
+        2 => Just(Kind::Forged),
+    ];
+    // Few ids, so that many come more than once.
+    (0..40_u8, kind).prop_map(|(id, kind)| Sent { id, kind })
+}
+
+/// Whatever comes, and in whatever company: exactly one run per id that came genuine, and none for the rest.
+#[test]
+fn there_is_one_run_per_genuine_id_and_none_for_the_others() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
+    let days = prop::collection::vec(any_sent(), 1..150);
+    runner
+        .run(&days, |day| {
+            runtime.block_on(one_day(day));
+            Ok(())
+        })
+        .unwrap();
+}
+
+async fn one_day(day: Vec<Sent>) {
+    let place = place(&[("hooks", HOOKS)]).await;
+    let seconds = place.now() / 1_000;
+    let mut answers: Vec<(Sent, Reply)> = vec![];
+    // Eight at a time, so that doubles meet.
+    for company in day.chunks(8) {
+        let all = company.iter().map(|sent| {
+            let body = format!(r#"{{"phone":"{}"}}"#, sent.id);
+            let at = match sent.kind {
+                Kind::Good | Kind::Forged => seconds,
+                Kind::Old => seconds - 301 - i64::from(sent.id),
+                Kind::Early => seconds + 301 + i64::from(sent.id),
+            };
+            let headers = signed(&format!("msg_{}", sent.id), at, &body);
+            let body = if sent.kind == Kind::Forged { body.replace("phone", "phono") } else { body };
+            let place = &place;
+            async move { (sent.clone(), deliver(place, "hooks/standard", &headers, &body).await) }
+        });
+        answers.extend(futures_util::future::join_all(all).await);
+    }
+    let mut started = BTreeSet::new();
+    for (sent, answer) in &answers {
+        match (sent.kind, answer.status) {
+            (Kind::Good, 202) => assert!(started.insert(sent.id), "{sent:?} started twice"),
+            // Repeated, or come while the first was under way.
+            (Kind::Good, 200 | 503) | (Kind::Old | Kind::Early | Kind::Forged, 401) => {}
+            _ => panic!("{sent:?}: {answer:?}"),
+        }
+    }
+    let genuine: BTreeSet<_> =
+        day.iter().filter(|sent| sent.kind == Kind::Good).map(|sent| sent.id).collect();
+    assert_eq!(started, genuine);
+    assert_eq!(runs(&place).await, genuine.len());
+    place.stop().await;
+}

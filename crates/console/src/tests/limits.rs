@@ -1,0 +1,145 @@
+//! What is bounded: bodies, heads, connections, and the time of each.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::place::{TOKEN, place, place_with};
+use crate::HttpSettings;
+
+const OPEN: &str = r#"
+title = "开"
+[trigger.hook]
+webhook = { signature = "none" }
+[step.say]
+use = "play.say"
+with.text = "x"
+"#;
+
+/// All that comes until the other side closes.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = vec![];
+    drop(tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut bytes)).await.unwrap());
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_silent_connections_do_not_keep_out_the_one_that_speaks() {
+    let most = 200;
+    let place = place_with(&[], HttpSettings { connections_max: most, ..HttpSettings::default() }).await;
+    let mut silent = vec![];
+    for _ in 0..1_000 {
+        let mut stream = TcpStream::connect(place.address).await.unwrap();
+        stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\nx-slow: ").await.unwrap();
+        silent.push(stream);
+    }
+    let mut times = vec![];
+    for _ in 0..50 {
+        let began = Instant::now();
+        assert_eq!(place.stranger.get("/health/live").await.status, 200);
+        times.push(began.elapsed());
+    }
+    times.sort();
+    assert!(times[49] < Duration::from_millis(200), "{:?}", times[49]);
+    let figures = place.token.get("/api/v1/health").await.json();
+    assert!(figures["figures"]["connections"].as_u64().unwrap() <= most as u64);
+    // The oldest had to make room.
+    assert_eq!(rest(&mut silent[0]).await, "");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_or_a_body_that_does_not_come_ends_the_connection() {
+    let short = Duration::from_millis(100);
+    let settings = HttpSettings { head_timeout: short, body_timeout: short, ..HttpSettings::default() };
+    let place = place_with(&[("open", OPEN)], settings).await;
+    let mut head = TcpStream::connect(place.address).await.unwrap();
+    head.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    let mut idle = TcpStream::connect(place.address).await.unwrap();
+    let mut body = TcpStream::connect(place.address).await.unwrap();
+    body.write_all(b"POST /hooks/open/hook HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{").await.unwrap();
+    assert!(!rest(&mut head).await.contains("200 OK"));
+    assert_eq!(rest(&mut idle).await, "");
+    let answer = rest(&mut body).await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("YZ0408"), "{answer}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
+    let settings = HttpSettings { body_max: 1_000, artifact_max: 5_000, ..HttpSettings::default() };
+    let place = place_with(&[("open", OPEN)], settings).await;
+    let large = vec![b' '; 1_001];
+    let json_type = ("content-type", "application/json");
+    for path in ["/hooks/open/hook", "/api/v1/workflows/open/runs"] {
+        let refused = place.token.send("POST", path, &[json_type], large.clone()).await;
+        assert_eq!((refused.status, refused.code().as_str()), (413, "YZ0406"), "{path}");
+    }
+    let mut chunked = TcpStream::connect(place.address).await.unwrap();
+    let head = "POST /hooks/open/hook HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    chunked.write_all(head.as_bytes()).await.unwrap();
+    chunked
+        .write_all(format!("{:x}\r\n{}\r\n0\r\n\r\n", large.len(), " ".repeat(1_001)).as_bytes())
+        .await
+        .unwrap();
+    assert!(rest(&mut chunked).await.starts_with("HTTP/1.1 413 "));
+    let kept = place.token.send("POST", "/api/v1/artifacts?name=a", &[], vec![1; 5_000]).await;
+    assert_eq!(kept.status, 201, "artifacts have a limit of their own");
+    assert_eq!(place.token.send("POST", "/api/v1/artifacts", &[], vec![1; 5_001]).await.code(), "YZ0406");
+    // A stranger's body is not even read.
+    let refused = place.stranger.send("POST", "/api/v1/workflows/open/runs", &[json_type], large).await;
+    assert_eq!(refused.code(), "YZ0401");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_artifact_comes_back_as_a_file_and_never_as_a_page() {
+    let place = place(&[]).await;
+    let page = b"<script>alert(1)</script>".to_vec();
+    let kept = place.socket.send("POST", "/api/v1/artifacts?name=p.html", &[], page).await.json();
+    assert_eq!((&kept["name"], &kept["size"]), (&json!("p.html"), &json!(25)));
+    let sha256 = kept["artifact"].as_str().unwrap();
+    let back = place.socket.get(&format!("/api/v1/artifacts/{sha256}")).await;
+    assert_eq!((back.status, back.body.as_str()), (200, "<script>alert(1)</script>"));
+    assert_eq!(back.header("content-disposition"), Some("attachment"));
+    assert_eq!(back.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(back.header("x-content-type-options"), Some("nosniff"));
+    for wrong in ["0".repeat(64), "..%2f..%2fetc%2fpasswd".to_owned(), sha256.to_uppercase()] {
+        let refused = place.socket.get(&format!("/api/v1/artifacts/{wrong}")).await;
+        assert_eq!((refused.status, refused.code().as_str()), (404, "YZ0404"), "{wrong}");
+    }
+    place.stop().await;
+}
+
+const ASK: &str = r#"
+title = "问"
+[step.ask]
+ask = "group:热线"
+form.ok = { label = "行吗", type = "yesno" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_answers_those_who_wait_and_takes_nobody_in() {
+    let place = place(&[("ask", ASK)]).await;
+    let id = place.start("ask", json!({})).await;
+    let mut waiting = TcpStream::connect(place.address).await.unwrap();
+    let head = format!(
+        "GET /api/v1/runs/{id}/wait?seconds=60 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\r\n"
+    );
+    waiting.write_all(head.as_bytes()).await.unwrap();
+    // It is being answered once the place counts it as a request.
+    let end = Instant::now() + Duration::from_secs(5);
+    while !place.stranger.get("/metrics").await.body.lines().any(|line| {
+        line.strip_prefix("yizhan_http_requests_total ").is_some_and(|n| n.parse::<u64>().unwrap() >= 3)
+    }) {
+        assert!(Instant::now() < end);
+    }
+    let address = place.address;
+    let began = Instant::now();
+    place.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(4), "a long answer does not hold up the stop");
+    assert!(rest(&mut waiting).await.starts_with("HTTP/1.1 200 OK"));
+    assert!(TcpStream::connect(address).await.is_err());
+}

@@ -1,0 +1,313 @@
+//! An engine with a console before it. The carriers are played: an action of the plugin `play` does what its name says.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
+use yizhan_engine::library::{Entry, Workflows};
+use yizhan_engine::{Clock, Engine, EngineConfig, Opened};
+use yizhan_store::Memory;
+use yizhan_workflow::catalogue::{Action, Catalogue};
+use yizhan_workflow::definition;
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::moment::Span;
+use yizhan_workflow::people::{People, Person};
+use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::{Failure, Happened, Lost};
+use zeroize::Zeroizing;
+
+use super::client::{Client, To};
+use crate::house::{ActionView, PluginView, Promise, Reloaded};
+use crate::{App, House, HttpSettings, Listeners, Token, serve};
+
+/// 10:00 in Shanghai.
+pub(super) const TEN: i64 = 1_795_312_800_000;
+pub(super) const TOKEN: &str = "a-token-of-the-config";
+pub(super) const SECRET: &str = "whsec_bXkgb3duIGxpdHRsZSBzZWNyZXQga2V5";
+pub(super) const PLAIN: &str = "plain-secret-of-the-house";
+
+pub(super) struct Hands {
+    now: AtomicI64,
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Millis {
+        Millis(self.now.load(Ordering::SeqCst))
+    }
+}
+
+/// Plays plugins: `play.say` gives back what it got, `play.fail` fails, `play.die` is lost, `play.hang` never answers.
+struct Script {
+    to: Arc<dyn Completions>,
+}
+
+impl Carriers for Script {
+    fn start(&self, calls: Vec<Call>) {
+        let done = calls.into_iter().filter_map(|call| {
+            let failed = |code: &str, happened| {
+                Outcome::Failed(Failure {
+                    code: code.into(),
+                    message: "as was asked for".into(),
+                    retry: true,
+                    retry_after_ms: None,
+                    happened,
+                })
+            };
+            let outcome = match &*call.action {
+                "say" => Outcome::Done { output: (*call.input).into() },
+                "fail" => failed("play.failed", Happened::No),
+                "die" => Outcome::Lost { how: Lost::Crash, message: "it died".into() },
+                _ => return None,
+            };
+            Some(Completion { id: call.id, outcome, took: Duration::from_millis(1) })
+        });
+        let done: Vec<_> = done.collect();
+        if !done.is_empty() {
+            self.to.completed(done);
+        }
+    }
+
+    fn cancel(&self, ids: &[u64], _: CancelReason) {
+        let failure = Failure {
+            code: "plugin.cancelled".into(),
+            message: "it obeyed".into(),
+            retry: true,
+            retry_after_ms: None,
+            happened: Happened::No,
+        };
+        let done = ids.iter().map(|id| Completion {
+            id: *id,
+            outcome: Outcome::Failed(failure.clone()),
+            took: Duration::ZERO,
+        });
+        self.to.completed(done.collect());
+    }
+}
+
+struct Rooms {
+    artifacts: Mutex<BTreeMap<String, Bytes>>,
+}
+
+impl House for Rooms {
+    fn plugins(&self) -> Vec<PluginView> {
+        let say = ActionView { name: "say".into(), effect: "pure".into(), ..ActionView::default() };
+        let (calls, crashes) = (7, 1);
+        vec![PluginView {
+            id: "play".into(),
+            version: "1.0.0".into(),
+            actions: vec![say],
+            calls,
+            crashes,
+            ..PluginView::default()
+        }]
+    }
+
+    fn secret(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let bytes = match name {
+            "signed" => SECRET,
+            "plain" => PLAIN,
+            "empty" => "",
+            _ => return None,
+        };
+        Some(Zeroizing::new(bytes.as_bytes().to_vec()))
+    }
+
+    fn reload(&self) -> Promise<'_, Reloaded> {
+        Box::pin(async { Reloaded { loaded: vec!["repair".into()], faults: vec![] } })
+    }
+
+    fn put_artifact(&self, bytes: &Bytes) -> std::io::Result<String> {
+        let name: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.artifacts.lock().unwrap().insert(name.clone(), bytes.clone());
+        Ok(name)
+    }
+
+    fn artifact(&self, sha256: &str) -> std::io::Result<Option<Bytes>> {
+        Ok(self.artifacts.lock().unwrap().get(sha256).cloned())
+    }
+
+    fn home(&self) -> String {
+        "/srv/yizhan".into()
+    }
+}
+
+/// The whole of it, with clients for each of the ways in.
+pub(super) struct Place {
+    pub engine: Engine,
+    pub store: Memory,
+    pub socket: Client,
+    /// TCP with the token, without one, and with a wrong one.
+    pub token: Client,
+    pub stranger: Client,
+    pub wrong: Client,
+    pub address: std::net::SocketAddr,
+    hands: Arc<Hands>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+fn action(name: &str, effect: Effect) -> (String, Arc<Action>) {
+    let name = ActionName { plugin: "play".into(), action: name.into() };
+    let action = Action {
+        name: name.clone(),
+        summary: String::new(),
+        effect,
+        timeout_ms: None,
+        outcome: None,
+        input: serde_json::json!({}),
+        output: serde_json::json!({}),
+    };
+    (name.to_string(), Arc::new(action))
+}
+
+fn world() -> World {
+    let all = [("say", Effect::Pure), ("fail", Effect::Pure), ("die", Effect::Once), ("hang", Effect::Pure)];
+    let catalogue = Catalogue { actions: all.map(|(name, effect)| action(name, effect)).into() };
+    let person = |name: &str| Person { name: name.into(), ..Person::default() };
+    let people = People {
+        people: [("li.na".into(), person("李娜")), ("wang.wei".into(), person("王伟"))].into(),
+        groups: [("热线".to_owned(), vec!["li.na".to_owned()])].into(),
+        roles: [("班长".to_owned(), vec!["wang.wei".to_owned()])].into(),
+    };
+    World {
+        number: 1,
+        zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
+        catalogue: Arc::new(catalogue),
+        people: Arc::new(people),
+        retry: Retry {
+            times: 5,
+            first: Span { ms: 5_000 },
+            factor: 3.0,
+            most: Span { ms: 600_000 },
+            jitter: 0.0,
+        },
+        owner: Some("role:班长".into()),
+        url: None,
+    }
+}
+
+fn workflows(texts: &[(&str, &str)]) -> Workflows {
+    texts.iter().map(|(name, text)| ((*name).to_owned(), entry(name, text))).collect()
+}
+
+fn entry(name: &str, text: &str) -> Entry {
+    let source = Source { name: name.into(), text: text.into(), files: BTreeMap::new() };
+    let path = PathBuf::from("workflows").join(format!("{name}.toml")).display().to_string();
+    match definition::read(&source, &source.files) {
+        Ok(read) => Entry {
+            workflow: Some(Arc::new(read.workflow)),
+            source: Some(Arc::new(read.source)),
+            path,
+            faults: vec![],
+            warnings: vec![],
+        },
+        Err(problems) if text.contains("# wrong on purpose") => Entry {
+            workflow: None,
+            source: None,
+            path,
+            faults: problems.iter().map(|problem| problem.code.to_owned()).collect(),
+            warnings: vec![],
+        },
+        Err(problems) => panic!("{name}: {problems:?}"),
+    }
+}
+
+/// A console over these workflows.
+pub(super) async fn place(texts: &[(&str, &str)]) -> Place {
+    place_with(texts, HttpSettings::default()).await
+}
+
+pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -> Place {
+    let store = Memory::new();
+    let hands = Arc::new(Hands { now: AtomicI64::new(TEN) });
+    let opened = Opened::default();
+    let carriers = Arc::new(Script { to: opened.completions() });
+    let engine = opened
+        .start(
+            EngineConfig::default(),
+            store.clone(),
+            Arc::new(store.clone()),
+            carriers,
+            world(),
+            hands.clone(),
+        )
+        .unwrap();
+    engine.load(workflows(texts)).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("yizhan.sock");
+    let unix = UnixListener::bind(&path).unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let settings = HttpSettings { tokens: vec![Token::new("ops", TOKEN)], ..settings };
+    let house = Arc::new(Rooms { artifacts: Mutex::default() });
+    let app = App { engine: engine.clone(), house, settings };
+    let (stop, stopped) = oneshot::channel::<()>();
+    let listeners = Listeners { unix: vec![unix], tcp: vec![tcp] };
+    let serving = tokio::spawn(serve(listeners, app, async move { drop(stopped.await) }));
+    Place {
+        engine,
+        store,
+        socket: Client::new(To::Socket(path), None),
+        token: Client::new(To::Tcp(address), Some(TOKEN)),
+        stranger: Client::new(To::Tcp(address), None),
+        wrong: Client::new(To::Tcp(address), Some("another-token")),
+        address,
+        hands,
+        stop: Some(stop),
+        serving,
+        _folder: folder,
+    }
+}
+
+impl Place {
+    pub(super) fn now(&self) -> i64 {
+        self.hands.now.load(Ordering::SeqCst)
+    }
+
+    /// Has time pass, and the engine notice.
+    pub(super) async fn pass(&self, milliseconds: i64) {
+        self.hands.now.fetch_add(milliseconds, Ordering::SeqCst);
+        assert!(self.engine.turns(Duration::from_secs(5)).await);
+    }
+
+    /// Asks for the run until it looks as wanted.
+    pub(super) async fn run_until(
+        &self,
+        id: &str,
+        wanted: impl Fn(&serde_json::Value) -> bool,
+    ) -> serde_json::Value {
+        let end = tokio::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            let run = self.socket.get(&format!("/api/v1/runs/{id}")).await.json();
+            if wanted(&run) {
+                return run;
+            }
+            assert!(tokio::time::Instant::now() < end, "it never came to be: {run:#}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Starts a run and answers with its id.
+    pub(super) async fn start(&self, workflow: &str, input: serde_json::Value) -> String {
+        let body = serde_json::json!({ "input": input });
+        let answer = self.socket.post(&format!("/api/v1/workflows/{workflow}/runs"), &body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(super) async fn stop(mut self) {
+        drop(self.stop.take());
+        tokio::time::timeout(Duration::from_secs(10), &mut self.serving).await.unwrap().unwrap();
+        self.engine.stop(Duration::from_secs(1)).await;
+    }
+}
