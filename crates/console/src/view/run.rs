@@ -39,7 +39,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
         code: error.code.to_string(),
         message: error.message.to_string(),
     });
-    let numbered = look.text.numbers().zip(&run.steps);
+    let numbered = look.text.numbers().zip(run.steps.iter());
     RunView {
         row: run_row(row, look.text.title.clone()),
         input: json_of(&run.started.input),

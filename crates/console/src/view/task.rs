@@ -77,7 +77,7 @@ fn form_of(of: Attempt, look: &Look<'_>) -> Result<Json, Refusal> {
 }
 
 fn case_of(run: &Run, text: &Arc<Workflow>) -> CaseView {
-    let story = text.numbers().zip(&run.steps).flat_map(|(no, state)| {
+    let story = text.numbers().zip(run.steps.iter()).flat_map(|(no, state)| {
         // In a new round the answers of the one before are what the reader wants to see.
         let shown = if state.over > 0 { Some(state) } else { state.earlier.as_ref() };
         let items = shown.map_or(&[][..], |state| &state.items);
