@@ -227,14 +227,14 @@ async fn why_says_in_both_languages_what_a_run_waits_for() {
             "Step `call` failed on try 1 of 3: play.failed, as was asked for. It is tried again at 2026-11-22 10:00:05."
         ]
     );
-    place.pass(5_000).await;
+    place.pass(6_000).await; // The rest is jittered by a share of it.
     place.run_until(&id, |run| run["steps"][0]["items"][0]["attempts"] == 2).await;
-    place.pass(10_000).await;
+    place.pass(12_000).await;
     place.run_until(&id, |run| run["state"] == "failed").await;
     assert_eq!(
         why(&id, "zh").await,
         [
-            "已于 2026-11-22 10:00:15 失败:步骤“call”play.failed as was asked for。可以用 `yizhan retry` 重新办理。"
+            "已于 2026-11-22 10:00:18 失败:步骤“call”play.failed as was asked for。可以用 `yizhan retry` 重新办理。"
         ]
     );
     let retried = place.socket.post(&format!("/api/v1/runs/{id}/retry"), &json!({})).await;
