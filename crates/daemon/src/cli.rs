@@ -36,6 +36,8 @@ enum Command {
     Serve(commands::serve::Args),
     /// Make a home in a folder
     Init(commands::init::Args),
+    /// Show one real case of each shipped process, on a daemon of its own
+    Demo(commands::demo::Args),
     /// Say everything that is wrong with workflow files
     Check(commands::check::Args),
     /// Start a run by hand
@@ -122,6 +124,7 @@ impl Command {
         match self {
             Self::Serve(args) => commands::serve::run(&args, context),
             Self::Init(args) => commands::init::run(&args, context),
+            Self::Demo(args) => commands::demo::run(&args, context),
             Self::Check(args) => commands::check::run(&args, context),
             Self::Run(args) => commands::run::run(&args, context),
             Self::Runs(args) => commands::runs::run(&args, context),
