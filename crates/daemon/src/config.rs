@@ -11,7 +11,7 @@ use yizhan_workflow::problem::nearest;
 use crate::language::Language;
 
 pub(crate) use section::{
-    Egress, EngineSection, Files, Http, Log, LogFormat, Plugins, Reload, Retry, StoreSection, Tell,
+    Egress, EngineSection, Files, Http, Log, LogFormat, Plugins, Reload, Retry, StoreSection,
 };
 use yizhan_workflow::moment::Span;
 
@@ -35,7 +35,6 @@ pub(crate) struct Config {
     pub(crate) plugins: Plugins,
     /// By id; each is checked by the plugin's own schema.
     pub(crate) plugin: Table,
-    pub(crate) tell: Tell,
     pub(crate) reload: Reload,
     pub(crate) files: Files,
 }

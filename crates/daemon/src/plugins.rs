@@ -56,7 +56,7 @@ pub(crate) fn span(span: Span) -> Duration {
 }
 
 /// The settings' own, the home's, beside the program, the system's.
-fn folders(home: Option<&Home>, own: &[PathBuf]) -> Vec<PathBuf> {
+pub(crate) fn folders(home: Option<&Home>, own: &[PathBuf]) -> Vec<PathBuf> {
     let beside = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_owned()));
     let own = own.iter().map(|folder| home.map_or_else(|| folder.clone(), |home| home.root.join(folder)));
     own.chain(home.map(Home::plugins)).chain(beside).chain([PathBuf::from(SYSTEM)]).collect()

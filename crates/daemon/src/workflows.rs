@@ -78,7 +78,7 @@ impl FileRead {
             }
         };
         if names.iter().filter(|name| **name == self.name).count() > 1 {
-            problems.push(Problem::error("YZ0198", Place::at(0..0)).name("name", &*self.name));
+            problems.push(Problem::error("YZ0194", Place::at(0..0)).name("name", &*self.name));
         }
         if !is_name(&self.name) {
             problems.push(Problem::error("YZ0199", Place::at(0..0)).name("name", &*self.name));
@@ -325,7 +325,7 @@ mod tests {
         shelf.look(home.path(), &home.path().join("workflows"), &BTreeSet::new());
         for file in shelf.files() {
             let checked = file.check(&Catalogue::default(), &People::default(), &shelf.names());
-            assert!(checked.errors.iter().any(|problem| problem.code == "YZ0198"), "{}", file.shown);
+            assert!(checked.errors.iter().any(|problem| problem.code == "YZ0194"), "{}", file.shown);
         }
     }
 }

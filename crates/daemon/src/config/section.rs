@@ -15,7 +15,7 @@ pub(crate) struct Log {
     pub(crate) format: LogFormat,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
     Auto,
@@ -100,13 +100,6 @@ pub(crate) struct Plugins {
     pub(crate) isolation: Isolation,
     pub(crate) timeout: Span,
     pub(crate) grace: Span,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Tell {
-    #[serde(rename = "use")]
-    pub(crate) action: String,
 }
 
 #[derive(Debug, Deserialize)]

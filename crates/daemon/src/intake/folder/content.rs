@@ -1,0 +1,174 @@
+//! What stands in a dropped file: fields, or rows of fields.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+use yizhan_workflow::form::Form;
+
+type Row = Map<String, Value>;
+
+/// The content, as far as we read such files.
+#[derive(Debug, PartialEq)]
+pub(super) enum Content {
+    Fields(Row),
+    Rows(Vec<Row>),
+    /// A picture, a document: the run gets the file and no fields.
+    Other,
+}
+
+/// Rows of one file; more are refused, as each may be a run.
+pub(super) const ROWS_MAX: usize = 100_000;
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ContentError {
+    #[error("it is no {0}: {1}")]
+    Unreadable(&'static str, String),
+    #[error("it is neither an object with fields nor a list of such objects")]
+    NoFields,
+    #[error("row {0} is no object with fields")]
+    NoRow(usize),
+    #[error("it has more than {ROWS_MAX} rows")]
+    TooMany,
+}
+
+pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    match ending.as_deref() {
+        Some("json") => {
+            let unreadable = |error: serde_json::Error| ContentError::Unreadable("JSON", error.to_string());
+            of_value(serde_json::from_slice(without_mark(bytes)).map_err(unreadable)?)
+        }
+        Some("toml") => {
+            let text = std::str::from_utf8(without_mark(bytes))
+                .map_err(|error| ContentError::Unreadable("TOML", error.to_string()))?;
+            let table: toml::Table =
+                toml::from_str(text).map_err(|error| ContentError::Unreadable("TOML", error.to_string()))?;
+            let value = serde_json::to_value(table)
+                .map_err(|error| ContentError::Unreadable("TOML", error.to_string()))?;
+            of_value(only_list(value))
+        }
+        Some("csv") => rows(bytes).map(Content::Rows),
+        Some(_) | None => Ok(Content::Other),
+    }
+}
+
+fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// TOML has no list at its top: `[[row]]` and nothing else is one.
+fn only_list(value: Value) -> Value {
+    match value {
+        Value::Object(mut map) if map.len() == 1 && map.values().all(is_list_of_objects) => {
+            map.values_mut().next().map_or(Value::Null, Value::take)
+        }
+        other => other,
+    }
+}
+
+fn is_list_of_objects(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_object))
+}
+
+fn of_value(value: Value) -> Result<Content, ContentError> {
+    match value {
+        Value::Object(fields) => Ok(Content::Fields(fields)),
+        Value::Array(list) if list.len() > ROWS_MAX => Err(ContentError::TooMany),
+        Value::Array(list) => {
+            let row = |(number, value)| match value {
+                Value::Object(row) => Ok(row),
+                _ => Err(ContentError::NoRow(number)),
+            };
+            (1..).zip(list).map(row).collect::<Result<_, _>>().map(Content::Rows)
+        }
+        _ => Err(ContentError::NoFields),
+    }
+}
+
+/// UTF-8, or what office programs here write instead.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    let bytes = without_mark(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => encoding_rs::GB18030.decode_without_bom_handling(bytes).0,
+    }
+}
+
+fn rows(bytes: &[u8]) -> Result<Vec<Row>, ContentError> {
+    let text = text_of(bytes);
+    let head = text.lines().next().unwrap_or_default();
+    // Office programs of some countries and copies from tables have other marks than the comma.
+    let mark =
+        [b',', b';', b'\t'].into_iter().max_by_key(|mark| head.bytes().filter(|byte| byte == mark).count());
+    let unreadable = |error: csv::Error| ContentError::Unreadable("csv", error.to_string());
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(mark.unwrap_or(b','))
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let names: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(str::to_owned).collect();
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(unreadable)?;
+        if rows.len() >= ROWS_MAX {
+            return Err(ContentError::TooMany);
+        }
+        // An empty cell is a field that was not given: its default may stand in.
+        let cells = names.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
+        rows.push(cells.map(|(name, cell)| (name.clone(), cell.into())).collect());
+    }
+    Ok(rows)
+}
+
+/// Columns may be headed by a field's label, as its form shows it, in place of its name.
+pub(super) fn by_labels(row: Row, form: &Form) -> Row {
+    let named =
+        |key: String| match form.fields.iter().find(|field| *field.name == *key || field.label() == key) {
+            Some(field) => field.name.to_string(),
+            None => key,
+        };
+    row.into_iter().map(|(key, value)| (named(key), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: Value) -> Row {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn a_csv_may_come_from_any_office_program() {
+        let wanted =
+            Content::Rows(vec![fields(json!({"姓名": "李娜", "n": "3"})), fields(json!({"姓名": "王伟"}))]);
+        let text = "姓名,n\r\n李娜,3\r\n王伟,\r\n";
+        assert_eq!(read(Path::new("a.csv"), text.as_bytes()).unwrap(), wanted);
+        assert_eq!(read(Path::new("a.CSV"), format!("\u{feff}{text}").as_bytes()).unwrap(), wanted);
+        assert_eq!(read(Path::new("a.csv"), &encoding_rs::GB18030.encode(text).0).unwrap(), wanted);
+        assert_eq!(read(Path::new("a.csv"), text.replace(',', ";").as_bytes()).unwrap(), wanted);
+        assert_eq!(read(Path::new("a.csv"), text.replace(',', "\t").as_bytes()).unwrap(), wanted);
+    }
+
+    #[test]
+    fn json_and_toml_are_fields_or_rows() {
+        let one = Content::Fields(fields(json!({"n": 1})));
+        let two = Content::Rows(vec![fields(json!({"n": 1})), fields(json!({"n": 2}))]);
+        assert_eq!(read(Path::new("a.json"), br#"{"n": 1}"#).unwrap(), one);
+        assert_eq!(read(Path::new("a.toml"), b"n = 1").unwrap(), one);
+        assert_eq!(read(Path::new("a.json"), br#"[{"n": 1}, {"n": 2}]"#).unwrap(), two);
+        assert_eq!(read(Path::new("a.toml"), b"[[row]]\nn = 1\n[[row]]\nn = 2\n").unwrap(), two);
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        assert!(matches!(read(Path::new("a.json"), b"{"), Err(ContentError::Unreadable("JSON", _))));
+        assert_eq!(read(Path::new("a.json"), b"[1]"), Err(ContentError::NoRow(1)));
+        assert_eq!(read(Path::new("a.json"), b"7"), Err(ContentError::NoFields));
+        assert!(matches!(read(Path::new("a.toml"), b"\xff"), Err(ContentError::Unreadable("TOML", _))));
+        assert!(read(Path::new("a.csv"), b"a,b\n1\n").is_err(), "a row that lacks a cell");
+        assert_eq!(read(Path::new("photo.png"), b"\x89PNG").unwrap(), Content::Other);
+    }
+}

@@ -1,0 +1,338 @@
+//! Takes one whole file: starts its runs, then moves it to `done/` or, with the reason, to `failed/`.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use yizhan_engine::intake::{Fired, IntakeError, from_trigger};
+use yizhan_engine::store::{Firing, FiringOutcome};
+use yizhan_engine::{ActError, Engine, StartError, StartReply, Started};
+use yizhan_workflow::id::RunId;
+use yizhan_workflow::plan::FilePer;
+
+use super::Slot;
+use super::content::{Content, by_labels, read};
+use super::pattern::{DONE, FAILED};
+use crate::artifacts::{Artifacts, write_whole};
+
+/// What became of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is moved, or gone.
+    Done,
+    /// It lies where it lay: the disk is full, too much waits. Nothing that was started is started twice.
+    Later,
+}
+
+pub(super) struct Taker {
+    pub(super) engine: Engine,
+    pub(super) artifacts: Artifacts,
+    pub(super) work: PathBuf,
+    pub(super) size_max: u64,
+}
+
+/// Why one firing started no run.
+#[derive(Debug)]
+enum Miss {
+    Later,
+    Refused(String),
+}
+
+/// A file as it was read once.
+struct Dropped {
+    name: String,
+    /// From the home on.
+    shown: String,
+    hash: String,
+    size: usize,
+    modified_ms: u128,
+    content: Content,
+}
+
+/// A row that started nothing, and why.
+type Bad = (usize, Map<String, Value>, String);
+
+/// What came of all triggers together.
+#[derive(Default)]
+struct Outcome {
+    started: Vec<RunId>,
+    bad: Vec<Bad>,
+    refused: Vec<String>,
+    left_out: usize,
+    later: bool,
+}
+
+impl Taker {
+    pub(super) async fn take(&self, path: &Path, slots: &[&Slot]) -> Taken {
+        let dropped = match self.open(path) {
+            Ok(Ok(dropped)) => dropped,
+            Ok(Err(why)) => return self.put_aside(path, &why),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Taken::Done,
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a dropped file cannot be read");
+                return Taken::Later;
+            }
+        };
+        let mut outcome = Outcome::default();
+        for slot in slots {
+            self.fire(slot, &dropped, &mut outcome).await;
+        }
+        if outcome.later {
+            return Taken::Later;
+        }
+        self.finish(path, &dropped, outcome)
+    }
+
+    /// The inner error is the sender's, the outer one ours.
+    fn open(&self, path: &Path) -> io::Result<Result<Dropped, String>> {
+        let file = File::open(path)?;
+        let at = file.metadata()?;
+        if at.len() > self.size_max {
+            return Ok(Err(format!(
+                "it has {} bytes; {} are allowed (`[files] size_max`)",
+                at.len(),
+                self.size_max
+            )));
+        }
+        let mut bytes = Vec::new();
+        file.take(self.size_max + 1).read_to_end(&mut bytes)?;
+        let since = at.modified()?.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let content = match read(path, &bytes) {
+            Ok(content) => content,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let hash = match content {
+            Content::Other => self.artifacts.put(&name, "", &bytes)?.sha256,
+            Content::Fields(_) | Content::Rows(_) => {
+                Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+            }
+        };
+        let shown = path.strip_prefix(&self.work).unwrap_or(path).display().to_string();
+        Ok(Ok(Dropped { name, shown, hash, size: bytes.len(), modified_ms: since.as_millis(), content }))
+    }
+
+    async fn fire(&self, slot: &Slot, dropped: &Dropped, outcome: &mut Outcome) {
+        let rows = match (&dropped.content, slot.per) {
+            (Content::Rows(rows), FilePer::Row) => rows.iter().cloned().map(Some).collect(),
+            (Content::Fields(fields), FilePer::Row) => vec![Some(fields.clone())],
+            (Content::Other, FilePer::Row) => {
+                outcome.refused.push(format!("`{}` has no rows: csv, json and toml have", dropped.name));
+                return;
+            }
+            (_, FilePer::File) => vec![None],
+        };
+        for (number, row) in (1..).zip(rows) {
+            match self.start(slot, dropped, number, row.clone()).await {
+                Ok(Some(run)) => outcome.started.push(run),
+                Ok(None) => outcome.left_out += 1,
+                Err(Miss::Later) => {
+                    outcome.later = true;
+                    return;
+                }
+                Err(Miss::Refused(why)) => match row {
+                    Some(row) => outcome.bad.push((number, row, why)),
+                    None => outcome.refused.push(why),
+                },
+            }
+        }
+    }
+
+    /// One firing. `row`: of a file whose rows are runs of their own.
+    async fn start(
+        &self,
+        slot: &Slot,
+        dropped: &Dropped,
+        number: usize,
+        row: Option<Map<String, Value>>,
+    ) -> Result<Option<RunId>, Miss> {
+        let is_row = row.is_some();
+        let (with, body) = told(slot, dropped, number, row);
+        let shared = &self.engine.shared;
+        let (world, now) = (shared.world(), shared.now());
+        let fired = Fired { trigger: &slot.trigger, with };
+        let prepared = match from_trigger(&slot.workflow, fired, &body, &world, now) {
+            Ok(prepared) => prepared,
+            Err(IntakeError::LeftOut) => return Ok(None),
+            Err(error) => return Err(Miss::Refused(error.to_string())),
+        };
+        if !prepared.dropped.is_empty() {
+            tracing::info!(file = dropped.shown, fields = ?prepared.dropped, "given and not asked for");
+        }
+        // The time tells a file that is dropped again, as every Monday's, from one that a crash left in the folder.
+        let row = if is_row { format!("#{number}") } else { String::new() };
+        let id = format!("{}@{}#{}{row}", dropped.name, dropped.modified_ms, &dropped.hash[..32]);
+        let firing = Firing {
+            workflow: slot.workflow.name.clone(),
+            trigger: slot.trigger.clone(),
+            id,
+            at: now,
+            outcome: FiringOutcome::Started,
+        };
+        let by = format!("trigger:{}", slot.trigger).into();
+        match self.engine.start(Started { prepared, by, firing: Some(firing) }).await {
+            Ok(StartReply::Started(run) | StartReply::Joined(run))
+            | Err(StartError::FiredBefore { run: Some(run) }) => Ok(Some(run)),
+            Err(StartError::FiredBefore { run: None }) => Ok(None),
+            Err(error) if passes(&error) => Err(Miss::Later),
+            Err(error) => Err(Miss::Refused(error.to_string())),
+        }
+    }
+
+    fn finish(&self, path: &Path, dropped: &Dropped, outcome: Outcome) -> Taken {
+        let Outcome { started, bad, refused, .. } = outcome;
+        tracing::info!(
+            file = dropped.shown,
+            runs = started.len(),
+            bad = bad.len() + refused.len(),
+            "a file was dropped"
+        );
+        let nothing_good = started.is_empty() && (!bad.is_empty() || !refused.is_empty());
+        let mut reasons = refused;
+        reasons.extend(bad.iter().map(|(number, _, why)| format!("row {number}: {why}")));
+        if nothing_good {
+            return self.put_aside(path, &reasons.join("\n"));
+        }
+        if !bad.is_empty()
+            && let Err(error) = give_back(path, &bad)
+        {
+            tracing::warn!(%error, file = dropped.shown, "the rows that are wrong cannot be written yet");
+            return Taken::Later;
+        }
+        moved(path, DONE, None)
+    }
+
+    fn put_aside(&self, path: &Path, why: &str) -> Taken {
+        tracing::warn!(path = %path.display(), "a dropped file started nothing: {why}");
+        moved(path, FAILED, Some(why))
+    }
+}
+
+/// What the trigger's expressions see, and the fields where it maps none.
+fn told(
+    slot: &Slot,
+    dropped: &Dropped,
+    number: usize,
+    row: Option<Map<String, Value>>,
+) -> (Map<String, Value>, Map<String, Value>) {
+    let form = &slot.workflow.input;
+    let mut file = Map::from_iter([
+        ("name".to_owned(), json!(dropped.name)),
+        ("path".to_owned(), json!(dropped.shown)),
+        ("size".to_owned(), json!(dropped.size)),
+    ]);
+    let body = match (&dropped.content, row) {
+        (_, Some(row)) => {
+            file.insert("row".to_owned(), json!(number));
+            by_labels(row, form)
+        }
+        (Content::Fields(fields), None) => by_labels(fields.clone(), form),
+        (Content::Rows(rows), None) => {
+            let rows: Vec<Map<String, Value>> = rows.iter().map(|row| by_labels(row.clone(), form)).collect();
+            file.insert("rows".to_owned(), json!(rows));
+            Map::from_iter([("rows".to_owned(), json!(rows))])
+        }
+        (Content::Other, None) => {
+            file.insert("artifact".to_owned(), json!(dropped.hash));
+            Map::from_iter([("file".to_owned(), json!({ "artifact": dropped.hash, "name": dropped.name }))])
+        }
+    };
+    let with = Map::from_iter([
+        ("file".to_owned(), Value::Object(file)),
+        ("body".to_owned(), Value::Object(body.clone())),
+    ]);
+    (with, body)
+}
+
+/// What goes by itself: the file only waits.
+fn passes(error: &StartError) -> bool {
+    match error {
+        StartError::Busy | StartError::DiskFull | StartError::Stopping => true,
+        StartError::Act(error) => matches!(error, ActError::Busy | ActError::DiskFull | ActError::Stopping),
+        StartError::NoSuchWorkflow(_)
+        | StartError::Intake(_)
+        | StartError::KeyHeld { .. }
+        | StartError::FiredBefore { .. } => false,
+    }
+}
+
+/// `inbox/orders/a.csv` → `inbox/orders/done/a.csv`; a second one of the name gets a number.
+fn place_in(path: &Path, folder: &str) -> io::Result<PathBuf> {
+    let folder = path.parent().unwrap_or(path).join(folder);
+    std::fs::create_dir_all(&folder)?;
+    let name = path.file_name().unwrap_or_default();
+    let (stem, ending) = (path.file_stem().unwrap_or(name), path.extension());
+    let numbered = |number: u32| {
+        let mut name = stem.to_owned();
+        name.push(format!("-{number}"));
+        if let Some(ending) = ending {
+            name.push(".");
+            name.push(ending);
+        }
+        folder.join(name)
+    };
+    let plain = folder.join(name);
+    if !plain.exists() {
+        return Ok(plain);
+    }
+    let free = (2..100_000).map(numbered).find(|place| !place.exists());
+    free.ok_or_else(|| io::Error::other("too many files of this name"))
+}
+
+fn moved(path: &Path, folder: &str, why: Option<&str>) -> Taken {
+    let moving = || {
+        let place = place_in(path, folder)?;
+        if let Some(why) = why {
+            write_whole(&with_ending(&place, ".reason.txt"), format!("{why}\n").as_bytes())?;
+        }
+        std::fs::rename(path, &place)?;
+        // Both folders: or after a power cut it might be in none, or in both.
+        for folder in [place.parent(), path.parent()].into_iter().flatten() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok::<(), io::Error>(())
+    };
+    match moving() {
+        Ok(()) => Taken::Done,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Taken::Done,
+        Err(error) => {
+            // It fires again at the next look, and its runs are found by its id.
+            tracing::warn!(path = %path.display(), %error, "a dropped file cannot be moved");
+            Taken::Later
+        }
+    }
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
+/// The rows that started nothing, with the reason, as a file that can be mended and dropped again.
+fn give_back(path: &Path, bad: &[Bad]) -> io::Result<()> {
+    let place = place_in(path, FAILED)?;
+    let mut names: Vec<&str> = Vec::new();
+    for name in bad.iter().flat_map(|(_, row, _)| row.keys()) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(names.iter().copied().chain(["row", "reason"]))?;
+    for (number, row, why) in bad {
+        let cell = |name: &&str| match row.get(*name) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+        };
+        let number = number.to_string();
+        let cells: Vec<String> = names.iter().map(cell).chain([number, why.clone()]).collect();
+        writer.write_record(&cells)?;
+    }
+    let text = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+    // With the mark at its begin an office program reads it as UTF-8.
+    write_whole(&place.with_extension("csv"), &[b"\xef\xbb\xbf", text.as_slice()].concat())
+}

@@ -1,0 +1,214 @@
+//! The daemon: opens the store, puts the workflows in force, recovers, listens, and stops when it is told to.
+
+mod house;
+mod listen;
+mod stop;
+mod supervisor;
+mod world;
+
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::mpsc;
+use yizhan_console::{App, HttpSettings, Token};
+use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell};
+use yizhan_plugin_host::PluginHost;
+use yizhan_store::Sqlite;
+use yizhan_workflow::id::Millis;
+
+use crate::artifacts::{Artifacts, write_whole};
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::home::Home;
+use crate::intake::folder::Folders;
+use crate::intake::reload::Reading;
+use crate::plugins::{self, span};
+use crate::secrets::Secrets;
+use house::Rooms;
+use stop::Ended;
+
+/// How long recovery may take before we say that it is slow; it is waited for all the same.
+const SLOW: Duration = Duration::from_secs(10);
+/// Requests to read the folders again that may wait.
+const RELOADS: usize = 8;
+
+struct MachineClock;
+
+impl Clock for MachineClock {
+    fn now(&self) -> Millis {
+        now()
+    }
+}
+
+pub(crate) fn now() -> Millis {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Serves until it is told to stop.
+pub(crate) async fn serve(home: Home, config: Config) -> Result<Exit, Failure> {
+    for folder in ["", "artifacts", "files", "mail"] {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home.data.join(folder))?;
+    }
+    for path in Secrets::of(home.secrets()).too_open() {
+        tracing::warn!(path = %path.display(), "others can read this secret; `chmod go= PATH` ends that");
+    }
+    let store = open_store(&home, &config)?;
+    // Listened on before anything takes time: who calls meanwhile waits in the kernel's queue.
+    let listening = listen::open(&home, &config)?;
+    let parts = start(&home, &config, store, listening.address.as_deref()).await?;
+    ready(&parts.engine).await?;
+    write_whole(&home.address(), format!("{}\n", listening.said()).as_bytes())?;
+    let ended = run(&home, &config, parts, listening).await;
+    for left in [home.address(), home.socket()] {
+        // Gone already, or in the way of nobody: the next start replaces them.
+        drop(std::fs::remove_file(left));
+    }
+    ended
+}
+
+fn open_store(home: &Home, config: &Config) -> Result<Sqlite, Failure> {
+    let path = home.data.join(&config.store.path);
+    Sqlite::open(&path).map_err(|error| Failure::of(Exit::Failed, error.code(), &error).help(error.help()))
+}
+
+/// What runs.
+struct Parts {
+    engine: Engine,
+    host: Arc<PluginHost>,
+    reading: Reading,
+}
+
+async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str>) -> Result<Parts, Failure> {
+    let opened = Opened::default();
+    let (settings, completions) = (plugins::settings(home, config)?, opened.completions());
+    // Plugins are loaded in processes of their own, so this waits for others.
+    let (host, refused) = tokio::task::spawn_blocking(move || plugins::open(settings, completions))
+        .await
+        .map_err(|error| Failure::of(Exit::Failed, "YZ0523", &error))??;
+    let host = Arc::new(host);
+    let reads = store.reads();
+    let (reading, workflows) = Reading::first(home, config, host.clone(), refused, &*reads);
+    let world = world::world(config, address, reading.people(), host.catalogue())?;
+    let limits = EngineConfig {
+        attempts_max: config.engine.attempts_max.get(),
+        requests_max: config.engine.requests_max.get(),
+    };
+    let engine = opened
+        .holding(workflows)
+        .start(limits, store, reads, host.clone(), world, Arc::new(MachineClock))
+        .map_err(|error| Failure::of(Exit::Broken, "YZ0509", &error))?;
+    Ok(Parts { engine, host, reading })
+}
+
+/// Waits until recovery is over.
+async fn ready(engine: &Engine) -> Result<(), Failure> {
+    let began = std::time::Instant::now();
+    let mut told = false;
+    while !engine.health().ready {
+        if let Some(why) = engine.health().broken {
+            return Err(Failure::new(Exit::Broken, "YZ0509", format!("recovery failed: {why}")));
+        }
+        if !told && began.elapsed() > SLOW {
+            told = true;
+            tracing::warn!("recovery takes long; it is waited for");
+        }
+        stop::extend_start();
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    Ok(())
+}
+
+async fn run(
+    home: &Home,
+    config: &Config,
+    parts: Parts,
+    listening: listen::Listening,
+) -> Result<Exit, Failure> {
+    let Parts { engine, host, reading } = parts;
+    let (reload, reloads) = mpsc::channel(RELOADS);
+    let house = Rooms {
+        host: host.clone(),
+        refused: reading.refused(),
+        secrets: Secrets::of(home.secrets()),
+        artifacts: Artifacts::new(home.artifacts()),
+        reload: reload.clone(),
+        language: config.language,
+        home: home.root.display().to_string(),
+    };
+    let app = App { engine: engine.clone(), house: Arc::new(house), settings: http(home, config)? };
+    let said = listening.said();
+    let (stop_http, http_stops) = tokio::sync::oneshot::channel::<()>();
+    let http = tokio::spawn(yizhan_console::serve(listening.listeners, app, async move {
+        // Dropped or sent: either way it is time.
+        drop(http_stops.await);
+    }));
+    let intake = [
+        tokio::spawn(doorbell::answer(engine.clone(), Arc::new(AtomicU64::new(0)))),
+        tokio::spawn(Folders::new(home, config, engine.clone()).keep()),
+        tokio::spawn(reading.keep(engine.clone(), reloads)),
+    ];
+    tracing::info!(home = %home.root.display(), "ready, listening on {said}");
+    supervisor::say_ready(&engine);
+    let ended = supervisor::watch(&engine, &reload).await;
+    stop::say_stopping();
+    for task in &intake {
+        task.abort();
+    }
+    // The server ends by it; one that has ended already needs no word.
+    stop_http.send(()).unwrap_or_default();
+    let drain = match &ended {
+        Ended::Asked => span(config.drain),
+        Ended::Broken(_) => Duration::ZERO,
+    };
+    stop::unless_asked_again(async {
+        let cut = tokio::time::sleep(drain + Duration::from_secs(5));
+        tokio::pin!(cut);
+        tokio::join!(engine.stop(drain), async {
+            tokio::select! { _ = http => {}, () = &mut cut => {} }
+        });
+    })
+    .await;
+    let closing = host.clone();
+    // Ends the children; one that does not end is killed, so this is soon over.
+    drop(tokio::task::spawn_blocking(move || closing.close()).await);
+    match ended {
+        Ended::Asked => {
+            tracing::info!("stopped; what was under way goes on after the next start");
+            Ok(Exit::Ok)
+        }
+        Ended::Broken(why) => Err(Failure::new(Exit::Broken, "YZ0509", why)
+            .help("start again: it recovers from what is on disk; if it ends so again, look at the disk")),
+    }
+}
+
+fn http(home: &Home, config: &Config) -> Result<HttpSettings, Failure> {
+    let secrets = Secrets::of(home.secrets());
+    let mut tokens = Vec::new();
+    for name in &config.http.tokens {
+        let secret = secrets.get(name).filter(|secret| secret.len() >= 16).ok_or_else(|| {
+            Failure::new(
+                Exit::Failed,
+                "YZ0524",
+                format!("http.tokens: there is no secret `{name}` of 16 characters or more"),
+            )
+            .help(format!(
+                "write one into `{}`: `head -c 24 /dev/urandom | base64`",
+                home.secrets().join(name).display()
+            ))
+        })?;
+        tokens.push(Token::new(name, &String::from_utf8_lossy(&secret)));
+    }
+    Ok(HttpSettings {
+        tokens,
+        head_timeout: span(config.http.head_timeout),
+        body_timeout: span(config.http.body_timeout),
+        body_max: config.http.body_max.get(),
+        artifact_max: config.http.upload_max.get(),
+        connections_max: config.http.connections_max.get(),
+        webhook_window: span(config.http.webhook_window),
+        ..HttpSettings::default()
+    })
+}

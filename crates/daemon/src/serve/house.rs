@@ -1,0 +1,101 @@
+//! What the console needs of the daemon.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyper::body::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use yizhan_console::House;
+use yizhan_console::house::{ActionView, Language as Spoken, PluginView, Promise, Reloaded};
+use yizhan_plugin_host::{PluginHost, PluginInfo, Refusal};
+use zeroize::Zeroizing;
+
+use crate::artifacts::Artifacts;
+use crate::intake::reload::Reload;
+use crate::language::Language;
+use crate::plugins;
+use crate::secrets::Secrets;
+
+pub(crate) struct Rooms {
+    pub(crate) host: Arc<PluginHost>,
+    pub(crate) refused: Arc<Mutex<Vec<Refusal>>>,
+    pub(crate) secrets: Secrets,
+    pub(crate) artifacts: Artifacts,
+    pub(crate) reload: mpsc::Sender<Reload>,
+    pub(crate) language: Language,
+    pub(crate) home: String,
+}
+
+fn view(info: PluginInfo) -> PluginView {
+    let action = |action: yizhan_plugin_host::ActionInfo| ActionView {
+        name: action.name,
+        summary: action.summary,
+        effect: serde_json::to_value(action.effect)
+            .ok()
+            .and_then(|word| word.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+        input: action.input,
+        output: action.output,
+    };
+    PluginView {
+        id: info.id,
+        version: info.version,
+        state: info.state.name.to_owned(),
+        isolation: info.isolation.name().to_owned(),
+        path: info.path.display().to_string(),
+        hash: info.sha256,
+        actions: info.actions.into_iter().map(action).collect(),
+        calls: info.calls,
+        crashes: info.crashes,
+        fault: info.state.reason,
+    }
+}
+
+fn refused(refusal: &Refusal) -> PluginView {
+    let file = refusal.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    PluginView {
+        id: refusal.plugin.clone().or(file).unwrap_or_default(),
+        state: "refused".to_owned(),
+        path: refusal.path.display().to_string(),
+        fault: Some(plugins::said(refusal)),
+        ..PluginView::default()
+    }
+}
+
+impl House for Rooms {
+    fn plugins(&self) -> Vec<PluginView> {
+        let mut plugins: Vec<PluginView> = self.host.plugins().into_iter().map(view).collect();
+        plugins.extend(self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter().map(refused));
+        plugins
+    }
+
+    fn secret(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        self.secrets.get(name)
+    }
+
+    fn reload(&self) -> Promise<'_, Reloaded> {
+        Box::pin(async {
+            let (to, answer) = oneshot::channel();
+            // Stopping, nobody reads any more: nothing was loaded then.
+            if self.reload.send(to).await.is_err() {
+                return Reloaded::default();
+            }
+            answer.await.unwrap_or_default()
+        })
+    }
+
+    fn put_artifact(&self, bytes: &Bytes) -> std::io::Result<String> {
+        Ok(self.artifacts.put("", "", bytes)?.sha256)
+    }
+
+    fn artifact(&self, sha256: &str) -> std::io::Result<Option<Bytes>> {
+        Ok(self.artifacts.get(sha256, 0, u64::MAX)?.map(|(_, bytes)| Bytes::from(bytes)))
+    }
+
+    fn language(&self) -> Spoken {
+        self.language.pick(Spoken::Zh, Spoken::En)
+    }
+
+    fn home(&self) -> String {
+        self.home.clone()
+    }
+}

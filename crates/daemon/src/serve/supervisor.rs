@@ -1,0 +1,85 @@
+//! Watches over the engine: feeds systemd's watchdog from its progress, says how it does, hears signals.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::sync::{mpsc, oneshot};
+use yizhan_engine::Engine;
+
+use super::stop::{Ended, Heard, Signals, tell};
+use crate::intake::reload::Reload;
+
+/// How often the engine is looked at where systemd sets no watchdog.
+const LOOK: Duration = Duration::from_secs(2);
+/// Between two looks at whether the store still can be trusted.
+const BROKEN: Duration = Duration::from_millis(250);
+/// Between two lines for `systemctl status`.
+const STATUS: Duration = Duration::from_secs(10);
+
+fn status(engine: &Engine) -> String {
+    let workflows = engine.shared.library.workflows();
+    let faulty = workflows.values().filter(|entry| !entry.faults.is_empty()).count();
+    let figures = &engine.shared.figures;
+    let (live, calls) = (figures.live.load(Ordering::Relaxed), figures.calls.load(Ordering::Relaxed));
+    let full = if engine.health().disk_full { "; THE DISK IS FULL" } else { "" };
+    format!(
+        "{} workflows ({faulty} with faults), {live} runs in memory, {calls} attempts under way{full}",
+        workflows.len()
+    )
+}
+
+pub(crate) fn say_ready(engine: &Engine) {
+    tell(&[NotifyState::Ready, NotifyState::Status(&status(engine))]);
+}
+
+/// Until we are told to stop, or must.
+pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>) -> Ended {
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return Ended::Broken(format!("signals cannot be heard: {error}")),
+    };
+    let dog = sd_notify::watchdog_enabled();
+    let within = dog.map_or(LOOK, |dog| dog / 3);
+    let mut feed = tokio::time::interval(within);
+    let mut broken = tokio::time::interval(BROKEN);
+    let mut say = tokio::time::interval(STATUS);
+    loop {
+        tokio::select! {
+            heard = signals.next() => match heard {
+                Heard::Stop => return Ended::Asked,
+                Heard::Reload => tell_reload(engine, reload).await,
+            },
+            _ = broken.tick() => {
+                if let Some(why) = engine.health().broken {
+                    return Ended::Broken(why);
+                }
+            }
+            _ = feed.tick() => {
+                // An idle timer would feed the dog for ever; the loop must answer, or the dog bites.
+                if engine.turns(within).await {
+                    if dog.is_some() {
+                        tell(&[NotifyState::Watchdog]);
+                    }
+                } else {
+                    tracing::error!("the engine does not answer");
+                }
+            }
+            _ = say.tick() => tell(&[NotifyState::Status(&status(engine))]),
+        }
+    }
+}
+
+async fn tell_reload(engine: &Engine, reload: &mpsc::Sender<Reload>) {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(_) => tell(&[NotifyState::Reloading]),
+    }
+    let (to, answer) = oneshot::channel();
+    if reload.send(to).await.is_ok()
+        && let Ok(done) = answer.await
+    {
+        tracing::info!(workflows = done.loaded.len(), faults = done.faults.len(), "read again, as asked");
+    }
+    say_ready(engine);
+}
