@@ -156,6 +156,7 @@ fn what_is_no_plain_address_is_refused() {
 fn ordinary_addresses_are_taken_whatever_their_names() {
     for (given, shown) in [
         ("a@example.com", "a@example.com"),
+        ("驿站 <yizhan@localhost>", "驿站 <yizhan@localhost>"),
         (" a.b+c@mail.example.com ", "a.b+c@mail.example.com"),
         ("<a@example.com>", "a@example.com"),
         ("李娜<li@example.com>", "李娜 <li@example.com>"),
