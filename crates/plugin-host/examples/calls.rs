@@ -76,7 +76,9 @@ fn measure(isolation: Isolation) -> Result<String, Box<dyn Error + Send + Sync>>
         batch.extend(completions.try_iter().flatten());
         batches += 1;
         done += batch.len() as u64;
-        if let Some(wrong) = batch.iter().find(|completion| !matches!(completion.outcome, Outcome::Done { .. })) {
+        if let Some(wrong) =
+            batch.iter().find(|completion| !matches!(completion.outcome, Outcome::Done { .. }))
+        {
             return Err(format!("{wrong:?}").into());
         }
         host.start(batch.iter().map(|_| call(&mut next)).collect());
