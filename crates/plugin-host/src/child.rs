@@ -34,7 +34,7 @@ const BACKLOG_MAX: usize = 8 << 20;
 /// Answers wait no longer than this for more to go with them.
 const HOLD_MOST: Duration = Duration::from_millis(1);
 /// A `start` must return at once; longer than this is told.
-const START_SLOW: Duration = Duration::from_millis(50);
+pub(crate) const START_SLOW: Duration = Duration::from_millis(50);
 
 /// The whole of the hidden subcommand `plugin-host`. It is of use only to the daemon, which sets up its descriptors.
 #[must_use]

@@ -304,6 +304,14 @@ impl Instance {
         self.carrier().is_some_and(Carrier::kill)
     }
 
+    /// Lets it go; it has no calls.
+    pub(crate) fn end(&self) {
+        self.killed.store(true, Ordering::Release);
+        if let Some(carrier) = self.carrier() {
+            carrier.end();
+        }
+    }
+
     pub(crate) fn was_killed(&self) -> bool {
         self.killed.load(Ordering::Acquire)
     }

@@ -300,15 +300,7 @@ impl Carrier for InChild {
     fn start(&self, batch: &[Arc<Ready>]) {
         self.out.send(|frames| {
             for ready in batch {
-                let at = frame::begin(frames, Kind::Start, 0, ready.call.id);
-                frames.extend_from_slice(b"{\"action\":");
-                call_context::text(frames, &ready.call.action);
-                frames.extend_from_slice(b",\"ctx\":");
-                call_context::write(frames, ready);
-                frames.extend_from_slice(b",\"input\":");
-                frames.extend_from_slice(ready.call.input.as_bytes());
-                frames.push(b'}');
-                frame::end(frames, at);
+                put_start(frames, ready);
             }
         });
     }
@@ -330,6 +322,18 @@ impl Carrier for InChild {
     fn pid(&self) -> Option<u32> {
         Some(self.pid)
     }
+}
+
+fn put_start(frames: &mut Vec<u8>, ready: &Ready) {
+    let at = frame::begin(frames, Kind::Start, 0, ready.call.id);
+    frames.extend_from_slice(b"{\"action\":");
+    call_context::text(frames, &ready.call.action);
+    frames.extend_from_slice(b",\"ctx\":");
+    call_context::write(frames, ready);
+    frames.extend_from_slice(b",\"input\":");
+    frames.extend_from_slice(ready.call.input.as_bytes());
+    frames.push(b'}');
+    frame::end(frames, at);
 }
 
 /// Why reading came to an end.
@@ -528,3 +532,6 @@ fn listen(instance: &Instance, lines: std::io::PipeReader) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,12 +153,18 @@ impl Runner {
         Ok(Ready { call, action, secrets, received: now, deadline: now + timeout, timeout })
     }
 
-    fn hand_on(self: &Arc<Self>, mut batch: Vec<Arc<Ready>>, refused: &mut Vec<Completion>) {
+    fn hand_on(&self, mut batch: Vec<Arc<Ready>>, refused: &mut Vec<Completion>) {
+        let mut gone: Option<Arc<Instance>> = None;
         while !batch.is_empty() {
             let instance = {
                 let mut state = self.lock();
                 match &state.phase {
-                    Phase::Ready(instance) if !instance.is_leaving() => Arc::clone(instance),
+                    // The one that has just refused is dying or leaving; what follows takes the waiting calls along.
+                    Phase::Ready(instance)
+                        if gone.as_ref().is_none_or(|gone| !Arc::ptr_eq(gone, instance)) =>
+                    {
+                        Arc::clone(instance)
+                    }
                     Phase::Ready(_) | Phase::Resting { .. } | Phase::Starting { .. } => {
                         self.wait(&mut state, batch, refused);
                         return;
@@ -170,23 +176,13 @@ impl Runner {
                     }
                 }
             };
-            // It may have died meanwhile; then the next look finds the phase after it.
             match instance.start(batch) {
                 Ok(()) => return,
                 Err(back) => {
                     batch = back;
-                    self.set_out(&instance);
+                    gone = Some(instance);
                 }
             }
-        }
-    }
-
-    /// Makes sure that a dead or leaving instance is not offered again, whoever sees it first.
-    fn set_out(&self, instance: &Arc<Instance>) {
-        let mut state = self.lock();
-        if matches!(&state.phase, Phase::Ready(current) if Arc::ptr_eq(current, instance)) {
-            state.phase = Phase::Resting { until: Instant::now() };
-            self.house().supervisor.wake_by(Instant::now());
         }
     }
 
@@ -329,9 +325,7 @@ impl Runner {
             state.leaving.extract_if(.., |instance| instance.calls_open() == 0).collect()
         };
         for instance in gone {
-            if let Some(carrier) = instance.carrier() {
-                carrier.end();
-            }
+            instance.end();
         }
     }
 
@@ -374,9 +368,7 @@ impl Runner {
                 refused.extend(waiting.iter().map(|ready| refusal(ready, outcome.clone())));
                 drop(state);
                 self.changed.notify_all();
-                if let Some(carrier) = instance.carrier() {
-                    carrier.end();
-                }
+                instance.end();
             }
         }
         self.house().completed(refused);
@@ -503,8 +495,8 @@ impl Runner {
             instance.leave(Instant::now());
             if instance.calls_open() > 0 {
                 instance.kill();
-            } else if let Some(carrier) = instance.carrier() {
-                carrier.end();
+            } else {
+                instance.end();
             }
         }
     }

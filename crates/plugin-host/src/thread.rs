@@ -9,6 +9,7 @@ use yizhan_engine::carrier::Completion;
 use yizhan_plugin_api::abi::{YZ_BAD_DOCUMENT, YZ_CANCEL_ASKED, YZ_CANCELLED, YZ_DONE, YZ_UNKNOWN_CALL};
 
 use crate::call_context;
+use crate::child::START_SLOW;
 use crate::instance::{Carrier, Instance, Ready};
 use crate::library::{self, Created};
 use crate::process::create_fault;
@@ -65,7 +66,20 @@ fn work(batches: &Receiver<Vec<Arc<Ready>>>, plugin: &Created, calls: &InDaemonC
                 calls.complete(call.id, YZ_CANCELLED, NOT_BEGUN);
                 continue;
             }
+            let began = Instant::now();
             let status = plugin.start(call.id, call.action.as_bytes(), &ctx, call.input.as_bytes());
+            let took = began.elapsed();
+            if took > START_SLOW {
+                let (id, action) = (&*calls.instance.plugin.id, &*call.action);
+                let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+                tracing::warn!(
+                    plugin = id,
+                    action,
+                    took_ms,
+                    code = "plugin.start_blocked",
+                    "start must return at once"
+                );
+            }
             if status < 0 {
                 calls.complete(call.id, status, b"");
             } else if calls.instance.is_cancelled(call.id) {

@@ -1,5 +1,7 @@
 //! Plugins that do what none may. After each: the daemon lives, other calls are unharmed, and the reason is told.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::path::PathBuf;

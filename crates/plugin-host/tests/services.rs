@@ -1,5 +1,7 @@
 //! What a plugin may ask of the daemon, and what it is refused.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 mod support;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
