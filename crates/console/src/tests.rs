@@ -8,3 +8,4 @@ mod rights;
 mod runs;
 mod task;
 mod watching;
+mod words;
