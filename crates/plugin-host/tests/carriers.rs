@@ -177,3 +177,30 @@ fn stopping_tells_nobody_what_it_cut_off() {
         assert!(!house.has_ended(call), "{isolation:?}");
     }
 }
+
+#[test]
+fn a_child_inherits_nothing_but_its_socket_and_its_library() {
+    let house = Wish::of(Isolation::Process, &[echo()]).open();
+    let pid = house.pid("echo").expect("it runs in a child");
+    assert_eq!(std::fs::read(format!("/proc/{pid}/environ")).expect("readable"), b"", "no environment");
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).expect("readable").flatten();
+    let open: Vec<String> = open
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .map(|target| target.to_string_lossy().split(['[', '(']).next().unwrap_or_default().to_owned())
+        .collect();
+    // Input, output and errors; the socket; the sealed bytes, twice, since the one that was loaded stays open.
+    let expected =
+        ["/dev/null", "pipe:", "pipe:", "socket:", "/memfd:yz-echo ", "socket:", "/memfd:yz-echo "];
+    let (mut open, mut expected) = (open, expected.map(str::to_owned).to_vec());
+    open.sort();
+    expected.sort();
+    assert_eq!(open, expected);
+}
+
+#[test]
+fn closing_the_host_ends_its_children() {
+    let house = Wish::of(Isolation::Process, &[echo()]).open();
+    let pid = house.pid("echo").expect("it runs in a child");
+    house.host.close();
+    house.until("the child is gone", |_| !std::path::Path::new(&format!("/proc/{pid}")).exists());
+}
