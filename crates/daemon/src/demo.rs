@@ -6,7 +6,7 @@ mod clerk;
 mod place;
 mod receiver;
 
-pub(crate) use case::{Case, cases};
+pub(crate) use case::cases;
 pub(crate) use clerk::Clerk;
 pub(crate) use place::Place;
 pub(crate) use receiver::Receiver;
