@@ -3,21 +3,26 @@
 mod journal;
 mod run;
 mod task;
+mod told;
 
 use std::sync::Arc;
 
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::scope::{Scope, Standpoint};
 use yizhan_workflow::run::state::Run;
 
+use crate::refusal::Refusal;
+
 pub(crate) use journal::journal_line;
 pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word};
 pub(crate) use task::{task_row, task_view};
+pub(crate) use told::Teller;
 
 /// A run as it is looked at, at one instant.
 pub(crate) struct Look<'a> {
@@ -153,13 +158,33 @@ pub struct TaskRow {
 pub struct TaskView {
     #[serde(flatten)]
     pub row: TaskRow,
-    /// The fields of the form, everything worked out; of a question to the owner, none.
-    pub form: Json,
+    /// Of a question to the owner it has no fields.
+    pub form: FormView,
     /// What can be answered: `answer`, or the verdicts that fit.
     pub answers: Vec<String>,
     /// What is known where nobody knows whether it happened.
     pub evidence: Option<FailureView>,
     pub case: CaseView,
+}
+
+/// A form with everything worked out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FormView {
+    pub fields: Vec<Json>,
+}
+
+impl FormView {
+    /// # Errors
+    /// When a template of the form fails.
+    pub(crate) fn of(form: &Form, scope: &Value) -> Result<Self, Refusal> {
+        let view = form.view(scope).map_err(|error| Refusal::Expression {
+            code: error.code.to_string(),
+            message: error.message.to_string(),
+        })?;
+        let fields =
+            serde_json::from_str(&view).map_err(|error| Refusal::bug("a form's view is no list", &error))?;
+        Ok(Self { fields })
+    }
 }
 
 /// What a task is about.
@@ -191,6 +216,8 @@ pub struct StoryView {
 pub struct JournalLine {
     pub seq: u32,
     pub at: String,
+    /// What happened and what came of it, in one sentence.
+    pub text: String,
     /// The event's name: `started`, `ended`, `answered`.
     pub event: String,
     /// Its particulars, with steps by name.
@@ -234,8 +261,8 @@ pub struct WorkflowView {
     pub row: WorkflowRow,
     pub note: Option<String>,
     pub implements: Vec<String>,
-    /// The start form's fields.
-    pub form: Json,
+    /// The start form.
+    pub form: FormView,
     pub steps: Vec<StepSketch>,
     pub source: Option<String>,
     /// At most 500 are counted.

@@ -21,7 +21,9 @@ use crate::body::{Answer, Asked, Given, Named};
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::view::{JournalLine, Listing, Look, RunRow, RunView, WhyView, journal_line, run_row, run_view};
+use crate::view::{
+    JournalLine, Listing, Look, RunRow, RunView, Teller, WhyView, journal_line, run_row, run_view,
+};
 use crate::why::Reader;
 
 #[derive(Debug, Deserialize)]
@@ -120,6 +122,7 @@ pub(crate) async fn journal(
     State(desk): State<Arc<Desk>>,
     Named(name): Named<String>,
     Asked(page): Asked<PageOf>,
+    Asked(tongue): Asked<Tongue>,
 ) -> Result<Answer<Listing<JournalLine>>, Refusal> {
     let listing = desk.read(move |desk| {
         let id = run_named(desk, &name)?;
@@ -133,7 +136,9 @@ pub(crate) async fn journal(
         let text = desk.shared().library.text(&row.text, desk.reads())?;
         let lines = desk.reads().journal(id, after, page.limit() + 1)?;
         let more = lines.len() > page.limit();
-        let items: Vec<_> = lines.iter().take(page.limit()).map(|line| journal_line(line, &text)).collect();
+        let language = tongue.lang.unwrap_or_else(|| desk.house.language());
+        let teller = Teller { text: &text, language };
+        let items: Vec<_> = lines.iter().take(page.limit()).map(|line| journal_line(line, &teller)).collect();
         let next = items.last().filter(|_| more).map(|line| line.seq.to_string());
         Ok(Listing { items, next })
     });

@@ -12,7 +12,9 @@ use crate::body::{Answer, Named};
 use crate::desk::Desk;
 use crate::house::Reloaded;
 use crate::refusal::Refusal;
-use crate::view::{Listing, StepSketch, TriggerName, WorkflowRow, WorkflowView, kind_of, section_word};
+use crate::view::{
+    FormView, Listing, StepSketch, TriggerName, WorkflowRow, WorkflowView, kind_of, section_word,
+};
 
 /// Open runs that are counted for a page.
 const COUNTED: usize = 500;
@@ -86,7 +88,7 @@ fn view(
         row,
         note: None,
         implements: vec![],
-        form: serde_json::json!([]),
+        form: FormView::default(),
         steps: vec![],
         source,
         open_runs,
@@ -94,12 +96,7 @@ fn view(
     if let Some(text) = text {
         let world = desk.shared().world();
         let seen = scope::before_start(text, &world, desk.shared().now(), None, None);
-        let form = text.input.view(&seen).map_err(|error| Refusal::Expression {
-            code: error.code.to_string(),
-            message: error.message.to_string(),
-        })?;
-        view.form =
-            serde_json::from_str(&form).map_err(|error| Refusal::bug("a form's view is not JSON", &error))?;
+        view.form = FormView::of(&text.input, &seen)?;
         view.note.clone_from(&text.note);
         view.implements.clone_from(&text.implements);
         view.steps = sketches(text);

@@ -28,7 +28,10 @@ async fn rest(stream: &mut TcpStream) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_silent_connections_do_not_keep_out_the_one_that_speaks() {
     let most = 200;
-    let place = place_with(&[], HttpSettings { connections_max: most, ..HttpSettings::default() }).await;
+    // Longer than the test: none leaves because its time is up.
+    let head_timeout = Duration::from_secs(300);
+    let settings = HttpSettings { connections_max: most, head_timeout, ..HttpSettings::default() };
+    let place = place_with(&[], settings).await;
     let mut silent = vec![];
     for _ in 0..1_000 {
         let mut stream = TcpStream::connect(place.address).await.unwrap();

@@ -265,6 +265,9 @@ async fn a_journal_reads_with_steps_by_name_and_in_pages() {
     let facts: Vec<_> = ended["did"].as_array().unwrap().iter().map(|fact| fact["fact"].clone()).collect();
     assert!(facts.contains(&json!("step_over")) && facts.contains(&json!("entered")), "{facts:?}");
     assert_eq!(rest["next"], json!(null));
+    assert_eq!(ended["text"], "record 办成 → record 完成, visit 等待 group:热线");
+    let english = place.socket.get(&format!("/api/v1/runs/{id}/journal?lang=en")).await.json();
+    assert_eq!(english["items"][0]["text"], "operator started it → record running");
     place.stop().await;
 }
 
@@ -276,7 +279,7 @@ async fn workflows_show_their_state_their_form_and_their_faults() {
     assert_eq!(states, ["in force", "faulty"]);
     assert!(!list["items"][1]["faults"].as_array().unwrap().is_empty());
     let shown = place.socket.get("/api/v1/workflows/repair").await.json();
-    assert_eq!(shown["form"][0]["name"], "house");
+    assert_eq!(shown["form"]["fields"][0]["name"], "house");
     assert_eq!(
         (&shown["steps"][1]["id"], &shown["steps"][1]["needs"]),
         (&json!("visit"), &json!(["record"]))

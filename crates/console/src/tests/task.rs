@@ -53,9 +53,10 @@ async fn a_task_is_found_by_who_may_take_it_and_shows_its_form_and_its_case() {
     assert_eq!((&view["title"], &view["kind"]), (&json!("上门 H1"), &json!("asked")));
     assert_eq!((&view["due"], &view["late"]), (&json!("2026-11-23T02:00:00Z"), &json!(false)));
     assert_eq!(view["case"]["input"]["house"], "H1");
-    let names: Vec<_> = view["form"].as_array().unwrap().iter().map(|field| field["name"].clone()).collect();
+    let names: Vec<_> =
+        view["form"]["fields"].as_array().unwrap().iter().map(|field| field["name"].clone()).collect();
     assert_eq!(names, ["house", "result", "minutes"]);
-    assert_eq!(view["form"][0]["value"], "H1", "what is shown is worked out");
+    assert_eq!(view["form"]["fields"][0]["value"], "H1", "what is shown is worked out");
     assert_eq!(view["answers"], json!(["answer"]));
     place.pass(24 * 3_600_000).await;
     assert_eq!(place.socket.get(&format!("/api/v1/tasks/{task}")).await.json()["late"], true);

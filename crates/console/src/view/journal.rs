@@ -4,17 +4,21 @@ use serde_json::{Map, Value as Json, json};
 use yizhan_engine::store::Line as Stored;
 use yizhan_workflow::id::StepNo;
 use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::run::Line;
 
-use super::JournalLine;
+use super::{JournalLine, Teller};
 
 /// A line that cannot be read is shown as such: the others still tell their part.
-pub(crate) fn journal_line(line: &Stored, text: &Workflow) -> JournalLine {
+pub(crate) fn journal_line(line: &Stored, teller: &Teller<'_>) -> JournalLine {
+    let text = teller.text;
+    let told = serde_json::from_slice::<Line>(&line.body).map(|line| teller.line(&line)).unwrap_or_default();
     let (seq, at) = (line.seq, line.at.to_string());
     let Ok(Json::Object(mut read)) = serde_json::from_slice::<Json>(&line.body) else {
         let said = String::from_utf8_lossy(&line.body).into_owned();
         return JournalLine {
             seq,
             at,
+            text: told,
             event: "unreadable".to_owned(),
             with: Json::String(said),
             did: vec![],
@@ -31,7 +35,7 @@ pub(crate) fn journal_line(line: &Stored, text: &Workflow) -> JournalLine {
         fact.extend(with);
         Json::Object(fact)
     });
-    JournalLine { seq, at, event, with: Json::Object(with), did: did.collect() }
+    JournalLine { seq, at, text: told, event, with: Json::Object(with), did: did.collect() }
 }
 
 /// `{"ended": {"of": [2,1,0,1], …}}` as its name and its fields.

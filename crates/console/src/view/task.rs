@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value as Json;
 use yizhan_engine::store::{self, TaskKind};
 use yizhan_workflow::id::{Attempt, Millis};
 use yizhan_workflow::plan::{Work, Workflow};
@@ -11,7 +10,7 @@ use yizhan_workflow::run::scope::{Standpoint, item_word};
 use yizhan_workflow::run::state::{At, Run};
 
 use super::run::failure_view;
-use super::{CaseView, FailureView, Look, StoryView, TaskRow, TaskView, json_of, owned, word_of};
+use super::{CaseView, FailureView, FormView, Look, StoryView, TaskRow, TaskView, json_of, owned, word_of};
 use crate::refusal::Refusal;
 
 /// Answers of earlier steps that a case shows.
@@ -45,7 +44,7 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
     task.claimed_by = owned(&state.claimed);
     let form = match row.kind {
         TaskKind::Asked => form_of(of, look)?,
-        TaskKind::Unknown | TaskKind::Asking => Json::Array(vec![]),
+        TaskKind::Unknown | TaskKind::Asking => FormView::default(),
     };
     let (answers, question) = match &state.at {
         At::Is(Standing::Unknown { .. }) => (vec!["happened", "again", "fail"], None),
@@ -66,14 +65,11 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
     })
 }
 
-fn form_of(of: Attempt, look: &Look<'_>) -> Result<Json, Refusal> {
+fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal> {
     let step = look.text.step(of.item.step);
     let work = step.undo.as_ref().filter(|_| of.item.undo).map_or(&step.work, |undo| &undo.work);
-    let Work::Ask(ask) = work else { return Ok(Json::Array(vec![])) };
-    let view = ask.form.view(&look.scope(Standpoint::Item(of.item))).map_err(|error| {
-        Refusal::Expression { code: error.code.to_string(), message: error.message.to_string() }
-    })?;
-    serde_json::from_str(&view).map_err(|error| Refusal::bug("a form's view is not JSON", &error))
+    let Work::Ask(ask) = work else { return Ok(FormView::default()) };
+    FormView::of(&ask.form, &look.scope(Standpoint::Item(of.item)))
 }
 
 fn case_of(run: &Run, text: &Arc<Workflow>) -> CaseView {

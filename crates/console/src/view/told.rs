@@ -1,0 +1,164 @@
+//! One journal line in one sentence: what happened, and what came of it step by step.
+
+use yizhan_workflow::id::{Item, StepNo};
+use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::run::Line;
+use yizhan_workflow::run::event::{
+    AttemptResult, EndState, Event, Fact, ItemEnd, Standing, StepEnd, Verdict,
+};
+
+use crate::house::Language;
+
+/// Things that came of one event and are told one by one.
+const TOLD_MAX: usize = 8;
+
+/// A line is told by whoever knows the text and the reader's language.
+pub(crate) struct Teller<'a> {
+    pub text: &'a Workflow,
+    pub language: Language,
+}
+
+impl Teller<'_> {
+    fn pick(&self, zh: &str, en: &str) -> String {
+        match self.language {
+            Language::Zh => zh.to_owned(),
+            Language::En => en.to_owned(),
+        }
+    }
+
+    pub(crate) fn line(&self, line: &Line) -> String {
+        let happened = self.event(&line.event);
+        let mut came: Vec<_> = line.did.iter().filter_map(|fact| self.fact(fact)).collect();
+        if came.len() > TOLD_MAX {
+            let more = came.len() - TOLD_MAX;
+            came.truncate(TOLD_MAX);
+            came.push(format!("+{more}"));
+        }
+        if came.is_empty() { happened } else { format!("{happened} → {}", came.join(", ")) }
+    }
+
+    fn step(&self, no: StepNo) -> String {
+        self.text.steps.get(no.index()).map_or_else(|| no.0.to_string(), |step| step.path().into_owned())
+    }
+
+    fn item(&self, of: Item) -> String {
+        let is_each = self.text.steps.get(of.step.index()).is_some_and(|step| step.each.is_some());
+        let number = if is_each { format!("[{}]", of.item + 1) } else { String::new() };
+        let undo = if of.undo { self.pick(" 撤回", " undo") } else { String::new() };
+        format!("{}{number}{undo}", self.step(of.step))
+    }
+
+    fn event(&self, event: &Event) -> String {
+        match event {
+            Event::Started(started) => format!("{} {}", started.by, self.pick("发起", "started it")),
+            Event::Woke {} => self.pick("到时", "a time came"),
+            Event::Begun { of } => format!("{} {}", self.item(of.item), self.pick("发出", "went out")),
+            Event::Ended { of, result, .. } => format!("{} {}", self.item(of.item), self.result(result)),
+            Event::ChildEnded { of, child, state, .. } => {
+                format!("{} {child} {}", self.item(of.item), self.end_state(*state))
+            }
+            Event::Claimed { of, by, .. } => {
+                format!("{by} {} {}", self.pick("认领", "claimed"), self.item(of.item))
+            }
+            Event::Released { of, by, .. } => {
+                format!("{by} {} {}", self.pick("退还", "gave back"), self.item(of.item))
+            }
+            Event::Answered { of, by, .. } => {
+                format!("{by} {} {}", self.pick("答复", "answered"), self.item(of.item))
+            }
+            Event::Settled { of, by, verdict } => {
+                let verdict = match verdict {
+                    Verdict::Happened { .. } => self.pick("已办成", "it happened"),
+                    Verdict::Again {} => self.pick("重试", "again"),
+                    Verdict::Fail {} => self.pick("算失败", "fail"),
+                    Verdict::Leave {} => self.pick("就此保留", "leave it"),
+                };
+                format!("{by} {} {}: {verdict}", self.pick("决定", "settled"), self.item(of.item))
+            }
+            Event::Cancelled { by, reason, .. } => {
+                format!("{by} {}: {reason}", self.pick("取消", "cancelled it"))
+            }
+            Event::Retried { by, from, .. } => {
+                let from = from.map_or_else(String::new, |no| format!(" {}", self.step(no)));
+                format!("{by} {}{from}", self.pick("重新办理", "retried it"))
+            }
+            Event::Joined { trigger, .. } => format!("{trigger} {}", self.pick("并入", "joined it")),
+        }
+    }
+
+    fn result(&self, result: &AttemptResult) -> String {
+        match result {
+            AttemptResult::Done { .. } => self.pick("办成", "was carried out"),
+            AttemptResult::Failed(failure) => {
+                format!("{}: {} {}", self.pick("失败", "failed"), failure.code, failure.message)
+            }
+            AttemptResult::Lost { message, .. } => format!("{} {message}", self.pick("没有回音", "was lost")),
+        }
+    }
+
+    fn end_state(&self, state: EndState) -> String {
+        match state {
+            EndState::Done => self.pick("办结", "done"),
+            EndState::Failed => self.pick("失败", "failed"),
+            EndState::Cancelled => self.pick("取消", "cancelled"),
+        }
+    }
+
+    /// What a reader wants to see come of it; the rest is in `did`.
+    fn fact(&self, fact: &Fact) -> Option<String> {
+        Some(match fact {
+            Fact::Entered { at, state } => format!("{} {}", self.item(*at), self.standing(state)),
+            Fact::Over { at, end, .. } => format!("{} {}", self.item(*at), self.item_end(*end)),
+            Fact::StepOver { s, state: StepEnd::Skipped } => {
+                format!("{} {}", self.step(*s), self.pick("跳过", "skipped"))
+            }
+            Fact::Late { at } => format!("{} {}", self.item(*at), self.pick("超时", "late")),
+            Fact::GoingBack { cover, .. } => {
+                let steps: Vec<_> = cover.iter().map(|no| self.step(*no)).collect();
+                format!("{} {}", self.pick("退回", "back over"), steps.join(" "))
+            }
+            Fact::Round { steps } => {
+                let steps: Vec<_> = steps.iter().map(|no| self.step(*no)).collect();
+                format!("{} {}", self.pick("新一轮", "next round of"), steps.join(" "))
+            }
+            Fact::Left { at } => format!("{} {}", self.item(*at), self.pick("保留", "left")),
+            Fact::Closing { .. } => self.pick("收尾", "closing"),
+            Fact::Ended { state, outcome, .. } => format!("{}: {outcome}", self.end_state(*state)),
+            Fact::Reopened { .. } => self.pick("重新打开", "open again"),
+            Fact::Opened { .. }
+            | Fact::StepOpened { .. }
+            | Fact::StepOver { .. }
+            | Fact::Missed { .. }
+            | Fact::Cleared { .. }
+            | Fact::TaskClaimed { .. }
+            | Fact::TaskReleased { .. }
+            | Fact::BackPaused { .. }
+            | Fact::Finishing {}
+            | Fact::InputJoined {} => return None,
+        })
+    }
+
+    fn standing(&self, state: &Standing) -> String {
+        match state {
+            Standing::Queued {} => self.pick("排队", "queued"),
+            Standing::Running { .. } => self.pick("执行", "running"),
+            Standing::Stopping { .. } => self.pick("停止中", "stopping"),
+            Standing::Resting { until } => format!("{} {until}", self.pick("稍后再试", "again at")),
+            Standing::Unknown { .. } => self.pick("结果不明", "outcome unknown"),
+            Standing::Asking { .. } => self.pick("请负责人决定", "asks its owner"),
+            Standing::Asked { task, .. } => format!("{} {}", self.pick("等待", "asks"), task.who.join(" ")),
+            Standing::Sleeping { until, .. } => format!("{} {until}", self.pick("等到", "sleeps until")),
+            Standing::Child { child, .. } => format!("{} {child}", self.pick("子流程", "child")),
+            Standing::StoppingChild { child, .. } => format!("{} {child}", self.pick("取消子流程", "stops")),
+        }
+    }
+
+    fn item_end(&self, end: ItemEnd) -> String {
+        match end {
+            ItemEnd::Done => self.pick("完成", "done"),
+            ItemEnd::Skipped => self.pick("跳过", "skipped"),
+            ItemEnd::Failed => self.pick("失败", "failed"),
+            ItemEnd::Dropped => self.pick("放弃", "dropped"),
+        }
+    }
+}
