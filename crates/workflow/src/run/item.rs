@@ -304,9 +304,18 @@ impl Deciding<'_> {
             state.items.first().filter(|only| step.each.is_none() && only.at == At::Over(ItemEnd::Done));
         let Some(only) = only else { return self.step_over(no, None) };
         let (outcome, output) = (only.outcome.clone(), only.output.clone());
-        let rule = rule_for(step, outcome.as_deref(), output.as_ref());
-        if !self.asks_owner(item, rule.as_ref(), outcome, output.as_ref()) {
-            self.step_over(no, rule);
+        match rule_for(step, outcome.as_deref(), output.as_ref()) {
+            // Used up: the retry is the person's word that one more round takes.
+            Some(Goes::Back(back)) if back.then.is_none() && self.is_used_up(&back) => {
+                self.step_over(no, None);
+                if !self.has_rounds_left(back.target) {
+                    let Failure { code, message, .. } = used_up();
+                    let error = RunError { step: step.path().as_ref().into(), item: 0, code, message };
+                    return self.close_as_failed(error, Some(back.target));
+                }
+                self.go_back_over(None, self.cover(back.target), back.after.map_or(0, |span| span.ms));
+            }
+            rule => self.step_over(no, rule),
         }
     }
 
@@ -469,6 +478,10 @@ impl Deciding<'_> {
             self.withdraw(Item { step: no, round, item, undo: false });
         }
     }
+}
+
+pub(super) fn used_up() -> Failure {
+    failure("YZ0320", "the way back was taken as often as it may be")
 }
 
 fn begun_of(standing: &Standing) -> bool {

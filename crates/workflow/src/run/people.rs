@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::begin::{failure, rule_for};
 use super::event::{Event, Fact, ItemEnd, Output, Question, Raw, Standing, TaskSheet, Verdict};
+use super::item::used_up;
 use super::scope::Standpoint;
 use super::state::Phase;
 use super::{Deciding, Refusal};
@@ -160,8 +161,12 @@ impl Deciding<'_> {
             }
             (Verdict::Leave {}, _) => self.over(of.item, ItemEnd::Done, outcome, output, None),
             (Verdict::Fail {}, back) => {
-                let why = failure("YZ0320", "the way back was taken as often as it may be");
-                self.fail_with(of.item, why, output, back.map(|back| back.target).or(Some(of.item.step)));
+                self.fail_with(
+                    of.item,
+                    used_up(),
+                    output,
+                    back.map(|back| back.target).or(Some(of.item.step)),
+                );
             }
             (Verdict::Again {} | Verdict::Happened { .. }, _) => return Err(Refusal::WrongVerdict),
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::event::{
-    AttemptResult, EndState, Event, Fact, Failure, First, ItemEnd, Output, Raw, RunError, Standing, Started,
-    StepEnd, Verdict, given,
+    AttemptResult, EndState, Event, Fact, Failure, First, ItemEnd, Output, Question, Raw, RunError, Standing,
+    Started, StepEnd, Verdict, given,
 };
 use super::list::List;
 use crate::id::{Attempt, Item, Millis, RunId, StepNo};
@@ -703,8 +703,10 @@ impl Run {
                     state.late = false;
                     state.claimed = None;
                 }
-                Standing::Asking { a, .. } => {
+                Standing::Asking { a, why } => {
                     state.attempts = *a;
+                    // The work is done, only what follows is asked.
+                    state.doubt &= !matches!(**why, Question::WayUsedUp { .. });
                     // Whoever answered stays who answered, also when the owner then decides what follows.
                     state.by = answered_by(event, of).or_else(|| state.by.take());
                 }

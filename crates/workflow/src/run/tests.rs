@@ -5,6 +5,7 @@ mod back;
 mod closing;
 mod flow;
 mod people;
+mod property;
 mod trouble;
 
 use std::collections::BTreeMap;

@@ -260,3 +260,22 @@ fn a_done_run_an_open_run_and_an_earlier_opening_are_not_retried() {
     retry -> (the run is done, so it cannot be retried)
     ");
 }
+
+#[test]
+fn a_retry_is_the_word_for_one_more_round_where_the_owner_was_not_yet_heard() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        on.kind.bad = { back_to = "a", most = 1 }
+        "#,
+        r#"a ok {"kind":"bad"}; a ok {"kind":"bad"}; cancel; retry; a ok"#,
+    ), @r#"
+    go -> start a#1
+    a ok {"kind":"bad"} -> start a@2#1
+    a ok {"kind":"bad"} -> how a@2#2
+    cancel -> close a@2#2, => cancelled told to
+    retry -> start a@3#1
+    a ok -> => done done
+    "#);
+}
