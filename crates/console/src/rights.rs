@@ -17,7 +17,7 @@
 //! ```
 
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -25,6 +25,7 @@ use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::handler::Handler;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -44,7 +45,8 @@ pub enum Peer {
 /// Who asks, as far as we know.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    pub peer: Peer,
+    /// On this machine, and not in the name of somebody elsewhere.
+    pub near: bool,
     /// `socket` or `token:<name>`; none for a stranger.
     pub via: Option<Arc<str>>,
 }
@@ -80,11 +82,7 @@ impl Needs for Near {
     const NAME: &'static str = "near";
 
     fn met_by(caller: &Caller) -> bool {
-        let near = match caller.peer {
-            Peer::Socket => true,
-            Peer::Tcp(from) => from.ip().to_canonical().is_loopback(),
-        };
-        near || Operator::met_by(caller)
+        caller.near || Operator::met_by(caller)
     }
 }
 
@@ -173,13 +171,28 @@ async fn guard<N: Needs>(
     desk.counts.requests.fetch_add(1, Ordering::Relaxed);
     // Without a peer the request did not come over one of our lines: nobody.
     let peer = request.extensions().get::<Peer>().copied().ok_or(Refusal::Unknown)?;
-    let caller = Caller { peer, via: via(&desk, peer, request.headers()) };
+    let caller = Caller { near: is_near(peer, &request), via: via(&desk, peer, request.headers()) };
     if !N::met_by(&caller) {
         desk.counts.refused.fetch_add(1, Ordering::Relaxed);
         return Err(if N::NAME == Near::NAME { Refusal::Far } else { Refusal::Unknown });
     }
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+/// A proxy on this machine speaks for others, and a page in somebody's browser asks us under a name of its own.
+fn is_near(peer: Peer, request: &Request) -> bool {
+    let Peer::Tcp(from) = peer else { return true };
+    let headers = request.headers();
+    let in_name_of = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let ours = host.is_some_and(|host| {
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    });
+    from.ip().to_canonical().is_loopback()
+        && ours
+        && !in_name_of.iter().any(|name| headers.contains_key(*name))
 }
 
 fn via(desk: &Desk, peer: Peer, headers: &HeaderMap) -> Option<Arc<str>> {

@@ -20,6 +20,7 @@ pub(super) enum To {
 pub(super) struct Client {
     to: To,
     token: Option<String>,
+    host: String,
 }
 
 #[derive(Clone, Debug)]
@@ -53,7 +54,12 @@ impl Reply {
 
 impl Client {
     pub(super) fn new(to: To, token: Option<&str>) -> Self {
-        Self { to, token: token.map(str::to_owned) }
+        Self { to, token: token.map(str::to_owned), host: "localhost".into() }
+    }
+
+    /// The same, asking for another host.
+    pub(super) fn under(&self, host: &str) -> Self {
+        Self { host: host.into(), ..self.clone() }
     }
 
     pub(super) async fn get(&self, path: &str) -> Reply {
@@ -71,7 +77,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Reply {
-        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        let mut request = Request::builder().method(method).uri(path).header("host", &self.host);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -88,6 +88,12 @@ async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
         .await
         .unwrap();
     assert!(rest(&mut chunked).await.starts_with("HTTP/1.1 413 "));
+    // One that says how large it is is refused before it comes.
+    let mut announced = TcpStream::connect(place.address).await.unwrap();
+    let head =
+        "POST /hooks/open/hook HTTP/1.1\r\nhost: x\r\ncontent-length: 1001\r\nconnection: close\r\n\r\n";
+    announced.write_all(head.as_bytes()).await.unwrap();
+    assert!(rest(&mut announced).await.starts_with("HTTP/1.1 413 "));
     let kept = place.token.send("POST", "/api/v1/artifacts?name=a", &[], vec![1; 5_000]).await;
     assert_eq!(kept.status, 201, "artifacts have a limit of their own");
     assert_eq!(place.token.send("POST", "/api/v1/artifacts", &[], vec![1; 5_001]).await.code(), "YZ0406");

@@ -62,6 +62,23 @@ async fn a_stranger_does_not_learn_what_the_api_has() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_are_for_this_machine_and_not_for_whom_it_speaks() {
+    let place = place(&[]).await;
+    for (name, value) in [("x-forwarded-for", "192.0.2.7"), ("forwarded", "for=192.0.2.7")] {
+        let refused = place.stranger.send("GET", "/metrics", &[(name, value)], vec![]).await;
+        assert_eq!((refused.status, refused.code().as_str()), (401, "YZ0402"), "{name}");
+        assert_eq!(place.token.send("GET", "/metrics", &[(name, value)], vec![]).await.status, 200);
+    }
+    for (host, status) in
+        [("evil.example", 401), ("localhost.evil.example:1", 401), ("[::1]:8080", 200), ("127.0.0.1", 200)]
+    {
+        let answer = place.stranger.under(host).get("/metrics").await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_learn_that_we_are_well_and_no_figures() {
     let place = place(&[]).await;
     let figures = place.token.get("/api/v1/health").await.json();
