@@ -118,7 +118,7 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
     for command in &decision.commands {
         match command {
             Command::OpenTask { of, kind } => {
-                changes.push(TaskChange::Open(Box::new(task_row(run, text, *of, *kind, world, decision.at))));
+                changes.push(TaskChange::Open(Box::new(task_row(run, text, *of, *kind, world))));
             }
             Command::CloseTask { of } => {
                 changes.push(TaskChange::Closed { id: task_id(run.id, text, *of) });
@@ -145,14 +145,7 @@ pub(crate) fn task_id(run: RunId, text: &Workflow, of: Attempt) -> TaskId {
     TaskId::of(&readable_key(run, &text.step(of.item.step).path(), of.item), of.attempt)
 }
 
-fn task_row(
-    run: &Run,
-    text: &Arc<Workflow>,
-    of: Attempt,
-    kind: TaskKind,
-    world: &World,
-    at: Millis,
-) -> TaskRow {
+fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world: &World) -> TaskRow {
     let sheet = run.item(of.item).and_then(|state| match &state.at {
         At::Is(Standing::Asked { task, .. }) => Some(task.clone()),
         At::Is(_) | At::Over(_) => None,
@@ -160,7 +153,7 @@ fn task_row(
     let step = text.step(of.item.step);
     let (title, who, due) = match sheet {
         Some(sheet) => (sheet.title.clone(), sheet.who.clone(), sheet.due),
-        None => (title_of(run, text, of.item, world, at), vec![owner_of(text, world)], None),
+        None => (title_of(run, text, of.item, world), vec![owner_of(text, world)], None),
     };
     TaskRow {
         id: task_id(run.id, text, of),
@@ -172,7 +165,7 @@ fn task_row(
         title,
         who,
         due,
-        opened: at,
+        opened: run.last,
         claimed_by: None,
     }
 }
@@ -185,9 +178,9 @@ pub(crate) fn owner_of(text: &Workflow, world: &World) -> String {
         .unwrap_or_else(|| OPERATOR.to_owned())
 }
 
-fn title_of(run: &Run, text: &Arc<Workflow>, item: Item, world: &World, at: Millis) -> Arc<str> {
+fn title_of(run: &Run, text: &Arc<Workflow>, item: Item, world: &World) -> Arc<str> {
     let step = text.step(item.step);
     let Some(title) = &step.title else { return step.id.clone() };
-    let scope = Scope::of(run, text, world, at, Standpoint::Item(item));
+    let scope = Scope::of(run, text, world, run.last, Standpoint::Item(item));
     title.text(&scope).map_or_else(|_| title.source().into(), Arc::from)
 }

@@ -82,6 +82,7 @@ pub(crate) struct Loop {
 }
 
 impl Loop {
+    #[expect(clippy::too_many_arguments, reason = "the parts of the loop, each named at the one call")]
     pub(crate) fn new(
         inbox: Arc<Inbox<Message>>,
         jobs: Arc<Inbox<Option<Job<After>>>>,

@@ -295,6 +295,7 @@ impl Opened {
     }
 
     /// Starts the loop and the writer. The texts of the workflows that it holds are stored before anything runs.
+    #[expect(clippy::too_many_arguments, reason = "the parts of an engine, each named at the one call")]
     pub fn start<S: Store + 'static>(
         self,
         config: EngineConfig,
@@ -364,7 +365,10 @@ impl Engine {
         let _waiting = self.admit().map_err(|error| match error {
             ActError::Busy => StartError::Busy,
             ActError::DiskFull => StartError::DiskFull,
-            other => StartError::Act(other),
+            other @ (ActError::NoSuchRun(_)
+            | ActError::Refused(_)
+            | ActError::Unreadable(_)
+            | ActError::Stopping) => StartError::Act(other),
         })?;
         let (to, answer) = oneshot::channel();
         let Started { prepared, by, firing } = started;

@@ -108,6 +108,7 @@ pub fn from_trigger(
     accept(text, &given, Some(value), fired.trigger.into(), world, now)
 }
 
+#[expect(clippy::too_many_arguments, reason = "what a firing is made of")]
 fn accept(
     text: &Arc<Workflow>,
     given: &Map<String, Json>,

@@ -118,6 +118,7 @@ impl Schedules {
         Ok(Watched { last, next: None, queued: None, latest, text: text.clone() })
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a slot and all that it is judged by")]
     async fn take(
         &self,
         name: &(Arc<str>, Arc<str>),

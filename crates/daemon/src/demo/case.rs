@@ -22,8 +22,6 @@ pub(crate) struct Case {
     pub(crate) note: String,
     pub(crate) workflow: String,
     #[serde(default)]
-    pub(crate) trigger: Option<String>,
-    #[serde(default)]
     pub(crate) by: Option<String>,
     pub(crate) input: Map<String, Value>,
     #[serde(default)]
