@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use yizhan_workflow::id::{Attempt, Item, Millis, RunId, TaskId, readable_key};
+use yizhan_workflow::id::{Attempt, Item, RunId, TaskId, readable_key};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::event::{EndState, Event, Fact, Standing};
 use yizhan_workflow::run::scope::{Scope, Standpoint};

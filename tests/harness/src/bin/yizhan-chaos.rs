@@ -1,6 +1,8 @@
 //! Fault runs on the real binary: `yizhan-chaos kill --cycles 100` kills the daemon under load again and again, lets the
 //! last one bring everything to its end, and looks for a loss.
 
+#![expect(clippy::print_stdout, reason = "the report is what this program is for")]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
