@@ -15,7 +15,7 @@ use crate::store::{Change, RunRow, RunState, TaskChange, TaskRow, Tell};
 
 /// A snapshot is due after so many lines, so that loading folds a few facts at most,
 const SNAPSHOT_LINES: u32 = 16;
-/// and, where outputs are large, when the lines since outweigh the state.
+/// or after so many bytes, where outputs are large.
 const SNAPSHOT_BYTES: usize = 64 * 1024;
 
 #[derive(Serialize)]
@@ -39,8 +39,10 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World) -> 
     let wake = (next != live.wake).then_some(next);
     let tell_parent = tell_of(run, &decision.did);
     let tasks = tasks_of(run, &live.text, decision, world);
-    let outweighs = live.bytes_since > SNAPSHOT_BYTES.max(live.snapshot_bytes);
-    let snapshot = (live.lines_since >= SNAPSHOT_LINES || outweighs).then(|| to_json(&live.run));
+    // A large state (a fan-out) waits until the lines since outweigh it: what snapshots cost stays in proportion to what
+    // the lines cost, and loading reads at most as much again as the state.
+    let due = live.lines_since >= SNAPSHOT_LINES || live.bytes_since > SNAPSHOT_BYTES;
+    let snapshot = (due && live.bytes_since >= live.snapshot_bytes).then(|| to_json(&live.run));
     if let Some(snapshot) = &snapshot {
         (live.lines_since, live.bytes_since, live.snapshot_bytes) = (0, 0, snapshot.len());
     }
