@@ -28,3 +28,18 @@ impl Drop for Mine {
         self.of.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_of_two_waits_until_the_first_has_its_answer() {
+        let all = Arc::new(UnderWay::default());
+        let first = all.take("refund", "hook", "1").unwrap();
+        assert!(all.take("refund", "hook", "1").is_none());
+        assert!(all.take("refund", "hook", "2").is_some() && all.take("refund", "api", "1").is_some());
+        drop(first);
+        assert!(all.take("refund", "hook", "1").is_some());
+    }
+}

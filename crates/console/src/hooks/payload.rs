@@ -72,3 +72,31 @@ fn is_shown(auth: &WebhookAuth, name: &HeaderName) -> bool {
     let lets_in = ["auth", "cookie", "token", "secret", "signature", "api-key", "apikey", "password"];
     !own && !lets_in.iter().any(|part| name.as_str().contains(part))
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_of_a_form_that_comes_again_is_a_list() {
+        let fields = form("a=1&b=%E5%A5%BD&a=2&a=3".as_bytes());
+        assert_eq!(Json::Object(fields), json!({ "a": ["1", "2", "3"], "b": "好" }));
+    }
+
+    #[test]
+    fn headers_that_let_somebody_in_are_not_shown() {
+        let auth = WebhookAuth::Hmac { secret: "s".into(), header: "X-Seal".into() };
+        let all = ["x-seal", "authorization", "cookie", "x-gitlab-token", "webhook-signature", "x-api-key"];
+        let mut given = HeaderMap::new();
+        for name in all.into_iter().chain(["x-github-event", "webhook-id"]) {
+            given.insert(name, HeaderValue::from_static("v"));
+        }
+        given.insert("x-long", "x".repeat(HEADER_MAX + 1).parse().unwrap());
+        given.insert("x-bytes", HeaderValue::from_bytes(b"\xff").unwrap());
+        let shown = headers(&auth, &given);
+        assert_eq!(Json::Object(shown), json!({ "x-github-event": "v", "webhook-id": "v" }));
+    }
+}

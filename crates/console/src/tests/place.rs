@@ -132,6 +132,7 @@ impl House for Rooms {
     }
 
     fn artifact(&self, sha256: &str) -> std::io::Result<Option<Bytes>> {
+        assert!(sha256.len() == 64 && !sha256.contains(['.', '/']), "the house is asked for hashes alone");
         Ok(self.artifacts.lock().unwrap().get(sha256).cloned())
     }
 
@@ -294,6 +295,24 @@ impl Place {
             }
             assert!(tokio::time::Instant::now() < end, "it never came to be: {run:#}");
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// How many requests have come so far, this one counted in.
+    pub(super) async fn requests(&self) -> u64 {
+        let page = self.stranger.get("/metrics").await.body;
+        let line = page.lines().find_map(|line| line.strip_prefix("yizhan_http_requests_total "));
+        line.unwrap().parse().unwrap()
+    }
+
+    /// Waits until a request came beside those that ask for it.
+    pub(super) async fn another_request(&self, since: u64) {
+        let end = tokio::time::Instant::now() + Duration::from_secs(10);
+        for asked in 1.. {
+            if self.requests().await > since + asked {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < end);
         }
     }
 

@@ -186,6 +186,7 @@ async fn who_waits_is_answered_when_the_run_is_over_and_not_later() {
     place.run_until(&id, |run| run["waits"] == "task").await;
     let still = place.socket.get(&format!("/api/v1/runs/{id}/wait?seconds=0")).await.json();
     assert_eq!(still["state"], "open");
+    let before = place.requests().await;
     let waiting = tokio::spawn({
         let (client, path) = (place.token.clone(), format!("/api/v1/runs/{id}/wait?seconds=20"));
         async move { client.get(&path).await.json() }
