@@ -23,6 +23,9 @@ impl Loop {
         let count = in_flight.len();
         for run in in_flight {
             self.recover_run(run, &world);
+            if self.batch.changes.len() >= crate::engine::JOB_RECORDS {
+                self.hand_over();
+            }
         }
         for tell in reads.tells()? {
             match serde_json::from_slice(&tell.event) {
