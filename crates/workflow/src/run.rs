@@ -7,6 +7,7 @@
 mod begin;
 mod closing;
 pub mod event;
+mod fold;
 mod item;
 pub mod list;
 mod people;
@@ -162,7 +163,7 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
         Event::Begun { of } => deciding.begun(of)?,
         Event::Ended { of, result, took_us: _ } => deciding.ended(of, &result)?,
         Event::ChildEnded { of, child, state, outcome, output } => {
-            deciding.child_ended(of, child, state, outcome, output.as_ref())?;
+            deciding.child_ended(of, child, (state, outcome), output.as_ref())?;
         }
         Event::Claimed { of, by, via: _ } => deciding.claimed(of, &by)?,
         Event::Released { of, by, via: _ } => deciding.released(of, &by)?,

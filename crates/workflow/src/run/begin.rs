@@ -117,7 +117,7 @@ impl Deciding<'_> {
             };
             match taken {
                 Ok(true) => self.begin(item),
-                Ok(false) => self.over(item, ItemEnd::Skipped, None, Output::None, None),
+                Ok(false) => self.end(item, ItemEnd::Skipped, None),
                 Err(error) => self.fail(item, error.into()),
             }
         }
@@ -188,7 +188,7 @@ impl Deciding<'_> {
                 self.done(item, Some(if yes { "yes" } else { "no" }.into()), Output::None, None);
             }
             Work::End { ending } => {
-                self.over(item, ItemEnd::Done, None, Output::None, None);
+                self.finish_item(item, None, Output::None, None);
                 self.close(ending.clone(), Because::step(item.step));
             }
         }

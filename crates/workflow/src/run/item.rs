@@ -38,16 +38,9 @@ impl Deciding<'_> {
     }
 
     pub(super) fn begun(&mut self, of: Attempt) -> Result<(), Refusal> {
-        match self.standing(of)? {
-            Standing::Running { a, begun: false, .. } => {
-                self.did(Fact::Entered {
-                    at: of.item,
-                    state: Standing::Running { a, begun: true, first: None },
-                });
-                Ok(())
-            }
-            _ => Err(MOVED_ON),
-        }
+        let Standing::Running { a, begun: false, .. } = self.standing(of)? else { return Err(MOVED_ON) };
+        self.did(Fact::Entered { at: of.item, state: Standing::Running { a, begun: true, first: None } });
+        Ok(())
     }
 
     pub(super) fn ended(&mut self, of: Attempt, result: &AttemptResult) -> Result<(), Refusal> {
@@ -149,7 +142,7 @@ impl Deciding<'_> {
         if doubt && must_be_known {
             self.did(Fact::Entered { at: item, state: Standing::Unknown { a } });
         } else if self.is_withdrawn(item) {
-            self.over(item, ItemEnd::Dropped, None, Output::None, Some(failure));
+            self.end(item, ItemEnd::Dropped, Some(failure));
         } else {
             self.fail(item, failure);
         }
@@ -211,7 +204,7 @@ impl Deciding<'_> {
         let text = self.text.clone();
         let step = text.step(item.step);
         if item.undo {
-            self.over(item, ItemEnd::Done, outcome, output, None);
+            self.finish_item(item, outcome, output, None);
             return;
         }
         let rule = if self.is_withdrawn(item) || step.each.is_some() {
@@ -258,23 +251,22 @@ impl Deciding<'_> {
         title.text(&scope).map_or_else(|_| title.source().into(), Arc::from)
     }
 
-    fn finish_item(&mut self, item: Item, outcome: Option<Arc<str>>, output: Output, rule: Option<Goes>) {
-        let undo = self.text.step(item.step).undo.is_some();
+    /// `rule`: where the outcome sends the flow.
+    pub(super) fn finish_item(
+        &mut self,
+        item: Item,
+        outcome: Option<Arc<str>>,
+        output: Output,
+        rule: Option<Goes>,
+    ) {
+        let undo = !item.undo && self.text.step(item.step).undo.is_some();
         self.did(Fact::Over { at: item, end: ItemEnd::Done, outcome, output, failure: None, undo });
         self.after_item(item, rule);
     }
 
-    /// Ends an item without looking at `on`.
-    pub(super) fn over(
-        &mut self,
-        item: Item,
-        end: ItemEnd,
-        outcome: Option<Arc<str>>,
-        output: Output,
-        failure: Option<Failure>,
-    ) {
-        let undo = end == ItemEnd::Done && !item.undo && self.text.step(item.step).undo.is_some();
-        self.did(Fact::Over { at: item, end, outcome, output, failure, undo });
+    /// Ends an item that did not come to be done.
+    pub(super) fn end(&mut self, item: Item, end: ItemEnd, failure: Option<Failure>) {
+        self.did(Fact::Over { at: item, end, outcome: None, output: Output::None, failure, undo: false });
         self.after_item(item, None);
     }
 
@@ -347,35 +339,30 @@ impl Deciding<'_> {
         &mut self,
         of: Attempt,
         child: RunId,
-        state: EndState,
-        outcome: Option<Arc<str>>,
+        (state, outcome): (EndState, Option<Arc<str>>),
         output: Option<&Raw>,
     ) -> Result<(), Refusal> {
-        match self.standing(of)? {
-            Standing::Child { child: ours, .. } | Standing::StoppingChild { child: ours, .. }
-                if ours != child =>
-            {
-                Err(Refusal::Impossible("another child"))
-            }
-            Standing::Child { .. } | Standing::StoppingChild { .. } if state == EndState::Done => {
-                let outcome = outcome.filter(|word| &**word != "done");
-                self.done(of.item, outcome, Output::OfEvent, output);
-                Ok(())
-            }
-            Standing::Child { .. } => {
-                let word = if state == EndState::Failed { "failed" } else { "was cancelled" };
-                let why = outcome.as_deref().unwrap_or("");
-                let mut failure = failure("YZ0315", &format!("{child} {word}: {why}"));
-                failure.retry = true;
-                self.missed(of, failure, None, true);
-                Ok(())
-            }
-            Standing::StoppingChild { .. } => {
-                self.over(of.item, ItemEnd::Dropped, None, Output::None, None);
-                Ok(())
-            }
-            _ => Err(MOVED_ON),
+        let standing = self.standing(of)?;
+        let (Standing::Child { child: ours, .. } | Standing::StoppingChild { child: ours, .. }) = &standing
+        else {
+            return Err(MOVED_ON);
+        };
+        if *ours != child {
+            return Err(Refusal::Impossible("another child"));
         }
+        if state == EndState::Done {
+            let outcome = outcome.filter(|word| &**word != "done");
+            self.done(of.item, outcome, Output::OfEvent, output);
+        } else if matches!(standing, Standing::StoppingChild { .. }) {
+            self.end(of.item, ItemEnd::Dropped, None);
+        } else {
+            let word = if state == EndState::Failed { "failed" } else { "was cancelled" };
+            let why = outcome.as_deref().unwrap_or("");
+            let mut failure = failure("YZ0315", &format!("{child} {word}: {why}"));
+            failure.retry = true;
+            self.missed(of, failure, None, true);
+        }
+        Ok(())
     }
 
     pub(super) fn woke(&mut self) -> Result<(), Refusal> {
@@ -454,15 +441,15 @@ impl Deciding<'_> {
                     // The work is done, whatever becomes of the question: it may have to be taken back.
                     Question::WayUsedUp { outcome, output, .. } => {
                         let output = output.map_or(Output::None, Output::Is);
-                        self.over(item, ItemEnd::Done, outcome, output, None);
+                        self.finish_item(item, outcome, output, None);
                     }
                     Question::UndoFailed { .. } => {}
                 },
                 Standing::Asked { .. } | Standing::Sleeping { .. } => {
-                    self.over(item, ItemEnd::Dropped, None, Output::None, None);
+                    self.end(item, ItemEnd::Dropped, None);
                 }
                 Standing::Child { .. } if !self.is_out(item, a) => {
-                    self.over(item, ItemEnd::Dropped, None, Output::None, None);
+                    self.end(item, ItemEnd::Dropped, None);
                 }
                 Standing::Child { a, child, .. } => {
                     self.did(Fact::Entered { at: item, state: Standing::StoppingChild { a, child } });

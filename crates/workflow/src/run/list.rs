@@ -7,11 +7,13 @@ use serde_json::value::RawValue;
 
 use super::event::Raw;
 
+type Places = Box<[(usize, usize)]>;
+
 #[derive(Clone, Debug)]
 pub struct List {
     raw: Raw,
     /// Where each element stands in the text, found when the first one is wanted.
-    places: Arc<OnceLock<Box<[(usize, usize)]>>>,
+    places: Arc<OnceLock<Places>>,
 }
 
 impl List {

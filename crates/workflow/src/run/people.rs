@@ -18,10 +18,7 @@ const NOT_OPEN: Refusal = Refusal::Echo("the task is over");
 
 impl Deciding<'_> {
     fn sheet(&self, of: Attempt) -> Result<Box<TaskSheet>, Refusal> {
-        match self.standing(of)? {
-            Standing::Asked { task, .. } => Ok(task),
-            _ => Err(NOT_OPEN),
-        }
+        if let Standing::Asked { task, .. } = self.standing(of)? { Ok(task) } else { Err(NOT_OPEN) }
     }
 
     fn may(&self, of: Attempt, by: &Arc<str>, sheet: &TaskSheet) -> Result<(), Refusal> {
@@ -93,10 +90,13 @@ impl Deciding<'_> {
     }
 
     pub(super) fn settled(&mut self, of: Attempt, verdict: &Verdict) -> Result<(), Refusal> {
-        match self.standing(of)? {
-            Standing::Unknown { .. } => self.settle_unknown(of, verdict),
-            Standing::Asking { why, .. } => self.settle_question(of, &why, verdict),
-            _ => Err(NOT_OPEN),
+        let standing = self.standing(of)?;
+        if let Standing::Asking { why, .. } = standing {
+            self.settle_question(of, &why, verdict)
+        } else if matches!(standing, Standing::Unknown { .. }) {
+            self.settle_unknown(of, verdict)
+        } else {
+            Err(NOT_OPEN)
         }
     }
 
@@ -111,7 +111,7 @@ impl Deciding<'_> {
         }
         self.did(Fact::Cleared { at: of.item });
         if self.is_withdrawn(of.item) {
-            self.over(of.item, ItemEnd::Dropped, None, Output::None, None);
+            self.end(of.item, ItemEnd::Dropped, None);
         } else if matches!(verdict, Verdict::Again {}) {
             self.begin(of.item);
         } else {
@@ -155,11 +155,11 @@ impl Deciding<'_> {
     ) -> Result<(), Refusal> {
         match (verdict, back) {
             (Verdict::Again {}, Some(back)) if self.has_rounds_left(back.target) => {
-                self.over(of.item, ItemEnd::Done, outcome, output, None);
+                self.finish_item(of.item, outcome, output, None);
                 // A person's word: one more round, which is not counted.
                 self.go_back_over(None, self.cover(back.target), back.after.map_or(0, |span| span.ms));
             }
-            (Verdict::Leave {}, _) => self.over(of.item, ItemEnd::Done, outcome, output, None),
+            (Verdict::Leave {}, _) => self.finish_item(of.item, outcome, output, None),
             (Verdict::Fail {}, back) => {
                 self.fail_with(
                     of.item,

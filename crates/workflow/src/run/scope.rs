@@ -151,7 +151,7 @@ impl Scope {
         }
         let value = match &found.value {
             Tree::Text(template) => template.value(&Value::from_dyn_object(self.clone())),
-            other => {
+            other @ (Tree::Json(_) | Tree::List(_) | Tree::Map(_)) => {
                 other.json(&Value::from_dyn_object(self.clone())).map(|json| expression::value_of_json(&json))
             }
         };

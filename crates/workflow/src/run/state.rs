@@ -5,12 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{
-    AttemptResult, EndState, Event, Fact, Failure, First, ItemEnd, Output, Question, Raw, RunError, Standing,
-    Started, StepEnd, Verdict, given,
-};
+use super::event::{EndState, Failure, First, ItemEnd, Raw, RunError, Standing, Started, StepEnd, given};
 use super::list::List;
-use crate::id::{Attempt, Item, Millis, RunId, StepNo};
+use crate::id::{Item, Millis, RunId, StepNo};
 use crate::plan::Ending;
 
 /// One execution of a workflow. Steps stand behind `Arc`, so that what expressions see of a run is a cheap copy.
@@ -49,7 +46,7 @@ pub struct Run {
     pub undoing: Option<Item>,
     /// Follows from the items.
     #[serde(skip)]
-    timers: BTreeSet<Timer>,
+    pub(super) timers: BTreeSet<Timer>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,7 +278,7 @@ impl ItemState {
     }
 
     /// A person's word: tries and `give_up` count anew.
-    fn begin_afresh(&mut self) {
+    pub(super) fn begin_afresh(&mut self) {
         self.tries = 0;
         self.restarts = 0;
         if let Some(first) = &mut self.first {
@@ -290,7 +287,7 @@ impl ItemState {
     }
 
     /// The next attempt of a key whose run was opened again.
-    fn queue_again(&mut self) {
+    pub(super) fn queue_again(&mut self) {
         let was = std::mem::take(self);
         *self = Self {
             attempts: was.attempts,
@@ -316,7 +313,7 @@ impl ItemState {
         }
     }
 
-    fn timers(&self) -> [Option<(Millis, TimerKind)>; 2] {
+    pub(super) fn timers(&self) -> [Option<(Millis, TimerKind)>; 2] {
         let own = match &self.at {
             At::Is(Standing::Resting { until } | Standing::Sleeping { until, .. }) => {
                 Some((*until, TimerKind::Until))
@@ -345,7 +342,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn count(&mut self, want: Want, up: bool) {
+    pub(super) fn count(&mut self, want: Want, up: bool) {
         let place = match want {
             Want::Nothing => return,
             Want::Attempt { .. } | Want::Stop { .. } => &mut self.attempts,
@@ -489,383 +486,5 @@ impl Run {
         if let Some(until) = self.back.as_ref().and_then(|back| back.until) {
             self.timers.insert(Timer { at: until, of: TimerOf::Back });
         }
-    }
-
-    /// Folds one line of the journal.
-    pub fn fold(&mut self, at: Millis, event: &Event, did: &[Fact]) {
-        for fact in did {
-            self.apply(at, event, fact);
-        }
-        self.seq += 1;
-        self.last = at;
-    }
-
-    /// Changes an item and keeps what follows from it.
-    fn change(&mut self, of: Item, change: impl FnOnce(&mut ItemState)) {
-        let Some(state) = self.item_mut(of) else { return };
-        let (want, timers) = (state.want(), state.timers());
-        change(state);
-        let (wants, after) = (state.want(), state.timers());
-        self.standing.count(want, false);
-        self.standing.count(wants, true);
-        if timers == after {
-            return;
-        }
-        let timer = |(at, kind)| Timer { at, of: TimerOf::Item(of, kind) };
-        for old in timers.into_iter().flatten() {
-            self.timers.remove(&timer(old));
-        }
-        self.timers.extend(after.into_iter().flatten().map(timer));
-    }
-
-    fn item_mut(&mut self, of: Item) -> Option<&mut ItemState> {
-        if of.undo {
-            let main = Item { undo: false, ..of };
-            let done = self.undoable.iter_mut().rfind(|done| done.of == main)?;
-            self.undoing = Some(main);
-            return Some(done.undo.get_or_insert_with(ItemState::default));
-        }
-        let step = self.step_mut(of.step)?;
-        if step.round == of.round { step.items.get_mut(of.item as usize) } else { None }
-    }
-
-    fn step_mut(&mut self, no: StepNo) -> Option<&mut StepState> {
-        Arc::make_mut(&mut self.steps).get_mut(no.index()).map(Arc::make_mut)
-    }
-
-    /// The only place where a run changes.
-    #[expect(clippy::too_many_lines, reason = "one arm per fact, to be read as a table")]
-    pub(super) fn apply(&mut self, at: Millis, event: &Event, fact: &Fact) {
-        match fact {
-            Fact::Opened { steps } => {
-                let waiting = |_| Arc::new(StepState { round: 1, ..StepState::default() });
-                self.steps = Arc::new((0..*steps).map(waiting).collect());
-            }
-            Fact::StepOpened { s, n, list, broken } => {
-                if let Some(step) = self.step_mut(*s) {
-                    step.phase = StepPhase::Open;
-                    step.items = vec![ItemState::default(); *n as usize];
-                    step.queued = *n;
-                    step.list = list.clone().map(List::new);
-                    step.broken = *broken;
-                    step.opened = Some(at);
-                }
-            }
-            Fact::StepOver { s, state } => {
-                if let Some(step) = self.step_mut(*s) {
-                    step.phase = StepPhase::Over(*state);
-                    step.ended = Some(at);
-                    step.opened.get_or_insert(at);
-                }
-            }
-            Fact::Entered { at: of, state } => self.enter(at, *of, state, event),
-            Fact::Over { at: of, end, outcome, output, failure, undo } => {
-                let output = match output {
-                    Output::None => None,
-                    Output::OfEvent => brought(event),
-                    Output::Is(raw) => Some(raw.clone()),
-                };
-                self.end_item(at, *of, *end, |state| {
-                    state.outcome.clone_from(outcome);
-                    state.output = output;
-                    state.by = answered_by(event, *of).or_else(|| state.by.take());
-                    if let Some(failure) = failure {
-                        state.failure = Some(Arc::new(failure.clone()));
-                    }
-                });
-                if *undo {
-                    self.register_undo(*of);
-                }
-            }
-            Fact::Missed { of, failure, doubt, uncounted } => self.change(of.item, |state| {
-                state.failure = Some(Arc::new(failure.clone()));
-                state.doubt |= *doubt;
-                if *uncounted {
-                    state.restarts += 1;
-                } else {
-                    state.restarts = 0;
-                    state.tries += 1;
-                }
-            }),
-            Fact::Cleared { at: of } => self.change(*of, |state| {
-                state.doubt = false;
-                state.begin_afresh();
-            }),
-            Fact::TaskClaimed { at: of, by } => self.change(*of, |state| state.claimed = Some(by.clone())),
-            Fact::TaskReleased { at: of } => self.change(*of, |state| state.claimed = None),
-            Fact::Late { at: of } => self.change(*of, |state| state.late = true),
-            Fact::GoingBack { way, cover, after_ms } => {
-                if let Some(way) = way {
-                    *self.ways.entry(*way).or_default() += 1;
-                }
-                self.timers.retain(|timer| timer.of != TimerOf::Back);
-                let back = self.back.get_or_insert_with(|| GoingBack {
-                    cover: BTreeSet::new(),
-                    after_ms: 0,
-                    until: None,
-                });
-                back.cover.extend(cover);
-                back.after_ms = back.after_ms.max(*after_ms);
-                back.until = None;
-            }
-            Fact::BackPaused { until } => {
-                if let Some(back) = &mut self.back {
-                    back.until = Some(*until);
-                    self.timers.insert(Timer { at: *until, of: TimerOf::Back });
-                }
-            }
-            Fact::Round { steps } => {
-                self.timers.retain(|timer| timer.of != TimerOf::Back);
-                self.back = None;
-                steps.iter().for_each(|step| self.next_round(*step));
-            }
-            Fact::Left { at: of } => self.forget_undo(*of),
-            Fact::Closing { ending, by_step, used_up, error, output } => {
-                self.phase = Phase::Stopping;
-                // A pause before the next round is over: there will be none before a retry.
-                self.timers.retain(|timer| timer.of != TimerOf::Back);
-                if let Some(back) = &mut self.back {
-                    back.until = None;
-                }
-                self.closing = Some(Closing {
-                    ending: ending.clone(),
-                    by_step: *by_step,
-                    used_up: *used_up,
-                    output: output.clone(),
-                });
-                if self.error.is_none() {
-                    self.error.clone_from(error);
-                }
-            }
-            Fact::Finishing {} => self.phase = Phase::Finishing,
-            Fact::Ended { state, outcome, output } => {
-                if *state == EndState::Done {
-                    // Otherwise a retry still has to go the way that the end cut short.
-                    self.back = None;
-                }
-                self.phase = Phase::Over { state: *state, outcome: outcome.clone(), output: output.clone() };
-            }
-            Fact::Reopened { opening, closing_steps } => {
-                self.opening = *opening;
-                self.phase = Phase::Open;
-                self.error = None;
-                self.closing = None;
-                closing_steps.iter().for_each(|step| self.next_round(*step));
-                self.requeue();
-            }
-            Fact::InputJoined {} => {
-                if let Event::Joined { input, .. } = event {
-                    self.joined.push(input.clone());
-                }
-            }
-        }
-    }
-
-    /// Keeps the step's counters while an item goes from one state to another.
-    fn recount(&mut self, of: Item, arrives: bool) {
-        if of.undo {
-            return;
-        }
-        let Some(step) = self.step_mut(of.step).filter(|step| step.round == of.round) else { return };
-        let Some(at) = step.items.get(of.item as usize).map(|item| &item.at) else { return };
-        let count = |place: &mut u32| *place = if arrives { *place + 1 } else { place.saturating_sub(1) };
-        match at {
-            At::Is(Standing::Queued {}) => count(&mut step.queued),
-            At::Is(_) => {}
-            At::Over(end) => {
-                match end {
-                    ItemEnd::Failed => count(&mut step.failed),
-                    ItemEnd::Skipped => count(&mut step.skipped),
-                    ItemEnd::Done | ItemEnd::Dropped => {}
-                }
-                count(&mut step.over);
-            }
-        }
-        if arrives && !matches!(at_of(step, of.item), At::Is(Standing::Queued {})) {
-            step.next = step.next.max(of.item + 1);
-        }
-    }
-
-    fn enter(&mut self, at: Millis, of: Item, standing: &Standing, event: &Event) {
-        self.recount(of, false);
-        self.change(of, |state| {
-            let mut standing = standing.clone();
-            match &mut standing {
-                Standing::Running { a, first, .. } => {
-                    state.attempts = *a;
-                    if let Some(first) = first.take() {
-                        state.first = Some(Arc::from(first));
-                    }
-                }
-                Standing::Asked { a, task } => {
-                    state.attempts = *a;
-                    state.due = task.due;
-                    state.late = false;
-                    state.claimed = None;
-                }
-                Standing::Asking { a, why } => {
-                    state.attempts = *a;
-                    // The work is done, only what follows is asked.
-                    state.doubt &= !matches!(**why, Question::WayUsedUp { .. });
-                    // Whoever answered stays who answered, also when the owner then decides what follows.
-                    state.by = answered_by(event, of).or_else(|| state.by.take());
-                }
-                Standing::Sleeping { a, .. } | Standing::Child { a, .. } => state.attempts = *a,
-                Standing::Queued {}
-                | Standing::Stopping { .. }
-                | Standing::Resting { .. }
-                | Standing::Unknown { .. }
-                | Standing::StoppingChild { .. } => {}
-            }
-            state.opened.get_or_insert(at);
-            state.at = At::Is(standing);
-        });
-        self.recount(of, true);
-    }
-
-    fn end_item(&mut self, at: Millis, of: Item, end: ItemEnd, fill: impl FnOnce(&mut ItemState)) {
-        self.recount(of, false);
-        self.change(of, |state| {
-            state.at = At::Over(end);
-            state.ended = Some(at);
-            state.opened.get_or_insert(at);
-            if end == ItemEnd::Done {
-                state.doubt = false;
-            }
-            fill(state);
-            // The rendered input is in the journal; a run that retries begins with it again only if it failed.
-            if matches!(end, ItemEnd::Done | ItemEnd::Skipped) {
-                state.first = None;
-            }
-        });
-        self.recount(of, true);
-        if of.undo && end == ItemEnd::Done {
-            self.taken_back(of);
-        }
-    }
-
-    /// A run is opened again: what failed or was dropped waits for its turn, what was done stays.
-    fn requeue(&mut self) {
-        for step in Arc::make_mut(&mut self.steps) {
-            if step.phase != StepPhase::Open {
-                continue;
-            }
-            let step = Arc::make_mut(step);
-            if step.broken {
-                let earlier = step.earlier.take();
-                *step = StepState { round: step.round, earlier, ..StepState::default() };
-                continue;
-            }
-            let unfinished =
-                |item: &ItemState| matches!(item.at, At::Over(ItemEnd::Failed | ItemEnd::Dropped));
-            step.next = step.items.iter().position(unfinished).map_or(step.next, |at| at as u32);
-            for item in step.items.iter_mut().filter(|item| unfinished(item)) {
-                step.over = step.over.saturating_sub(1);
-                step.queued += 1;
-                item.queue_again();
-            }
-            step.failed = 0;
-        }
-    }
-
-    fn register_undo(&mut self, of: Item) {
-        let step = self.step(of.step);
-        let Some(state) = step.items.get(of.item as usize) else { return };
-        let element = step.list.as_ref().and_then(|list| list.element(of.item));
-        let done = Done {
-            of,
-            output: state.output.clone(),
-            outcome: state.outcome.clone(),
-            by: state.by.clone(),
-            element: element.and_then(|element| Raw::new(element.to_owned())),
-            opened: state.opened,
-            ended: state.ended,
-            undo: None,
-        };
-        self.undoable.push(done);
-    }
-
-    fn taken_back(&mut self, of: Item) {
-        self.forget_undo(of);
-        if let Some(step) = self.step_mut(of.step).filter(|step| step.round == of.round) {
-            step.taken_back = true;
-        }
-    }
-
-    fn forget_undo(&mut self, of: Item) {
-        // What the undo still stood for (a question to the owner) goes with it.
-        self.change(of, |state| state.at = At::Over(ItemEnd::Done));
-        self.undoing = None;
-        let main = Item { undo: false, ..of };
-        if let Some(at) = self.undoable.iter().rposition(|done| done.of == main) {
-            self.undoable.remove(at);
-        }
-    }
-
-    fn next_round(&mut self, no: StepNo) {
-        let round = self.step(no).round;
-        let standing: Vec<u32> = (0..u32::try_from(self.step(no).items.len()).unwrap_or(0)).collect();
-        for item in standing {
-            self.change(Item { step: no, round, item, undo: false }, |state| {
-                state.at = At::Over(ItemEnd::Dropped)
-            });
-        }
-        if let Some(step) = self.step_mut(no) {
-            let earlier = if step.is_over() {
-                let mut over = std::mem::take(step);
-                over.earlier = None;
-                Some(Arc::new(over))
-            } else {
-                step.earlier.take()
-            };
-            *step = StepState { round: round + 1, earlier, ..StepState::default() };
-        }
-    }
-}
-
-fn at_of(step: &StepState, item: u32) -> &At {
-    &step.items[item as usize].at
-}
-
-/// The output that an event brought with it.
-fn brought(event: &Event) -> Option<Raw> {
-    match event {
-        Event::Ended { result: AttemptResult::Done { output }, .. } => Some(output.clone()),
-        Event::ChildEnded { output, .. } => output.clone(),
-        Event::Answered { fields, .. } => Some(fields.clone()),
-        Event::Settled { verdict: Verdict::Happened { values }, .. } => Some(values.clone()),
-        Event::Started(_)
-        | Event::Woke {}
-        | Event::Begun { .. }
-        | Event::Ended { .. }
-        | Event::Claimed { .. }
-        | Event::Released { .. }
-        | Event::Settled { .. }
-        | Event::Cancelled { .. }
-        | Event::Retried { .. }
-        | Event::Joined { .. } => None,
-    }
-}
-
-fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
-    match event {
-        Event::Answered { of: Attempt { item: of, .. }, by, .. }
-        | Event::Settled { of: Attempt { item: of, .. }, by, verdict: Verdict::Happened { .. } }
-            if *of == item =>
-        {
-            Some(by.clone())
-        }
-        Event::Started(_)
-        | Event::Woke {}
-        | Event::Begun { .. }
-        | Event::Ended { .. }
-        | Event::ChildEnded { .. }
-        | Event::Claimed { .. }
-        | Event::Released { .. }
-        | Event::Answered { .. }
-        | Event::Settled { .. }
-        | Event::Cancelled { .. }
-        | Event::Retried { .. }
-        | Event::Joined { .. } => None,
     }
 }

@@ -4,6 +4,7 @@ mod again;
 mod back;
 mod closing;
 mod flow;
+mod pace;
 mod people;
 mod property;
 mod trouble;
@@ -126,13 +127,7 @@ impl Tale {
         for word in events.split(';').map(str::trim).filter(|word| !word.is_empty()) {
             match self.happen(word) {
                 Ok(decision) => self.tell(word, &decision),
-                Err(refusal) => {
-                    let said = match &refusal {
-                        Refusal::Echo(_) => "(echo)".to_owned(),
-                        other => format!("({other})"),
-                    };
-                    self.told.push_str(&format!("{word} -> {said}\n"));
-                }
+                Err(refusal) => self.tell_refusal(word, &refusal),
             }
         }
         self
@@ -144,9 +139,13 @@ impl Tale {
         let now = Now { world: &self.world, at: self.now, room: self.room };
         match decide(&mut self.run, &self.text, &now, event) {
             Ok(decision) => self.tell("again", &decision),
-            Err(Refusal::Echo(_)) => self.told.push_str("again -> (echo)\n"),
-            Err(other) => self.told.push_str(&format!("again -> ({other})\n")),
+            Err(refusal) => self.tell_refusal("again", &refusal),
         }
+    }
+
+    fn tell_refusal(&mut self, word: &str, refusal: &Refusal) {
+        let said = if matches!(refusal, Refusal::Echo(_)) { "echo".to_owned() } else { refusal.to_string() };
+        self.told.push_str(&format!("{word} -> ({said})\n"));
     }
 
     #[track_caller]
@@ -161,6 +160,7 @@ impl Tale {
     /// `c child done {…}` · `cancel` · `retry [from a]`. An item is `a`, `a.2`, `a/undo`, `on_failure.t`; `a#1` names
     /// the attempt.
     #[track_caller]
+    #[expect(clippy::too_many_lines, reason = "one arm per word, to be read as a table")]
     fn event(&mut self, word: &str) -> Event {
         if let Some(span) = word.strip_prefix('+') {
             self.now = self.now.plus(Span::parse(span).unwrap().ms);

@@ -98,7 +98,7 @@ impl File {
                 self.line(&format!("each = \"{{{{ {list} }}}}\""));
             }
         }
-        if byte % 3 > 0 {
+        if !byte.is_multiple_of(3) {
             self.line(&format!("at_once = {}", byte % 3));
         }
     }
