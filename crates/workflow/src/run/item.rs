@@ -207,11 +207,7 @@ impl Deciding<'_> {
             self.finish_item(item, outcome, output, None);
             return;
         }
-        let rule = if self.is_withdrawn(item) || step.each.is_some() {
-            None
-        } else {
-            rule_for(step, outcome.as_deref(), raw)
-        };
+        let rule = if self.is_withdrawn(item) { None } else { rule_for(step, outcome.as_deref(), raw) };
         if self.asks_owner(item, rule.as_ref(), outcome.clone(), raw) {
             return;
         }

@@ -155,7 +155,7 @@ impl Tale {
         decide(&mut self.run, &self.text, &now, event)
     }
 
-    /// `a ok {…}` · `a fails` (no effect, may retry) · `a breaks` (for good) · `a maybe` (may have happened) ·
+    /// `a ok {…}` · `a fails [after 30s]` (no effect, may retry) · `a breaks` (for good) · `a maybe` (may have happened) ·
     /// `a lost` · `a restart` · `+5s` (the clock) · `b answer by person:x {…}` · `b claim by …` · `a settle again` ·
     /// `c child done {…}` · `cancel` · `retry [from a]`. An item is `a`, `a.2`, `a/undo`, `on_failure.t`; `a#1` names
     /// the attempt.
@@ -184,12 +184,13 @@ impl Tale {
         let of = self.attempt(subject);
         let (verb, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         let ended = |result| Event::Ended { of, result, took_us: None };
+        let retry_after_ms = rest.strip_prefix("after ").map(|span| Span::parse(span).unwrap().ms);
         let failed = |retry, happened| {
             ended(AttemptResult::Failed(Failure {
                 code: "t.failed".into(),
                 message: "no".into(),
                 retry,
-                retry_after_ms: None,
+                retry_after_ms,
                 happened,
             }))
         };

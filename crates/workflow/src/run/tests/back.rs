@@ -273,3 +273,16 @@ fn a_loop_without_a_bound_is_taken_for_an_error_after_a_thousand_rounds() {
     a settle leave -> close a@1000#1, => done done
     ");
 }
+
+#[test]
+fn a_withdrawn_result_sends_nobody_anywhere_and_asks_nobody() {
+    insta::assert_snapshot!(
+        story(ONCE_MORE, r#"a ok {"kind":"bad"}; a/undo ok; cancel; a ok {"kind":"bad"}; a/undo ok"#), @r#"
+    go -> start a#1
+    a ok {"kind":"bad"} -> start a/undo#1
+    a/undo ok -> start a@2#1
+    cancel -> stop a@2#1
+    a ok {"kind":"bad"} -> start a@2/undo#1
+    a/undo ok -> => cancelled told to
+    "#);
+}

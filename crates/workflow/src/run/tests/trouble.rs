@@ -332,3 +332,38 @@ fn a_close_cancels_a_child_and_waits_for_its_end() {
     a/undo ok -> => cancelled told to
     ");
 }
+
+#[test]
+fn a_rest_is_never_shorter_than_the_other_side_asked_for_nor_longer_than_the_file_allows() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        retry = { times = 9, first = "5s", factor = 10, most = "40s", jitter = 0.0 }
+        "#,
+        "a fails after 30s; +30s; a fails after 10s; +40s; a fails",
+    ), @r"
+    go -> start a#1
+    a fails after 30s -> wake +30s
+    +30s -> start a#2
+    a fails after 10s -> wake +40s
+    +40s -> start a#3
+    a fails -> wake +40s
+    ");
+}
+
+#[test]
+fn what_only_reads_is_never_in_doubt_though_it_can_be_taken_back() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        retry = { times = 0 }
+        undo.use = "t.pure"
+        "#,
+        "a lost",
+    ), @r"
+    go -> start a#1
+    a lost -> => failed the plugin died during the attempt
+    ");
+}
