@@ -191,6 +191,7 @@ async fn who_waits_is_answered_when_the_run_is_over_and_not_later() {
         let (client, path) = (place.token.clone(), format!("/api/v1/runs/{id}/wait?seconds=20"));
         async move { client.get(&path).await.json() }
     });
+    place.another_request(before).await;
     let cancelled =
         place.socket.post(&format!("/api/v1/runs/{id}/cancel"), &json!({ "reason": "误报" })).await;
     assert_eq!((cancelled.status, &cancelled.json()["state"]), (200, &json!("cancelled")));
