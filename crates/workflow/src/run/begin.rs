@@ -276,18 +276,19 @@ pub(super) fn rule_for(step: &Step, outcome: Option<&str>, output: Option<&Raw>)
     if step.on.is_empty() {
         return None;
     }
-    let is_check = matches!(step.work, Work::Check { .. });
+    // A gate that says no has not let anything through, and a task that is late was not done.
+    let gone_through = match &step.work {
+        Work::Check { .. } => outcome != Some("no"),
+        Work::Ask(_) => outcome != Some("late"),
+        Work::Use { .. } | Work::Wait { .. } | Work::Run { .. } | Work::End { .. } => true,
+    };
     let fields = output.and_then(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).ok());
     step.on
         .iter()
         .find(|on| match &on.outcome {
-            OutcomePattern::Word(word) => {
-                // A gate that says no has not let anything through.
-                let gone_through = outcome != Some("late") && (!is_check || outcome != Some("no"));
-                &**word == "done" && gone_through || outcome == Some(&**word)
-            }
+            OutcomePattern::Word(word) => &**word == "done" && gone_through || outcome == Some(&**word),
             OutcomePattern::Field { field, value } => {
-                outcome != Some("late")
+                gone_through
                     && fields
                         .as_ref()
                         .and_then(|fields| fields.get(&**field))

@@ -347,7 +347,6 @@ impl Deciding<'_> {
             return Err(Refusal::Impossible("another child"));
         }
         if state == EndState::Done {
-            let outcome = outcome.filter(|word| &**word != "done");
             self.done(of.item, outcome, Output::OfEvent, output);
         } else if matches!(standing, Standing::StoppingChild { .. }) {
             self.end(of.item, ItemEnd::Dropped, None);

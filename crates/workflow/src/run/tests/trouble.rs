@@ -1,6 +1,6 @@
 //! Failures, retries, doubt, and what happens but once.
 
-use super::{Tale, story};
+use super::{Event, RunId, Tale, story};
 
 #[test]
 fn a_failing_attempt_rests_longer_each_time_and_then_fails_the_run() {
@@ -365,5 +365,34 @@ fn what_only_reads_is_never_in_doubt_though_it_can_be_taken_back() {
     ), @r"
     go -> start a#1
     a lost -> => failed the plugin died during the attempt
+    ");
+}
+
+#[test]
+fn the_word_with_which_a_child_ends_is_its_outcome() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        run = "other"
+        [step.b]
+        use = "t.pure"
+        with.how = "{{ step.a.outcome }}"
+        with.x = "{{ step.a.x }}"
+        "#,
+        "{}",
+    );
+    tale.hear(r#"a child done {"x":1}"#);
+    assert_eq!(tale.with("b"), r#"{"how":"done","x":1}"#);
+}
+
+#[test]
+fn word_of_another_child_is_a_fault_and_changes_nothing() {
+    let mut tale = Tale::begin("[step.a]\nrun = \"other\"\n", "{}");
+    let Event::ChildEnded { of, state, .. } = tale.event("a child done") else { panic!() };
+    let child = RunId::child_of("somebody/else");
+    tale.happen_again(Event::ChildEnded { of, child, state, outcome: None, output: None });
+    insta::assert_snapshot!(tale.told, @r"
+    go -> child a#1
+    again -> (impossible: another child)
     ");
 }
