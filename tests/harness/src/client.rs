@@ -31,22 +31,36 @@ impl Client {
     }
 
     pub fn get(&self, path: &str) -> Result<Value, ClientError> {
-        self.call("GET", path, None)
+        self.call("GET", path, &[], b"")
     }
 
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
-        self.call("POST", path, Some(body))
+        self.call("POST", path, &[("content-type", "application/json")], body.to_string().as_bytes())
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, ClientError> {
-        let body = body.map(ToString::to_string).unwrap_or_default();
+    /// A request that may be made again until it has an answer: the daemon tells repeats by the key.
+    pub fn post_once(&self, path: &str, key: &str, body: &Value) -> Result<Value, ClientError> {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        self.call("POST", path, &headers, body.to_string().as_bytes())
+    }
+
+    /// Any request, as it is.
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Value, ClientError> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: yizhan\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )?;
+        write!(stream, "{method} {path} HTTP/1.1\r\nhost: yizhan\r\nconnection: close\r\n")?;
+        for (name, value) in headers {
+            write!(stream, "{name}: {value}\r\n")?;
+        }
+        write!(stream, "content-length: {}\r\n\r\n", body.len())?;
+        // Who refuses early need not read the rest: its answer is there all the same.
+        drop(stream.write_all(body));
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         let answer = String::from_utf8_lossy(&answer).into_owned();

@@ -20,73 +20,95 @@ pub struct Mood {
     pub cut_every: u32,
 }
 
-/// Answers `POST` on loopback with 200 and remembers key and item.
+/// One request as it came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    pub method: String,
+    pub path: String,
+    /// The `Idempotency-Key`, without its quotes.
+    pub key: String,
+    /// The `X-Item`: what the caller says this is.
+    pub item: String,
+    pub body: Vec<u8>,
+}
+
+/// Answers on loopback with 200 and remembers every call.
 #[derive(Debug)]
 pub struct HttpSink {
     pub address: SocketAddr,
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    calls: Arc<Mutex<Vec<Call>>>,
 }
 
 impl HttpSink {
     pub fn start(mood: Mood) -> std::io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let arrivals = Arc::new(Mutex::new(Vec::new()));
-        let (log, calls) = (arrivals.clone(), Arc::new(AtomicU32::new(0)));
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (log, counter) = (calls.clone(), Arc::new(AtomicU32::new(0)));
         std::thread::Builder::new().name("http-sink".into()).spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (log, calls) = (log.clone(), calls.clone());
+                let (log, counter) = (log.clone(), counter.clone());
                 // A caller that hangs up in the middle is its own affair.
-                drop(std::thread::spawn(move || while let Ok(true) = answer(&stream, &log, &calls, mood) {}));
+                drop(std::thread::spawn(
+                    move || while let Ok(true) = answer(&stream, &log, &counter, mood) {},
+                ));
             }
         })?;
-        Ok(Self { address, arrivals })
+        Ok(Self { address, calls })
     }
 
+    /// Everything that was taken in, in its order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same by what each caller says it is.
     #[must_use]
     pub fn arrivals(&self) -> Vec<Arrival> {
-        self.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls().into_iter().map(|call| Arrival { key: call.key, item: call.item }).collect()
     }
 }
 
 /// One request. `true`: the line stays open for the next.
 fn answer(
     stream: &TcpStream,
-    log: &Mutex<Vec<Arrival>>,
-    calls: &AtomicU32,
+    log: &Mutex<Vec<Call>>,
+    counter: &AtomicU32,
     mood: Mood,
 ) -> std::io::Result<bool> {
     let mut reader = BufReader::new(stream);
-    let (mut length, mut key, mut item) = (0, String::new(), String::new());
+    let (mut length, mut taken) = (0, Call::default());
     let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(false);
+    }
+    let mut words = line.split_whitespace();
+    words.next().unwrap_or("").clone_into(&mut taken.method);
+    words.next().unwrap_or("").clone_into(&mut taken.path);
     loop {
         line.clear();
         if reader.read_line(&mut line)? == 0 {
             return Ok(false);
         }
-        let Some((name, value)) = line.trim_end().split_once(':') else {
-            if line.trim().is_empty() {
-                break;
-            }
-            continue; // The request line.
-        };
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().unwrap_or(0),
-            "idempotency-key" => value.trim().trim_matches('"').clone_into(&mut key),
-            "x-item" => value.trim().clone_into(&mut item),
+            "idempotency-key" => value.trim().trim_matches('"').clone_into(&mut taken.key),
+            "x-item" => value.trim().clone_into(&mut taken.item),
             _ => {}
         }
     }
-    let mut body = vec![0; length.min(BODY_MAX)];
-    reader.read_exact(&mut body)?;
-    let call = calls.fetch_add(1, Ordering::Relaxed) + 1;
+    taken.body = vec![0; length.min(BODY_MAX)];
+    reader.read_exact(&mut taken.body)?;
+    let call = counter.fetch_add(1, Ordering::Relaxed) + 1;
     let every = |n: u32| n > 0 && call.is_multiple_of(n);
     let mut out = stream;
     if every(mood.refuse_every) {
         out.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 0\r\n\r\n")?;
         return Ok(true);
     }
-    log.lock().unwrap_or_else(PoisonError::into_inner).push(Arrival { key, item });
+    log.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
     if every(mood.cut_every) {
         stream.shutdown(std::net::Shutdown::Both)?;
         return Ok(false);
@@ -106,6 +128,31 @@ pub fn appended(path: &Path) -> std::io::Result<Vec<Arrival>> {
     };
     let lines = text.lines().map(|line| line.split(',').next().unwrap_or("").trim_matches('"').to_owned());
     Ok(lines.filter(|item| item.contains('/')).map(|item| Arrival { key: item.clone(), item }).collect())
+}
+
+/// A mail as its reader sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    pub id: String,
+    pub to: String,
+    pub subject: String,
+}
+
+/// The mails of a folder, decoded.
+pub fn letters(folder: &Path) -> std::io::Result<Vec<Letter>> {
+    use mailparse::MailHeaderMap as _;
+    let mut found = vec![];
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|end| end != "eml") {
+            continue;
+        }
+        let bytes = std::fs::read(&path)?;
+        let (headers, _) = mailparse::parse_headers(&bytes).map_err(std::io::Error::other)?;
+        let header = |name| headers.get_first_value(name).unwrap_or_default();
+        found.push(Letter { id: header("Message-ID"), to: header("To"), subject: header("Subject") });
+    }
+    Ok(found)
 }
 
 /// The mails of a folder: the key is the `Message-ID`, the item the subject.
