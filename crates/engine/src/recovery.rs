@@ -1,11 +1,13 @@
 //! What the loop does by itself: hands out again what a crash cut, wakes what is due, and lets idle runs leave memory.
 
+use std::collections::BTreeSet;
+
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::run::event::{AttemptResult, Event, Lost};
 use yizhan_workflow::run::{Command, World, wants};
 
 use crate::engine::Loop;
-use crate::store::StoreError;
+use crate::store::{RunState, StoreError};
 
 /// How far ahead wake-ups are kept in memory,
 const NEAR: i64 = 60_000;
@@ -21,13 +23,15 @@ impl Loop {
         let reads = self.shared.reads.clone();
         let in_flight = reads.runs_in_flight()?;
         let count = in_flight.len();
+        let tells = reads.tells()?;
+        let told = tells.iter().map(|tell| tell.child).collect();
         for run in in_flight {
-            self.recover_run(run, &world);
+            self.recover_run(run, &told, &world);
             if self.batch.changes.len() >= crate::engine::JOB_RECORDS {
                 self.hand_over();
             }
         }
-        for tell in reads.tells()? {
+        for tell in tells {
             match serde_json::from_slice(&tell.event) {
                 Ok(event) => self.tell(tell.parent, event, &world),
                 Err(error) => tracing::error!(child = %tell.child, %error, "a child's end cannot be read"),
@@ -39,7 +43,8 @@ impl Loop {
         Ok(())
     }
 
-    fn recover_run(&mut self, id: RunId, world: &World) {
+    /// `told`: children whose end their parents are still to be told.
+    fn recover_run(&mut self, id: RunId, told: &BTreeSet<RunId>, world: &World) {
         if let Err(error) = self.bring(id) {
             tracing::error!(run = %id, %error, "this run cannot go on; the others do");
             return;
@@ -51,14 +56,31 @@ impl Loop {
                     let result = AttemptResult::Lost { how: Lost::Restart, message: "".into() };
                     self.feed_quietly(id, Event::Ended { of, result, took_us: None }, world);
                 }
-                Command::StartChild { of, child } => {
-                    // A child that is open recovers by itself, and one that ended has left word for us.
-                    if matches!(self.shared.reads.row(child), Ok(None)) {
-                        self.start_child(id, of, child, world);
-                    }
+                Command::StartChild { of, child } if self.waits_for_us(child, told) => {
+                    self.start_child(id, of, child, world);
                 }
+                Command::StartChild { .. } => {}
                 Command::StopChild { of, child } => self.stop_child(id, of, child, world),
                 Command::OpenTask { .. } | Command::CloseTask { .. } => {}
+            }
+        }
+    }
+
+    /// A child that is open recovers by itself, and one that ended has left word for its parent. One that never began
+    /// waits for us, and so does one whose word was taken: its parent tries again, and we died before it heard of that.
+    fn waits_for_us(&self, child: RunId, told: &BTreeSet<RunId>) -> bool {
+        if self.live.contains_key(&child) {
+            return false; // It was open, whatever the store says by now.
+        }
+        match self.shared.reads.row(child) {
+            Ok(None) => true,
+            Ok(Some(row)) => match row.state {
+                RunState::Open | RunState::Closing => false,
+                RunState::Done | RunState::Failed | RunState::Cancelled => !told.contains(&child),
+            },
+            Err(error) => {
+                tracing::error!(%child, %error, "a child cannot be looked at; its parent waits");
+                false
             }
         }
     }

@@ -138,8 +138,12 @@ impl Loop {
             Phase::Over { state: EndState::Failed | EndState::Cancelled, .. } => {
                 // The parent tries again: its child goes on where it failed.
                 let from = live.run.closing.as_ref().and_then(|closing| closing.by_step);
+                let above = live.run.started.parent.map(|parent| parent.of);
                 let event = Event::Retried { opening: live.run.opening, by: PARENT.into(), from };
-                self.feed_quietly(child, event, world);
+                // What cannot go on has ended once more, or its parent would wait for ever.
+                if let (Err(error), Some(of)) = (self.feed(child, event, world), above) {
+                    self.tell(parent, child_failed(of, child, &error.to_string()), world);
+                }
             }
         }
     }
@@ -155,7 +159,11 @@ impl Loop {
                 let event = Event::Cancelled { opening: live.run.opening, by: PARENT.into(), reason };
                 self.feed_quietly(child, event, world);
             }
-            Err(_) => self.tell(parent, child_failed(of, child, "it never began"), world),
+            Err(ActError::NoSuchRun(_)) => {
+                self.tell(parent, child_failed(of, child, "it never began"), world);
+            }
+            // It may be running: its parent must not end before it.
+            Err(error) => tracing::error!(%parent, %child, %error, "the child cannot be stopped"),
         }
     }
 
@@ -196,6 +204,10 @@ impl Loop {
         };
         match told {
             Ok(place) => self.batch.changes[place].told_by = Some(child),
+            // The word stays in the store for the next start.
+            Err(error @ ActError::Unreadable(_)) => {
+                tracing::error!(%parent, %child, %error, "a child's end cannot be told");
+            }
             Err(error) => {
                 tracing::debug!(%parent, %child, %error, "a child's end is not wanted any more");
                 self.batch.notes.push(Note::Told { child });
