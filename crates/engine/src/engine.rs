@@ -305,6 +305,7 @@ impl Loop {
         }
         if let Some(Some(at)) = change.wake
             && at <= self.horizon
+            && !live.unborn
         {
             self.wakes.insert((at, id));
         }
@@ -379,6 +380,9 @@ impl Loop {
     }
 
     fn act_on(&mut self, acts: Acts, calls: &mut Vec<Call>, world: &World) {
+        if acts.started.is_some() {
+            self.born(acts.run);
+        }
         // A stop is a later line, so it comes after its call went out.
         calls.extend(acts.calls);
         if !self.stopping {
@@ -402,6 +406,15 @@ impl Loop {
         if self.live.get(&acts.run).is_some_and(|live| live.run.is_over() && live.job <= self.written) {
             self.live.remove(&acts.run);
             drop(self.shared.ended.send(acts.run)); // Nobody listening is fine.
+        }
+    }
+
+    /// The first line was granted what it claims: from now on time passes for the run.
+    fn born(&mut self, run: RunId) {
+        let Some(live) = self.live.get_mut(&run) else { return };
+        live.unborn = false;
+        if let Some(at) = live.wake.filter(|at| *at <= self.horizon) {
+            self.wakes.insert((at, run));
         }
     }
 

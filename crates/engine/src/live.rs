@@ -27,6 +27,8 @@ pub struct Live {
     pub snapshot_bytes: usize,
     /// The number of the last job that holds a line of this run: until it is written, the run stays.
     pub job: u64,
+    /// Its first line may still be refused: until it is on disk nothing else may happen to the run.
+    pub unborn: bool,
 }
 
 /// The part of the row that changes.
@@ -109,6 +111,7 @@ impl Live {
             bytes_since: loaded.bytes_since,
             snapshot_bytes: loaded.snapshot_bytes,
             job: 0,
+            unborn: false,
         })
     }
 
@@ -124,6 +127,7 @@ impl Live {
             bytes_since: 0,
             snapshot_bytes: 0,
             job: 0,
+            unborn: false,
         }
     }
 

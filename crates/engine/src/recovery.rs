@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::run::event::{AttemptResult, Event, Lost};
-use yizhan_workflow::run::{Command, World, wants};
+use yizhan_workflow::run::{Command, Refusal, World, wants};
 
 use crate::engine::Loop;
+use crate::handle::ActError;
 use crate::store::{RunState, StoreError};
 
 /// How far ahead wake-ups are kept in memory,
 const NEAR: i64 = 60_000;
 /// and how many.
 const NEAR_MOST: usize = 10_000;
+/// After this a run is woken again that could not be read.
+const WAKE_AGAIN: i64 = 30_000;
 /// Idle runs that may stay in memory.
 const IDLE_MOST: usize = 4_000;
 
@@ -93,7 +96,16 @@ impl Loop {
         }
         while let Some((at, run)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
             self.wakes.remove(&(at, run));
-            self.feed_quietly(run, Event::Woke {}, world);
+            match self.feed(run, Event::Woke {}, world) {
+                Ok(_) | Err(ActError::Refused(Refusal::Echo(_))) => {}
+                Err(error) => {
+                    tracing::warn!(%run, %error, "a run could not be woken");
+                    if matches!(error, ActError::Unreadable(_)) {
+                        // The store may be readable again by then.
+                        self.wakes.insert((now.plus(WAKE_AGAIN), run));
+                    }
+                }
+            }
             if self.batch.changes.len() >= crate::engine::JOB_RECORDS {
                 self.hand_over();
             }
@@ -111,6 +123,10 @@ impl Loop {
                     until
                 };
                 self.wakes.extend(near);
+                // What is not on disk yet the store has not shown, and it was not near when it was decided.
+                let fresh = self.live.iter().filter(|(_, live)| live.job > self.written && !live.unborn);
+                let fresh = fresh.filter_map(|(run, live)| Some((live.wake?, *run)));
+                self.wakes.extend(fresh.filter(|(at, _)| *at <= self.horizon));
             }
             Err(error) => {
                 tracing::error!(%error, "wake-ups cannot be read; they are tried again in a second");

@@ -4,7 +4,7 @@ use yizhan_workflow::id::{Attempt, RunId};
 use yizhan_workflow::plan::OnDuplicate;
 use yizhan_workflow::run::event::{EndState, Event, Parent, Raw, Standing, Started};
 use yizhan_workflow::run::state::{At, Phase};
-use yizhan_workflow::run::{Now, PARENT, World, start};
+use yizhan_workflow::run::{Now, PARENT, Refusal, World, start};
 
 use crate::engine::{Loop, Pending};
 use crate::handle::{Act, ActError, StartError, StartRequest};
@@ -46,7 +46,7 @@ impl Loop {
         };
         let room = self.room();
         let (run, decision) = start(id, &text, &Now { world, at, room }, started);
-        self.live.insert(id, Live::new(run, text));
+        self.live.insert(id, Live { unborn: true, ..Live::new(run, text) });
         let place = self.record(id, decision, world);
         self.batch.changes[place].start = Some(Box::new(Start { claim, firing, idempotency_key: None }));
         self.after.acts[place].reply = Some(reply.of(id));
@@ -65,10 +65,41 @@ impl Loop {
         {
             *opening = live.run.opening;
         }
+        if matches!(event, Event::Retried { .. }) && self.is_replaced(run) {
+            let why = "replaced by another open run with its key";
+            return reply.failed(ActError::Refused(Refusal::NotRetriable(why)));
+        }
         match self.feed(run, event, world) {
             Ok(place) => self.after.acts[place].reply = Some(reply),
             Err(error) => reply.failed(error),
         }
+    }
+
+    /// Another open run holds the key that this one gave back when it ended.
+    fn is_replaced(&self, id: RunId) -> bool {
+        let Some(live) = self.live.get(&id) else { return false };
+        let (started, claims) = (&live.run.started, live.text.on_duplicate != OnDuplicate::Allow);
+        let Some(key) = started.key.as_ref().filter(|key| claims && !key.trim().is_empty()) else {
+            return false;
+        };
+        if started.parent.is_some() {
+            return false; // The children's keys claim nothing.
+        }
+        let holds = |other: &Live| other.run.started.key.as_ref() == Some(key) && !other.run.is_over();
+        // What is not on disk yet is in memory.
+        let fresh = self.live.iter().any(|(other, live)| {
+            *other != id
+                && live.job > self.written
+                && live.run.started.workflow == started.workflow
+                && holds(live)
+        });
+        // Where the store cannot be asked, two may not become of one.
+        fresh
+            || self
+                .shared
+                .reads
+                .holder(&started.workflow, key)
+                .map_or(true, |by| by.is_some_and(|by| by != id))
     }
 
     // ---- children -------------------------------------------------------------------------------------------------

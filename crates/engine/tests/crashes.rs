@@ -1,0 +1,299 @@
+//! The engine between two commits: on a disk that answers when the test lets it, and after a crash at that moment.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
+use yizhan_engine::library::{Entry, Workflows};
+use yizhan_engine::store::{Acks, Batch, Reads, RunFilter, RunState, Store, StoreError};
+use yizhan_engine::{ActError, Clock, Engine, EngineConfig, Opened, StartError, StartReply, Started, intake};
+use yizhan_store::Memory;
+use yizhan_workflow::catalogue::{Action, Catalogue};
+use yizhan_workflow::definition;
+use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::people::People;
+use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
+use yizhan_workflow::run::event::{Event, Failure, Happened};
+use yizhan_workflow::run::{Refusal, World};
+
+const START: i64 = 1_795_312_800_000;
+
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// `play.say` works, `play.fail` fails until the house is mended.
+struct Script {
+    to: Arc<dyn Completions>,
+    mended: bool,
+    calls: AtomicUsize,
+}
+
+impl Carriers for Script {
+    fn start(&self, calls: Vec<Call>) {
+        self.calls.fetch_add(calls.len(), Ordering::SeqCst);
+        let done = calls.into_iter().map(|call| {
+            let outcome = if &*call.action == "fail" && !self.mended {
+                Outcome::Failed(Failure {
+                    code: "play.failed".into(),
+                    message: "as was asked for".into(),
+                    retry: false,
+                    retry_after_ms: None,
+                    happened: Happened::No,
+                })
+            } else {
+                Outcome::Done { output: "{}".into() }
+            };
+            Completion { id: call.id, outcome, took: Duration::ZERO }
+        });
+        self.to.completed(done.collect());
+    }
+
+    fn cancel(&self, _: &[u64], _: CancelReason) {}
+}
+
+/// How many commits the disk still takes.
+#[derive(Clone)]
+struct Gate {
+    left: Arc<(Mutex<usize>, Condvar)>,
+}
+
+impl Gate {
+    fn open() -> Self {
+        Self { left: Arc::new((Mutex::new(usize::MAX), Condvar::new())) }
+    }
+
+    fn set(&self, commits: usize) {
+        *self.left.0.lock().unwrap() = commits;
+        self.left.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let left = self.left.0.lock().unwrap();
+        let mut left = self.left.1.wait_while(left, |left| *left == 0).unwrap();
+        if *left != usize::MAX {
+            *left -= 1;
+        }
+    }
+}
+
+struct Slow {
+    store: Memory,
+    gate: Gate,
+}
+
+impl Store for Slow {
+    fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+        if batches.iter().any(|batch| !batch.changes.is_empty()) {
+            self.gate.pass();
+        }
+        self.store.commit(batches)
+    }
+}
+
+struct Place {
+    engine: Engine,
+    store: Memory,
+    gate: Gate,
+    hands: Arc<Hands>,
+    script: Arc<Script>,
+}
+
+fn world() -> World {
+    let action = |name: &str| {
+        let name = ActionName { plugin: "play".into(), action: name.into() };
+        let action = Action {
+            name: name.clone(),
+            summary: String::new(),
+            effect: Effect::Pure,
+            timeout_ms: None,
+            outcome: None,
+            input: serde_json::json!({}),
+            output: serde_json::json!({}),
+        };
+        (name.to_string(), Arc::new(action))
+    };
+    World {
+        number: 1,
+        zone: jiff::tz::TimeZone::UTC,
+        catalogue: Arc::new(Catalogue { actions: ["say", "fail"].map(action).into() }),
+        people: Arc::new(People::default()),
+        retry: Retry::NONE,
+        owner: Some("role:owner".into()),
+        url: None,
+    }
+}
+
+fn workflows(texts: &[(&str, &str)]) -> Workflows {
+    let entry = |name: &str, text: &str| {
+        let source = Source { name: name.into(), text: text.into(), files: BTreeMap::new() };
+        let read = definition::read(&source, &source.files).unwrap();
+        Entry {
+            workflow: Some(Arc::new(read.workflow)),
+            source: Some(Arc::new(read.source)),
+            path: name.into(),
+            faults: vec![],
+            warnings: vec![],
+        }
+    };
+    texts.iter().map(|(name, text)| ((*name).to_owned(), entry(name, text))).collect()
+}
+
+fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place {
+    let (hands, gate) = (Arc::new(Hands(AtomicI64::new(at))), Gate::open());
+    let opened = Opened::default().holding(workflows(texts));
+    let script = Arc::new(Script { to: opened.completions(), mended, calls: AtomicUsize::new(0) });
+    let slow = Slow { store: store.clone(), gate: gate.clone() };
+    let engine = opened
+        .start(EngineConfig::default(), slow, Arc::new(store.clone()), script.clone(), world(), hands.clone())
+        .unwrap();
+    Place { engine, store, gate, hands, script }
+}
+
+impl Place {
+    async fn start(&self, workflow: &str, input: &str) -> Result<StartReply, StartError> {
+        let text = self.engine.shared.library.current(workflow).unwrap();
+        let prepared = intake::prepare(&text, input, None, &world(), self.engine.shared.now()).unwrap();
+        self.engine.start(Started { prepared, by: "operator".into(), firing: None }).await
+    }
+
+    async fn started(&self, workflow: &str, input: &str) -> RunId {
+        match self.start(workflow, input).await.unwrap() {
+            StartReply::Started(run) | StartReply::Joined(run) => run,
+        }
+    }
+
+    async fn pass(&self, milliseconds: i64) {
+        self.hands.0.fetch_add(milliseconds, Ordering::SeqCst);
+        assert!(self.engine.turns(Duration::from_secs(5)).await);
+    }
+
+    async fn until(&self, what: &str, is: impl Fn(&Memory) -> bool) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !is(&self.store) {
+            assert!(Instant::now() < end, "it never came to be: {what}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn until_state(&self, run: RunId, state: RunState) {
+        self.until(&format!("{state:?}"), |store| {
+            store.row(run).unwrap().is_some_and(|row| row.state == state)
+        })
+        .await;
+    }
+}
+
+const PARENT: &str = r#"
+title = "Parent"
+[step.sub]
+run = "child"
+retry = { times = 1, first = "1s" }
+"#;
+const CHILD: &str = "title = \"Child\"\n[step.work]\nuse = \"play.fail\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_before_a_child_hears_that_its_parent_tries_again_leaves_nobody_waiting() {
+    let texts = [("parent", PARENT), ("child", CHILD)];
+    let before = place(Memory::new(), START, false, &texts);
+    let parent = before.started("parent", "{}").await;
+    let waits = |word: &'static str| {
+        move |store: &Memory| store.row(parent).unwrap().unwrap().waits.as_deref() == Some(word)
+    };
+    before.until("the child has failed, the parent rests", waits("time")).await;
+    // The disk takes the parent's next attempt, and nothing after it.
+    before.gate.set(1);
+    before.pass(2_000).await;
+    before.until("the parent tries again", waits("child")).await;
+    let crashed = before.store.clone_committed();
+    before.gate.set(usize::MAX);
+
+    let after = place(crashed, START + 3_000, true, &texts);
+    after.until_state(parent, RunState::Done).await;
+}
+
+const KEYED: &str = r#"
+title = "Keyed"
+key = "{{ input.k }}"
+on_duplicate = "reject"
+[input]
+k = { type = "text" }
+[step.rest]
+wait = "1s"
+[step.work]
+use = "play.say"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_happens_to_a_run_whose_key_was_taken_however_slow_the_disk_is() {
+    let place = Arc::new(place(Memory::new(), START, true, &[("keyed", KEYED)]));
+    let first = place.started("keyed", r#"{"k":"A-7"}"#).await;
+    place.gate.set(0);
+    let refused = Arc::new(AtomicBool::new(false));
+    let (asker, told) = (place.clone(), refused.clone());
+    let asking = tokio::spawn(async move {
+        let answer = asker.start("keyed", r#"{"k":"A-7"}"#).await;
+        told.store(matches!(answer, Err(StartError::KeyHeld { by }) if by == first), Ordering::SeqCst);
+    });
+    // Both are asked to wait a second, and the disk takes longer.
+    let requests = &place.engine.shared.figures.requests;
+    while requests.load(Ordering::Relaxed) < 2 {
+        tokio::task::yield_now().await;
+    }
+    place.pass(0).await;
+    place.pass(2_000).await;
+    place.pass(2_000).await;
+    place.gate.set(usize::MAX);
+    asking.await.unwrap();
+    assert!(refused.load(Ordering::SeqCst));
+    place.until_state(first, RunState::Done).await;
+    place.pass(2_000).await;
+    place.pass(2_000).await;
+    let one = place.store.runs(&RunFilter::default(), None, 9).unwrap().rows.len();
+    assert_eq!((place.script.calls.load(Ordering::SeqCst), one), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_begins_when_the_look_ahead_is_due_wakes_on_time() {
+    let place = place(Memory::new(), START, true, &[("keyed", KEYED)]);
+    place.pass(0).await;
+    // The first look went a minute ahead; the run begins in the turn of the next look, before it is on disk.
+    place.hands.0.fetch_add(61_000, Ordering::SeqCst);
+    let run = place.started("keyed", r#"{"k":"A-7"}"#).await;
+    place.pass(1_500).await;
+    place.until_state(run, RunState::Done).await;
+}
+
+const FAILING: &str = r#"
+title = "Failing"
+key = "{{ input.k }}"
+on_duplicate = "reject"
+[input]
+k = { type = "text" }
+wait = { type = "yesno", required = false }
+[step.rest]
+when = "input.wait"
+wait = "1h"
+[step.work]
+use = "play.fail"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_run_is_not_opened_again_beside_the_one_that_has_its_key_now() {
+    let place = place(Memory::new(), START, false, &[("failing", FAILING)]);
+    let first = place.started("failing", r#"{"k":"A-7"}"#).await;
+    place.until_state(first, RunState::Failed).await;
+    let retry = || Event::Retried { opening: 0, by: "operator".into(), from: None };
+    place.engine.act(first, retry()).await.unwrap();
+    place.until_state(first, RunState::Failed).await;
+    place.started("failing", r#"{"k":"A-7","wait":true}"#).await;
+    let refused = place.engine.act(first, retry()).await;
+    assert!(matches!(refused, Err(ActError::Refused(Refusal::NotRetriable(_)))), "{refused:?}");
+    assert_eq!(place.store.row(first).unwrap().unwrap().state, RunState::Failed);
+}
