@@ -12,6 +12,9 @@ use crate::handle::{ActError, Engine, StartError, StartReply, Started};
 use crate::intake::{self, Fired};
 use crate::store::{Firing, FiringOutcome, Note, RunState, StoreError};
 
+/// Firings that are looked through after a start for the run of an earlier slot, and for the slot that waits for it.
+const REMEMBERED: usize = 500;
+
 /// What is remembered of one schedule between two looks.
 #[derive(Clone, Debug)]
 struct Watched {
@@ -106,16 +109,20 @@ impl Schedules {
         now: Millis,
     ) -> Result<Watched, ScheduleError> {
         let reads = &self.engine.shared.reads;
-        let latest = reads.firings(&name.0, Some(&name.1), 1)?.into_iter().next();
+        let firings = reads.firings(&name.0, Some(&name.1), REMEMBERED)?;
+        let latest = firings.first();
         let last = if let Some(last) = reads.schedule_seen(&name.0, &name.1)? {
             // A slot may be on disk before the note that it was seen.
-            latest.as_ref().map_or(last, |(firing, _)| last.max(firing.at))
+            latest.map_or(last, |(firing, _)| last.max(firing.at))
         } else {
             self.engine.note(seen(name, now)).await?;
             now
         };
-        let latest = latest.and_then(|(_, run)| run);
-        Ok(Watched { last, next: None, queued: None, latest, text: text.clone() })
+        // The newest slots may have been passed over: the run they must not overlap is an earlier one.
+        let latest = firings.iter().find_map(|(_, run)| *run);
+        let queued = firings.iter().find(|(firing, _)| firing.outcome == FiringOutcome::Queued);
+        let queued = queued.map(|(firing, _)| Slot { at: firing.at, late: false });
+        Ok(Watched { last, next: None, queued, latest, text: text.clone() })
     }
 
     #[expect(clippy::too_many_arguments, reason = "a slot and all that it is judged by")]
@@ -130,8 +137,10 @@ impl Schedules {
         let busy = schedule.overlap != Overlap::Allow && self.is_open(watched.latest)?;
         match schedule.overlap {
             Overlap::Queue if busy => {
-                // One waits, the newest.
-                if let Some(older) = watched.queued.replace(slot) {
+                // One waits, the newest; on disk, too, for its run may end only after our restart.
+                self.note(name, slot.at, FiringOutcome::Queued).await?;
+                let older = watched.queued.replace(slot);
+                if let Some(older) = older.filter(|older| older.at != slot.at) {
                     self.note(name, older.at, FiringOutcome::Skipped).await?;
                 }
                 Ok(())
