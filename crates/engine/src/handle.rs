@@ -1,5 +1,6 @@
 //! The engine from outside: start runs, act on them, look at how it does. Every answer comes after the commit.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -328,7 +329,13 @@ impl Opened {
             Writer::start(store, move |written| back.push(Message::Written(written))).map_err(failed)?;
         let (house, last) = (reads.house()?, reads.last_run()?);
         let engine = Loop::new(inbox.clone(), writer.jobs.clone(), carriers, shared.clone(), house, last);
-        std::thread::Builder::new().name("engine".into()).spawn(move || engine.run()).map_err(failed)?;
+        let watched = shared.clone();
+        let run = move || {
+            if catch_unwind(AssertUnwindSafe(|| engine.run())).is_err() {
+                watched.break_down("the engine's thread panicked, which is a fault of ours".to_owned());
+            }
+        };
+        std::thread::Builder::new().name("engine".into()).spawn(run).map_err(failed)?;
         Ok(Engine { inbox, shared, writer: writer.figures, waiting: Arc::default() })
     }
 }

@@ -4,6 +4,7 @@
 //! that they do not fall into halves that take turns. Never for a fixed time, and never when nobody is on the way.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -93,7 +94,13 @@ impl<A: Send + 'static> Writer<A> {
             commit: Mean::default(),
             apply: Mean::default(),
         };
-        let thread = std::thread::Builder::new().name("writer".into()).spawn(move || state.run(&tell))?;
+        let run = move || {
+            // A writer that is gone without a word would leave everybody waiting for it.
+            if catch_unwind(AssertUnwindSafe(|| state.run(&tell))).is_err() {
+                tell(Written::Broken(StoreError::Broken("the writer's thread panicked".to_owned())));
+            }
+        };
+        let thread = std::thread::Builder::new().name("writer".into()).spawn(run)?;
         Ok((Self { jobs, figures }, thread))
     }
 }
