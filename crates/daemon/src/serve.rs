@@ -95,6 +95,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
     let limits = EngineConfig {
         attempts_max: config.engine.attempts_max.get(),
         requests_max: config.engine.requests_max.get(),
+        ..EngineConfig::default()
     };
     let engine = opened
         .holding(workflows)

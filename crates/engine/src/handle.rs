@@ -30,11 +30,13 @@ pub struct EngineConfig {
     pub attempts_max: usize,
     /// Requests that may wait for the loop; more are told to come again.
     pub requests_max: usize,
+    /// Attempts that may wait for a place before no more runs are begun.
+    pub queued_max: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { attempts_max: 1_024, requests_max: 10_000 }
+        Self { attempts_max: 1_024, requests_max: 10_000, queued_max: 100_000 }
     }
 }
 
@@ -369,6 +371,10 @@ impl Engine {
 
     /// Begins a run; answers when it is on disk.
     pub async fn start(&self, started: Started) -> Result<StartReply, StartError> {
+        // Every run that waits for a place is in memory.
+        if self.shared.figures.queued.load(Ordering::Relaxed) >= self.shared.config.queued_max as u64 {
+            return Err(StartError::Busy);
+        }
         let _waiting = self.admit().map_err(|error| match error {
             ActError::Busy => StartError::Busy,
             ActError::DiskFull => StartError::DiskFull,
