@@ -1,5 +1,7 @@
 //! The engine between two commits: on a disk that answers when the test lets it, and after a crash at that moment.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
