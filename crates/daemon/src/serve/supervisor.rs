@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use yizhan_engine::Engine;
 
 use super::stop::{Ended, Heard, Signals, tell};
@@ -44,11 +45,19 @@ pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>) -> End
     let mut feed = tokio::time::interval(within);
     let mut broken = tokio::time::interval(BROKEN);
     let mut say = tokio::time::interval(STATUS);
+    let mut reloads = JoinSet::new();
     loop {
         tokio::select! {
             heard = signals.next() => match heard {
                 Heard::Stop => return Ended::Asked,
-                Heard::Reload => tell_reload(engine, reload).await,
+                // Beside the watching: reading again may wait, for plugins or a full disk, and whoever wants to stop us
+                // meanwhile must be heard and the dog fed.
+                Heard::Reload => {
+                    while reloads.try_join_next().is_some() {}
+                    if reloads.is_empty() {
+                        reloads.spawn(tell_reload(engine.clone(), reload.clone()));
+                    }
+                }
             },
             _ = broken.tick() => {
                 if let Some(why) = engine.health().broken {
@@ -70,7 +79,7 @@ pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>) -> End
     }
 }
 
-async fn tell_reload(engine: &Engine, reload: &mpsc::Sender<Reload>) {
+async fn tell_reload(engine: Engine, reload: mpsc::Sender<Reload>) {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
         Err(_) => tell(&[NotifyState::Reloading]),
@@ -81,5 +90,5 @@ async fn tell_reload(engine: &Engine, reload: &mpsc::Sender<Reload>) {
     {
         tracing::info!(workflows = done.loaded.len(), faults = done.faults.len(), "read again, as asked");
     }
-    say_ready(engine);
+    say_ready(&engine);
 }
