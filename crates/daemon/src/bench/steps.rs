@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -70,9 +70,7 @@ fn source(steps: usize) -> Source {
             0 => "{{ input.who }}".to_owned(),
             _ => format!("{{{{ step.s{}.text }}}}", step - 1),
         };
-        // Writing to a string cannot fail.
-        drop(write!(
-            text,
+        text.push_str(&format!(
             "[step.s{step}]\nuse = \"echo.echo\"\nwhen = \"input.who != 'nobody'\"\nwith.text = \"{before}\"\n\
              with.said = \"{{{{ input.who }}}}, this is step {step} of a chain whose input is some two hundred bytes, as that of \
              a real step would be\"\n"

@@ -60,7 +60,7 @@ impl Daemon {
             && let Some(pid) = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw)
         {
             // It may have ended between the look and the signal.
-            drop(rustix::process::kill_process(pid, rustix::process::Signal::TERM));
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap_or_default();
             drop(self.0.wait());
         }
     }
@@ -110,7 +110,7 @@ fn signals() -> std::io::Result<tokio::sync::oneshot::Receiver<()>> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        drop(tell.send(()));
+        tell.send(()).unwrap_or_default();
     });
     Ok(told)
 }
