@@ -61,7 +61,7 @@ impl Context {
 
     /// The house's clock; the world's, where there is no home or its settings do not hold.
     pub(crate) fn zone(&self) -> TimeZone {
-        let zone = || Some(self.home().ok()?.config(None).ok()?.zone().ok()?);
+        let zone = || self.home().ok()?.config(None).ok()?.zone().ok();
         zone().unwrap_or(TimeZone::UTC)
     }
 

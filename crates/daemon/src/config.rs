@@ -81,9 +81,8 @@ impl Config {
     /// What a type cannot say.
     fn check(&self) -> Result<(), ConfigError> {
         self.zone()?;
-        if !matches!(self.owner.split_once(':'), None if self.owner.is_empty())
-            && !matches!(self.owner.split_once(':'), Some(("person" | "group" | "role", _)))
-        {
+        let named = matches!(self.owner.split_once(':'), Some(("person" | "group" | "role", _)));
+        if !named && !self.owner.is_empty() {
             return Err(ConfigError::Value(format!(
                 "owner = \"{}\" is none of \"person:…\", \"group:…\", \"role:…\"",
                 self.owner

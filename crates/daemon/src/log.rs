@@ -22,7 +22,7 @@ pub(crate) fn start(settings: &Log, asked: Option<LogFormat>) -> Result<(), Fail
     let format = match asked.unwrap_or(settings.format) {
         LogFormat::Auto if terminal => LogFormat::Pretty,
         LogFormat::Auto => LogFormat::Journal,
-        said => said,
+        said @ (LogFormat::Pretty | LogFormat::Journal | LogFormat::Json) => said,
     };
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {

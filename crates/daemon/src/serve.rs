@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use yizhan_console::{App, HttpSettings, Token};
 use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell};
 use yizhan_plugin_host::PluginHost;
-use yizhan_store::Sqlite;
+use yizhan_store::{OpenError, Sqlite};
 use yizhan_workflow::id::Millis;
 
 use crate::artifacts::{Artifacts, write_whole};
@@ -31,6 +31,8 @@ use stop::Ended;
 
 /// How long recovery may take before we say that it is slow; it is waited for all the same.
 const SLOW: Duration = Duration::from_secs(10);
+/// How long the end of a killed process may take.
+const GONE: Duration = Duration::from_secs(1);
 /// Requests to read the folders again that may wait.
 const RELOADS: usize = 8;
 
@@ -55,7 +57,7 @@ pub(crate) async fn serve(home: Home, config: Config) -> Result<Exit, Failure> {
     for path in Secrets::of(home.secrets()).too_open() {
         tracing::warn!(path = %path.display(), "others can read this secret; `chmod go= PATH` ends that");
     }
-    let store = open_store(&home, &config)?;
+    let store = open_store(&home, &config).await?;
     // Listened on before anything takes time: who calls meanwhile waits in the kernel's queue.
     let listening = listen::open(&home, &config)?;
     let parts = start(&home, &config, store, listening.address.as_deref()).await?;
@@ -69,9 +71,19 @@ pub(crate) async fn serve(home: Home, config: Config) -> Result<Exit, Failure> {
     ended
 }
 
-fn open_store(home: &Home, config: &Config) -> Result<Sqlite, Failure> {
+/// A daemon that was killed a moment ago may not be gone yet: its lock is asked for a few times.
+async fn open_store(home: &Home, config: &Config) -> Result<Sqlite, Failure> {
     let path = home.data.join(&config.store.path);
-    Sqlite::open(&path).map_err(|error| Failure::of(Exit::Failed, error.code(), &error).help(error.help()))
+    let until = std::time::Instant::now() + GONE;
+    loop {
+        match Sqlite::open(&path) {
+            Ok(store) => return Ok(store),
+            Err(OpenError::InUse { .. }) if std::time::Instant::now() < until => {
+                tokio::time::sleep(GONE / 20).await;
+            }
+            Err(error) => return Err(Failure::of(Exit::Failed, error.code(), &error).help(error.help())),
+        }
+    }
 }
 
 /// What runs.

@@ -47,9 +47,22 @@ pub(crate) fn instant(value: &Value, key: &str, zone: &TimeZone) -> String {
     })
 }
 
+/// A list's texts in one line, or the one text.
+pub(crate) fn list(value: &Value, between: &str) -> String {
+    let one = value.as_str().into_iter();
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .chain(one)
+        .collect::<Vec<_>>()
+        .join(between)
+}
+
 /// A value as a person reads it: a text without quotes, an object as `key: value` lines below each other.
-pub(crate) fn value(value: &Value, indent: usize) -> String {
-    match value {
+pub(crate) fn value(shown: &Value, indent: usize) -> String {
+    match shown {
         Value::Null => String::new(),
         Value::String(text) => text.replace('\n', &format!("\n{}", " ".repeat(indent))),
         Value::Object(map) => map.iter().fold(String::new(), |mut text, (key, inner)| {
@@ -57,10 +70,10 @@ pub(crate) fn value(value: &Value, indent: usize) -> String {
                 text.push('\n');
                 text.push_str(&" ".repeat(indent));
             }
-            text.push_str(&format!("{key}: {}", self::value(inner, indent + 2)));
+            text.push_str(&format!("{key}: {}", value(inner, indent + 2)));
             text
         }),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) => shown.to_string(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::Context;
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
 use crate::plugins;
-use crate::show::{table, text};
+use crate::show::{list, table, text};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Action {
@@ -29,7 +29,7 @@ pub(crate) enum Action {
 pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
     match action {
         Action::List => {
-            let list = list(context)?;
+            let list = all(context)?;
             context.answer(&list, |list| listed(list, context));
         }
         Action::Inspect { plugin } => {
@@ -40,7 +40,7 @@ pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn list(context: &Context) -> Result<Value, Failure> {
+fn all(context: &Context) -> Result<Value, Failure> {
     match context.client().and_then(|client| client.get("/api/v1/plugins").send()) {
         Err(failure) if failure.exit == Exit::NoDaemon && context.url.is_none() => {
             let (host, refused) = plugins::offline(Some(&context.home()?), Vec::new())?;
@@ -164,10 +164,7 @@ fn fields(schema: &Value) -> Vec<String> {
         .iter()
         .map(|(name, field)| {
             let star = if required.contains(&name.as_str()) { "*" } else { "" };
-            let kind = match &field["type"] {
-                Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "),
-                kind => kind.as_str().unwrap_or_default().to_owned(),
-            };
+            let kind = list(&field["type"], " | ");
             format!("    {name}{star}  {kind}  {}", text(field, "description")).trim_end().to_owned()
         })
         .collect()

@@ -6,7 +6,7 @@ use super::Context;
 use super::fields::Fields;
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
-use crate::show::{instant, text, value};
+use crate::show::{instant, list, text, value};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Action {
@@ -118,16 +118,13 @@ fn shown(task: &Value, context: &Context) -> String {
     let zone = context.zone();
     let say = |zh: &'static str, en: &'static str| context.language.pick(zh, en);
     let mut lines = vec![format!("{}  {}", text(task, "id"), text(task, "title"))];
-    let who = match &task["who"] {
-        Value::Array(who) => who.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("、"),
-        _ => text(task, "who"),
-    };
+    let who = list(&task["who"], "、");
     for (name, said) in [
         (say("谁", "who"), who),
         (say("已由", "taken by"), text(task, "claimed_by")),
         (say("期限", "due"), instant(task, "due", &zone)),
         (say("运行", "run"), format!("{} {}", text(task, "run"), text(task, "workflow"))),
-        (say("案件", "case"), value(&task["case"], 4)),
+        (say("案件", "case"), value(&task["case"]["input"], 4)),
     ] {
         if !said.trim().is_empty() {
             lines.push(format!("  {name}: {said}"));
@@ -141,23 +138,15 @@ fn shown(task: &Value, context: &Context) -> String {
 
 /// `  result* (choice): 处理结果 — fixed 已修复 | complex 复杂问题`
 fn field_line(field: &Value, context: &Context) -> String {
-    let name = [text(field, "id"), text(field, "name")].concat();
+    let name = text(field, "name");
     let star = if field["required"] == json!(true) { "*" } else { "" };
     let mut line = format!("  {name}{star} ({}): {}", text(field, "type"), text(field, "label"));
-    let options: Vec<String> = match &field["options"] {
-        Value::Object(map) => map.iter().map(|(code, label)| format!("{code} {}", value(label, 0))).collect(),
-        Value::Array(list) => list
-            .iter()
-            .map(|one| match one {
-                Value::Object(_) => {
-                    let code = [text(one, "code"), text(one, "value")].concat();
-                    format!("{code} {}", text(one, "label"))
-                }
-                other => value(other, 0),
-            })
-            .collect(),
-        _ => Vec::new(),
-    };
+    let options: Vec<String> = field["options"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| format!("{} {}", text(one, "code"), text(one, "label")))
+        .collect();
     if !options.is_empty() {
         line.push_str(" — ");
         line.push_str(&options.join(" | "));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Context;
 use crate::client::query;
 use crate::exit::{Exit, Failure};
-use crate::show::{instant, table, text};
+use crate::show::{instant, list, table, text};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -34,22 +34,19 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ("limit", Some(&limit)),
         ("cursor", args.cursor.as_deref()),
     ]);
-    let list = context.client()?.get(format!("/api/v1/tasks{query}")).send()?;
-    context.answer(&list, |list| shown(list, context));
+    let found = context.client()?.get(format!("/api/v1/tasks{query}")).send()?;
+    context.answer(&found, |found| shown(found, context));
     Ok(Exit::Ok)
 }
 
-fn shown(list: &Value, context: &Context) -> String {
+fn shown(found: &Value, context: &Context) -> String {
     let zone = context.zone();
-    let rows: Vec<Vec<String>> = list["items"]
+    let rows: Vec<Vec<String>> = found["items"]
         .as_array()
         .into_iter()
         .flatten()
         .map(|task| {
-            let who = match &task["who"] {
-                Value::Array(who) => who.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("、"),
-                _ => text(task, "who"),
-            };
+            let who = list(&task["who"], "、");
             let claimed = text(task, "claimed_by");
             let who = if claimed.is_empty() { who } else { claimed };
             vec![text(task, "id"), who, instant(task, "due", &zone), text(task, "run"), text(task, "title")]

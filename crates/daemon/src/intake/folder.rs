@@ -4,8 +4,6 @@
 mod content;
 mod pattern;
 mod take;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -59,12 +59,8 @@ fn without_mark(bytes: &[u8]) -> &[u8] {
 
 /// TOML has no list at its top: `[[row]]` and nothing else is one.
 fn only_list(value: Value) -> Value {
-    match value {
-        Value::Object(mut map) if map.len() == 1 && map.values().all(is_list_of_objects) => {
-            map.values_mut().next().map_or(Value::Null, Value::take)
-        }
-        other => other,
-    }
+    let only = value.as_object().filter(|map| map.len() == 1).and_then(|map| map.values().next());
+    only.filter(|list| is_list_of_objects(list)).cloned().unwrap_or(value)
 }
 
 fn is_list_of_objects(value: &Value) -> bool {
@@ -76,13 +72,12 @@ fn of_value(value: Value) -> Result<Content, ContentError> {
         Value::Object(fields) => Ok(Content::Fields(fields)),
         Value::Array(list) if list.len() > ROWS_MAX => Err(ContentError::TooMany),
         Value::Array(list) => {
-            let row = |(number, value)| match value {
-                Value::Object(row) => Ok(row),
-                _ => Err(ContentError::NoRow(number)),
+            let row = |(number, value): (usize, Value)| {
+                if let Value::Object(row) = value { Ok(row) } else { Err(ContentError::NoRow(number)) }
             };
             (1..).zip(list).map(row).collect::<Result<_, _>>().map(Content::Rows)
         }
-        _ => Err(ContentError::NoFields),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(ContentError::NoFields),
     }
 }
 

@@ -1,1 +1,0 @@
-//! What becomes of dropped files, with a real engine on the memory store.
