@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, fsync, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, Stat, fsync, unlinkat};
 use rustix::io::Errno;
 use yizhan_plugin_api::prelude::*;
 use yizhan_plugin_roots::{Folder, Put, Spot, fault, is_own_name, put};
@@ -127,6 +127,23 @@ struct Held {
     hash: String,
     bytes: u64,
     modified: u64,
+    seen: Seen,
+}
+
+/// What changes when somebody writes to a file or puts another in its place. Not the time of its last change, which
+/// moves when another name of it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Seen {
+    inode: u64,
+    size: i64,
+    written: (i64, i64),
+}
+
+impl Seen {
+    fn of(stat: &Stat) -> Self {
+        let nanoseconds = i64::try_from(stat.st_mtime_nsec).unwrap_or_default();
+        Self { inode: stat.st_ino, size: stat.st_size, written: (stat.st_mtime, nanoseconds) }
+    }
 }
 
 impl Source {
@@ -181,10 +198,11 @@ impl Source {
             return Err(Error::refused("file.too_many", words).help("archive its folders one by one"));
         }
         let file = spot.read()?;
+        // Before it is read: what is written from here on shows.
         let stat = spot.stat()?.ok_or_else(|| fault(spot.path(), Errno::NOENT))?;
         let (hash, bytes) = sha256_of(file).map_err(|error| fault(spot.path(), error))?;
         let modified = u64::try_from(stat.st_mtime).unwrap_or_default();
-        self.files.push(Held { name, spot, hash, bytes, modified });
+        self.files.push(Held { name, spot, hash, bytes, modified, seen: Seen::of(&stat) });
         Ok(())
     }
 
@@ -196,6 +214,13 @@ impl Source {
     fn remove(&self) -> Result<bool> {
         let unsure = |error: Error| error.happened(Happened::Maybe);
         for file in &self.files {
+            // Sealing a large tree takes its time, and somebody may have gone on writing.
+            if file.spot.stat().map_err(unsure)?.is_some_and(|now| Seen::of(&now) != file.seen) {
+                let words = format!("`{}` was written to after it was archived; it stays", file.spot.path());
+                let changed = Error::refused("file.changed", words)
+                    .help("look at the file; archive what is left under another `name`");
+                return Err(unsure(changed));
+            }
             forget(&file.spot).map_err(unsure)?;
             unlink(&file.spot, AtFlags::empty()).map_err(unsure)?;
         }
@@ -326,4 +351,34 @@ fn verify(file: &mut File, target: &Spot) -> Result<Manifest> {
 fn damaged(target: &Spot, why: &str) -> Error {
     Error::refused("file.damaged", format!("`{}` is not a whole archive: {why}", target.path()))
         .help("move it out of the way and archive again; nothing was taken away")
+}
+
+#[cfg(test)]
+mod tests {
+    use yizhan_plugin_roots::{RootFolders, Roots};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_to_while_it_is_sealed_is_not_taken_away() {
+        let home = tempfile::tempdir().unwrap();
+        let (kept, gone) = (home.path().join("kept.txt"), home.path().join("gone.txt"));
+        let folders = vec![("files".to_owned(), home.path().to_str().unwrap().to_owned())];
+        let roots = Roots::open(&RootFolders(folders)).unwrap();
+        let spot = |name: &str| roots.place(name).unwrap().spot().unwrap();
+        for path in [&kept, &gone] {
+            std::fs::write(path, "as it was archived").unwrap();
+        }
+        let mut source = Source { top: spot("kept.txt"), is_folder: false, files: Vec::new() };
+        source.take_file(spot("gone.txt"), "gone.txt".to_owned()).unwrap();
+        source.take_file(spot("kept.txt"), "kept.txt".to_owned()).unwrap();
+        // As long as before, and put in its place whole, as editors do.
+        let other = home.path().join("other.txt");
+        std::fs::write(&other, "as it was changed!").unwrap();
+        std::fs::rename(&other, &kept).unwrap();
+        let error = source.remove().unwrap_err();
+        assert_eq!((error.code.as_str(), error.retry), ("file.changed", false));
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), "as it was changed!");
+        assert!(!gone.exists());
+    }
 }
