@@ -331,11 +331,12 @@ impl Opened {
             Writer::start(store, move |written| back.push(Message::Written(written))).map_err(failed)?;
         let (house, last) = (reads.house()?, reads.last_run()?);
         let engine = Loop::new(inbox.clone(), writer.jobs.clone(), carriers, shared.clone(), house, last);
-        let watched = shared.clone();
+        let (watched, closing) = (shared.clone(), inbox.clone());
         let run = move || {
             if catch_unwind(AssertUnwindSafe(|| engine.run())).is_err() {
                 watched.break_down("the engine's thread panicked, which is a fault of ours".to_owned());
             }
+            closing.close();
         };
         std::thread::Builder::new().name("engine".into()).spawn(run).map_err(failed)?;
         Ok(Engine { inbox, shared, writer: writer.figures, waiting: Arc::default() })

@@ -88,12 +88,16 @@ impl Gate {
 struct Slow {
     store: Memory,
     gate: Gate,
+    broken: Arc<AtomicBool>,
 }
 
 impl Store for Slow {
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
         if batches.iter().any(|batch| !batch.changes.is_empty()) {
             self.gate.pass();
+        }
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(StoreError::Broken("as was asked for".into()));
         }
         self.store.commit(batches)
     }
@@ -103,6 +107,7 @@ struct Place {
     engine: Engine,
     store: Memory,
     gate: Gate,
+    broken: Arc<AtomicBool>,
     hands: Arc<Hands>,
     script: Arc<Script>,
 }
@@ -151,11 +156,12 @@ fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place 
     let (hands, gate) = (Arc::new(Hands(AtomicI64::new(at))), Gate::open());
     let opened = Opened::default().holding(workflows(texts));
     let script = Arc::new(Script { to: opened.completions(), mended, calls: AtomicUsize::new(0) });
-    let slow = Slow { store: store.clone(), gate: gate.clone() };
+    let broken = Arc::new(AtomicBool::new(false));
+    let slow = Slow { store: store.clone(), gate: gate.clone(), broken: broken.clone() };
     let engine = opened
         .start(EngineConfig::default(), slow, Arc::new(store.clone()), script.clone(), world(), hands.clone())
         .unwrap();
-    Place { engine, store, gate, hands, script }
+    Place { engine, store, gate, broken, hands, script }
 }
 
 impl Place {
@@ -298,4 +304,18 @@ async fn an_ended_run_is_not_opened_again_beside_the_one_that_has_its_key_now() 
     let refused = place.engine.act(first, retry()).await;
     assert!(matches!(refused, Err(ActError::Refused(Refusal::NotRetriable(_)))), "{refused:?}");
     assert_eq!(place.store.row(first).unwrap().unwrap().state, RunState::Failed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_an_engine_whose_store_failed() {
+    let place = place(Memory::new(), START, true, &[("keyed", KEYED)]);
+    place.broken.store(true, Ordering::SeqCst);
+    for key in [r#"{"k":"A-7"}"#, r#"{"k":"A-8"}"#] {
+        let answer = tokio::time::timeout(Duration::from_secs(5), place.start("keyed", key)).await;
+        assert!(matches!(answer, Ok(Err(StartError::Stopping))), "{answer:?}");
+        while !place.engine.shared.stopped.load(Ordering::Acquire) {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(place.engine.health().broken.is_some());
 }
