@@ -267,7 +267,7 @@ impl Deciding<'_> {
     }
 }
 
-pub(super) fn is_late(pattern: &OutcomePattern) -> bool {
+fn is_late(pattern: &OutcomePattern) -> bool {
     matches!(pattern, OutcomePattern::Word(word) if &**word == "late")
 }
 
@@ -288,11 +288,8 @@ pub(super) fn rule_for(step: &Step, outcome: Option<&str>, output: Option<&Raw>)
         .find(|on| match &on.outcome {
             OutcomePattern::Word(word) => &**word == "done" && gone_through || outcome == Some(&**word),
             OutcomePattern::Field { field, value } => {
-                gone_through
-                    && fields
-                        .as_ref()
-                        .and_then(|fields| fields.get(&**field))
-                        .is_some_and(|is| says(is, value))
+                let given = fields.as_ref().and_then(|fields| fields.get(&**field));
+                given.is_some_and(|is| says(is, value))
             }
         })
         .map(|on| on.goes.clone())

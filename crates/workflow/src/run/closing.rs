@@ -264,12 +264,7 @@ impl Deciding<'_> {
 
     fn reopen(&mut self, cover: BTreeSet<StepNo>) {
         let text = self.text.clone();
-        let closing_steps = text
-            .numbers()
-            .filter(|no| {
-                text.step(*no).section != Section::Main && self.run.step(*no).phase != StepPhase::Waiting
-            })
-            .collect();
+        let closing_steps = text.numbers().filter(|no| text.step(*no).section != Section::Main).collect();
         self.did(Fact::Reopened { opening: self.run.opening + 1, closing_steps });
         if !cover.is_empty() {
             self.go_back_over(None, cover.iter().copied().collect(), 0);

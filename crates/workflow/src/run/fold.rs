@@ -153,9 +153,7 @@ impl Run {
                     used_up: *used_up,
                     output: output.clone(),
                 });
-                if self.error.is_none() {
-                    self.error.clone_from(error);
-                }
+                self.error.clone_from(error);
             }
             Fact::Finishing {} => self.phase = Phase::Finishing,
             Fact::Ended { state, outcome, output } => {

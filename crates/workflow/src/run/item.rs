@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::begin::{failure, is_late, rest_ms, rule_for};
+use super::begin::{failure, rest_ms, rule_for};
 use super::closing::Because;
 use super::event::{
     AttemptResult, EndState, Fact, Failure, Happened, ItemEnd, Lost, Output, Question, Raw, RunError,
@@ -389,7 +389,8 @@ impl Deciding<'_> {
     }
 
     fn due(&mut self, item: Item) {
-        let ends = !item.undo && self.text.step(item.step).on.iter().any(|on| is_late(&on.outcome));
+        let at = self.run.item(item).map(|state| &state.at);
+        let ends = matches!(at, Some(At::Is(Standing::Asked { task, .. })) if task.ends_late);
         self.did(Fact::Late { at: item });
         if ends {
             self.done(item, Some("late".into()), Output::None, None);

@@ -414,7 +414,9 @@ impl Run {
     #[must_use]
     pub fn item(&self, of: Item) -> Option<&ItemState> {
         if of.undo {
-            return self.done(of)?.undo.as_ref();
+            // One at a time: whatever else could be taken back has not begun to be.
+            let main = Item { undo: false, ..of };
+            return if self.undoing == Some(main) { self.done(of)?.undo.as_ref() } else { None };
         }
         self.steps
             .get(of.step.index())

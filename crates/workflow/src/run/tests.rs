@@ -156,7 +156,7 @@ impl Tale {
     }
 
     /// `a ok {…}` · `a fails [after 30s]` (no effect, may retry) · `a breaks` (for good) · `a maybe` (may have happened) ·
-    /// `a lost` · `a restart` · `+5s` (the clock) · `b answer by person:x {…}` · `b claim by …` · `a settle again` ·
+    /// `a lost` · `a restart` · `+5s`, `-5s` (the clock) · `b answer by person:x {…}` · `b claim by …` · `a settle again` ·
     /// `c child done {…}` · `cancel` · `retry [from a]`. An item is `a`, `a.2`, `a/undo`, `on_failure.t`; `a#1` names
     /// the attempt.
     #[track_caller]
@@ -164,6 +164,10 @@ impl Tale {
     fn event(&mut self, word: &str) -> Event {
         if let Some(span) = word.strip_prefix('+') {
             self.now = self.now.plus(Span::parse(span).unwrap().ms);
+            return Event::Woke {};
+        }
+        if let Some(span) = word.strip_prefix('-') {
+            self.now = self.now.plus(-Span::parse(span).unwrap().ms);
             return Event::Woke {};
         }
         let (subject, rest) = word.split_once(' ').unwrap_or((word, ""));

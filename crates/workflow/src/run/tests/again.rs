@@ -1,6 +1,9 @@
 //! A run that ended badly is opened again.
 
-use super::{Tale, story};
+use std::sync::Arc;
+
+use super::super::event::Parent;
+use super::{Event, MORNING, Now, PARENT, Refusal, RunId, Started, Tale, decide, story};
 
 #[test]
 fn what_was_done_while_the_run_closed_counts_when_it_is_retried() {
@@ -278,4 +281,89 @@ fn a_retry_is_the_word_for_one_more_round_where_the_owner_was_not_yet_heard() {
     retry -> start a@3#1
     a ok -> => done done
     "#);
+}
+
+#[test]
+fn what_a_cut_short_way_back_covers_is_withdrawn_also_in_the_next_opening() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        use = "t.pure"
+        [step.b]
+        needs = ["a"]
+        use = "t.pure"
+        [step.c]
+        needs = ["a"]
+        use = "t.pure"
+        on.kind.bad = { back_to = "a" }
+        [step.x]
+        needs = []
+        use = "t.pure"
+        "#,
+        r#"a ok; c ok {"kind":"bad"}; x breaks; b fails; retry; x ok; a ok"#,
+    ), @r#"
+    go -> start a#1, start x#1
+    a ok -> start b#1, start c#1
+    c ok {"kind":"bad"} -> stop b#1
+    x breaks ->
+    b fails -> => failed no
+    retry -> start x#2, start a@2#1
+    x ok ->
+    a ok -> start b@2#1, start c@2#1
+    "#);
+}
+
+#[test]
+fn what_an_earlier_round_took_back_does_not_make_the_present_round_begin_again() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.k]
+        use = "t.keyed"
+        undo.use = "t.keyed"
+        undo.keep = true
+        [step.c]
+        use = "t.pure"
+        on.kind.bad = { back_to = "k" }
+        "#,
+        r#"k ok; c ok {"kind":"bad"}; k breaks; k/undo ok; retry"#,
+    ), @r#"
+    go -> start k#1
+    k ok -> start c#1
+    c ok {"kind":"bad"} -> start k@2#1
+    k breaks -> start k/undo#1
+    k/undo ok -> => failed no
+    retry -> start k@2#2
+    "#);
+}
+
+#[test]
+fn an_item_that_was_taken_is_not_asked_again_whether_it_is_taken() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        each = "{{ [1] }}"
+        when = "now < '2026-11-23T10'"
+        use = "t.pure"
+        "#,
+        "a.0 breaks; +2h; retry",
+    ), @r"
+    go -> start a.0#1
+    a.0 breaks -> => failed no
+    +2h -> (echo)
+    retry -> start a.0#2
+    ");
+}
+
+#[test]
+fn a_child_is_retried_only_through_its_parent() {
+    let mut tale = Tale::begin("[step.a]\nuse = \"t.pure\"\n", "{}");
+    let of = tale.attempt("a");
+    let parent = Parent { run: RunId::mint(MORNING, None), of, depth: 1 };
+    tale.hear("a breaks");
+    tale.run.started = Arc::new(Started { parent: Some(parent), ..(*tale.run.started).clone() });
+    let now = Now { world: &tale.world, at: tale.now, room: true };
+    let retry = |by: &str| Event::Retried { opening: 1, by: by.into(), from: None };
+    let refused = decide(&mut tale.run, &tale.text, &now, retry("operator")).unwrap_err();
+    assert_eq!(refused, Refusal::ParentDecides(parent.run));
+    assert!(decide(&mut tale.run, &tale.text, &now, retry(PARENT)).is_ok());
 }

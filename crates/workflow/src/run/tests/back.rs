@@ -286,3 +286,33 @@ fn a_withdrawn_result_sends_nobody_anywhere_and_asks_nobody() {
     a/undo ok -> => cancelled told to
     "#);
 }
+
+#[test]
+fn the_latest_answer_stays_readable_over_a_round_in_which_none_came() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        use = "t.pure"
+        with.why = "{{ step.look.why }}"
+        [step.look]
+        needs = ["a"]
+        use = "t.pure"
+        on.kind.bad = { back_to = "a" }
+        [step.d]
+        needs = ["a"]
+        use = "t.pure"
+        on.kind.bad = { back_to = "a" }
+        "#,
+        "{}",
+    );
+    tale.hear(r#"a ok; look ok {"kind":"bad","why":"缺章"}; d fails; a ok; d ok {"kind":"bad"}; look fails"#);
+    assert_eq!(tale.run.steps[0].round, 3);
+    assert_eq!(tale.with("a"), r#"{"why":"缺章"}"#);
+}
+
+#[test]
+fn work_that_is_done_is_not_in_doubt_while_the_owner_is_asked_what_follows() {
+    let mut tale = Tale::begin(ONCE_MORE, "{}");
+    tale.hear(r#"a ok {"kind":"bad"}; a/undo ok; a maybe; +5s; a ok {"kind":"bad"}; a settle fail"#);
+    assert!(!tale.run.steps[0].items[0].doubt, "{}", tale.told);
+}

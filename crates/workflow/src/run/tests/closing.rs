@@ -185,3 +185,25 @@ fn an_undo_that_nobody_knows_of_is_asked_about_where_it_must_be_known() {
     a/undo#3 ok -> close a/undo#3, => failed no
     ");
 }
+
+#[test]
+fn closing_sections_and_undos_read_the_steps_as_they_stand() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.b]
+        use = "t.keyed"
+        undo.use = "t.keyed"
+        undo.with.all = "{{ step.a.x }}"
+        [step.a]
+        each = "{{ [1, 2] }}"
+        use = "t.pure"
+        [on_failure.tell]
+        use = "t.pure"
+        with.all = "{{ step.a.x }}"
+        "#,
+        "{}",
+    );
+    tale.hear(r#"b ok; a.0 ok {"x":1}; a.1 breaks"#);
+    assert_eq!(tale.with("on_failure.tell"), r#"{"all":[1,null]}"#);
+    assert_eq!(tale.with("b/undo"), r#"{"all":[1,null]}"#);
+}

@@ -160,3 +160,26 @@ fn a_question_takes_only_the_answers_that_belong_to_it() {
     cancel -> (echo)
     ");
 }
+
+#[test]
+fn late_ends_the_task_of_the_step_and_not_that_of_its_undo() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.a]
+        ask = "starter"
+        due = "1h"
+        on.late = { go = "cancel:没人答" }
+        undo.ask = "group:热线"
+        undo.due = "1h"
+        [step.b]
+        use = "t.pure"
+        "#,
+        "a answer by person:li {}; b breaks; +1h; a/undo answer by person:li {}",
+    ), @r"
+    go -> ask a#1, wake +3600s
+    a answer by person:li {} -> close a#1, start b#1
+    b breaks -> ask a/undo#1, wake +3600s
+    +1h ->
+    a/undo answer by person:li {} -> close a/undo#1, => failed no
+    ");
+}

@@ -396,3 +396,21 @@ fn word_of_another_child_is_a_fault_and_changes_nothing() {
     again -> (impossible: another child)
     ");
 }
+
+#[test]
+fn the_clock_of_a_run_never_falls_back() {
+    insta::assert_snapshot!(story(
+        r#"
+        [step.w]
+        wait = "1h"
+        [step.a]
+        use = "t.pure"
+        "#,
+        "+1h; -30min; a fails",
+    ), @r"
+    go -> wake +3600s
+    +1h -> start a#1
+    -30min -> (echo)
+    a fails -> wake +1805s
+    ");
+}
