@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
 use yizhan_engine::library::{Entry, Workflows};
-use yizhan_engine::store::{Acks, Batch, Reads, RunFilter, RunState, Store, StoreError};
+use yizhan_engine::schedules::Schedules;
+use yizhan_engine::store::{Acks, Batch, FiringOutcome, Reads, RunFilter, RunState, Store, StoreError};
 use yizhan_engine::{ActError, Clock, Engine, EngineConfig, Opened, StartError, StartReply, Started, intake};
 use yizhan_store::Memory;
 use yizhan_workflow::catalogue::{Action, Catalogue};
@@ -318,4 +319,63 @@ async fn nobody_waits_for_an_engine_whose_store_failed() {
         }
     }
     assert!(place.engine.health().broken.is_some());
+}
+
+fn timetable(overlap: &str) -> String {
+    format!(
+        r#"
+title = "Timetable"
+[trigger.minutely]
+schedule = "* * * * *"
+overlap = "{overlap}"
+[step.rest]
+wait = "1h"
+"#
+    )
+}
+
+/// The run of the first slot is open, the second slot found it so, and then the power went.
+async fn restarted_in_the_middle_of(text: &str) -> (Place, RunId, Schedules) {
+    let before = place(Memory::new(), START, true, &[("timetable", text)]);
+    let mut schedules = Schedules::new(before.engine.clone());
+    schedules.look().await;
+    for _ in 0..2 {
+        before.pass(60_000).await;
+        schedules.look().await;
+    }
+    let [run] = runs(&before)[..] else { panic!("one slot has a run, the other has none") };
+    let after = place(before.store.clone_committed(), START + 121_000, true, &[("timetable", text)]);
+    let mut schedules = Schedules::new(after.engine.clone());
+    schedules.look().await;
+    assert_eq!(runs(&after), [run]);
+    (after, run, schedules)
+}
+
+fn runs(place: &Place) -> Vec<RunId> {
+    place.store.runs(&RunFilter::default(), None, 9).unwrap().rows.iter().map(|row| row.id).collect()
+}
+
+fn outcomes(place: &Place) -> Vec<FiringOutcome> {
+    let firings = place.store.firings("timetable", Some("minutely"), 9).unwrap();
+    firings.iter().map(|(firing, _)| firing.outcome).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_waits_for_the_run_before_it_still_waits_after_a_restart() {
+    let (place, run, mut schedules) = restarted_in_the_middle_of(&timetable("queue")).await;
+    assert_eq!(outcomes(&place), [FiringOutcome::Queued, FiringOutcome::Started]);
+    let event = Event::Cancelled { opening: 0, by: "operator".into(), reason: "enough".into() };
+    place.engine.act(run, event).await.unwrap();
+    schedules.look().await;
+    assert_eq!(runs(&place).len(), 2);
+    assert_eq!(outcomes(&place), [FiringOutcome::Started, FiringOutcome::Started]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_after_a_restart_does_not_overlap_the_run_of_an_earlier_one() {
+    let (place, run, mut schedules) = restarted_in_the_middle_of(&timetable("skip")).await;
+    place.pass(60_000).await;
+    schedules.look().await;
+    assert_eq!(runs(&place), [run]);
+    assert_eq!(outcomes(&place), [FiringOutcome::Skipped, FiringOutcome::Skipped, FiringOutcome::Started]);
 }
