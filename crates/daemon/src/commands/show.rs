@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let client = context.client()?;
     let path = format!("/api/v1/runs/{}", escaped(&args.run));
     if args.journal {
-        let lines = client.get(format!("{path}/journal?limit=500")).send()?;
+        let lines = client.get(format!("{path}/journal?limit=500&lang={}", context.language.tag())).send()?;
         context.answer(&lines, |lines| journal(lines, context));
         return Ok(Exit::Ok);
     }
