@@ -96,11 +96,9 @@ impl Deciding<'_> {
     }
 
     fn end_if_through(&mut self) -> bool {
-        let through = self
-            .text
-            .numbers()
-            .all(|no| self.text.step(no).section != Section::Main || self.run.step(no).is_over());
-        if !through {
+        // From the end: the last step is over last, so a long chain is not walked at each of its steps.
+        let mut steps = self.text.steps.iter().zip(self.run.steps.iter()).rev();
+        if !steps.all(|(step, state)| step.section != Section::Main || state.is_over()) {
             return false;
         }
         let Some(tree) = &self.text.clone().output else {
