@@ -71,7 +71,7 @@ impl Instance {
         let (run, step) = of.as_ref().map_or(("", ""), |ready| (&*ready.call.run, &*ready.call.step));
         self.tell(&Told {
             level: line.level,
-            target: cut(&line.target),
+            target: &self.plugin.scrub.text(cut(&line.target)),
             run,
             step,
             words: &words,

@@ -327,8 +327,19 @@ impl Instance {
         if self.is_leaving() {
             self.plugin.house.supervisor.wake_by(now);
         }
-        let outcome = self.outcome(&call, status, document);
+        let outcome = self.without_secrets(self.outcome(&call, status, document));
         Some(Completion { id, outcome, took: now.saturating_duration_since(call.ready.received) })
+    }
+
+    /// What is wrong with a document is often told with the value that is wrong.
+    fn without_secrets(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Outcome::Failed(failure) => Outcome::Failed(Failure {
+                message: self.plugin.scrub.text(&failure.message).into(),
+                ..failure
+            }),
+            other @ (Outcome::Done { .. } | Outcome::Lost { .. }) => other,
+        }
     }
 
     fn over(&self, call: &OpenCall) {

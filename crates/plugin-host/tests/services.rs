@@ -320,6 +320,11 @@ fn a_secret_is_scrubbed_from_errors_and_progress_of_every_later_call() {
         let failed = failure(house.end_of(call));
         assert_eq!(&*failed.message, "I know: ***; ***", "{isolation:?}");
         assert_eq!(house.progress_of(call).1, "I know: ***");
+        // Also where the document is none, and is told with what is wrong in it.
+        let said = json!({ "code": "x.y", "message": "", "retry": "correct horse battery" });
+        let failed = failure(house.run("ask", "log", &said));
+        assert_eq!(&*failed.code, "plugin.protocol_violation");
+        assert!(failed.message.contains("\"***\""), "{}", failed.message);
     }
 }
 
