@@ -9,8 +9,24 @@ mod daemon;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod house;
+#[cfg(test)]
+mod https;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
+mod plugins;
+#[cfg(test)]
+mod reload;
+#[cfg(test)]
+mod schedule;
+#[cfg(test)]
 mod service;
+#[cfg(test)]
+mod signals;
 #[cfg(test)]
 mod survival;

@@ -1,0 +1,265 @@
+//! Mails to real servers: a good one that others wrote, and bad ones.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use crate::house::{House, has, step};
+
+const LETTER: &str = "title = \"寄信\"\n[step.send]\nuse = \"email.send\"\nwith.to = \"李娜 <li@example.com>\"\n\
+                      with.subject = \"【派工】白沙路12号\"\nwith.text = \"请处理。\"\nwith.attachments = [{ text = \"编号\\n\", name = \"清单.csv\" }]\n";
+
+/// Prints its port, then one line of JSON for each mail as Python's own mail reader sees it. Speaks TLS from the first
+/// byte and takes mails only from who logged in.
+const SERVER: &str = r#"
+import asyncio, email, email.policy, json, ssl, sys
+from aiosmtpd.smtp import SMTP, AuthResult
+class Handler:
+    async def handle_DATA(self, server, session, envelope):
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        print(json.dumps({
+            "rcpt": envelope.rcpt_tos, "subject": mail["subject"], "id": mail["message-id"],
+            "login": session.authenticated,
+            "files": [part.get_filename() for part in mail.iter_attachments()],
+        }), flush=True)
+        return "250 queued"
+def login(server, session, envelope, mechanism, data):
+    good = (data.login, data.password) == (b"yizhan", b"open sesame")
+    return AuthResult(success=good)
+async def main():
+    loop = asyncio.get_running_loop()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(sys.argv[1], sys.argv[2])
+    def smtp():
+        return SMTP(Handler(), hostname="mail.example.com", authenticator=login, auth_required=True, auth_require_tls=False)
+    server = await loop.create_server(smtp, "127.0.0.1", 0, ssl=tls)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+asyncio.run(main())
+"#;
+
+/// Ends with its standard input.
+struct Python(Child);
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn a_mail_reaches_a_real_server_over_tls_and_with_a_login() {
+    let python = Command::new("python3").args(["-c", "import aiosmtpd"]).stderr(Stdio::null()).status();
+    if !has(python.is_ok_and(|status| status.success()), "python3 with aiosmtpd (pip install aiosmtpd)") {
+        return;
+    }
+    let mut house = House::with("");
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    house.write("config/mail.pem", made.cert.pem());
+    house.write("config/mail.key", made.signing_key.serialize_pem());
+    let mut python = Command::new("python3");
+    python
+        .args(["-c", SERVER])
+        .arg(house.home.join("config/mail.pem"))
+        .arg(house.home.join("config/mail.key"));
+    let mut server = Python(python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines();
+    let port = lines.next().unwrap().unwrap();
+    house.write("secrets/smtp", "open sesame");
+    let ca = house.home.join("config/mail.pem").display().to_string();
+    house.write(
+        "config/yizhan.toml",
+        format!(
+            "[plugin.email]\nhost = \"localhost\"\nport = {port}\ntls = \"required\"\nuser = \"yizhan\"\n\
+             password = {{ secret = \"smtp\" }}\nca_file = \"{ca}\"\nfrom = \"驿站 <yizhan@example.com>\"\n"
+        ),
+    );
+    house.workflow("letter", LETTER);
+    house.start();
+    let view = house.ends(&house.run("letter", &json!({})), "done");
+    let sent = &step(&view, "send")["items"][0]["output"];
+    let seen: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(seen["rcpt"], json!(["li@example.com"]));
+    assert_eq!(seen["subject"], "【派工】白沙路12号");
+    assert_eq!(seen["files"], json!(["清单.csv"]));
+    assert_eq!(seen["login"], true);
+    assert_eq!(seen["id"], sent["message_id"]);
+    assert_eq!(sent["transport"], "smtp");
+    let everything = format!("{view}{}", house.log());
+    assert!(!everything.contains("open sesame"), "the password is told");
+}
+
+/// What a bad server does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Habit {
+    RefusesRecipients,
+    SaysNothing,
+    /// Takes the mail whole and cuts the line instead of saying so; the n first times.
+    CutsAfterData(usize),
+}
+
+struct BadServer {
+    address: SocketAddr,
+    /// The Message-ID of every mail that came whole.
+    mails: Arc<Mutex<Vec<String>>>,
+}
+
+impl BadServer {
+    fn start(habit: Habit) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mails = Arc::new(Mutex::new(Vec::new()));
+        let kept = mails.clone();
+        std::thread::spawn(move || {
+            for line in listener.incoming().flatten() {
+                let mails = mails.clone();
+                // A caller that hangs up in the middle is its own affair.
+                std::thread::spawn(move || drop(talk(&line, habit, &mails)));
+            }
+        });
+        Self { address, mails: kept }
+    }
+
+    fn house(&self, more: &str, workflow: &str) -> House {
+        let settings = format!(
+            "[retry]\ntimes = 1\nfirst = \"20ms\"\n[plugin.email]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
+             from = \"yizhan@example.com\"\n{more}",
+            self.address.port()
+        );
+        House::serving(&settings, "letter", workflow)
+    }
+
+    fn mails(&self) -> Vec<String> {
+        self.mails.lock().unwrap().clone()
+    }
+}
+
+fn talk(line: &TcpStream, habit: Habit, mails: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let (mut reader, mut writer) = (BufReader::new(line), line);
+    if habit == Habit::SaysNothing {
+        // Reads until the other side has gone.
+        return std::io::copy(&mut reader, &mut std::io::sink()).map(drop);
+    }
+    writer.write_all(b"220 mail.example.com ESMTP\r\n")?;
+    loop {
+        let mut command = String::new();
+        if reader.read_line(&mut command)? == 0 {
+            return Ok(());
+        }
+        let answer = match command.get(..4).unwrap_or("") {
+            "EHLO" => "250-mail.example.com\r\n250 8BITMIME",
+            "RCPT" if habit == Habit::RefusesRecipients => "550 5.1.1 no such mailbox",
+            "DATA" => "354 go on",
+            "QUIT" => "221 bye",
+            _ => "250 ok",
+        };
+        writer.write_all(format!("{answer}\r\n").as_bytes())?;
+        if command.starts_with("DATA") {
+            let mut id = String::new();
+            loop {
+                let mut row = String::new();
+                if reader.read_line(&mut row)? == 0 {
+                    return Ok(());
+                }
+                if let Some(found) = row.strip_prefix("Message-ID:") {
+                    found.trim().clone_into(&mut id);
+                }
+                if row == ".\r\n" {
+                    break;
+                }
+            }
+            let number = {
+                let mut mails = mails.lock().unwrap();
+                mails.push(id);
+                mails.len()
+            };
+            if matches!(habit, Habit::CutsAfterData(times) if number <= times) {
+                return line.shutdown(std::net::Shutdown::Both);
+            }
+            writer.write_all(b"250 queued\r\n")?;
+        }
+    }
+}
+
+#[test]
+fn a_refused_address_fails_the_step_at_once_and_says_what_the_server_said() {
+    let server = BadServer::start(Habit::RefusesRecipients);
+    let house = server.house("", LETTER);
+    let run = house.run("letter", &json!({}));
+    let view = house.ends(&run, "failed");
+    let item = &step(&view, "send")["items"][0];
+    assert_eq!(
+        (&item["failure"]["code"], &item["attempts"]),
+        (&json!("email.refused"), &json!(1)),
+        "{view:#}"
+    );
+    let shown = house.yizhan(&["show", &run]).all();
+    assert!(shown.contains("no such mailbox"), "{shown}");
+    assert!(server.mails().is_empty());
+}
+
+#[test]
+fn a_server_that_says_nothing_is_given_up_after_its_time_and_its_tries() {
+    let server = BadServer::start(Habit::SaysNothing);
+    let house = server.house("timeout_s = 0.3\n", LETTER);
+    let view = house.ends(&house.run("letter", &json!({})), "failed");
+    let item = &step(&view, "send")["items"][0];
+    assert_eq!(
+        (&item["failure"]["code"], &item["attempts"]),
+        (&json!("email.stalled"), &json!(2)),
+        "{view:#}"
+    );
+}
+
+#[test]
+fn a_line_cut_after_the_mail_is_tried_again_with_the_same_message_id() {
+    let server = BadServer::start(Habit::CutsAfterData(1));
+    let house = server.house("", LETTER);
+    let view = house.ends(&house.run("letter", &json!({})), "done");
+    let sent = &step(&view, "send")["items"][0];
+    assert_eq!(sent["attempts"], 2, "{view:#}");
+    let id = sent["output"]["message_id"].as_str().unwrap();
+    assert_eq!(server.mails(), [id, id], "who folds by Message-ID shows one mail");
+}
+
+#[test]
+fn a_mail_that_must_go_out_once_and_may_have_been_sent_is_put_to_a_person() {
+    let server = BadServer::start(Habit::CutsAfterData(1));
+    let house = server.house("", &format!("{LETTER}effect = \"once\"\n"));
+    let run = house.run("letter", &json!({}));
+    let task = house.task(&run);
+    assert_eq!(task["kind"], "unknown", "{task:#}");
+    let evidence = house.get(&format!("/api/v1/tasks/{}", task["id"].as_str().unwrap()));
+    assert_eq!(evidence["evidence"]["code"], "email.maybe_sent", "{evidence:#}");
+    assert_eq!(evidence["evidence"]["happened"], "maybe", "{evidence:#}");
+    for words in [["show", &run], ["why", &run]] {
+        let said = house.yizhan(&words).all();
+        assert!(said.contains("may have"), "{said}");
+    }
+    house.settle(&task, &json!({ "verdict": "happened", "values": { "message_id": server.mails()[0] } }));
+    house.ends(&run, "done");
+    assert_eq!(server.mails().len(), 1, "nobody sent it again");
+}
+
+#[test]
+fn a_server_that_is_not_there_fails_the_step_with_its_address_and_what_to_look_at() {
+    // A port that was free a moment ago: nobody listens on it.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = BadServer { address: free, mails: Arc::default() };
+    let house = gone.house("", LETTER);
+    let run = house.run("letter", &json!({}));
+    let view = house.ends(&run, "failed");
+    let item = &step(&view, "send")["items"][0];
+    assert_eq!(
+        (&item["failure"]["code"], &item["attempts"]),
+        (&json!("email.unreachable"), &json!(2)),
+        "{view:#}"
+    );
+    let said = house.yizhan(&["show", &run]).all();
+    assert!(said.contains(&free.to_string()), "{said}");
+}

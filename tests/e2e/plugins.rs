@@ -1,0 +1,84 @@
+//! Plugins that misbehave: their step ends with a clear error, and nobody else notices.
+
+use serde_json::json;
+
+use crate::house::{House, step};
+
+/// Tries once more, soon.
+const SETTINGS: &str = "[retry]\ntimes = 1\nfirst = \"20ms\"\n";
+const CARRIERS: [&str; 2] = ["process", "in-process"];
+
+fn on(carrier: &str, workflow: &str) -> House {
+    let settings = format!("{SETTINGS}[plugins]\nisolation = \"{carrier}\"\ngrace = \"200ms\"\n");
+    House::serving(&settings, "bad", workflow)
+}
+
+/// Runs beside and after the bad step: another plugin, the same plugin, the daemon itself.
+fn others_are_well(house: &House) {
+    house.workflow(
+        "good",
+        "title = \"好\"\n[step.say]\nuse = \"echo.echo\"\nwith.text = \"好\"\n[step.note]\nuse = \"file.append\"\nwith.path = \"good.csv\"\nwith.csv = { text = \"好\" }\n",
+    );
+    house.client().post("/api/v1/reload", &json!({})).unwrap();
+    let run = house.run("good", &json!({}));
+    house.ends(&run, "done");
+    assert_eq!(house.get("/health/ready")["ready"], true);
+}
+
+#[test]
+fn a_panic_fails_its_step_with_the_words_of_the_panic() {
+    for carrier in CARRIERS {
+        let house = on(
+            carrier,
+            "title = \"坏\"\n[step.bad]\nuse = \"echo.panic\"\nwith.message = \"the gears jam\"\n",
+        );
+        let view = house.ends(&house.run("bad", &json!({})), "failed");
+        let item = &step(&view, "bad")["items"][0];
+        assert_eq!(item["failure"]["code"], "plugin.panic", "{carrier}: {view:#}");
+        assert!(item["failure"]["message"].as_str().unwrap().contains("the gears jam"), "{item}");
+        assert_eq!(view["error"]["step"], "bad");
+        others_are_well(&house);
+    }
+}
+
+#[test]
+fn a_hanging_plugin_is_given_up_at_its_timeout() {
+    for carrier in CARRIERS {
+        let house =
+            on(carrier, "title = \"坏\"\n[step.bad]\nuse = \"echo.hang\"\nwith = {}\ntimeout = \"300ms\"\n");
+        let view = house.ends(&house.run("bad", &json!({})), "failed");
+        let item = &step(&view, "bad")["items"][0];
+        assert_eq!(item["attempts"], 2, "{view:#}");
+        assert!(!item["failure"]["message"].as_str().unwrap().is_empty(), "{item}");
+        others_are_well(&house);
+    }
+}
+
+#[test]
+fn a_crash_ends_its_child_alone_and_what_shared_it_is_tried_again() {
+    let house = on("process", "title = \"坏\"\n[step.bad]\nuse = \"echo.crash\"\nwith = {}\n");
+    house.workflow("slow", "title = \"慢\"\n[step.nap]\nuse = \"echo.sleep\"\nwith.ms = 800\nretry = { times = 20, first = \"20ms\" }\n");
+    house.client().post("/api/v1/reload", &json!({})).unwrap();
+    let slow = house.run("slow", &json!({}));
+    let view = house.ends(&house.run("bad", &json!({})), "failed");
+    let said = view["error"]["message"].as_str().unwrap();
+    assert!(said.contains("plugin.crashed") && said.contains("SIGABRT"), "{view:#}");
+    // It slept in the child that crashed, and sleeps again in the next one.
+    let nap = house.ends(&slow, "done");
+    assert!(step(&nap, "nap")["items"][0]["attempts"].as_u64().unwrap() > 1, "{nap:#}");
+    others_are_well(&house);
+}
+
+#[test]
+fn what_must_happen_once_and_was_lost_in_a_crash_is_asked_about() {
+    let house =
+        on("process", "title = \"坏\"\n[step.bad]\nuse = \"echo.crash\"\nwith = {}\neffect = \"once\"\n");
+    let run = house.run("bad", &json!({}));
+    let task = house.task(&run);
+    assert_eq!(task["kind"], "unknown", "{task:#}");
+    let shown = house.yizhan(&["show", &run]);
+    assert!(shown.all().contains("bad"), "{shown:?}");
+    house.settle(&task, &json!({ "verdict": "happened", "values": {} }));
+    let view = house.ends(&run, "done");
+    assert_eq!(step(&view, "bad")["items"][0]["attempts"], 1, "{view:#}");
+}

@@ -1,0 +1,111 @@
+//! A file that changes while its runs go on.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+use yizhan_harness::client::Client;
+
+use crate::house::{House, until};
+
+fn version(number: u32) -> String {
+    format!(
+        "title = \"第{number}版\"\n[input]\nhold = {{ label = \"等\", type = \"yesno\", default = false }}\n\
+         [step.hold]\nask = \"person:li.na\"\nwhen = \"input.hold\"\nform.ok = {{ label = \"可以\", type = \"yesno\" }}\n\
+         [step.say]\nuse = \"echo.echo\"\nwith.version = \"{number}\"\n\
+         [output]\nversion = \"{{{{ step.say.version }}}}\"\n"
+    )
+}
+
+const PEOPLE: &str = "[person.\"li.na\"]\nname = \"李娜\"\nmail = \"li.na@example.com\"\n";
+
+fn in_force(house: &House, number: u32) {
+    let title = format!("第{number}版");
+    until(&format!("{title} in force: {}", house.log()), || {
+        let row = house.shelf("flow")?;
+        (row["title"] == title.as_str() && row["state"] == "in force").then_some(())
+    });
+}
+
+#[test]
+fn a_file_replaced_broken_and_repaired_under_load_never_lets_a_run_down() {
+    let mut house = House::with("[reload]\nsettle = \"50ms\"\nrescan = \"500ms\"\n");
+    house.write("config/people.toml", PEOPLE);
+    house.workflow("flow", &version(1));
+    house.start();
+    let old = house.run("flow", &json!({ "hold": true }));
+    let task = house.task(&old);
+    let (stop, started, home) = (AtomicBool::new(false), Mutex::new(Vec::new()), house.home.clone());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let client = Client::of_home(&home);
+            while !stop.load(Ordering::Relaxed) {
+                // Every start is taken: there is always a text in force.
+                let answer = client.post("/api/v1/workflows/flow/runs", &json!({ "input": {} })).unwrap();
+                started.lock().unwrap().push(answer["id"].as_str().unwrap().to_owned());
+            }
+        });
+        let more = || {
+            let now = started.lock().unwrap().len();
+            until("more runs", || (started.lock().unwrap().len() > now + 3).then_some(()));
+        };
+        // However the looks at the file go, the load must end.
+        let _ends = Ends(&stop);
+        more();
+        house.workflow("flow", &version(2));
+        in_force(&house, 2);
+        more();
+        house.workflow("flow", "title = \"坏了\n[step.say]\nuse = ");
+        let row =
+            until("the fault", || house.shelf("flow").filter(|row| row["state"] == "old text in force"));
+        let faults = row["faults"].to_string();
+        assert!(faults.contains("workflows/flow.toml"), "{row:#}");
+        assert_eq!(row["title"], "第2版");
+        let checked = house.yizhan(&["check"]);
+        assert_eq!(checked.code, Some(3), "{checked:?}");
+        assert!(checked.all().contains("flow.toml:1:"), "{checked:?}");
+        more();
+        house.workflow("flow", &version(3));
+        in_force(&house, 3);
+        more();
+    });
+    let started = started.into_inner().unwrap();
+    let versions: Vec<Value> =
+        started.iter().map(|run| house.ends(run, "done")["output"]["version"].clone()).collect();
+    let numbers: Vec<u64> = versions.iter().map(|text| number(text)).collect();
+    assert!(numbers.is_sorted(), "a newer run took an older text: {numbers:?}");
+    assert_eq!((numbers.first(), numbers.last()), (Some(&1), Some(&3)), "{numbers:?}");
+    assert!(numbers.contains(&2), "{numbers:?}");
+    let answer = json!({ "by": "person:li.na", "fields": { "ok": true } });
+    let path = format!("/api/v1/tasks/{}/answer", task["id"].as_str().unwrap());
+    house.client().post(&path, &answer).unwrap();
+    assert_eq!(number(&house.ends(&old, "done")["output"]["version"]), 1, "an open run keeps its text");
+}
+
+fn number(version: &Value) -> u64 {
+    version.as_u64().or_else(|| version.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{version}"))
+}
+
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_file_that_is_broken_over_a_restart_leaves_its_last_good_text_in_force() {
+    let mut house = House::with("");
+    house.write("config/people.toml", PEOPLE);
+    house.workflow("flow", &version(1));
+    house.start();
+    in_force(&house, 1);
+    house.run("flow", &json!({}));
+    assert_eq!(house.stop(), Some(0));
+    house.workflow("flow", "title = ");
+    house.start();
+    let row = house.shelf("flow").unwrap();
+    assert_eq!((&row["state"], &row["title"]), (&json!("old text in force"), &json!("第1版")), "{row:#}");
+    house.ends(&house.run("flow", &json!({})), "done");
+}
