@@ -52,11 +52,6 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
     /// Both streams: where a person looks.
     pub(crate) fn all(&self) -> String {
         format!("{}{}", self.out, self.err)
@@ -119,10 +114,6 @@ impl House {
         self.daemon.take().unwrap().stop()
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.daemon.as_ref().unwrap().pid()
-    }
-
     pub(crate) fn client(&self) -> Client {
         Client::of_home(&self.home)
     }
@@ -138,10 +129,6 @@ impl House {
         let started = self.client().post(&path, &json!({ "input": input }));
         let started = started.unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
         started["id"].as_str().unwrap().to_owned()
-    }
-
-    pub(crate) fn view(&self, run: &str) -> Value {
-        self.get(&format!("/api/v1/runs/{run}"))
     }
 
     /// Waits for the end; it must be this one.
@@ -183,11 +170,6 @@ impl House {
     pub(crate) fn shelf(&self, name: &str) -> Option<Value> {
         let all = self.get("/api/v1/workflows");
         all["items"].as_array().unwrap().iter().find(|row| row["name"] == name).cloned()
-    }
-
-    /// A process that serves nothing and was told to: what it said, and how it ended.
-    pub(crate) fn serve_in_vain(&self) -> Said {
-        self.yizhan(&["serve"])
     }
 }
 

@@ -269,8 +269,8 @@ fn survives(seed: u64, scripts: &[Script], most: usize) {
     check_mails(&house.home, &done);
     check_calls(&sink, &done);
     check_files(&house.home, &done);
-    let mut evidence = Evidence::default();
-    evidence.acks = ended.iter().map(|(_, ack, _)| ack.clone()).collect();
+    let acks = ended.iter().map(|(_, ack, _)| ack.clone()).collect();
+    let mut evidence = Evidence { acks, ..Evidence::default() };
     evidence.read_store(&house.home.join("data/yizhan.db")).unwrap();
     evidence.arrivals = arrivals(&sink);
     let violations = check(&evidence, done.len().max(1));

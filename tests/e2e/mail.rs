@@ -64,7 +64,7 @@ fn a_mail_reaches_a_real_server_over_tls_and_with_a_login() {
     house.write("config/mail.key", made.signing_key.serialize_pem());
     let mut python = Command::new("python3");
     python
-        .args(["-c", SERVER])
+        .args(["-W", "ignore", "-c", SERVER])
         .arg(house.home.join("config/mail.pem"))
         .arg(house.home.join("config/mail.key"));
     let mut server = Python(python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap());

@@ -72,7 +72,7 @@ fn a_file_replaced_broken_and_repaired_under_load_never_lets_a_run_down() {
     let started = started.into_inner().unwrap();
     let versions: Vec<Value> =
         started.iter().map(|run| house.ends(run, "done")["output"]["version"].clone()).collect();
-    let numbers: Vec<u64> = versions.iter().map(|text| number(text)).collect();
+    let numbers: Vec<u64> = versions.iter().map(number).collect();
     assert!(numbers.is_sorted(), "a newer run took an older text: {numbers:?}");
     assert_eq!((numbers.first(), numbers.last()), (Some(&1), Some(&3)), "{numbers:?}");
     assert!(numbers.contains(&2), "{numbers:?}");
