@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::handle::Engine;
 use crate::schedules::Schedules;
+use crate::store::Note;
 
 /// Its channel must hold more rings than can come while nobody listens: with too few it loses jobs for good.
 const CHANNEL: usize = 4_096;
@@ -23,9 +24,22 @@ async fn hang(bell: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
     Ok(scheduler)
 }
 
+/// Firings and idempotency keys are forgotten long after the last repeat of them can come: a webhook's window is minutes,
+/// a file that a crash left is taken again at the next start.
+const KEPT_MS: i64 = 90 * 24 * 3_600_000;
+const TIDY_EVERY: Duration = Duration::from_secs(24 * 3_600);
+
+async fn tidy(engine: &Engine) {
+    let at = engine.shared.now().plus(-KEPT_MS);
+    if let Err(error) = engine.note(Note::ForgetBefore { at }).await {
+        tracing::warn!(%error, "old firings were not forgotten; tried again tomorrow");
+    }
+}
+
 /// Looks at the schedules at each ring, until dropped. `replaced` counts the bells that fell silent.
 pub async fn answer(engine: Engine, replaced: Arc<AtomicU64>) {
-    let mut schedules = Schedules::new(engine);
+    let mut schedules = Schedules::new(engine.clone());
+    let mut tidied: Option<Instant> = None;
     let bell = Arc::new(Notify::new());
     let mut scheduler = hang(&bell).await;
     loop {
@@ -33,6 +47,10 @@ pub async fn answer(engine: Engine, replaced: Arc<AtomicU64>) {
             tracing::error!(%error, "the doorbell cannot be hung; schedules are looked at all the same");
         }
         schedules.look().await;
+        if tidied.is_none_or(|at| at.elapsed() >= TIDY_EVERY) {
+            tidied = Some(Instant::now());
+            tidy(&engine).await;
+        }
         if tokio::time::timeout(SILENT, bell.notified()).await.is_err() {
             tracing::warn!("the doorbell fell silent and is replaced");
             replaced.fetch_add(1, Ordering::Relaxed);

@@ -268,15 +268,25 @@ impl Loop {
         let room = self.room();
         let Some(live) = self.live.get_mut(&id) else { return Err(ActError::NoSuchRun(id)) };
         if live.is_due(at) && !matches!(event, Event::Woke {}) {
-            let woke = decide(&mut live.run, &live.text, &Now { world, at, room }, Event::Woke {});
-            if let Ok(decision) = woke {
-                self.record(id, decision, world);
+            match decided(live, &Now { world, at, room }, Event::Woke {}) {
+                Ok(decision) => drop(self.record(id, decision, world)),
+                Err(error @ ActError::Unreadable(_)) => return Err(self.let_go(id, error)),
+                Err(_) => {} // Nothing was due after all.
             }
         }
         let Some(live) = self.live.get_mut(&id) else { return Err(ActError::NoSuchRun(id)) };
-        let decision =
-            decide(&mut live.run, &live.text, &Now { world, at, room }, event).map_err(ActError::Refused)?;
-        Ok(self.record(id, decision, world))
+        match decided(live, &Now { world, at, room }, event) {
+            Ok(decision) => Ok(self.record(id, decision, world)),
+            Err(error @ ActError::Unreadable(_)) => Err(self.let_go(id, error)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A run whose decision broke off in the middle leaves memory: what the store has of it is whole.
+    fn let_go(&mut self, id: RunId, error: ActError) -> ActError {
+        tracing::error!(run = %id, %error, "this run stands still; please report it, the others go on");
+        self.live.remove(&id);
+        error
     }
 
     /// Has the run in memory.
@@ -464,4 +474,15 @@ impl Loop {
             self.carriers.cancel(&[id], CancelReason::Withdrawn);
         }
     }
+}
+
+/// Decides one event. A fault of ours in the rules of one run must not end the others, nor meet them again at each start.
+fn decided(live: &mut Live, now: &Now<'_>, event: Event) -> Result<Decision, ActError> {
+    let (run, text) = (&mut live.run, &live.text);
+    // What a panic leaves half changed is thrown away by the caller.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(run, text, now, event)))
+        .map_err(|_| {
+            ActError::Unreadable("the rules broke off in this run: a fault of the program".to_owned())
+        })?
+        .map_err(ActError::Refused)
 }
