@@ -2,11 +2,12 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
-use yizhan_harness::client::ClientError;
+use yizhan_harness::client::{Client, ClientError};
 
-use crate::house::{House, binary, refused, step};
+use crate::house::{Ends, House, binary, refused, step, until};
 
 const GOOD: &str = "title = \"好\"\n[step.say]\nuse = \"echo.echo\"\nwith.text = \"好\"\n";
 
@@ -178,6 +179,79 @@ fn a_library_that_is_no_plugin_is_left_alone() {
     house.ends(&house.run("good", &json!({})), "done");
     let listed = house.yizhan(&["plugin", "list"]).all();
     assert!(listed.contains("libnoise.so"), "{listed}");
+}
+
+/// A small disk of its own. Dropped, it is taken away.
+struct Disk(std::path::PathBuf);
+
+impl Disk {
+    fn mount(at: &Path) -> Option<Self> {
+        let at = at.to_owned();
+        let words = ["-t", "tmpfs", "-o", "size=128m", "none"];
+        let mounted = std::process::Command::new("mount").args(words).arg(&at).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        drop(std::process::Command::new("umount").arg("--lazy").arg(&self.0).status());
+    }
+}
+
+#[test]
+fn a_full_disk_takes_nothing_in_and_loses_nothing_and_space_heals_it() {
+    let mut house = House::with("");
+    let Some(disk) = Disk::mount(&house.home.join("data")) else {
+        // Only root may mount, and not in every container: `.ci/run` cannot install a right.
+        println!("skipped: nobody may mount a small disk here");
+        return;
+    };
+    house.workflow("good", GOOD);
+    house.start();
+    let before = house.run("good", &json!({}));
+    house.ends(&before, "done");
+    let filler = disk.0.join("filler");
+    let fill = || {
+        use std::io::Write as _;
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&filler).unwrap();
+        while file.write_all(&[7; 4096]).is_ok() {}
+    };
+    let (home, stop) = (house.home.clone(), AtomicBool::new(false));
+    let taken = std::thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            let (client, mut taken) = (Client::of_home(&home), vec![]);
+            while !stop.load(Ordering::Relaxed) {
+                // Whoever comes when the disk is just full waits for an answer until there is space.
+                match client.post("/api/v1/workflows/good/runs", &json!({ "input": {} })) {
+                    Ok(answer) => taken.push(answer["id"].as_str().unwrap().to_owned()),
+                    Err(error) => assert_eq!(refused(Err(error)).0, 503),
+                }
+            }
+            taken
+        });
+        // However the looks go, the load must end.
+        let _ends = Ends(&stop);
+        until("the full disk is noticed", || {
+            fill();
+            (house.get("/api/v1/health")["disk_full"] == true).then_some(())
+        });
+        let start = || house.client().post("/api/v1/workflows/good/runs", &json!({ "input": {} }));
+        let (status, body) = refused(start());
+        assert_eq!(status, 503, "{body}");
+        assert!(body["detail"].as_str().unwrap().contains("disk is full"), "{body}");
+        assert!(body["help"].is_string(), "{body}");
+        std::fs::remove_file(&filler).unwrap();
+        let after = until("space is noticed", || start().ok());
+        stop.store(true, Ordering::Relaxed);
+        let mut taken = load.join().unwrap();
+        taken.push(after["id"].as_str().unwrap().to_owned());
+        taken
+    });
+    for run in taken.iter().chain([&before]) {
+        house.ends(run, "done");
+    }
+    assert_eq!(house.stop(), Some(0));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -190,5 +191,14 @@ pub(crate) fn refused(answer: Result<Value, ClientError>) -> (u16, Value) {
     match answer {
         Err(ClientError::Refused { status, body }) => (status, serde_json::from_str(&body).unwrap()),
         other => panic!("not refused: {other:?}"),
+    }
+}
+
+/// Ends a load on every way out of a scope, so that nobody waits for it in vain.
+pub(crate) struct Ends<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 use yizhan_harness::client::Client;
 
-use crate::house::{House, until};
+use crate::house::{Ends, House, until};
 
 fn version(number: u32) -> String {
     format!(
@@ -84,14 +84,6 @@ fn a_file_replaced_broken_and_repaired_under_load_never_lets_a_run_down() {
 
 fn number(version: &Value) -> u64 {
     version.as_u64().or_else(|| version.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{version}"))
-}
-
-struct Ends<'a>(&'a AtomicBool);
-
-impl Drop for Ends<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]
