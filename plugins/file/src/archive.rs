@@ -72,7 +72,11 @@ pub(crate) fn archive(files: &Files, ctx: &Ctx, input: &Archive) -> Result<Archi
     let held = source.as_ref().map(|(spot, kind)| Source::of(ctx, spot, *kind)).transpose()?;
     let mut archived = match (&held, target.stat()?) {
         (None, None) => return Err(fault(from.path(), Errno::NOENT).at("/from")),
-        (None, Some(_)) => Archived { removed: true, ..sealed(&target)?.0 },
+        // Only what this very step took away may be gone: a mistyped `from` must not be answered with another's archive.
+        (None, Some(_)) if taken_by(&target)? == ctx.key() => {
+            Archived { removed: true, ..sealed(&target)?.0 }
+        }
+        (None, Some(_)) => return Err(fault(from.path(), Errno::NOENT).at("/from")),
         (Some(source), Some(_)) => {
             let (archived, manifest) = sealed(&target)?;
             // A killed attempt may have taken some of the files away already.
@@ -89,9 +93,28 @@ pub(crate) fn archive(files: &Files, ctx: &Ctx, input: &Archive) -> Result<Archi
         }
     };
     if let (Some(source), true) = (&held, input.remove) {
+        mark(ctx, &target)?;
         archived.removed = source.remove()?;
     }
     Ok(archived)
+}
+
+/// Says beside the archive whose attempts take its source away, before they do.
+fn mark(ctx: &Ctx, target: &Spot) -> Result<()> {
+    let spot = target.beside(&format!(".{}.yzkey", target.name))?;
+    put(&spot, ctx.key(), Put::Replace, SEALED, |file| {
+        file.write_all(ctx.key().as_bytes()).map_err(|error| fault(target.path(), error))
+    })
+}
+
+fn taken_by(target: &Spot) -> Result<String> {
+    let spot = target.beside(&format!(".{}.yzkey", target.name))?;
+    if spot.stat()?.is_none() {
+        return Ok(String::new());
+    }
+    let mut key = String::new();
+    spot.read()?.take(256).read_to_string(&mut key).map_err(|error| fault(target.path(), error))?;
+    Ok(key)
 }
 
 /// Where the archive is to be, its folders made.

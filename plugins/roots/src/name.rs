@@ -8,7 +8,7 @@ const PATH_MAX: usize = 4000;
 const DEPTH_MAX: usize = 64;
 
 /// The ends of the names that plugins give their own files; nobody else may use them.
-const OWN_ENDS: [&str; 2] = [".yzlog", ".yztmp"];
+const OWN_ENDS: [&str; 3] = [".yzkey", ".yzlog", ".yztmp"];
 
 /// Files that plugins keep beside the files of people: they are neither listed nor archived.
 #[must_use]

@@ -141,3 +141,12 @@ fn what_was_never_there_cannot_be_archived() {
     let house = house();
     assert_eq!(code(house.run("archive", json!({ "from": "nothing", "year": 2026 }))), "file.not_found");
 }
+
+#[test]
+fn a_source_that_never_was_is_not_answered_with_an_archive_of_the_same_name() {
+    let house = tree();
+    house.run("archive", json!({ "from": "records/1998", "name": "合同", "year": 2026 })).unwrap();
+    let mistyped = json!({ "from": "records/1989", "name": "合同", "year": 2026 });
+    let error = house.with_key("another-step").run("archive", mistyped).unwrap_err();
+    assert_eq!(error.code, "file.not_found");
+}
