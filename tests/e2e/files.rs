@@ -69,6 +69,8 @@ fn a_file_that_still_grows_is_left_until_it_stands_still() {
     let settings = home.read("config/yizhan.toml").replace("settle = \"100ms\"", "settle = \"1500ms\"");
     home.write("config/yizhan.toml", settings);
     let _daemon = home.start();
+    // The daemon makes the folder too, when it has read the workflow; who is first does not matter.
+    std::fs::create_dir_all(home.file("inbox/orders")).unwrap();
     let mut file = std::fs::File::create(home.file("inbox/orders/slow.csv")).unwrap();
     writeln!(file, "no,n").unwrap();
     for number in 0..10 {
