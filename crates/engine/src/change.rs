@@ -1,5 +1,6 @@
 //! Turns a decision into what the store writes: the line, and the rows that stand or fall with it.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -65,10 +66,23 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World) -> 
 
 /// Our own values always have a JSON form: maps have text keys, numbers are finite.
 fn to_json(value: &impl Serialize) -> Box<[u8]> {
-    let mut bytes = Vec::with_capacity(512);
-    let written = serde_json::to_writer(&mut bytes, value);
-    debug_assert!(written.is_ok(), "a line of the journal has no JSON form");
-    bytes.into_boxed_slice()
+    SCRATCH.with_borrow_mut(|bytes| {
+        bytes.clear();
+        let written = serde_json::to_writer(&mut *bytes, value);
+        debug_assert!(written.is_ok(), "a line of the journal has no JSON form");
+        let exact = Box::from(bytes.as_slice());
+        if bytes.capacity() > SCRATCH_MOST {
+            *bytes = Vec::new(); // One large snapshot must not hold its memory for ever.
+        }
+        exact
+    })
+}
+
+const SCRATCH_MOST: usize = 1 << 20;
+
+thread_local! {
+    /// Where a line is written before its length is known: grown once, not for each line.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(crate) fn row_of(run: &Run) -> RunRow {

@@ -90,7 +90,12 @@ impl Catalogue {
 
     #[must_use]
     pub fn action(&self, name: &ActionName) -> Option<&Arc<Action>> {
-        self.actions.get(&name.to_string())
+        // Asked for each attempt: put together without the machinery of formatting.
+        let mut full = String::with_capacity(name.plugin.len() + 1 + name.action.len());
+        full.push_str(&name.plugin);
+        full.push('.');
+        full.push_str(&name.action);
+        self.actions.get(&full)
     }
 
     #[must_use]
