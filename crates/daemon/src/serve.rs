@@ -153,6 +153,8 @@ async fn run(
     };
     let app = App { engine: engine.clone(), house: Arc::new(house), settings: http(home, config)? };
     let said = listening.said();
+    // Before anybody is told that we are ready: who stops us at once must find us listening.
+    let signals = stop::Signals::listen()?;
     let (stop_http, http_stops) = tokio::sync::oneshot::channel::<()>();
     let http = tokio::spawn(yizhan_console::serve(listening.listeners, app, async move {
         // Dropped or sent: either way it is time.
@@ -165,7 +167,7 @@ async fn run(
     ];
     tracing::info!(home = %home.root.display(), "ready, listening on {said}");
     supervisor::say_ready(&engine);
-    let ended = supervisor::watch(&engine, &reload).await;
+    let ended = supervisor::watch(&engine, &reload, signals).await;
     stop::say_stopping();
     for task in &intake {
         task.abort();

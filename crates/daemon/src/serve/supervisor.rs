@@ -35,11 +35,7 @@ pub(crate) fn say_ready(engine: &Engine) {
 }
 
 /// Until we are told to stop, or must.
-pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>) -> Ended {
-    let mut signals = match Signals::listen() {
-        Ok(signals) => signals,
-        Err(error) => return Ended::Broken(format!("signals cannot be heard: {error}")),
-    };
+pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>, mut signals: Signals) -> Ended {
     let dog = sd_notify::watchdog_enabled();
     let within = dog.map_or(LOOK, |dog| dog / 3);
     let mut feed = tokio::time::interval(within);
