@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::house::{House, has, step};
+use crate::house::{House, has, step, until};
 
 const LETTER: &str = "title = \"寄信\"\n[step.send]\nuse = \"email.send\"\nwith.to = \"李娜 <li@example.com>\"\n\
                       with.subject = \"【派工】白沙路12号\"\nwith.text = \"请处理。\"\nwith.attachments = [{ text = \"编号\\n\", name = \"清单.csv\" }]\n";
@@ -111,7 +111,11 @@ struct BadServer {
 
 impl BadServer {
     fn start(habit: Habit) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at("127.0.0.1:0".parse().unwrap(), habit)
+    }
+
+    fn start_at(address: SocketAddr, habit: Habit) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let mails = Arc::new(Mutex::new(Vec::new()));
         let kept = mails.clone();
@@ -126,12 +130,15 @@ impl BadServer {
     }
 
     fn house(&self, more: &str, workflow: &str) -> House {
-        let settings = format!(
+        House::serving(&self.settings(more), "letter", workflow)
+    }
+
+    fn settings(&self, more: &str) -> String {
+        format!(
             "[retry]\ntimes = 1\nfirst = \"20ms\"\n[plugin.email]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
              from = \"yizhan@example.com\"\n{more}",
             self.address.port()
-        );
-        House::serving(&settings, "letter", workflow)
+        )
     }
 
     fn mails(&self) -> Vec<String> {
@@ -262,4 +269,107 @@ fn a_server_that_is_not_there_fails_the_step_with_its_address_and_what_to_look_a
     );
     let said = house.yizhan(&["show", &run]).all();
     assert!(said.contains(&free.to_string()), "{said}");
+}
+
+const PAYMENT: &str = "title = \"付款\"\nowner = \"group:财务\"\nkey = \"A-7\"\n[step.pay]\nuse = \"echo.once\"\nwith.ms = 60000\n";
+
+const TREASURY: &str = "[person.\"tang.xue\"]\nname = \"唐雪\"\nmail = \"tang.xue@example.com\"\n\
+                        [person.\"luo.jing\"]\nname = \"罗静\"\nmail = \"luo.jing@example.com\"\n\
+                        [group.\"财务\"]\nmembers = [\"tang.xue\", \"luo.jing\"]\n";
+
+/// The daemon is killed while the payment is under way, and started again.
+fn cut_in_the_middle(settings: &str, people: &str) -> (House, String) {
+    let mut house = House::with(settings);
+    house.write("config/people.toml", people);
+    house.workflow("payment", PAYMENT);
+    house.start();
+    let run = house.run("payment", &json!({}));
+    until("the payment to be under way", || {
+        (step(&house.get(&format!("/api/v1/runs/{run}")), "pay")["items"][0]["state"] == "running")
+            .then_some(())
+    });
+    house.kill();
+    house.start();
+    (house, run)
+}
+
+/// Every notice has gone out.
+fn none_stands(house: &House) {
+    until("all notices to go out", || {
+        let page = house.get("/metrics");
+        page.as_str().unwrap().lines().any(|line| line == "yizhan_notices_standing 0").then_some(())
+    });
+}
+
+fn mails_in(house: &House) -> Vec<String> {
+    let files = std::fs::read_dir(house.home.join("data/mail")).unwrap().flatten();
+    files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect()
+}
+
+#[test]
+fn the_owner_of_a_step_that_was_cut_gets_one_mail_across_two_kills() {
+    let (mut house, run) = cut_in_the_middle("language = \"en\"\n", TREASURY);
+    let task = house.task(&run);
+    assert_eq!(task["kind"], "unknown", "{task:#}");
+    house.kill();
+    house.start();
+    none_stands(&house);
+    let mails = mails_in(&house);
+    let [mail] = &mails[..] else { panic!("one mail, not {}", mails.len()) };
+    let id = task["id"].as_str().unwrap();
+    // What a person needs: which step of which case, to whom, and the words that answer.
+    for said in ["tang.xue@example.com", "luo.jing@example.com", "A-7", "step `pay`", &run] {
+        assert!(mail.contains(said), "`{said}` is missing in {mail}");
+    }
+    for said in [format!("yizhan task show {id}"), format!("yizhan task settle {id} happened")] {
+        assert!(mail.contains(&said), "`{said}` is missing in {mail}");
+    }
+    assert_eq!(house.yizhan(&["doctor"]).code, Some(0), "{}", house.yizhan(&["doctor"]).all());
+    house.kill();
+    house.start();
+    none_stands(&house);
+    assert_eq!(mails_in(&house), mails, "who was told is not told again");
+    house.settle(&house.task(&run), &json!({ "verdict": "happened", "values": {} }));
+    house.ends(&run, "done");
+}
+
+#[test]
+fn a_notice_outlasts_a_mail_server_that_is_down_and_a_kill_and_keeps_its_message_id() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = BadServer { address: free, mails: Arc::default() };
+    let (mut house, run) = cut_in_the_middle(&gone.settings(""), TREASURY);
+    until("the doctor to say why nobody is told", || {
+        let said = house.yizhan(&["doctor"]).all();
+        (said.contains(&run) && said.contains("email.unreachable")).then_some(())
+    });
+    house.kill();
+    // The first time the server takes the mail whole and cuts the line: nobody knows, so it is sent again.
+    let server = BadServer::start_at(free, Habit::CutsAfterData(1));
+    house.start();
+    none_stands(&house);
+    let mails = server.mails();
+    let [first, second] = &mails[..] else { panic!("{mails:?}") };
+    assert_eq!(first, second, "who folds by Message-ID shows one mail");
+}
+
+#[test]
+fn who_has_no_mail_address_is_told_once_it_is_known() {
+    let nobody = "[person.\"tang.xue\"]\nname = \"唐雪\"\n[group.\"财务\"]\nmembers = [\"tang.xue\"]\n";
+    let (house, _) = cut_in_the_middle("", nobody);
+    until("the doctor to say that there is no address", || {
+        house.yizhan(&["doctor"]).all().contains("nobody of `group:财务` has a mail address").then_some(())
+    });
+    house.write("config/people.toml", TREASURY);
+    assert_eq!(house.yizhan(&["reload"]).code, Some(0));
+    none_stands(&house);
+    assert_eq!(mails_in(&house).len(), 1);
+}
+
+#[test]
+fn an_action_for_notices_that_no_plugin_has_is_named_with_the_nearest() {
+    let house = House::serving("[tell]\nuse = \"email.sent\"\n", "payment", PAYMENT);
+    let said = house.yizhan(&["doctor"]);
+    assert_eq!(said.code, Some(3), "{said:?}");
+    assert!(said.all().contains("did you mean `email.send`?"), "{said:?}");
+    assert!(house.log().contains("did you mean `email.send`?"), "{}", house.log());
 }

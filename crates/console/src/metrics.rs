@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use yizhan_engine::store::{RunState, TaskFilter};
+use yizhan_workflow::id::Millis;
 
 use crate::desk::Desk;
 use crate::house::PluginView;
@@ -15,14 +16,17 @@ use crate::view::word_of;
 
 /// Tasks are counted up to here.
 const TASKS_COUNTED: usize = 10_000;
+const NOTICES_COUNTED: usize = 1_000;
 
 pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<Response, Refusal> {
     let read = desk.read(|desk| {
         let reads = desk.reads();
         let tasks = reads.tasks(&TaskFilter::default(), None, TASKS_COUNTED)?.rows.len();
-        Ok((reads.count_by_state()?, tasks, reads.next_wake()?, desk.house.plugins()))
+        let notices = reads.notices(NOTICES_COUNTED)?;
+        let notices = (notices.len(), notices.first().map(|notice| notice.at));
+        Ok((reads.count_by_state()?, tasks, reads.next_wake()?, notices, desk.house.plugins()))
     });
-    let (runs, tasks, next_wake, plugins) = read.await?;
+    let (runs, tasks, next_wake, notices, plugins) = read.await?;
     let mut page = Page::default();
     all_runs(&mut page, &runs, tasks as u64);
     // How long the earliest wake-up has been due: above a second or two, the loop is behind.
@@ -33,6 +37,7 @@ pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<Response, R
         "How long the earliest wake-up is overdue.",
         late as f64 / 1e3,
     );
+    all_notices(&mut page, &desk, notices);
     engine(&mut page, &desk);
     http(&mut page, &desk);
     all_plugins(&mut page, &plugins);
@@ -87,6 +92,28 @@ fn all_runs(page: &mut Page, runs: &[(RunState, u64)], tasks: u64) {
         "Tasks that wait for a person, counted up to 10000.",
         tasks as f64,
     );
+}
+
+/// Of each: how many stand, and since when the oldest does.
+fn all_notices(page: &mut Page, desk: &Desk, (standing, oldest): (usize, Option<Millis>)) {
+    let age = oldest.map_or(0, |at| (desk.shared().now().0 - at.0).max(0));
+    page.one(
+        "yizhan_notices_standing",
+        "gauge",
+        "Words to owners that did not go out yet, counted up to 1000.",
+        standing as f64,
+    );
+    page.one(
+        "yizhan_notice_oldest_seconds",
+        "gauge",
+        "How long the oldest of them has been waiting.",
+        age as f64 / 1e3,
+    );
+    page.head("yizhan_notices_total", "counter", "Tries to tell an owner, by outcome.");
+    let figures = &desk.shared().figures;
+    for (outcome, counter) in [("sent", &figures.notices_sent), ("failed", &figures.notices_failed)] {
+        page.value("yizhan_notices_total", &[("outcome", outcome)], get(counter));
+    }
 }
 
 fn engine(page: &mut Page, desk: &Desk) {

@@ -11,7 +11,7 @@ use yizhan_workflow::problem::nearest;
 use crate::language::Language;
 
 pub(crate) use section::{
-    Egress, EngineSection, Files, Http, Log, LogFormat, Plugins, Reload, Retry, StoreSection,
+    Egress, EngineSection, Files, Http, Log, LogFormat, Plugins, Reload, Retry, StoreSection, Tell,
 };
 use yizhan_workflow::moment::Span;
 
@@ -32,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) store: StoreSection,
     pub(crate) engine: EngineSection,
     pub(crate) retry: Retry,
+    pub(crate) tell: Tell,
     pub(crate) plugins: Plugins,
     /// By id; each is checked by the plugin's own schema.
     pub(crate) plugin: Table,
@@ -89,6 +90,7 @@ impl Config {
             )));
         }
         self.http.check().map_err(ConfigError::Value)?;
+        self.tell.action().map_err(ConfigError::Value)?;
         Ok(())
     }
 

@@ -62,6 +62,9 @@ pub(crate) async fn serve(home: Home, config: Config) -> Result<Exit, Failure> {
     let listening = listen::open(&home, &config)?;
     let parts = start(&home, &config, store, listening.address.as_deref()).await?;
     ready(&parts.engine).await?;
+    if let Some(fault) = parts.engine.shared.tell_fault() {
+        tracing::error!("{fault}");
+    }
     write_whole(&home.address(), format!("{}\n", listening.said()).as_bytes())?;
     let ended = run(&home, &config, parts, listening).await;
     for left in [home.address(), home.socket()] {
@@ -107,6 +110,8 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
     let limits = EngineConfig {
         attempts_max: config.engine.attempts_max.get(),
         requests_max: config.engine.requests_max.get(),
+        tell: config.tell.action().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
+        lang: config.language.lang(),
         ..EngineConfig::default()
     };
     let engine = opened

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use yizhan_workflow::id::{Attempt, Item, RunId, TaskId, readable_key};
-use yizhan_workflow::plan::Workflow;
-use yizhan_workflow::run::event::{EndState, Event, Fact, Standing};
+use yizhan_workflow::plan::{Section, Workflow};
+use yizhan_workflow::run::event::{EndState, Event, Fact, Question, Standing};
 use yizhan_workflow::run::scope::{Scope, Standpoint};
 use yizhan_workflow::run::state::{At, Phase, Run, TaskKind};
 use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
 
+use crate::letter::{Asks, Letter};
 use crate::live::{Live, Shown};
-use crate::store::{Change, RunRow, RunState, TaskChange, TaskRow, Tell};
+use crate::store::{Change, Notice, RunRow, RunState, TaskChange, TaskRow, Tell};
 
 /// A snapshot is due after so many lines, so that loading folds a few facts at most,
 const SNAPSHOT_LINES: u32 = 16;
@@ -28,7 +29,9 @@ struct LineRef<'a> {
 }
 
 /// Everything that one decision writes. The live run's own notes of what the store knows are brought up to date.
-pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World) -> Change {
+///
+/// `tells`: somebody is to be told when the run asks.
+pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tells: bool) -> Change {
     let line = LineRef { rules: RULES, world: world.number, event: &decision.event, did: &decision.did };
     let line = to_json(&line);
     live.lines_since += 1;
@@ -40,6 +43,7 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World) -> 
     let wake = (next != live.wake).then_some(next);
     let tell_parent = tell_of(run, &decision.did);
     let tasks = tasks_of(run, &live.text, decision, world);
+    let notices = if tells { notices_of(run, &live.text, decision, &tasks) } else { vec![] };
     // A large state (a fan-out) waits until the lines since outweigh it: what snapshots cost stays in proportion to what
     // the lines cost, and loading reads at most as much again as the state.
     let due = live.lines_since >= SNAPSHOT_LINES || live.bytes_since > SNAPSHOT_BYTES;
@@ -58,6 +62,7 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World) -> 
         snapshot,
         wake,
         tasks,
+        notices,
         start: None,
         tell_parent,
         told_by: None,
@@ -155,6 +160,57 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
         }
     }
     changes
+}
+
+/// Who must be told of what the decision asks: not those whose everyday work the step is, but whoever must say how a run
+/// goes on that cannot by itself.
+fn notices_of(run: &Run, text: &Workflow, decision: &Decision, tasks: &[TaskChange]) -> Vec<Notice> {
+    let opened = decision.commands.iter().filter_map(|command| match command {
+        Command::OpenTask { of, kind } => Some((*of, *kind)),
+        Command::CloseTask { .. }
+        | Command::Start { .. }
+        | Command::Stop { .. }
+        | Command::StartChild { .. }
+        | Command::StopChild { .. } => None,
+    });
+    let rows = tasks.iter().filter_map(|task| match task {
+        TaskChange::Open(row) => Some(row),
+        TaskChange::Claimed { .. } | TaskChange::Closed { .. } => None,
+    });
+    opened.zip(rows).filter_map(|((of, kind), row)| notice_of(run, text, of, kind, row)).collect()
+}
+
+fn notice_of(run: &Run, text: &Workflow, of: Attempt, kind: TaskKind, row: &TaskRow) -> Option<Notice> {
+    let step = text.step(of.item.step);
+    let state = run.item(of.item)?;
+    let why = match &state.at {
+        At::Is(Standing::Asking { why, .. }) => Some(&**why),
+        At::Is(_) | At::Over(_) => None,
+    };
+    let asks = match (kind, why) {
+        (TaskKind::Unknown, _) => Asks::Unknown,
+        (TaskKind::Asking, Some(why)) => Asks::from(why),
+        (TaskKind::Asked, _) if step.section != Section::Main => Asks::Form,
+        (TaskKind::Asked | TaskKind::Asking, _) => return None,
+    };
+    let known = match why {
+        Some(Question::UndoFailed { failure }) => Some(failure.clone()),
+        Some(_) | None => state.failure.as_deref().cloned(),
+    };
+    let letter = Letter {
+        run: run.id,
+        workflow: run.started.workflow.clone(),
+        title: text.title.as_str().into(),
+        key: run.started.key.clone(),
+        step: row.step.clone(),
+        of,
+        task: row.id.clone(),
+        who: row.who.clone(),
+        asks,
+        known: known.filter(|_| asks != Asks::Form),
+    };
+    let key = format!("{}/ask{}", readable_key(run.id, &step.path(), of.item), of.attempt).into();
+    Some(Notice { key, task: row.id.clone(), at: run.last, letter: to_json(&letter) })
 }
 
 pub(crate) fn task_id(run: RunId, text: &Workflow, of: Attempt) -> TaskId {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
 use yizhan_workflow::run::event::{AttemptResult, Event, Raw, Standing};
 use yizhan_workflow::run::state::At;
 use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide};
@@ -15,8 +15,9 @@ use crate::change::change_of;
 use crate::handle::{ActError, Message, Reply, Shared, StartError};
 use crate::inbox::Inbox;
 use crate::live::{Live, LoadError};
+use crate::notices::Notices;
 use crate::outgoing::call_of;
-use crate::store::{Acks, Batch, Firing, FiringOutcome, Note, Refused};
+use crate::store::{Acks, Batch, Firing, FiringOutcome, Note, Notice, Refused, TaskChange};
 use crate::writer::{Job, Written};
 
 /// Records per job: as many as keep engine and writer busy at the same time.
@@ -42,6 +43,9 @@ pub(crate) struct Acts {
     pub reply: Option<Reply>,
     pub started: Option<Box<Pending>>,
     tell: Option<(RunId, Event)>,
+    notices: Vec<Notice>,
+    /// Tasks that are over: nobody need be told of them any more.
+    closed: Vec<TaskId>,
 }
 
 /// A start whose claims the store has yet to grant.
@@ -66,7 +70,8 @@ pub(crate) struct Loop {
     /// Runs that wait for something slow, longest first; looked at when too many are in memory.
     pub idle: VecDeque<RunId>,
     calls: HashMap<u64, (RunId, Attempt)>,
-    next_call: u64,
+    pub next_call: u64,
+    pub notices: Notices,
     /// Attempts that are decided and have no place yet.
     pub queue: VecDeque<(RunId, Attempt)>,
     pub wakes: BTreeSet<(Millis, RunId)>,
@@ -74,7 +79,7 @@ pub(crate) struct Loop {
     pub horizon: Millis,
     pub batch: Batch,
     pub after: After,
-    job: u64,
+    pub job: u64,
     pub written: u64,
     returned: u32,
     pub stopping: bool,
@@ -102,6 +107,7 @@ impl Loop {
             idle: VecDeque::new(),
             calls: HashMap::new(),
             next_call: 1,
+            notices: Notices::default(),
             queue: VecDeque::new(),
             wakes: BTreeSet::new(),
             horizon: Millis(0),
@@ -133,13 +139,15 @@ impl Loop {
                 }
             }
             self.fire_due(&world);
+            self.send_notices(&world);
             self.hand_over();
             self.evict();
+            self.look_for_more_notices();
             self.shared.figures.turns.fetch_add(1, Ordering::Relaxed);
             self.shared.figures.live.store(self.live.len() as u64, Ordering::Relaxed);
             self.shared.figures.calls.store(self.calls.len() as u64, Ordering::Relaxed);
             self.shared.figures.queued.store(self.queue.len() as u64, Ordering::Relaxed);
-            if self.broken || (self.stopping && self.calls.is_empty() && self.written + 1 == self.job) {
+            if self.broken || (self.stopping && self.is_idle()) {
                 self.jobs.push(None);
                 self.shared.stopped.store(true, Ordering::Release);
                 return;
@@ -147,10 +155,15 @@ impl Loop {
         }
     }
 
+    fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.notices.under_way().is_empty() && self.written + 1 == self.job
+    }
+
     /// How long the loop may sleep: to the next wake-up, and never past the horizon.
     fn patience(&self) -> Duration {
         let now = self.shared.now();
         let next = self.wakes.first().map_or(self.horizon, |(at, _)| (*at).min(self.horizon));
+        let next = self.notices.next().filter(|_| !self.stopping).map_or(next, |at| at.min(next));
         Duration::from_millis(u64::try_from(next.0 - now.0).unwrap_or(0).min(5_000))
     }
 
@@ -190,9 +203,10 @@ impl Loop {
                 self.queue.clear();
             }
             Message::Drain => {
-                let ids: Vec<u64> = self.calls.keys().copied().collect();
+                let ids = [self.calls.keys().copied().collect(), self.notices.under_way()].concat();
                 self.carriers.cancel(&ids, CancelReason::Stopping);
                 self.calls.clear();
+                self.notices.give_up_calls();
             }
         }
     }
@@ -204,6 +218,9 @@ impl Loop {
     // ---- events of runs -------------------------------------------------------------------------------------------
 
     fn completed(&mut self, completion: Completion, world: &World) {
+        if self.noticed(completion.id, &completion.outcome) {
+            return;
+        }
         self.returned += 1;
         let Some((run, of)) = self.calls.remove(&completion.id) else { return };
         if let Some(live) = self.live.get_mut(&run) {
@@ -308,7 +325,7 @@ impl Loop {
     /// Puts a decision into the job in the making. Returns its place there.
     pub(crate) fn record(&mut self, id: RunId, decision: Decision, world: &World) -> usize {
         let Some(live) = self.live.get_mut(&id) else { return 0 };
-        let change = change_of(live, &decision, world);
+        let change = change_of(live, &decision, world, self.shared.config.tell.is_some());
         live.job = self.job;
         if !live.run.is_accounted_for() {
             tracing::error!(run = %id, "this run waits for nothing: a fault of the rules, please report it");
@@ -330,6 +347,8 @@ impl Loop {
             reply: None,
             started: None,
             tell: None,
+            notices: change.notices.clone(),
+            closed: change.tasks.iter().filter_map(closed).collect(),
         };
         if let Some(tell) = &change.tell_parent
             && let Ok(event) = serde_json::from_slice(&tell.event)
@@ -406,6 +425,8 @@ impl Loop {
                 Command::Start { .. } | Command::OpenTask { .. } | Command::CloseTask { .. } => {}
             }
         }
+        acts.closed.iter().for_each(|task| self.no_notice(task));
+        self.notice(acts.notices);
         if let Some((parent, event)) = acts.tell {
             self.tell(parent, event, world);
         }
@@ -473,6 +494,13 @@ impl Loop {
             }
             self.carriers.cancel(&[id], CancelReason::Withdrawn);
         }
+    }
+}
+
+fn closed(task: &TaskChange) -> Option<TaskId> {
+    match task {
+        TaskChange::Closed { id } => Some(id.clone()),
+        TaskChange::Open(_) | TaskChange::Claimed { .. } => None,
     }
 }
 

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot};
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::plan::ActionName;
+use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::Refusal;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{AttemptResult, Event, Failure};
@@ -16,7 +18,9 @@ use crate::carrier::{Carriers, Completion, Completions};
 use crate::engine::{After, Loop};
 use crate::inbox::Inbox;
 use crate::intake::{IntakeError, Prepared};
+use crate::letter;
 use crate::library::{Entry, Library, Workflows};
+use crate::notices::Untold;
 use crate::store::{Batch, Firing, Note, Reads, Store, StoreError};
 use crate::writer::{Writer, WriterFigures, Written};
 
@@ -32,11 +36,15 @@ pub struct EngineConfig {
     pub requests_max: usize,
     /// Attempts that may wait for a place before no more runs are begun.
     pub queued_max: usize,
+    /// Carries the word that a run asks its owner; none: nobody is told.
+    pub tell: Option<ActionName>,
+    /// The house's language, in which that is said.
+    pub lang: Lang,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { attempts_max: 1_024, requests_max: 10_000, queued_max: 100_000 }
+        Self { attempts_max: 1_024, requests_max: 10_000, queued_max: 100_000, tell: None, lang: Lang::Zh }
     }
 }
 
@@ -51,6 +59,7 @@ pub struct Shared {
     pub reads: Arc<dyn Reads>,
     pub config: EngineConfig,
     pub figures: Figures,
+    pub untold: Untold,
     pub ready: AtomicBool,
     pub stopped: AtomicBool,
     /// Runs that are over, once that is on disk. Who lags behind looks at the store.
@@ -75,6 +84,12 @@ impl Shared {
         self.clock.now()
     }
 
+    /// Why nobody would be told if a run asked its owner now.
+    #[must_use]
+    pub fn tell_fault(&self) -> Option<String> {
+        letter::fault(self.config.tell.as_ref(), &self.world().catalogue)
+    }
+
     pub(crate) fn break_down(&self, why: String) {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
     }
@@ -91,9 +106,17 @@ pub struct Figures {
     pub attempts_failed: AtomicU64,
     pub attempts_lost: AtomicU64,
     pub requests: AtomicU64,
+    /// Words that a run asks its owner.
+    pub notices_sent: AtomicU64,
+    pub notices_failed: AtomicU64,
 }
 
 impl Figures {
+    pub(crate) fn count_notice(&self, gone_out: bool) {
+        let place = if gone_out { &self.notices_sent } else { &self.notices_failed };
+        place.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn count(&self, result: &AttemptResult) {
         let place = match result {
             AttemptResult::Done { .. } => &self.attempts_done,
@@ -313,6 +336,7 @@ impl Opened {
             reads: reads.clone(),
             config,
             figures: Figures::default(),
+            untold: Untold::default(),
             ready: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             ended: broadcast::channel(ENDED_KEPT).0,

@@ -7,8 +7,10 @@ mod engine;
 mod handle;
 mod inbox;
 pub mod intake;
+pub mod letter;
 pub mod library;
 pub mod live;
+mod notices;
 mod outgoing;
 mod recovery;
 pub mod schedules;
@@ -19,4 +21,5 @@ mod writer;
 pub use handle::{
     ActError, Clock, Engine, EngineConfig, Health, Opened, Shared, StartError, StartReply, Started,
 };
+pub use notices::Untold;
 pub use writer::WriterFigures;

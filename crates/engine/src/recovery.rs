@@ -24,6 +24,7 @@ impl Loop {
     pub(crate) fn recover(&mut self) -> Result<(), StoreError> {
         let world = self.shared.world();
         let reads = self.shared.reads.clone();
+        self.recover_notices()?;
         let in_flight = reads.runs_in_flight()?;
         let count = in_flight.len();
         let tells = reads.tells()?;

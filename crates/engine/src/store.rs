@@ -23,6 +23,8 @@ pub struct Change {
     /// The run's earliest timer; `Some(None)` takes it away.
     pub wake: Option<Option<Millis>>,
     pub tasks: Vec<TaskChange>,
+    /// Written after the tasks: they fall with the task they are about.
+    pub notices: Vec<Notice>,
     /// With the first line: what may refuse it.
     pub start: Option<Box<Start>>,
     /// For whoever waits for this run.
@@ -81,6 +83,17 @@ pub struct Tell {
     pub parent: RunId,
     /// The `ChildEnded` event as JSON.
     pub event: Box<[u8]>,
+}
+
+/// A word to a person that a task waits for them, kept until it went out or the task is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its key, the same for every attempt: `run_…/pay/1/0/ask2`.
+    pub key: Arc<str>,
+    pub task: TaskId,
+    pub at: Millis,
+    /// What it tells, as JSON; who gets it is looked up when it goes out.
+    pub letter: Box<[u8]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +192,10 @@ pub enum Note {
     /// The parent has moved on and will not take this child's end.
     Told {
         child: RunId,
+    },
+    /// This notice went out.
+    Noticed {
+        key: Arc<str>,
     },
     /// Forgets firings and idempotency keys older than this.
     ForgetBefore {
@@ -302,6 +319,8 @@ pub trait Reads: Send + Sync {
     ) -> Result<Page<TaskRow>, StoreError>;
     /// Ends of children that their parents have not taken yet.
     fn tells(&self) -> Result<Vec<Tell>, StoreError>;
+    /// Notices that did not go out yet, the oldest first.
+    fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError>;
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError>;
     fn firing(
         &self,

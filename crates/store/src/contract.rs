@@ -8,8 +8,8 @@ pub(crate) mod work;
 use std::sync::Arc;
 
 use yizhan_engine::store::{
-    Acks, Batch, Change, Claim, Firing, FiringOutcome, Note, Reads, Refused, RunRow, RunState, Start, Store,
-    StoreError, TaskChange, TaskKind, TaskRow, Tell,
+    Acks, Batch, Change, Claim, Firing, FiringOutcome, Note, Notice, Reads, Refused, RunRow, RunState, Start,
+    Store, StoreError, TaskChange, TaskKind, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -48,6 +48,7 @@ macro_rules! contract {
                 wake_ups_come_in_order_and_each_run_has_one,
                 the_end_of_a_child_is_told_until_its_parent_has_it,
                 an_end_that_nobody_takes_is_told_until_it_is_noted,
+                a_notice_stands_until_it_went_out_or_its_task_is_over,
                 what_was_under_way_is_found_by_a_new_process,
                 a_text_stays_what_it_was,
                 a_schedule_knows_where_it_was,
@@ -130,6 +131,7 @@ pub(crate) fn line(id: RunId, seq: u32) -> Change {
         snapshot: None,
         wake: None,
         tasks: vec![],
+        notices: vec![],
         start: None,
         tell_parent: None,
         told_by: None,
@@ -193,6 +195,15 @@ pub(crate) fn task(number: i64, name: &str, who: &[&str]) -> TaskRow {
 
 pub(crate) fn tell(child: i64, parent: i64) -> Tell {
     Tell { child: run(child), parent: run(parent), event: br#"{"event":"child_ended"}"#[..].into() }
+}
+
+pub(crate) fn notice(number: i64, name: &str, second: i64) -> Notice {
+    Notice {
+        key: format!("{}/{name}/ask1", run(number)).into(),
+        task: TaskId::of(name, 1),
+        at: at(second),
+        letter: br#"{"step":"pay"}"#[..].into(),
+    }
 }
 
 impl dyn House + '_ {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yizhan_engine::store::{
-    Acks, Batch, Change, Claim, Firing, FiringOutcome, Line, Note, Refused, RunRow, Store, StoreError,
-    TaskChange, TaskRow, Tell,
+    Acks, Batch, Change, Claim, Firing, FiringOutcome, Line, Note, Notice, Refused, RunRow, Store,
+    StoreError, TaskChange, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -81,6 +81,7 @@ struct Kept {
     fired: BTreeMap<u64, Fired>,
     idempotency_keys: BTreeMap<String, (Millis, RunId)>,
     tells: BTreeMap<RunId, Tell>,
+    notices: BTreeMap<Arc<str>, Notice>,
     schedules: BTreeMap<Name, Millis>,
     texts: BTreeMap<TextHash, Arc<Source>>,
 }
@@ -125,6 +126,9 @@ impl Kept {
             }
         }
         change.tasks.iter().for_each(|task| self.task(task));
+        for notice in &change.notices {
+            self.notices.entry(Arc::clone(&notice.key)).or_insert_with(|| notice.clone());
+        }
         if let Some(start) = &change.start {
             if let Some(firing) = &start.firing {
                 self.firing(firing, Some(change.run));
@@ -160,13 +164,20 @@ impl Kept {
 
     fn task(&mut self, task: &TaskChange) {
         match task {
-            TaskChange::Open(row) => drop(self.tasks.insert(row.id.clone(), (**row).clone())),
+            TaskChange::Open(row) => {
+                // An opening carried out again replaces the first.
+                self.notices.retain(|_, notice| notice.task != row.id);
+                self.tasks.insert(row.id.clone(), (**row).clone());
+            }
             TaskChange::Claimed { id, by } => {
                 if let Some(row) = self.tasks.get_mut(id) {
                     row.claimed_by.clone_from(by);
                 }
             }
-            TaskChange::Closed { id } => drop(self.tasks.remove(id)),
+            TaskChange::Closed { id } => {
+                self.notices.retain(|_, notice| notice.task != *id);
+                self.tasks.remove(id);
+            }
         }
     }
 
@@ -232,6 +243,7 @@ impl Kept {
                 self.schedules.insert((Arc::clone(workflow), Arc::clone(trigger)), *at);
             }
             Note::Told { child } => drop(self.tells.remove(child)),
+            Note::Noticed { key } => drop(self.notices.remove(key)),
             Note::ForgetBefore { at } => {
                 self.fired.retain(|_, (firing, _)| firing.at >= *at);
                 self.firings.retain(|_, place| self.fired.contains_key(place));

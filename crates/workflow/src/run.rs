@@ -30,6 +30,7 @@ use crate::form::FieldFault;
 use crate::id::{Attempt, Item, Millis, RunId, StepNo, readable_key};
 use crate::people::People;
 use crate::plan::{ActionName, Effect, Retry, Workflow};
+pub use begin::rest_ms;
 pub use closing::PARENT;
 use event::{Event, Fact, Failure, Happened, Started};
 pub use people::OPERATOR;

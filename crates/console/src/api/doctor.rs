@@ -20,6 +20,8 @@ const SAMPLE: usize = 200;
 /// Findings that are told one by one.
 const FINDINGS_MAX: usize = 200;
 const PAGE: usize = 500;
+/// A notice that stands longer is told of even where nothing is known to have failed.
+const UNTOLD_MS: i64 = 60_000;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Thorough {
@@ -33,6 +35,7 @@ pub(crate) async fn doctor(
 ) -> Result<Answer<DoctorView>, Refusal> {
     let view = desk.read(move |desk| {
         let mut visit = Visit { desk, findings: desk.reads().verify()?, runs: 0, replayed: 0, more: 0 };
+        visit.notices()?;
         visit.open_runs()?;
         visit.replay(if asked.all { usize::MAX } else { SAMPLE })?;
         Ok(visit.view())
@@ -67,6 +70,24 @@ impl Visit<'_> {
             runs: self.runs,
             replayed: self.replayed,
         }
+    }
+
+    /// A run that asks and whose owner does not hear of it waits for ever.
+    fn notices(&mut self) -> Result<(), Refusal> {
+        let shared = self.desk.shared();
+        if let Some(fault) = shared.tell_fault() {
+            self.found(fault);
+        }
+        let now = shared.now();
+        for notice in self.desk.reads().notices(FINDINGS_MAX)? {
+            let why = shared.untold.why(&notice.key);
+            if why.is_some() || now.0 - notice.at.0 > UNTOLD_MS {
+                let (key, at) = (&notice.key, notice.at);
+                let why = why.map_or_else(String::new, |why| format!(": {why}"));
+                self.found(format!("{key}: since {at} nobody could be told that it asks{why}"));
+            }
+        }
+        Ok(())
     }
 
     /// Every open run wants something or has a wake-up, and its text is there.

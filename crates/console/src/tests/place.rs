@@ -233,9 +233,10 @@ pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -
     let hands = Arc::new(Hands { now: AtomicI64::new(TEN) });
     let opened = Opened::default();
     let carriers = Arc::new(Script { to: opened.completions() });
+    let tell = ActionName { plugin: "play".into(), action: "say".into() };
     let engine = opened
         .start(
-            EngineConfig::default(),
+            EngineConfig { tell: Some(tell), ..EngineConfig::default() },
             store.clone(),
             Arc::new(store.clone()),
             carriers,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use yizhan_plugin_host::Isolation;
 use yizhan_workflow::moment::Span;
+use yizhan_workflow::plan::ActionName;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +92,28 @@ pub(crate) struct Retry {
     pub(crate) factor: f64,
     pub(crate) most: Span,
     pub(crate) jitter: f64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tell {
+    #[serde(rename = "use")]
+    action: String,
+}
+
+impl Tell {
+    /// Nothing where the setting is empty. Whether there is such an action is known once the plugins are loaded.
+    pub(crate) fn action(&self) -> Result<Option<ActionName>, String> {
+        if self.action.is_empty() {
+            return Ok(None);
+        }
+        match self.action.split_once('.') {
+            Some((plugin, action)) if !plugin.is_empty() && !action.is_empty() => {
+                Ok(Some(ActionName { plugin: plugin.into(), action: action.into() }))
+            }
+            Some(_) | None => Err(format!("tell.use = \"{}\" is no action as \"email.send\"", self.action)),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

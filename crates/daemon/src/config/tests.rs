@@ -14,6 +14,7 @@ fn the_file_that_ships_holds_by_itself() {
     assert_eq!(config.http.address().unwrap().unwrap().to_string(), "127.0.0.1:0");
     assert_eq!(config.drain, Span { ms: 10_000 });
     assert!(config.plugin.is_empty());
+    assert_eq!(config.tell.action().unwrap().unwrap().to_string(), "email.send");
 }
 
 #[test]
@@ -54,5 +55,6 @@ fn values_of_the_wrong_kind_are_refused_with_their_key() {
     assert!(refused("timezone = 'Asia/Shanghia'").contains("did you mean `Asia/Shanghai`?"));
     assert!(refused("owner = 'li.na'").contains("none of"));
     assert!(refused("drain = '10m'").contains("drain"));
+    assert!(refused("[tell]\nuse = 'email'").contains("no action"));
     assert!(refused("not toml").contains("not TOML"));
 }

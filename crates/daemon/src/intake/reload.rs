@@ -270,6 +270,7 @@ impl Reading {
 
     async fn put_in_force(&mut self, engine: &Engine, looked: Looked) {
         let Looked { workflows, people, catalogue, .. } = looked;
+        let other_plugins = catalogue.is_some();
         if people.is_some() || catalogue.is_some() {
             engine.set_world(|world| {
                 let mut world = world.clone();
@@ -281,6 +282,9 @@ impl Reading {
                 }
                 world
             });
+        }
+        if let Some(fault) = engine.shared.tell_fault().filter(|_| other_plugins) {
+            tracing::error!("{fault}");
         }
         let Some(workflows) = workflows else { return };
         self.tell(&workflows, &engine.shared.library.workflows());
@@ -325,6 +329,7 @@ impl Reading {
         let loaded = workflows.iter().filter(|(_, entry)| entry.workflow.is_some());
         let mut faults: Vec<String> = workflows.values().flat_map(|entry| entry.faults.clone()).collect();
         faults.extend(self.people.faults().iter().cloned());
+        faults.extend(engine.shared.config.tell.as_ref().and_then(|_| engine.shared.tell_fault()));
         Reloaded { loaded: loaded.map(|(name, _)| name.clone()).collect(), faults }
     }
 }

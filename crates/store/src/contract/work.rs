@@ -1,9 +1,9 @@
 //! Runs at work: lines, snapshots, wake-ups, what is told to parents, and what a new process finds.
 
-use yizhan_engine::store::{Batch, Change, Note, RunRow, RunState};
+use yizhan_engine::store::{Batch, Change, Note, RunRow, RunState, TaskChange};
 use yizhan_workflow::id::{RunId, TextHash};
 
-use super::{House, at, becomes, begin, line, opens, row, run, runs, source, task, tell};
+use super::{House, at, becomes, begin, line, notice, opens, row, run, runs, source, task, tell};
 
 pub(crate) fn what_was_accepted_is_there_after_a_crash(house: &mut dyn House) {
     house.accept(vec![begin(1), begin(2), line(run(1), 2)]);
@@ -93,6 +93,29 @@ pub(crate) fn an_end_that_nobody_takes_is_told_until_it_is_noted(house: &mut dyn
     house.accept(vec![begin(2), Change { tell_parent: Some(Box::new(tell(2, 1))), ..line(run(2), 2) }]);
     house.note(Note::Told { child: run(2) });
     assert_eq!(house.reads().tells().unwrap(), []);
+}
+
+pub(crate) fn a_notice_stands_until_it_went_out_or_its_task_is_over(house: &mut dyn House) {
+    let asks = |number, name: &str, second| Change {
+        tasks: vec![opens(task(number, name, &["ann"]))],
+        notices: vec![notice(number, name, second)],
+        ..begin(number)
+    };
+    house.accept(vec![asks(1, "pay", 30), asks(2, "ship", 20), asks(3, "bill", 10)]);
+    house.crash();
+    let standing = |house: &dyn House, most| house.reads().notices(most).unwrap();
+    let all = [notice(3, "bill", 10), notice(2, "ship", 20), notice(1, "pay", 30)];
+    assert_eq!(standing(house, 9), all, "the oldest first");
+    assert_eq!(standing(house, 2), all[..2]);
+
+    // Written once more it is the same one; and it falls with its task.
+    let closed = TaskChange::Closed { id: task(2, "ship", &[]).id };
+    let again = Change { notices: vec![notice(1, "pay", 99)], ..line(run(1), 2) };
+    house.accept(vec![again, Change { tasks: vec![closed], ..line(run(2), 2) }]);
+    house.note(Note::Noticed { key: notice(3, "bill", 10).key });
+    house.crash();
+    assert_eq!(standing(house, 9), all[2..]);
+    assert_eq!(house.reads().tasks(&Default::default(), None, 9).unwrap().rows.len(), 2);
 }
 
 /// Killed between commit and act: everything that has to be handed out again is found without reading every run.

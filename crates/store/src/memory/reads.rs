@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::ops::Bound;
 
 use yizhan_engine::store::{
-    Firing, FiringOutcome, Line, Page, Reads, RunFilter, RunRow, RunState, StoreError, Stored, TaskFilter,
-    TaskRow, Tell,
+    Firing, FiringOutcome, Line, Notice, Page, Reads, RunFilter, RunRow, RunState, StoreError, Stored,
+    TaskFilter, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -153,6 +153,13 @@ impl Reads for Memory {
 
     fn tells(&self) -> Result<Vec<Tell>, StoreError> {
         Ok(self.kept().tells.values().cloned().collect())
+    }
+
+    fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError> {
+        let mut found: Vec<Notice> = self.kept().notices.values().cloned().collect();
+        found.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
+        found.truncate(most);
+        Ok(found)
     }
 
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    Firing, FiringOutcome, Line, Page, Reads, RunFilter, RunRow, RunState, StoreError, Stored, TaskFilter,
-    TaskRow, Tell,
+    Firing, FiringOutcome, Line, Notice, Page, Reads, RunFilter, RunRow, RunState, StoreError, Stored,
+    TaskFilter, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -356,6 +356,11 @@ impl Reads for SqliteReads {
             let event = row.get_ref(2)?.as_blob()?.into();
             Ok(Tell { child: rows::run_id(row, 0)?, parent: rows::run_id(row, 1)?, event })
         })
+    }
+
+    fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError> {
+        let sql = "SELECT key, task, at, letter FROM notice ORDER BY at, key LIMIT ?1";
+        self.many(sql, [limit(most)], rows::notice)
     }
 
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {

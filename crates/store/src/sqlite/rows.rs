@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use yizhan_engine::store::{Firing, FiringOutcome, RunRow, RunState, TaskKind, TaskRow};
+use yizhan_engine::store::{Firing, FiringOutcome, Notice, RunRow, RunState, TaskKind, TaskRow};
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 
 pub(super) const RUN: &str = "id, workflow, text, state, outcome, key, waits, started, ended, by, parent";
@@ -133,6 +133,12 @@ pub(super) fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         opened: instant(row, 9)?,
         claimed_by: maybe_text(row, 10)?,
     })
+}
+
+/// Of `key, task, at, letter`.
+pub(super) fn notice(row: &Row<'_>) -> rusqlite::Result<Notice> {
+    let letter = row.get_ref(3)?.as_blob()?.into();
+    Ok(Notice { key: text(row, 0)?, task: task_id(row, 1)?, at: instant(row, 2)?, letter })
 }
 
 /// Of `workflow, trigger, firing, at, outcome, run`.

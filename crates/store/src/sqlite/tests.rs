@@ -121,7 +121,29 @@ fn a_store_of_a_newer_version_is_left_as_it_is() {
     let before = std::fs::read(house.path()).unwrap();
     let refused = Sqlite::open(&house.path()).unwrap_err();
     assert_eq!((refused.code(), before), ("YZ0503", std::fs::read(house.path()).unwrap()));
-    assert!(refused.to_string().contains("schema 99, this one knows 1"), "{refused}");
+    assert!(refused.to_string().contains("schema 99, this one knows 2"), "{refused}");
+}
+
+#[test]
+fn a_store_of_the_first_schema_is_brought_forward_with_all_that_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("yizhan.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("migrations/0001.sql")).unwrap();
+    old.execute_batch(&format!(
+        "PRAGMA application_id = 0x59695a68; PRAGMA user_version = 1;
+         INSERT INTO run(id, workflow, text, state, key, started, by)
+         VALUES ({}, 'refund', 'text-1', 0, 'A-7', 0, 'operator')",
+        run(1).number()
+    ))
+    .unwrap();
+    let house = old.query_row("SELECT value FROM meta", [], |row| row.get::<_, String>(0)).unwrap();
+    drop(old);
+    let store = Sqlite::open(&path).unwrap();
+    let reads = store.reads();
+    assert_eq!(reads.house().unwrap(), house);
+    assert_eq!(reads.holder("refund", "A-7").unwrap(), Some(run(1)));
+    assert_eq!(reads.notices(9).unwrap(), []);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use yizhan_engine::store::{
-    Acks, Batch, Change, Claim, Firing, FiringOutcome, Note, Refused, RunRow, Start, StoreError, TaskChange,
-    TaskRow, Timing,
+    Acks, Batch, Change, Claim, Firing, FiringOutcome, Note, Notice, Refused, RunRow, Start, StoreError,
+    TaskChange, TaskRow, Timing,
 };
 use yizhan_workflow::id::{Millis, RunId};
 
@@ -91,6 +91,7 @@ impl Writing<'_> {
             }
         }
         change.tasks.iter().try_for_each(|task| self.task(task))?;
+        change.notices.iter().try_for_each(|notice| self.notice(notice))?;
         if let Some(start) = &change.start {
             self.start(change, start)?;
         }
@@ -204,6 +205,13 @@ impl Writing<'_> {
                    AND who IN (SELECT value FROM task, json_each(task.who) WHERE task.id = ?1)";
         self.run(sql, [id])?;
         self.run("DELETE FROM task WHERE id = ?1", [id])?;
+        self.run("DELETE FROM notice WHERE task = ?1", [id])?;
+        Ok(())
+    }
+
+    fn notice(&self, notice: &Notice) -> Result<(), Fault> {
+        let sql = "INSERT OR IGNORE INTO notice(key, task, at, letter) VALUES (?1, ?2, ?3, ?4)";
+        self.run(sql, params![notice.key, notice.task.as_str(), notice.at.0, &notice.letter[..]])?;
         Ok(())
     }
 
@@ -326,6 +334,7 @@ impl Writing<'_> {
                 )?;
             }
             Note::Told { child } => self.told(*child)?,
+            Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
             Note::ForgetBefore { at } => {
                 self.run("DELETE FROM firing WHERE at < ?1", [at.0])?;
                 self.run("DELETE FROM idempotency_key WHERE at < ?1", [at.0])?;

@@ -337,8 +337,10 @@ pub(super) fn jitter(key: &str, attempt: u32) -> f64 {
     f64::from(u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])) / f64::from(u32::MAX)
 }
 
+/// How long to rest before the next try, after so many.
+#[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "a rest fits")]
-pub(super) fn rest_ms(retry: &crate::plan::Retry, tries: u32, key: &str, attempt: u32) -> i64 {
+pub fn rest_ms(retry: &crate::plan::Retry, tries: u32, key: &str, attempt: u32) -> i64 {
     let growth = retry.factor.powi(i32::try_from(tries.saturating_sub(1)).unwrap_or(i32::MAX));
     let rest = (retry.first.ms as f64 * growth).min(retry.most.ms.max(retry.first.ms) as f64);
     (rest * (1.0 + retry.jitter * jitter(key, attempt))) as i64

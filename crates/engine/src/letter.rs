@@ -1,0 +1,222 @@
+//! What a run's owner reads when it asks: which step, what is known, how to answer. In the house's language.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use yizhan_workflow::catalogue::Catalogue;
+use yizhan_workflow::id::{Attempt, RunId, TaskId};
+use yizhan_workflow::plan::{ActionName, Effect};
+use yizhan_workflow::problem::{Lang, nearest};
+use yizhan_workflow::run::event::{Failure, Happened, Question};
+
+/// What is kept of the asking until it was told: the facts, not yet the words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letter {
+    pub run: RunId,
+    pub workflow: Arc<str>,
+    pub title: Arc<str>,
+    /// The case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Arc<str>>,
+    pub step: Arc<str>,
+    pub of: Attempt,
+    pub task: TaskId,
+    /// Selectors as written; who that is, is asked when the letter goes out.
+    pub who: Vec<String>,
+    pub asks: Asks,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Failure>,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asks {
+    /// Whether it happened.
+    Unknown,
+    /// Whether what cannot be taken back stays.
+    UndoFailed,
+    /// Whether the flow goes back once more.
+    WayUsedUp,
+    /// A form of a closing section: the run cannot end without it.
+    Form,
+}
+
+impl From<&Question> for Asks {
+    fn from(why: &Question) -> Self {
+        match why {
+            Question::UndoFailed { .. } => Self::UndoFailed,
+            Question::WayUsedUp { .. } => Self::WayUsedUp,
+        }
+    }
+}
+
+/// Why the action that the settings name for letters cannot carry them.
+#[must_use]
+pub fn fault(tell: Option<&ActionName>, catalogue: &Catalogue) -> Option<String> {
+    let Some(name) = tell else {
+        return Some("`[tell] use` names no action: nobody is told when a run asks its owner".to_owned());
+    };
+    let Some(action) = catalogue.action(name) else {
+        let meant = nearest(&name.to_string(), catalogue.actions.keys())
+            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        return Some(format!(
+            "`[tell] use` names `{name}`, which no loaded plugin offers{meant}; nobody is told when a run asks its owner"
+        ));
+    };
+    (action.effect == Effect::Once).then(|| {
+        format!(
+            "`[tell] use` names `{name}`, which must happen once and so cannot be tried again; nobody is told"
+        )
+    })
+}
+
+/// Both languages stand side by side, so that neither is forgotten.
+macro_rules! say {
+    ($lang:expr, $zh:literal, $en:literal) => {
+        match $lang {
+            Lang::Zh => format!($zh),
+            Lang::En => format!($en),
+        }
+    };
+}
+
+impl Letter {
+    /// The input of the action: to whom, with these words.
+    #[must_use]
+    pub fn input(&self, to: &[String], lang: Lang) -> Arc<str> {
+        let input = json!({ "to": to, "subject": self.subject(lang), "text": self.text(lang) });
+        input.to_string().into()
+    }
+
+    fn case(&self, lang: Lang) -> String {
+        let title = &self.title;
+        self.key.as_ref().filter(|key| !key.trim().is_empty()).map_or_else(
+            || say!(lang, "“{title}”", "“{title}”"),
+            |key| say!(lang, "“{title}”({key})", "“{title}” ({key})"),
+        )
+    }
+
+    fn subject(&self, lang: Lang) -> String {
+        let (case, step) = (self.case(lang), &self.step);
+        match self.asks {
+            Asks::Unknown => say!(
+                lang,
+                "【驿站】{case}:步骤“{step}”是否办成,请确认",
+                "[Yizhan] {case}: did step `{step}` happen?"
+            ),
+            Asks::UndoFailed => say!(
+                lang,
+                "【驿站】{case}:步骤“{step}”未能撤回,请决定",
+                "[Yizhan] {case}: step `{step}` could not be taken back"
+            ),
+            Asks::WayUsedUp => say!(
+                lang,
+                "【驿站】{case}:步骤“{step}”退回次数已用完,请决定",
+                "[Yizhan] {case}: step `{step}` went back as often as it may"
+            ),
+            Asks::Form => say!(
+                lang,
+                "【驿站】{case}:收尾步骤“{step}”等您办理",
+                "[Yizhan] {case}: the closing step `{step}` waits for you"
+            ),
+        }
+    }
+
+    fn text(&self, lang: Lang) -> String {
+        let (run, workflow) = (self.run, &self.workflow);
+        let mut text = self.sentence(lang);
+        text.push_str("\n\n");
+        if let Some(known) = self.known(lang) {
+            text.push_str(&known);
+            text.push_str("\n\n");
+        }
+        text.push_str(&self.answers(lang));
+        text.push_str(&say!(
+            lang,
+            "\n来龙去脉:\n  yizhan why {run}\n\n流程 {workflow},办理编号 {run}。\n",
+            "\nHow it came to this:\n  yizhan why {run}\n\nWorkflow {workflow}, run {run}.\n"
+        ));
+        text
+    }
+
+    fn sentence(&self, lang: Lang) -> String {
+        let (case, step) = (self.case(lang), &self.step);
+        match self.asks {
+            Asks::Unknown => say!(
+                lang,
+                "{case}的步骤“{step}”没有得到明确的结果,是否已经办成不得而知。它在等您的答复,不会自行重做。",
+                "Step `{step}` of {case} ended without a clear answer: nobody knows whether it happened. It waits for your word and is not done again by itself."
+            ),
+            Asks::UndoFailed => say!(
+                lang,
+                "{case}的步骤“{step}”应当撤回,但撤回失败了。",
+                "Step `{step}` of {case} was to be taken back, and that failed."
+            ),
+            Asks::WayUsedUp => say!(
+                lang,
+                "{case}从步骤“{step}”退回的次数已经用完。",
+                "{case} went back from step `{step}` as often as it may."
+            ),
+            Asks::Form => say!(
+                lang,
+                "{case}正在收尾,步骤“{step}”要有人答复才能结束。",
+                "{case} is closing, and its step `{step}` needs an answer before it can end."
+            ),
+        }
+    }
+
+    fn known(&self, lang: Lang) -> Option<String> {
+        let Failure { code, message, happened, .. } = self.known.as_ref()?;
+        let evidence = match (self.asks, lang, happened) {
+            (Asks::UndoFailed | Asks::WayUsedUp | Asks::Form, ..) => "",
+            (Asks::Unknown, Lang::Zh, Happened::Yes) => "(对方说已经办成)",
+            (Asks::Unknown, Lang::Zh, Happened::Maybe | Happened::No) => "(可能已经办成)",
+            (Asks::Unknown, Lang::En, Happened::Yes) => " (it says that it happened)",
+            (Asks::Unknown, Lang::En, Happened::Maybe | Happened::No) => " (it may have happened)",
+        };
+        Some(say!(lang, "已知:{code} {message}{evidence}", "What is known: {code}, {message}{evidence}"))
+    }
+
+    fn answers(&self, lang: Lang) -> String {
+        let task = &self.task;
+        let show =
+            say!(lang, "先看情况:\n  yizhan task show {task}\n", "Look at it:\n  yizhan task show {task}\n");
+        let settle =
+            |verdict: &str, means: String| format!("  yizhan task settle {task} {verdict}    # {means}\n");
+        let again = |zh: &str, en: &str| settle("again", say!(lang, "{zh}", "{en}"));
+        let answers = match self.asks {
+            Asks::Unknown => [
+                settle(
+                    "happened",
+                    say!(
+                        lang,
+                        "已办成;结果用 --set 字段=值 补上",
+                        "it happened; results with --set FIELD=VALUE"
+                    ),
+                ),
+                again("没有办成,再办一次", "it did not; do it again"),
+                settle("fail", say!(lang, "算失败", "it failed")),
+            ]
+            .concat(),
+            Asks::UndoFailed => [
+                again("再撤一次", "take it back again"),
+                settle("leave", say!(lang, "就此保留,记录在案", "leave it, on record")),
+            ]
+            .concat(),
+            Asks::WayUsedUp => [
+                again("再来一轮", "one more round"),
+                settle("leave", say!(lang, "照此继续", "go on as it is")),
+                settle("fail", say!(lang, "算失败", "fail")),
+            ]
+            .concat(),
+            Asks::Form => say!(
+                lang,
+                "  yizhan task answer {task} --set 字段=值\n",
+                "  yizhan task answer {task} --set FIELD=VALUE\n"
+            ),
+        };
+        say!(lang, "{show}然后答复:\n{answers}", "{show}Then answer:\n{answers}")
+    }
+}
