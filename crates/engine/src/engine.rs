@@ -48,6 +48,13 @@ pub(crate) struct Acts {
     closed: Vec<TaskId>,
 }
 
+impl Acts {
+    /// Plugin calls that the commit sets free.
+    pub(crate) fn released(&self) -> u32 {
+        u32::try_from(self.calls.len()).unwrap_or(0)
+    }
+}
+
 /// A start whose claims the store has yet to grant.
 #[derive(Debug)]
 pub(crate) struct Pending {
@@ -61,7 +68,7 @@ pub(crate) struct Pending {
 /// The loop's own state. One thread owns it.
 pub(crate) struct Loop {
     pub inbox: Arc<Inbox<Message>>,
-    pub jobs: Arc<Inbox<Option<Job<After>>>>,
+    pub jobs: Arc<Inbox<Option<Job>>>,
     pub carriers: Arc<dyn Carriers>,
     pub shared: Arc<Shared>,
     pub house: String,
@@ -84,13 +91,17 @@ pub(crate) struct Loop {
     returned: u32,
     pub stopping: bool,
     broken: bool,
+    /// The writer waits for space; it said so last.
+    pub full: bool,
+    /// Who asks whether work goes on, each with the job that must be on disk before it is answered.
+    probes: Vec<(u64, Reply)>,
 }
 
 impl Loop {
     #[expect(clippy::too_many_arguments, reason = "the parts of the loop, each named at the one call")]
     pub(crate) fn new(
         inbox: Arc<Inbox<Message>>,
-        jobs: Arc<Inbox<Option<Job<After>>>>,
+        jobs: Arc<Inbox<Option<Job>>>,
         carriers: Arc<dyn Carriers>,
         shared: Arc<Shared>,
         house: String,
@@ -118,6 +129,8 @@ impl Loop {
             returned: 0,
             stopping: false,
             broken: false,
+            full: false,
+            probes: vec![],
         }
     }
 
@@ -178,9 +191,17 @@ impl Loop {
                 }
             }
             Message::Written(Written::Done(jobs)) => {
+                self.full = false;
                 for (after, acks) in jobs {
                     self.act(after, acks, world);
                 }
+                self.answer_probes(self.written);
+            }
+            Message::Written(Written::Full(taken_out)) => {
+                self.full = true;
+                taken_out.into_iter().for_each(|acts| self.never_began(acts));
+                self.fill_places(world);
+                self.answer_probes(u64::MAX);
             }
             Message::Written(Written::Broken(error)) => {
                 tracing::error!(%error, "the store failed; nothing more is acknowledged");
@@ -198,6 +219,8 @@ impl Loop {
                 self.after.replies.extend(reply);
             }
             Message::Ping(reply) => reply.pong(),
+            // While the disk is full the next word of the writer answers.
+            Message::Probe(reply) => self.probes.push((self.job, reply)),
             Message::Stop => {
                 self.stopping = true;
                 self.queue.clear();
@@ -370,14 +393,16 @@ impl Loop {
                 }
             }
         }
-        self.batch.released += u32::try_from(acts.calls.len()).unwrap_or(0);
+        self.batch.released += acts.released();
         self.batch.changes.push(change);
         self.after.acts.push(acts);
         self.after.acts.len() - 1
     }
 
     pub(crate) fn hand_over(&mut self) {
-        if self.batch.changes.is_empty() && self.batch.notes.is_empty() && self.after.replies.is_empty() {
+        // One that asks whether work goes on goes the same way as work, as an empty batch.
+        let asked = !self.full && self.probes.iter().any(|(job, _)| *job == self.job);
+        if self.batch.is_empty() && self.after.replies.is_empty() && !asked {
             return;
         }
         self.after.number = self.job;
@@ -446,6 +471,25 @@ impl Loop {
         live.unborn = false;
         if let Some(at) = live.wake.filter(|at| *at <= self.horizon) {
             self.wakes.insert((at, run));
+        }
+    }
+
+    fn answer_probes(&mut self, written: u64) {
+        let (answered, waiting) =
+            std::mem::take(&mut self.probes).into_iter().partition(|(job, _)| *job <= written);
+        self.probes = waiting;
+        let answered: Vec<(u64, Reply)> = answered;
+        answered.into_iter().for_each(|(_, reply)| reply.pong());
+    }
+
+    /// A first line that the full disk did not take, taken out of what waits for space: the run never was.
+    fn never_began(&mut self, acts: Acts) {
+        for call in &acts.calls {
+            self.calls.remove(&call.id);
+        }
+        self.live.remove(&acts.run);
+        if let Some(reply) = acts.reply {
+            reply.failed(ActError::DiskFull);
         }
     }
 

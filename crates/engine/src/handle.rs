@@ -15,7 +15,7 @@ use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{AttemptResult, Event, Failure};
 
 use crate::carrier::{Carriers, Completion, Completions};
-use crate::engine::{After, Loop};
+use crate::engine::Loop;
 use crate::inbox::Inbox;
 use crate::intake::{IntakeError, Prepared};
 use crate::letter;
@@ -130,12 +130,18 @@ impl Figures {
 /// What the loop is told.
 pub(crate) enum Message {
     Completed(Vec<Completion>),
-    Written(Written<After>),
-    Failed { run: RunId, of: Attempt, failure: Failure },
+    Written(Written),
+    Failed {
+        run: RunId,
+        of: Attempt,
+        failure: Failure,
+    },
     Start(Box<StartRequest>),
     Act(Box<Act>),
     Note(Note, Option<Reply>),
     Ping(Reply),
+    /// As `Ping`, but answered only once the writer has been past it, too.
+    Probe(Reply),
     Stop,
     Drain,
 }
@@ -352,7 +358,8 @@ impl Opened {
         let failed =
             |error: std::io::Error| StoreError::Failed(format!("a thread cannot be started: {error}"));
         let (writer, _) =
-            Writer::start(store, move |written| back.push(Message::Written(written))).map_err(failed)?;
+            Writer::start(store, shared.clock.clone(), move |written| back.push(Message::Written(written)))
+                .map_err(failed)?;
         let (house, last) = (reads.house()?, reads.last_run()?);
         let engine = Loop::new(inbox.clone(), writer.jobs.clone(), carriers, shared.clone(), house, last);
         let (watched, closing) = (shared.clone(), inbox.clone());
@@ -457,6 +464,14 @@ impl Engine {
     pub async fn turns(&self, within: Duration) -> bool {
         let (to, answer) = oneshot::channel();
         self.inbox.push(Message::Ping(Reply::Pong(to)));
+        tokio::time::timeout(within, answer).await.is_ok_and(|pong| pong.is_ok())
+    }
+
+    /// Whether work goes on: the loop turns, and what it writes gets to the disk. A disk that is full is no disk that
+    /// hangs: the writer tries it again and again and says so.
+    pub async fn progresses(&self, within: Duration) -> bool {
+        let (to, answer) = oneshot::channel();
+        self.inbox.push(Message::Probe(Reply::Pong(to)));
         tokio::time::timeout(within, answer).await.is_ok_and(|pong| pong.is_ok())
     }
 

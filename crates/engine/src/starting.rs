@@ -21,6 +21,9 @@ impl Loop {
         if self.stopping {
             return reply.start_failed(StartError::Stopping);
         }
+        if self.full {
+            return reply.failed(ActError::DiskFull);
+        }
         let at = self.shared.now();
         let id = RunId::mint(at, self.last_run);
         self.last_run = Some(id);

@@ -197,6 +197,10 @@ pub enum Note {
     Noticed {
         key: Arc<str>,
     },
+    /// Writes something small, to see whether the disk takes it.
+    Room {
+        at: Millis,
+    },
     /// Forgets firings and idempotency keys older than this.
     ForgetBefore {
         at: Millis,
@@ -210,6 +214,13 @@ pub struct Batch {
     pub notes: Vec<Note>,
     /// Released a plugin call: its result is expected soon, so a slow disk may wait for it (adaptive linger).
     pub released: u32,
+}
+
+impl Batch {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.notes.is_empty()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -9,22 +9,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::engine::{Acts, After};
+use crate::handle::Clock;
 use crate::inbox::Inbox;
-use crate::store::{Acks, Batch, Store, StoreError};
+use crate::store::{Acks, Batch, Note, Store, StoreError};
 
 /// A batch, with what the loop does once it is on disk.
 #[derive(Debug)]
-pub(crate) struct Job<A> {
+pub(crate) struct Job {
     pub batch: Batch,
-    pub after: A,
+    pub after: After,
     /// Results that came back since the last job: of those that earlier acknowledgements released.
     pub returned: u32,
 }
 
 /// What the writer tells the loop.
 #[derive(Debug)]
-pub(crate) enum Written<A> {
-    Done(Vec<(A, Acks)>),
+pub(crate) enum Written {
+    Done(Vec<(After, Acks)>),
+    /// The disk is still full. These starts were taken out of what waits for space: nothing of them is written.
+    Full(Vec<Acts>),
     /// Nothing since the last `Done` may be believed.
     Broken(StoreError),
 }
@@ -47,16 +51,17 @@ const FULL_PAUSE: Duration = Duration::from_millis(500);
 const SLOW_COMMIT: Duration = Duration::from_micros(500);
 
 #[derive(Debug)]
-pub(crate) struct Writer<A> {
-    pub jobs: Arc<Inbox<Option<Job<A>>>>,
+pub(crate) struct Writer {
+    pub jobs: Arc<Inbox<Option<Job>>>,
     pub figures: Arc<WriterFigures>,
 }
 
-struct State<S, A> {
+struct State<S> {
     store: S,
-    jobs: Arc<Inbox<Option<Job<A>>>>,
+    jobs: Arc<Inbox<Option<Job>>>,
     figures: Arc<WriterFigures>,
-    queue: VecDeque<Option<Job<A>>>,
+    clock: Arc<dyn Clock>,
+    queue: VecDeque<Option<Job>>,
     /// Calls that were released and whose results are not back.
     outstanding: u32,
     commit: Mean,
@@ -77,11 +82,12 @@ impl Mean {
     }
 }
 
-impl<A: Send + 'static> Writer<A> {
+impl Writer {
     /// Starts the thread. `tell` is called from it and must not block. A `None` in the queue ends it.
     pub(crate) fn start<S: Store + 'static>(
         store: S,
-        tell: impl Fn(Written<A>) + Send + 'static,
+        clock: Arc<dyn Clock>,
+        tell: impl Fn(Written) + Send + 'static,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let jobs = Arc::new(Inbox::default());
         let figures = Arc::new(WriterFigures::default());
@@ -89,6 +95,7 @@ impl<A: Send + 'static> Writer<A> {
             store,
             jobs: jobs.clone(),
             figures: figures.clone(),
+            clock,
             queue: VecDeque::new(),
             outstanding: 0,
             commit: Mean::default(),
@@ -105,8 +112,8 @@ impl<A: Send + 'static> Writer<A> {
     }
 }
 
-impl<S: Store, A> State<S, A> {
-    fn run(mut self, tell: &(impl Fn(Written<A>) + Send)) {
+impl<S: Store> State<S> {
+    fn run(mut self, tell: &(impl Fn(Written) + Send)) {
         let (mut batches, mut afters) = (Vec::new(), Vec::new());
         loop {
             self.jobs.take(&mut self.queue, Duration::from_secs(3600));
@@ -115,7 +122,7 @@ impl<S: Store, A> State<S, A> {
                 last = self.linger(&mut batches, &mut afters);
             }
             if !batches.is_empty() {
-                match self.commit(&batches) {
+                match self.commit(&mut batches, &mut afters, &mut last, tell) {
                     Ok(acks) => {
                         let released: u32 = batches.iter().map(|batch| batch.released).sum();
                         self.outstanding += released;
@@ -135,7 +142,7 @@ impl<S: Store, A> State<S, A> {
     }
 
     /// Moves what is queued into one transaction. True if the end was asked for.
-    fn gather(&mut self, batches: &mut Vec<Batch>, afters: &mut Vec<A>) -> bool {
+    fn gather(&mut self, batches: &mut Vec<Batch>, afters: &mut Vec<After>) -> bool {
         while let Some(job) = self.queue.pop_front() {
             let Some(job) = job else { return true };
             self.outstanding = self.outstanding.saturating_sub(job.returned);
@@ -145,7 +152,7 @@ impl<S: Store, A> State<S, A> {
         false
     }
 
-    fn linger(&mut self, batches: &mut Vec<Batch>, afters: &mut Vec<A>) -> bool {
+    fn linger(&mut self, batches: &mut Vec<Batch>, afters: &mut Vec<After>) -> bool {
         let (commit, apply) = (self.commit.get(), self.apply.get());
         if commit < SLOW_COMMIT || commit < apply * 3 {
             return false;
@@ -164,9 +171,15 @@ impl<S: Store, A> State<S, A> {
         false
     }
 
-    fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+    fn commit(
+        &mut self,
+        batches: &mut Vec<Batch>,
+        afters: &mut Vec<After>,
+        last: &mut bool,
+        tell: &impl Fn(Written),
+    ) -> Result<Vec<Acks>, StoreError> {
         loop {
-            match self.store.commit(batches) {
+            match self.try_it(batches) {
                 Ok(acks) => {
                     self.note(batches);
                     return Ok(acks);
@@ -175,16 +188,32 @@ impl<S: Store, A> State<S, A> {
                     if !self.figures.full.swap(true, Ordering::Relaxed) {
                         tracing::error!(%why, "the disk is full; nothing is lost, work goes on when there is space");
                     }
+                    tell(Written::Full(take_starts_out(batches, afters)));
                     std::thread::sleep(FULL_PAUSE);
+                    // Starts that came meanwhile must not wait for space either.
+                    self.jobs.take(&mut self.queue, Duration::ZERO);
+                    *last |= self.gather(batches, afters);
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
+    /// With nothing left to write, whether there is space again shows only when something is written.
+    fn try_it(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+        if self.figures.full.load(Ordering::Relaxed) && batches.iter().all(Batch::is_empty) {
+            let at = self.clock.now();
+            self.store.commit(&[Batch { notes: vec![Note::Room { at }], ..Batch::default() }])?;
+        }
+        self.store.commit(batches)
+    }
+
     fn note(&mut self, batches: &[Batch]) {
         if self.figures.full.swap(false, Ordering::Relaxed) {
             tracing::info!("there is space on the disk again; work goes on");
+        }
+        if batches.iter().all(Batch::is_empty) {
+            return;
         }
         let timing = self.store.timing();
         self.commit.take(timing.commit);
@@ -199,6 +228,25 @@ impl<S: Store, A> State<S, A> {
         add(&self.figures.commit_us, micros(timing.commit));
         add(&self.figures.apply_us, micros(timing.apply));
     }
+}
+
+/// What nobody has been promised yet need not wait for space: whoever asked is told, and asks again.
+fn take_starts_out(batches: &mut [Batch], afters: &mut [After]) -> Vec<Acts> {
+    let mut taken_out = Vec::new();
+    for (batch, after) in batches.iter_mut().zip(afters) {
+        let acts = std::mem::take(&mut after.acts);
+        let changes = std::mem::take(&mut batch.changes);
+        for (change, acts) in changes.into_iter().zip(acts) {
+            if acts.started.is_some() {
+                batch.released -= acts.released();
+                taken_out.push(acts);
+            } else {
+                batch.changes.push(change);
+                after.acts.push(acts);
+            }
+        }
+    }
+    taken_out
 }
 
 fn micros(time: Duration) -> u64 {

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
 use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::schedules::Schedules;
-use yizhan_engine::store::{Acks, Batch, FiringOutcome, Reads, RunFilter, RunState, Store, StoreError};
+use yizhan_engine::store::{
+    Acks, Batch, Firing, FiringOutcome, Reads, RunFilter, RunState, Store, StoreError,
+};
 use yizhan_engine::{ActError, Clock, Engine, EngineConfig, Opened, StartError, StartReply, Started, intake};
 use yizhan_store::Memory;
 use yizhan_workflow::catalogue::{Action, Catalogue};
@@ -319,6 +321,55 @@ async fn nobody_waits_for_an_engine_whose_store_failed() {
         }
     }
     assert!(place.engine.health().broken.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_hangs_is_noticed_though_the_loop_turns() {
+    let place = Arc::new(place(Memory::new(), START, true, &[("keyed", KEYED)]));
+    assert!(place.engine.progresses(Duration::from_secs(5)).await);
+    place.gate.set(0);
+    let asker = place.clone();
+    let asking = tokio::spawn(async move { asker.start("keyed", r#"{"k":"A-7"}"#).await });
+    let requests = &place.engine.shared.figures.requests;
+    while requests.load(Ordering::Relaxed) < 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(place.engine.turns(Duration::from_secs(5)).await);
+    assert!(!place.engine.progresses(Duration::from_millis(300)).await, "what is written gets nowhere");
+    place.gate.set(usize::MAX);
+    assert!(asking.await.unwrap().is_ok());
+    assert!(place.engine.progresses(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_starts_and_is_none_that_hangs() {
+    let place = place(Memory::new(), START, true, &[("keyed", KEYED)]);
+    let text = place.engine.shared.library.current("keyed").unwrap();
+    // A delivery that comes again because it was refused.
+    let deliver = || async {
+        let at = place.engine.shared.now();
+        let prepared = intake::prepare(&text, r#"{"k":"A-7"}"#, None, &world(), at).unwrap();
+        let outcome = FiringOutcome::Started;
+        let firing =
+            Firing { workflow: "keyed".into(), trigger: "order".into(), id: "d-1".into(), at, outcome };
+        place.engine.start(Started { prepared, by: "trigger:order".into(), firing: Some(firing) }).await
+    };
+    place.store.fill(true);
+    for _ in 0..2 {
+        let refused = tokio::time::timeout(Duration::from_secs(5), deliver()).await;
+        assert!(
+            matches!(refused, Ok(Err(StartError::DiskFull | StartError::Act(ActError::DiskFull)))),
+            "{refused:?}"
+        );
+    }
+    assert!(place.engine.health().disk_full);
+    assert!(place.engine.progresses(Duration::from_secs(5)).await, "the writer tries again and again");
+    place.store.fill(false);
+    place.until("there is space again", |_| !place.engine.health().disk_full).await;
+    let started = deliver().await.unwrap();
+    assert_eq!(runs(&place).len(), 1, "what was refused had not been written");
+    assert!(matches!(started, StartReply::Started(_)));
+    assert!(matches!(deliver().await, Err(StartError::FiredBefore { run: Some(_) })));
 }
 
 fn timetable(overlap: &str) -> String {

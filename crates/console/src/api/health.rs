@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::rights::Caller;
 use crate::view::HealthView;
 
-/// Ready means that the loop makes progress, not that a thread breathes.
+/// Ready means that the loop and the writer make progress, not that a thread breathes.
 const TURN: Duration = Duration::from_secs(2);
 
 pub(crate) async fn live() -> Answer<serde_json::Value> {
@@ -35,8 +35,8 @@ pub(crate) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Answer<serde_
     if !health.ready {
         return Err(Refusal::NotReady("it is recovering".to_owned()));
     }
-    if !desk.engine.turns(TURN).await {
-        return Err(Refusal::NotReady("its loop does not answer".to_owned()));
+    if !desk.engine.progresses(TURN).await {
+        return Err(Refusal::NotReady("its loop or its disk does not answer".to_owned()));
     }
     Ok(Answer(json!({ "ready": true })))
 }

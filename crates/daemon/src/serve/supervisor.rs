@@ -61,13 +61,13 @@ pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>, mut si
                 }
             }
             _ = feed.tick() => {
-                // An idle timer would feed the dog for ever; the loop must answer, or the dog bites.
-                if engine.turns(within).await {
+                // An idle timer would feed the dog for ever; the loop and the writer must answer, or the dog bites.
+                if engine.progresses(within).await {
                     if dog.is_some() {
                         tell(&[NotifyState::Watchdog]);
                     }
                 } else {
-                    tracing::error!("the engine does not answer");
+                    tracing::error!("nothing goes on: the engine or its disk does not answer");
                 }
             }
             _ = say.tick() => tell(&[NotifyState::Status(&status(engine))]),

@@ -16,7 +16,7 @@ use crate::sense::{begins, twice};
 
 /// Everything or nothing.
 pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<(Vec<Acks>, Timing), Fault> {
-    if batches.iter().all(|batch| batch.changes.is_empty() && batch.notes.is_empty()) {
+    if batches.iter().all(Batch::is_empty) {
         return Ok((batches.iter().map(|_| Acks::new()).collect(), Timing::default()));
     }
     let begin = Instant::now();
@@ -335,6 +335,13 @@ impl Writing<'_> {
             }
             Note::Told { child } => self.told(*child)?,
             Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
+            Note::Room { at } => {
+                self.run(
+                    "INSERT INTO meta(name, value) VALUES ('room', ?1)
+                     ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+                    [at.to_string()],
+                )?;
+            }
             Note::ForgetBefore { at } => {
                 self.run("DELETE FROM firing WHERE at < ?1", [at.0])?;
                 self.run("DELETE FROM idempotency_key WHERE at < ?1", [at.0])?;
