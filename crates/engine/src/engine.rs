@@ -12,8 +12,9 @@ use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide};
 
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
 use crate::change::change_of;
-use crate::handle::{ActError, Message, Reply, Shared, StartError};
+use crate::handle::{ActError, Message, Reply, Shared, StartError, StartRequest};
 use crate::inbox::Inbox;
+use crate::intake::Prepared;
 use crate::live::{Live, LoadError};
 use crate::notices::Notices;
 use crate::outgoing::call_of;
@@ -59,10 +60,12 @@ impl Acts {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub on_join: bool,
+    pub prepared: Prepared,
+    pub by: Arc<str>,
     /// What came twice must not join twice.
     pub firing: Option<Firing>,
-    pub trigger: Arc<str>,
-    pub input: Raw,
+    /// The run that held the key when it was tried before.
+    pub met: Option<RunId>,
 }
 
 /// The loop's own state. One thread owns it.
@@ -502,23 +505,31 @@ impl Loop {
         let Some(pending) = acts.started else { return };
         let Some(reply) = acts.reply else { return };
         match refused {
-            Refused::KeyHeld { by } if pending.on_join => {
-                let event = Event::Joined { trigger: pending.trigger, input: pending.input };
-                match self.feed(by, event, world) {
-                    Ok(place) => {
-                        let joined = pending
-                            .firing
-                            .map(|firing| Firing { outcome: FiringOutcome::Joined, ..firing })
-                            .map(|firing| Note::FiredInto { firing, run: by });
-                        self.batch.notes.extend(joined);
-                        self.after.acts[place].reply = Some(reply.joined(by));
-                    }
-                    Err(error) => reply.failed(error),
-                }
-            }
+            Refused::KeyHeld { by } if pending.on_join => self.join(by, *pending, reply, world),
             Refused::KeyHeld { by } => reply.start_failed(StartError::KeyHeld { by }),
             Refused::FiredBefore { run } => reply.start_failed(StartError::FiredBefore { run }),
             Refused::Exists => reply.start_failed(StartError::FiredBefore { run: Some(acts.run) }),
+        }
+    }
+
+    /// The firing becomes an event of the run that holds its key.
+    fn join(&mut self, by: RunId, pending: Pending, reply: Reply, world: &World) {
+        let Pending { prepared, by: who, firing, met, .. } = pending;
+        let (trigger, input) = (prepared.trigger_name.clone(), prepared.input.clone());
+        match self.feed(by, Event::Joined { trigger, input }, world) {
+            Ok(place) => {
+                let joined = firing
+                    .map(|firing| Firing { outcome: FiringOutcome::Joined, ..firing })
+                    .map(|firing| Note::FiredInto { firing, run: by });
+                self.batch.notes.extend(joined);
+                self.after.acts[place].reply = Some(reply.joined(by));
+            }
+            // It ended meanwhile, so the key is free, unless it is one for longer than its run.
+            Err(ActError::Refused(Refusal::Echo(_))) if met != Some(by) => {
+                self.start(StartRequest { prepared, by: who, firing, met: Some(by), reply }, world);
+            }
+            Err(ActError::Refused(Refusal::Echo(_))) => reply.start_failed(StartError::KeyHeld { by }),
+            Err(error) => reply.failed(error),
         }
     }
 

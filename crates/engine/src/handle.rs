@@ -150,6 +150,8 @@ pub(crate) struct StartRequest {
     pub prepared: Prepared,
     pub by: Arc<str>,
     pub firing: Option<Firing>,
+    /// It was refused once, as this run held its key.
+    pub met: Option<RunId>,
     pub reply: Reply,
 }
 
@@ -418,7 +420,7 @@ impl Engine {
         let (to, answer) = oneshot::channel();
         let Started { prepared, by, firing } = started;
         let reply = Reply::Start { id: None, to };
-        self.inbox.push(Message::Start(Box::new(StartRequest { prepared, by, firing, reply })));
+        self.inbox.push(Message::Start(Box::new(StartRequest { prepared, by, firing, met: None, reply })));
         answer.await.unwrap_or(Err(StartError::Stopping))
     }
 

@@ -17,7 +17,7 @@ const DEPTH_MAX: u8 = 16;
 
 impl Loop {
     pub(crate) fn start(&mut self, request: StartRequest, world: &World) {
-        let StartRequest { prepared, by, firing, reply } = request;
+        let StartRequest { prepared, by, firing, met, reply } = request;
         if self.stopping {
             return reply.start_failed(StartError::Stopping);
         }
@@ -27,25 +27,27 @@ impl Loop {
         let at = self.shared.now();
         let id = RunId::mint(at, self.last_run);
         self.last_run = Some(id);
-        let text = prepared.workflow;
+        let text = prepared.workflow.clone();
         let started = Started {
             workflow: text.name.clone(),
             text: text.hash.clone(),
             input: prepared.input.clone(),
             key: prepared.key.clone(),
-            trigger: prepared.trigger,
-            by,
+            trigger: prepared.trigger.clone(),
+            by: by.clone(),
             parent: None,
         };
         let claim = prepared
             .key
+            .clone()
             .filter(|key| !key.trim().is_empty() && text.on_duplicate != OnDuplicate::Allow)
             .map(|key| Claim { workflow: text.name.clone(), key, since: prepared.since });
         let pending = Pending {
             on_join: text.on_duplicate == OnDuplicate::Join,
+            prepared,
+            by,
             firing: firing.clone(),
-            trigger: prepared.trigger_name,
-            input: prepared.input,
+            met,
         };
         let room = self.room();
         let (run, decision) = start(id, &text, &Now { world, at, room }, started);

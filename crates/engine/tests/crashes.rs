@@ -372,6 +372,49 @@ async fn a_full_disk_refuses_starts_and_is_none_that_hangs() {
     assert!(matches!(deliver().await, Err(StartError::FiredBefore { run: Some(_) })));
 }
 
+/// A second start finds the key held; the holder ends before that is known.
+async fn joins_a_run_that_ends(unique: &str) -> (Place, RunId, Result<StartReply, StartError>) {
+    let text = KEYED.replace("reject", "join").replace("key = \"{{", &format!("{unique}\nkey = \"{{{{"));
+    let place = Arc::new(place(Memory::new(), START, true, &[("keyed", &text)]));
+    let holder = place.started("keyed", r#"{"k":"A-7"}"#).await;
+    place.gate.set(0);
+    let asker = place.clone();
+    let asking = tokio::spawn(async move { asker.start("keyed", r#"{"k":"A-7"}"#).await });
+    let requests = &place.engine.shared.figures.requests;
+    let asked = |n| async move {
+        while requests.load(Ordering::Relaxed) < n {
+            tokio::task::yield_now().await;
+        }
+    };
+    asked(2).await;
+    place.pass(0).await;
+    let ender = place.clone();
+    let ending = tokio::spawn(async move {
+        let event = Event::Cancelled { opening: 0, by: "operator".into(), reason: "enough".into() };
+        ender.engine.act(holder, event).await
+    });
+    asked(3).await;
+    place.pass(0).await;
+    place.gate.set(usize::MAX);
+    let answer = tokio::time::timeout(Duration::from_secs(5), asking).await.unwrap().unwrap();
+    ending.await.unwrap().unwrap();
+    (Arc::into_inner(place).unwrap(), holder, answer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_join_a_run_that_ends_meanwhile_begins_one() {
+    let (place, holder, answer) = joins_a_run_that_ends("").await;
+    assert!(matches!(answer, Ok(StartReply::Started(run)) if run != holder), "{answer:?}");
+    assert_eq!(runs(&place).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_would_join_a_run_that_ended_with_its_key_for_ever_is_told_so() {
+    let (place, holder, answer) = joins_a_run_that_ends("unique = \"ever\"").await;
+    assert!(matches!(answer, Err(StartError::KeyHeld { by }) if by == holder), "{answer:?}");
+    assert_eq!(runs(&place), [holder]);
+}
+
 fn timetable(overlap: &str) -> String {
     format!(
         r#"
