@@ -95,6 +95,7 @@ impl Loop {
         let fresh = self.live.iter().any(|(other, live)| {
             *other != id
                 && live.job > self.written
+                && live.run.started.parent.is_none()
                 && live.run.started.workflow == started.workflow
                 && holds(live)
         });

@@ -36,7 +36,7 @@ pub struct Change {
 /// What a first line claims. If one of them is taken, nothing of the change is written and it is refused.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
-    /// Held by an open run of the same workflow and key: the open one is named in the refusal.
+    /// Held by an open run of the same workflow and key that is no child: it is named in the refusal.
     pub claim: Option<Claim>,
     /// The firing that caused it: (workflow, trigger, id), unique for ever: a slot of a schedule, a message id, a file.
     pub firing: Option<Firing>,
@@ -315,7 +315,7 @@ pub trait Reads: Send + Sync {
     /// Runs whose `waits` is `step` or `child`: attempts were under way, or a child may not have begun. What recovery
     /// loads first.
     fn runs_in_flight(&self) -> Result<Vec<RunId>, StoreError>;
-    /// The open run of this workflow with this key, if any.
+    /// The open run of this workflow that holds this key, if any. The keys of children hold nothing.
     fn holder(&self, workflow: &str, key: &str) -> Result<Option<RunId>, StoreError>;
     fn text(&self, hash: &TextHash) -> Result<Option<Source>, StoreError>;
     /// Wake-ups up to `until`, earliest first.

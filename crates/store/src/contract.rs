@@ -58,6 +58,7 @@ macro_rules! contract {
             claims:
                 a_key_is_held_until_its_run_is_over,
                 a_run_that_never_claimed_its_key_holds_it_all_the_same,
+                the_key_of_a_child_holds_nothing,
                 a_key_that_is_unique_for_a_while_is_held_by_runs_that_are_over,
                 a_key_that_is_unique_for_ever_is_never_free,
                 two_in_one_batch_cannot_hold_one_key,

@@ -155,7 +155,8 @@ impl Kept {
             run.row = RunRow { text, state, outcome, waits, ended, ..run.row.clone() };
             return;
         }
-        if let Some(key) = &row.key {
+        // The keys of children claim nothing.
+        if let Some(key) = row.key.as_ref().filter(|_| row.parent.is_none()) {
             let name = (Arc::clone(&row.workflow), Arc::clone(key));
             self.by_key.entry(name).or_default().insert((row.started, row.id));
         }

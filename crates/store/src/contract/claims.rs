@@ -27,6 +27,16 @@ pub(crate) fn a_run_that_never_claimed_its_key_holds_it_all_the_same(house: &mut
     assert_eq!(house.refuse(claim(3, "A-7", None)), Refused::KeyHeld { by: run(2) }, "the newest of them");
 }
 
+pub(crate) fn the_key_of_a_child_holds_nothing(house: &mut dyn House) {
+    let child = RunId::child_of("run_x/refund/1/0");
+    let row = RunRow { key: Some("A-7".into()), parent: Some(run(1)), ..row(child, 2) };
+    house.accept(vec![begin(1), Change { row: Some(Box::new(row)), ..line(child, 1) }]);
+    assert_eq!(house.reads().holder("refund", "A-7").unwrap(), None);
+    house.accept(vec![claim(3, "A-7", None), becomes(3, 2, RunState::Done)]);
+    house.accept(vec![claim(4, "A-7", Some(at(4)))]);
+    assert_eq!(house.reads().holder("refund", "A-7").unwrap(), Some(run(4)));
+}
+
 pub(crate) fn a_key_that_is_unique_for_a_while_is_held_by_runs_that_are_over(house: &mut dyn House) {
     house.accept(vec![claim(10, "A-7", None), becomes(10, 2, RunState::Done)]);
     assert_eq!(house.refuse(claim(20, "A-7", Some(at(10)))), Refused::KeyHeld { by: run(10) });

@@ -18,7 +18,11 @@ use super::lock::{self, Lock, Taken};
 const APPLICATION: i64 = 0x5969_5a68;
 
 /// Forward only; the version of a store is how many of them it has seen.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
+];
 
 /// Before this one, a reset of the write-ahead log could damage the file.
 const SQLITE_AT_LEAST: (i32, &str) = (3_051_003, "3.51.3");

@@ -27,7 +27,7 @@ const IDLE: usize = 1;
 
 /// Of a workflow and a key; the newest, if several are open because they were allowed to be.
 pub(super) const HOLDER: &str =
-    "SELECT id FROM run INDEXED BY run_holding WHERE workflow = ?1 AND key = ?2 AND state < 2
+    "SELECT id FROM run INDEXED BY run_holding WHERE workflow = ?1 AND key = ?2 AND state < 2 AND parent IS NULL
                                  ORDER BY started DESC, id DESC LIMIT 1";
 
 /// Minted ids stay below this; those of children do not.

@@ -278,7 +278,7 @@ impl Writing<'_> {
             return Ok(found.optional()?);
         };
         let sql =
-            "SELECT id FROM run INDEXED BY run_by_key WHERE workflow = ?1 AND key = ?2 AND started >= ?3
+            "SELECT id FROM run INDEXED BY run_by_key WHERE workflow = ?1 AND key = ?2 AND started >= ?3 AND parent IS NULL
                    ORDER BY started DESC, id DESC LIMIT 1";
         let mut statement = self.connection.prepare_cached(sql)?;
         Ok(statement.query_row(params![claim.workflow, claim.key, since], |row| run_id(row, 0)).optional()?)
