@@ -237,8 +237,12 @@ impl Loop {
         }
     }
 
-    pub(crate) fn room(&self) -> bool {
-        !self.stopping && self.calls.len() < self.shared.config.attempts_max && self.queue.is_empty()
+    /// Places for attempts that nobody waits for.
+    pub(crate) fn room(&self) -> usize {
+        if self.stopping || !self.queue.is_empty() {
+            return 0;
+        }
+        self.shared.config.attempts_max.saturating_sub(self.calls.len())
     }
 
     // ---- events of runs -------------------------------------------------------------------------------------------
@@ -308,11 +312,14 @@ impl Loop {
     pub(crate) fn feed(&mut self, id: RunId, event: Event, world: &World) -> Result<usize, ActError> {
         self.bring(id)?;
         let at = self.shared.now();
-        let room = self.room();
+        let mut room = self.room();
         let Some(live) = self.live.get_mut(&id) else { return Err(ActError::NoSuchRun(id)) };
         if live.is_due(at) && !matches!(event, Event::Woke {}) {
             match decided(live, &Now { world, at, room }, Event::Woke {}) {
-                Ok(decision) => drop(self.record(id, decision, world)),
+                Ok(decision) => {
+                    self.record(id, decision, world);
+                    room = self.room();
+                }
                 Err(error @ ActError::Unreadable(_)) => return Err(self.let_go(id, error)),
                 Err(_) => {} // Nothing was due after all.
             }

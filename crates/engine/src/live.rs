@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::run::Line;
 use yizhan_workflow::run::scope::phase_word;
 use yizhan_workflow::run::state::Run;
-use yizhan_workflow::run::{Line, Now, World};
 
 use crate::library::{Library, TextError};
 use crate::store::{Reads, RunRow, StoreError, Stored};
@@ -135,10 +135,5 @@ impl Live {
     #[must_use]
     pub fn is_due(&self, at: Millis) -> bool {
         self.run.next_timer().is_some_and(|timer| timer.at <= at)
-    }
-
-    #[must_use]
-    pub fn now<'a>(&self, world: &'a World, at: Millis, room: bool) -> Now<'a> {
-        Now { world, at, room }
     }
 }

@@ -68,8 +68,8 @@ pub struct World {
 pub struct Now<'a> {
     pub world: &'a World,
     pub at: Millis,
-    /// An attempt that starts goes out at once; else it waits in a queue and says when it leaves it.
-    pub room: bool,
+    /// So many attempts that start go out at once; the others wait in a queue and say when they leave it.
+    pub room: usize,
 }
 
 /// What an event led to. `did` has been applied to the run.
@@ -185,6 +185,8 @@ struct Deciding<'a> {
     text: &'a Arc<Workflow>,
     now: &'a Now<'a>,
     at: Millis,
+    /// Places that are left.
+    room: usize,
     event: Event,
     did: Vec<Fact>,
     /// What each touched item wanted before.
@@ -205,6 +207,7 @@ impl<'a> Deciding<'a> {
             text,
             now,
             at,
+            room: now.room,
             event,
             did: vec![],
             before: vec![],

@@ -163,7 +163,8 @@ impl Deciding<'_> {
                     None => self.effect_in_force(item),
                 };
                 // Only a call that must happen once needs its own word that it went out.
-                let begun = self.now.room || effect != Effect::Once;
+                let begun = self.room > 0 || effect != Effect::Once;
+                self.room = self.room.saturating_sub(1);
                 self.did(Fact::Entered { at: item, state: Standing::Running { a, begun, first } });
             }
             Work::Ask(ask) => self.open_task(item, a, ask)?,

@@ -94,7 +94,7 @@ pub(super) struct Tale {
     pub world: World,
     pub run: Run,
     pub now: Millis,
-    pub room: bool,
+    pub room: usize,
     /// The journal, as it would be stored.
     pub lines: Vec<(Millis, String)>,
     pub told: String,
@@ -114,9 +114,10 @@ impl Tale {
             parent: None,
         };
         let id = RunId::mint(MORNING, None);
-        let (run, decision) = start(id, &text, &Now { world: &world, at: MORNING, room: true }, started);
+        let (run, decision) =
+            start(id, &text, &Now { world: &world, at: MORNING, room: usize::MAX }, started);
         let mut tale =
-            Self { text, world, run, now: MORNING, room: true, lines: vec![], told: String::new() };
+            Self { text, world, run, now: MORNING, room: usize::MAX, lines: vec![], told: String::new() };
         tale.tell("go", &decision);
         tale
     }

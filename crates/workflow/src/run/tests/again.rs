@@ -361,7 +361,7 @@ fn a_child_is_retried_only_through_its_parent() {
     let parent = Parent { run: RunId::mint(MORNING, None), of, depth: 1 };
     tale.hear("a breaks");
     tale.run.started = Arc::new(Started { parent: Some(parent), ..(*tale.run.started).clone() });
-    let now = Now { world: &tale.world, at: tale.now, room: true };
+    let now = Now { world: &tale.world, at: tale.now, room: usize::MAX };
     let retry = |by: &str| Event::Retried { opening: 1, by: by.into(), from: None };
     let refused = decide(&mut tale.run, &tale.text, &now, retry("operator")).unwrap_err();
     assert_eq!(refused, Refusal::ParentDecides(parent.run));

@@ -22,7 +22,7 @@ fn play(toml: &str, input: &str, cancel: bool) -> (u32, Duration) {
         by: "person:li".into(),
         parent: None,
     };
-    let now = Now { world: &world, at: MORNING, room: true };
+    let now = Now { world: &world, at: MORNING, room: usize::MAX };
     let output = Raw::new(r#"{"x":1}"#.to_owned()).unwrap();
     let fields = Raw::new("{}".to_owned()).unwrap();
     let began = Instant::now();

@@ -48,7 +48,7 @@ impl Life {
             by: "person:li".into(),
             parent: None,
         };
-        let now = Now { world: &world, at: MORNING, room: true };
+        let now = Now { world: &world, at: MORNING, room: usize::MAX };
         let (run, decision) = start(RunId::mint(MORNING, None), &text, &now, started);
         let mut watch = Watch::new(run.id);
         watch.decided(&run, &text, &decision, &BTreeMap::new());
@@ -57,7 +57,7 @@ impl Life {
     }
 
     /// Decides an event as the engine does: the clock speaks first. True if it was accepted.
-    fn hear(&mut self, event: Event, room: bool) -> bool {
+    fn hear(&mut self, event: Event, room: usize) -> bool {
         // The engine's clock may fall back; a run's never does.
         let at = self.now.max(self.run.last);
         if self.run.next_timer().is_some_and(|timer| timer.at <= at) && event != (Event::Woke {}) {
@@ -66,7 +66,7 @@ impl Life {
         self.decide(event, room)
     }
 
-    fn decide(&mut self, event: Event, room: bool) -> bool {
+    fn decide(&mut self, event: Event, room: usize) -> bool {
         let before = self.run.clone();
         let wanted = by_item(&before);
         let now = Now { world: &self.world, at: self.now, room };
@@ -91,7 +91,7 @@ impl Life {
     }
 
     /// The same once more changes nothing.
-    fn doubled(&mut self, event: Event, room: bool) {
+    fn doubled(&mut self, event: Event, room: usize) {
         if matches!(event, Event::Joined { .. }) {
             return; // Told apart by the id of the message, which is not the run's business.
         }
@@ -132,7 +132,7 @@ impl Life {
     }
 
     fn act(&mut self, (what, which, how): Move) {
-        let room = how & 128 == 0;
+        let room = usize::from(how >> 6);
         let standing = wants(&self.run);
         match what % 16 {
             0..=8 if !standing.is_empty() => {
@@ -175,7 +175,7 @@ impl Life {
     }
 
     /// The daemon stops and starts: whatever ran is lost, and all is handed out again.
-    fn restart(&mut self, how: u8, room: bool) {
+    fn restart(&mut self, how: u8, room: usize) {
         for command in wants(&self.run) {
             if let Command::Start { of, .. } | Command::Stop { of } = command {
                 let begun = !matches!(command, Command::Start { begun: false, .. });
@@ -188,7 +188,7 @@ impl Life {
     }
 
     /// An answer of an attempt that was given up long ago.
-    fn late(&mut self, which: u8, how: u8, room: bool) {
+    fn late(&mut self, which: u8, how: u8, room: usize) {
         let attempts: Vec<Attempt> = self.watch.issued().copied().collect();
         if attempts.is_empty() {
             return;
@@ -202,7 +202,7 @@ impl Life {
         }
     }
 
-    fn answer(&mut self, command: Command, how: u8, room: bool) {
+    fn answer(&mut self, command: Command, how: u8, room: usize) {
         match command {
             Command::Start { of, begun: false } if how & 3 != 0 => {
                 self.hear(Event::Begun { of }, room);
@@ -252,7 +252,7 @@ impl Life {
     }
 
     /// People say what is true of what happened; else they say anything.
-    fn settle(&mut self, of: Attempt, kind: TaskKind, how: u8, room: bool) {
+    fn settle(&mut self, of: Attempt, kind: TaskKind, how: u8, room: usize) {
         let by: Arc<str> = if how & 64 == 0 { "person:li" } else { "person:wang" }.into();
         let via: Arc<str> = "test".into();
         let event = match (kind, how % 8) {
@@ -288,18 +288,21 @@ impl Life {
             let Some(command) = wants(&self.run).first().copied() else {
                 let timer = self.run.next_timer();
                 self.now = self.now.max(timer.unwrap_or_else(|| panic!("the run waits for nothing")).at);
-                assert!(self.hear(Event::Woke {}, true), "a timer did not fire");
+                assert!(self.hear(Event::Woke {}, usize::MAX), "a timer did not fire");
                 continue;
             };
             let taken = match command {
-                Command::Start { of, begun: false } => self.hear(Event::Begun { of }, true),
+                Command::Start { of, begun: false } => self.hear(Event::Begun { of }, usize::MAX),
                 Command::Start { of, .. } => {
-                    self.hear(ended(of, AttemptResult::Done { output: output(0) }), true)
+                    self.hear(ended(of, AttemptResult::Done { output: output(0) }), usize::MAX)
                 }
-                Command::Stop { of } => self.hear(ended(of, failed(true, Happened::No)), true),
+                Command::Stop { of } => self.hear(ended(of, failed(true, Happened::No)), usize::MAX),
                 Command::OpenTask { of, kind: TaskKind::Asked } => {
                     let fields = Raw::new("{\"ok\":true}".into()).unwrap();
-                    self.hear(Event::Answered { of, by: "operator".into(), via: "test".into(), fields }, true)
+                    self.hear(
+                        Event::Answered { of, by: "operator".into(), via: "test".into(), fields },
+                        usize::MAX,
+                    )
                 }
                 Command::OpenTask { of, kind } => {
                     let verdict = match kind {
@@ -309,11 +312,11 @@ impl Life {
                         TaskKind::Unknown => Verdict::Again {},
                         TaskKind::Asked | TaskKind::Asking => Verdict::Leave {},
                     };
-                    self.hear(Event::Settled { of, by: "person:wang".into(), verdict }, true)
+                    self.hear(Event::Settled { of, by: "person:wang".into(), verdict }, usize::MAX)
                 }
                 Command::StartChild { of, child } | Command::StopChild { of, child } => {
                     let (state, outcome) = (EndState::Done, Some("done".into()));
-                    self.hear(Event::ChildEnded { of, child, state, outcome, output: None }, true)
+                    self.hear(Event::ChildEnded { of, child, state, outcome, output: None }, usize::MAX)
                 }
                 Command::CloseTask { .. } => true,
             };

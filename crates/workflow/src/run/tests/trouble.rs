@@ -79,7 +79,7 @@ fn a_restart_costs_no_try_until_the_third_in_a_row() {
 #[test]
 fn an_attempt_that_waits_for_a_place_says_that_it_begins_and_a_crash_before_costs_nothing() {
     let mut tale = Tale::begin("[step.w]\nwait = \"1s\"\n[step.a]\nuse = \"t.once\"\n", "{}");
-    tale.room = false;
+    tale.room = 0;
     tale.hear("+1s; a restart; a begun; a restart");
     insta::assert_snapshot!(tale.told, @r"
     go -> wake +1s
@@ -87,6 +87,20 @@ fn an_attempt_that_waits_for_a_place_says_that_it_begins_and_a_crash_before_cost
     a restart -> queue a#2
     a begun -> start a#2
     a restart -> unknown a#2
+    ");
+}
+
+#[test]
+fn of_attempts_that_start_together_no_more_say_that_they_begin_than_there_are_places() {
+    let mut tale = Tale::begin(
+        "[step.w]\nwait = \"1s\"\n[step.a]\nuse = \"t.once\"\neach = \"{{ [1, 2, 3] }}\"\n",
+        "{}",
+    );
+    tale.room = 2;
+    tale.hear("+1s");
+    insta::assert_snapshot!(tale.told, @r"
+    go -> wake +1s
+    +1s -> start a.0#1, start a.1#1, queue a.2#1
     ");
 }
 
@@ -133,7 +147,7 @@ fn a_rest_ends_when_the_time_for_all_attempts_is_over_and_a_persons_word_gives_n
 #[test]
 fn what_never_went_out_fails_like_anything_else_when_the_error_says_that_nothing_happened() {
     let mut tale = Tale::begin("[step.w]\nwait = \"1s\"\n[step.a]\nuse = \"t.once\"\n", "{}");
-    tale.room = false;
+    tale.room = 0;
     tale.hear("+1s; a fails");
     insta::assert_snapshot!(tale.told, @r"
     go -> wake +1s
@@ -233,7 +247,7 @@ fn a_withdrawn_attempt_in_doubt_holds_the_close_until_somebody_knows() {
 #[test]
 fn a_queued_attempt_that_must_happen_once_is_given_up_at_once_and_its_begin_refused() {
     let mut tale = Tale::begin("[step.w]\nwait = \"1s\"\n[step.a]\nuse = \"t.once\"\n", "{}");
-    tale.room = false;
+    tale.room = 0;
     tale.hear("+1s; cancel; a#1 begun");
     insta::assert_snapshot!(tale.told, @r"
     go -> wake +1s
