@@ -1,11 +1,12 @@
-//! From a file to code: read once, hash, seal, check, and only then let the dynamic linker see those very bytes.
+//! From a file to code: read once, seal, check, hash, and only then let the dynamic linker see those very bytes.
 
 #![expect(unsafe_code, reason = "loads foreign code")]
 
 use std::ffi::c_void;
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
@@ -33,18 +34,17 @@ pub(crate) struct Sealed {
 impl Sealed {
     pub(crate) fn read(path: &Path) -> Result<Self, Fault> {
         let unreadable = |error: std::io::Error| Fault::Unreadable(error.to_string());
-        let file = File::open(path).map_err(unreadable)?;
-        // At once of the right size: a buffer that grows leaves twice as much behind in the allocator.
-        let size = file.metadata().map_err(unreadable)?.len().min(FILE_MAX);
-        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
-        file.take(FILE_MAX + 1).read_to_end(&mut content).map_err(unreadable)?;
-        if content.len() as u64 > FILE_MAX {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        // The kernel takes names of some 250 bytes.
+        let name = &name[..name.floor_char_boundary(200)];
+        let (bytes, length) = seal(name, File::open(path).map_err(unreadable)?).map_err(unreadable)?;
+        if length > FILE_MAX {
             return Err(Fault::Unreadable(format!("it is larger than {FILE_MAX} bytes")));
         }
-        let note = note::read(&content)?;
-        let sha256 = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-        let bytes = seal(&note.id, &content).map_err(unreadable)?;
-        Ok(Self { path: path.to_owned(), note, sha256, bytes })
+        let bytes = File::from(bytes);
+        let note = note::read(&Mapped::of(&bytes, length).map_err(unreadable)?)?;
+        let sha256 = sha256(&bytes, length).map_err(unreadable)?;
+        Ok(Self { path: path.to_owned(), note, sha256, bytes: bytes.into() })
     }
 
     pub(crate) fn bytes(&self) -> BorrowedFd<'_> {
@@ -52,17 +52,76 @@ impl Sealed {
     }
 }
 
-/// A file in memory that can no longer be written, grown or shrunk: what was checked is what gets mapped.
-fn seal(id: &str, content: &[u8]) -> std::io::Result<OwnedFd> {
-    let fd = rustix::fs::memfd_create(format!("yz-{id}"), MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = File::from(fd);
-    file.write_all(content)?;
-    let fd = OwnedFd::from(file);
+/// How much of a file is in our memory at once: plugins are large, and what a daemon once took it keeps.
+const PIECE: usize = 64 << 10;
+
+/// A file in memory that can no longer be written, grown or shrunk: what is checked is what gets mapped. One byte more
+/// than `FILE_MAX` says that there was more.
+fn seal(name: &str, file: File) -> std::io::Result<(OwnedFd, u64)> {
+    let fd = rustix::fs::memfd_create(format!("yz-{name}"), MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut sealed = File::from(fd);
+    let length = std::io::copy(&mut file.take(FILE_MAX + 1), &mut sealed)?;
+    let fd = OwnedFd::from(sealed);
     rustix::fs::fcntl_add_seals(
         &fd,
         SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
     )?;
-    Ok(fd)
+    Ok((fd, length))
+}
+
+fn sha256(bytes: &File, length: u64) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    let mut at = 0;
+    while at < length {
+        let read = bytes.read_at(&mut piece, at)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        hash.update(&piece[..read]);
+        at += read as u64;
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Sealed bytes to look things up in: only the pages that are looked at come into our memory, and they leave it again.
+struct Mapped {
+    at: *mut c_void,
+    length: usize,
+}
+
+impl Mapped {
+    fn of(bytes: &File, length: u64) -> std::io::Result<Self> {
+        let length = usize::try_from(length).map_err(std::io::Error::other)?;
+        if length == 0 {
+            return Ok(Self { at: ptr::null_mut(), length }); // Nothing cannot be mapped.
+        }
+        let (protection, flags) = (libc::PROT_READ, libc::MAP_PRIVATE);
+        // SAFETY: a new mapping, at a place that the kernel chooses.
+        let at = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, bytes.as_raw_fd(), 0) };
+        if at == libc::MAP_FAILED { Err(std::io::Error::last_os_error()) } else { Ok(Self { at, length }) }
+    }
+}
+
+impl std::ops::Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        if self.length == 0 {
+            return &[];
+        }
+        // SAFETY: mapped for as long as `self` lives; the seals keep the bytes and the length as they are.
+        unsafe { std::slice::from_raw_parts(self.at.cast(), self.length) }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        if self.length > 0 {
+            // SAFETY: our own mapping, which nobody borrows any more.
+            unsafe { libc::munmap(self.at, self.length) };
+        }
+    }
 }
 
 /// Loads sealed bytes and takes the plugin's table. The library is never closed: a thread may be inside it for ever.

@@ -189,8 +189,15 @@ fn a_child_inherits_nothing_but_its_socket_and_its_library() {
         .map(|target| target.to_string_lossy().split(['[', '(']).next().unwrap_or_default().to_owned())
         .collect();
     // Input, output and errors; the socket; the sealed bytes, twice, since the one that was loaded stays open.
-    let expected =
-        ["/dev/null", "pipe:", "pipe:", "socket:", "/memfd:yz-echo ", "socket:", "/memfd:yz-echo "];
+    let expected = [
+        "/dev/null",
+        "pipe:",
+        "pipe:",
+        "socket:",
+        "/memfd:yz-libyizhan_plugin_echo ",
+        "socket:",
+        "/memfd:yz-libyizhan_plugin_echo ",
+    ];
     let (mut open, mut expected) = (open, expected.map(str::to_owned).to_vec());
     open.sort();
     expected.sort();
