@@ -4,10 +4,12 @@
 //! fit the memory promised. The text is kept, the compiled form lives in a small cache for the whole process, and a
 //! plain path (`input.mail`) needs neither.
 
+mod fields;
 mod functions;
 mod machine;
 mod names;
 mod operators;
+mod plain;
 mod print;
 mod rewrite;
 mod syntax;
@@ -15,13 +17,18 @@ mod syntax;
 use std::sync::Arc;
 
 use minijinja::Value;
+use plain::Plain;
 
+pub use fields::value_of_text;
 pub use names::{Call, Name, NameKind};
 pub use print::{empty, is_empty, json_of_value, print, value_of_json};
 pub use syntax::{SyntaxFault, SyntaxProblem};
 
 /// No value that an expression gives may be larger, as JSON or as text.
 pub const MOST_OUTPUT: usize = 1024 * 1024;
+
+/// Room for what a step mostly sends, so that it is not found by growing.
+const TYPICAL: usize = 256;
 
 /// Why a value could not be worked out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,16 +49,15 @@ impl ExpressionError {
 #[derive(Clone, Debug)]
 pub struct Expression {
     source: Arc<str>,
-    /// A plain path is looked up without the machine.
-    path: Option<Arc<[Arc<str>]>>,
+    /// A plain path or comparison is worked out without the machine.
+    plain: Option<Plain>,
 }
 
 impl Expression {
     /// Checks the syntax, and that every filter, test and function is one of ours.
     pub fn parse(text: &str) -> Result<Self, SyntaxFault> {
         syntax::check_expression(text)?;
-        let path = names::plain_path(text);
-        Ok(Self { source: text.trim().into(), path })
+        Ok(Self { source: text.trim().into(), plain: Plain::of(text) })
     }
 
     #[must_use]
@@ -66,9 +72,7 @@ impl Expression {
     }
 
     pub fn value(&self, scope: &Value) -> Result<Value, ExpressionError> {
-        if let Some(path) = &self.path
-            && let Some(value) = follow(scope, path)
-        {
+        if let Some(value) = self.plain.as_ref().and_then(|plain| plain.value(scope)) {
             return Ok(value);
         }
         machine::evaluate(&self.source, scope)
@@ -81,15 +85,6 @@ impl Expression {
         }
         Ok(value.is_true())
     }
-}
-
-/// `None` where a part of the path does not exist: the machine then says which.
-fn follow(scope: &Value, path: &[Arc<str>]) -> Option<Value> {
-    let mut value = scope.get_attr(path.first()?).ok()?;
-    for name in &path[1..] {
-        value = value.get_attr(name).ok()?;
-    }
-    (!value.is_undefined()).then_some(value)
 }
 
 /// A string in which `{{ … }}` is worked out.
@@ -258,7 +253,7 @@ impl Tree {
 
     /// Its JSON text, templates worked out.
     pub fn json(&self, scope: &Value) -> Result<String, ExpressionError> {
-        let mut text = String::new();
+        let mut text = String::with_capacity(TYPICAL);
         self.write(scope, &mut text)?;
         Ok(text)
     }

@@ -46,22 +46,6 @@ pub enum NameKind {
     Function,
 }
 
-/// The parts of an expression that is nothing but a path: `input.mail`.
-pub(super) fn plain_path(text: &str) -> Option<Arc<[Arc<str>]>> {
-    let parts: Vec<&str> = text.trim().split('.').collect();
-    let word = |part: &&str| {
-        part.bytes()
-            .enumerate()
-            .all(|(at, byte)| byte == b'_' || byte.is_ascii_alphabetic() || (at > 0 && byte.is_ascii_digit()))
-            && !part.is_empty()
-    };
-    // These words mean something to the language by themselves.
-    const RESERVED: &[&str] =
-        &["true", "false", "none", "True", "False", "None", "not", "and", "or", "in", "is", "if"];
-    (parts.iter().all(word) && !RESERVED.contains(&parts[0]))
-        .then(|| parts.into_iter().map(Arc::from).collect())
-}
-
 pub(super) fn of_expression(text: &str) -> Vec<Name> {
     let mut walk = Walk::default();
     if let Ok(expression) = parse_expr(text) {

@@ -105,7 +105,7 @@ fn brief(value: &Value) -> String {
 }
 
 /// Nothing equals nothing, and an empty text.
-fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
+pub(super) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
     defined([a, b])?;
     match (is_empty(a), is_empty(b)) {
         (true, true) => return Ok(true),
@@ -124,7 +124,7 @@ fn is_blank(value: &Value) -> bool {
 }
 
 /// `None`: one of them is nothing, so no order holds.
-fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
+pub(super) fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
     defined([a, b])?;
     if is_empty(a) || is_empty(b) {
         return Ok(None);
@@ -135,7 +135,7 @@ fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
     }
 }
 
-fn contained(a: &Value, b: &Value) -> Result<bool, Error> {
+pub(super) fn contained(a: &Value, b: &Value) -> Result<bool, Error> {
     defined([a, b])?;
     if is_empty(a) || is_empty(b) {
         return Ok(false);

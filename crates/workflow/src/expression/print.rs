@@ -190,6 +190,12 @@ fn write_number(value: &Value, to: &mut String) -> Result<(), String> {
 }
 
 pub(super) fn write_string(text: &str, to: &mut String) {
-    // Writing a string into a string cannot fail.
-    to.push_str(&serde_json::to_string(text).unwrap_or_default());
+    if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        // Writing a string into a string cannot fail.
+        return to.push_str(&serde_json::to_string(text).unwrap_or_default());
+    }
+    // Most texts are written as they are.
+    to.push('"');
+    to.push_str(text);
+    to.push('"');
 }

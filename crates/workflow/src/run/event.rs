@@ -27,6 +27,12 @@ impl Raw {
     }
 }
 
+impl AsRef<str> for Raw {
+    fn as_ref(&self) -> &str {
+        self.get()
+    }
+}
+
 impl PartialEq for Raw {
     fn eq(&self, other: &Self) -> bool {
         self.get() == other.get()

@@ -288,7 +288,7 @@ impl Object for Scope {
         };
         match name {
             "input" => {
-                Some(self.input.get_or_init(|| expression::value_of_json(self.started.input.get())).clone())
+                Some(self.input.get_or_init(|| expression::value_of_text(self.started.input.clone())).clone())
             }
             "step" => Some(Value::from_object(Steps(self.clone()))),
             "table" => Some(
@@ -360,9 +360,7 @@ impl Answer {
         let item = read.and_then(|step| step.items.first());
         let standing = now.items.first().filter(|_| !now.is_over());
         Self {
-            output: item
-                .and_then(|item| item.output.as_ref())
-                .map(|raw| expression::value_of_json(raw.get())),
+            output: item.and_then(|item| item.output.clone()).map(expression::value_of_text),
             by: item.and_then(|item| item.by.clone()),
             opened: read.and_then(|step| step.opened),
             ended: read.and_then(|step| step.ended),
@@ -377,7 +375,7 @@ impl Answer {
 
     fn of_item(step: &StepState, number: u32, item: &ItemState) -> Self {
         Self {
-            output: item.output.as_ref().map(|raw| expression::value_of_json(raw.get())),
+            output: item.output.clone().map(expression::value_of_text),
             by: item.by.clone(),
             opened: item.opened,
             ended: item.ended,
@@ -392,7 +390,7 @@ impl Answer {
 
     fn of_done(done: &Done) -> Self {
         Self {
-            output: done.output.as_ref().map(|raw| expression::value_of_json(raw.get())),
+            output: done.output.clone().map(expression::value_of_text),
             by: done.by.clone(),
             opened: done.opened,
             ended: done.ended,

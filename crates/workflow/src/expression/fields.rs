@@ -1,0 +1,180 @@
+//! A JSON object of which only the fields are read that are named.
+//!
+//! Most expressions name one field of an output that may have many. The first few are looked up in the text; who names
+//! more, or lists them all, gets the whole parsed once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectRepr};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use super::{empty, value_of_json};
+
+/// Looking a field up passes over the whole text, so it pays for so many.
+const LOOKED_UP_MOST: u32 = 3;
+
+/// `text` gives JSON that we wrote ourselves, or that the border has checked; anything else reads as empty.
+#[must_use]
+pub fn value_of_text<T: AsRef<str> + fmt::Debug + Send + Sync + 'static>(text: T) -> Value {
+    if !text.as_ref().starts_with('{') {
+        return value_of_json(text.as_ref());
+    }
+    Value::from_object(Fields { text, looked_up: AtomicU32::new(0), whole: OnceLock::new() })
+}
+
+struct Fields<T> {
+    text: T,
+    looked_up: AtomicU32,
+    whole: OnceLock<Value>,
+}
+
+impl<T: fmt::Debug> fmt::Debug for Fields<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+impl<T: AsRef<str>> Fields<T> {
+    fn whole(&self) -> &Value {
+        self.whole.get_or_init(|| value_of_json(self.text.as_ref()))
+    }
+
+    fn named(&self, name: &str) -> Option<Value> {
+        if self.whole.get().is_none() && self.looked_up.fetch_add(1, Ordering::Relaxed) < LOOKED_UP_MOST {
+            let mut reader = serde_json::Deserializer::from_str(self.text.as_ref());
+            // What cannot be read is empty, as the whole would be.
+            return reader.deserialize_map(Find(name)).unwrap_or_else(|_| Some(empty()));
+        }
+        self.whole().get_attr(name).ok().filter(|value| !value.is_undefined())
+    }
+}
+
+impl<T: AsRef<str> + fmt::Debug + Send + Sync + 'static> Object for Fields<T> {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.named(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        self.named(key)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        match self.whole().try_iter() {
+            Ok(keys) => Enumerator::Values(keys.collect()),
+            Err(_) => Enumerator::Empty,
+        }
+    }
+}
+
+/// The value of one field; of a name that is there twice, the last.
+struct Find<'a>(&'a str);
+
+impl<'de> Visitor<'de> for Find<'_> {
+    type Value = Option<Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Value>, A::Error> {
+        let mut found = None;
+        while let Some(is_it) = object.next_key_seed(Is(self.0))? {
+            if is_it {
+                found = Some(object.next_value()?);
+            } else {
+                object.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Compares a name where it stands.
+struct Is<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Is<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<bool, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Is<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expression::{Expression, json_of_value};
+
+    const TEXT: &str = r#"{"a":1,"b":{"c":[1,2]},"naïve \"x\"":true,"nothing":null,"a":2}"#;
+
+    fn both(text: &str) -> [Value; 2] {
+        [value_of_text(text.to_owned()), value_of_json(text)]
+    }
+
+    #[test]
+    fn a_field_that_is_looked_up_is_the_one_that_the_whole_has() {
+        for name in ["a", "b", "naïve \"x\"", "nothing", "absent", ""] {
+            let [few, whole] = both(TEXT);
+            assert_eq!(few.get_attr(name).unwrap(), whole.get_attr(name).unwrap(), "{name}");
+            assert_eq!(
+                few.get_attr(name).unwrap().is_undefined(),
+                whole.get_attr(name).unwrap().is_undefined(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_hundredth_look_gives_what_the_first_gave() {
+        let [few, _] = both(TEXT);
+        for _ in 0..100 {
+            assert_eq!(few.get_attr("a").unwrap(), Value::from(2));
+            assert!(few.get_attr("absent").unwrap().is_undefined());
+        }
+    }
+
+    #[test]
+    fn expressions_cannot_tell_it_from_a_map_that_was_parsed() {
+        let texts = [TEXT, "{}", "[1,2]", "null", "\"text\"", "7"];
+        let expressions = [
+            "v",
+            "v is mapping",
+            "v|length",
+            "v == v",
+            "'a' in v",
+            "v|list",
+            "v.b.c[0]",
+            "v['a']",
+            "v|string",
+        ];
+        for (text, expression) in texts.iter().flat_map(|text| expressions.map(|e| (*text, e))) {
+            let expression = Expression::parse(expression).unwrap();
+            let [few, whole] = both(text).map(|v| {
+                let scope: Value =
+                    [("v", v)].into_iter().collect::<std::collections::BTreeMap<_, _>>().into();
+                expression.value(&scope).map(|value| json_of_value(&value)).map_err(|error| error.message)
+            });
+            assert_eq!(few, whole, "{text}: {}", expression.source());
+        }
+    }
+}
