@@ -1,6 +1,6 @@
 //! The one loop: takes what is there, decides, hands it to the writer, and acts on what is on disk.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Raw, Standing};
 use yizhan_workflow::run::state::At;
 use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide};
 
+use crate::by_id::MapById;
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
 use crate::change::change_of;
 use crate::handle::{ActError, Message, Reply, Shared, StartError, StartRequest};
@@ -76,10 +77,10 @@ pub(crate) struct Loop {
     pub shared: Arc<Shared>,
     pub house: String,
     pub last_run: Option<RunId>,
-    pub live: HashMap<RunId, Live>,
+    pub live: MapById<RunId, Live>,
     /// Runs that wait for something slow, longest first; looked at when too many are in memory.
     pub idle: VecDeque<RunId>,
-    calls: HashMap<u64, (RunId, Attempt)>,
+    calls: MapById<u64, (RunId, Attempt)>,
     pub next_call: u64,
     pub notices: Notices,
     /// Attempts that are decided and have no place yet.
@@ -117,9 +118,9 @@ impl Loop {
             shared,
             house,
             last_run,
-            live: HashMap::new(),
+            live: MapById::default(),
             idle: VecDeque::new(),
-            calls: HashMap::new(),
+            calls: MapById::default(),
             next_call: 1,
             notices: Notices::default(),
             queue: VecDeque::new(),
@@ -374,7 +375,8 @@ impl Loop {
         }
         let mut acts = Acts {
             run: id,
-            calls: vec![],
+            // Mostly one: a list that grows makes room for four.
+            calls: Vec::with_capacity(decision.commands.len().min(1)),
             waiting: vec![],
             others: vec![],
             reply: None,
@@ -417,9 +419,12 @@ impl Loop {
         }
         self.after.number = self.job;
         self.job += 1;
+        // The next one will be about as large.
+        let changes = Vec::with_capacity(self.batch.changes.len());
+        let acts = Vec::with_capacity(self.after.acts.len());
         let job = Job {
-            batch: std::mem::take(&mut self.batch),
-            after: std::mem::take(&mut self.after),
+            batch: std::mem::replace(&mut self.batch, Batch { changes, ..Batch::default() }),
+            after: std::mem::replace(&mut self.after, After { acts, ..After::default() }),
             returned: std::mem::take(&mut self.returned),
         };
         self.jobs.push(Some(job));

@@ -1,5 +1,6 @@
 //! Drives runs: decides, commits, then acts.
 
+pub mod by_id;
 pub mod carrier;
 mod change;
 pub mod doorbell;

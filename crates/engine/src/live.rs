@@ -16,6 +16,8 @@ use crate::store::{Reads, RunRow, StoreError, Stored};
 pub struct Live {
     pub run: Run,
     pub text: Arc<Workflow>,
+    /// Its id as plugins are told it.
+    pub shown: Arc<str>,
     /// Attempts that a carrier has, by the number of the call.
     pub calls: Vec<(Attempt, u64)>,
     /// What the store's row and wake-up say.
@@ -103,6 +105,7 @@ impl Live {
         let wake = loaded.run.next_timer().map(|timer| timer.at);
         Ok(Self {
             row: Shown::of(&loaded.run),
+            shown: loaded.run.id.to_string().into(),
             run: loaded.run,
             text,
             calls: vec![],
@@ -119,6 +122,7 @@ impl Live {
     pub fn new(run: Run, text: Arc<Workflow>) -> Self {
         Self {
             row: Shown { state: "", waits: None },
+            shown: run.id.to_string().into(),
             run,
             text,
             calls: vec![],

@@ -27,7 +27,7 @@ pub(crate) fn call_of(live: &Live, of: Attempt, id: u64, house: &str, now: Milli
         plugin: action.plugin.clone(),
         action: action.action.clone(),
         key: outward_key(house, &readable).into(),
-        run: live.run.id.to_string().into(),
+        run: live.shown.clone(),
         workflow: live.text.name.clone(),
         step: if path == step.id.as_ref() { step.id.clone() } else { path.as_ref().into() },
         round: of.item.round,

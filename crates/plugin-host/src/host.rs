@@ -309,6 +309,16 @@ impl PluginHost {
 impl Carriers for PluginHost {
     fn start(&self, calls: Vec<Call>) {
         let now = Instant::now();
+        // Mostly all are for one plugin, and go on as they came.
+        if let [first, more @ ..] = calls.as_slice()
+            && more.iter().all(|call| call.plugin == first.plugin)
+        {
+            let running =
+                self.running.read().unwrap_or_else(PoisonError::into_inner).get(&*first.plugin).cloned();
+            if let Some(runner) = running {
+                return runner.start(calls, now);
+            }
+        }
         let mut groups: Vec<(Arc<Runner>, Vec<Call>)> = Vec::new();
         let mut unknown = Vec::new();
         {

@@ -1,13 +1,12 @@
 //! One created plugin, in a child or in the daemon: its open calls, and what becomes of each.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tokio::task::AbortHandle;
+use yizhan_engine::by_id::MapById;
 use yizhan_engine::carrier::{Call, CancelReason, Completion, Outcome};
 use yizhan_plugin_api::abi::{
     YZ_BAD_DOCUMENT, YZ_CANCEL_ASKED, YZ_CANCEL_SHUTDOWN, YZ_CANCEL_TIMEOUT, YZ_CANCELLED, YZ_DONE,
@@ -57,7 +56,7 @@ pub(crate) struct Instance {
 
 #[derive(Default)]
 struct Open {
-    calls: HashMap<u64, OpenCall, BuildHasherDefault<ById>>,
+    calls: MapById<u64, OpenCall>,
     /// Nothing is due before this; may be too early, never too late.
     nearest: Option<Instant>,
     /// It died, or its slots were given up.
@@ -91,26 +90,6 @@ enum Why {
     Timeout,
     Withdrawn,
     Stopping,
-}
-
-/// Ids are counted up, so multiplying spreads them well enough.
-#[derive(Default)]
-pub(crate) struct ById(u64);
-
-impl Hasher for ById {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        self.0 = (self.0 ^ id).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    }
 }
 
 /// What the supervisor has to do with an instance now.

@@ -132,7 +132,7 @@ impl Runner {
         for call in calls {
             let id = call.id;
             match self.admit(call, now) {
-                Ok(ready) => batch.push(Arc::new(ready)),
+                Ok(ready) => batch.push(ready),
                 Err(outcome) => refused.push(Completion { id, outcome, took: Duration::ZERO }),
             }
         }
@@ -140,7 +140,7 @@ impl Runner {
         self.house().completed(refused);
     }
 
-    fn admit(&self, call: Call, now: Instant) -> Result<Ready, Outcome> {
+    fn admit(&self, call: Call, now: Instant) -> Result<Arc<Ready>, Outcome> {
         let Some(action) = self.plugin.described.actions.get(&*call.action) else {
             let words = format!("the plugin `{}` has no action `{}`", self.plugin.id, call.action);
             return Err(fail("plugin.unknown_action", &words, Happened::No));
@@ -150,7 +150,7 @@ impl Runner {
         })?;
         let timeout = call.timeout.or(action.timeout).unwrap_or(self.house().limits.timeout);
         let (action, secrets) = (Arc::clone(action), findings.secrets);
-        Ok(Ready { call, action, secrets, received: now, deadline: now + timeout, timeout })
+        Ok(Arc::new(Ready { call, action, secrets, received: now, deadline: now + timeout, timeout }))
     }
 
     fn hand_on(&self, mut batch: Vec<Arc<Ready>>, refused: &mut Vec<Completion>) {

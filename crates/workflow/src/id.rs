@@ -38,13 +38,11 @@ impl fmt::Display for Millis {
 /// Crockford's base 32: no letter that reads as another, so an id can be told over the telephone.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-fn base32(mut number: u64, digits: usize) -> String {
-    let mut text = vec![b'0'; digits];
-    for place in text.iter_mut().rev() {
-        *place = ALPHABET[(number & 31) as usize];
-        number >>= 5;
+fn base32(number: u64, digits: u32, to: &mut String) {
+    for place in (0..digits).rev() {
+        let digit = number.checked_shr(5 * place).unwrap_or(0) & 31;
+        to.push(char::from(ALPHABET[digit as usize]));
     }
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn from_base32(text: &str) -> Option<u64> {
@@ -62,6 +60,8 @@ pub struct RunId(u64);
 
 impl RunId {
     const CHILD: u64 = 1 << 62;
+    /// Of the id as text.
+    const LENGTH: usize = 17;
 
     /// The id after `last` that was minted at `now`: always larger than `last`.
     #[must_use]
@@ -70,6 +70,11 @@ impl RunId {
         let since = u64::try_from(now.0.saturating_sub(1_577_836_800_000)).unwrap_or(0) & ((1 << 40) - 1);
         let least = last.map_or(0, |Self(last)| last + 1);
         Self((since << 22).max(least))
+    }
+
+    fn show(self, to: &mut String) {
+        to.push_str("run_");
+        base32(self.0, 13, to);
     }
 
     /// One child per item: starting it again after a crash finds the first one.
@@ -111,7 +116,9 @@ impl RunId {
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "run_{}", base32(self.0, 13))
+        let mut text = String::with_capacity(RunId::LENGTH);
+        self.show(&mut text);
+        f.write_str(&text)
     }
 }
 
@@ -249,8 +256,16 @@ impl<'de> Deserialize<'de> for Attempt {
 /// The readable key of an item: `run_…/dispatch/2/0`, with `/undo` for what takes it back.
 #[must_use]
 pub fn readable_key(run: RunId, step: &str, item: Item) -> String {
+    use fmt::Write as _;
+    // Made for every call.
+    let mut key = String::with_capacity(RunId::LENGTH + step.len() + 16);
+    run.show(&mut key);
+    key.push('/');
+    key.push_str(step);
     let undo = if item.undo { "/undo" } else { "" };
-    format!("{run}/{step}/{}/{}{undo}", item.round, item.item)
+    // Writing to a string does not fail.
+    write!(key, "/{}/{}{undo}", item.round, item.item).ok();
+    key
 }
 
 /// The key that plugins hand on: 32 characters, the hash of the house's name and the readable key, and so the same for
@@ -264,7 +279,7 @@ pub fn outward_key(house: &str, readable: &str) -> String {
     let hash = hash.finalize();
     hash.chunks_exact(5).take(4).fold(String::with_capacity(32), |mut text, chunk| {
         let number = chunk.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
-        text.push_str(&base32(number, 8));
+        base32(number, 8, &mut text);
         text
     })
 }
@@ -279,7 +294,9 @@ impl TaskId {
     pub fn of(readable: &str, attempt: u32) -> Self {
         let hash = Sha256::digest(format!("{readable}#{attempt}").as_bytes());
         let number = hash.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
-        Self(format!("task_{}", base32(number & ((1 << 50) - 1), 10)))
+        let mut text = "task_".to_owned();
+        base32(number & ((1 << 50) - 1), 10, &mut text);
+        Self(text)
     }
 
     #[must_use]

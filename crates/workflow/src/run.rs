@@ -17,7 +17,6 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -29,7 +28,7 @@ use crate::expression::ExpressionError;
 use crate::form::FieldFault;
 use crate::id::{Attempt, Item, Millis, RunId, StepNo, readable_key};
 use crate::people::People;
-use crate::plan::{ActionName, Effect, Retry, Workflow};
+use crate::plan::{Retry, Workflow};
 pub use begin::rest_ms;
 pub use closing::PARENT;
 use event::{Event, Fact, Failure, Happened, Started};
@@ -179,6 +178,9 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
     Ok(deciding.finish())
 }
 
+/// Most decisions touch one item or two: a list that short is looked through faster than a tree.
+const LOOKED_THROUGH: usize = 16;
+
 /// A decision in the making: every fact is applied as soon as it is known, so what follows sees it.
 struct Deciding<'a> {
     run: &'a mut Run,
@@ -191,7 +193,7 @@ struct Deciding<'a> {
     did: Vec<Fact>,
     /// What each touched item wanted before.
     before: Vec<(Item, Want)>,
-    /// Where in `before` an item stands.
+    /// Where in `before` an item stands, once they are too many to look through.
     touched: BTreeMap<Item, usize>,
     /// Steps that may be able to start.
     ready: BTreeSet<StepNo>,
@@ -218,19 +220,32 @@ impl<'a> Deciding<'a> {
     }
 
     fn did(&mut self, fact: Fact) {
-        if let Fact::Entered { at: item, .. } | Fact::Over { at: item, .. } | Fact::Left { at: item } = fact
-            && let Entry::Vacant(place) = self.touched.entry(item)
-        {
-            let want = self.run.item(item).map_or(Want::Nothing, state::ItemState::want);
-            place.insert(self.before.len());
-            self.before.push((item, want));
+        if let Fact::Entered { at: item, .. } | Fact::Over { at: item, .. } | Fact::Left { at: item } = fact {
+            self.touch(item);
         }
         self.run.apply(self.at, &self.event, &fact);
         self.did.push(fact);
     }
 
+    /// Remembers what an item wanted before it first changed.
+    fn touch(&mut self, item: Item) {
+        if self.wanted_before(item).is_some() {
+            return;
+        }
+        let want = self.run.item(item).map_or(Want::Nothing, state::ItemState::want);
+        self.before.push((item, want));
+        if self.before.len() > LOOKED_THROUGH {
+            let known = self.touched.len();
+            self.touched
+                .extend((known..).zip(&self.before[known..]).map(|(place, (item, _))| (*item, place)));
+        }
+    }
+
     /// What this item wanted before the decision, if the decision has touched it.
     fn wanted_before(&self, item: Item) -> Option<Want> {
+        if self.touched.is_empty() {
+            return self.before.iter().find(|(touched, _)| *touched == item).map(|(_, want)| *want);
+        }
         self.touched.get(&item).map(|place| self.before[*place].1)
     }
 
@@ -271,12 +286,6 @@ impl<'a> Deciding<'a> {
 
     fn readable(&self, item: Item) -> String {
         readable_key(self.run.id, &self.text.step(item.step).path(), item)
-    }
-
-    /// The class of an item's attempts, as the action says and the step tightens it.
-    fn effect_of(&self, action: &ActionName, tightened: Option<Effect>) -> Effect {
-        let declared = self.now.world.catalogue.action(action).map_or(Effect::Once, |action| action.effect);
-        tightened.map_or(declared, |wanted| wanted.max(declared))
     }
 }
 

@@ -149,13 +149,16 @@ impl Deciding<'_> {
                     anew.then(|| Box::new(First { give_up, ..(*known).clone() }))
                 } else {
                     let mut with = with.json(&self.scope(Standpoint::Item(item)))?;
-                    if let Some(action) = self.now.world.catalogue.action(action) {
+                    let known = self.now.world.catalogue.action(action);
+                    if let Some(action) = known {
                         with = super::recipients::prepare(with, &action.input, &self.now.world.people)?;
                     }
                     let with = raw(with)?;
+                    // The class of its attempts, as the action says and the step tightens it.
+                    let declared = known.map_or(Effect::Once, |action| action.effect);
                     let tightened =
                         if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
-                    let effect = self.effect_of(action, tightened);
+                    let effect = tightened.map_or(declared, |wanted| wanted.max(declared));
                     Some(Box::new(First { with, effect, give_up }))
                 };
                 let effect = match &first {
