@@ -5,10 +5,10 @@ use super::event::{Fact, Failure, First, Happened, ItemEnd, Output, Raw, Standin
 use super::scope::Standpoint;
 use super::state::{At, Phase, StepPhase};
 use super::{Deciding, ITEMS_MAX};
-use crate::expression::{Template, json_of_value};
+use crate::expression::{Template, Tree, json_of_value};
 use crate::id::{Item, Millis, RunId, StepNo};
 use crate::moment::{self, Anchored, Moment, MomentError};
-use crate::plan::{Ask, Effect, Ending, Goes, OutcomePattern, Section, Step, Work};
+use crate::plan::{ActionName, Ask, Effect, Ending, Goes, OutcomePattern, Section, Step, Work};
 
 impl Deciding<'_> {
     pub(super) fn can_start(&self, no: StepNo) -> bool {
@@ -148,18 +148,7 @@ impl Deciding<'_> {
                     let anew = known.give_up.is_none() && give_up.is_some();
                     anew.then(|| Box::new(First { give_up, ..(*known).clone() }))
                 } else {
-                    let mut with = with.json(&self.scope(Standpoint::Item(item)))?;
-                    let known = self.now.world.catalogue.action(action);
-                    if let Some(action) = known {
-                        with = super::recipients::prepare(with, &action.input, &self.now.world.people)?;
-                    }
-                    let with = raw(with)?;
-                    // The class of its attempts, as the action says and the step tightens it.
-                    let declared = known.map_or(Effect::Once, |action| action.effect);
-                    let tightened =
-                        if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
-                    let effect = tightened.map_or(declared, |wanted| wanted.max(declared));
-                    Some(Box::new(First { with, effect, give_up }))
+                    Some(Box::new(self.first(item, action, with, give_up)?))
                 };
                 let effect = match &first {
                     Some(first) => first.effect,
@@ -197,6 +186,27 @@ impl Deciding<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What every attempt of an item sends, worked out when the first begins.
+    fn first(
+        &self,
+        item: Item,
+        action: &ActionName,
+        with: &Tree,
+        give_up: Option<Millis>,
+    ) -> Result<First, Failure> {
+        let mut with = with.json(&self.scope(Standpoint::Item(item)))?;
+        let known = self.now.world.catalogue.action(action);
+        if let Some(action) = known {
+            with = super::recipients::prepare(with, &action.input, &self.now.world.people)?;
+        }
+        // The class of its attempts, as the action says and the step tightens it.
+        let step = self.text.step(item.step);
+        let declared = known.map_or(Effect::Once, |action| action.effect);
+        let tightened = if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
+        let effect = tightened.map_or(declared, |wanted| wanted.max(declared));
+        Ok(First { with: raw(with)?, effect, give_up })
     }
 
     fn open_task(&mut self, item: Item, a: u32, ask: &Ask) -> Result<(), Failure> {
