@@ -94,7 +94,7 @@ pub struct StepView {
     pub id: String,
     pub section: String,
     pub title: String,
-    /// `use`, `ask`, `wait`, `run`, `check`, `end`.
+    /// `use`, `ask`, `wait`, `run`, `check`, `end`, `step` for one that holds steps.
     pub kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
@@ -123,6 +123,9 @@ pub struct ItemView {
     pub task: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child: Option<String>,
+    /// The steps that it holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepView>,
     /// What takes it back, once that has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo: Option<Box<ItemView>>,

@@ -29,12 +29,16 @@ macro_rules! say {
 
 impl Reader<'_> {
     pub(crate) fn sentences(&self) -> Vec<String> {
-        if let Phase::Over { state, outcome, .. } = &self.look.run.phase {
+        if let Phase::Over { state, outcome, .. } = &self.look.run.top.phase {
             return vec![self.over(*state, outcome)];
         }
         let mut sentences: Vec<String> = self.closing().into_iter().chain(self.going_back()).collect();
-        let standing = self.look.run.standing_items().count();
-        let items = self.look.run.standing_items().take(SENTENCES_MAX);
+        let waiting = || {
+            let all = self.look.run.standing_items();
+            all.filter(|(_, state)| !matches!(state.at, At::Is(Standing::Holding { .. })))
+        };
+        let standing = waiting().count();
+        let items = waiting().take(SENTENCES_MAX);
         sentences.extend(items.map(|(of, state)| self.item(of, state)));
         if standing > SENTENCES_MAX {
             let more = standing - SENTENCES_MAX;
@@ -52,7 +56,7 @@ impl Reader<'_> {
 
     fn over(&self, state: EndState, outcome: &str) -> String {
         let at = self.clock(self.look.run.last);
-        let error = self.look.run.error.as_ref();
+        let error = self.look.run.top.error.as_ref();
         match (state, error) {
             (EndState::Done, _) => say!(self, "已于 {at} 结束:{outcome}。", "It ended at {at}: {outcome}."),
             (EndState::Cancelled, _) => {
@@ -74,7 +78,7 @@ impl Reader<'_> {
     }
 
     fn canceller(&self) -> String {
-        match self.look.run.closing.as_ref().and_then(|closing| closing.by_step) {
+        match self.look.run.top.closing.as_ref().and_then(|closing| closing.by_step) {
             Some(no) => {
                 let step = self.look.text.step(no).path();
                 say!(self, "(步骤“{step}”)", " by step `{step}`")
@@ -84,12 +88,12 @@ impl Reader<'_> {
     }
 
     fn closing(&self) -> Option<String> {
-        let stopping = match self.look.run.phase {
+        let stopping = match self.look.run.top.phase {
             Phase::Stopping => true,
             Phase::Finishing => false,
             Phase::Open | Phase::Over { .. } => return None,
         };
-        let closing = self.look.run.closing.as_ref()?;
+        let closing = self.look.run.top.closing.as_ref()?;
         let (how_zh, how_en, why) = match &closing.ending {
             Ending::Done { outcome } => ("办结", "done", outcome),
             Ending::Cancel { reason } => ("取消", "cancelled", reason),
@@ -111,7 +115,7 @@ impl Reader<'_> {
     }
 
     fn going_back(&self) -> Option<String> {
-        let back = self.look.run.back.as_ref()?;
+        let back = self.look.run.top.back.as_ref()?;
         let steps: Vec<_> =
             back.cover.iter().map(|no| self.look.text.step(*no).path().into_owned()).collect();
         let steps = steps.join(", ");
@@ -176,12 +180,16 @@ impl Reader<'_> {
                     "{name} waits for its child {child} to be cancelled."
                 )
             }
+            // What it waits for are its own steps, which have sentences of their own.
+            Standing::Holding { .. } => {
+                say!(self, "{name}正在办理其中的步骤。", "{name} is at work on the steps that it holds.")
+            }
         }
     }
 
     fn name(&self, of: Item) -> String {
         let step = self.look.text.step(of.step);
-        let path = step.path();
+        let path = self.look.run.path_of(self.look.text, of.place());
         let item = of.item + 1;
         let is_each = step.each.is_some();
         match (of.undo, is_each) {
@@ -198,9 +206,12 @@ impl Reader<'_> {
         let step = self.look.text.step(of.step);
         let action = match work_of(step, of) {
             Work::Use { action, .. } => action.to_string(),
-            Work::Ask(_) | Work::Wait { .. } | Work::Run { .. } | Work::Check { .. } | Work::End { .. } => {
-                String::new()
-            }
+            Work::Ask(_)
+            | Work::Wait { .. }
+            | Work::Run { .. }
+            | Work::Check { .. }
+            | Work::End { .. }
+            | Work::Hold { .. } => String::new(),
         };
         let since = state.opened.map_or_else(String::new, |at| self.clock(at));
         match attempt {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde::Serialize;
-use yizhan_workflow::id::{Attempt, Item, RunId, TaskId, readable_key};
+use yizhan_workflow::id::{Attempt, Item, TaskId};
 use yizhan_workflow::plan::{Section, Workflow};
 use yizhan_workflow::run::event::{EndState, Event, Fact, Question, Standing};
 use yizhan_workflow::run::scope::{Scope, Standpoint};
@@ -91,7 +91,7 @@ thread_local! {
 }
 
 pub(crate) fn row_of(run: &Run) -> RunRow {
-    let (state, outcome) = match &run.phase {
+    let (state, outcome) = match &run.top.phase {
         Phase::Open => (RunState::Open, None),
         Phase::Stopping | Phase::Finishing => (RunState::Closing, None),
         Phase::Over { state, outcome, .. } => (end_state(*state), Some(outcome.clone())),
@@ -123,7 +123,7 @@ fn end_state(state: EndState) -> RunState {
 fn tell_of(run: &Run, did: &[Fact]) -> Option<Box<Tell>> {
     let parent = run.started.parent?;
     let Some(Fact::Ended { .. }) = did.last() else { return None };
-    let Phase::Over { state, outcome, output } = &run.phase else { return None };
+    let Phase::Over { state, outcome, output } = &run.top.phase else { return None };
     let event = Event::ChildEnded {
         of: parent.of,
         child: run.id,
@@ -142,7 +142,7 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
                 changes.push(TaskChange::Open(Box::new(task_row(run, text, *of, *kind, world))));
             }
             Command::CloseTask { of } => {
-                changes.push(TaskChange::Closed { id: task_id(run.id, text, *of) });
+                changes.push(TaskChange::Closed { id: task_id(run, text, *of) });
             }
             Command::Start { .. }
             | Command::Stop { .. }
@@ -155,7 +155,7 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
             && let Some(state) = run.item(*at)
             && let Some(attempt) = state.attempt()
         {
-            let id = task_id(run.id, text, Attempt { item: *at, attempt });
+            let id = task_id(run, text, Attempt { item: *at, attempt });
             changes.push(TaskChange::Claimed { id, by: state.claimed.clone() });
         }
     }
@@ -209,12 +209,12 @@ fn notice_of(run: &Run, text: &Workflow, of: Attempt, kind: TaskKind, row: &Task
         asks,
         known: known.filter(|_| asks != Asks::Form),
     };
-    let key = format!("{}/ask{}", readable_key(run.id, &step.path(), of.item), of.attempt).into();
+    let key = format!("{}/ask{}", run.key_of(text, of.item), of.attempt).into();
     Some(Notice { key, task: row.id.clone(), at: run.last, letter: to_json(&letter) })
 }
 
-pub(crate) fn task_id(run: RunId, text: &Workflow, of: Attempt) -> TaskId {
-    TaskId::of(&readable_key(run, &text.step(of.item.step).path(), of.item), of.attempt)
+pub(crate) fn task_id(run: &Run, text: &Workflow, of: Attempt) -> TaskId {
+    TaskId::of(&run.key_of(text, of.item), of.attempt)
 }
 
 fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world: &World) -> TaskRow {
@@ -222,17 +222,16 @@ fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world:
         At::Is(Standing::Asked { task, .. }) => Some(task.clone()),
         At::Is(_) | At::Over(_) => None,
     });
-    let step = text.step(of.item.step);
     let (title, who, due) = match sheet {
         Some(sheet) => (sheet.title.clone(), sheet.who.clone(), sheet.due),
         None => (title_of(run, text, of.item, world), vec![owner_of(text, world)], None),
     };
     TaskRow {
-        id: task_id(run.id, text, of),
+        id: task_id(run, text, of),
         run: run.id,
         workflow: run.started.workflow.clone(),
         of: serde_json::to_string(&of).unwrap_or_default(),
-        step: step.path().as_ref().into(),
+        step: run.path_of(text, of.item.place()).into(),
         kind,
         title,
         who,

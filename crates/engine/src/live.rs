@@ -43,7 +43,7 @@ pub struct Shown {
 impl Shown {
     #[must_use]
     pub fn of(run: &Run) -> Self {
-        Self { state: phase_word(&run.phase), waits: run.waits() }
+        Self { state: phase_word(&run.top.phase), waits: run.waits() }
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use yizhan_workflow::expression::Tree;
-use yizhan_workflow::id::{Attempt, Millis, outward_key, readable_key};
-use yizhan_workflow::plan::Work;
+use yizhan_workflow::id::{Attempt, Millis, outward_key};
+use yizhan_workflow::plan::{Section, Work};
 
 use crate::carrier::Call;
 use crate::live::Live;
@@ -20,8 +20,7 @@ pub(crate) fn call_of(live: &Live, of: Attempt, id: u64, house: &str, now: Milli
     };
     let Work::Use { action, with: tree } = work else { return None };
     let with = live.run.item(of.item)?.first.as_ref()?.with.clone();
-    let path = step.path();
-    let readable = readable_key(live.run.id, &path, of.item);
+    let readable = live.run.key_of(&live.text, of.item);
     Some(Call {
         id,
         plugin: action.plugin.clone(),
@@ -29,7 +28,10 @@ pub(crate) fn call_of(live: &Live, of: Attempt, id: u64, house: &str, now: Milli
         key: outward_key(house, &readable).into(),
         run: live.shown.clone(),
         workflow: live.text.name.clone(),
-        step: if path == step.id.as_ref() { step.id.clone() } else { path.as_ref().into() },
+        step: match (step.section, step.holder) {
+            (Section::Main, None) => step.id.clone(),
+            _ => live.run.path_of(&live.text, of.item.place()).into(),
+        },
         round: of.item.round,
         item: of.item.item,
         attempt: of.attempt,

@@ -68,7 +68,7 @@ impl Loop {
             && let Event::Cancelled { opening, .. } | Event::Retried { opening, .. } = &mut event
             && *opening == 0
         {
-            *opening = live.run.opening;
+            *opening = live.run.top.opening;
         }
         if matches!(event, Event::Retried { .. }) && self.is_replaced(run) {
             let why = "replaced by another open run with its key";
@@ -159,7 +159,7 @@ impl Loop {
 
     fn continue_child(&mut self, parent: RunId, child: RunId, world: &World) {
         let Some(live) = self.live.get(&child) else { return };
-        match &live.run.phase {
+        match &live.run.top.phase {
             Phase::Open | Phase::Stopping | Phase::Finishing => {}
             Phase::Over { state: EndState::Done, outcome, output } => {
                 let Some(of) = live.run.started.parent.map(|parent| parent.of) else { return };
@@ -174,9 +174,9 @@ impl Loop {
             }
             Phase::Over { state: EndState::Failed | EndState::Cancelled, .. } => {
                 // The parent tries again: its child goes on where it failed.
-                let from = live.run.closing.as_ref().and_then(|closing| closing.by_step);
+                let from = live.run.top.closing.as_ref().and_then(|closing| closing.by_step);
                 let above = live.run.started.parent.map(|parent| parent.of);
-                let event = Event::Retried { opening: live.run.opening, by: PARENT.into(), from };
+                let event = Event::Retried { opening: live.run.top.opening, by: PARENT.into(), from };
                 // What cannot go on has ended once more, or its parent would wait for ever.
                 if let (Err(error), Some(of)) = (self.feed(child, event, world), above) {
                     self.tell(parent, child_failed(of, child, &error.to_string()), world);
@@ -193,7 +193,7 @@ impl Loop {
                     return self.continue_ended(parent, child, world);
                 }
                 let reason = "the run that needs it is closing or going back".into();
-                let event = Event::Cancelled { opening: live.run.opening, by: PARENT.into(), reason };
+                let event = Event::Cancelled { opening: live.run.top.opening, by: PARENT.into(), reason };
                 self.feed_quietly(child, event, world);
             }
             Err(ActError::NoSuchRun(_)) => {
@@ -208,7 +208,7 @@ impl Loop {
     fn continue_ended(&mut self, parent: RunId, child: RunId, world: &World) {
         let Some(live) = self.live.get(&child) else { return };
         let (Phase::Over { state, outcome, output }, Some(above)) =
-            (&live.run.phase, live.run.started.parent)
+            (&live.run.top.phase, live.run.started.parent)
         else {
             return;
         };

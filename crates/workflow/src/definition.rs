@@ -280,11 +280,17 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
         input,
         triggers,
         tables,
+        main: main_of(&steps),
         steps,
         output: root.get("output").and_then(|item| tree::tree(&root, "output", item)),
     };
     root.close(LATER);
     workflow
+}
+
+fn main_of(steps: &[Step]) -> Vec<crate::id::StepNo> {
+    let main = |step: &Step| step.section == crate::plan::Section::Main && step.holder.is_none();
+    (0..steps.len()).filter(|at| main(&steps[*at])).map(order::number).collect()
 }
 
 fn on_duplicate(root: &Section<'_, '_>) -> OnDuplicate {
@@ -318,13 +324,16 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// The table of the file that a step stands in.
-fn section_of(step: &Step) -> &'static str {
-    match step.section {
-        crate::plan::Section::Main => "step",
-        crate::plan::Section::OnFailure => "on_failure",
-        crate::plan::Section::OnCancel => "on_cancel",
-    }
+/// The table of the file that a step stands in: `step.remind.step.flag`.
+fn path_of(workflow: &Workflow, no: crate::id::StepNo) -> String {
+    let step = workflow.step(no);
+    let above = match (step.holder, step.section) {
+        (Some(holder), _) => format!("{}.step", path_of(workflow, holder)),
+        (None, crate::plan::Section::Main) => "step".to_owned(),
+        (None, crate::plan::Section::OnFailure) => "on_failure".to_owned(),
+        (None, crate::plan::Section::OnCancel) => "on_cancel".to_owned(),
+    };
+    format!("{above}.{}", step.id)
 }
 
 /// Asks for a good name, and says so otherwise.

@@ -72,7 +72,7 @@ impl RunId {
         Self((since << 22).max(least))
     }
 
-    fn show(self, to: &mut String) {
+    pub(crate) fn show(self, to: &mut String) {
         to.push_str("run_");
         base32(self.0, 13, to);
     }
@@ -158,7 +158,7 @@ impl<'de> Deserialize<'de> for RunId {
 }
 
 /// A step's place in its workflow's list of steps (all sections, in file order).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepNo(pub u16);
 
@@ -169,19 +169,76 @@ impl StepNo {
     }
 }
 
+/// A scope of a run: 0 is the run itself, every other one is an item of a step that holds steps, numbered as they open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScopeNo(pub u32);
+
+impl ScopeNo {
+    pub const RUN: Self = Self(0);
+
+    #[must_use]
+    pub fn is_run(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A step where it stands in a run: the steps that a step holds are there once for each of its items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StepAt {
+    pub step: StepNo,
+    pub scope: ScopeNo,
+}
+
+impl StepAt {
+    /// A step that no step holds.
+    #[must_use]
+    pub fn run(step: StepNo) -> Self {
+        Self { step, scope: ScopeNo::RUN }
+    }
+
+    #[must_use]
+    pub fn item(self, round: u32, item: u32) -> Item {
+        Item { step: self.step, scope: self.scope, round, item, undo: false }
+    }
+}
+
 /// The smallest piece of work: a step, a round of it, an element of its `each` (0 without). What takes an item back is
 /// an item of its own, told apart by `undo`. Within a run one item is one intention. In the journal it is
-/// `[step, round, item]`, with `true` behind for an undo.
+/// `[step, round, item]`, with `true` behind for an undo, and the number of its scope if that is not the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
     pub step: StepNo,
+    pub scope: ScopeNo,
     pub round: u32,
     pub item: u32,
     pub undo: bool,
 }
 
+impl Item {
+    #[must_use]
+    pub fn place(self) -> StepAt {
+        StepAt { step: self.step, scope: self.scope }
+    }
+
+    /// How many parts of the journal's list stand behind the numbers.
+    fn marks(&self) -> usize {
+        usize::from(self.undo) + usize::from(!self.scope.is_run())
+    }
+
+    fn write_marks<S: SerializeSeq>(&self, parts: &mut S) -> Result<(), S::Error> {
+        if self.undo {
+            parts.serialize_element(&true)?;
+        }
+        if !self.scope.is_run() {
+            parts.serialize_element(&self.scope)?;
+        }
+        Ok(())
+    }
+}
+
 /// An item and the attempt that is meant: whoever speaks of another attempt is an echo. In the journal it is
-/// `[step, round, item, attempt]`, with `true` behind for an undo.
+/// `[step, round, item, attempt]`, with the same marks behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Attempt {
     pub item: Item,
@@ -190,39 +247,42 @@ pub struct Attempt {
 
 impl Serialize for Item {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut parts = to.serialize_seq(Some(3 + usize::from(self.undo)))?;
+        let mut parts = to.serialize_seq(Some(3 + self.marks()))?;
         parts.serialize_element(&self.step)?;
         parts.serialize_element(&self.round)?;
         parts.serialize_element(&self.item)?;
-        if self.undo {
-            parts.serialize_element(&true)?;
-        }
+        self.write_marks(&mut parts)?;
         parts.end()
     }
 }
 
 impl Serialize for Attempt {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut parts = to.serialize_seq(Some(4 + usize::from(self.item.undo)))?;
+        let mut parts = to.serialize_seq(Some(4 + self.item.marks()))?;
         parts.serialize_element(&self.item.step)?;
         parts.serialize_element(&self.item.round)?;
         parts.serialize_element(&self.item.item)?;
         parts.serialize_element(&self.attempt)?;
-        if self.item.undo {
-            parts.serialize_element(&true)?;
-        }
+        self.item.write_marks(&mut parts)?;
         parts.end()
     }
 }
 
-/// Reads `numbers` numbers and, perhaps, the mark of an undo.
+/// Reads `N` numbers and, perhaps, the marks of an undo and of a scope.
 struct Parts<const N: usize>;
 
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Mark {
+    Undo(bool),
+    Scope(ScopeNo),
+}
+
 impl<'de, const N: usize> Visitor<'de> for Parts<N> {
-    type Value = ([u32; N], bool);
+    type Value = ([u32; N], bool, ScopeNo);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{N} numbers and perhaps `true`")
+        write!(f, "{N} numbers, perhaps `true`, perhaps the number of a scope")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
@@ -230,8 +290,14 @@ impl<'de, const N: usize> Visitor<'de> for Parts<N> {
         for (at, number) in numbers.iter_mut().enumerate() {
             *number = parts.next_element()?.ok_or_else(|| serde::de::Error::invalid_length(at, &self))?;
         }
-        let undo = parts.next_element()?.unwrap_or(false);
-        Ok((numbers, undo))
+        let (mut undo, mut scope) = (false, ScopeNo::RUN);
+        while let Some(mark) = parts.next_element()? {
+            match mark {
+                Mark::Undo(is) => undo = is,
+                Mark::Scope(of) => scope = of,
+            }
+        }
+        Ok((numbers, undo, scope))
     }
 }
 
@@ -241,31 +307,16 @@ fn step_no<E: serde::de::Error>(number: u32) -> Result<StepNo, E> {
 
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let ([step, round, item], undo) = from.deserialize_seq(Parts::<3>)?;
-        Ok(Self { step: step_no(step)?, round, item, undo })
+        let ([step, round, item], undo, scope) = from.deserialize_seq(Parts::<3>)?;
+        Ok(Self { step: step_no(step)?, scope, round, item, undo })
     }
 }
 
 impl<'de> Deserialize<'de> for Attempt {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let ([step, round, item, attempt], undo) = from.deserialize_seq(Parts::<4>)?;
-        Ok(Self { item: Item { step: step_no(step)?, round, item, undo }, attempt })
+        let ([step, round, item, attempt], undo, scope) = from.deserialize_seq(Parts::<4>)?;
+        Ok(Self { item: Item { step: step_no(step)?, scope, round, item, undo }, attempt })
     }
-}
-
-/// The readable key of an item: `run_…/dispatch/2/0`, with `/undo` for what takes it back.
-#[must_use]
-pub fn readable_key(run: RunId, step: &str, item: Item) -> String {
-    use fmt::Write as _;
-    // Made for every call.
-    let mut key = String::with_capacity(RunId::LENGTH + step.len() + 16);
-    run.show(&mut key);
-    key.push('/');
-    key.push_str(step);
-    let undo = if item.undo { "/undo" } else { "" };
-    // Writing to a string does not fail.
-    write!(key, "/{}/{}{undo}", item.round, item.item).ok();
-    key
 }
 
 /// The key that plugins hand on: 32 characters, the hash of the house's name and the readable key, and so the same for

@@ -41,8 +41,10 @@ pub struct Workflow {
     pub input: Form,
     pub triggers: Vec<Trigger>,
     pub tables: Vec<Arc<Table>>,
-    /// All sections, in file order; `StepNo` counts here.
+    /// All sections, in file order, the steps that a step holds behind it; `StepNo` counts here.
     pub steps: Vec<Step>,
+    /// Those of the main section that no other step holds.
+    pub main: Vec<StepNo>,
     /// What a parent reads when the run is over.
     pub output: Option<Tree>,
 }
@@ -51,6 +53,21 @@ impl Workflow {
     #[must_use]
     pub fn step(&self, no: StepNo) -> &Step {
         &self.steps[no.index()]
+    }
+
+    /// The steps that a step holds, or the main ones; in file order.
+    #[must_use]
+    pub fn steps_in(&self, holder: Option<StepNo>) -> &[StepNo] {
+        match holder.map(|no| &self.step(no).work) {
+            None => &self.main,
+            Some(Work::Hold { steps, .. }) => steps,
+            Some(_) => &[],
+        }
+    }
+
+    /// The step that holds this one, then the one that holds that, and so on.
+    pub fn holders(&self, no: StepNo) -> impl Iterator<Item = StepNo> {
+        std::iter::successors(self.step(no).holder, |holder| self.step(*holder).holder)
     }
 
     #[must_use]
@@ -100,6 +117,8 @@ pub enum Section {
 pub struct Step {
     pub id: Arc<str>,
     pub section: Section,
+    /// The step that holds this one.
+    pub holder: Option<StepNo>,
     pub title: Option<Template>,
     pub note: Option<String>,
     /// What must be over before this starts, resolved (the step above where the file says nothing).
@@ -149,12 +168,29 @@ pub struct Each {
 /// What a step does: exactly one kind.
 #[derive(Debug)]
 pub enum Work {
-    Use { action: ActionName, with: Tree },
+    Use {
+        action: ActionName,
+        with: Tree,
+    },
     Ask(Box<Ask>),
-    Wait { until: Moment },
-    Run { workflow: Arc<str>, with: Tree },
-    Check { holds: Expression },
-    End { ending: Ending },
+    Wait {
+        until: Moment,
+    },
+    Run {
+        workflow: Arc<str>,
+        with: Tree,
+    },
+    Check {
+        holds: Expression,
+    },
+    End {
+        ending: Ending,
+    },
+    /// Steps of its own: what they do is what it does. `span` counts them with all that they hold.
+    Hold {
+        steps: Vec<StepNo>,
+        span: u16,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Catalogue;
 use crate::expression::ExpressionError;
 use crate::form::FieldFault;
-use crate::id::{Attempt, Item, Millis, RunId, StepNo, readable_key};
+use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt};
 use crate::people::People;
 use crate::plan::{Retry, Workflow};
 pub use begin::rest_ms;
@@ -147,7 +147,7 @@ pub fn start(id: RunId, text: &Arc<Workflow>, now: &Now<'_>, started: Started) -
     let mut deciding = Deciding::new(&mut run, text, now, event);
     let steps = u16::try_from(text.steps.len()).unwrap_or(u16::MAX);
     deciding.did(Fact::Opened { steps });
-    deciding.ready.extend(text.numbers());
+    deciding.ready.extend(text.main.iter().map(|step| StepAt::run(*step)));
     deciding.settle();
     deciding.fire();
     let decision = deciding.finish();
@@ -196,9 +196,11 @@ struct Deciding<'a> {
     /// Where in `before` an item stands, once they are too many to look through.
     touched: BTreeMap<Item, usize>,
     /// Steps that may be able to start.
-    ready: BTreeSet<StepNo>,
+    ready: BTreeSet<StepAt>,
     /// Opened steps in which another item may be able to begin.
-    more: BTreeSet<StepNo>,
+    more: BTreeSet<StepAt>,
+    /// Scopes in which something changed, so that a way back, a close or the end may go on.
+    stirred: BTreeSet<ScopeNo>,
 }
 
 impl<'a> Deciding<'a> {
@@ -216,6 +218,7 @@ impl<'a> Deciding<'a> {
             touched: BTreeMap::new(),
             ready: BTreeSet::new(),
             more: BTreeSet::new(),
+            stirred: BTreeSet::from([ScopeNo::RUN]),
         }
     }
 
@@ -224,6 +227,9 @@ impl<'a> Deciding<'a> {
             self.touch(item);
         }
         self.run.apply(self.at, &self.event, &fact);
+        if let Some(scope) = fact.scope() {
+            self.stir(scope);
+        }
         self.did.push(fact);
     }
 
@@ -238,6 +244,15 @@ impl<'a> Deciding<'a> {
             let known = self.touched.len();
             self.touched
                 .extend((known..).zip(&self.before[known..]).map(|(place, (item, _))| (*item, place)));
+        }
+    }
+
+    /// Something changed in this scope, and so perhaps in those around it.
+    fn stir(&mut self, scope: ScopeNo) {
+        self.stirred.insert(scope);
+        if !scope.is_run() {
+            let run = &*self.run;
+            self.stirred.extend(run.holders(scope).map(|holder| holder.scope));
         }
     }
 
@@ -258,7 +273,12 @@ impl<'a> Deciding<'a> {
                 if self.can_start(step) {
                     self.open_step(step);
                 }
-            } else if !self.go_on() && self.ready.is_empty() {
+            } else if let Some(scope) = self.stirred.pop_last() {
+                // The innermost first: what ends there is news for those around it.
+                if self.go_on(scope) {
+                    self.stir(scope);
+                }
+            } else {
                 return;
             }
         }
@@ -285,7 +305,7 @@ impl<'a> Deciding<'a> {
     }
 
     fn readable(&self, item: Item) -> String {
-        readable_key(self.run.id, &self.text.step(item.step).path(), item)
+        self.run.key_of(self.text, item)
     }
 }
 

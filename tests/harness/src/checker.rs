@@ -190,7 +190,7 @@ fn check_end(run: &RunEvidence) -> Vec<Violation> {
         RunState::Failed => "failed",
         RunState::Cancelled => "cancelled",
     };
-    let by_journal = phase_word(&folded.phase);
+    let by_journal = phase_word(&folded.top.phase);
     if by_row != by_journal {
         found.push(Violation::RowDiffers(id, by_row.to_owned(), by_journal.to_owned()));
     }

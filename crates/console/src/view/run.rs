@@ -1,8 +1,8 @@
 //! A run as it is shown: every step with its items, titles worked out.
 
 use yizhan_engine::store;
-use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepNo, TaskId, readable_key};
-use yizhan_workflow::plan::{Section, Step, Work};
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, TaskId};
+use yizhan_workflow::plan::{Section, Work};
 use yizhan_workflow::run::event::{Failure, Standing};
 use yizhan_workflow::run::scope::{Standpoint, item_word, state_word};
 use yizhan_workflow::run::state::{At, ItemState, Phase, StepState, Want};
@@ -30,40 +30,46 @@ pub(crate) fn run_row(row: &store::RunRow, title: String) -> RunRow {
 
 pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
     let run = look.run;
-    let output = match &run.phase {
+    let output = match &run.top.phase {
         Phase::Over { output, .. } => output.as_ref().map(json_of),
         Phase::Open | Phase::Stopping | Phase::Finishing => None,
     };
-    let error = run.error.as_ref().map(|error| ErrorView {
+    let error = run.top.error.as_ref().map(|error| ErrorView {
         step: error.step.to_string(),
         code: error.code.to_string(),
         message: error.message.to_string(),
     });
-    let numbered = look.text.numbers().zip(run.steps.iter());
     RunView {
         row: run_row(row, look.text.title.clone()),
         input: json_of(&run.started.input),
         error,
-        opening: run.opening,
+        opening: run.top.opening,
         text: run.started.text.to_string(),
-        steps: numbered.map(|(no, state)| step_view(look, no, state)).collect(),
+        steps: steps_view(look, ScopeNo::RUN),
         output,
     }
 }
 
-fn step_view(look: &Look<'_>, no: StepNo, state: &StepState) -> StepView {
-    let (run, step) = (look.run, look.text.step(no));
+/// The steps of a run, or of an item that holds steps.
+fn steps_view(look: &Look<'_>, scope: ScopeNo) -> Vec<StepView> {
+    let holder = look.run.scope(scope).and_then(|of| of.holder).map(|holder| holder.step);
+    let numbers = look.text.numbers().filter(|no| look.text.step(*no).holder == holder);
+    numbers.map(|step| StepAt { step, scope }).map(|at| step_view(look, at, look.run.step(at))).collect()
+}
+
+fn step_view(look: &Look<'_>, at: StepAt, state: &StepState) -> StepView {
+    let (run, step) = (look.run, look.text.step(at.step));
     let (kind, action) = kind_of(&step.work);
     let items = state.items.iter().take(ITEMS_SHOWN).zip(0_u32..).map(|(item, number)| {
-        let of = Item { step: no, round: state.round, item: number, undo: false };
+        let of = at.item(state.round, number);
         let undo = run.done(of).and_then(|done| done.undo.as_ref());
-        let undo = undo.map(|undo| Box::new(item_view(run.id, step, Item { undo: true, ..of }, undo)));
-        ItemView { undo, ..item_view(run.id, step, of, item) }
+        let undo = undo.map(|undo| Box::new(item_view(look, Item { undo: true, ..of }, undo)));
+        ItemView { undo, ..item_view(look, of, item) }
     });
     StepView {
         id: step.id.to_string(),
         section: section_word(step.section).to_owned(),
-        title: title_of(look, no),
+        title: title_of(look, at),
         kind: kind.to_owned(),
         action,
         state: state_word(state).to_owned(),
@@ -74,15 +80,16 @@ fn step_view(look: &Look<'_>, no: StepNo, state: &StepState) -> StepView {
 }
 
 /// The title worked out; as it is written where that fails, and the id where there is none.
-fn title_of(look: &Look<'_>, no: StepNo) -> String {
-    let step = look.text.step(no);
+fn title_of(look: &Look<'_>, at: StepAt) -> String {
+    let step = look.text.step(at.step);
     let Some(title) = &step.title else { return step.id.to_string() };
-    title.text(&look.scope(Standpoint::Step(no))).unwrap_or_else(|_| title.source().to_owned())
+    title.text(&look.scope(Standpoint::Step(at))).unwrap_or_else(|_| title.source().to_owned())
 }
 
-fn item_view(run: RunId, step: &Step, of: Item, state: &ItemState) -> ItemView {
+fn item_view(look: &Look<'_>, of: Item, state: &ItemState) -> ItemView {
+    let step = look.text.step(of.step);
     let instant = |at: Option<Millis>| at.map(|at| at.to_string());
-    let readable = || readable_key(run, &step.path(), of);
+    let readable = || look.run.key_of(look.text, of);
     let task = match state.want() {
         Want::Task { a, .. } => Some(TaskId::of(&readable(), a).to_string()),
         Want::Nothing
@@ -111,6 +118,7 @@ fn item_view(run: RunId, step: &Step, of: Item, state: &ItemState) -> ItemView {
         late: state.late,
         task,
         child: child.map(|child| child.to_string()),
+        steps: state.scope.filter(|_| !of.undo).map_or_else(Vec::new, |scope| steps_view(look, scope)),
         undo: None,
     }
 }
@@ -137,6 +145,7 @@ pub(crate) fn kind_of(work: &Work) -> (&'static str, Option<String>) {
         Work::Ask(_) => ("ask", None),
         Work::Wait { .. } => ("wait", None),
         Work::Run { workflow, .. } => ("run", Some(workflow.to_string())),
+        Work::Hold { .. } => ("step", None),
         Work::Check { .. } => ("check", None),
         Work::End { .. } => ("end", None),
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use yizhan_engine::store::{self, TaskKind};
-use yizhan_workflow::id::{Attempt, Millis};
+use yizhan_workflow::id::{Attempt, Millis, ScopeNo, StepAt};
 use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::run::event::{Question, Standing};
 use yizhan_workflow::run::scope::{Standpoint, item_word};
@@ -73,23 +73,8 @@ fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal> {
 }
 
 fn case_of(run: &Run, text: &Arc<Workflow>) -> CaseView {
-    let story = text.numbers().zip(run.steps.iter()).flat_map(|(no, state)| {
-        // In a new round the answers of the one before are what the reader wants to see.
-        let shown = if state.over > 0 { Some(state) } else { state.earlier.as_ref() };
-        let items = shown.map_or(&[][..], |state| &state.items);
-        items.iter().filter(|item| item.is_over()).map(move |item| StoryView {
-            step: text.step(no).path().into_owned(),
-            title: text
-                .step(no)
-                .title
-                .as_ref()
-                .map_or_else(|| text.step(no).id.to_string(), |title| title.source().to_owned()),
-            state: item_word(item).to_owned(),
-            by: owned(&item.by),
-            ended: item.ended.map(|at| at.to_string()),
-            output: item.output.as_ref().map(json_of),
-        })
-    });
+    let mut story = vec![];
+    tell(run, text, ScopeNo::RUN, &mut story);
     CaseView {
         run: run.id.to_string(),
         workflow: text.name.to_string(),
@@ -98,6 +83,36 @@ fn case_of(run: &Run, text: &Arc<Workflow>) -> CaseView {
         by: run.started.by.to_string(),
         started: run.began.to_string(),
         input: json_of(&run.started.input),
-        story: story.take(STORY_SHOWN).collect(),
+        story,
+    }
+}
+
+/// What was done in a run, or in an item that holds steps; these come behind it.
+fn tell(run: &Run, text: &Workflow, scope: ScopeNo, story: &mut Vec<StoryView>) {
+    let holder = run.scope(scope).and_then(|of| of.holder).map(|holder| holder.step);
+    for no in text.numbers().filter(|no| text.step(*no).holder == holder) {
+        let at = StepAt { step: no, scope };
+        let (step, state) = (text.step(no), run.step(at));
+        // In a new round the answers of the one before are what the reader wants to see.
+        let shown = if state.over > 0 { Some(state) } else { state.earlier.as_deref() };
+        for item in shown.map_or(&[][..], |state| &state.items) {
+            if story.len() >= STORY_SHOWN {
+                return;
+            }
+            if item.is_over() {
+                let title = step.title.as_ref();
+                story.push(StoryView {
+                    step: run.path_of(text, at),
+                    title: title.map_or_else(|| step.id.to_string(), |title| title.source().to_owned()),
+                    state: item_word(item).to_owned(),
+                    by: owned(&item.by),
+                    ended: item.ended.map(|at| at.to_string()),
+                    output: item.output.as_ref().map(json_of),
+                });
+            }
+            if let Some(inside) = item.scope {
+                tell(run, text, inside, story);
+            }
+        }
     }
 }

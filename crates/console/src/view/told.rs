@@ -38,7 +38,12 @@ impl Teller<'_> {
     }
 
     fn step(&self, no: StepNo) -> String {
-        self.text.steps.get(no.index()).map_or_else(|| no.0.to_string(), |step| step.path().into_owned())
+        let Some(step) = self.text.steps.get(no.index()) else { return no.0.to_string() };
+        let mut path = step.path().into_owned();
+        for holder in self.text.holders(no) {
+            path = format!("{}.{path}", self.text.step(holder).path());
+        }
+        path
     }
 
     fn item(&self, of: Item) -> String {
@@ -109,7 +114,7 @@ impl Teller<'_> {
         Some(match fact {
             Fact::Entered { at, state } => format!("{} {}", self.item(*at), self.standing(state)),
             Fact::Over { at, end, .. } => format!("{} {}", self.item(*at), self.item_end(*end)),
-            Fact::StepOver { s, state: StepEnd::Skipped } => {
+            Fact::StepOver { s, state: StepEnd::Skipped, .. } => {
                 format!("{} {}", self.step(*s), self.pick("跳过", "skipped"))
             }
             Fact::Late { at } => format!("{} {}", self.item(*at), self.pick("超时", "late")),
@@ -117,11 +122,17 @@ impl Teller<'_> {
                 let steps: Vec<_> = cover.iter().map(|no| self.step(*no)).collect();
                 format!("{} {}", self.pick("退回", "back over"), steps.join(" "))
             }
-            Fact::Round { steps } => {
+            Fact::Round { steps, .. } => {
                 let steps: Vec<_> = steps.iter().map(|no| self.step(*no)).collect();
                 format!("{} {}", self.pick("新一轮", "next round of"), steps.join(" "))
             }
             Fact::Left { at } => format!("{} {}", self.item(*at), self.pick("保留", "left")),
+            // Of a step that holds steps its item tells the end.
+            Fact::Closing { scope, .. } | Fact::Ended { scope, .. } | Fact::Reopened { scope, .. }
+                if !scope.is_run() =>
+            {
+                return None;
+            }
             Fact::Closing { .. } => self.pick("收尾", "closing"),
             Fact::Ended { state, outcome, .. } => format!("{}: {outcome}", self.end_state(*state)),
             Fact::Reopened { .. } => self.pick("重新打开", "open again"),
@@ -133,7 +144,8 @@ impl Teller<'_> {
             | Fact::TaskClaimed { .. }
             | Fact::TaskReleased { .. }
             | Fact::BackPaused { .. }
-            | Fact::Finishing {}
+            | Fact::Finishing { .. }
+            | Fact::Outrun { .. }
             | Fact::InputJoined {} => return None,
         })
     }
@@ -150,6 +162,7 @@ impl Teller<'_> {
             Standing::Sleeping { until, .. } => format!("{} {until}", self.pick("等到", "sleeps until")),
             Standing::Child { child, .. } => format!("{} {child}", self.pick("子流程", "child")),
             Standing::StoppingChild { child, .. } => format!("{} {child}", self.pick("取消子流程", "stops")),
+            Standing::Holding { .. } => self.pick("开始", "begun"),
         }
     }
 

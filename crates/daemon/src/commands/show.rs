@@ -117,6 +117,8 @@ fn step_lines(step: &Value) -> Vec<String> {
         if !item["output"].is_null() && item["output"] != serde_json::json!({}) {
             lines.push(format!("      {}", value(&item["output"], 6)));
         }
+        let inside = item["steps"].as_array().into_iter().flatten().flat_map(step_lines);
+        lines.extend(inside.map(|line| format!("    {line}")));
     }
     lines
 }

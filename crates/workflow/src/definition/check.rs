@@ -1,7 +1,7 @@
 //! What can only be said with the plugins, the people and the other workflows at hand.
 
 use super::schema::{Schema, SchemaFault, What, secret_in};
-use super::{Read, names, outcomes, section_of};
+use super::{Read, names, outcomes, path_of};
 use crate::catalogue::Catalogue;
 use crate::expression::Tree;
 use crate::people::People;
@@ -13,8 +13,8 @@ use crate::problem::{Place, Problem, nearest};
 pub fn check(read: &Read, catalogue: &Catalogue, people: &People, workflows: &[String]) -> Vec<Problem> {
     let checker = Checker { read, catalogue, people, workflows };
     let mut problems = Vec::new();
-    for step in &read.workflow.steps {
-        let path = format!("{}.{}", section_of(step), step.id);
+    for no in read.workflow.numbers() {
+        let (step, path) = (read.workflow.step(no), path_of(&read.workflow, no));
         checker.work(&step.work, &path, &mut problems);
         checker.effect(step, &path, &mut problems);
         if let Some(undo) = &step.undo {
@@ -74,7 +74,7 @@ impl Checker<'_> {
                     self.who(&path, who.source(), problems);
                 }
             }
-            Work::Wait { .. } | Work::Check { .. } | Work::End { .. } => {}
+            Work::Wait { .. } | Work::Check { .. } | Work::End { .. } | Work::Hold { .. } => {}
         }
     }
 
@@ -209,8 +209,9 @@ impl Checker<'_> {
         if self.read.workflow.owner.is_some() {
             return;
         }
-        if let Some(step) = self.read.workflow.steps.iter().find(|step| matches!(step.work, Work::Ask(_))) {
-            let place = self.key(&format!("{}.{}", section_of(step), step.id));
+        let workflow = &self.read.workflow;
+        if let Some(no) = workflow.numbers().find(|no| matches!(workflow.step(*no).work, Work::Ask(_))) {
+            let (step, place) = (workflow.step(no), self.key(&path_of(workflow, no)));
             problems.push(Problem::warning("YZ0197", place).name("step", &*step.id));
         }
     }

@@ -101,6 +101,9 @@ impl Checker<'_> {
                 .map(|problem| problem.name("through", root))
                 .or_else(|| self.of_let(&own.value, name, place));
         }
+        if let Some(found) = self.of_holders(stand, name, place) {
+            return found;
+        }
         if Some(root) == stand.own.each || stand.own.each.is_some() && matches!(root, "item" | "loop") {
             return None;
         }
@@ -119,6 +122,24 @@ impl Checker<'_> {
             _ if ROOTS.contains(&root) => Some(Problem::error("YZ0151", place()).name("name", root)),
             _ => Some(self.unknown_root(root, stand, place())),
         }
+    }
+
+    /// Names that hold in a step because one that holds it gives them. `None`: none gives this one.
+    fn of_holders(
+        &self,
+        stand: &Stand<'_>,
+        name: &Name,
+        place: impl Fn() -> Place,
+    ) -> Option<Option<Problem>> {
+        let root = &*name.path[0];
+        self.workflow.holders(stand.step?).map(|no| self.workflow.step(no)).find_map(|step| {
+            if let Some(own) = step.lets.iter().find(|own| &*own.name == root) {
+                return Some(self.of_let(&own.value, name, &place));
+            }
+            let is_element =
+                |each: &crate::plan::Each| &*each.name == root || matches!(root, "item" | "loop");
+            step.each.as_ref().is_some_and(is_element).then_some(None)
+        })
     }
 
     fn unknown_root(&self, root: &str, stand: &Stand<'_>, place: Place) -> Problem {
@@ -209,8 +230,16 @@ impl Checker<'_> {
         }
         let Some(no) = find(self.workflow, stand.step, id) else { return Some(self.no_step(id, place())) };
         let other = self.workflow.step(no);
+        // The expression's step, or the one that holds it and stands where the other one stands.
+        let from =
+            stand.step.into_iter().chain(stand.step.into_iter().flat_map(|own| self.workflow.holders(own)));
+        let near = from.into_iter().find(|own| self.workflow.step(*own).holder == other.holder);
+        if let (Some(holder), None) = (other.holder, near) {
+            let holder = &self.workflow.step(holder).id;
+            return Some(Problem::error("YZ0154", place()).name("step", &**id).name("holder", &**holder));
+        }
         if stand.at == At::Step
-            && let Some(own) = stand.step
+            && let Some(own) = near
             && own != no
         {
             let step = self.workflow.step(own);
@@ -239,6 +268,18 @@ impl Checker<'_> {
         }
         let of = format!("step.{}", step.id);
         match (&step.work, self.catalogue) {
+            (Work::Hold { steps, .. }, _) => {
+                let inner = steps.iter().map(|no| self.workflow.step(*no)).find(|inner| inner.id == *part);
+                match inner {
+                    Some(inner) => self.field(inner, &path[1..], against, place),
+                    None if self.catalogue.is_some() => None,
+                    None => {
+                        let ids = steps.iter().map(|no| &*self.workflow.step(*no).id);
+                        let known: Vec<&str> = ids.chain(OF_STEP.iter().copied()).collect();
+                        Some(no_part(&of, part, &known, place()))
+                    }
+                }
+            }
             (Work::Ask(ask), None) => match ask.form.field(part) {
                 Some(field) => wrong_code(field, against, place),
                 None => Some(no_part(&of, part, &known_fields(&ask.form), place())),

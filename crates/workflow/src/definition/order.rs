@@ -67,7 +67,7 @@ pub(super) fn number(at: usize) -> StepNo {
 pub(super) fn order(root: &Section<'_, '_>, drafts: &[Draft<'_, '_>]) -> Order {
     let mut needs = Vec::with_capacity(drafts.len());
     for (at, draft) in drafts.iter().enumerate() {
-        let above = drafts[..at].iter().rposition(|other| other.section == draft.section);
+        let above = drafts[..at].iter().rposition(|other| together(other, draft));
         needs.push(match &draft.needs {
             None => above.map(number).into_iter().collect(),
             Some(named) => {
@@ -95,6 +95,11 @@ pub(super) fn order(root: &Section<'_, '_>, drafts: &[Draft<'_, '_>]) -> Order {
     order
 }
 
+/// Steps of one section that the same step holds, or none: only these can wait for each other.
+fn together(one: &Draft<'_, '_>, other: &Draft<'_, '_>) -> bool {
+    one.section == other.section && one.holder == other.holder
+}
+
 /// The step of that name in the same section.
 pub(super) fn find(
     root: &Section<'_, '_>,
@@ -104,20 +109,21 @@ pub(super) fn find(
     span: &Range<usize>,
 ) -> Option<StepNo> {
     let found = drafts.iter().position(|other| other.id == name);
-    if found.is_none_or(|at| drafts[at].section != draft.section) {
+    if found.is_none_or(|at| !together(&drafts[at], draft)) {
         // Which steps stand beside each other cannot be said without it.
         root.reader.incomplete.set(true);
     }
     match found {
-        Some(at) if drafts[at].section == draft.section => Some(number(at)),
+        Some(at) if together(&drafts[at], draft) => Some(number(at)),
         Some(at) => {
-            let problem =
-                root.error("YZ0135", span.clone()).name("step", name).name("where", draft.own.name());
-            root.say(problem.cause(Place::at(drafts[at].span.clone())));
+            let code = if drafts[at].section == draft.section { "YZ0139" } else { "YZ0135" };
+            let problem = root.error(code, span.clone()).name("step", name).name("where", draft.own.name());
+            let holder = drafts[at].holder.map_or("", |holder| drafts[holder].id);
+            root.say(problem.name("holder", holder).cause(Place::at(drafts[at].span.clone())));
             None
         }
         None => {
-            let known = drafts.iter().filter(|other| other.section == draft.section).map(|other| other.id);
+            let known = drafts.iter().filter(|other| together(other, draft)).map(|other| other.id);
             let problem =
                 root.error("YZ0122", span.clone()).name("step", name).name("where", draft.own.name());
             root.say(problem.near(nearest(name, known)));
@@ -209,8 +215,7 @@ fn say_cycle(root: &Section<'_, '_>, drafts: &[Draft<'_, '_>], cycle: &[usize]) 
 /// After a step that stands beside the one above it, nobody can guess what the next one needs.
 fn side_branches(root: &Section<'_, '_>, drafts: &[Draft<'_, '_>], order: &Order) {
     for (at, draft) in drafts.iter().enumerate().filter(|(_, draft)| draft.needs.is_none()) {
-        let mut above =
-            drafts[..at].iter().enumerate().rev().filter(|(_, other)| other.section == draft.section);
+        let mut above = drafts[..at].iter().enumerate().rev().filter(|(_, other)| together(other, draft));
         let (Some((branch, beside)), Some((main, other))) = (above.next(), above.next()) else { continue };
         if beside.needs.is_some() && !order.is_before(number(main), number(branch)) {
             let problem =

@@ -3,16 +3,17 @@
 use super::Read;
 use crate::catalogue::{Action, Catalogue};
 use crate::form::{Form, Kind, Options};
-use crate::plan::{Goes, On, OutcomePattern, Step, Work};
+use crate::id::StepNo;
+use crate::plan::{Ending, Goes, On, OutcomePattern, Work, Workflow};
 use crate::problem::{Place, Problem, listed, nearest};
 
 pub(super) fn check(read: &Read) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for step in &read.workflow.steps {
-        for on in &step.on {
-            problems.extend(wrong(read, step, on, None));
+    for no in read.workflow.numbers() {
+        for on in &read.workflow.step(no).on {
+            problems.extend(wrong(read, no, on, None));
         }
-        problems.extend(warnings(read, step));
+        problems.extend(warnings(read, no));
     }
     problems
 }
@@ -20,24 +21,24 @@ pub(super) fn check(read: &Read) -> Vec<Problem> {
 /// The outcomes of actions, which their plugins name.
 pub(super) fn check_actions(read: &Read, catalogue: &Catalogue) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for step in &read.workflow.steps {
+    for no in read.workflow.numbers() {
+        let step = read.workflow.step(no);
         if let Work::Use { action, .. } = &step.work
             && let Some(action) = catalogue.action(action)
         {
-            problems.extend(step.on.iter().filter_map(|on| wrong(read, step, on, Some(action))));
+            problems.extend(step.on.iter().filter_map(|on| wrong(read, no, on, Some(action))));
         }
     }
     problems
 }
 
-fn wrong(read: &Read, step: &Step, on: &On, action: Option<&Action>) -> Option<Problem> {
-    let section = super::section_of(step);
-    let (path, written) = match &on.outcome {
-        OutcomePattern::Word(word) => (format!("{section}.{}.on.{word}", step.id), word.to_string()),
-        OutcomePattern::Field { field, value } => {
-            (format!("{section}.{}.on.{field}.{value}", step.id), format!("{field}.{value}"))
-        }
+fn wrong(read: &Read, no: StepNo, on: &On, action: Option<&Action>) -> Option<Problem> {
+    let (step, path) = (read.workflow.step(no), super::path_of(&read.workflow, no));
+    let written = match &on.outcome {
+        OutcomePattern::Word(word) => word.to_string(),
+        OutcomePattern::Field { field, value } => format!("{field}.{value}"),
     };
+    let path = format!("{path}.on.{written}");
     let mut known = vec!["done".to_owned()];
     match (&step.work, action) {
         (Work::Check { .. }, _) => known.extend(["yes".to_owned(), "no".to_owned()]),
@@ -50,6 +51,7 @@ fn wrong(read: &Read, step: &Step, on: &On, action: Option<&Action>) -> Option<P
         (Work::Use { .. }, Some(action)) => known.extend(of_action(action)?),
         // Which words a child ends with, or an action names, is asked when they are at hand.
         (Work::Use { .. } | Work::Run { .. }, _) => return None,
+        (Work::Hold { steps, .. }, _) => words_inside(&read.workflow, steps, &mut known),
         (Work::Wait { .. } | Work::End { .. }, _) => {}
     }
     if known.contains(&written) {
@@ -58,6 +60,23 @@ fn wrong(read: &Read, step: &Step, on: &On, action: Option<&Action>) -> Option<P
     let place = Place::at(read.spans.key(&path));
     let problem = Problem::error("YZ0126", place).name("outcome", &written).name("step", &*step.id);
     Some(problem.near(nearest(&written, &known)).name("known", listed(&known)))
+}
+
+/// The words with which steps inside a holding step end it as done.
+fn words_inside(workflow: &Workflow, steps: &[StepNo], known: &mut Vec<String>) {
+    for no in steps {
+        let step = workflow.step(*no);
+        let ways = step.on.iter().map(|on| &on.goes).filter_map(|goes| match goes {
+            Goes::End(ending) => Some(ending),
+            Goes::Back(back) => back.then.as_ref(),
+        });
+        let own = if let Work::End { ending } = &step.work { Some(ending) } else { None };
+        for ending in ways.chain(own) {
+            if let Ending::Done { outcome } = ending {
+                known.push(outcome.to_string());
+            }
+        }
+    }
 }
 
 /// `None`: options are worked out when the task opens, so any word may occur.
@@ -93,8 +112,8 @@ fn of_action(action: &Action) -> Option<Vec<String>> {
     Some(known)
 }
 
-fn warnings(read: &Read, step: &Step) -> Vec<Problem> {
-    let path = format!("{}.{}", super::section_of(step), step.id);
+fn warnings(read: &Read, no: StepNo) -> Vec<Problem> {
+    let (step, path) = (read.workflow.step(no), super::path_of(&read.workflow, no));
     let mut problems = Vec::new();
     if let Work::Ask(ask) = &step.work
         && ask.due.is_none()
@@ -110,9 +129,9 @@ fn warnings(read: &Read, step: &Step) -> Vec<Problem> {
                 || workflow.step(*no).id == step.id
                 || workflow.step(back.target).after.contains(no) && step.before.contains(no)
         });
-        let rests = between
-            .map(|no| &workflow.step(no).work)
-            .any(|work| matches!(work, Work::Ask(_) | Work::Wait { .. } | Work::Run { .. }));
+        let rests = between.map(|no| &workflow.step(no).work).any(|work| {
+            matches!(work, Work::Ask(_) | Work::Wait { .. } | Work::Run { .. } | Work::Hold { .. })
+        });
         if !rests && back.most.is_none() && back.after.is_none() {
             let place = Place::at(read.spans.key(&format!("{path}.on")));
             problems.push(Problem::warning("YZ0196", place).name("step", &*step.id));

@@ -16,17 +16,19 @@ use crate::problem::{Place, nearest};
 pub(super) struct Draft<'a, 'r> {
     pub(super) id: &'r str,
     pub(super) section: Part,
+    /// The draft of the step that holds this one.
+    pub(super) holder: Option<usize>,
     pub(super) span: Range<usize>,
     pub(super) own: Section<'a, 'r>,
     /// `None`: the file says nothing.
     pub(super) needs: Option<Vec<(&'r str, Range<usize>)>>,
 }
 
-const KINDS: &[&str] = &["use", "ask", "wait", "run", "check", "end"];
+const KINDS: &[&str] = &["use", "ask", "wait", "run", "check", "end", "step"];
 
 /// Keys of a step that the language has and this version does not.
 const LATER: &[&str] = &[
-    "await", "where", "step", "approve", "not", "pause", "remind", "escalate", "extend", "limit", "priority",
+    "await", "where", "approve", "not", "pause", "remind", "escalate", "extend", "limit", "priority",
     "hours", "private", "readers", "detach", "gather", "calendar", "same_as",
 ];
 
@@ -54,22 +56,40 @@ fn drafts<'a, 'r>(root: &Section<'a, 'r>) -> Vec<Draft<'a, 'r>> {
     let mut drafts: Vec<Draft<'a, 'r>> = Vec::new();
     for (key, part) in [("step", Part::Main), ("on_failure", Part::OnFailure)] {
         let Some(all) = root.section(key) else { continue };
-        for (id, item) in all.entries() {
-            if item.get_ref().as_table().is_none() {
-                all.say(all.error("YZ0115", id.span).name("key", id.value).name("section", key));
-                continue;
-            }
-            let Some(own) = all.sub(id.value, item) else { continue };
-            name_ok(&all, id.value, &id.span);
-            if let Some(earlier) = drafts.iter().find(|draft| draft.id == id.value) {
-                let problem = all.error("YZ0118", id.span.clone()).name("step", id.value);
-                all.say(problem.cause(Place::at(earlier.span.clone())));
-            }
-            let needs = needs(&own);
-            drafts.push(Draft { id: id.value, section: part, span: id.span, own, needs });
-        }
+        add_drafts(&all, key, part, None, &mut drafts);
     }
     drafts
+}
+
+/// The steps of a table, each followed by those that it holds.
+fn add_drafts<'a, 'r>(
+    all: &Section<'a, 'r>,
+    key: &'static str,
+    part: Part,
+    holder: Option<usize>,
+    drafts: &mut Vec<Draft<'a, 'r>>,
+) {
+    for (id, item) in all.entries() {
+        if item.get_ref().as_table().is_none() {
+            all.say(all.error("YZ0115", id.span).name("key", id.value).name("section", key));
+            continue;
+        }
+        let Some(own) = all.sub(id.value, item) else { continue };
+        name_ok(all, id.value, &id.span);
+        if let Some(earlier) = drafts.iter().find(|draft| draft.id == id.value) {
+            let problem = all.error("YZ0118", id.span.clone()).name("step", id.value);
+            all.say(problem.cause(Place::at(earlier.span.clone())));
+        }
+        let needs = needs(&own);
+        let at = drafts.len();
+        let inside = own.section("step");
+        drafts.push(Draft { id: id.value, section: part, holder, span: id.span, own, needs });
+        match inside {
+            Some(inside) if part == Part::Main => add_drafts(&inside, "step", part, Some(at), drafts),
+            Some(inside) => inside.say(inside.error("YZ0134", inside.span.clone()).name("step", id.value)),
+            None => {}
+        }
+    }
 }
 
 fn needs<'r>(own: &Section<'_, 'r>) -> Option<Vec<(&'r str, Range<usize>)>> {
@@ -91,7 +111,10 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Option<Ste
     let each = each(own);
     let lets: Arc<[crate::plan::Let]> = tree::lets(own).into();
     let kind = kind(own, KINDS, draft.id);
-    let work = kind.and_then(|kind| work(ways, own, kind));
+    let work = match kind {
+        Some("step") => Some(held(ways, at)),
+        kind => kind.and_then(|kind| work(ways, own, kind)),
+    };
     let (on, on_error) = (ways.on(draft, no), ways.on_error(draft, no));
     if own.has("each") {
         for key in ["on", "check", "end"] {
@@ -106,6 +129,7 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Option<Ste
     Some(Step {
         id: draft.id.into(),
         section: draft.section,
+        holder: draft.holder.map(number),
         title,
         note,
         needs: ways.order.needs[at].clone(),
@@ -124,6 +148,17 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Option<Ste
         effect,
         undo,
     })
+}
+
+/// The steps that a step holds, and how many there are with all that they hold.
+fn held(ways: &Ways<'_, '_, '_>, at: usize) -> Work {
+    let drafts = ways.drafts;
+    let steps: Vec<_> = (0..drafts.len()).filter(|no| drafts[*no].holder == Some(at)).map(number).collect();
+    // What it holds stands right behind it.
+    let held =
+        |no: &usize| std::iter::successors(drafts[*no].holder, |up| drafts[*up].holder).any(|up| up == at);
+    let span = (at + 1..drafts.len()).take_while(held).count();
+    Work::Hold { steps, span: u16::try_from(span).unwrap_or(u16::MAX) }
 }
 
 fn each(own: &Section<'_, '_>) -> Option<Each> {
@@ -160,7 +195,7 @@ fn kind(own: &Section<'_, '_>, kinds: &[&'static str], id: &str) -> Option<&'sta
         [kind] => Some(kind),
         [] => {
             // A kind that comes later is named as such when the step is closed.
-            if !own.has("await") && !own.has("step") {
+            if !own.has("await") {
                 own.say(own.error("YZ0120", own.span.clone()).name("step", id));
             }
             None

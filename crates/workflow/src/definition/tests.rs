@@ -195,7 +195,7 @@ fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
       | ^^^^^^^^^^ not known here
       |
       = help: it belongs to the top of the file, above the first `[…]`
-      = help: known here: `as`, `ask`, `at_once`, `check`, `due`, `each`, `effect`, `end`, `form`, `give_up`, `let`, `needs`, `note`, `on`, `on_error`, `retry`, `run`, `timeout`, `title`, `undo`, `use`, `wait`, `when`, `with`, …
+      = help: known here: `as`, `ask`, `at_once`, `check`, `due`, `each`, `effect`, `end`, `form`, `give_up`, `let`, `needs`, `note`, `on`, `on_error`, `retry`, `run`, `step`, `timeout`, `title`, `undo`, `use`, `wait`, `when`, …
     "##);
 }
 

@@ -4,7 +4,7 @@ use crate::expression::{Expression, Name, Template, Tree};
 use crate::form::{Field, Form, Options, Required};
 use crate::id::StepNo;
 use crate::moment::{Anchor, Moment};
-use crate::plan::{Let, Section, Step, Undo, Work, Workflow};
+use crate::plan::{Let, Section, Undo, Work, Workflow};
 
 /// From where an expression looks.
 #[derive(Clone, Copy)]
@@ -71,7 +71,7 @@ impl<'w, 's> Walk<'w, 's> {
         }
         walk.form("input", &workflow.input, start);
         for no in workflow.numbers() {
-            walk.step(workflow.step(no), no);
+            walk.step(workflow, no);
         }
         if let Some(output) = &workflow.output {
             walk.tree("output", output, Stand { at: At::Everything, step: None, own: Own::default() });
@@ -107,9 +107,8 @@ impl<'w, 's> Walk<'w, 's> {
         }
     }
 
-    fn step(&mut self, step: &'w Step, no: StepNo) {
-        let section = if step.section == Section::Main { "step" } else { "on_failure" };
-        let path = format!("{section}.{}", step.id);
+    fn step(&mut self, workflow: &'w Workflow, no: StepNo) {
+        let (step, path) = (workflow.step(no), super::path_of(workflow, no));
         let at = if step.section == Section::Main { At::Step } else { At::Everything };
         let before = Stand { at, step: Some(no), own: Own::default() };
         let mut stand = before;
@@ -160,7 +159,7 @@ impl<'w, 's> Walk<'w, 's> {
             }
             Work::Wait { until } => self.moment(&format!("{path}.wait"), until, stand),
             Work::Check { holds } => self.expression(&format!("{path}.check"), holds, stand),
-            Work::End { .. } => {}
+            Work::End { .. } | Work::Hold { .. } => {}
         }
     }
 

@@ -6,79 +6,87 @@ use super::scope::Standpoint;
 use super::state::{At, Phase, StepPhase};
 use super::{Deciding, ITEMS_MAX};
 use crate::expression::{Template, Tree, json_of_value};
-use crate::id::{Item, Millis, RunId, StepNo};
+use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::moment::{self, Anchored, Moment, MomentError};
 use crate::plan::{ActionName, Ask, Effect, Ending, Goes, OutcomePattern, Section, Step, Work};
 
 impl Deciding<'_> {
-    pub(super) fn can_start(&self, no: StepNo) -> bool {
-        let step = self.text.step(no);
+    pub(super) fn can_start(&self, at: StepAt) -> bool {
+        let step = self.text.step(at.step);
+        let Some(scope) = self.run.scope(at.scope) else { return false };
         let in_force = match step.section {
             Section::Main => {
-                self.run.phase == Phase::Open
-                    && self.run.back.as_ref().is_none_or(|back| !back.cover.contains(&no))
+                scope.phase == Phase::Open
+                    && scope.back.as_ref().is_none_or(|back| !back.cover.contains(&at.step))
             }
             Section::OnFailure | Section::OnCancel => {
-                self.run.phase == Phase::Finishing && Some(step.section) == self.closing_section()
+                scope.phase == Phase::Finishing && Some(step.section) == self.closing_section()
             }
         };
-        in_force
-            && self.run.step(no).phase == StepPhase::Waiting
-            && step.needs.iter().all(|needed| self.run.step(*needed).is_over())
+        let is_over = |needed: &StepNo| self.run.step(StepAt { step: *needed, ..at }).is_over();
+        in_force && self.run.step(at).phase == StepPhase::Waiting && step.needs.iter().all(is_over)
     }
 
     /// The steps that run because of how the run closes.
     pub(super) fn closing_section(&self) -> Option<Section> {
-        match &self.run.closing.as_ref()?.ending {
+        match &self.run.top.closing.as_ref()?.ending {
             Ending::Done { .. } => None,
             Ending::Cancel { .. } => Some(Section::OnCancel),
             Ending::Fail { .. } => Some(Section::OnFailure),
         }
     }
 
-    pub(super) fn open_step(&mut self, no: StepNo) {
+    pub(super) fn open_step(&mut self, at: StepAt) {
         let text = self.text.clone();
-        let step = text.step(no);
+        let StepAt { step: s, scope } = at;
+        let step = text.step(s);
         if step.each.is_some() {
-            match self.list_of(no, step) {
+            match self.list_of(at, step) {
                 Ok((list, 0)) => {
-                    self.did(Fact::StepOpened { s: no, n: 0, list: Some(list), broken: false });
-                    self.step_over(no, None);
+                    self.did(Fact::StepOpened { s, scope, n: 0, list: Some(list), broken: false });
+                    self.step_over(at, None);
                 }
                 Ok((list, n)) => {
-                    self.did(Fact::StepOpened { s: no, n, list: Some(list), broken: false });
-                    self.begin_more(no);
+                    self.did(Fact::StepOpened { s, scope, n, list: Some(list), broken: false });
+                    self.begin_more(at);
                 }
-                Err(failure) => self.open_failed(no, failure),
+                Err(failure) => self.open_failed(at, failure),
             }
             return;
         }
         let taken = match &step.when {
             None => Ok(true),
-            Some(when) => when.truth(&self.scope(Standpoint::Step(no))),
+            Some(when) => when.truth(&self.scope(Standpoint::Step(at))),
         };
         match taken {
             Ok(true) => {
-                self.did(Fact::StepOpened { s: no, n: 1, list: None, broken: false });
-                self.begin(Item { step: no, round: self.run.step(no).round, item: 0, undo: false });
+                self.did(Fact::StepOpened { s, scope, n: 1, list: None, broken: false });
+                self.begin(at.item(self.run.step(at).round, 0));
             }
             Ok(false) => {
-                self.did(Fact::StepOver { s: no, state: StepEnd::Skipped });
-                self.ready.extend(&step.needed_by);
+                self.did(Fact::StepOver { s, scope, state: StepEnd::Skipped });
+                self.free_next(at);
             }
-            Err(error) => self.open_failed(no, error.into()),
+            Err(error) => self.open_failed(at, error.into()),
         }
     }
 
-    /// A `when` or `each` that fails is one failed item of the whole step.
-    fn open_failed(&mut self, no: StepNo, failure: Failure) {
-        self.did(Fact::StepOpened { s: no, n: 1, list: None, broken: true });
-        self.fail(Item { step: no, round: self.run.step(no).round, item: 0, undo: false }, failure);
+    /// A step is over: those that need it may be able to start.
+    pub(super) fn free_next(&mut self, at: StepAt) {
+        let text = self.text.clone();
+        self.ready.extend(text.step(at.step).needed_by.iter().map(|step| StepAt { step: *step, ..at }));
     }
 
-    fn list_of(&self, no: StepNo, step: &Step) -> Result<(Raw, u32), Failure> {
+    /// A `when` or `each` that fails is one failed item of the whole step.
+    fn open_failed(&mut self, at: StepAt, failure: Failure) {
+        let StepAt { step: s, scope } = at;
+        self.did(Fact::StepOpened { s, scope, n: 1, list: None, broken: true });
+        self.fail(at.item(self.run.step(at).round, 0), failure);
+    }
+
+    fn list_of(&self, at: StepAt, step: &Step) -> Result<(Raw, u32), Failure> {
         let Some(each) = &step.each else { return Err(bug("each is missing")) };
-        let value = each.list.value(&self.scope(Standpoint::Step(no)))?;
+        let value = each.list.value(&self.scope(Standpoint::Step(at)))?;
         if value.is_none() || value.is_undefined() || crate::expression::is_empty(&value) {
             return Ok((raw("[]".to_owned())?, 0));
         }
@@ -94,24 +102,25 @@ impl Deciding<'_> {
     }
 
     /// Begins the next items of an `each`, as many as may be begun at once.
-    pub(super) fn begin_more(&mut self, no: StepNo) {
+    pub(super) fn begin_more(&mut self, at: StepAt) {
         let text = self.text.clone();
-        let at_once = text.step(no).each.as_ref().and_then(|each| each.at_once).unwrap_or(u32::MAX);
+        let step = text.step(at.step);
+        let at_once = step.each.as_ref().and_then(|each| each.at_once).unwrap_or(u32::MAX);
         loop {
-            let state = self.run.step(no);
+            let state = self.run.step(at);
             let begun = state.items.len().saturating_sub((state.over + state.queued) as usize);
             if state.phase != StepPhase::Open || state.queued == 0 || begun >= at_once as usize {
                 return;
             }
             let mut from = (state.next..).zip(state.items.iter().skip(state.next as usize));
             let Some((next, known)) = from.find(|(_, item)| item.at == At::default()) else { return };
-            let item = Item { step: no, round: state.round, item: next, undo: false };
+            let item = at.item(state.round, next);
             if self.is_withdrawn(item) {
                 return;
             }
-            let taken = match &text.step(no).when {
+            let taken = match &step.when {
                 // Asked once per round: what has begun was taken.
-                _ if known.attempts > 0 || text.step(no).each.is_none() => Ok(true),
+                _ if known.attempts > 0 || step.each.is_none() => Ok(true),
                 None => Ok(true),
                 Some(when) => when.truth(&self.scope(Standpoint::Item(item))),
             };
@@ -182,8 +191,9 @@ impl Deciding<'_> {
             }
             Work::End { ending } => {
                 self.finish_item(item, None, Output::None, None);
-                self.close(ending.clone(), Because::step(item.step));
+                self.close(item.scope, ending.clone(), Because::step(item.step));
             }
+            Work::Hold { steps, span } => self.open_scope(item, a, steps, *span),
         }
         Ok(())
     }
@@ -207,6 +217,28 @@ impl Deciding<'_> {
         let tightened = if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
         let effect = tightened.map_or(declared, |wanted| wanted.max(declared));
         Ok(First { with: raw(with)?, effect, give_up })
+    }
+
+    /// An item of a holding step is a scope; one that is tried again goes on with its own.
+    fn open_scope(&mut self, item: Item, a: u32, steps: &[StepNo], span: u16) {
+        let Some(first) = steps.first().copied() else { return self.done(item, None, Output::None, None) };
+        let known = self.run.item(item).and_then(|state| state.scope);
+        let scope = known.unwrap_or(ScopeNo(self.run.scopes + 1));
+        self.did(Fact::Entered { at: item, state: Standing::Holding { a, scope, first, steps: span } });
+        self.stir(scope);
+        if known.is_some() {
+            let cover = self.cover_of_retry(scope, None);
+            if !cover.iter().all(|no| self.has_rounds_left(StepAt { step: *no, scope })) {
+                let error = self.run_error(item, failure("YZ0320", "no step may have more rounds"));
+                return self.close(
+                    scope,
+                    Ending::Fail { reason: error.message.clone() },
+                    Because::failed(error, None),
+                );
+            }
+            return self.reopen(scope, cover);
+        }
+        self.ready.extend(steps.iter().map(|step| StepAt { step: *step, scope }));
     }
 
     fn open_task(&mut self, item: Item, a: u32, ask: &Ask) -> Result<(), Failure> {
@@ -250,7 +282,8 @@ impl Deciding<'_> {
 
     fn instant(&self, item: Item, moment: &Moment, as_wait: bool) -> Result<Option<Millis>, Failure> {
         let ended = |no: StepNo| {
-            let state = self.run.step(no);
+            // What a moment counts from may stand around the step that names it.
+            let state = self.run.step(StepAt { step: no, scope: self.scope_of(no, item.scope) });
             match (state.phase, state.ended) {
                 (StepPhase::Over(StepEnd::Skipped), Some(at)) => Anchored::Skipped(at),
                 (StepPhase::Over(_), Some(at)) => Anchored::Over(at),
@@ -294,7 +327,9 @@ pub(super) fn rule_for(step: &Step, outcome: Option<&str>, output: Option<&Raw>)
     let gone_through = match &step.work {
         Work::Check { .. } => outcome != Some("no"),
         Work::Ask(_) => outcome != Some("late"),
-        Work::Use { .. } | Work::Wait { .. } | Work::Run { .. } | Work::End { .. } => true,
+        Work::Use { .. } | Work::Wait { .. } | Work::Run { .. } | Work::End { .. } | Work::Hold { .. } => {
+            true
+        }
     };
     let fields = output.and_then(|raw| serde_json::from_str::<serde_json::Value>(raw.get()).ok());
     step.on

@@ -5,22 +5,23 @@ use std::sync::Arc;
 
 use super::event::{EndState, Fact, RunError};
 use super::scope::Standpoint;
-use super::state::{Phase, StepPhase};
+use super::state::{Phase, ScopeState, StepPhase};
 use super::{Deciding, ROUNDS_MAX, Refusal};
-use crate::id::{Item, StepNo};
+use crate::id::{Item, ScopeNo, StepAt, StepNo};
 use crate::plan::{BackTo, Ending, Section};
 
 impl Deciding<'_> {
     /// A way back that was taken as often as it may be.
-    pub(super) fn is_used_up(&self, back: &BackTo) -> bool {
-        let taken = self.run.ways.get(&back.way).copied().unwrap_or(0);
-        back.most.is_some_and(|most| taken >= most) || !self.has_rounds_left(back.target)
+    pub(super) fn is_used_up(&self, scope: ScopeNo, back: &BackTo) -> bool {
+        let taken = self.run.scope(scope).and_then(|of| of.ways.get(&back.way).copied()).unwrap_or(0);
+        let target = StepAt { step: back.target, scope };
+        back.most.is_some_and(|most| taken >= most) || !self.has_rounds_left(target)
     }
 
     /// No step passes the last round that may be.
-    pub(super) fn has_rounds_left(&self, target: StepNo) -> bool {
-        let has = |no: StepNo| self.run.step(no).round < ROUNDS_MAX;
-        has(target) && self.text.step(target).after.iter().all(|no| has(*no))
+    pub(super) fn has_rounds_left(&self, target: StepAt) -> bool {
+        let has = |no: StepNo| self.run.step(StepAt { step: no, ..target }).round < ROUNDS_MAX;
+        has(target.step) && self.text.step(target.step).after.iter().all(|no| has(*no))
     }
 
     /// The step gone back to and all after it.
@@ -30,23 +31,30 @@ impl Deciding<'_> {
         cover
     }
 
-    pub(super) fn go_back(&mut self, back: BackTo) {
+    pub(super) fn go_back(&mut self, scope: ScopeNo, back: BackTo) {
         let after_ms = back.after.map_or(0, |span| span.ms);
-        self.go_back_over(Some(back.way), self.cover(back.target), after_ms);
+        self.go_back_over(scope, Some(back.way), self.cover(back.target), after_ms);
     }
 
-    pub(super) fn go_back_over(&mut self, way: Option<u16>, cover: Vec<StepNo>, after_ms: i64) {
-        self.did(Fact::GoingBack { way, cover: cover.clone(), after_ms });
-        cover.into_iter().for_each(|step| self.withdraw_step(step));
+    pub(super) fn go_back_over(
+        &mut self,
+        scope: ScopeNo,
+        way: Option<u16>,
+        cover: Vec<StepNo>,
+        after_ms: i64,
+    ) {
+        self.did(Fact::GoingBack { scope, way, cover: cover.clone(), after_ms });
+        cover.into_iter().for_each(|step| self.withdraw_step(StepAt { step, scope }));
     }
 
-    /// Closes the run, once per opening: the first wins.
-    pub(super) fn close(&mut self, ending: Ending, because: Because) {
-        if self.run.phase != Phase::Open {
+    /// Closes a scope, once per opening: the first wins.
+    pub(super) fn close(&mut self, scope: ScopeNo, ending: Ending, because: Because) {
+        if self.run.scope(scope).is_none_or(|of| of.phase != Phase::Open) {
             return;
         }
         let mut output = None;
-        if let (Ending::Done { .. }, Some(tree)) = (&ending, &self.text.clone().output) {
+        if let (true, Ending::Done { .. }, Some(tree)) = (scope.is_run(), &ending, &self.text.clone().output)
+        {
             match tree.json(&self.scope(Standpoint::Run)) {
                 Ok(json) => output = super::event::Raw::new(json),
                 Err(problem) => return self.close_as_output_failed(problem),
@@ -54,84 +62,137 @@ impl Deciding<'_> {
         }
         let Because { step, used_up, error } = because;
         let error = error.or_else(|| match &ending {
-            Ending::Fail { reason } => Some(RunError {
-                step: step.map_or_else(|| "".into(), |no| self.text.step(no).path().as_ref().into()),
-                item: 0,
-                code: "YZ0318".into(),
-                message: reason.clone(),
-            }),
+            Ending::Fail { reason } => {
+                let path = |step| self.run.path_of(self.text, StepAt { step, scope });
+                Some(RunError {
+                    step: step.map(path).unwrap_or_default().into(),
+                    item: 0,
+                    code: "YZ0318".into(),
+                    message: reason.clone(),
+                })
+            }
             Ending::Done { .. } | Ending::Cancel { .. } => None,
         });
-        self.did(Fact::Closing { ending, by_step: step, used_up, error, output });
-        for no in self.text.numbers() {
-            if self.text.step(no).section == Section::Main {
-                self.withdraw_step(no);
-            }
+        let closing =
+            Fact::Closing { scope, ending, by_step: step, used_up, withdrawn: false, error, output };
+        self.stop(scope, closing);
+    }
+
+    /// The step that holds a scope was withdrawn: so is all in it. What was done there is taken back, if it must be, by
+    /// whoever withdrew it, in the order in which all was done.
+    pub(super) fn leave(&mut self, scope: ScopeNo) {
+        if self.run.scope(scope).is_none_or(|of| of.phase != Phase::Open) {
+            return;
+        }
+        self.stop(
+            scope,
+            Fact::Closing {
+                scope,
+                ending: Ending::Cancel { reason: "withdrawn".into() },
+                by_step: None,
+                used_up: None,
+                withdrawn: true,
+                error: None,
+                output: None,
+            },
+        );
+    }
+
+    fn stop(&mut self, scope: ScopeNo, closing: Fact) {
+        self.did(closing);
+        let text = self.text.clone();
+        for step in text.steps_in(self.holder_of(scope)) {
+            self.withdraw_step(StepAt { step: *step, scope });
         }
     }
 
     fn close_as_output_failed(&mut self, problem: crate::expression::ExpressionError) {
         let error = RunError { step: "output".into(), item: 0, code: problem.code, message: problem.message };
-        self.close(Ending::Fail { reason: error.message.clone() }, Because::failed(error, None));
+        let ending = Ending::Fail { reason: error.message.clone() };
+        self.close(ScopeNo::RUN, ending, Because::failed(error, None));
     }
 
-    /// Moves a way back, a close or the end of the run one stage on. True if something followed.
-    pub(super) fn go_on(&mut self) -> bool {
-        match self.run.phase {
-            Phase::Open if self.run.back.is_some() => self.go_on_back(),
-            Phase::Open => self.end_if_through(),
+    /// The step whose item a scope is.
+    fn holder_of(&self, scope: ScopeNo) -> Option<StepNo> {
+        self.run.scope(scope).and_then(|of| of.holder).map(|holder| holder.step)
+    }
+
+    /// Moves a way back, a close or the end of a scope one stage on. True if something followed.
+    pub(super) fn go_on(&mut self, scope: ScopeNo) -> bool {
+        let Some(of) = self.run.scope(scope) else { return false };
+        match of.phase {
+            Phase::Open if of.back.is_some() => self.go_on_back(scope),
+            Phase::Open => self.end_if_through(scope),
             Phase::Stopping => {
-                if !self.main_items_over() {
+                if !self.items_over(scope) {
                     return false;
                 }
-                self.did(Fact::Finishing {});
-                let section = self.closing_section();
-                let steps = self.text.numbers().filter(|no| Some(self.text.step(*no).section) == section);
-                self.ready.extend(steps);
+                self.did(Fact::Finishing { scope });
+                if scope.is_run() {
+                    let section = self.closing_section();
+                    let steps = self.text.numbers().filter(|no| Some(self.text.step(*no).section) == section);
+                    self.ready.extend(steps.map(StepAt::run));
+                }
                 true
             }
-            Phase::Finishing => self.go_on_finishing(),
+            Phase::Finishing => self.go_on_finishing(scope),
             Phase::Over { .. } => false,
         }
     }
 
-    fn end_if_through(&mut self) -> bool {
+    fn end_if_through(&mut self, scope: ScopeNo) -> bool {
         // From the end: the last step is over last, so a long chain is not walked at each of its steps.
-        let mut steps = self.text.steps.iter().zip(self.run.steps.iter()).rev();
-        if !steps.all(|(step, state)| step.section != Section::Main || state.is_over()) {
+        let mut steps = self.text.steps_in(self.holder_of(scope)).iter().rev();
+        if !steps.all(|step| self.run.step(StepAt { step: *step, scope }).is_over()) {
             return false;
         }
-        let Some(tree) = &self.text.clone().output else {
-            self.did(Fact::Ended { state: EndState::Done, outcome: "done".into(), output: None });
-            return true;
-        };
-        match tree.json(&self.scope(Standpoint::Run)) {
-            Ok(json) => {
-                let output = super::event::Raw::new(json);
-                self.did(Fact::Ended { state: EndState::Done, outcome: "done".into(), output });
+        let mut output = None;
+        if let (true, Some(tree)) = (scope.is_run(), &self.text.clone().output) {
+            match tree.json(&self.scope(Standpoint::Run)) {
+                Ok(json) => output = super::event::Raw::new(json),
+                Err(problem) => {
+                    self.close_as_output_failed(problem);
+                    return true;
+                }
             }
-            Err(problem) => self.close_as_output_failed(problem),
         }
+        self.ended_as(scope, EndState::Done, "done".into(), output);
         true
     }
 
-    fn main_items_over(&self) -> bool {
-        self.text.numbers().all(|no| {
-            let state = self.run.step(no);
-            self.text.step(no).section != Section::Main || state.phase != StepPhase::Open || state.all_over()
+    /// A scope has come to its end; of an inner one the item is over with it.
+    fn ended_as(
+        &mut self,
+        scope: ScopeNo,
+        state: EndState,
+        outcome: Arc<str>,
+        output: Option<super::event::Raw>,
+    ) {
+        let holder = self.run.scope(scope).and_then(|of| of.holder);
+        self.did(Fact::Ended { scope, state, outcome: outcome.clone(), output });
+        if let Some(item) = holder {
+            self.scope_ended(item, state, outcome);
+        }
+    }
+
+    fn items_over(&self, scope: ScopeNo) -> bool {
+        let steps = self.text.steps_in(self.holder_of(scope));
+        self.all_items_over(scope, steps.iter().copied())
+    }
+
+    fn all_items_over(&self, scope: ScopeNo, mut steps: impl Iterator<Item = StepNo>) -> bool {
+        steps.all(|step| {
+            let state = self.run.step(StepAt { step, scope });
+            state.phase != StepPhase::Open || state.all_over()
         })
     }
 
-    fn go_on_back(&mut self) -> bool {
-        let Some(back) = self.run.back.clone() else { return false };
-        let withdrawn = back.cover.iter().all(|no| {
-            let state = self.run.step(*no);
-            state.phase != StepPhase::Open || state.all_over()
-        });
-        if !withdrawn {
+    fn go_on_back(&mut self, scope: ScopeNo) -> bool {
+        let Some(back) = self.run.scope(scope).and_then(|of| of.back.clone()) else { return false };
+        if !self.all_items_over(scope, back.cover.iter().copied()) {
             return false;
         }
-        match self.next_to_take_back(Some(&back.cover)) {
+        match self.next_to_take_back(scope, Some(&back.cover)) {
             Taking::Waits => false,
             Taking::Next(item) => {
                 self.begin(item);
@@ -139,28 +200,30 @@ impl Deciding<'_> {
             }
             Taking::Through => match back.until {
                 None if back.after_ms > 0 => {
-                    self.did(Fact::BackPaused { until: self.at.plus(back.after_ms) });
+                    self.did(Fact::BackPaused { scope, until: self.at.plus(back.after_ms) });
                     true
                 }
                 Some(until) if until > self.at => false,
                 None | Some(_) => {
-                    self.did(Fact::Round { steps: back.cover.iter().copied().collect() });
-                    self.ready.extend(&back.cover);
+                    self.did(Fact::Round { scope, steps: back.cover.iter().copied().collect() });
+                    self.ready.extend(back.cover.iter().map(|step| StepAt { step: *step, scope }));
                     true
                 }
             },
         }
     }
 
-    fn go_on_finishing(&mut self) -> bool {
-        let Some(closing) = self.run.closing.clone() else { return false };
+    fn go_on_finishing(&mut self, scope: ScopeNo) -> bool {
+        let Some(of) = self.run.scope(scope) else { return false };
+        let (Some(closing), back) = (of.closing.clone(), of.back.clone()) else { return false };
         let taking = match &closing.ending {
+            Ending::Cancel { .. } | Ending::Fail { .. } if !closing.withdrawn => {
+                self.next_to_take_back(scope, None)
+            }
             // What a going back still had to take back is taken back; nothing else is undone.
-            Ending::Done { .. } => match self.run.back.clone() {
-                Some(back) => self.next_to_take_back(Some(&back.cover)),
-                None => Taking::Through,
-            },
-            Ending::Cancel { .. } | Ending::Fail { .. } => self.next_to_take_back(None),
+            Ending::Done { .. } | Ending::Cancel { .. } | Ending::Fail { .. } => {
+                self.next_to_take_back(scope, Some(&back.map(|back| back.cover).unwrap_or_default()))
+            }
         };
         match taking {
             Taking::Next(item) => {
@@ -170,34 +233,46 @@ impl Deciding<'_> {
             Taking::Waits => return false,
             Taking::Through => {}
         }
-        let section = self.closing_section();
-        let through = self
-            .text
-            .numbers()
-            .all(|no| Some(self.text.step(no).section) != section || self.run.step(no).is_over());
-        if !through {
-            return false;
+        if scope.is_run() {
+            let section = self.closing_section();
+            let through = self.text.numbers().all(|no| {
+                Some(self.text.step(no).section) != section || self.run.step(StepAt::run(no)).is_over()
+            });
+            if !through {
+                return false;
+            }
         }
         let (state, outcome) = match closing.ending {
             Ending::Done { outcome } => (EndState::Done, outcome),
             Ending::Cancel { reason } => (EndState::Cancelled, reason),
             Ending::Fail { reason } => (EndState::Failed, reason),
         };
-        self.did(Fact::Ended { state, outcome, output: closing.output });
+        self.ended_as(scope, state, outcome, closing.output);
         true
     }
 
-    /// Last done first, one at a time. With a cover: only what it covers and does not keep.
-    fn next_to_take_back(&self, cover: Option<&BTreeSet<StepNo>>) -> Taking {
-        if self.run.undoing.is_some() {
-            // Also what a going back began to take back before it grew or the run closed.
+    /// Last done first, one at a time in each scope. With a cover: only what it covers and does not keep.
+    fn next_to_take_back(&self, scope: ScopeNo, cover: Option<&BTreeSet<StepNo>>) -> Taking {
+        // Also what a going back began to take back before it grew or the scope closed.
+        if self.run.undoing.iter().any(|item| self.takes_back(scope, *item)) {
             return Taking::Waits;
         }
         let last = self.run.undoable.iter().rev().find(|done| {
+            let Some(within) = self.run.step_within(scope, done.of) else { return false };
             let keep = self.text.step(done.of.step).undo.as_ref().is_some_and(|undo| undo.keep);
-            cover.is_none_or(|cover| cover.contains(&done.of.step) && !keep)
+            done.undo.is_none() && cover.is_none_or(|cover| cover.contains(&within) && !keep)
         });
         last.map_or(Taking::Through, |done| Taking::Next(Item { undo: true, ..done.of }))
+    }
+
+    /// Whether it is this scope that takes the item back: it lies in it, and every scope between is over.
+    fn takes_back(&self, scope: ScopeNo, of: Item) -> bool {
+        if self.run.step_within(scope, of).is_none() {
+            return false;
+        }
+        let own = std::iter::once(of.scope).chain(self.run.holders(of.scope).map(|holder| holder.scope));
+        own.take_while(|between| *between != scope)
+            .all(|between| self.run.scope(between).is_none_or(ScopeState::is_over))
     }
 
     pub(super) fn cancelled(
@@ -206,19 +281,19 @@ impl Deciding<'_> {
         by: &Arc<str>,
         reason: &Arc<str>,
     ) -> Result<(), Refusal> {
-        if self.run.phase != Phase::Open || self.run.opening != opening {
+        if self.run.top.phase != Phase::Open || self.run.top.opening != opening {
             return Err(Refusal::Echo("the run is closing or over"));
         }
         let reason = if reason.is_empty() { format!("cancelled by {by}").into() } else { reason.clone() };
-        self.close(Ending::Cancel { reason }, Because::default());
+        self.close(ScopeNo::RUN, Ending::Cancel { reason }, Because::default());
         Ok(())
     }
 
     pub(super) fn retried(&mut self, opening: u32, by: &str, from: Option<StepNo>) -> Result<(), Refusal> {
-        if self.run.opening != opening {
+        if self.run.top.opening != opening {
             return Err(Refusal::Echo("the run has been retried"));
         }
-        match &self.run.phase {
+        match &self.run.top.phase {
             Phase::Over { state: EndState::Failed | EndState::Cancelled, .. } => {}
             Phase::Over { state: EndState::Done, .. } => return Err(Refusal::NotRetriable("done")),
             Phase::Open => return Err(Refusal::NotRetriable("open")),
@@ -229,57 +304,66 @@ impl Deciding<'_> {
         {
             return Err(Refusal::ParentDecides(parent.run));
         }
-        if let (None, Some(step)) = (from, self.run.closing.as_ref().and_then(|closing| closing.by_step)) {
+        if let (None, Some(step)) = (from, self.run.top.closing.as_ref().and_then(|closing| closing.by_step))
+        {
             return Err(Refusal::FromRequired { step: self.text.step(step).id.clone() });
         }
         if let Some(no) = from
-            && self.text.steps.get(no.index()).is_none_or(|step| step.section != Section::Main)
+            && !self.text.main.contains(&no)
         {
-            return Err(Refusal::NoSuchStep(no.0.to_string().into()));
+            let known = self.text.steps.get(no.index());
+            return Err(Refusal::NoSuchStep(
+                known.map_or_else(|| no.0.to_string().into(), |step| step.id.clone()),
+            ));
         }
-        let cover = self.cover_of_retry(from);
-        if !cover.iter().all(|no| self.has_rounds_left(*no)) {
+        let cover = self.cover_of_retry(ScopeNo::RUN, from);
+        if !cover.iter().all(|no| self.has_rounds_left(StepAt::run(*no))) {
             return Err(Refusal::NotRetriable("in the last round that a step may have"));
         }
-        self.reopen(cover);
+        self.reopen(ScopeNo::RUN, cover);
         Ok(())
     }
 
-    /// What a retry goes back over; elsewhere it goes on where the run stood.
-    fn cover_of_retry(&self, from: Option<StepNo>) -> BTreeSet<StepNo> {
-        let ended = self.run.closing.as_ref();
+    /// What a retry goes back over; elsewhere it goes on where the scope stood.
+    pub(super) fn cover_of_retry(&self, scope: ScopeNo, from: Option<StepNo>) -> BTreeSet<StepNo> {
+        let Some(of) = self.run.scope(scope) else { return BTreeSet::new() };
+        let ended = of.closing.as_ref();
         let (by_step, used_up) = (ended.and_then(|end| end.by_step), ended.and_then(|end| end.used_up));
-        let taken_back = self.text.numbers().filter(|no| self.run.step(*no).taken_back);
-        let mut cover: BTreeSet<StepNo> = taken_back
-            .filter(|no| self.text.step(*no).section == Section::Main)
+        let steps = self.text.steps_in(of.holder.map(|holder| holder.step)).iter().copied();
+        let mut cover: BTreeSet<StepNo> = steps
+            .filter(|step| self.run.step(StepAt { step: *step, scope }).taken_back)
             .chain([from, by_step, used_up].into_iter().flatten())
             .flat_map(|no| self.cover(no))
             .collect();
         // A way back that the end cut short is still to be gone.
-        cover.extend(self.run.back.iter().flat_map(|back| back.cover.iter().copied()));
+        cover.extend(of.back.iter().flat_map(|back| back.cover.iter().copied()));
         cover
     }
 
-    fn reopen(&mut self, cover: BTreeSet<StepNo>) {
+    pub(super) fn reopen(&mut self, scope: ScopeNo, cover: BTreeSet<StepNo>) {
         let text = self.text.clone();
-        let closing_steps = text.numbers().filter(|no| text.step(*no).section != Section::Main).collect();
-        self.did(Fact::Reopened { opening: self.run.opening + 1, closing_steps });
+        let Some(of) = self.run.scope(scope) else { return };
+        let (opening, holder) = (of.opening + 1, of.holder.map(|holder| holder.step));
+        let closing_steps =
+            text.numbers().filter(|no| scope.is_run() && text.step(*no).section != Section::Main).collect();
+        self.did(Fact::Reopened { scope, opening, closing_steps });
         if !cover.is_empty() {
-            self.go_back_over(None, cover.iter().copied().collect(), 0);
+            self.go_back_over(scope, None, cover.iter().copied().collect(), 0);
         }
-        for no in text.numbers().filter(|no| text.step(*no).section == Section::Main && !cover.contains(no)) {
-            self.ready.insert(no);
-            let state = self.run.step(no);
+        for step in text.steps_in(holder).iter().filter(|no| !cover.contains(no)) {
+            let at = StepAt { step: *step, scope };
+            self.ready.insert(at);
+            let state = self.run.step(at);
             if state.phase == StepPhase::Open && state.queued > 0 {
-                self.more.insert(no);
+                self.more.insert(at);
             } else if state.phase == StepPhase::Open {
-                self.conclude(no);
+                self.conclude(at);
             }
         }
     }
 
     pub(super) fn joined(&mut self) -> Result<(), Refusal> {
-        if self.run.phase != Phase::Open {
+        if self.run.top.phase != Phase::Open {
             return Err(Refusal::Echo("the run is closing or over"));
         }
         self.did(Fact::InputJoined {});

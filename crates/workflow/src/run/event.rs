@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use crate::id::{Attempt, Item, Millis, RunId, StepNo, TextHash};
+use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TextHash};
 use crate::plan::{Effect, Ending};
 
 /// JSON as it came, parsed only when an expression names it.
@@ -57,6 +57,11 @@ impl From<&serde_json::Value> for Raw {
         // What serde_json prints is JSON.
         Self::new(value.to_string()).unwrap_or_else(|| Self(RawValue::NULL.to_owned().into()))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_the_run(scope: &ScopeNo) -> bool {
+    scope.is_run()
 }
 
 /// What happened.
@@ -231,6 +236,8 @@ pub enum Fact {
     /// A step's needs are over: it has this many items; of an `each`, the list.
     StepOpened {
         s: StepNo,
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
         n: u32,
         #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         list: Option<Raw>,
@@ -241,6 +248,8 @@ pub enum Fact {
     /// All items of a step are over, or (skipped) it was not taken at all.
     StepOver {
         s: StepNo,
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
         state: StepEnd,
     },
     /// An item has entered a state that is not over.
@@ -289,6 +298,8 @@ pub enum Fact {
     },
     /// The flow goes back: these steps are covered.
     GoingBack {
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
         /// `None`: a person's word, which is not counted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         way: Option<u16>,
@@ -298,10 +309,14 @@ pub enum Fact {
     },
     /// Everything covered is over and taken back; the pause before the next round lasts until then.
     BackPaused {
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
         until: Millis,
     },
     /// The covered steps have their next round.
     Round {
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
         steps: Vec<StepNo>,
     },
     /// Somebody left an undo that failed as it is, on record.
@@ -310,6 +325,8 @@ pub enum Fact {
     },
     /// The run closes: nothing of the main section starts any more.
     Closing {
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
         ending: Ending,
         /// Whose failure, `on` or `end` it was.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -317,14 +334,22 @@ pub enum Fact {
         /// Where the way back led that was used up.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         used_up: Option<StepNo>,
+        /// The holding step was withdrawn, and this scope with it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        withdrawn: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<RunError>,
         #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
     },
     /// All is withdrawn; what must be taken back is, and the closing section runs.
-    Finishing {},
+    Finishing {
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
+    },
     Ended {
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
         state: EndState,
         outcome: Arc<str>,
         #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
@@ -332,11 +357,47 @@ pub enum Fact {
     },
     /// Opened again; steps of the closing sections have a new round.
     Reopened {
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
         opening: u32,
         closing_steps: Vec<StepNo>,
     },
+    /// Another was over first (`needs = { first }`): this one's result is wanted no more.
+    Outrun {
+        s: StepNo,
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
+    },
     /// The event's input is put on the run.
     InputJoined {},
+}
+
+impl Fact {
+    /// The scope in which something changed.
+    #[must_use]
+    pub fn scope(&self) -> Option<ScopeNo> {
+        match self {
+            Self::StepOpened { scope, .. }
+            | Self::StepOver { scope, .. }
+            | Self::Outrun { scope, .. }
+            | Self::GoingBack { scope, .. }
+            | Self::BackPaused { scope, .. }
+            | Self::Round { scope, .. }
+            | Self::Closing { scope, .. }
+            | Self::Finishing { scope }
+            | Self::Ended { scope, .. }
+            | Self::Reopened { scope, .. } => Some(*scope),
+            Self::Over { at, .. } | Self::Left { at } => Some(at.scope),
+            Self::Opened { .. } => Some(ScopeNo::RUN),
+            Self::Entered { .. }
+            | Self::Missed { .. }
+            | Self::Cleared { .. }
+            | Self::TaskClaimed { .. }
+            | Self::TaskReleased { .. }
+            | Self::Late { .. }
+            | Self::InputJoined {} => None,
+        }
+    }
 }
 
 /// The first failure: `run.error`.
@@ -426,6 +487,32 @@ pub enum Standing {
         a: u32,
         child: RunId,
     },
+    /// The item of a step that holds steps: a scope with so many steps from the first on.
+    Holding {
+        a: u32,
+        scope: ScopeNo,
+        first: StepNo,
+        steps: u16,
+    },
+}
+
+impl Standing {
+    /// The attempt by which it stands here; none between attempts.
+    #[must_use]
+    pub fn attempt(&self) -> Option<u32> {
+        match self {
+            Self::Queued {} | Self::Resting { .. } => None,
+            Self::Running { a, .. }
+            | Self::Stopping { a }
+            | Self::Unknown { a }
+            | Self::Asking { a, .. }
+            | Self::Asked { a, .. }
+            | Self::Sleeping { a, .. }
+            | Self::Child { a, .. }
+            | Self::StoppingChild { a, .. }
+            | Self::Holding { a, .. } => Some(*a),
+        }
+    }
 }
 
 /// What was worked out once for a key.

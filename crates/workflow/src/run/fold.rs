@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::event::{AttemptResult, EndState, Event, Fact, ItemEnd, Output, Question, Raw, Standing, Verdict};
 use super::list::List;
 use super::state::{
-    At, Closing, Done, GoingBack, ItemState, Phase, Run, StepPhase, StepState, Timer, TimerOf,
+    At, Closing, Done, GoingBack, ItemState, Phase, Run, ScopeState, StepPhase, StepState, Timer, TimerOf,
 };
-use crate::id::{Attempt, Item, Millis, StepNo};
+use crate::id::{Attempt, Item, Millis, ScopeNo, StepAt, StepNo};
 
 impl Run {
     /// Folds one line of the journal.
@@ -42,27 +42,24 @@ impl Run {
         if of.undo {
             let main = Item { undo: false, ..of };
             let done = self.undoable.iter_mut().rfind(|done| done.of == main)?;
-            self.undoing = Some(main);
+            self.undoing.insert(main);
             return Some(done.undo.get_or_insert_with(ItemState::default));
         }
-        let step = self.step_mut(of.step)?;
+        let step = self.step_mut(of.place())?;
         if step.round == of.round { step.items.get_mut(of.item as usize) } else { None }
     }
 
-    fn step_mut(&mut self, no: StepNo) -> Option<&mut StepState> {
-        Arc::make_mut(&mut self.steps).get_mut(no.index()).map(Arc::make_mut)
+    fn step_mut(&mut self, at: StepAt) -> Option<&mut StepState> {
+        self.scope_mut(at.scope)?.step_mut(at.step)
     }
 
     /// The only place where a run changes.
     #[expect(clippy::too_many_lines, reason = "one arm per fact, to be read as a table")]
     pub(super) fn apply(&mut self, at: Millis, event: &Event, fact: &Fact) {
         match fact {
-            Fact::Opened { steps } => {
-                let waiting = |_| Arc::new(StepState { round: 1, ..StepState::default() });
-                self.steps = Arc::new((0..*steps).map(waiting).collect());
-            }
-            Fact::StepOpened { s, n, list, broken } => {
-                if let Some(step) = self.step_mut(*s) {
+            Fact::Opened { steps } => self.top = ScopeState::begin(None, None, StepNo(0), *steps),
+            Fact::StepOpened { s, scope, n, list, broken } => {
+                if let Some(step) = self.step_mut(StepAt { step: *s, scope: *scope }) {
                     step.phase = StepPhase::Open;
                     step.items = vec![ItemState::default(); *n as usize];
                     step.queued = *n;
@@ -71,11 +68,16 @@ impl Run {
                     step.opened = Some(at);
                 }
             }
-            Fact::StepOver { s, state } => {
-                if let Some(step) = self.step_mut(*s) {
+            Fact::StepOver { s, scope, state } => {
+                if let Some(step) = self.step_mut(StepAt { step: *s, scope: *scope }) {
                     step.phase = StepPhase::Over(*state);
                     step.ended = Some(at);
                     step.opened.get_or_insert(at);
+                }
+            }
+            Fact::Outrun { s, scope } => {
+                if let Some(step) = self.step_mut(StepAt { step: *s, scope: *scope }) {
+                    step.outrun = true;
                 }
             }
             Fact::Entered { at: of, state } => self.enter(at, *of, state, event),
@@ -114,12 +116,13 @@ impl Run {
             Fact::TaskClaimed { at: of, by } => self.change(*of, |state| state.claimed = Some(by.clone())),
             Fact::TaskReleased { at: of } => self.change(*of, |state| state.claimed = None),
             Fact::Late { at: of } => self.change(*of, |state| state.late = true),
-            Fact::GoingBack { way, cover, after_ms } => {
+            Fact::GoingBack { scope, way, cover, after_ms } => {
+                self.timers.retain(|timer| timer.of != TimerOf::Back(*scope));
+                let Some(of) = self.scope_mut(*scope) else { return };
                 if let Some(way) = way {
-                    *self.ways.entry(*way).or_default() += 1;
+                    *of.ways.entry(*way).or_default() += 1;
                 }
-                self.timers.retain(|timer| timer.of != TimerOf::Back);
-                let back = self.back.get_or_insert_with(|| GoingBack {
+                let back = of.back.get_or_insert_with(|| GoingBack {
                     cover: BTreeSet::new(),
                     after_ms: 0,
                     until: None,
@@ -128,48 +131,58 @@ impl Run {
                 back.after_ms = back.after_ms.max(*after_ms);
                 back.until = None;
             }
-            Fact::BackPaused { until } => {
-                if let Some(back) = &mut self.back {
+            Fact::BackPaused { scope, until } => {
+                if let Some(back) = self.scope_mut(*scope).and_then(|of| of.back.as_mut()) {
                     back.until = Some(*until);
-                    self.timers.insert(Timer { at: *until, of: TimerOf::Back });
+                    self.timers.insert(Timer { at: *until, of: TimerOf::Back(*scope) });
                 }
             }
-            Fact::Round { steps } => {
-                self.timers.retain(|timer| timer.of != TimerOf::Back);
-                self.back = None;
-                steps.iter().for_each(|step| self.next_round(*step));
+            Fact::Round { scope, steps } => {
+                self.timers.retain(|timer| timer.of != TimerOf::Back(*scope));
+                if let Some(of) = self.scope_mut(*scope) {
+                    of.back = None;
+                }
+                steps.iter().for_each(|step| self.next_round(StepAt { step: *step, scope: *scope }));
             }
             Fact::Left { at: of } => self.forget_undo(*of),
-            Fact::Closing { ending, by_step, used_up, error, output } => {
-                self.phase = Phase::Stopping;
+            Fact::Closing { scope, ending, by_step, used_up, withdrawn, error, output } => {
                 // A pause before the next round is over: there will be none before a retry.
-                self.timers.retain(|timer| timer.of != TimerOf::Back);
-                if let Some(back) = &mut self.back {
+                self.timers.retain(|timer| timer.of != TimerOf::Back(*scope));
+                let Some(of) = self.scope_mut(*scope) else { return };
+                of.phase = Phase::Stopping;
+                if let Some(back) = &mut of.back {
                     back.until = None;
                 }
-                self.closing = Some(Closing {
+                of.closing = Some(Closing {
                     ending: ending.clone(),
+                    withdrawn: *withdrawn,
                     by_step: *by_step,
                     used_up: *used_up,
                     output: output.clone(),
                 });
-                self.error.clone_from(error);
+                of.error.clone_from(error);
             }
-            Fact::Finishing {} => self.phase = Phase::Finishing,
-            Fact::Ended { state, outcome, output } => {
+            Fact::Finishing { scope } => {
+                if let Some(of) = self.scope_mut(*scope) {
+                    of.phase = Phase::Finishing;
+                }
+            }
+            Fact::Ended { scope, state, outcome, output } => {
+                let Some(of) = self.scope_mut(*scope) else { return };
                 if *state == EndState::Done {
                     // Otherwise a retry still has to go the way that the end cut short.
-                    self.back = None;
+                    of.back = None;
                 }
-                self.phase = Phase::Over { state: *state, outcome: outcome.clone(), output: output.clone() };
+                of.phase = Phase::Over { state: *state, outcome: outcome.clone(), output: output.clone() };
             }
-            Fact::Reopened { opening, closing_steps } => {
-                self.opening = *opening;
-                self.phase = Phase::Open;
-                self.error = None;
-                self.closing = None;
-                closing_steps.iter().for_each(|step| self.next_round(*step));
-                self.requeue();
+            Fact::Reopened { scope, opening, closing_steps } => {
+                let Some(of) = self.scope_mut(*scope) else { return };
+                of.opening = *opening;
+                of.phase = Phase::Open;
+                of.error = None;
+                of.closing = None;
+                closing_steps.iter().for_each(|step| self.next_round(StepAt { step: *step, scope: *scope }));
+                self.requeue(*scope);
             }
             Fact::InputJoined {} => {
                 if let Event::Joined { input, .. } = event {
@@ -184,7 +197,7 @@ impl Run {
         if of.undo {
             return;
         }
-        let Some(step) = self.step_mut(of.step).filter(|step| step.round == of.round) else { return };
+        let Some(step) = self.step_mut(of.place()).filter(|step| step.round == of.round) else { return };
         let Some(at) = step.items.get(of.item as usize).map(|item| &item.at) else { return };
         let count = |place: &mut u32| *place = if arrives { *place + 1 } else { place.saturating_sub(1) };
         match at {
@@ -205,6 +218,9 @@ impl Run {
     }
 
     fn enter(&mut self, at: Millis, of: Item, standing: &Standing, event: &Event) {
+        if let Standing::Holding { scope, first, steps, .. } = standing {
+            self.open_scope(of, *scope, *first, *steps);
+        }
         self.recount(of, false);
         self.change(of, |state| {
             let mut standing = standing.clone();
@@ -229,6 +245,10 @@ impl Run {
                     state.by = answered_by(event, of).or_else(|| state.by.take());
                 }
                 Standing::Sleeping { a, .. } | Standing::Child { a, .. } => state.attempts = *a,
+                Standing::Holding { a, scope, .. } => {
+                    state.attempts = *a;
+                    state.scope = Some(*scope);
+                }
                 Standing::Queued {}
                 | Standing::Stopping { .. }
                 | Standing::Resting { .. }
@@ -262,10 +282,23 @@ impl Run {
         }
     }
 
-    /// A run is opened again: what failed or was dropped waits for its turn, what was done stays.
-    fn requeue(&mut self) {
-        for step in Arc::make_mut(&mut self.steps) {
-            if step.phase != StepPhase::Open {
+    /// An item of a holding step becomes a scope; one that is tried again finds its own.
+    fn open_scope(&mut self, of: Item, no: ScopeNo, first: StepNo, steps: u16) {
+        if self.inner.contains_key(&no) {
+            return;
+        }
+        let list = self.step(of.place()).list.as_ref();
+        let element = list.and_then(|list| list.element(of.item)).and_then(|raw| Raw::new(raw.to_owned()));
+        let scope = ScopeState::begin(Some(of), element, first, steps);
+        Arc::make_mut(&mut self.inner).insert(no, Arc::new(scope));
+        self.scopes = self.scopes.max(no.0);
+    }
+
+    /// A scope is opened again: what failed or was dropped waits for its turn, what was done stays.
+    fn requeue(&mut self, scope: ScopeNo) {
+        let Some(of) = self.scope_mut(scope) else { return };
+        for step in Arc::make_mut(&mut of.steps) {
+            if step.phase != StepPhase::Open || step.outrun {
                 continue;
             }
             let step = Arc::make_mut(step);
@@ -287,7 +320,7 @@ impl Run {
     }
 
     fn register_undo(&mut self, of: Item) {
-        let step = self.step(of.step);
+        let step = self.step(of.place());
         let Some(state) = step.items.get(of.item as usize) else { return };
         let element = step.list.as_ref().and_then(|list| list.element(of.item));
         let done = Done {
@@ -298,46 +331,76 @@ impl Run {
             element: element.and_then(|element| Raw::new(element.to_owned())),
             opened: state.opened,
             ended: state.ended,
+            scope: state.scope,
             undo: None,
         };
+        if let Some(scope) = done.scope {
+            // A holding step with an undo of its own is taken back as a whole.
+            let inside: Vec<bool> =
+                self.undoable.iter().map(|done| self.step_within(scope, done.of).is_some()).collect();
+            let mut inside = inside.into_iter();
+            self.undoable.retain(|_| !inside.next().unwrap_or(false));
+        }
         self.undoable.push(done);
     }
 
     fn taken_back(&mut self, of: Item) {
         self.forget_undo(of);
-        if let Some(step) = self.step_mut(of.step).filter(|step| step.round == of.round) {
+        if let Some(step) = self.step_mut(of.place()).filter(|step| step.round == of.round) {
             step.taken_back = true;
+        }
+        // A scope that was done is so no more: a retry goes over its holding step.
+        let holders: Vec<Item> = self.holders(of.scope).collect();
+        for holder in holders {
+            let done = self.item(holder).is_some_and(|item| item.at == At::Over(ItemEnd::Done));
+            if let Some(step) = self.step_mut(holder.place()).filter(|_| done) {
+                step.taken_back = true;
+            }
         }
     }
 
     fn forget_undo(&mut self, of: Item) {
         // What the undo still stood for (a question to the owner) goes with it.
         self.change(of, |state| state.at = At::Over(ItemEnd::Done));
-        self.undoing = None;
         let main = Item { undo: false, ..of };
+        self.undoing.remove(&main);
         if let Some(at) = self.undoable.iter().rposition(|done| done.of == main) {
             self.undoable.remove(at);
         }
     }
 
-    fn next_round(&mut self, no: StepNo) {
-        let round = self.step(no).round;
-        let standing: Vec<u32> = (0..u32::try_from(self.step(no).items.len()).unwrap_or(0)).collect();
-        for item in standing {
-            self.change(Item { step: no, round, item, undo: false }, |state| {
-                state.at = At::Over(ItemEnd::Dropped)
-            });
+    fn next_round(&mut self, at: StepAt) {
+        let round = self.step(at).round;
+        for item in 0..u32::try_from(self.step(at).items.len()).unwrap_or(0) {
+            self.change(at.item(round, item), |state| state.at = At::Over(ItemEnd::Dropped));
         }
-        if let Some(step) = self.step_mut(no) {
+        let mut forgotten = None;
+        if let Some(step) = self.step_mut(at) {
             let earlier = if step.is_over() {
                 let mut over = std::mem::take(step);
-                over.earlier = None;
+                forgotten = over.earlier.take();
                 Some(Arc::new(over))
             } else {
                 step.earlier.take()
             };
             *step = StepState { round: round + 1, earlier, ..StepState::default() };
         }
+        if let Some(forgotten) = forgotten {
+            forgotten.items.iter().filter_map(|item| item.scope).for_each(|scope| self.forget_scope(scope));
+        }
+    }
+
+    /// Nothing reads this scope any more, unless something in it can still be taken back.
+    fn forget_scope(&mut self, no: ScopeNo) {
+        if self.undoable.iter().any(|done| done.scope == Some(no) || self.step_within(no, done.of).is_some())
+        {
+            return;
+        }
+        let Some(scope) = Arc::make_mut(&mut self.inner).remove(&no) else { return };
+        let rounds = scope.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.earlier));
+        let inside: Vec<ScopeNo> =
+            rounds.flat_map(|step| step.items.iter().filter_map(|item| item.scope)).collect();
+        inside.into_iter().for_each(|scope| self.forget_scope(scope));
     }
 }
 

@@ -8,9 +8,9 @@ use super::event::{
     AttemptResult, EndState, Fact, Failure, Happened, ItemEnd, Lost, Output, Question, Raw, RunError,
     Standing, StepEnd,
 };
-use super::state::{At, Phase, TimerKind, TimerOf, Want};
+use super::state::{At, Phase, StepPhase, TimerKind, TimerOf, Want};
 use super::{Deciding, Refusal};
-use crate::id::{Attempt, Item, RunId, StepNo};
+use crate::id::{Attempt, Item, RunId, ScopeNo, StepAt, StepNo};
 use crate::plan::{BackTo, Effect, Ending, Goes, OnError, Retry, Section, Work};
 
 const MOVED_ON: Refusal = Refusal::Echo("the attempt has moved on");
@@ -18,7 +18,7 @@ const MOVED_ON: Refusal = Refusal::Echo("the attempt has moved on");
 impl Deciding<'_> {
     /// Where the item stands, if the attempt meant is the one in force.
     pub(super) fn standing(&self, of: Attempt) -> Result<Standing, Refusal> {
-        if of.item.step.index() >= self.run.steps.len() {
+        if of.item.step.index() >= self.text.steps.len() || of.item.scope.0 > self.run.scopes {
             return Err(Refusal::Impossible("the run has no such step"));
         }
         let state = self.run.item(of.item).ok_or(MOVED_ON)?;
@@ -33,8 +33,32 @@ impl Deciding<'_> {
         if item.undo || self.text.step(item.step).section != Section::Main {
             return false;
         }
-        self.run.phase != Phase::Open
-            || self.run.back.as_ref().is_some_and(|back| back.cover.contains(&item.step))
+        let Some(scope) = self.run.scope(item.scope) else { return true };
+        scope.phase != Phase::Open
+            || scope.back.as_ref().is_some_and(|back| back.cover.contains(&item.step))
+            || self.run.step(item.place()).outrun
+    }
+
+    /// The scope, this one or one around it, in which a step stands.
+    pub(super) fn scope_of(&self, step: StepNo, from: ScopeNo) -> ScopeNo {
+        let holder = self.text.step(step).holder;
+        let around = self.run.holders(from).find(|item| Some(item.step) == holder);
+        match (holder, around) {
+            (None, _) => ScopeNo::RUN,
+            // The item is the scope of the steps that it holds.
+            (Some(_), Some(item)) => self.run.item(item).and_then(|state| state.scope).unwrap_or(from),
+            (Some(_), None) => from,
+        }
+    }
+
+    /// The first failure, as `run.error` tells it.
+    pub(super) fn run_error(&self, item: Item, failure: Failure) -> RunError {
+        RunError {
+            step: self.run.path_of(self.text, item.place()).into(),
+            item: item.item,
+            code: failure.code,
+            message: failure.message,
+        }
     }
 
     pub(super) fn begun(&mut self, of: Attempt) -> Result<(), Refusal> {
@@ -168,12 +192,9 @@ impl Deciding<'_> {
             let why = Box::new(Question::UndoFailed { failure });
             return self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
         }
-        let error = RunError {
-            step: step.path().as_ref().into(),
-            item: item.item,
-            code: failure.code.clone(),
-            message: failure.message.clone(),
-        };
+        // A scope fails because of a step in it: that one is named.
+        let inside = self.run.item(item).and_then(|state| self.run.scope(state.scope?)?.error.clone());
+        let error = inside.unwrap_or_else(|| self.run_error(item, failure.clone()));
         self.did(Fact::Over {
             at: item,
             end: ItemEnd::Failed,
@@ -186,17 +207,19 @@ impl Deciding<'_> {
             // What runs because the run closes never changes how it ends.
             _ if step.section != Section::Main => self.after_item(item, None),
             OnError::Continue => self.after_item(item, None),
-            OnError::BackTo(back) if !self.is_used_up(back) => self.go_back(back.clone()),
-            OnError::BackTo(BackTo { target, then: Some(then), .. }) => {
-                self.close(then.clone(), Because::failed(error, Some(*target)));
+            OnError::BackTo(back) if !self.is_used_up(item.scope, back) => {
+                self.go_back(item.scope, back.clone());
             }
-            OnError::BackTo(back) => self.close_as_failed(error, Some(back.target)),
-            OnError::Fail => self.close_as_failed(error, used_up),
+            OnError::BackTo(BackTo { target, then: Some(then), .. }) => {
+                self.close(item.scope, then.clone(), Because::failed(error, Some(*target)));
+            }
+            OnError::BackTo(back) => self.close_as_failed(item.scope, error, Some(back.target)),
+            OnError::Fail => self.close_as_failed(item.scope, error, used_up),
         }
     }
 
-    fn close_as_failed(&mut self, error: RunError, used_up: Option<StepNo>) {
-        self.close(Ending::Fail { reason: error.message.clone() }, Because::failed(error, used_up));
+    fn close_as_failed(&mut self, scope: ScopeNo, error: RunError, used_up: Option<StepNo>) {
+        self.close(scope, Ending::Fail { reason: error.message.clone() }, Because::failed(error, used_up));
     }
 
     /// An item is done: its outcome may send the flow elsewhere.
@@ -217,7 +240,8 @@ impl Deciding<'_> {
             && outcome.as_deref() == Some("no");
         self.finish_item(item, outcome, output, rule);
         if refused {
-            self.close(Ending::Cancel { reason: self.title_of(item) }, Because::step(item.step));
+            let ending = Ending::Cancel { reason: self.title_of(item) };
+            self.close(item.scope, ending, Because::step(item.step));
         }
     }
 
@@ -230,7 +254,7 @@ impl Deciding<'_> {
         output: Option<&Raw>,
     ) -> bool {
         let Some(Goes::Back(back)) = rule else { return false };
-        if back.then.is_some() || !self.is_used_up(back) {
+        if back.then.is_some() || !self.is_used_up(item.scope, back) {
             return false;
         }
         let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
@@ -267,48 +291,62 @@ impl Deciding<'_> {
     }
 
     fn after_item(&mut self, item: Item, rule: Option<Goes>) {
+        let state = self.run.step(item.place());
+        if !item.undo && state.outrun && state.all_over() && state.phase == StepPhase::Open {
+            return self.outrun_over(item.place());
+        }
         if item.undo || self.is_withdrawn(item) {
             return; // The close or the way back goes on by itself.
         }
-        let state = self.run.step(item.step);
         if state.all_over() {
-            self.step_over(item.step, rule);
+            self.step_over(item.place(), rule);
         } else if state.queued > 0 {
             // Not at once: each item that is over before it runs would be a call within a call.
-            self.more.insert(item.step);
+            self.more.insert(item.place());
         }
     }
 
-    /// All items were over while the step was withdrawn, and the run is open again: what follows from it follows now.
-    pub(super) fn conclude(&mut self, no: StepNo) {
+    /// All items were over while the step was withdrawn, and its scope is open again: what follows from it follows now.
+    pub(super) fn conclude(&mut self, at: StepAt) {
         let text = self.text.clone();
-        let step = text.step(no);
-        let state = self.run.step(no);
-        let item = Item { step: no, round: state.round, item: 0, undo: false };
-        if self.is_withdrawn(item) {
+        let step = text.step(at.step);
+        let state = self.run.step(at);
+        if state.outrun {
+            return self.outrun_over(at);
+        }
+        if self.is_withdrawn(at.item(state.round, 0)) {
             return;
         }
         let only =
             state.items.first().filter(|only| step.each.is_none() && only.at == At::Over(ItemEnd::Done));
-        let Some(only) = only else { return self.step_over(no, None) };
+        let Some(only) = only else { return self.step_over(at, None) };
         let (outcome, output) = (only.outcome.clone(), only.output.clone());
         match rule_for(step, outcome.as_deref(), output.as_ref()) {
             // Used up: the retry is the person's word that one more round takes.
-            Some(Goes::Back(back)) if back.then.is_none() && self.is_used_up(&back) => {
-                self.step_over(no, None);
-                if !self.has_rounds_left(back.target) {
-                    let Failure { code, message, .. } = used_up();
-                    let error = RunError { step: step.path().as_ref().into(), item: 0, code, message };
-                    return self.close_as_failed(error, Some(back.target));
+            Some(Goes::Back(back)) if back.then.is_none() && self.is_used_up(at.scope, &back) => {
+                self.step_over(at, None);
+                if !self.has_rounds_left(StepAt { step: back.target, ..at }) {
+                    let error = self.run_error(at.item(1, 0), used_up());
+                    return self.close_as_failed(at.scope, error, Some(back.target));
                 }
-                self.go_back_over(None, self.cover(back.target), back.after.map_or(0, |span| span.ms));
+                let after_ms = back.after.map_or(0, |span| span.ms);
+                self.go_back_over(at.scope, None, self.cover(back.target), after_ms);
             }
-            rule => self.step_over(no, rule),
+            rule => self.step_over(at, rule),
         }
     }
 
-    pub(super) fn step_over(&mut self, no: StepNo, rule: Option<Goes>) {
-        let state = self.run.step(no);
+    /// Another was over first: what this one gave is kept, and leads nowhere.
+    fn outrun_over(&mut self, at: StepAt) {
+        let items = &self.run.step(at).items;
+        let done = items.iter().any(|item| item.at == At::Over(ItemEnd::Done));
+        let state = if done { StepEnd::Done } else { StepEnd::Skipped };
+        self.did(Fact::StepOver { s: at.step, scope: at.scope, state });
+        self.free_next(at);
+    }
+
+    pub(super) fn step_over(&mut self, at: StepAt, rule: Option<Goes>) {
+        let state = self.run.step(at);
         let all = state.items.len();
         let end = if state.failed > 0 {
             StepEnd::Failed
@@ -317,17 +355,32 @@ impl Deciding<'_> {
         } else {
             StepEnd::Done
         };
-        self.did(Fact::StepOver { s: no, state: end });
+        self.did(Fact::StepOver { s: at.step, scope: at.scope, state: end });
         match rule {
-            None => self.ready.extend(&self.text.step(no).needed_by),
-            Some(Goes::End(ending)) => self.close(ending, Because::step(no)),
+            None => self.free_next(at),
+            Some(Goes::End(ending)) => self.close(at.scope, ending, Because::step(at.step)),
             Some(Goes::Back(back)) => match &back.then {
-                Some(then) if self.is_used_up(&back) => {
-                    let because = Because { used_up: Some(back.target), ..Because::step(no) };
-                    self.close(then.clone(), because);
+                Some(then) if self.is_used_up(at.scope, &back) => {
+                    let because = Because { used_up: Some(back.target), ..Because::step(at.step) };
+                    self.close(at.scope, then.clone(), because);
                 }
-                Some(_) | None => self.go_back(back),
+                Some(_) | None => self.go_back(at.scope, back),
             },
+        }
+    }
+
+    /// A scope has ended: its item is over as it.
+    pub(super) fn scope_ended(&mut self, item: Item, state: EndState, outcome: Arc<str>) {
+        let withdrawn = self.is_withdrawn(item);
+        match state {
+            EndState::Done => self.done(item, Some(outcome), Output::None, None),
+            EndState::Cancelled | EndState::Failed if withdrawn => self.end(item, ItemEnd::Dropped, None),
+            EndState::Cancelled => self.end(item, ItemEnd::Skipped, None),
+            EndState::Failed => {
+                let error = self.run.item(item).and_then(|state| self.run.scope(state.scope?)?.error.clone());
+                let code = error.map_or_else(|| "YZ0318".into(), |error| error.code);
+                self.fail(item, failure(&code, &outcome));
+            }
         }
     }
 
@@ -370,8 +423,9 @@ impl Deciding<'_> {
         while let Some(timer) = self.run.next_timer().filter(|timer| timer.at <= self.at) {
             fired = true;
             match timer.of {
-                TimerOf::Back => {
-                    self.go_on();
+                TimerOf::Back(scope) => {
+                    self.go_on(scope);
+                    self.stir(scope);
                 }
                 TimerOf::Item(item, TimerKind::Until) => self.time_is_up(item),
                 TimerOf::Item(item, TimerKind::Due) => self.due(item),
@@ -450,15 +504,16 @@ impl Deciding<'_> {
                 Standing::Child { a, child, .. } => {
                     self.did(Fact::Entered { at: item, state: Standing::StoppingChild { a, child } });
                 }
+                Standing::Holding { scope, .. } => self.leave(scope),
                 Standing::Stopping { .. } | Standing::Unknown { .. } | Standing::StoppingChild { .. } => {}
             },
         }
     }
 
-    pub(super) fn withdraw_step(&mut self, no: StepNo) {
-        let (round, items) = (self.run.step(no).round, self.run.step(no).items.len());
+    pub(super) fn withdraw_step(&mut self, at: StepAt) {
+        let (round, items) = (self.run.step(at).round, self.run.step(at).items.len());
         for item in 0..u32::try_from(items).unwrap_or(u32::MAX) {
-            self.withdraw(Item { step: no, round, item, undo: false });
+            self.withdraw(at.item(round, item));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::item::used_up;
 use super::scope::Standpoint;
 use super::state::Phase;
 use super::{Deciding, Refusal};
-use crate::id::Attempt;
+use crate::id::{Attempt, StepAt};
 use crate::plan::{BackTo, Goes, Work};
 
 /// Who acts for the house itself: the owner of the socket.
@@ -37,7 +37,7 @@ impl Deciding<'_> {
     /// A closing run must come to its end: its owner may do what is still to be done.
     fn decides_closing(&self, by: &str) -> bool {
         let owner = self.text.owner.as_deref().or(self.now.world.owner.as_deref());
-        self.run.phase != Phase::Open
+        self.run.top.phase != Phase::Open
             && owner.is_some_and(|owner| self.now.world.people.may(by, &[owner.to_owned()]))
     }
 
@@ -155,10 +155,13 @@ impl Deciding<'_> {
         verdict: &Verdict,
     ) -> Result<(), Refusal> {
         match (verdict, back) {
-            (Verdict::Again {}, Some(back)) if self.has_rounds_left(back.target) => {
+            (Verdict::Again {}, Some(back))
+                if self.has_rounds_left(StepAt { step: back.target, ..of.item.place() }) =>
+            {
                 self.finish_item(of.item, outcome, output, None);
                 // A person's word: one more round, which is not counted.
-                self.go_back_over(None, self.cover(back.target), back.after.map_or(0, |span| span.ms));
+                let after_ms = back.after.map_or(0, |span| span.ms);
+                self.go_back_over(of.item.scope, None, self.cover(back.target), after_ms);
             }
             (Verdict::Leave {}, _) => self.finish_item(of.item, outcome, output, None),
             (Verdict::Fail {}, back) => {

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 
 use super::event::{ItemEnd, Raw, Started, StepEnd};
-use super::state::{At, Done, ItemState, Phase, Run, StepPhase, StepState};
+use super::state::{At, Done, ItemState, Phase, Run, ScopeState, StepPhase, StepState};
 use crate::expression::{self, Tree};
-use crate::id::{Item, Millis, RunId, StepNo};
-use crate::plan::{Let, Section, Workflow};
+use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
+use crate::plan::{Section, Work, Workflow};
 use crate::run::World;
 
 /// Fields that every step has beside its own; no form may use them.
@@ -20,9 +20,12 @@ pub const RESERVED: [&str; 9] = ["by", "opened", "ended", "due", "late", "state"
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standpoint {
     Run,
-    Step(StepNo),
+    Step(StepAt),
     Item(Item),
 }
+
+/// The scopes inside a run, as they stand.
+type Inner = Arc<BTreeMap<ScopeNo, Arc<ScopeState>>>;
 
 /// Everything a run's expressions may name, as of one instant.
 pub struct Scope {
@@ -34,6 +37,7 @@ pub struct Scope {
     zone: jiff::tz::TimeZone,
     url: Option<Arc<str>>,
     steps: Arc<Vec<Arc<StepState>>>,
+    inner: Inner,
     error: Option<super::event::RunError>,
     joined: Vec<Raw>,
     standpoint: Standpoint,
@@ -66,7 +70,7 @@ impl Scope {
                 attempt = done.as_ref().map(|done| done.undo.as_ref().map_or(0, |undo| undo.attempts) + 1);
                 taken_back = done;
             } else {
-                let list = run.step(item.step).list.as_ref();
+                let list = run.step(item.place()).list.as_ref();
                 element = list.and_then(|list| list.element(item.item)).map(expression::value_of_json);
             }
         }
@@ -78,8 +82,9 @@ impl Scope {
             now,
             zone: world.zone.clone(),
             url: world.url.clone(),
-            steps: run.steps.clone(),
-            error: run.error.clone(),
+            steps: run.top.steps.clone(),
+            inner: run.inner.clone(),
+            error: run.top.error.clone(),
             joined: run.joined.clone(),
             standpoint,
             taken_back,
@@ -117,6 +122,7 @@ impl Scope {
             zone: world.zone.clone(),
             url: None,
             steps: Arc::default(),
+            inner: Arc::default(),
             error: None,
             joined: vec![],
             standpoint: Standpoint::Run,
@@ -129,23 +135,47 @@ impl Scope {
         }
     }
 
-    fn step_no(&self) -> Option<StepNo> {
+    fn place(&self) -> Option<StepAt> {
         match self.standpoint {
             Standpoint::Run => None,
-            Standpoint::Step(step) => Some(step),
-            Standpoint::Item(item) => Some(item.step),
+            Standpoint::Step(at) => Some(at),
+            Standpoint::Item(item) => Some(item.place()),
         }
     }
 
-    /// Names of the step's own `let`, then of the file's, each worked out once and only if it is read. A name may read
-    /// those above it: while one is being worked out it is not yet there, so a circle ends as an unknown name.
+    /// The scope an expression stands in, then those around it, up to the one below the run.
+    fn around(&self) -> impl Iterator<Item = (ScopeNo, &ScopeState)> {
+        let of = |no: ScopeNo| self.inner.get(&no).map(|scope| (no, scope.as_ref()));
+        let own = self.place().and_then(|place| of(place.scope));
+        std::iter::successors(own, move |(_, scope)| of(scope.holder?.scope))
+    }
+
+    /// The steps whose own names hold here: the expression's, then those that hold it.
+    fn own_steps(&self) -> impl Iterator<Item = StepNo> {
+        let holders = self.around().filter_map(|(_, scope)| Some(scope.holder?.step));
+        self.place().map(|place| place.step).into_iter().chain(holders)
+    }
+
+    fn state(&self, at: StepAt) -> Option<&Arc<StepState>> {
+        if at.scope.is_run() {
+            self.steps.get(at.step.index())
+        } else {
+            self.inner.get(&at.scope)?.step(at.step)
+        }
+    }
+
+    /// Names of the step's own `let`, then of those that hold it, then of the file's, each worked out once and only if
+    /// it is read. A name may read those above it: while one is being worked out it is not yet there, so a circle ends
+    /// as an unknown name.
     fn let_named(self: &Arc<Self>, name: &str) -> Option<Value> {
-        let own: &[Let] = self.step_no().map_or(&[], |no| &self.text.step(no).lets);
-        let all = own.iter().chain(self.text.lets.iter());
+        let steps = self.own_steps().map(|no| &*self.text.step(no).lets);
+        let all = steps.chain(std::iter::once(&*self.text.lets)).flatten();
         let (place, found) = all.enumerate().find(|(_, given)| &*given.name == name)?;
-        let known = self
-            .lets
-            .get_or_init(|| (0..own.len() + self.text.lets.len()).map(|_| OnceLock::new()).collect());
+        let count = || {
+            let own: usize = self.own_steps().map(|no| self.text.step(no).lets.len()).sum();
+            own + self.text.lets.len()
+        };
+        let known = self.lets.get_or_init(|| (0..count()).map(|_| OnceLock::new()).collect());
         if let Some(value) = known.get(place).and_then(OnceLock::get) {
             return Some(value.clone());
         }
@@ -161,42 +191,36 @@ impl Scope {
         Some(known.get(place).map_or(value.clone(), |cell| cell.get_or_init(|| value).clone()))
     }
 
-    fn step_value(self: &Arc<Self>, no: StepNo) -> Option<Value> {
-        self.steps.get(no.index())?;
+    fn step_value(self: &Arc<Self>, at: StepAt) -> Option<Value> {
+        self.state(at)?;
         let mut known = self.values.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, value)) = known.iter().find(|(step, _)| *step == no) {
+        if let Some((_, value)) = known.iter().find(|(step, _)| *step == at.step) {
             return Some(value.clone());
         }
-        let value = self.work_out(no);
-        known.push((no, value.clone()));
+        let value = self.work_out(at);
+        known.push((at.step, value.clone()));
         Some(value)
     }
 
-    fn work_out(&self, no: StepNo) -> Value {
-        let each = self.text.step(no).each.is_some();
-        if let Some(done) = self.taken_back.as_ref().filter(|done| done.of.step == no && !each) {
-            return Value::from_object(Answer::of_done(done));
+    fn work_out(&self, at: StepAt) -> Value {
+        let reader = Reader { text: &self.text, inner: &self.inner, step: at.step };
+        let each = self.text.step(at.step).each.is_some();
+        if let Some(done) = self.taken_back.as_ref().filter(|done| done.of.place() == at && !each) {
+            return Value::from_object(reader.of_done(done));
         }
-        match (self.readable(no), each) {
-            (Some(state), true) => Value::from_object(Answers { of: state }),
-            (state, false) | (state @ None, true) => {
-                Value::from_object(Answer::of_step(&self.steps[no.index()], state.as_deref()))
-            }
-        }
+        let Some(now) = self.state(at) else { return expression::empty() };
+        reader.value(now, self.readable(at))
     }
 
     /// The latest round that is over; closing sections and undos read all steps as they stand.
-    fn readable(&self, no: StepNo) -> Option<Arc<StepState>> {
-        let state = self.steps.get(no.index())?;
+    fn readable(&self, at: StepAt) -> Option<Arc<StepState>> {
+        let state = self.state(at)?;
         let as_it_stands = match self.standpoint {
             Standpoint::Item(item) => item.undo || self.text.step(item.step).section != Section::Main,
-            Standpoint::Step(step) => self.text.step(step).section != Section::Main,
+            Standpoint::Step(at) => self.text.step(at.step).section != Section::Main,
             Standpoint::Run => true,
         };
-        if state.is_over() || (as_it_stands && state.over > 0) {
-            return Some(state.clone());
-        }
-        state.earlier.clone()
+        readable(state, as_it_stands)
     }
 
     fn run_value(&self) -> Value {
@@ -234,14 +258,33 @@ impl Scope {
     fn round(&self) -> u32 {
         match self.standpoint {
             Standpoint::Run => 1,
-            Standpoint::Step(step) => self.steps[step.index()].round,
+            Standpoint::Step(at) => self.state(at).map_or(1, |state| state.round),
             Standpoint::Item(item) => item.round,
         }
     }
 
+    /// The element of the step's own `each`, then those of the steps that hold it.
+    fn element(&self, name: &str) -> Option<Value> {
+        let is_called = |step: StepNo| {
+            self.text.step(step).each.as_ref().is_some_and(|each| &*each.name == name || name == "item")
+        };
+        if self.place().is_some_and(|place| is_called(place.step)) {
+            return self.element.clone();
+        }
+        let (_, holding) =
+            self.around().find(|(_, scope)| scope.holder.is_some_and(|holder| is_called(holder.step)))?;
+        holding.element.as_ref().map(|raw| expression::value_of_json(raw.get()))
+    }
+
     fn loop_value(&self) -> Option<Value> {
-        let Standpoint::Item(item) = self.standpoint else { return None };
-        let length = self.steps[item.step.index()].items.len();
+        let own = match self.standpoint {
+            Standpoint::Item(item) => Some(item),
+            Standpoint::Run | Standpoint::Step(_) => None,
+        };
+        let holders = self.around().filter_map(|(_, scope)| scope.holder);
+        let mut items = own.into_iter().chain(holders);
+        let item = items.find(|item| self.text.step(item.step).each.is_some()).or(own)?;
+        let length = self.state(item.place())?.items.len();
         let at = item.item as usize;
         Some(map([
             ("index", Value::from(at + 1)),
@@ -282,10 +325,6 @@ impl Object for Scope {
         if let Some(value) = self.let_named(name) {
             return Some(value);
         }
-        let element = || {
-            let each = self.step_no().and_then(|no| self.text.step(no).each.as_ref())?;
-            if &*each.name == name || name == "item" { self.element.clone() } else { None }
-        };
         match name {
             "input" => {
                 Some(self.input.get_or_init(|| expression::value_of_text(self.started.input.clone())).clone())
@@ -314,24 +353,93 @@ impl Object for Scope {
             "today" => Some(self.now.timestamp().map_or_else(expression::empty, |now| {
                 Value::from(now.to_zoned(self.zone.clone()).date().to_string())
             })),
-            _ => element(),
+            _ => self.element(name),
         }
     }
 }
 
-/// `step`: the ids of the steps in the section and of the main one.
+/// `step`: the ids of the steps beside the one that asks and around it, in its section and in the main one.
 #[derive(Debug)]
 struct Steps(Arc<Scope>);
 
 impl Object for Steps {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let id = key.as_str()?;
-        let section = self.0.step_no().map_or(Section::Main, |no| self.0.text.step(no).section);
-        let named = |wanted: Section| {
-            self.0.text.steps.iter().position(|step| &*step.id == id && step.section == wanted)
+        let own = self.0.place();
+        let text = &self.0.text;
+        let section = own.map_or(Section::Main, |place| text.step(place.step).section);
+        let here = |no: StepNo| {
+            let holder = text.step(no).holder;
+            match holder {
+                None => Some(ScopeNo::RUN),
+                Some(_) => self
+                    .0
+                    .around()
+                    .find(|(_, scope)| scope.holder.map(|of| of.step) == holder)
+                    .map(|(no, _)| no),
+            }
         };
-        let at = named(section).or_else(|| named(Section::Main))?;
-        self.0.step_value(StepNo(u16::try_from(at).ok()?))
+        let named = |wanted: Section| {
+            let is = |step: &crate::plan::Step| &*step.id == id && step.section == wanted;
+            let mut all = text.numbers().filter(|no| is(text.step(*no)));
+            all.find_map(|step| here(step).map(|scope| StepAt { step, scope }))
+        };
+        self.0.step_value(named(section).or_else(|| named(Section::Main))?)
+    }
+}
+
+fn readable(state: &Arc<StepState>, as_it_stands: bool) -> Option<Arc<StepState>> {
+    if state.is_over() || (as_it_stands && state.over > 0) {
+        return Some(state.clone());
+    }
+    state.earlier.clone()
+}
+
+/// Reads what a step gave.
+struct Reader<'s> {
+    text: &'s Arc<Workflow>,
+    inner: &'s Inner,
+    step: StepNo,
+}
+
+impl Reader<'_> {
+    fn value(&self, now: &StepState, read: Option<Arc<StepState>>) -> Value {
+        let each = self.text.step(self.step).each.is_some();
+        match (read, each) {
+            (Some(state), true) => {
+                let (text, inner) = (self.text.clone(), self.inner.clone());
+                Value::from_object(Answers { of: state, text, inner, step: self.step })
+            }
+            (read, _) => Value::from_object(self.of_step(now, read.as_deref())),
+        }
+    }
+
+    /// What a step gave that holds steps: theirs, by their ids.
+    fn inside(&self, scope: Option<ScopeNo>) -> Option<Inside> {
+        let Work::Hold { .. } = &self.text.step(self.step).work else { return None };
+        Some(Inside { text: self.text.clone(), inner: self.inner.clone(), holder: self.step, scope })
+    }
+}
+
+#[derive(Clone)]
+struct Inside {
+    text: Arc<Workflow>,
+    inner: Inner,
+    holder: StepNo,
+    scope: Option<ScopeNo>,
+}
+
+impl Inside {
+    fn step(&self, id: &str) -> Option<Value> {
+        let step =
+            *self.text.steps_in(Some(self.holder)).iter().find(|no| &*self.text.step(**no).id == id)?;
+        let state = self.scope.and_then(|scope| self.inner.get(&scope)).and_then(|scope| scope.step(step));
+        let reader = Reader { text: &self.text, inner: &self.inner, step };
+        Some(match state {
+            Some(state) => reader.value(state, readable(state, true)),
+            // Not begun: a step of which nothing is known.
+            None => reader.value(&StepState::default(), None),
+        })
     }
 }
 
@@ -347,6 +455,7 @@ struct Answer {
     outcome: Option<Arc<str>>,
     round: u32,
     item: Option<u32>,
+    inside: Option<Inside>,
 }
 
 impl fmt::Debug for Answer {
@@ -355,11 +464,11 @@ impl fmt::Debug for Answer {
     }
 }
 
-impl Answer {
-    fn of_step(now: &StepState, read: Option<&StepState>) -> Self {
+impl Reader<'_> {
+    fn of_step(&self, now: &StepState, read: Option<&StepState>) -> Answer {
         let item = read.and_then(|step| step.items.first());
         let standing = now.items.first().filter(|_| !now.is_over());
-        Self {
+        Answer {
             output: item.and_then(|item| item.output.clone()).map(expression::value_of_text),
             by: item.and_then(|item| item.by.clone()),
             opened: read.and_then(|step| step.opened),
@@ -370,11 +479,12 @@ impl Answer {
             outcome: item.and_then(|item| item.outcome.clone()),
             round: read.map_or(now.round, |step| step.round),
             item: None,
+            inside: self.inside(item.and_then(|item| item.scope)),
         }
     }
 
-    fn of_item(step: &StepState, number: u32, item: &ItemState) -> Self {
-        Self {
+    fn of_item(&self, step: &StepState, number: u32, item: &ItemState) -> Answer {
+        Answer {
             output: item.output.clone().map(expression::value_of_text),
             by: item.by.clone(),
             opened: item.opened,
@@ -385,11 +495,12 @@ impl Answer {
             outcome: item.outcome.clone(),
             round: step.round,
             item: Some(number),
+            inside: self.inside(item.scope),
         }
     }
 
-    fn of_done(done: &Done) -> Self {
-        Self {
+    fn of_done(&self, done: &Done) -> Answer {
+        Answer {
             output: done.output.clone().map(expression::value_of_text),
             by: done.by.clone(),
             opened: done.opened,
@@ -400,6 +511,7 @@ impl Answer {
             outcome: done.outcome.clone(),
             round: done.of.round,
             item: Some(done.of.item),
+            inside: self.inside(done.scope),
         }
     }
 }
@@ -424,6 +536,7 @@ impl Object for Answer {
             "round" => Value::from(self.round),
             "item" => self.item.map_or_else(expression::empty, Value::from),
             // A name that the step does not declare was found when the file was checked; so what is not there is empty.
+            name if self.inside.is_some() => self.inside.as_ref().and_then(|inside| inside.step(name))?,
             name => self
                 .output
                 .as_ref()
@@ -434,6 +547,10 @@ impl Object for Answer {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
+        if let Some(inside) = &self.inside {
+            let ids = inside.text.steps_in(Some(inside.holder)).iter().map(|no| &inside.text.step(*no).id);
+            return Enumerator::Values(ids.map(|id| Value::from(&**id)).collect());
+        }
         match self.output.as_ref().and_then(|output| output.try_iter().ok()) {
             Some(keys) => Enumerator::Values(keys.collect()),
             None => Enumerator::Empty,
@@ -442,17 +559,26 @@ impl Object for Answer {
 }
 
 /// The items of an `each`: a list, and by a field's name the list of that field.
-#[derive(Debug)]
 struct Answers {
     of: Arc<StepState>,
+    text: Arc<Workflow>,
+    inner: Inner,
+    step: StepNo,
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answers({})", self.of.items.len())
+    }
 }
 
 impl Answers {
     fn at(&self, number: usize) -> Option<Value> {
         let item = self.of.items.get(number)?;
         let number = u32::try_from(number).ok()?;
+        let reader = Reader { text: &self.text, inner: &self.inner, step: self.step };
         Some(match &item.at {
-            At::Over(ItemEnd::Done) => Value::from_object(Answer::of_item(&self.of, number, item)),
+            At::Over(ItemEnd::Done) => Value::from_object(reader.of_item(&self.of, number, item)),
             // Places are kept; what an item did not give is empty.
             At::Over(_) | At::Is(_) => expression::empty(),
         })
@@ -473,13 +599,38 @@ impl Object for Answers {
             "state" => Some(Value::from(state_word(&self.of))),
             "round" => Some(Value::from(self.of.round)),
             _ => {
-                (0..self.of.items.len()).map(|at| self.at(at)?.get_attr(name).ok()).collect::<Option<Value>>()
+                let all = (0..self.of.items.len()).map(|at| self.at(at)?.get_attr(name).ok());
+                let all: Vec<Value> = all.collect::<Option<_>>()?;
+                let holds = matches!(self.text.step(self.step).work, Work::Hold { .. });
+                Some(if holds { Value::from_object(Many(all)) } else { Value::from(all) })
             }
         }
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Seq(self.of.items.len())
+    }
+}
+
+/// What a step gave in each item of the one that holds it: a list, and by a field's name the list of that field.
+#[derive(Debug)]
+struct Many(Vec<Value>);
+
+impl Object for Many {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        if let Some(at) = key.as_usize() {
+            return self.0.get(at).cloned();
+        }
+        let name = key.as_str()?;
+        self.0.iter().map(|one| one.get_attr(name).ok()).collect::<Option<Vec<_>>>().map(Value::from)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.len())
     }
 }
 
@@ -521,6 +672,7 @@ pub fn item_word(item: &ItemState) -> &'static str {
             Standing::Sleeping { .. } => "sleeping",
             Standing::Child { .. } => "child",
             Standing::StoppingChild { .. } => "stopping_child",
+            Standing::Holding { .. } => "open",
         },
     }
 }

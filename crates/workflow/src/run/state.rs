@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{EndState, Failure, First, ItemEnd, Raw, RunError, Standing, Started, StepEnd, given};
 use super::list::List;
-use crate::id::{Item, Millis, RunId, StepNo};
-use crate::plan::Ending;
+use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
+use crate::plan::{Ending, Workflow};
 
 /// One execution of a workflow. Steps stand behind `Arc`, so that what expressions see of a run is a cheap copy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,33 +20,95 @@ pub struct Run {
     pub last: Millis,
     pub began: Millis,
     pub started: Arc<Started>,
-    pub opening: u32,
-    pub phase: Phase,
-    pub steps: Arc<Vec<Arc<StepState>>>,
-    /// How often each way back was taken in the whole run.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub ways: BTreeMap<u16, u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub back: Option<GoingBack>,
+    /// The run itself as a scope: the outermost.
+    pub top: ScopeState,
+    /// The items of steps that hold steps.
+    #[serde(default, skip_serializing_if = "no_scopes")]
+    pub inner: Arc<BTreeMap<ScopeNo, Arc<ScopeState>>>,
+    /// How many scopes were ever opened: their numbers are never used again.
+    #[serde(default)]
+    pub scopes: u32,
     /// What was done, can be taken back and is not, in the order of doing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undoable: Vec<Done>,
-    /// How the run closed last time it was open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closing: Option<Closing>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<RunError>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joined: Vec<Raw>,
     /// How many items stand in each kind of waiting. Follows from the items.
     #[serde(skip)]
     pub standing: Counts,
-    /// What is being taken back just now. Follows from what can be taken back.
+    /// What is being taken back just now: one at a time in each scope. Follows from what can be taken back.
     #[serde(skip)]
-    pub undoing: Option<Item>,
+    pub undoing: BTreeSet<Item>,
     /// Follows from the items.
     #[serde(skip)]
     pub(super) timers: BTreeSet<Timer>,
+}
+
+fn no_scopes(inner: &Arc<BTreeMap<ScopeNo, Arc<ScopeState>>>) -> bool {
+    inner.is_empty()
+}
+
+/// A run, or an item of a step that holds steps: it opens, goes back, closes and is opened again as a run is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScopeState {
+    pub opening: u32,
+    pub phase: Phase,
+    /// The item that this scope is; the run itself has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Item>,
+    /// The element of the holding step's `each`.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub element: Option<Raw>,
+    /// The number of the first step in `steps`; those that deeper scopes hold keep a place that is never used.
+    #[serde(default)]
+    pub first: StepNo,
+    pub steps: Arc<Vec<Arc<StepState>>>,
+    /// How often each way back was taken.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ways: BTreeMap<u16, u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<GoingBack>,
+    /// How it closed last time it was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Closing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+}
+
+impl ScopeState {
+    #[must_use]
+    pub fn begin(holder: Option<Item>, element: Option<Raw>, first: StepNo, steps: u16) -> Self {
+        // One for all: a step gets a state of its own when it changes.
+        let waiting = Arc::new(StepState { round: 1, ..StepState::default() });
+        Self {
+            opening: 1,
+            phase: Phase::Open,
+            holder,
+            element,
+            first,
+            steps: Arc::new((0..steps).map(|_| waiting.clone()).collect()),
+            ways: BTreeMap::new(),
+            back: None,
+            closing: None,
+            error: None,
+        }
+    }
+
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over { .. })
+    }
+
+    /// A step of this scope; `None` for one of another.
+    #[must_use]
+    pub fn step(&self, no: StepNo) -> Option<&Arc<StepState>> {
+        self.steps.get(no.index().checked_sub(self.first.index())?)
+    }
+
+    pub(super) fn step_mut(&mut self, no: StepNo) -> Option<&mut StepState> {
+        let at = no.index().checked_sub(self.first.index())?;
+        Arc::make_mut(&mut self.steps).get_mut(at).map(Arc::make_mut)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +130,9 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closing {
     pub ending: Ending,
+    /// A scope whose holding step was withdrawn: it takes nothing back itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
     pub by_step: Option<StepNo>,
     /// Where the way back led that was used up: a retry goes back there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +169,9 @@ pub struct StepState {
     /// What the latest round that was over before this one gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Arc<StepState>>,
+    /// Withdrawn for itself, because another was over first (`needs = { first }`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outrun: bool,
     /// Something done in this round was taken back: a retry goes over it again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub taken_back: bool,
@@ -181,6 +249,9 @@ pub struct ItemState {
     /// The last failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Arc<Failure>>,
+    /// The scope that it is, for an item of a holding step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeNo>,
 }
 
 /// Where an item stands.
@@ -210,6 +281,9 @@ pub struct Done {
     pub element: Option<Raw>,
     pub opened: Option<Millis>,
     pub ended: Option<Millis>,
+    /// Its scope, for an item of a holding step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeNo>,
     /// The item that takes it back, once it has begun.
     pub undo: Option<ItemState>,
 }
@@ -268,6 +342,8 @@ impl ItemState {
                 Standing::Asked { a, .. } => Want::Task { a: *a, kind: TaskKind::Asked },
                 Standing::Child { a, child, .. } => Want::Child { a: *a, child: *child },
                 Standing::StoppingChild { a, child } => Want::StopChild { a: *a, child: *child },
+                // What it wants is what its own items want.
+                Standing::Holding { .. } => Want::Nothing,
             },
         }
     }
@@ -295,6 +371,7 @@ impl ItemState {
             first: was.first,
             opened: was.opened,
             failure: was.failure,
+            scope: was.scope,
             ..Self::default()
         };
         self.begin_afresh();
@@ -366,7 +443,7 @@ pub struct Timer {
 pub enum TimerOf {
     Item(Item, TimerKind),
     /// The pause of a way back.
-    Back,
+    Back(ScopeNo),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -386,42 +463,52 @@ impl Run {
             last: at,
             began: at,
             started,
-            opening: 1,
-            phase: Phase::Open,
-            steps: Arc::new(vec![]),
-            ways: BTreeMap::new(),
-            back: None,
+            top: ScopeState::begin(None, None, StepNo(0), 0),
+            inner: Arc::default(),
+            scopes: 0,
             undoable: vec![],
-            closing: None,
-            error: None,
             joined: vec![],
             standing: Counts::default(),
-            undoing: None,
+            undoing: BTreeSet::new(),
             timers: BTreeSet::new(),
         }
     }
 
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over { .. })
+        self.top.is_over()
     }
 
+    /// `None`: there was none of that number, or it is forgotten.
     #[must_use]
-    pub fn step(&self, no: StepNo) -> &StepState {
-        &self.steps[no.index()]
+    pub fn scope(&self, no: ScopeNo) -> Option<&ScopeState> {
+        if no.is_run() { Some(&self.top) } else { self.inner.get(&no).map(Arc::as_ref) }
+    }
+
+    pub(super) fn scope_mut(&mut self, no: ScopeNo) -> Option<&mut ScopeState> {
+        if no.is_run() {
+            Some(&mut self.top)
+        } else {
+            Arc::make_mut(&mut self.inner).get_mut(&no).map(Arc::make_mut)
+        }
+    }
+
+    /// A step where it stands. One that stands nowhere reads as waiting.
+    #[must_use]
+    pub fn step(&self, at: StepAt) -> &StepState {
+        static NOWHERE: std::sync::LazyLock<StepState> = std::sync::LazyLock::new(StepState::default);
+        self.scope(at.scope).and_then(|scope| scope.step(at.step)).map_or(&NOWHERE, Arc::as_ref)
     }
 
     #[must_use]
     pub fn item(&self, of: Item) -> Option<&ItemState> {
         if of.undo {
-            // One at a time: whatever else could be taken back has not begun to be.
+            // Whatever else could be taken back has not begun to be.
             let main = Item { undo: false, ..of };
-            return if self.undoing == Some(main) { self.done(of)?.undo.as_ref() } else { None };
+            return if self.undoing.contains(&main) { self.done(of)?.undo.as_ref() } else { None };
         }
-        self.steps
-            .get(of.step.index())
-            .filter(|step| step.round == of.round)
-            .and_then(|step| step.items.get(of.item as usize))
+        let step = self.scope(of.scope)?.step(of.step)?;
+        if step.round == of.round { step.items.get(of.item as usize) } else { None }
     }
 
     #[must_use]
@@ -430,19 +517,72 @@ impl Run {
         self.undoable.iter().rfind(|done| done.of == Item { undo: false, ..of })
     }
 
+    /// The item that a scope is, then the one that its scope is, up to the run.
+    pub fn holders(&self, scope: ScopeNo) -> impl Iterator<Item = Item> {
+        std::iter::successors(self.scope(scope).and_then(|scope| scope.holder), |item| {
+            self.scope(item.scope).and_then(|scope| scope.holder)
+        })
+    }
+
+    /// The step of `scope` in which something of `of` lies; `None` where it lies outside.
+    #[must_use]
+    pub fn step_within(&self, scope: ScopeNo, of: Item) -> Option<StepNo> {
+        if of.scope == scope {
+            return Some(of.step);
+        }
+        self.holders(of.scope).find(|holder| holder.scope == scope).map(|holder| holder.step)
+    }
+
+    /// The readable key of an item, the key of its scope's item before it: `run_…/remind/1/3/flag/1/0`.
+    #[must_use]
+    pub fn key_of(&self, text: &Workflow, item: Item) -> String {
+        // Made for every call.
+        let mut key = String::with_capacity(64);
+        self.id.show(&mut key);
+        self.key_of_holder(text, item, &mut key);
+        key_part(&mut key, text, item);
+        key
+    }
+
+    fn key_of_holder(&self, text: &Workflow, item: Item, key: &mut String) {
+        if let Some(holder) = self.scope(item.scope).and_then(|scope| scope.holder) {
+            self.key_of_holder(text, holder, key);
+            key_part(key, text, holder);
+        }
+    }
+
+    /// An item's step as a person reads it, with what holds it: `remind[3].flag`.
+    #[must_use]
+    pub fn path_of(&self, text: &Workflow, at: StepAt) -> String {
+        let holders: Vec<Item> = self.holders(at.scope).collect();
+        let mut path = String::new();
+        for holder in holders.iter().rev() {
+            let step = text.step(holder.step);
+            path.push_str(&step.path());
+            if step.each.is_some() {
+                path.push_str(&format!("[{}]", holder.item));
+            }
+            path.push('.');
+        }
+        path.push_str(&text.step(at.step).path());
+        path
+    }
+
     /// The earliest instant at which something fires by itself.
     #[must_use]
     pub fn next_timer(&self) -> Option<Timer> {
         self.timers.first().copied()
     }
 
-    /// Every item that is not over, in file order, then those that take back.
+    /// Every item that is not over, scope by scope in file order, then those that take back.
     pub fn standing_items(&self) -> impl Iterator<Item = (Item, &ItemState)> {
-        let main = self.steps.iter().enumerate().flat_map(|(no, step)| {
-            step.items.iter().enumerate().map(move |(item, state)| {
-                let step_no = StepNo(u16::try_from(no).unwrap_or(u16::MAX));
-                let item = u32::try_from(item).unwrap_or(u32::MAX);
-                (Item { step: step_no, round: step.round, item, undo: false }, state)
+        let top = std::iter::once((ScopeNo::RUN, &self.top));
+        let scopes = top.chain(self.inner.iter().map(|(no, scope)| (*no, scope.as_ref())));
+        let open = scopes.filter(|(_, scope)| !scope.is_over());
+        let main = open.flat_map(|(no, scope)| {
+            (scope.first.0..).zip(scope.steps.iter()).flat_map(move |(step, state)| {
+                let at = StepAt { step: StepNo(step), scope: no };
+                (0..).zip(&state.items).map(move |(item, of)| (at.item(state.round, item), of))
             })
         });
         let undo = self
@@ -456,7 +596,7 @@ impl Run {
     #[must_use]
     pub fn waits(&self) -> Option<&'static str> {
         let Counts { attempts, tasks, unknown, children, times } = self.standing;
-        match (&self.phase, attempts, unknown, tasks, children, times) {
+        match (&self.top.phase, attempts, unknown, tasks, children, times) {
             (Phase::Over { .. }, ..) => None,
             (_, 1.., ..) => Some("step"),
             // Before the tasks: recovery looks at runs that wait for a step or a child.
@@ -477,7 +617,7 @@ impl Run {
     /// What follows from the items, after the run was read back.
     pub fn derive(&mut self) {
         self.standing = Counts::default();
-        self.undoing = self.undoable.iter().find(|done| done.undo.is_some()).map(|done| done.of);
+        self.undoing = self.undoable.iter().filter(|done| done.undo.is_some()).map(|done| done.of).collect();
         self.timers.clear();
         let wanted: Vec<_> = self.standing_items().map(|(of, state)| (of, state.clone())).collect();
         for (of, state) in wanted {
@@ -485,8 +625,19 @@ impl Run {
             let timers = state.timers().into_iter().flatten();
             self.timers.extend(timers.map(|(at, kind)| Timer { at, of: TimerOf::Item(of, kind) }));
         }
-        if let Some(until) = self.back.as_ref().and_then(|back| back.until) {
-            self.timers.insert(Timer { at: until, of: TimerOf::Back });
+        let top = std::iter::once((ScopeNo::RUN, &self.top));
+        let scopes = top.chain(self.inner.iter().map(|(no, scope)| (*no, scope.as_ref())));
+        for (no, scope) in scopes {
+            if let Some(until) = scope.back.as_ref().and_then(|back| back.until) {
+                self.timers.insert(Timer { at: until, of: TimerOf::Back(no) });
+            }
         }
     }
+}
+
+fn key_part(key: &mut String, text: &Workflow, item: Item) {
+    use std::fmt::Write;
+    let undo = if item.undo { "/undo" } else { "" };
+    // Writing to a string does not fail.
+    write!(key, "/{}/{}/{}{undo}", text.step(item.step).path(), item.round, item.item).ok();
 }

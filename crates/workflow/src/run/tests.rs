@@ -7,6 +7,7 @@ mod flow;
 mod pace;
 mod people;
 mod property;
+mod scopes;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -18,10 +19,10 @@ use super::state::{Phase, Run, TaskKind};
 use super::{Command, Decision, Line, Now, PARENT, RULES, Refusal, World, decide, start, wants};
 use crate::catalogue::{Action, Catalogue};
 use crate::definition;
-use crate::id::{Attempt, Item, Millis, RunId, TextHash};
+use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, TextHash};
 use crate::moment::Span;
 use crate::people::{People, Person};
-use crate::plan::{ActionName, Effect, Retry, Section, Source, Workflow};
+use crate::plan::{ActionName, Effect, Retry, Source, Workflow};
 
 /// 2026-11-23 09:00 in Shanghai, a Monday.
 pub(super) const MORNING: Millis = Millis(1_795_395_600_000);
@@ -175,14 +176,14 @@ impl Tale {
         match subject {
             "cancel" => {
                 return Event::Cancelled {
-                    opening: self.run.opening,
+                    opening: self.run.top.opening,
                     by: "operator".into(),
                     reason: "told to".into(),
                 };
             }
             "retry" => {
                 let from = rest.strip_prefix("from ").map(|id| self.text.step_named(id).unwrap());
-                return Event::Retried { opening: self.run.opening, by: PARENT.into(), from };
+                return Event::Retried { opening: self.run.top.opening, by: PARENT.into(), from };
             }
             _ => {}
         }
@@ -237,11 +238,7 @@ impl Tale {
                     "cancelled" => EndState::Cancelled,
                     other => panic!("no end `{other}`"),
                 };
-                let child = RunId::child_of(&super::readable_key(
-                    self.run.id,
-                    &self.text.step(of.item.step).path(),
-                    of.item,
-                ));
+                let child = RunId::child_of(&self.run.key_of(&self.text, of.item));
                 Event::ChildEnded {
                     of,
                     child,
@@ -254,26 +251,38 @@ impl Tale {
         }
     }
 
+    /// `a`, `a.2`, `a.2/b` (the step `b` in the third item of `a`), each with `/undo` and `#attempt` behind.
     #[track_caller]
     fn attempt(&self, subject: &str) -> Attempt {
         let (name, attempt) = subject.split_once('#').map_or((subject, None), |(name, a)| (name, Some(a)));
         let (name, undo) = name.strip_suffix("/undo").map_or((name, false), |name| (name, true));
+        let (around, name) =
+            name.rsplit_once('/').map_or((None, name), |(around, name)| (Some(around), name));
+        let scope = around.map_or(ScopeNo::RUN, |around| {
+            let holder = self.attempt(around).item;
+            self.run
+                .item(holder)
+                .and_then(|item| item.scope)
+                .unwrap_or_else(|| panic!("{around} is no scope"))
+        });
         let named = self.text.step_named(name);
         let (step, number) = match (named, name.rsplit_once('.')) {
             (Some(step), _) => (step, 0),
             (None, Some((name, number))) => (self.text.step_named(name).unwrap(), number.parse().unwrap()),
             (None, None) => panic!("no step `{name}`"),
         };
+        let at = StepAt { step, scope };
         // An undo is of the round that is taken back.
-        let taken =
-            self.run.undoable.iter().rev().find(|done| done.of.step == step && done.of.item == number);
-        let round = match (undo, taken) {
-            (true, Some(done)) => done.of.round,
-            (_, _) => self.run.step(step).round,
+        let taken = self.run.undoable.iter().rev().find(|done| {
+            let of = done.of;
+            of.step == step && of.item == number && (around.is_none() || of.scope == scope)
+        });
+        let of = match (undo, taken) {
+            (true, Some(done)) => Item { undo, ..done.of },
+            (_, _) => Item { undo, ..at.item(self.run.step(at).round, number) },
         };
-        let item = Item { step, round, item: number, undo };
-        let current = || self.run.item(item).map_or(0, |state| state.attempts);
-        Attempt { item, attempt: attempt.map_or_else(current, |a| a.parse().unwrap()) }
+        let current = || self.run.item(of).map_or(0, |state| state.attempts);
+        Attempt { item: of, attempt: attempt.map_or_else(current, |a| a.parse().unwrap()) }
     }
 
     #[track_caller]
@@ -284,7 +293,7 @@ impl Tale {
         if let Some(timer) = self.run.next_timer().filter(|_| !self.run.is_over()) {
             said.push(format!("wake +{}s", (timer.at.0 - self.now.0) / 1000));
         }
-        if let Phase::Over { state, outcome, .. } = &self.run.phase {
+        if let Phase::Over { state, outcome, .. } = &self.run.top.phase {
             said.push(format!("=> {state:?} {outcome}").to_lowercase());
         }
         self.told.push_str(format!("{word} -> {}", said.join(", ")).trim_end());
@@ -311,11 +320,17 @@ impl Tale {
     }
 
     fn name(&self, of: Attempt) -> String {
-        let step = self.text.step(of.item.step);
-        let number = if step.each.is_some() { format!(".{}", of.item.item) } else { String::new() };
-        let round = if of.item.round > 1 { format!("@{}", of.item.round) } else { String::new() };
+        let part = |item: Item| {
+            let step = self.text.step(item.step);
+            let number = if step.each.is_some() { format!(".{}", item.item) } else { String::new() };
+            let round = if item.round > 1 { format!("@{}", item.round) } else { String::new() };
+            format!("{}{number}{round}", step.path())
+        };
+        let mut parts: Vec<String> = self.run.holders(of.item.scope).map(part).collect();
+        parts.reverse();
+        parts.push(part(of.item));
         let undo = if of.item.undo { "/undo" } else { "" };
-        format!("{}{number}{round}{undo}#{}", step.path(), of.attempt)
+        format!("{}{undo}#{}", parts.join("/"), of.attempt)
     }
 
     fn show(&self, command: Command) -> String {
@@ -334,8 +349,8 @@ impl Tale {
 
     /// The states of the main steps: `a done, b waiting`.
     pub(super) fn states(&self) -> String {
-        let main = self.text.numbers().filter(|no| self.text.step(*no).section == Section::Main);
-        main.map(|no| format!("{} {}", self.text.step(no).id, state_word(self.run.step(no))))
+        let main = self.text.main.iter().copied();
+        main.map(|no| format!("{} {}", self.text.step(no).id, state_word(self.run.step(StepAt::run(no)))))
             .collect::<Vec<_>>()
             .join(", ")
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use yizhan_engine::store::{Line as Stored, RunRow, RunState};
 use yizhan_workflow::catalogue::{Action, Catalogue};
 use yizhan_workflow::definition;
-use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepNo, TextHash};
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TextHash};
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
@@ -66,8 +66,10 @@ fn sound() -> Evidence {
         let (mut run, first) = start(id, &text, &now, started);
         let mut decisions = vec![first];
         for step in 0..2 {
-            let of =
-                Attempt { item: Item { step: StepNo(step), round: 1, item: 0, undo: false }, attempt: 1 };
+            let of = Attempt {
+                item: Item { step: StepNo(step), scope: ScopeNo::RUN, round: 1, item: 0, undo: false },
+                attempt: 1,
+            };
             let result = AttemptResult::Done { output: Raw::new("{}".into()).unwrap() };
             decisions
                 .push(decide(&mut run, &text, &now, Event::Ended { of, result, took_us: None }).unwrap());
@@ -199,7 +201,7 @@ fn an_attempt_that_went_out_twice_is_found() {
 fn a_key_that_began_again_after_it_was_done_is_found() {
     finds(
         |e| {
-            let at = Item { step: StepNo(0), round: 1, item: 0, undo: false };
+            let at = Item { step: StepNo(0), scope: ScopeNo::RUN, round: 1, item: 0, undo: false };
             append(
                 first(e),
                 vec![Fact::Entered { at, state: Standing::Running { a: 2, begun: true, first: None } }],
@@ -214,7 +216,7 @@ fn what_must_happen_once_and_was_tried_again_is_found() {
     finds(
         |e| {
             let run = first(e);
-            let at = Item { step: StepNo(1), round: 1, item: 0, undo: false };
+            let at = Item { step: StepNo(1), scope: ScopeNo::RUN, round: 1, item: 0, undo: false };
             run.lines[1]
                 .1
                 .did
@@ -228,7 +230,7 @@ fn what_must_happen_once_and_was_tried_again_is_found() {
 fn a_step_after_the_end_is_found() {
     finds(
         |e| {
-            let at = Item { step: StepNo(1), round: 2, item: 0, undo: false };
+            let at = Item { step: StepNo(1), scope: ScopeNo::RUN, round: 2, item: 0, undo: false };
             append(
                 first(e),
                 vec![Fact::Entered { at, state: Standing::Running { a: 1, begun: true, first: None } }],

@@ -84,7 +84,7 @@ fn an_expression_that_fails_again_at_a_retry_fails_the_run_again() {
     );
     tale.hear(r#"a ok {"zero":0}; retry; retry"#);
     assert!(tale.run.is_over(), "{}", tale.told);
-    assert_eq!((tale.run.opening, tale.run.steps[1].over, tale.run.steps[1].failed), (3, 1, 1));
+    assert_eq!((tale.run.top.opening, tale.run.top.steps[1].over, tale.run.top.steps[1].failed), (3, 1, 1));
 }
 
 #[test]

@@ -265,7 +265,7 @@ fn the_latest_answer_stays_readable_in_the_next_round_and_what_is_after_reads_as
 #[test]
 fn a_loop_without_a_bound_is_taken_for_an_error_after_a_thousand_rounds() {
     let mut tale = Tale::begin("[step.a]\ncheck = \"false\"\non.no = { back_to = \"a\" }\n", "{}");
-    assert_eq!(tale.run.steps[0].round, 1000);
+    assert_eq!(tale.run.top.steps[0].round, 1000);
     tale.hear("a settle again; a settle leave");
     insta::assert_snapshot!(tale.told, @r"
     go -> how a@1000#1
@@ -306,7 +306,7 @@ fn the_latest_answer_stays_readable_over_a_round_in_which_none_came() {
         "{}",
     );
     tale.hear(r#"a ok; look ok {"kind":"bad","why":"缺章"}; d fails; a ok; d ok {"kind":"bad"}; look fails"#);
-    assert_eq!(tale.run.steps[0].round, 3);
+    assert_eq!(tale.run.top.steps[0].round, 3);
     assert_eq!(tale.with("a"), r#"{"why":"缺章"}"#);
 }
 
@@ -314,5 +314,5 @@ fn the_latest_answer_stays_readable_over_a_round_in_which_none_came() {
 fn work_that_is_done_is_not_in_doubt_while_the_owner_is_asked_what_follows() {
     let mut tale = Tale::begin(ONCE_MORE, "{}");
     tale.hear(r#"a ok {"kind":"bad"}; a/undo ok; a maybe; +5s; a ok {"kind":"bad"}; a settle fail"#);
-    assert!(!tale.run.steps[0].items[0].doubt, "{}", tale.told);
+    assert!(!tale.run.top.steps[0].items[0].doubt, "{}", tale.told);
 }

@@ -160,7 +160,7 @@ fn the_first_end_wins_and_the_error_is_that_of_the_first_failure() {
     b breaks -> stop a#1
     a breaks -> => failed no
     ");
-    assert_eq!(&*tale.run.error.as_ref().unwrap().step, "b");
+    assert_eq!(&*tale.run.top.error.as_ref().unwrap().step, "b");
 }
 
 #[test]

@@ -220,7 +220,7 @@ fn ten_thousand_items_that_are_over_before_they_run_need_no_deep_stack() {
         &list,
     );
     assert!(tale.run.is_over());
-    assert_eq!(tale.run.steps[0].items.len(), 10_000);
+    assert_eq!(tale.run.top.steps[0].items.len(), 10_000);
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn the_output_of_a_run_is_worked_out_at_its_end_and_its_fault_fails_the_run() {
         let mut tale =
             Tale::begin("[step.a]\nuse = \"t.pure\"\n[output]\nhalf = \"{{ 1 / step.a.n }}\"\n", "{}");
         tale.hear(input);
-        tale.run.phase
+        tale.run.top.phase
     };
     let Phase::Over { state: EndState::Done, output, .. } = ended(r#"a ok {"n":2}"#) else { panic!() };
     assert_eq!(output.unwrap().get(), r#"{"half":0.5}"#);

@@ -40,13 +40,13 @@ fn a_due_time_that_passes_is_a_fact_and_ends_nothing() {
     +4h ->
     a answer by person:li {"note":"x"} -> close a#1, => done done
     "#);
-    assert!(tale.run.steps[0].items[0].late);
+    assert!(tale.run.top.steps[0].items[0].late);
 }
 
 #[test]
 fn a_due_time_that_is_past_when_the_task_opens_has_passed_at_once() {
     let mut tale = Tale::begin("[step.a]\nask = \"group:热线\"\ndue = 2020-01-01\n", "{}");
-    assert!(tale.run.steps[0].items[0].late);
+    assert!(tale.run.top.steps[0].items[0].late);
     tale.hear("+1s");
     insta::assert_snapshot!(tale.told, @r"
     go -> ask a#1

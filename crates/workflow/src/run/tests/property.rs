@@ -14,7 +14,7 @@ use super::super::event::{AttemptResult, EndState, Event, Failure, Happened, Los
 use super::super::state::{Phase, Run, TaskKind, Want};
 use super::super::{Command, Now, PARENT, Refusal, decide, start, wants};
 use super::{MORNING, World, world};
-use crate::id::{Attempt, Item, Millis, RunId, StepNo, TextHash, readable_key};
+use crate::id::{Attempt, Item, Millis, RunId, StepNo, TextHash};
 use crate::plan::Workflow;
 use files::any_file;
 use watch::Watch;
@@ -50,7 +50,7 @@ impl Life {
         };
         let now = Now { world: &world, at: MORNING, room: usize::MAX };
         let (run, decision) = start(RunId::mint(MORNING, None), &text, &now, started);
-        let mut watch = Watch::new(run.id);
+        let mut watch = Watch::new();
         watch.decided(&run, &text, &decision, &BTreeMap::new());
         let told = vec![format!("{toml}\ngo -> {:?}", decision.did)];
         Self { text, world, run, now: MORNING, watch, heard: vec![], effects: BTreeMap::new(), told }
@@ -116,13 +116,13 @@ impl Life {
 
     /// At a bad end nothing stands that happened and can be taken back, unless a person left it.
     fn check_end(&self) {
-        let Phase::Over { state, .. } = &self.run.phase else { return };
+        let Phase::Over { state, .. } = &self.run.top.phase else { return };
         if *state == EndState::Done {
             return;
         }
         for item in self.effects.keys().filter(|item| !item.undo) {
             if self.text.step(item.step).undo.is_some() {
-                assert!(self.watch.is_undone(*item), "{item:?} happened and stands");
+                assert!(self.watch.is_undone(&self.text, *item), "{item:?} happened and stands");
             }
         }
     }
@@ -153,14 +153,14 @@ impl Life {
             11 => {
                 let reason = "told to".into();
                 self.hear(
-                    Event::Cancelled { opening: self.run.opening, by: "operator".into(), reason },
+                    Event::Cancelled { opening: self.run.top.opening, by: "operator".into(), reason },
                     room,
                 );
             }
             12 => {
                 let step = StepNo(u16::from(which) % u16::try_from(self.text.steps.len()).unwrap());
                 let from = (how & 1 == 1).then_some(step);
-                self.hear(Event::Retried { opening: self.run.opening, by: PARENT.into(), from }, room);
+                self.hear(Event::Retried { opening: self.run.top.opening, by: PARENT.into(), from }, room);
             }
             13 => self.restart(how, room),
             14 => self.late(which, how, room),
@@ -392,9 +392,4 @@ proptest! {
 fn said(cause: &(dyn std::any::Any + Send)) -> String {
     let text = cause.downcast_ref::<String>().cloned();
     text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-}
-
-/// The key of an item, as a reader sees it.
-fn key(run: RunId, text: &Workflow, item: Item) -> String {
-    readable_key(run, &text.step(item.step).path(), item)
 }

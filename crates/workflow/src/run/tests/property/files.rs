@@ -7,11 +7,13 @@ use proptest::prelude::*;
 type Bytes = [u8; 12];
 
 pub(super) fn any_file() -> impl Strategy<Value = String> {
-    let main = prop::collection::vec(any::<Bytes>(), 1..7);
+    // A step with bytes of others holds those.
+    let held = prop_oneof![4 => Just(vec![]), 1 => prop::collection::vec(any::<Bytes>(), 1..4)];
+    let main = prop::collection::vec((any::<Bytes>(), held), 1..7);
     let closing = prop::collection::vec(any::<Bytes>(), 0..3);
     (main, closing).prop_map(|(main, closing)| {
-        let mut file = File::default();
-        main.iter().for_each(|bytes| file.step(bytes));
+        let mut file = File { path: "step".to_owned(), name: "s".to_owned(), ..File::default() };
+        main.iter().for_each(|(bytes, held)| file.step(bytes, held));
         closing.iter().enumerate().for_each(|(at, bytes)| file.closing(at, bytes));
         file.text
     })
@@ -22,6 +24,11 @@ const USES: [&str; 4] = ["pure", "idem", "keyed", "once"];
 #[derive(Default)]
 struct File {
     text: String,
+    /// The table that the steps stand in, and what their names begin with.
+    path: String,
+    name: String,
+    /// A step outside whose output the steps may read.
+    outside: Option<String>,
     /// By step: whether its fields are those of an action, and what is before it.
     uses: Vec<bool>,
     before: Vec<Vec<usize>>,
@@ -32,10 +39,34 @@ impl File {
         writeln!(self.text, "{line}").unwrap();
     }
 
-    fn step(&mut self, b: &Bytes) {
+    fn step(&mut self, b: &Bytes, held: &[Bytes]) {
         let at = self.uses.len();
-        let kind = ["pure", "keyed", "once", "ask", "wait", "run", "check", "end", "idem", "keyed", "once"]
-            [usize::from(b[0] % 11)];
+        let own = format!("{}{at}", self.name);
+        let kind = if held.is_empty() { self.kind_of(b) } else { "hold" };
+        self.plain(b, kind, &own);
+        let mut inside = File {
+            path: format!("{}.{own}.step", self.path),
+            name: format!("{own}x"),
+            outside: self.readable(&self.before[at]),
+            ..Self::default()
+        };
+        held.iter().for_each(|bytes| inside.step(bytes, &[]));
+        self.text.push_str(&inside.text);
+    }
+
+    fn kind_of(&self, b: &Bytes) -> &'static str {
+        ["pure", "keyed", "once", "ask", "wait", "run", "check", "end", "idem", "keyed", "once"]
+            [usize::from(b[0] % 11)]
+    }
+
+    /// The last of these steps whose output others may read, or one outside.
+    fn readable(&self, before: &[usize]) -> Option<String> {
+        let last = before.iter().rev().copied().find(|no| self.uses[*no]);
+        last.map(|no| format!("{}{no}", self.name)).or_else(|| self.outside.clone())
+    }
+
+    fn plain(&mut self, b: &Bytes, kind: &'static str, own: &str) {
+        let at = self.uses.len();
         let needs = self.needs(at, b[1]);
         let mut before = needs.clone();
         for need in &needs {
@@ -44,33 +75,30 @@ impl File {
         before.sort_unstable();
         before.dedup();
         // A step before this one whose output its expressions may read.
-        let read = before.iter().rev().copied().find(|no| self.uses[*no]);
-        self.line(&format!("[step.s{at}]"));
-        let names: Vec<String> = needs.iter().map(|need| format!("\"s{need}\"")).collect();
+        let read = self.readable(&before);
+        self.line(&format!("[{}.{own}]", self.path));
+        let names: Vec<String> = needs.iter().map(|need| format!("\"{}{need}\"", self.name)).collect();
         self.line(&format!("needs = [{}]", names.join(", ")));
         let each = b[2] >= 180 && !matches!(kind, "check" | "end");
         if each {
-            self.each(b[2], read);
+            self.each(b[2], read.as_deref());
         }
-        self.when(b[3], kind, read);
-        self.kind(kind, b, read, at);
+        self.when(b[3], kind, read.as_deref());
+        self.kind(kind, b, read.as_deref(), own);
         if !matches!(kind, "check" | "end") && b[4] >= 100 {
-            self.undo(b[4], kind, at, each);
+            self.undo(b[4], kind, own, each);
         }
         let targets: Vec<usize> = before.iter().copied().chain([at]).collect();
-        let target = targets[usize::from(b[6]) % targets.len()];
+        let target = format!("{}{}", self.name, targets[usize::from(b[6]) % targets.len()]);
         if !each && b[5] >= 100 {
-            self.on(kind, b, target);
+            self.on(kind, b, &target);
         }
         match b[8] {
             0..=119 => {}
             120..=169 => self.line("on_error = \"continue\""),
             more => {
                 let then = if more & 1 == 1 { ", then = { go = \"done:anders\" }" } else { "" };
-                self.line(&format!(
-                    "on_error = {{ back_to = \"s{target}\", most = {}{then} }}",
-                    1 + b[7] % 2
-                ));
+                self.line(&format!("on_error = {{ back_to = \"{target}\", most = {}{then} }}", 1 + b[7] % 2));
             }
         }
         self.uses.push(USES.contains(&kind) && !each);
@@ -90,9 +118,9 @@ impl File {
         }
     }
 
-    fn each(&mut self, byte: u8, read: Option<usize>) {
+    fn each(&mut self, byte: u8, read: Option<&str>) {
         match read {
-            Some(read) if byte >= 230 => self.line(&format!("each = \"{{{{ step.s{read}.list }}}}\"")),
+            Some(read) if byte >= 230 => self.line(&format!("each = \"{{{{ step.{read}.list }}}}\"")),
             _ => {
                 let list = ["[]", "[1]", "[1, 2]", "[1, 2, 3]"][usize::from(byte % 4)];
                 self.line(&format!("each = \"{{{{ {list} }}}}\""));
@@ -103,17 +131,17 @@ impl File {
         }
     }
 
-    fn when(&mut self, byte: u8, kind: &str, read: Option<usize>) {
+    fn when(&mut self, byte: u8, kind: &str, read: Option<&str>) {
         match (byte, read) {
             (0..=149, _) if kind != "end" => {}
             (180..=199, _) => self.line("when = \"false\""),
-            (200..=239, Some(read)) => self.line(&format!("when = \"step.s{read}.fine\"")),
-            (240.., Some(read)) => self.line(&format!("when = \"1 / step.s{read}.zero > 0\"")),
+            (200..=239, Some(read)) => self.line(&format!("when = \"step.{read}.fine\"")),
+            (240.., Some(read)) => self.line(&format!("when = \"1 / step.{read}.zero > 0\"")),
             _ => self.line("when = \"true\""),
         }
     }
 
-    fn kind(&mut self, kind: &str, b: &Bytes, read: Option<usize>, at: usize) {
+    fn kind(&mut self, kind: &str, b: &Bytes, read: Option<&str>, at: &str) {
         match kind {
             "ask" => {
                 self.line("ask = \"group:热线\"\nform.ok = { type = \"yesno\" }");
@@ -123,8 +151,9 @@ impl File {
             }
             "wait" => self.line(if b[11] & 4 == 0 { "wait = \"1h\"" } else { "wait = 2020-01-01" }),
             "run" => self.line("run = \"other\""),
+            "hold" => self.line("title = \"hält\""),
             "check" => match read {
-                Some(read) => self.line(&format!("check = \"step.s{read}.fine\"")),
+                Some(read) => self.line(&format!("check = \"step.{read}.fine\"")),
                 None => self.line(if b[11] & 1 == 0 { "check = \"true\"" } else { "check = \"false\"" }),
             },
             "end" => {
@@ -135,9 +164,9 @@ impl File {
                 self.line(&format!("use = \"t.{action}\"\nwith.round = \"{{{{ round }}}}\""));
                 match read {
                     Some(read) if b[10] >= 225 => {
-                        self.line(&format!("with.x = \"{{{{ 1 / step.s{read}.zero }}}}\""));
+                        self.line(&format!("with.x = \"{{{{ 1 / step.{read}.zero }}}}\""));
                     }
-                    _ => self.line(&format!("with.own = \"{{{{ step.s{at}.fine }}}}\"")),
+                    _ => self.line(&format!("with.own = \"{{{{ step.{at}.fine }}}}\"")),
                 }
                 if b[9] > 200 {
                     self.line("give_up = \"20s\"");
@@ -149,7 +178,7 @@ impl File {
         }
     }
 
-    fn undo(&mut self, byte: u8, kind: &str, at: usize, each: bool) {
+    fn undo(&mut self, byte: u8, kind: &str, at: &str, each: bool) {
         match byte % 7 {
             0 | 1 => self.line("undo.use = \"t.keyed\""),
             2 => self.line("undo.use = \"t.once\""),
@@ -159,7 +188,7 @@ impl File {
             _ => {
                 self.line("undo.use = \"t.pure\"");
                 if USES.contains(&kind) && !each {
-                    self.line(&format!("undo.with.x = \"{{{{ 1 / step.s{at}.zero }}}}\""));
+                    self.line(&format!("undo.with.x = \"{{{{ 1 / step.{at}.zero }}}}\""));
                 }
             }
         }
@@ -168,18 +197,19 @@ impl File {
         }
     }
 
-    fn on(&mut self, kind: &str, b: &Bytes, target: usize) {
+    fn on(&mut self, kind: &str, b: &Bytes, target: &str) {
         let outcome = match kind {
             "ask" => "ok.no",
             "check" => "no",
             "run" => "other",
             "wait" | "end" => return,
+            "hold" => "done",
             _ => "kind.bad",
         };
         let goes = match b[5] {
             0..=199 => {
                 // A gate goes back within one decision, so it needs a bound.
-                let most = if kind == "check" || b[7] & 4 == 0 {
+                let most = if matches!(kind, "check" | "hold") || b[7] & 4 == 0 {
                     format!(", most = {}", 1 + b[7] % 2)
                 } else {
                     String::new()
@@ -191,7 +221,7 @@ impl File {
                     (13..=15, false) => ", then = { go = \"done:voll\" }",
                     _ => "",
                 };
-                format!("{{ back_to = \"s{target}\"{most}{after}{then} }}")
+                format!("{{ back_to = \"{target}\"{most}{after}{then} }}")
             }
             200..=224 => "{ go = \"done:gut\" }".to_owned(),
             225..=239 => "{ go = \"cancel:schade\" }".to_owned(),

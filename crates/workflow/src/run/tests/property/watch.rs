@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::super::event::{AttemptResult, EndState, Event, Fact, Happened, ItemEnd, Standing};
-use super::super::super::state::{At, Phase, Run, Want};
+use super::super::super::state::{At, Phase, Run, ScopeState, Want};
 use super::super::super::{Command, Decision, Line, RULES};
-use super::{by_item, key};
-use crate::id::{Attempt, Item, RunId, StepNo};
+use super::by_item;
+use crate::id::{Attempt, Item, ScopeNo, StepAt, StepNo};
 use crate::plan::{Effect, Goes, OnError, Section, Workflow};
 
+#[derive(Default)]
 pub(super) struct Watch {
-    id: RunId,
     /// The run as its journal tells it.
     replayed: Option<Run>,
     /// Keys that were done.
@@ -24,46 +24,67 @@ pub(super) struct Watch {
     begun: BTreeSet<Attempt>,
     /// What is done and can be taken back, in the order of doing.
     undoable: Vec<Item>,
-    undoing: Option<Item>,
+    undoing: BTreeSet<Item>,
     undone: BTreeSet<Item>,
     left: BTreeSet<Item>,
-    cover: BTreeSet<StepNo>,
-    /// How the run closes, if it does.
-    closing_well: Option<bool>,
-    ended: BTreeSet<u32>,
-    opening: u32,
+    scopes: BTreeMap<ScopeNo, ScopeWatch>,
     sent: BTreeMap<Item, String>,
     moved: bool,
 }
 
+/// What is known of a run or of a scope in it.
+#[derive(Default)]
+struct ScopeWatch {
+    holder: Option<Item>,
+    cover: BTreeSet<StepNo>,
+    /// How it closes, if it does; withdrawn, it takes nothing back itself.
+    closing_well: Option<bool>,
+    withdrawn: bool,
+    over: bool,
+    ended: BTreeSet<u32>,
+    /// How often it was opened again.
+    reopened: u32,
+}
+
 impl Watch {
-    pub(super) fn new(id: RunId) -> Self {
-        Self {
-            id,
-            replayed: None,
-            done: BTreeSet::new(),
-            issued: BTreeSet::new(),
-            unclear: BTreeSet::new(),
-            begun: BTreeSet::new(),
-            undoable: vec![],
-            undoing: None,
-            undone: BTreeSet::new(),
-            left: BTreeSet::new(),
-            cover: BTreeSet::new(),
-            closing_well: None,
-            ended: BTreeSet::new(),
-            opening: 1,
-            sent: BTreeMap::new(),
-            moved: false,
-        }
+    pub(super) fn new() -> Self {
+        Self { scopes: BTreeMap::from([(ScopeNo::RUN, ScopeWatch::default())]), ..Self::default() }
+    }
+
+    fn scope(&mut self, no: ScopeNo) -> &mut ScopeWatch {
+        self.scopes.get_mut(&no).expect("nothing happens in a scope that never opened")
+    }
+
+    /// The scope of an item, then the one around it, up to the run.
+    fn around(&self, item: Item) -> impl Iterator<Item = ScopeNo> {
+        std::iter::successors(Some(item.scope), |no| self.scopes[no].holder.map(|holder| holder.scope))
+    }
+
+    fn lies_in(&self, item: Item, scope: ScopeNo) -> bool {
+        self.around(item).any(|no| no == scope)
+    }
+
+    /// The step of `scope` in which the item lies.
+    fn step_within(&self, item: Item, scope: ScopeNo) -> Option<StepNo> {
+        let items = std::iter::successors(Some(item), |item| self.scopes[&item.scope].holder);
+        items.into_iter().find(|item| item.scope == scope).map(|item| item.step)
+    }
+
+    /// Who takes an item back: the innermost scope around it that is not over.
+    fn taker(&self, item: Item) -> ScopeNo {
+        self.around(item).find(|no| !self.scopes[no].over).expect("somebody takes it back")
     }
 
     pub(super) fn issued(&self) -> impl Iterator<Item = &Attempt> {
         self.issued.iter()
     }
 
-    pub(super) fn is_undone(&self, item: Item) -> bool {
-        self.undone.contains(&item) || self.left.contains(&item)
+    /// Taken back, or left as it is; also as part of a holding step with an undo of its own.
+    pub(super) fn is_undone(&self, text: &Workflow, item: Item) -> bool {
+        let holders =
+            std::iter::successors(self.scopes[&item.scope].holder, |of| self.scopes[&of.scope].holder);
+        let whole = holders.into_iter().filter(|holder| text.step(holder.step).undo.is_some());
+        std::iter::once(item).chain(whole).any(|of| self.undone.contains(&of) || self.left.contains(&of))
     }
 
     /// The clock spoke since this was last asked, so what was wanted may have gone.
@@ -114,63 +135,85 @@ impl Watch {
         match fact {
             Fact::Entered { at, state } => self.entered(text, *at, state),
             Fact::Over { at, end: ItemEnd::Done, .. } => {
-                assert!(self.done.insert(*at), "{} is done twice", key(self.id, text, *at));
+                assert!(self.done.insert(*at), "{at:?} is done twice");
                 self.unclear.remove(at);
                 if at.undo {
                     self.taken_back(Item { undo: false, ..*at });
                     self.undone.insert(Item { undo: false, ..*at });
                 } else if text.step(at.step).undo.is_some() {
-                    self.undoable.push(*at);
+                    self.can_be_taken_back(*at);
                 }
             }
             // The owner would not have what was done: it failed, and can be taken back.
-            Fact::Over { at, undo: true, .. } => self.undoable.push(*at),
+            Fact::Over { at, undo: true, .. } => self.can_be_taken_back(*at),
             Fact::Left { at } => {
                 self.taken_back(Item { undo: false, ..*at });
                 self.left.insert(Item { undo: false, ..*at });
             }
-            Fact::GoingBack { cover, .. } => self.cover.extend(cover),
-            Fact::Round { .. } => self.cover.clear(),
-            Fact::Closing { ending, .. } => {
-                assert_eq!(self.closing_well, None, "a run closes twice");
-                self.closing_well = Some(matches!(ending, crate::plan::Ending::Done { .. }));
+            Fact::GoingBack { scope, cover, .. } => self.scope(*scope).cover.extend(cover),
+            Fact::Round { scope, .. } => self.scope(*scope).cover.clear(),
+            Fact::Closing { scope, ending, withdrawn, .. } => {
+                let of = self.scope(*scope);
+                assert_eq!(of.closing_well, None, "a scope closes twice");
+                of.closing_well = Some(matches!(ending, crate::plan::Ending::Done { .. }));
+                of.withdrawn = *withdrawn;
             }
-            Fact::Ended { state, .. } => {
-                assert!(self.ended.insert(self.opening), "a run ends twice");
-                if *state != EndState::Done {
-                    assert_eq!(self.undoable, vec![], "something stands that can be taken back");
+            Fact::Ended { scope, state, .. } => {
+                let of = self.scope(*scope);
+                assert!(of.ended.insert(of.reopened), "a scope ends twice");
+                of.over = true;
+                if *state != EndState::Done && !of.withdrawn {
+                    let stands = self.undoable.iter().find(|item| self.lies_in(**item, *scope));
+                    assert_eq!(stands, None, "something stands that can be taken back");
                 }
             }
-            Fact::Reopened { opening, .. } => {
-                assert_eq!(*opening, self.opening + 1);
-                (self.opening, self.closing_well) = (*opening, None);
+            Fact::Reopened { scope, opening, .. } => {
+                let of = self.scope(*scope);
+                of.reopened += 1;
+                assert_eq!(*opening, of.reopened + 1);
+                (of.closing_well, of.withdrawn, of.over) = (None, false, false);
             }
             _ => {}
         }
     }
 
+    /// A holding step with an undo of its own stands for all that was done in it.
+    fn can_be_taken_back(&mut self, item: Item) {
+        let own = self.scopes.iter().find(|(_, scope)| scope.holder == Some(item)).map(|(no, _)| *no);
+        if let Some(own) = own {
+            let inside: Vec<Item> =
+                self.undoable.iter().copied().filter(|of| self.lies_in(*of, own)).collect();
+            self.undoable.retain(|of| !inside.contains(of));
+        }
+        self.undoable.push(item);
+    }
+
     fn taken_back(&mut self, main: Item) {
         self.undoable.retain(|item| *item != main);
-        self.undoing = None;
+        self.undoing.remove(&main);
     }
 
     fn entered(&mut self, text: &Workflow, item: Item, state: &Standing) {
-        let name = || key(self.id, text, item);
+        if let Standing::Holding { scope, .. } = state {
+            let known = self.scopes.entry(*scope).or_default();
+            assert!(known.holder.is_none_or(|holder| holder == item), "two items are one scope");
+            known.holder = Some(item);
+        }
         let begins = matches!(
             state,
             Standing::Running { .. }
                 | Standing::Child { .. }
                 | Standing::Asked { .. }
                 | Standing::Sleeping { .. }
+                | Standing::Holding { .. }
         );
         if begins {
-            assert!(!self.done.contains(&item), "{} begins again though it is done", name());
+            assert!(!self.done.contains(&item), "{item:?} begins again though it is done");
         }
         if let Standing::Running { a, begun, first } = state {
             assert!(
                 !self.unclear.contains(&item) || !uses(text, item, "once"),
-                "{} begins again unasked",
-                name()
+                "{item:?} begins again unasked",
             );
             if let Some(first) = first {
                 let sent = self.sent.entry(item).or_insert_with(|| first.with.get().to_owned());
@@ -181,14 +224,19 @@ impl Watch {
             }
         }
         let main = Item { undo: false, ..item };
-        if item.undo && self.undoing != Some(main) {
-            assert_eq!(self.undoing, None, "{} begins beside another undo", name());
+        if item.undo && !self.undoing.contains(&main) {
+            let taker = self.taker(main);
+            let beside = self.undoing.iter().find(|other| self.taker(**other) == taker);
+            assert_eq!(beside, None, "{item:?} begins beside another undo");
+            let scope = &self.scopes[&taker];
             let may = |done: &&Item| {
+                let Some(within) = self.step_within(**done, taker) else { return false };
                 let keep = text.step(done.step).undo.as_ref().is_some_and(|undo| undo.keep);
-                self.closing_well == Some(false) || self.cover.contains(&done.step) && !keep
+                scope.closing_well == Some(false) && !scope.withdrawn
+                    || scope.cover.contains(&within) && !keep
             };
             assert_eq!(self.undoable.iter().rev().find(may), Some(&main), "undone out of order");
-            self.undoing = Some(main);
+            self.undoing.insert(main);
         }
     }
 
@@ -248,14 +296,21 @@ impl Watch {
     fn state(&self, run: &Run, text: &Workflow) {
         assert!(run.is_accounted_for(), "the run waits for nothing");
         assert!(run.next_timer().is_none_or(|timer| timer.at > run.last), "a due timer is left behind");
-        if let Phase::Over { .. } = run.phase {
+        if let Phase::Over { .. } = run.top.phase {
             assert!(
                 run.next_timer().is_none() && by_item(run).is_empty(),
                 "a run that is over wants something"
             );
         }
         assert_eq!(run.undoable.iter().map(|done| done.of).collect::<Vec<_>>(), self.undoable);
-        self.items(run, text);
+        for no in std::iter::once(ScopeNo::RUN).chain(run.inner.keys().copied()) {
+            self.items(run, text, no);
+            let scope = run.scope(no).unwrap();
+            Self::ways(text, scope);
+        }
+    }
+
+    fn ways(text: &Workflow, scope: &ScopeState) {
         for step in &text.steps {
             let on = step.on.iter().filter_map(|on| match &on.goes {
                 Goes::Back(back) => Some(back),
@@ -266,27 +321,30 @@ impl Watch {
                 OnError::Fail | OnError::Continue => None,
             };
             for back in on.chain(on_error) {
-                let taken = run.ways.get(&back.way).copied().unwrap_or(0);
+                let taken = scope.ways.get(&back.way).copied().unwrap_or(0);
                 assert!(back.most.is_none_or(|most| taken <= most), "a way back was taken too often");
             }
         }
     }
 
-    fn items(&self, run: &Run, text: &Workflow) {
-        for no in text.numbers() {
-            let (step, state) = (text.step(no), run.step(no));
+    fn items(&self, run: &Run, text: &Workflow, scope: ScopeNo) {
+        let of = run.scope(scope).unwrap();
+        let holder = of.holder.map(|holder| holder.step);
+        for no in text.numbers().filter(|no| text.step(*no).holder == holder) {
+            let (step, state) = (text.step(no), run.step(StepAt { step: no, scope }));
             let open = state.items.iter().filter(|item| !item.is_over());
             let begun = open.filter(|item| item.at != At::default()).count();
             if let Some(at_once) = step.each.as_ref().and_then(|each| each.at_once) {
                 assert!(begun <= at_once as usize, "more items at once than allowed");
             }
             if begun > 0 {
-                let early = step.before.iter().find(|before| !run.step(**before).is_over());
+                let is_over = |step: StepNo| run.step(StepAt { step, scope }).is_over();
+                let early = step.before.iter().find(|before| !is_over(**before));
                 assert_eq!(early, None, "`{}` runs though a step before it is not over", step.id);
             }
             let over = state.items.iter().filter(|item| item.is_over()).count();
             assert_eq!(over, state.over as usize, "the count of items that are over is wrong");
-            if run.is_over() {
+            if of.is_over() {
                 assert_eq!(over, state.items.len(), "`{}` has open items in a run that is over", step.id);
                 for item in &state.items {
                     let once = item.first.as_ref().is_some_and(|first| first.effect == Effect::Once);
@@ -294,10 +352,10 @@ impl Watch {
                     assert!(known, "`{}` is in doubt at the end", step.id);
                 }
             }
-            let bad = matches!(&run.phase, Phase::Over { state, .. } if *state != EndState::Done);
-            if bad && step.section == Section::OnFailure && self.closing_well == Some(false) {
+            let bad = matches!(&run.top.phase, Phase::Over { state, .. } if *state != EndState::Done);
+            if bad && step.section == Section::OnFailure && self.scopes[&scope].closing_well == Some(false) {
                 let ran = state.is_over();
-                let failed = matches!(&run.phase, Phase::Over { state: EndState::Failed, .. });
+                let failed = matches!(&run.top.phase, Phase::Over { state: EndState::Failed, .. });
                 assert_eq!(ran, failed, "the closing section of a failure runs when a run fails");
             }
         }
