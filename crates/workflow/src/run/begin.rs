@@ -139,6 +139,13 @@ impl Deciding<'_> {
         }
     }
 
+    /// One place less for those after it.
+    fn has_place(&mut self) -> bool {
+        let free = self.room > 0;
+        self.room = self.room.saturating_sub(1);
+        free
+    }
+
     fn try_begin(&mut self, item: Item) -> Result<(), Failure> {
         let text = self.text.clone();
         let step = text.step(item.step);
@@ -164,8 +171,7 @@ impl Deciding<'_> {
                     None => self.effect_in_force(item),
                 };
                 // Only a call that must happen once needs its own word that it went out.
-                let begun = self.room > 0 || effect != Effect::Once;
-                self.room = self.room.saturating_sub(1);
+                let begun = self.has_place() || effect != Effect::Once;
                 self.did(Fact::Entered { at: item, state: Standing::Running { a, begun, first } });
             }
             Work::Ask(ask) => self.open_task(item, a, ask)?,
