@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod fields;
 pub(crate) mod init;
 pub(crate) mod next;
+mod paging;
 pub(crate) mod plugin;
 pub(crate) mod reload;
 pub(crate) mod retry;

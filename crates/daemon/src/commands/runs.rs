@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Context;
-use crate::client::query;
+use super::paging::{Paging, more};
 use crate::exit::{Exit, Failure};
 use crate::show::{instant, table, text};
 
@@ -24,23 +24,16 @@ pub(crate) struct Args {
     /// Only those that are not over
     #[arg(long)]
     open: bool,
-    /// So many at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
-    limit: u16,
-    /// Where an earlier list ended (`next` of its JSON)
-    #[arg(long)]
-    cursor: Option<String>,
+    #[command(flatten)]
+    page: Paging,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let limit = args.limit.to_string();
-    let query = query(&[
+    let query = args.page.query(&[
         ("workflow", args.workflow.as_deref()),
         ("state", args.state.as_deref()),
         ("key", args.key.as_deref()),
         ("open", args.open.then_some("true")),
-        ("limit", Some(&limit)),
-        ("cursor", args.cursor.as_deref()),
     ]);
     let list = context.client()?.get(format!("/api/v1/runs{query}")).send()?;
     context.answer(&list, |list| shown(list, context));
@@ -72,11 +65,5 @@ fn shown(list: &Value, context: &Context) -> String {
     let head = context
         .language
         .pick(["运行", "流程", "状态", "开始", "案件"], ["RUN", "WORKFLOW", "STATE", "STARTED", "CASE"]);
-    let mut text = table(&head, &rows);
-    if list["next"].is_string() {
-        text.push_str(
-            context.language.pick("(还有更多:--limit、--cursor)", "(there are more: --limit, --cursor)"),
-        );
-    }
-    text
+    table(&head, &rows) + more(list, context.language)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Context;
-use crate::client::query;
+use super::paging::{Paging, more};
 use crate::exit::{Exit, Failure};
 use crate::show::{instant, list, table, text};
 
@@ -18,22 +18,12 @@ pub(crate) struct Args {
     /// Only those of this run
     #[arg(long)]
     run: Option<String>,
-    /// So many at most
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
-    limit: u16,
-    /// Where an earlier list ended
-    #[arg(long)]
-    cursor: Option<String>,
+    #[command(flatten)]
+    page: Paging,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let limit = args.limit.to_string();
-    let query = query(&[
-        ("who", args.who.as_deref()),
-        ("run", args.run.as_deref()),
-        ("limit", Some(&limit)),
-        ("cursor", args.cursor.as_deref()),
-    ]);
+    let query = args.page.query(&[("who", args.who.as_deref()), ("run", args.run.as_deref())]);
     let found = context.client()?.get(format!("/api/v1/tasks{query}")).send()?;
     context.answer(&found, |found| shown(found, context));
     Ok(Exit::Ok)
@@ -57,5 +47,5 @@ fn shown(found: &Value, context: &Context) -> String {
     }
     let head =
         context.language.pick(["待办", "谁", "期限", "运行", "标题"], ["TASK", "WHO", "DUE", "RUN", "TITLE"]);
-    table(&head, &rows)
+    table(&head, &rows) + more(found, context.language)
 }
