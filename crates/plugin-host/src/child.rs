@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::fd::{BorrowedFd, FromRawFd as _};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -16,11 +16,10 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use yizhan_plugin_api::abi::{
-    YZ_ABI_MAJOR, YZ_ABI_MINOR, YZ_BAD_DOCUMENT, YZ_DONE, YZ_EMIT_LOG, YZ_FAILED, YZ_TOO_LARGE,
-    YZ_UNKNOWN_CALL, YzPlugin,
+    YZ_BAD_DOCUMENT, YZ_DONE, YZ_EMIT_LOG, YZ_FAILED, YZ_TOO_LARGE, YZ_UNKNOWN_CALL, YzPlugin,
 };
 
-use crate::frame::{self, Frame, Kind, MAGIC, Reader};
+use crate::frame::{self, Frame, Kind, Reader};
 use crate::library::{self, Created};
 use crate::refusal::Fault;
 use crate::table::{self, Callbacks, PluginAnswer};
@@ -67,18 +66,10 @@ fn eprint(words: &str) {
 fn serve(mut socket: UnixStream) {
     let Ok(writing) = socket.try_clone() else { return };
     let daemon = Arc::new(Daemon::new(writing));
-    let hello =
-        json!({ "magic": MAGIC, "abi": { "major": YZ_ABI_MAJOR, "minor": YZ_ABI_MINOR }, "features": 0 });
-    daemon.send(Kind::Hello, 0, 0, hello.to_string().as_bytes());
+    daemon.greet();
     let mut session = Session { daemon, table: None, created: None };
     let mut reader = Reader::new();
-    loop {
-        match socket.read(reader.room()) {
-            Ok(0) => return,
-            Ok(read) => reader.filled(read),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => return,
-        }
+    while matches!(reader.fill(&mut socket), Ok(true)) {
         // What is answered inside `start` goes out with one write, when all that was read is done.
         HOLDING.set(true);
         loop {
@@ -102,17 +93,6 @@ thread_local! {
 }
 
 #[derive(Deserialize)]
-struct Hello<'a> {
-    magic: &'a str,
-    abi: HelloAbi,
-}
-
-#[derive(Deserialize)]
-struct HelloAbi {
-    major: u16,
-}
-
-#[derive(Deserialize)]
 struct Start<'a> {
     action: &'a str,
     #[serde(borrow)]
@@ -132,10 +112,7 @@ impl Session {
     /// `false` ends the process.
     fn handle(&mut self, frame: Frame<'_>) -> bool {
         match frame.kind {
-            Kind::Hello => {
-                let fits = |hello: &Hello<'_>| hello.magic == MAGIC && hello.abi.major == YZ_ABI_MAJOR;
-                return serde_json::from_slice::<Hello<'_>>(frame.payload).is_ok_and(|hello| fits(&hello));
-            }
+            Kind::Hello => return frame::is_hello(frame.payload).is_ok(),
             Kind::Describe => self.describe(),
             Kind::Create => self.create(frame.payload),
             Kind::Start => self.start(frame.call, frame.payload),
@@ -281,6 +258,12 @@ impl Daemon {
         if !HOLDING.get() {
             self.write(out);
         }
+    }
+
+    fn greet(&self) {
+        let mut out = self.out();
+        frame::hello(&mut out.frames);
+        self.write(out);
     }
 
     fn flush(&self) {

@@ -1,9 +1,13 @@
 //! The frames between the daemon and a child: sixteen bytes of header, then a JSON document.
 
-use yizhan_plugin_api::abi::YZ_DOCUMENT_MAX;
+use std::io::{ErrorKind, Read};
+
+use serde::Deserialize;
+use serde_json::json;
+use yizhan_plugin_api::abi::{YZ_ABI_MAJOR, YZ_ABI_MINOR, YZ_DOCUMENT_MAX};
 
 pub(crate) const HEADER: usize = 16;
-pub(crate) const MAGIC: &str = "YZPLUGIN";
+const MAGIC: &str = "YZPLUGIN";
 /// A document and what a frame puts around it.
 pub(crate) const PAYLOAD_MAX: usize = YZ_DOCUMENT_MAX + (1 << 20);
 /// How much is read at once, so that a busy connection costs few system calls.
@@ -91,6 +95,35 @@ pub(crate) fn put(out: &mut Vec<u8>, kind: Kind, flags: u8, call: u64, payload: 
     end(out, at);
 }
 
+/// The first frame of both sides.
+#[derive(Deserialize)]
+struct Hello<'a> {
+    magic: &'a str,
+    abi: Abi,
+}
+
+#[derive(Deserialize)]
+struct Abi {
+    major: u16,
+}
+
+pub(crate) fn hello(out: &mut Vec<u8>) {
+    let hello =
+        json!({ "magic": MAGIC, "abi": { "major": YZ_ABI_MAJOR, "minor": YZ_ABI_MINOR }, "features": 0 });
+    put(out, Kind::Hello, 0, 0, hello.to_string().as_bytes());
+}
+
+/// Whether the other side speaks as we do; else what it said.
+pub(crate) fn is_hello(payload: &[u8]) -> Result<(), String> {
+    let hello: Hello<'_> =
+        serde_json::from_slice(payload).map_err(|error| format!("its hello is none: {error}"))?;
+    if hello.magic == MAGIC && hello.abi.major == YZ_ABI_MAJOR {
+        Ok(())
+    } else {
+        Err(format!("its hello is of ABI {}", hello.abi.major))
+    }
+}
+
 /// What the other side sent that is no frame.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Garbage {
@@ -113,8 +146,22 @@ impl Reader {
         Self { buffer: vec![0; READ_SIZE], next: 0, filled: 0 }
     }
 
+    /// Takes what is there to read, waiting for it. `false`: the other side has ended.
+    pub(crate) fn fill(&mut self, from: &mut impl Read) -> std::io::Result<bool> {
+        loop {
+            match from.read(self.room()) {
+                Ok(more) => {
+                    self.filled += more;
+                    return Ok(more > 0);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Room for the next read; what is left of the last one moves to the front.
-    pub(crate) fn room(&mut self) -> &mut [u8] {
+    fn room(&mut self) -> &mut [u8] {
         if self.next > 0 {
             self.buffer.copy_within(self.next..self.filled, 0);
             self.filled -= self.next;
@@ -127,10 +174,6 @@ impl Reader {
             self.buffer = vec![0; READ_SIZE];
         }
         &mut self.buffer[self.filled..]
-    }
-
-    pub(crate) fn filled(&mut self, more: usize) {
-        self.filled += more;
     }
 
     /// The next whole frame, if one is there.
@@ -156,9 +199,8 @@ impl Reader {
 mod tests {
     use super::*;
 
-    fn feed(reader: &mut Reader, bytes: &[u8]) {
-        reader.room()[..bytes.len()].copy_from_slice(bytes);
-        reader.filled(bytes.len());
+    fn feed(reader: &mut Reader, mut bytes: &[u8]) {
+        assert!(reader.fill(&mut bytes).unwrap());
     }
 
     #[test]

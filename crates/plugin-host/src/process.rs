@@ -14,13 +14,12 @@ use std::time::{Duration, Instant};
 use rustix::net::SendFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
-use yizhan_plugin_api::abi::{YZ_ABI_MAJOR, YZ_ABI_MINOR, YZ_DONE, YZ_FAILED};
+use yizhan_plugin_api::abi::{YZ_DONE, YZ_FAILED};
 
 use crate::call_context;
 use crate::child::{LIBRARY_FD, SOCKET_FD};
-use crate::frame::{self, Frame, Kind, MAGIC, Reader};
+use crate::frame::{self, Frame, Kind, Reader};
 use crate::instance::{Carrier, Ending, Instance, Ready};
 use crate::library::Sealed;
 use crate::refusal::Fault;
@@ -74,19 +73,12 @@ fn arrange(socket: RawFd, library: RawFd) -> std::io::Result<()> {
     Ok(())
 }
 
-fn hello() -> Vec<u8> {
-    let hello =
-        json!({ "magic": MAGIC, "abi": { "major": YZ_ABI_MAJOR, "minor": YZ_ABI_MINOR }, "features": 0 });
-    let mut frames = Vec::new();
-    frame::put(&mut frames, Kind::Hello, 0, 0, hello.to_string().as_bytes());
-    frames
-}
-
 /// Asks a plugin what it can do, in a child of its own that lives only for this.
 pub(crate) fn describe(command: &ChildCommand, sealed: &Sealed, limit: Duration) -> Result<Vec<u8>, Fault> {
     let (mut child, mut socket) = spawn(command, sealed.bytes(), None)
         .map_err(|error| Fault::LoadFailed(format!("a child process could not be started: {error}")))?;
-    let mut frames = hello();
+    let mut frames = Vec::new();
+    frame::hello(&mut frames);
     frame::put(&mut frames, Kind::Describe, 0, 0, b"");
     let document = ask(&mut socket, &frames, limit);
     // It may hang in its own code; nothing of it is needed any more.
@@ -118,12 +110,10 @@ fn ask(socket: &mut UnixStream, frames: &[u8], limit: Duration) -> Result<Result
         if left.is_zero() || socket.set_read_timeout(Some(left)).is_err() {
             return Err(Silence::Late);
         }
-        match socket.read(reader.room()) {
-            Ok(0) => return Err(Silence::Gone),
-            Ok(read) => reader.filled(read),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+        match reader.fill(socket) {
+            Ok(true) => {}
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Err(Silence::Late),
-            Err(_) => return Err(Silence::Gone),
+            Ok(false) | Err(_) => return Err(Silence::Gone),
         }
         while let Some(frame) = reader.frame().map_err(|garbage| Silence::Garbage(garbage.to_string()))? {
             if frame.kind == Kind::Describe {
@@ -180,7 +170,8 @@ pub(crate) fn launch(instance: &Arc<Instance>) -> std::io::Result<()> {
     let out = Arc::new(Out { socket: socket.try_clone()?, state: Mutex::default(), more: Condvar::new() });
     let carrier = InChild { out: Arc::clone(&out), handle, pid: pid.as_raw_nonzero().get().cast_unsigned() };
     instance.carried_by(Box::new(carrier));
-    let mut frames = hello();
+    let mut frames = Vec::new();
+    frame::hello(&mut frames);
     frame::put(&mut frames, Kind::Create, 0, 0, plugin.config.as_bytes());
     out.send(|buffer| buffer.extend_from_slice(&frames));
     let listener = Arc::clone(instance);
@@ -412,11 +403,8 @@ fn read_frames(instance: &Arc<Instance>, socket: &mut UnixStream, out: &Arc<Out>
     let mut reader = Reader::new();
     let mut greeted = false;
     loop {
-        match socket.read(reader.room()) {
-            Ok(0) => return End::Closed,
-            Ok(read) => reader.filled(read),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(_) => return End::Closed,
+        if !matches!(reader.fill(socket), Ok(true)) {
+            return End::Closed;
         }
         let now = Instant::now();
         let mut ended = Vec::new();
@@ -442,17 +430,6 @@ fn read_frames(instance: &Arc<Instance>, socket: &mut UnixStream, out: &Arc<Out>
 }
 
 #[derive(Deserialize)]
-struct Hello<'a> {
-    magic: &'a str,
-    abi: HelloAbi,
-}
-
-#[derive(Deserialize)]
-struct HelloAbi {
-    major: u16,
-}
-
-#[derive(Deserialize)]
 struct Request<'a> {
     id: u64,
     #[serde(borrow)]
@@ -470,11 +447,7 @@ fn handle(
 ) -> Result<(), String> {
     match frame.kind {
         Kind::Hello => {
-            let hello: Hello<'_> = serde_json::from_slice(frame.payload)
-                .map_err(|error| format!("its hello is none: {error}"))?;
-            if hello.magic != MAGIC || hello.abi.major != YZ_ABI_MAJOR {
-                return Err(format!("its hello is of ABI {}", hello.abi.major));
-            }
+            frame::is_hello(frame.payload)?;
             *greeted = true;
         }
         _ if !*greeted => return Err("it spoke before its hello".to_owned()),
