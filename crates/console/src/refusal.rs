@@ -305,9 +305,6 @@ impl From<StartError> for Refusal {
             StartError::Intake(error) => error.into(),
             StartError::KeyHeld { by } => Self::KeyHeld(by),
             StartError::FiredBefore { .. } => Self::DealtWith(error.to_string()),
-            StartError::Busy => Self::Busy,
-            StartError::DiskFull => Self::DiskFull,
-            StartError::Stopping => Self::Stopping,
             StartError::Act(error) => error.into(),
         }
     }

@@ -24,7 +24,7 @@ async fn hang(bell: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
     Ok(scheduler)
 }
 
-/// Firings and idempotency keys are forgotten long after the last repeat of them can come: a webhook's window is minutes,
+/// Firings are forgotten long after the last repeat of them can come: a webhook's window is minutes,
 /// a file that a crash left is taken again at the next start.
 const KEPT_MS: i64 = 90 * 24 * 3_600_000;
 const TIDY_EVERY: Duration = Duration::from_secs(24 * 3_600);

@@ -179,12 +179,6 @@ pub enum StartError {
     KeyHeld { by: RunId },
     #[error("this firing has been dealt with before")]
     FiredBefore { run: Option<RunId> },
-    #[error("too much is waiting; try again shortly")]
-    Busy,
-    #[error("the disk is full; nothing is taken in until there is space")]
-    DiskFull,
-    #[error("the daemon is stopping")]
-    Stopping,
     #[error(transparent)]
     Act(#[from] ActError),
 }
@@ -407,21 +401,14 @@ impl Engine {
     pub async fn start(&self, started: Started) -> Result<StartReply, StartError> {
         // Every run that waits for a place is in memory.
         if self.shared.figures.queued.load(Ordering::Relaxed) >= self.shared.config.queued_max as u64 {
-            return Err(StartError::Busy);
+            return Err(ActError::Busy.into());
         }
-        let _waiting = self.admit().map_err(|error| match error {
-            ActError::Busy => StartError::Busy,
-            ActError::DiskFull => StartError::DiskFull,
-            other @ (ActError::NoSuchRun(_)
-            | ActError::Refused(_)
-            | ActError::Unreadable(_)
-            | ActError::Stopping) => StartError::Act(other),
-        })?;
+        let _waiting = self.admit()?;
         let (to, answer) = oneshot::channel();
         let Started { prepared, by, firing } = started;
         let reply = Reply::Start { id: None, to };
         self.inbox.push(Message::Start(Box::new(StartRequest { prepared, by, firing, met: None, reply })));
-        answer.await.unwrap_or(Err(StartError::Stopping))
+        answer.await.unwrap_or(Err(ActError::Stopping.into()))
     }
 
     /// Something happens to a run: an answer, a claim, a cancel, a retry. Answers when it is on disk.

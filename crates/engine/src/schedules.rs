@@ -205,9 +205,6 @@ impl Schedules {
                 self.note(name, slot.at, FiringOutcome::Failed).await?;
             }
             Err(StartError::NoSuchWorkflow(_)) => {}
-            Err(StartError::Busy) => return Err(ActError::Busy.into()),
-            Err(StartError::DiskFull) => return Err(ActError::DiskFull.into()),
-            Err(StartError::Stopping) => return Err(ActError::Stopping.into()),
             Err(StartError::Act(error)) => return Err(error.into()),
         }
         Ok(())

@@ -7,7 +7,7 @@ use yizhan_workflow::run::state::{At, Phase};
 use yizhan_workflow::run::{Now, PARENT, Refusal, World, start};
 
 use crate::engine::{Loop, Pending};
-use crate::handle::{Act, ActError, StartError, StartRequest};
+use crate::handle::{Act, ActError, StartRequest};
 use crate::intake;
 use crate::live::Live;
 use crate::store::{Claim, Note, Start};
@@ -19,7 +19,7 @@ impl Loop {
     pub(crate) fn start(&mut self, request: StartRequest, world: &World) {
         let StartRequest { prepared, by, firing, met, reply } = request;
         if self.stopping {
-            return reply.start_failed(StartError::Stopping);
+            return reply.failed(ActError::Stopping);
         }
         if self.full {
             return reply.failed(ActError::DiskFull);
@@ -53,7 +53,7 @@ impl Loop {
         let (run, decision) = start(id, &text, &Now { world, at, room }, started);
         self.live.insert(id, Live { unborn: true, ..Live::new(run, text) });
         let place = self.record(id, decision, world);
-        self.batch.changes[place].start = Some(Box::new(Start { claim, firing, idempotency_key: None }));
+        self.batch.changes[place].start = Some(Box::new(Start { claim, firing }));
         self.after.acts[place].reply = Some(reply.of(id));
         self.after.acts[place].started = Some(Box::new(pending));
     }

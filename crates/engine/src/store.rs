@@ -40,7 +40,6 @@ pub struct Start {
     pub claim: Option<Claim>,
     /// The firing that caused it: (workflow, trigger, id), unique for ever: a slot of a schedule, a message id, a file.
     pub firing: Option<Firing>,
-    pub idempotency_key: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,7 +200,7 @@ pub enum Note {
     Room {
         at: Millis,
     },
-    /// Forgets firings and idempotency keys older than this.
+    /// Forgets firings older than this.
     ForgetBefore {
         at: Millis,
     },

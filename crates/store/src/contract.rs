@@ -67,8 +67,7 @@ macro_rules! contract {
                 a_firing_that_was_skipped_starts_none,
                 a_firing_that_a_run_took_in_starts_none,
                 a_firing_that_waits_for_its_turn_starts_later,
-                an_idempotency_key_names_the_run_it_started,
-                firings_and_idempotency_keys_are_forgotten_in_time,
+                firings_are_forgotten_in_time,
                 a_child_begun_again_exists,
                 a_refused_start_leaves_nothing_and_takes_nobody_down;
             lists:

@@ -79,7 +79,6 @@ struct Kept {
     /// By workflow, trigger and id: the place in the order of their coming.
     firings: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
     fired: BTreeMap<u64, Fired>,
-    idempotency_keys: BTreeMap<String, (Millis, RunId)>,
     tells: BTreeMap<RunId, Tell>,
     notices: BTreeMap<Arc<str>, Notice>,
     schedules: BTreeMap<Name, Millis>,
@@ -129,12 +128,8 @@ impl Kept {
         for notice in &change.notices {
             self.notices.entry(Arc::clone(&notice.key)).or_insert_with(|| notice.clone());
         }
-        if let Some(start) = &change.start {
-            if let Some(firing) = &start.firing {
-                self.firing(firing, Some(change.run));
-            }
-            let keys = start.idempotency_key.iter().map(|key| (key.clone(), (change.at, change.run)));
-            self.idempotency_keys.extend(keys);
+        if let Some(firing) = change.start.as_ref().and_then(|start| start.firing.as_ref()) {
+            self.firing(firing, Some(change.run));
         }
         self.tells.extend(change.tell_parent.as_ref().map(|tell| (tell.child, (**tell).clone())));
         if let Some(child) = change.told_by {
@@ -193,10 +188,6 @@ impl Kept {
         {
             return Err(Refused::FiredBefore { run: *run });
         }
-        if let Some((_, run)) = start.idempotency_key.as_ref().and_then(|key| self.idempotency_keys.get(key))
-        {
-            return Err(Refused::FiredBefore { run: Some(*run) });
-        }
         match start.claim.as_ref().and_then(|claim| self.claimed(claim)) {
             Some(by) => Err(Refused::KeyHeld { by }),
             None => Ok(()),
@@ -250,7 +241,6 @@ impl Kept {
             Note::ForgetBefore { at } => {
                 self.fired.retain(|_, (firing, _)| firing.at >= *at);
                 self.firings.retain(|_, place| self.fired.contains_key(place));
-                self.idempotency_keys.retain(|_, (kept, _)| *kept >= *at);
             }
         }
     }

@@ -103,27 +103,11 @@ pub(crate) fn a_firing_that_waits_for_its_turn_starts_later(house: &mut dyn Hous
     assert_eq!(house.refuse(fired(2, "slot-1")), Refused::FiredBefore { run: Some(run(1)) });
 }
 
-fn asked_with_key(number: i64, key: &str) -> Change {
-    let start = Start { idempotency_key: Some(key.into()), ..Start::default() };
-    Change { start: Some(Box::new(start)), ..begin(number) }
-}
-
-pub(crate) fn an_idempotency_key_names_the_run_it_started(house: &mut dyn House) {
-    house.accept(vec![asked_with_key(1, "K")]);
-    house.crash();
-    assert_eq!(house.refuse(asked_with_key(2, "K")), Refused::FiredBefore { run: Some(run(1)) });
-    house.accept(vec![asked_with_key(2, "L")]);
-}
-
-pub(crate) fn firings_and_idempotency_keys_are_forgotten_in_time(house: &mut dyn House) {
-    // The line of an idempotency key is written at second 101.
-    house.accept(vec![fired(1, "slot-1"), fired(150, "slot-2"), asked_with_key(3, "K")]);
+pub(crate) fn firings_are_forgotten_in_time(house: &mut dyn House) {
+    house.accept(vec![fired(1, "slot-1"), fired(150, "slot-2")]);
     house.note(Note::ForgetBefore { at: at(101) });
     house.accept(vec![fired(4, "slot-1")]);
     assert_eq!(house.refuse(fired(5, "slot-2")), Refused::FiredBefore { run: Some(run(150)) });
-    assert_eq!(house.refuse(asked_with_key(6, "K")), Refused::FiredBefore { run: Some(run(3)) });
-    house.note(Note::ForgetBefore { at: at(102) });
-    house.accept(vec![asked_with_key(6, "K")]);
 }
 
 pub(crate) fn a_child_begun_again_exists(house: &mut dyn House) {
@@ -153,7 +137,7 @@ pub(crate) fn a_refused_start_leaves_nothing_and_takes_nobody_down(house: &mut d
         tell_parent: Some(Box::new(super::tell(2, 1))),
         start: claim(2, "A-7", None).start.map(|start| {
             let firing = fired(2, "slot-1").start.and_then(|start| start.firing);
-            Box::new(Start { firing, idempotency_key: Some("K".into()), ..*start })
+            Box::new(Start { firing, ..*start })
         }),
         ..claim(2, "A-7", None)
     };
@@ -165,5 +149,5 @@ pub(crate) fn a_refused_start_leaves_nothing_and_takes_nobody_down(house: &mut d
     house.crash();
     assert_eq!(house.reads().open_runs(None, 10).unwrap(), super::runs([1, 3]));
     assert_eq!(house.reads().journal(run(1), 0, 10).unwrap().len(), 2);
-    house.accept(vec![fired(4, "slot-1"), asked_with_key(5, "K")]);
+    house.accept(vec![fired(4, "slot-1")]);
 }

@@ -10,7 +10,7 @@ use yizhan_engine::store::{
 use yizhan_workflow::id::{Millis, RunId};
 
 use super::fault::{Fault, is_taken};
-use super::rows::{State, kind_word, maybe_run_id, outcome_and_run, outcome_word, run_id};
+use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
@@ -246,13 +246,6 @@ impl Writing<'_> {
         {
             return Ok(Some(Refused::FiredBefore { run }));
         }
-        if let Some(key) = &start.idempotency_key {
-            let mut statement =
-                self.connection.prepare_cached("SELECT run FROM idempotency_key WHERE key = ?1")?;
-            if let Some(run) = statement.query_row([key], |row| maybe_run_id(row, 0)).optional()? {
-                return Ok(Some(Refused::FiredBefore { run }));
-            }
-        }
         match &start.claim {
             Some(claim) => Ok(self.claimed(claim)?.map(|by| Refused::KeyHeld { by })),
             None => Ok(None),
@@ -287,10 +280,6 @@ impl Writing<'_> {
     fn start(&self, change: &Change, start: &Start) -> Result<(), Fault> {
         if let Some(firing) = &start.firing {
             self.firing(firing, Some(change.run))?;
-        }
-        if let Some(key) = &start.idempotency_key {
-            let sql = "INSERT INTO idempotency_key(key, run, at) VALUES (?1, ?2, ?3)";
-            self.run(sql, params![key, change.run.number(), change.at.0])?;
         }
         Ok(())
     }
@@ -344,7 +333,6 @@ impl Writing<'_> {
             }
             Note::ForgetBefore { at } => {
                 self.run("DELETE FROM firing WHERE at < ?1", [at.0])?;
-                self.run("DELETE FROM idempotency_key WHERE at < ?1", [at.0])?;
             }
         }
         Ok(())

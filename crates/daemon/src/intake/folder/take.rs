@@ -249,7 +249,6 @@ fn told(
 /// What goes by itself: the file only waits.
 fn passes(error: &StartError) -> bool {
     match error {
-        StartError::Busy | StartError::DiskFull | StartError::Stopping => true,
         StartError::Act(error) => matches!(error, ActError::Busy | ActError::DiskFull | ActError::Stopping),
         StartError::NoSuchWorkflow(_)
         | StartError::Intake(_)

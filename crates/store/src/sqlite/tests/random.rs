@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 use yizhan_engine::store::{
-    Batch, Change, Claim, Firing, FiringOutcome, Note, RunRow, RunState, Start, Store, TaskChange,
+    Batch, Change, Claim, Firing, FiringOutcome, Note, Notice, RunRow, RunState, Start, Store, TaskChange,
 };
 use yizhan_workflow::id::Millis;
 
 use super::InFile;
 use crate::contract::losses::everything;
-use crate::contract::{House, at, becomes, begin, firing, line, row, run, task, tell};
+use crate::contract::{House, at, becomes, begin, firing, line, notice, row, run, task, tell};
 use crate::memory::Memory;
 
 #[derive(Debug, Clone)]
@@ -18,7 +18,6 @@ enum Deed {
         key: Option<u8>,
         since: Option<Option<i64>>,
         firing: Option<u8>,
-        once: Option<u8>,
         parent: Option<i64>,
     },
     Line {
@@ -41,6 +40,7 @@ enum More {
     Task { name: u8, who: &'static [&'static str] },
     Claimed { name: u8, by: Option<&'static str> },
     Closed { name: u8 },
+    Notice { name: u8, second: i64 },
     Tell { parent: i64 },
     Told { child: i64 },
 }
@@ -68,6 +68,7 @@ fn any_more() -> impl Strategy<Value = More> {
         (0..4_u8, prop_oneof![Just(None), Just(Some("ann")), Just(Some("bob"))])
             .prop_map(|(name, by)| More::Claimed { name, by }),
         (0..4_u8).prop_map(|name| More::Closed { name }),
+        (0..4_u8, 0..9_i64).prop_map(|(name, second)| More::Notice { name, second }),
         (1..8_i64).prop_map(|parent| More::Tell { parent }),
         (1..8_i64).prop_map(|child| More::Told { child }),
     ]
@@ -81,22 +82,17 @@ fn any_note() -> impl Strategy<Value = Note> {
             .prop_map(|(id, second, outcome)| Note::Firing(firing(&id.to_string(), second, outcome))),
         1 => (0..9_i64).prop_map(schedule),
         1 => (1..8_i64).prop_map(|child| Note::Told { child: run(child) }),
+        1 => (1..8_i64, 0..4_u8).prop_map(|(run, name)| Note::Noticed { key: notice_of(run, name, 0).key }),
         1 => (0..120_i64).prop_map(|second| Note::ForgetBefore { at: at(second) }),
     ]
 }
 
 fn any_deed() -> impl Strategy<Value = Deed> {
     let maybe = proptest::option::of::<std::ops::Range<u8>>;
-    let begin = (
-        1..8_i64,
-        maybe(0..3),
-        proptest::option::of(proptest::option::of(0..9_i64)),
-        maybe(0..4),
-        maybe(0..3),
-    );
+    let begin = (1..8_i64, maybe(0..3), proptest::option::of(proptest::option::of(0..9_i64)), maybe(0..4));
     prop_oneof![
-        4 => (begin, proptest::option::of(1..8_i64)).prop_map(|((run, key, since, firing, once), parent)| {
-            Deed::Begin { run, key, since, firing, once, parent }
+        4 => (begin, proptest::option::of(1..8_i64)).prop_map(|((run, key, since, firing), parent)| {
+            Deed::Begin { run, key, since, firing, parent }
         }),
         8 => (1..8_i64, any_more()).prop_map(|(run, more)| Deed::Line { run, more }),
         2 => any_note().prop_map(Deed::Note),
@@ -111,24 +107,19 @@ fn first_line(number: i64, key: Option<u8>, start: Start, parent: Option<i64>) -
     Change { row: Some(Box::new(row)), start: Some(Box::new(start)), ..begin(number) }
 }
 
-fn start_of(
-    number: i64,
-    key: Option<u8>,
-    since: Option<Option<i64>>,
-    fired: Option<u8>,
-    once: Option<u8>,
-) -> Start {
+fn start_of(number: i64, key: Option<u8>, since: Option<Option<i64>>, fired: Option<u8>) -> Start {
     let claim = |(key, since): (u8, Option<i64>)| Claim {
         workflow: "refund".into(),
         key: key.to_string().into(),
         since: since.map(|second| if second == 8 { Millis(i64::MIN) } else { at(second) }),
     };
     let fired: Option<Firing> = fired.map(|id| firing(&id.to_string(), number, FiringOutcome::Started));
-    Start {
-        claim: key.zip(since).map(claim),
-        firing: fired,
-        idempotency_key: once.map(|key| format!("once-{key}")),
-    }
+    Start { claim: key.zip(since).map(claim), firing: fired }
+}
+
+/// Of the task of the same name.
+fn notice_of(number: i64, name: u8, second: i64) -> Notice {
+    notice(number, &format!("{number}/{name}"), second)
 }
 
 fn later_line(number: i64, seq: u32, more: &More) -> Change {
@@ -148,6 +139,9 @@ fn later_line(number: i64, seq: u32, more: &More) -> Change {
             tasks(TaskChange::Claimed { id: named(*name, &[]).id, by: by.map(Into::into) })
         }
         More::Closed { name } => tasks(TaskChange::Closed { id: named(*name, &[]).id }),
+        More::Notice { name, second } => {
+            Change { notices: vec![notice_of(number, *name, *second)], ..line(run(number), seq) }
+        }
         More::Tell { parent } => {
             Change { tell_parent: Some(Box::new(tell(number, *parent))), ..line(run(number), seq) }
         }
@@ -168,8 +162,8 @@ struct Both {
 impl Both {
     fn do_it(&mut self, deed: Deed) {
         match deed {
-            Deed::Begin { run, key, since, firing, once, parent } => {
-                let start = start_of(run, key, since, firing, once);
+            Deed::Begin { run, key, since, firing, parent } => {
+                let start = start_of(run, key, since, firing);
                 self.open.changes.push(first_line(run, key, start, parent));
             }
             Deed::Line { run, more } => {
