@@ -64,6 +64,9 @@ impl Instance {
     }
 
     fn log(&self, call: u64, line: &Line<'_>) {
+        if !self.plugin.may_tell() {
+            return;
+        }
         let fields = line.fields.map_or("{}", RawValue::get);
         let fields = self.plugin.scrub.document(if fields.len() > LINE_MAX { "{}" } else { fields });
         let words = self.plugin.scrub.text(cut(&line.message));
@@ -81,6 +84,9 @@ impl Instance {
 
     /// A line on standard output or error; a prefix may say its level.
     pub(crate) fn printed(&self, line: &str) {
+        if !self.plugin.may_tell() {
+            return;
+        }
         let (level, words) = match line.get(..2) {
             Some("E!") => ("error", &line[2..]),
             Some("W!") => ("warn", &line[2..]),

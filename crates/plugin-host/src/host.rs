@@ -210,6 +210,7 @@ impl PluginHost {
             scrub: Scrub::default(),
             house: Arc::clone(&self.house),
             violation_told: Mutex::default(),
+            pace: Mutex::default(),
         };
         Ok(Runner::new(Arc::new(plugin), settings.isolation.unwrap_or(self.isolation)))
     }
@@ -244,7 +245,7 @@ impl PluginHost {
 
     fn forget_retired(&self) {
         let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
-        retired.retain(|runner| runner.calls_open() > 0);
+        retired.retain(|runner| runner.has_instances());
     }
 
     fn runners(&self) -> Vec<Arc<Runner>> {

@@ -12,6 +12,7 @@ mod house;
 mod instance;
 mod library;
 mod note;
+mod pace;
 mod process;
 mod refusal;
 mod runner;

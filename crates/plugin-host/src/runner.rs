@@ -12,6 +12,7 @@ use crate::described::Described;
 use crate::house::House;
 use crate::instance::{Carrier, Ending, Instance, Ready, fail, try_later};
 use crate::library::Sealed;
+use crate::pace::{Line, Pace};
 use crate::refusal::Fault;
 use crate::scrub::Scrub;
 use crate::settings::Isolation;
@@ -29,9 +30,28 @@ pub(crate) struct Plugin {
     pub(crate) scrub: Scrub,
     pub(crate) house: Arc<House>,
     pub(crate) violation_told: Mutex<Option<Instant>>,
+    pub(crate) pace: Mutex<Pace>,
 }
 
 impl Plugin {
+    /// Whether it may say one more line now.
+    pub(crate) fn may_tell(&self) -> bool {
+        let line = self.pace.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        if let Line::FirstDropped(until) = line {
+            self.house.supervisor.wake_by(until);
+        }
+        line == Line::Told
+    }
+
+    /// Says how many lines were dropped, once their second is over; else when that will be.
+    fn tell_dropped(&self, now: Instant) -> Option<Instant> {
+        let dropped = self.pace.lock().unwrap_or_else(PoisonError::into_inner).dropped(now);
+        if let Ok(lines @ 1..) = dropped {
+            tracing::warn!(plugin = &*self.id, lines, "it says too much: {lines} lines were dropped");
+        }
+        dropped.err()
+    }
+
     /// Whether the last word about a violation is old enough for another one.
     pub(crate) fn violation_told(&self) -> bool {
         let mut told = self.violation_told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -232,6 +252,7 @@ impl Runner {
             }
         }
         self.let_go();
+        next.extend(self.plugin.tell_dropped(now));
         next.extend(self.tend_waiting(now));
         next.into_iter().min()
     }
@@ -325,8 +346,14 @@ impl Runner {
             state.leaving.extract_if(.., |instance| instance.calls_open() == 0).collect()
         };
         for instance in gone {
-            instance.end();
+            self.see_off(instance);
         }
+    }
+
+    /// It has nothing to do any more and is told so. Whoever stays all the same, in its own `destroy`, is killed.
+    fn see_off(&self, instance: Arc<Instance>) {
+        instance.end();
+        self.house().supervisor.kill_later(instance);
     }
 
     /// Calls whose time is over before they could begin.
@@ -368,7 +395,7 @@ impl Runner {
                 refused.extend(waiting.iter().map(|ready| refusal(ready, outcome.clone())));
                 drop(state);
                 self.changed.notify_all();
-                instance.end();
+                self.see_off(Arc::clone(instance));
             }
         }
         self.house().completed(refused);
@@ -473,8 +500,14 @@ impl Runner {
         if let Some(instance) = current {
             instance.leave(now + within);
             self.part_with(&instance, now);
+            self.let_go();
         }
         waiting.iter().map(|ready| ready.call.clone()).collect()
+    }
+
+    /// Whether somebody of it still has to be seen off.
+    pub(crate) fn has_instances(&self) -> bool {
+        !self.lock().instances().is_empty()
     }
 
     pub(crate) fn calls_open(&self) -> usize {

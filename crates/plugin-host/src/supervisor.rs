@@ -7,6 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::instance::Instance;
+use crate::process::LEAVE_WITHIN;
 use crate::runner::Runner;
 
 pub(crate) struct Supervisor {
@@ -20,6 +22,8 @@ pub(crate) struct Supervisor {
 #[derive(Default)]
 struct State {
     runners: Vec<Weak<Runner>>,
+    /// Told goodbye; from that instant on they should have gone.
+    parting: Vec<(Instant, Arc<Instance>)>,
     closed: bool,
 }
 
@@ -46,6 +50,21 @@ impl Supervisor {
     pub(crate) fn watch_over(&self, runner: &Arc<Runner>) {
         self.lock().runners.push(Arc::downgrade(runner));
         self.wake_by(Instant::now());
+    }
+
+    /// It was told goodbye and gets a little time to go.
+    pub(crate) fn kill_later(&self, instance: Arc<Instance>) {
+        let at = Instant::now() + LEAVE_WITHIN;
+        self.lock().parting.push((at, instance));
+        self.wake_by(at);
+    }
+
+    /// Kills those whose time is over; one that has gone is not there to be killed. When the next one's is over.
+    fn kill_parting(state: &mut State, now: Instant) -> Option<Instant> {
+        for (_, instance) in state.parting.extract_if(.., |(at, _)| *at <= now) {
+            instance.kill();
+        }
+        state.parting.iter().map(|(at, _)| *at).min()
     }
 
     pub(crate) fn close(&self) {
@@ -91,7 +110,8 @@ impl Supervisor {
                     };
                 }
                 // What comes due while the runners are looked at sets it again.
-                self.next.store(u64::MAX, Ordering::SeqCst);
+                let parting = Self::kill_parting(&mut state, Instant::now());
+                self.next.store(parting.map_or(u64::MAX, |at| self.nanos(at)), Ordering::SeqCst);
                 state.runners.retain(|runner| runner.strong_count() > 0);
                 state.runners.iter().filter_map(Weak::upgrade).collect()
             };

@@ -4,13 +4,13 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
 use support::{BOTH, House, Wish, c_plugin, failure, output};
 use yizhan_engine::carrier::Outcome;
-use yizhan_plugin_host::Isolation;
+use yizhan_plugin_host::{Isolation, PluginSettings};
 use yizhan_workflow::run::event::{Happened, Lost};
 
 fn evil(isolation: Isolation) -> House {
@@ -163,6 +163,18 @@ fn answers_that_are_none_end_the_call_with_the_reason() {
 fn noise_on_standard_output_is_tolerated() {
     let house = evil(Isolation::Process);
     assert_eq!(output(house.run("evil", "noise", &json!({}))), json!({}));
+    is_fine(&house);
+}
+
+#[test]
+fn a_child_that_hangs_in_its_destroy_is_killed_when_another_takes_over() {
+    let house = evil(Isolation::Process);
+    let old = house.pid("evil").unwrap();
+    output(house.run("evil", "stay", &json!({})));
+    let settings = PluginSettings { isolation: Some(Isolation::InProcess), config: json!({}) };
+    house.host.set_plugins([("evil".to_owned(), settings)].into());
+    assert_eq!(house.host.reload(), []);
+    house.until("the old child is gone", |_| !Path::new(&format!("/proc/{old}")).exists());
     is_fine(&house);
 }
 
