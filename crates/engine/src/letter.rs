@@ -220,3 +220,86 @@ impl Letter {
         say!(lang, "{show}然后答复:\n{answers}", "{show}Then answer:\n{answers}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use yizhan_workflow::id::{Item, ScopeNo, StepNo};
+
+    use super::*;
+
+    fn letter(asks: Asks) -> Letter {
+        Letter {
+            run: RunId::from_number(7),
+            workflow: "refund".into(),
+            title: "退款".into(),
+            key: Some("A-7".into()),
+            step: "pay".into(),
+            of: Attempt {
+                item: Item { step: StepNo(0), scope: ScopeNo::RUN, round: 1, item: 0, undo: false },
+                attempt: 2,
+            },
+            task: TaskId::of("run/pay/1/0", 2),
+            who: vec!["group:财务".into()],
+            asks,
+            known: Some(Failure {
+                code: "bank.silent".into(),
+                message: "no answer".into(),
+                retry: false,
+                retry_after_ms: None,
+                happened: Happened::Maybe,
+            }),
+        }
+    }
+
+    /// What a person may say to each question is what the letter offers, no less and no more.
+    #[test]
+    fn each_letter_offers_the_answers_that_its_question_takes() {
+        let all = [
+            (Asks::Unknown, &["settle T happened", "settle T again", "settle T fail"][..]),
+            (Asks::UndoFailed, &["settle T again", "settle T leave"]),
+            (Asks::WayUsedUp, &["settle T again", "settle T leave", "settle T fail"]),
+            (Asks::Form, &["answer T"]),
+        ];
+        for (asks, offered) in all {
+            for lang in [Lang::Zh, Lang::En] {
+                let letter = letter(asks);
+                let text = letter.text(lang);
+                for word in ["show T"].iter().chain(offered) {
+                    let word = format!("yizhan task {}", word.replace('T', letter.task.as_str()));
+                    assert!(text.contains(&word), "{asks:?}: `{word}` is missing in\n{text}");
+                }
+                assert_eq!(text.matches("yizhan task ").count(), offered.len() + 1, "{text}");
+                assert!(text.contains("bank.silent") && text.contains("A-7"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_letter_speaks_one_language() {
+        let input = letter(Asks::Unknown).input(&["a@example.com".to_owned()], Lang::En);
+        let input: serde_json::Value = serde_json::from_str(&input).unwrap();
+        assert_eq!(input["to"], json!(["a@example.com"]));
+        assert_eq!(input["subject"], "[Yizhan] “退款” (A-7): did step `pay` happen?");
+        assert!(letter(Asks::Unknown).subject(Lang::Zh).contains("请确认"));
+    }
+
+    #[test]
+    fn an_action_that_cannot_carry_letters_is_named_with_the_reason() {
+        let name = |action: &str| ActionName { plugin: "email".into(), action: action.into() };
+        let mut catalogue = Catalogue::default();
+        let describe = r#"{"actions":{"send":{"effect":"keyed"},"shout":{"effect":"once"}}}"#;
+        catalogue.add("email", describe).unwrap();
+        assert_eq!(fault(Some(&name("send")), &catalogue), None);
+        let said = |tell: Option<&ActionName>| fault(tell, &catalogue).unwrap();
+        assert!(said(None).contains("names no action"));
+        assert!(said(Some(&name("sent"))).contains("did you mean `email.send`?"));
+        assert!(said(Some(&name("shout"))).contains("must happen once"));
+    }
+
+    /// Rows outlive the version that wrote them.
+    #[test]
+    fn a_letter_is_read_as_it_was_written() {
+        let kept = serde_json::to_string(&letter(Asks::Form)).unwrap();
+        assert_eq!(serde_json::from_str::<Letter>(&kept).unwrap(), letter(Asks::Form));
+    }
+}

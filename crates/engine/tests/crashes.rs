@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
+use yizhan_engine::letter::{Asks, Letter};
 use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::schedules::Schedules;
 use yizhan_engine::store::{
@@ -18,9 +19,9 @@ use yizhan_store::Memory;
 use yizhan_workflow::catalogue::{Action, Catalogue};
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::people::People;
+use yizhan_workflow::people::{People, Person};
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
-use yizhan_workflow::run::event::{Event, Failure, Happened};
+use yizhan_workflow::run::event::{Event, Failure, Happened, Verdict};
 use yizhan_workflow::run::{Refusal, World};
 
 const START: i64 = 1_795_312_800_000;
@@ -115,6 +116,11 @@ struct Place {
     script: Arc<Script>,
 }
 
+fn people() -> People {
+    let ann = Person { name: "Ann".into(), mail: Some("ann@example.com".into()), ..Person::default() };
+    People { people: [("ann".to_owned(), ann)].into(), ..People::default() }
+}
+
 fn world() -> World {
     let action = |name: &str| {
         let name = ActionName { plugin: "play".into(), action: name.into() };
@@ -133,7 +139,7 @@ fn world() -> World {
         number: 1,
         zone: jiff::tz::TimeZone::UTC,
         catalogue: Arc::new(Catalogue { actions: ["say", "fail"].map(action).into() }),
-        people: Arc::new(People::default()),
+        people: Arc::new(people()),
         retry: Retry::NONE,
         owner: Some("role:owner".into()),
         url: None,
@@ -160,9 +166,17 @@ fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place 
     let opened = Opened::default().holding(workflows(texts));
     let script = Arc::new(Script { to: opened.completions(), mended, calls: AtomicUsize::new(0) });
     let broken = Arc::new(AtomicBool::new(false));
+    let tell = Some(ActionName { plugin: "play".into(), action: "fail".into() });
     let slow = Slow { store: store.clone(), gate: gate.clone(), broken: broken.clone() };
     let engine = opened
-        .start(EngineConfig::default(), slow, Arc::new(store.clone()), script.clone(), world(), hands.clone())
+        .start(
+            EngineConfig { tell, ..EngineConfig::default() },
+            slow,
+            Arc::new(store.clone()),
+            script.clone(),
+            world(),
+            hands.clone(),
+        )
         .unwrap();
     Place { engine, store, gate, broken, hands, script }
 }
@@ -410,6 +424,55 @@ async fn who_would_join_a_run_that_ended_with_its_key_for_ever_is_told_so() {
     let (place, holder, answer) = joins_a_run_that_ends("unique = \"ever\"").await;
     assert!(matches!(answer, Err(StartError::KeyHeld { by }) if by == holder), "{answer:?}");
     assert_eq!(runs(&place), [holder]);
+}
+
+const LOOP: &str = r#"
+title = "Loop"
+owner = "person:ann"
+[step.work]
+use = "play.say"
+[step.look]
+check = "false"
+on.no = { back_to = "work", most = 1 }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_is_told_of_a_way_that_is_used_up_until_the_question_is_answered() {
+    let before = place(Memory::new(), START, false, &[("loop", LOOP)]);
+    let run = before.started("loop", "{}").await;
+    let notices = |store: &Memory| store.notices(9).unwrap();
+    before.until("the notice", |store| !notices(store).is_empty()).await;
+    let [notice] = &notices(&before.store)[..] else { panic!("one question, one notice") };
+    assert!(notice.key.starts_with(&format!("{run}/look/2/0/ask")), "{}", notice.key);
+    let letter: Letter = serde_json::from_slice(&notice.letter).unwrap();
+    assert_eq!((letter.asks, &letter.who[..]), (Asks::WayUsedUp, &["person:ann".to_owned()][..]));
+    let why = |place: &Place| place.engine.shared.untold.why(&notice.key);
+    before
+        .until("the first try to fail", |_| why(&before).is_some_and(|why| why.contains("play.failed")))
+        .await;
+    assert_eq!(notices(&before.store).len(), 1, "what did not go out stays");
+
+    // After a crash it is tried again, and answered it is not wanted any more.
+    let after = place(before.store.clone_committed(), START + 60_000, false, &[("loop", LOOP)]);
+    after.until("another try", |_| why(&after).is_some()).await;
+    let task = after.store.task(&notice.task).unwrap().unwrap();
+    let of = serde_json::from_str(&task.of).unwrap();
+    let verdict = Verdict::Fail {};
+    after.engine.act(run, Event::Settled { of, by: "person:ann".into(), verdict }).await.unwrap();
+    after.until_state(run, RunState::Failed).await;
+    assert_eq!((notices(&after.store).len(), why(&after)), (0, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_went_out_is_gone_and_comes_once() {
+    let place = place(Memory::new(), START, true, &[("loop", LOOP)]);
+    let run = place.started("loop", "{}").await;
+    let sent = || place.engine.shared.figures.notices_sent.load(Ordering::Relaxed);
+    place.until("the notice to go out", |store| sent() == 1 && store.notices(9).unwrap().is_empty()).await;
+    place.pass(3_600_000).await;
+    place.pass(0).await;
+    assert_eq!(sent(), 1);
+    assert_eq!(place.store.row(run).unwrap().unwrap().state, RunState::Open);
 }
 
 fn timetable(overlap: &str) -> String {
