@@ -17,9 +17,9 @@ fn said_of(text: &[u8]) -> String {
     house.workflow("good", GOOD);
     house.write("workflows/bad.toml", text);
     house.start();
-    let checked = house.yizhan(&["check", "workflows/bad.toml"]);
-    let all = house.yizhan(&["check"]);
-    assert_eq!((checked.code, all.code), (Some(3), Some(3)), "{checked:?}\n{all:?}");
+    let checked = house.call(&["check", "workflows/bad.toml"]);
+    let all = house.call(&["check"]);
+    assert_eq!((checked.code, all.code), (3, 3), "{checked:?}\n{all:?}");
     let row = house.shelf("bad").unwrap();
     assert_eq!(row["state"], "faulty", "{row:#}");
     assert!(!row["faults"].as_array().unwrap().is_empty(), "{row:#}");
@@ -87,7 +87,7 @@ fn a_text_that_fails_when_it_is_worked_out_fails_its_run_and_no_other() {
     assert!(view["error"]["message"].as_str().unwrap().contains("zero"), "{view:#}");
     let view = house.ends(&good, "done");
     assert_eq!(step(&view, "half")["items"][0]["output"]["part"], 25, "{view:#}");
-    let shown = house.yizhan(&["show", &bad]).all();
+    let shown = house.call(&["show", &bad]).all();
     assert!(shown.contains("zero"), "{shown}");
 }
 
@@ -145,7 +145,7 @@ fn forged(change: impl FnOnce(&mut Vec<u8>)) -> (House, String) {
     house.write("plugins/libforeign.so", bytes);
     house.workflow("good", GOOD);
     house.start();
-    let listed = house.yizhan(&["plugin", "list"]).all();
+    let listed = house.call(&["plugin", "list"]).all();
     (house, listed)
 }
 
@@ -177,7 +177,7 @@ fn a_library_that_is_no_plugin_is_left_alone() {
     house.workflow("good", GOOD);
     house.start();
     house.ends(&house.run("good", &json!({})), "done");
-    let listed = house.yizhan(&["plugin", "list"]).all();
+    let listed = house.call(&["plugin", "list"]).all();
     assert!(listed.contains("libnoise.so"), "{listed}");
 }
 
@@ -260,8 +260,8 @@ fn a_second_daemon_on_one_store_refuses_and_the_first_goes_on() {
     // The same store by another home's settings: only the lock of the store can tell.
     let other =
         House::with(&format!("[store]\npath = \"{}\"\n", house.home.join("data/yizhan.db").display()));
-    let said = other.yizhan(&["serve"]);
-    assert!(said.code.is_some_and(|code| code != 0), "{said:?}");
+    let said = other.call(&["serve"]);
+    assert!(said.code != 0, "{said:?}");
     assert!(said.all().contains("help:"), "{said:?}");
     house.ends(&house.run("good", &json!({})), "done");
     assert_eq!(house.stop(), Some(0));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::daemon::{Home, eventually};
+use crate::house::{House, until};
 
 /// Answers with what it was given.
 fn greeting(said: &str) -> String {
@@ -13,7 +13,7 @@ fn greeting(said: &str) -> String {
     )
 }
 
-fn text_of(home: &Home, who: &str) -> String {
+fn text_of(home: &House, who: &str) -> String {
     let said =
         home.call(&["run", "greeting", "--set", &format!("who={who}"), "--wait", "--json"]).ok().json();
     assert_eq!(said["state"], "done", "{said}");
@@ -21,23 +21,21 @@ fn text_of(home: &Home, who: &str) -> String {
 }
 
 #[track_caller]
-fn until_state(home: &Home, workflow: &str, state: &str) {
-    eventually(&format!("`{workflow}` to be {state}"), || {
-        (home.workflow(workflow)?["state"] == state).then_some(())
-    });
+fn until_state(home: &House, workflow: &str, state: &str) {
+    until(&format!("`{workflow}` to be {state}"), || (home.shelf(workflow)?["state"] == state).then_some(()));
 }
 
 #[test]
 fn a_new_home_serves_its_sample_to_who_runs_it_and_to_who_drops_a_file() {
-    let home = Home::new();
-    let daemon = home.start();
+    let mut home = House::new();
+    home.start();
     let said = home.call(&["run", "hello", "--set", "name=李娜", "--wait", "--json"]).ok().json();
     assert_eq!(
         (&said["workflow"], &said["state"], &said["key"]),
         (&json!("hello"), &json!("done"), &json!("李娜"))
     );
     home.write("inbox/hello/1.json", r#"{"name": "王伟"}"#);
-    eventually("the file to be moved", || home.file("inbox/hello/done/1.json").exists().then_some(()));
+    until("the file to be moved", || home.file("inbox/hello/done/1.json").exists().then_some(()));
     let run = home.runs()[0]["id"].as_str().unwrap().to_owned();
     assert_eq!(home.end_of(&run)["state"], "done");
     let csv = home.read("data/files/hello.csv");
@@ -46,28 +44,28 @@ fn a_new_home_serves_its_sample_to_who_runs_it_and_to_who_drops_a_file() {
     assert!(shown.contains("登记 王伟") && shown.contains("hello.csv"), "{shown}");
     let address = home.read("data/address");
     assert!(address.starts_with("http://127.0.0.1:") && address.ends_with('\n'), "{address:?}");
-    assert_eq!(daemon.stop().code(), Some(0));
+    assert_eq!(home.stop(), Some(0));
 }
 
 #[test]
 fn a_file_that_is_replaced_holds_for_new_runs_and_one_that_is_broken_leaves_the_last_good_text() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/greeting.toml", greeting("hello"));
-    let daemon = home.start();
+    home.start();
     assert_eq!(text_of(&home, "A"), "hello A");
 
     home.write("workflows/greeting.toml", greeting("good day"));
-    eventually("the new text", || (text_of(&home, "B") == "good day B").then_some(()));
+    until("the new text", || (text_of(&home, "B") == "good day B").then_some(()));
 
     home.write("workflows/greeting.toml", "title = 'greeting'\n[step.greet]\nuze = 'echo.echo'\n");
     until_state(&home, "greeting", "old text in force");
-    let faults = home.workflow("greeting").unwrap()["faults"].to_string();
+    let faults = home.shelf("greeting").unwrap()["faults"].to_string();
     assert!(faults.contains("uze"), "{faults}");
     assert_eq!(text_of(&home, "C"), "good day C");
 
     // Also over a restart, when the file alone could not say what was good.
-    assert_eq!(daemon.stop().code(), Some(0));
-    let _daemon = home.start();
+    assert_eq!(home.stop(), Some(0));
+    home.start();
     until_state(&home, "greeting", "old text in force");
     assert_eq!(text_of(&home, "D"), "good day D");
 
@@ -75,25 +73,25 @@ fn a_file_that_is_replaced_holds_for_new_runs_and_one_that_is_broken_leaves_the_
     until_state(&home, "greeting", "in force");
     assert_eq!(text_of(&home, "E"), "welcome E");
     std::fs::remove_file(home.file("workflows/greeting.toml")).unwrap();
-    eventually("the workflow to be gone", || home.workflow("greeting").is_none().then_some(()));
+    until("the workflow to be gone", || home.shelf("greeting").is_none().then_some(()));
     assert_eq!(home.call(&["run", "greeting", "--set", "who=F"]).code, 3);
 }
 
 #[test]
 fn a_file_that_never_checked_is_shown_with_its_faults_and_harms_no_other() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/bad.toml", [0x7f, b'E', b'L', b'F', 0, 0]);
     home.write("workflows/big.toml", "#".repeat(10 << 20));
     home.write("workflows/ring.toml", "title = 'ring'\n[step.a]\nneeds = ['b']\nuse = 'echo.noop'\n[step.b]\nneeds = ['a']\nuse = 'echo.noop'\n");
     home.write("workflows/nobody.toml", "title = 'x'\n[step.a]\nuse = 'ecko.echo'\nwith.text = 'x'\n");
     home.write("workflows/greeting.toml", greeting("hello"));
-    let _daemon = home.start();
+    home.start();
     for name in ["bad", "big", "ring", "nobody"] {
         until_state(&home, name, "faulty");
         assert_eq!(home.call(&["run", name]).code, 6, "{name}");
     }
     assert!(
-        home.workflow("nobody").unwrap()["faults"].to_string().contains("echo"),
+        home.shelf("nobody").unwrap()["faults"].to_string().contains("echo"),
         "the nearest plugin is named"
     );
     assert_eq!(text_of(&home, "A"), "hello A");
@@ -111,7 +109,7 @@ fn a_file_that_never_checked_is_shown_with_its_faults_and_harms_no_other() {
 
 #[test]
 fn a_person_finds_a_task_takes_it_answers_it_and_the_run_goes_on() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write(
         "config/people.toml",
         "[person.'li.na']\nname = '李娜'\n[person.'wang.wei']\nname = '王伟'\n[group.'热线']\nmembers = ['li.na']\n",
@@ -121,9 +119,9 @@ fn a_person_finds_a_task_takes_it_answers_it_and_the_run_goes_on() {
         "title = '回访'\n[input]\nwho = { type = 'text' }\n[step.call]\ntitle = '回访 {{ input.who }}'\nask = 'group:热线'\n\
          due = '24h'\nform.ok = { label = '满意', type = 'yesno' }\n[output]\nok = '{{ step.call.ok }}'\n",
     );
-    let _daemon = home.start();
-    let run = home.run(&["ask", "--set", "who=赵先生"]);
-    let task = eventually("the task", || {
+    home.start();
+    let run = home.begin(&["ask", "--set", "who=赵先生"]);
+    let task = until("the task", || {
         let tasks = home.call(&["tasks", "--who", "person:li.na", "--json"]).ok().json();
         Some(tasks["items"].get(0)?["id"].as_str()?.to_owned())
     });
@@ -142,12 +140,12 @@ fn a_person_finds_a_task_takes_it_answers_it_and_the_run_goes_on() {
 
 #[test]
 fn people_are_read_again_and_a_broken_file_of_them_changes_nothing() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write(
         "workflows/ask.toml",
         "title = 'x'\n[step.call]\nask = 'group:热线'\nform.ok = { type = 'yesno' }\n",
     );
-    let _daemon = home.start();
+    home.start();
     until_state(&home, "ask", "faulty");
     let people = "[person.'li.na']\nname = '李娜'\n[group.'热线']\nmembers = ['li.na']\n";
     home.write("config/people.toml", people);

@@ -1,17 +1,17 @@
 //! The command line as scripts see it: exit codes, JSON, languages.
 
-use crate::daemon::{Home, PROGRAM, program};
+use crate::house::{House, binary, program};
 
 #[test]
 fn every_ending_has_its_own_exit_code() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write(
         "workflows/fails.toml",
         "title = 'x'\n[step.a]\nuse = 'echo.fail'\nwith = { code = 'echo.asked', retry = false }\n",
     );
     home.write("workflows/waits.toml", "title = 'x'\n[step.a]\nwait = '1h'\n");
     assert_eq!(home.call(&["runs"]).code, 4, "no daemon");
-    let _daemon = home.start();
+    home.start();
     for (arguments, code) in [
         (&["runs"][..], 0),
         (&["frobnicate"], 2),
@@ -31,9 +31,9 @@ fn every_ending_has_its_own_exit_code() {
 
 #[test]
 fn a_run_may_be_named_by_a_beginning_of_its_id_and_json_carries_what_scripts_need() {
-    let home = Home::new();
-    let _daemon = home.start();
-    let run = home.run(&["hello", "--set", "name=A"]);
+    let mut home = House::new();
+    home.start();
+    let run = home.begin(&["hello", "--set", "name=A"]);
     let view = home.call(&["show", &run[..run.len() - 2], "--wait", "--json"]).ok().json();
     assert_eq!(view["id"], run);
     for key in ["id", "workflow", "state", "outcome", "steps"] {
@@ -49,17 +49,17 @@ fn a_run_may_be_named_by_a_beginning_of_its_id_and_json_carries_what_scripts_nee
 
 #[test]
 fn a_run_can_be_cancelled_and_a_failed_one_tried_again() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/waits.toml", "title = 'x'\n[step.a]\nwait = '1h'\n");
     home.write(
         "workflows/fails.toml",
         "title = 'x'\n[step.a]\nuse = 'echo.fail'\nwith = { code = 'echo.asked', retry = false }\n",
     );
-    let _daemon = home.start();
-    let run = home.run(&["waits"]);
+    home.start();
+    let run = home.begin(&["waits"]);
     home.call(&["cancel", &run, "--reason", "not needed"]).ok();
     assert_eq!(home.end_of(&run)["state"], "cancelled");
-    let run = home.run(&["fails"]);
+    let run = home.begin(&["fails"]);
     assert_eq!(home.end_of(&run)["error"]["code"], "echo.asked");
     home.call(&["retry", &run]).ok();
     let view = home.end_of(&run);
@@ -68,14 +68,14 @@ fn a_run_can_be_cancelled_and_a_failed_one_tried_again() {
 
 #[test]
 fn what_needs_no_daemon_works_without_one() {
-    let home = Home::new();
+    let home = House::new();
     assert_eq!(home.call(&["check"]).ok().code, 0);
     let echo = home.call(&["plugin", "inspect", "echo", "--json"]).ok().json();
     assert!(echo["actions"].as_array().unwrap().iter().any(|action| action["name"] == "sleep"), "{echo}");
-    let library = std::path::Path::new(PROGRAM).with_file_name("libyizhan_plugin_echo.so");
+    let library = binary().with_file_name("libyizhan_plugin_echo.so");
     let by_file = home.call(&["plugin", "inspect", library.to_str().unwrap(), "--json"]).ok().json();
     assert_eq!(by_file["id"], "echo");
-    let other = home.call(&["plugin", "inspect", PROGRAM]);
+    let other = home.call(&["plugin", "inspect", binary().to_str().unwrap()]);
     assert!(other.code == 3 && other.err.contains("plugin.not_a_plugin"), "{other:?}");
     home.write(
         "workflows/daily.toml",
@@ -89,7 +89,7 @@ fn what_needs_no_daemon_works_without_one() {
 
 #[test]
 fn a_command_speaks_the_language_of_its_caller() {
-    let home = Home::new();
+    let home = House::new();
     let help = |language: &str| {
         let out = program().env("LANG", language).args(["--help"]).output().unwrap().stdout;
         String::from_utf8(out).unwrap()
@@ -102,11 +102,11 @@ fn a_command_speaks_the_language_of_its_caller() {
 
 #[test]
 fn a_token_opens_the_api_by_http_and_nothing_else_does() {
-    let home = Home::new();
+    let mut home = House::new();
     let token = "a-token-of-more-than-sixteen";
     home.write("secrets/api", format!("{token}\n"));
     home.write("config/yizhan.toml", "[http]\ntokens = ['api']\n");
-    let _daemon = home.start();
+    home.start();
     let address = home.read("data/address").trim().to_owned();
     let call = |token: &str| {
         let mut command = program();
@@ -116,6 +116,6 @@ fn a_token_opens_the_api_by_http_and_nothing_else_does() {
     assert_eq!(call(token), Some(0));
     assert_eq!(call("another-token-of-that-length"), Some(6));
     home.write("config/yizhan.toml", "[http]\ntokens = ['none']\n");
-    let refused = Home::call(&home, &["serve"]);
+    let refused = House::call(&home, &["serve"]);
     assert!(refused.code == 1, "{refused:?}");
 }

@@ -1,6 +1,6 @@
 //! The trigger `files`, with the real daemon: whole files only, each once, moved with the reason.
 
-use crate::daemon::{Home, eventually};
+use crate::house::{House, until};
 
 const ORDERS: &str = "title = 'orders'\nkey = '{{ input.no }}'\non_duplicate = 'reject'\nunique = 'ever'\n\
      [input]\nno = { label = '单号', type = 'text' }\nn = { label = '数量', type = 'whole', min = 1 }\n\
@@ -9,7 +9,7 @@ const ORDERS: &str = "title = 'orders'\nkey = '{{ input.no }}'\non_duplicate = '
      [trigger.photo]\nfiles = 'inbox/photos/*.png'\nwith = { no = '{{ trigger.file.name }}', n = '{{ trigger.file.size }}' }\n\
      [step.note]\nuse = 'echo.echo'\nwith.text = 'x'\n";
 
-fn keys(home: &Home) -> Vec<String> {
+fn keys(home: &House) -> Vec<String> {
     let mut keys: Vec<String> =
         home.runs().iter().map(|run| run["key"].as_str().unwrap().to_owned()).collect();
     keys.sort();
@@ -18,11 +18,11 @@ fn keys(home: &Home) -> Vec<String> {
 
 #[test]
 fn each_good_row_is_a_run_and_bad_rows_come_back_with_the_reason() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/orders.toml", ORDERS);
-    let _daemon = home.start();
+    home.start();
     home.write("inbox/orders/a.csv", "单号,数量\nA1,3\nA2,none\nA3,\nA4,5\nA1,1\n");
-    eventually("the file to be moved", || home.file("inbox/orders/done/a.csv").exists().then_some(()));
+    until("the file to be moved", || home.file("inbox/orders/done/a.csv").exists().then_some(()));
     assert_eq!(keys(&home), ["A1", "A4"]);
     let bad = home.read("inbox/orders/failed/a.csv");
     let lines: Vec<&str> = bad.trim_start_matches('\u{feff}').lines().collect();
@@ -33,13 +33,13 @@ fn each_good_row_is_a_run_and_bad_rows_come_back_with_the_reason() {
 
 #[test]
 fn a_file_that_starts_nothing_is_put_aside_with_the_reason() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/orders.toml", ORDERS);
-    let _daemon = home.start();
+    home.start();
     home.write("inbox/orders/broken.json", "{");
     home.write("inbox/orders/short.json", r#"{"no": "B1"}"#);
     for (name, said) in [("broken.json", "JSON"), ("short.json", "数量")] {
-        eventually("the file to be put aside", || {
+        until("the file to be put aside", || {
             home.file(&format!("inbox/orders/failed/{name}")).exists().then_some(())
         });
         let reason = home.read(&format!("inbox/orders/failed/{name}.reason.txt"));
@@ -53,22 +53,22 @@ fn a_file_that_starts_nothing_is_put_aside_with_the_reason() {
 
 #[test]
 fn a_file_of_another_kind_goes_into_the_run_as_it_is() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/orders.toml", ORDERS);
-    let _daemon = home.start();
+    home.start();
     home.write("inbox/photos/损坏.png", b"\x89PNG");
-    eventually("the file to be moved", || home.file("inbox/photos/done/损坏.png").exists().then_some(()));
+    until("the file to be moved", || home.file("inbox/photos/done/损坏.png").exists().then_some(()));
     assert_eq!(keys(&home), ["损坏.png"]);
 }
 
 #[test]
 fn a_file_that_still_grows_is_left_until_it_stands_still() {
     use std::io::Write as _;
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/orders.toml", ORDERS);
     let settings = home.read("config/yizhan.toml").replace("settle = \"100ms\"", "settle = \"1500ms\"");
     home.write("config/yizhan.toml", settings);
-    let _daemon = home.start();
+    home.start();
     // The daemon makes the folder too, when it has read the workflow; who is first does not matter.
     std::fs::create_dir_all(home.file("inbox/orders")).unwrap();
     let mut file = std::fs::File::create(home.file("inbox/orders/slow.csv")).unwrap();
@@ -80,13 +80,13 @@ fn a_file_that_still_grows_is_left_until_it_stands_still() {
         assert!(home.file("inbox/orders/slow.csv").exists(), "it was taken while it grew");
     }
     drop(file);
-    eventually("the file to be moved", || home.file("inbox/orders/done/slow.csv").exists().then_some(()));
+    until("the file to be moved", || home.file("inbox/orders/done/slow.csv").exists().then_some(()));
     assert_eq!(keys(&home).len(), 10);
 }
 
 #[test]
 fn the_same_file_dropped_again_fires_again_but_one_that_a_crash_left_does_not() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write(
         "workflows/drops.toml",
         ORDERS
@@ -94,19 +94,19 @@ fn the_same_file_dropped_again_fires_again_but_one_that_a_crash_left_does_not() 
             .replace("orders/", "drops/")
             .replace("photos/", "drops/"),
     );
-    let daemon = home.start();
+    home.start();
     let text = r#"{"no": "C1", "n": 2}"#;
     home.write("inbox/drops/c.json", text);
     let done = home.file("inbox/drops/done/c.json");
-    eventually("the file to be moved", || done.exists().then_some(()));
+    until("the file to be moved", || done.exists().then_some(()));
     assert_eq!(keys(&home).len(), 1);
-    assert_eq!(daemon.stop().code(), Some(0));
+    assert_eq!(home.stop(), Some(0));
     // As if it had died between the start and the move.
     std::fs::rename(&done, home.file("inbox/drops/c.json")).unwrap();
-    let _daemon = home.start();
-    eventually("the file to be moved", || done.exists().then_some(()));
+    home.start();
+    until("the file to be moved", || done.exists().then_some(()));
     assert_eq!(keys(&home).len(), 1, "the same file started twice");
     home.write("inbox/drops/c.json", text);
-    eventually("the file to be moved", || home.file("inbox/drops/done/c-2.json").exists().then_some(()));
+    until("the file to be moved", || home.file("inbox/drops/done/c-2.json").exists().then_some(()));
     assert_eq!(keys(&home).len(), 2);
 }

@@ -7,13 +7,27 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use yizhan_harness::client::{Client, ClientError};
-use yizhan_harness::daemon::Daemon;
+use yizhan_harness::daemon::{Daemon, Signal};
 
 /// Longer than a busy machine needs; nothing is measured with it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Settles soon, so that no test waits for what a person would not notice.
+const SOON: &str =
+    "[reload]\nsettle = \"30ms\"\nrescan = \"500ms\"\n[files]\nsettle = \"100ms\"\nrescan = \"500ms\"\n";
+
 pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_yizhan"))
+}
+
+/// The program without anything of the caller's surroundings that it listens to.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(binary());
+    for name in ["YIZHAN_HOME", "YIZHAN_URL", "YIZHAN_TOKEN", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"] {
+        command.env_remove(name);
+    }
+    command.env("LANG", "C.UTF-8").env_remove("LC_ALL").env_remove("LC_MESSAGES");
+    command
 }
 
 /// The plugins are no dependency of the program; a build of the workspace puts them beside it.
@@ -27,12 +41,15 @@ fn see_plugins() {
 /// Whether a test that needs `what` may go on; says so where not, and fails where nothing may be skipped.
 pub(crate) fn has(is_there: bool, what: &str) -> bool {
     if !is_there {
-        crate::daemon::skipped(what);
+        eprintln!("skipped: {what} is missing");
+        let all = std::env::var("YIZHAN_TESTS").as_deref() == Ok("all");
+        assert!(!all, "{what} is missing, and nothing may be skipped");
     }
     is_there
 }
 
 /// Looks at a state until it is there. `None`: not yet.
+#[track_caller]
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -47,7 +64,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// What a command said.
 #[derive(Debug)]
 pub(crate) struct Said {
-    pub(crate) code: Option<i32>,
+    pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
@@ -56,6 +73,17 @@ impl Said {
     /// Both streams: where a person looks.
     pub(crate) fn all(&self) -> String {
         format!("{}{}", self.out, self.err)
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
     }
 }
 
@@ -68,14 +96,21 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// A home with these settings, no workflow, and no daemon yet.
-    pub(crate) fn with(settings: &str) -> Self {
+    /// A home as `init` makes it, with its sample, and no daemon yet.
+    pub(crate) fn new() -> Self {
         see_plugins();
         let folder = tempfile::Builder::new().prefix("yizhan-e2e-").tempdir().unwrap();
         let home = folder.path().join("home");
         Daemon::init(binary(), &home).unwrap();
-        std::fs::remove_file(home.join("workflows/hello.toml")).unwrap();
         let house = Self { home, daemon: None, _folder: folder };
+        house.write("config/yizhan.toml", SOON);
+        house
+    }
+
+    /// A home with these settings, no workflow, and no daemon yet.
+    pub(crate) fn with(settings: &str) -> Self {
+        let house = Self::new();
+        std::fs::remove_file(house.file("workflows/hello.toml")).unwrap();
         house.write("config/yizhan.toml", settings);
         house
     }
@@ -88,22 +123,48 @@ impl House {
         house
     }
 
+    pub(crate) fn file(&self, path: &str) -> PathBuf {
+        self.home.join(path)
+    }
+
+    /// Under another name first and then renamed, as editors do it: it is never seen half written.
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
-        let path = self.home.join(path);
+        let path = self.file(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, content).unwrap();
+        let making = path.with_file_name(format!(".{}.new", path.file_name().unwrap().to_string_lossy()));
+        std::fs::write(&making, content).unwrap();
+        std::fs::rename(&making, &path).unwrap();
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.file(path)).unwrap_or_default()
     }
 
     pub(crate) fn workflow(&self, name: &str, text: &str) {
-        // Renamed into its place, as editors do it: it is never seen half written.
-        self.write(&format!("workflows/.{name}.new"), text);
-        let folder = self.home.join("workflows");
-        std::fs::rename(folder.join(format!(".{name}.new")), folder.join(format!("{name}.toml"))).unwrap();
+        self.write(&format!("workflows/{name}.toml"), text);
     }
 
     #[track_caller]
     pub(crate) fn start(&mut self) {
-        self.daemon = Some(Daemon::start(binary(), &self.home).unwrap());
+        self.start_as(program());
+    }
+
+    #[track_caller]
+    pub(crate) fn start_as(&mut self, program: Command) {
+        self.daemon = Some(Daemon::start_as(program, &self.home).unwrap());
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.daemon.as_ref().unwrap().pid()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.daemon.as_ref().unwrap().signal(signal).unwrap();
+    }
+
+    /// Waits for its end; its exit code.
+    pub(crate) fn ended(&mut self) -> Option<i32> {
+        self.daemon.take().unwrap().ended()
     }
 
     pub(crate) fn kill(&mut self) {
@@ -155,22 +216,46 @@ impl House {
         self.client().post(&format!("/api/v1/tasks/{id}/settle"), verdict).unwrap();
     }
 
-    pub(crate) fn yizhan(&self, words: &[&str]) -> Said {
-        let mut command = Command::new(binary());
-        command.args(["--lang", "en"]).args(words).env("YIZHAN_HOME", &self.home).stdin(Stdio::null());
-        let output = command.output().unwrap();
+    /// What the program answers when it is called in this home.
+    pub(crate) fn call(&self, words: &[&str]) -> Said {
+        let output = program().args(words).current_dir(&self.home).stdin(Stdio::null()).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Starts a run as a person does and answers with its id.
+    #[track_caller]
+    pub(crate) fn begin(&self, words: &[&str]) -> String {
+        let said = self.call(&[&["run", "--json"], words].concat()).ok().json();
+        said["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits for the end of a run as a person does.
+    #[track_caller]
+    pub(crate) fn end_of(&self, run: &str) -> Value {
+        self.call(&["show", run, "--wait", "--json"]).json()
+    }
+
+    pub(crate) fn runs(&self) -> Vec<Value> {
+        self.get("/api/v1/runs")["items"].as_array().unwrap().clone()
     }
 
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.home.join("serve.log")).unwrap_or_default()
+        self.read("serve.log")
     }
 
     /// The row of `/api/v1/workflows` for one name.
     pub(crate) fn shelf(&self, name: &str) -> Option<Value> {
         let all = self.get("/api/v1/workflows");
         all["items"].as_array().unwrap().iter().find(|row| row["name"] == name).cloned()
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the daemon's log:\n{}", self.log());
+        }
     }
 }
 

@@ -205,7 +205,7 @@ fn a_refused_address_fails_the_step_at_once_and_says_what_the_server_said() {
         (&json!("email.refused"), &json!(1)),
         "{view:#}"
     );
-    let shown = house.yizhan(&["show", &run]).all();
+    let shown = house.call(&["show", &run]).all();
     assert!(shown.contains("no such mailbox"), "{shown}");
     assert!(server.mails().is_empty());
 }
@@ -245,7 +245,7 @@ fn a_mail_that_must_go_out_once_and_may_have_been_sent_is_put_to_a_person() {
     assert_eq!(evidence["evidence"]["code"], "email.maybe_sent", "{evidence:#}");
     assert_eq!(evidence["evidence"]["happened"], "maybe", "{evidence:#}");
     for words in [["show", &run], ["why", &run]] {
-        let said = house.yizhan(&words).all();
+        let said = house.call(&words).all();
         assert!(said.contains("may have"), "{said}");
     }
     house.settle(&task, &json!({ "verdict": "happened", "values": { "message_id": server.mails()[0] } }));
@@ -267,7 +267,7 @@ fn a_server_that_is_not_there_fails_the_step_with_its_address_and_what_to_look_a
         (&json!("email.unreachable"), &json!(2)),
         "{view:#}"
     );
-    let said = house.yizhan(&["show", &run]).all();
+    let said = house.call(&["show", &run]).all();
     assert!(said.contains(&free.to_string()), "{said}");
 }
 
@@ -324,7 +324,7 @@ fn the_owner_of_a_step_that_was_cut_gets_one_mail_across_two_kills() {
     for said in [format!("yizhan task show {id}"), format!("yizhan task settle {id} happened")] {
         assert!(mail.contains(&said), "`{said}` is missing in {mail}");
     }
-    assert_eq!(house.yizhan(&["doctor"]).code, Some(0), "{}", house.yizhan(&["doctor"]).all());
+    assert_eq!(house.call(&["doctor"]).code, 0, "{}", house.call(&["doctor"]).all());
     house.kill();
     house.start();
     none_stands(&house);
@@ -339,7 +339,7 @@ fn a_notice_outlasts_a_mail_server_that_is_down_and_a_kill_and_keeps_its_message
     let gone = BadServer { address: free, mails: Arc::default() };
     let (mut house, run) = cut_in_the_middle(&gone.settings(""), TREASURY);
     until("the doctor to say why nobody is told", || {
-        let said = house.yizhan(&["doctor"]).all();
+        let said = house.call(&["doctor"]).all();
         (said.contains(&run) && said.contains("email.unreachable")).then_some(())
     });
     house.kill();
@@ -357,10 +357,10 @@ fn who_has_no_mail_address_is_told_once_it_is_known() {
     let nobody = "[person.\"tang.xue\"]\nname = \"唐雪\"\n[group.\"财务\"]\nmembers = [\"tang.xue\"]\n";
     let (house, _) = cut_in_the_middle("", nobody);
     until("the doctor to say that there is no address", || {
-        house.yizhan(&["doctor"]).all().contains("nobody of `group:财务` has a mail address").then_some(())
+        house.call(&["doctor"]).all().contains("nobody of `group:财务` has a mail address").then_some(())
     });
     house.write("config/people.toml", TREASURY);
-    assert_eq!(house.yizhan(&["reload"]).code, Some(0));
+    assert_eq!(house.call(&["reload"]).code, 0);
     none_stands(&house);
     assert_eq!(mails_in(&house).len(), 1);
 }
@@ -368,8 +368,8 @@ fn who_has_no_mail_address_is_told_once_it_is_known() {
 #[test]
 fn an_action_for_notices_that_no_plugin_has_is_named_with_the_nearest() {
     let house = House::serving("[tell]\nuse = \"email.sent\"\n", "payment", PAYMENT);
-    let said = house.yizhan(&["doctor"]);
-    assert_eq!(said.code, Some(3), "{said:?}");
+    let said = house.call(&["doctor"]);
+    assert_eq!(said.code, 3, "{said:?}");
     assert!(said.all().contains("did you mean `email.send`?"), "{said:?}");
     assert!(house.log().contains("did you mean `email.send`?"), "{}", house.log());
 }

@@ -7,8 +7,6 @@ mod basics;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
-mod daemon;
-#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod house;

@@ -76,7 +76,7 @@ fn what_must_happen_once_and_was_lost_in_a_crash_is_asked_about() {
     let run = house.run("bad", &json!({}));
     let task = house.task(&run);
     assert_eq!(task["kind"], "unknown", "{task:#}");
-    let shown = house.yizhan(&["show", &run]);
+    let shown = house.call(&["show", &run]);
     assert!(shown.all().contains("bad"), "{shown:?}");
     house.settle(&task, &json!({ "verdict": "happened", "values": {} }));
     let view = house.ends(&run, "done");

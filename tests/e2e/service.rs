@@ -5,12 +5,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::daemon::{Home, PROGRAM, eventually, skipped};
+use yizhan_harness::daemon::Signal;
+
+use crate::house::{House, binary, has, program, until};
 
 /// What was said up to the line that is waited for.
-fn until(socket: &UnixDatagram, wanted: &str) -> String {
+fn heard(socket: &UnixDatagram, wanted: &str) -> String {
     let mut all = String::new();
-    eventually(&format!("`{wanted}` to be said"), || {
+    until(&format!("`{wanted}` to be said"), || {
         let mut bytes = [0; 4096];
         if let Ok(length) = socket.recv(&mut bytes) {
             all.push_str(&String::from_utf8_lossy(&bytes[..length]));
@@ -23,40 +25,40 @@ fn until(socket: &UnixDatagram, wanted: &str) -> String {
 
 #[test]
 fn systemd_is_told_of_readiness_progress_reloads_and_the_stop() {
-    let home = Home::new();
+    let mut home = House::new();
     let socket = UnixDatagram::bind(home.file("notify")).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-    let mut command = home.command();
+    let mut command = program();
     command.env("NOTIFY_SOCKET", home.file("notify")).env("WATCHDOG_USEC", "900000");
-    let daemon = home.start_as(command);
-    assert!(until(&socket, "READY=1").contains("STATUS="));
-    until(&socket, "WATCHDOG=1");
-    daemon.signal("HUP");
-    let reload = until(&socket, "RELOADING=1");
+    home.start_as(command);
+    assert!(heard(&socket, "READY=1").contains("STATUS="));
+    heard(&socket, "WATCHDOG=1");
+    home.signal(Signal::HUP);
+    let reload = heard(&socket, "RELOADING=1");
     assert!(reload.contains("MONOTONIC_USEC="), "{reload}");
-    until(&socket, "READY=1");
-    assert_eq!(daemon.stop().code(), Some(0));
-    until(&socket, "STOPPING=1");
+    heard(&socket, "READY=1");
+    assert_eq!(home.stop(), Some(0));
+    heard(&socket, "STOPPING=1");
 }
 
 #[test]
 fn a_socket_that_systemd_holds_is_served_and_calls_before_the_start_are_answered() {
-    if !Path::new("/usr/bin/systemd-socket-activate").exists() {
-        return skipped("systemd-socket-activate");
+    if !has(Path::new("/usr/bin/systemd-socket-activate").exists(), "systemd-socket-activate") {
+        return;
     }
-    let home = Home::new();
+    let home = House::new();
     let socket = home.file("data/yizhan.sock");
     let mut command = Command::new("systemd-socket-activate");
-    command.arg("-l").arg(&socket).arg(PROGRAM).arg("serve").current_dir(home.path());
+    command.arg("-l").arg(&socket).arg(binary()).arg("serve").current_dir(&home.home);
     // It starts the daemon at the first call, which waits in the socket's queue meanwhile.
-    let mut child = command.stderr(std::fs::File::create(home.file("log")).unwrap()).spawn().unwrap();
-    eventually("the socket", || socket.exists().then_some(()));
+    let mut child = command.stderr(std::fs::File::create(home.file("serve.log")).unwrap()).spawn().unwrap();
+    until("the socket", || socket.exists().then_some(()));
     let said = home.call(&["runs", "--json"]);
     // The daemon took the place of the program that started it.
     let ended = Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    let status = eventually("it to end", || child.try_wait().unwrap());
-    assert_eq!(said.code, 0, "{said:?} {}", home.read("log"));
-    assert!(ended.success() && status.code() == Some(0), "{status:?} {}", home.read("log"));
+    let status = until("it to end", || child.try_wait().unwrap());
+    assert_eq!(said.code, 0, "{said:?} {}", home.log());
+    assert!(ended.success() && status.code() == Some(0), "{status:?} {}", home.log());
 }
 
 #[test]
@@ -70,11 +72,11 @@ fn the_unit_is_hardened() {
             .arg(&unit);
         command.output()
     };
-    match judge("15") {
-        Err(_) => skipped("systemd-analyze"),
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stdout).into_owned();
-            assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-        }
+    let judged = judge("15");
+    if !has(judged.is_ok(), "systemd-analyze") {
+        return;
     }
+    let output = judged.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
 }

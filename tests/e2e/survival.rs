@@ -1,15 +1,16 @@
 //! What a daemon survives: kill -9 in the middle of a run, a second daemon, a stop that waits.
 
 use serde_json::json;
+use yizhan_harness::daemon::Signal;
 
-use crate::daemon::{Home, eventually};
+use crate::house::{House, until};
 
 const SLOW: &str = "title = 'slow'\n[step.first]\nuse = 'echo.echo'\nwith.text = 'one'\n\
      [step.sleep]\nuse = 'echo.sleep'\nwith.ms = 600\n[step.last]\nuse = 'file.append'\nwith = { path = 'slow.txt', text = '{{ run.id }}' }\n";
 
 /// Waits until the run is at this step.
-fn until_at(home: &Home, run: &str, step: &str) {
-    eventually(&format!("the run to be at `{step}`"), || {
+fn until_at(home: &House, run: &str, step: &str) {
+    until(&format!("the run to be at `{step}`"), || {
         let view = home.call(&["show", run, "--json"]).ok().json();
         let steps = view["steps"].as_array().unwrap().clone();
         let at = steps.iter().find(|one| one["id"] == step).unwrap();
@@ -19,15 +20,15 @@ fn until_at(home: &Home, run: &str, step: &str) {
 
 #[test]
 fn a_run_that_was_cut_by_kill_9_ends_after_the_start_and_writes_once() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/slow.toml", SLOW);
-    let mut daemon = home.start();
-    let run = home.run(&["slow"]);
+    home.start();
+    let run = home.begin(&["slow"]);
     // A third time in a row, it would rest before it is tried again: it may be what ends the daemon.
     for _ in 0..2 {
         until_at(&home, &run, "sleep");
-        daemon.kill();
-        daemon = home.start();
+        home.kill();
+        home.start();
     }
     let ended = home.end_of(&run);
     assert_eq!(ended["state"], "done", "{ended}");
@@ -39,18 +40,18 @@ fn a_run_that_was_cut_by_kill_9_ends_after_the_start_and_writes_once() {
 
 #[test]
 fn a_step_that_must_happen_once_is_not_repeated_blindly_but_asked_about() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write(
         "workflows/once.toml",
         "title = 'once'\nowner = 'group:all'\n[step.pay]\nuse = 'echo.once'\nwith.ms = 600000\n",
     );
     home.write("config/people.toml", "[person.a]\nname = 'A'\n[group.all]\nmembers = ['a']\n");
-    let daemon = home.start();
-    let run = home.run(&["once"]);
+    home.start();
+    let run = home.begin(&["once"]);
     until_at(&home, &run, "pay");
-    daemon.kill();
-    let _daemon = home.start();
-    let task = eventually("the question", || {
+    home.kill();
+    home.start();
+    let task = until("the question", || {
         let tasks = home.call(&["tasks", "--run", &run, "--json"]).ok().json();
         Some(tasks["items"].get(0)?["id"].as_str()?.to_owned())
     });
@@ -62,23 +63,23 @@ fn a_step_that_must_happen_once_is_not_repeated_blindly_but_asked_about() {
 
 #[test]
 fn a_second_daemon_in_the_same_home_refuses_and_names_the_first() {
-    let home = Home::new();
-    let daemon = home.start();
+    let mut home = House::new();
+    home.start();
     let second = home.call(&["serve"]);
     assert_eq!(second.code, 1, "{second:?}");
-    assert!(second.err.contains("YZ0501") && second.err.contains(&daemon.id().to_string()), "{}", second.err);
+    assert!(second.err.contains("YZ0501") && second.err.contains(&home.pid().to_string()), "{}", second.err);
     home.call(&["runs"]).ok();
 }
 
 #[test]
 fn a_stop_lets_an_attempt_end_and_a_second_one_does_not_wait() {
-    let home = Home::new();
+    let mut home = House::new();
     home.write("workflows/slow.toml", SLOW);
-    let daemon = home.start();
-    let run = home.run(&["slow"]);
+    home.start();
+    let run = home.begin(&["slow"]);
     until_at(&home, &run, "sleep");
-    assert_eq!(daemon.stop().code(), Some(0));
-    let mut daemon = home.start();
+    assert_eq!(home.stop(), Some(0));
+    home.start();
     let ended = home.end_of(&run);
     let sleep = &ended["steps"][1]["items"][0];
     assert_eq!(
@@ -88,16 +89,16 @@ fn a_stop_lets_an_attempt_end_and_a_second_one_does_not_wait() {
     );
 
     home.write("workflows/long.toml", SLOW.replace("600", "600000"));
-    eventually("the workflow", || home.workflow("long"));
-    let run = home.run(&["long"]);
+    until("the workflow", || home.shelf("long"));
+    let run = home.begin(&["long"]);
     until_at(&home, &run, "sleep");
     let began = std::time::Instant::now();
-    daemon.signal("TERM");
-    eventually("it to begin to stop", || home.call(&["run", "long"]).code.ne(&0).then_some(()));
-    daemon.signal("TERM");
-    assert_eq!(daemon.ended().code(), Some(0));
+    home.signal(Signal::TERM);
+    until("it to begin to stop", || home.call(&["run", "long"]).code.ne(&0).then_some(()));
+    home.signal(Signal::TERM);
+    assert_eq!(home.ended(), Some(0));
     assert!(began.elapsed().as_secs() < 9, "it waited for the drain: {:?}", began.elapsed());
-    let _daemon = home.start();
+    home.start();
     let view = home.call(&["show", &run, "--json"]).ok().json();
     assert_eq!(view["state"], "open", "nothing is marked failed by a restart");
 }

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
+
 use crate::client::Client;
 
 /// A daemon that this process started. Dropped, it is killed.
@@ -41,13 +44,19 @@ impl Daemon {
 
     /// Starts `yizhan serve` and waits until it is ready. Its log goes to `serve.log` in the home.
     pub fn start(binary: &Path, home: &Path) -> Result<Self, DaemonError> {
-        let failed = |error| DaemonError::Start(binary.display().to_string(), error);
+        Self::start_as(Command::new(binary), home)
+    }
+
+    /// The same with surroundings of the caller's choice.
+    pub fn start_as(mut program: Command, home: &Path) -> Result<Self, DaemonError> {
+        let name = program.get_program().to_string_lossy().into_owned();
+        let failed = |error| DaemonError::Start(name.clone(), error);
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(home.join("serve.log"))
             .map_err(failed)?;
-        let child = Command::new(binary)
+        let child = program
             .arg("serve")
             .env("YIZHAN_HOME", home)
             .stdin(Stdio::null())
@@ -88,9 +97,19 @@ impl Daemon {
     }
 
     /// SIGTERM, and waits for the end.
-    pub fn stop(mut self) -> Option<i32> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw)?;
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok()?;
+    pub fn stop(self) -> Option<i32> {
+        self.signal(Signal::TERM)?;
+        self.ended()
+    }
+
+    /// To this process alone.
+    pub fn signal(&self, signal: Signal) -> Option<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)?;
+        kill_process(pid, signal).ok()
+    }
+
+    /// Waits for an end that comes by itself or was asked for; its exit code.
+    pub fn ended(mut self) -> Option<i32> {
         self.child.wait().ok()?.code()
     }
 
