@@ -251,3 +251,49 @@ impl Created {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_hashed_and_looked_at_is_the_file_whatever_its_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any.so");
+        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE + 7] {
+            let content: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            std::fs::write(&path, &content).unwrap();
+            let (bytes, sealed) = seal("any", File::open(&path).unwrap()).unwrap();
+            let bytes = File::from(bytes);
+            let expected: String =
+                Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(sealed, length as u64);
+            assert_eq!(sha256(&bytes, sealed).unwrap(), expected, "{length}");
+            assert_eq!(&*Mapped::of(&bytes, sealed).unwrap(), content, "{length}");
+        }
+    }
+
+    #[test]
+    fn sealed_bytes_can_be_neither_written_nor_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("any.so");
+        std::fs::write(&path, b"as it was").unwrap();
+        let (bytes, length) = seal("any", File::open(&path).unwrap()).unwrap();
+        let mut bytes = File::from(bytes);
+        assert!(
+            bytes.write_all(b"other").is_err() && bytes.set_len(1).is_err() && bytes.set_len(100).is_err()
+        );
+        std::fs::write(&path, b"changed!!").unwrap();
+        assert_eq!(&*Mapped::of(&bytes, length).unwrap(), b"as it was");
+    }
+
+    #[test]
+    fn a_library_whose_name_is_as_long_as_a_name_may_be_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("{}.so", "站".repeat(84)));
+        std::fs::write(&path, b"no library").unwrap();
+        assert!(matches!(Sealed::read(&path), Err(Fault::NotAPlugin)));
+    }
+}
