@@ -8,9 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use yizhan_workflow::catalogue::Catalogue;
-use yizhan_workflow::definition::{self, Files, MOST_TEXT, Read};
-use yizhan_workflow::people::People;
+use yizhan_workflow::definition::{self, Files, House, MOST_TEXT, Neighbours, Read, Survey};
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::problem::{Place, Problem, render};
 
@@ -58,6 +56,8 @@ pub(crate) struct FileRead {
     /// The file's own text under "", those that it names under the path as it writes them.
     texts: BTreeMap<String, String>,
     pub(crate) outcome: Result<Read, Vec<Problem>>,
+    /// Of a file with faults what can be read in spite of them.
+    partial: Option<Read>,
     /// Of the file and of all that it names: while they stand, it need not be read again.
     stamps: Vec<(PathBuf, Option<Stamp>)>,
 }
@@ -68,18 +68,23 @@ impl FileRead {
     }
 
     /// Everything that is wrong with it; errors first, as they keep it from being put in force.
-    pub(crate) fn check(&self, catalogue: &Catalogue, people: &People, names: &[String]) -> Checked {
-        let mut problems = match &self.outcome {
-            Err(problems) => problems.clone(),
-            Ok(read) => {
-                let mut problems = read.warnings.clone();
-                problems.extend(definition::check(read, catalogue, people, names));
-                problems
-            }
+    pub(crate) fn check(&self, house: House<'_>) -> Checked {
+        let (read, mut problems) = match &self.outcome {
+            Ok(read) => (Some(read), Vec::new()),
+            Err(problems) => (self.partial.as_ref(), problems.clone()),
         };
-        if names.iter().filter(|name| **name == self.name).count() > 1 {
-            problems.push(Problem::error("YZ0194", Place::at(0..0)).name("name", &*self.name));
+        if let Some(read) = read {
+            problems.extend(read.warnings.clone());
+            problems.extend(definition::check(read, house));
         }
+        let others: Vec<&String> =
+            house.workflows.paths(&self.name).iter().filter(|path| **path != self.shown).collect();
+        if let [other, ..] = others.as_slice() {
+            let problem = Problem::error("YZ0194", Place::at(0..0)).name("name", &*self.name);
+            problems.push(problem.name("other", *other));
+        }
+        problems.sort_by(|one, other| one.place.cmp(&other.place).then(one.code.cmp(other.code)));
+        problems.dedup();
         if !is_name(&self.name) {
             problems.push(Problem::error("YZ0199", Place::at(0..0)).name("name", &*self.name));
         }
@@ -94,8 +99,8 @@ impl FileRead {
         problems.iter().map(one).collect()
     }
 
-    pub(crate) fn to_json(&self, problems: &[Problem], language: Language) -> serde_json::Value {
-        yizhan_workflow::problem::to_json(problems, &self.shown, &self.texts, language.lang())
+    pub(crate) fn texts(&self) -> &BTreeMap<String, String> {
+        &self.texts
     }
 }
 
@@ -161,27 +166,32 @@ pub(crate) fn read_file(path: &Path, home: &Path, root: &Path) -> FileRead {
     let stamp = Stamp::at(path);
     let folder = path.parent().unwrap_or(root);
     let files = Beside { folder, root, read: RefCell::default(), texts: RefCell::default() };
-    let (own, outcome) = read_text(path, &name, &files);
+    let (own, survey) = read_text(path, &name, &files);
+    let (outcome, partial) = match survey {
+        Survey { read: Some(read), problems } if problems.is_empty() => (Ok(read), None),
+        Survey { read, problems } => (Err(problems), read),
+    };
     let mut texts = files.texts.into_inner();
     texts.insert(String::new(), own);
     let mut stamps = files.read.into_inner();
     stamps.push((path.to_owned(), stamp));
-    FileRead { path: path.to_owned(), shown, name, texts, outcome, stamps }
+    FileRead { path: path.to_owned(), shown, name, texts, outcome, partial, stamps }
 }
 
-fn read_text(path: &Path, name: &str, files: &Beside<'_>) -> (String, Result<Read, Vec<Problem>>) {
+fn read_text(path: &Path, name: &str, files: &Beside<'_>) -> (String, Survey) {
+    let nothing = |problem| Survey { read: None, problems: vec![problem] };
     let bytes = match bytes_of(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             let problem = Problem::error("YZ0100", Place::at(0..0)).name("why", error.to_string());
-            return (String::new(), Err(vec![problem]));
+            return (String::new(), nothing(problem));
         }
     };
     match definition::text_of(&bytes) {
-        Err(problem) => (String::new(), Err(vec![*problem])),
+        Err(problem) => (String::new(), nothing(*problem)),
         Ok(text) => {
             let source = Source { name: name.to_owned(), text: text.to_owned(), files: BTreeMap::new() };
-            (text.to_owned(), definition::read(&source, files))
+            (text.to_owned(), definition::survey(&source, files))
         }
     }
 }
@@ -238,10 +248,18 @@ impl Shelf {
         self.files.values()
     }
 
-    /// Every file's name, a name of two files twice.
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.files.values().map(|file| file.name.clone()).collect()
+    /// What each file says of itself to the others.
+    pub(crate) fn neighbours(&self) -> Neighbours {
+        neighbours(self.files.values().map(|file| &**file))
     }
+}
+
+pub(crate) fn neighbours<'f>(files: impl Iterator<Item = &'f FileRead>) -> Neighbours {
+    let mut neighbours = Neighbours::default();
+    for file in files {
+        neighbours.add(&file.name, &file.shown, file.outcome.as_ref().ok());
+    }
+    neighbours
 }
 
 #[cfg(test)]
@@ -315,7 +333,7 @@ mod tests {
         assert!(shelf.look(home.path(), &root, &still));
         std::fs::remove_file(root.join("a.toml")).unwrap();
         assert!(shelf.look(home.path(), &root, &still));
-        assert_eq!(shelf.names().len(), 0);
+        assert_eq!(shelf.files().count(), 0);
     }
 
     #[test]
@@ -323,8 +341,10 @@ mod tests {
         let home = home(&[("workflows/a/x.toml", "title = 'x'"), ("workflows/b/x.toml", "title = 'x'")]);
         let mut shelf = Shelf::default();
         shelf.look(home.path(), &home.path().join("workflows"), &BTreeSet::new());
+        let catalogue = yizhan_workflow::catalogue::Catalogue::default();
         for file in shelf.files() {
-            let checked = file.check(&Catalogue::default(), &People::default(), &shelf.names());
+            let house = House { catalogue: &catalogue, people: None, workflows: &shelf.neighbours() };
+            let checked = file.check(house);
             assert!(checked.errors.iter().any(|problem| problem.code == "YZ0194"), "{}", file.shown);
         }
     }

@@ -9,25 +9,37 @@ use toml::de::DeTable;
 use crate::id::TextHash;
 use crate::plan::{OnDuplicate, Source, Step, Unique, Workflow};
 use crate::problem::{Place, Problem};
+use lost::Lost;
 use section::{Reader, Section};
 
 mod check;
+mod damage;
 mod fields;
 mod flow;
+mod lost;
 mod names;
+mod neighbours;
+mod notation;
 mod order;
 mod outcomes;
 pub(crate) mod people;
+mod rows;
 mod schema;
 mod section;
+mod slips;
+mod sorts;
 mod step;
 mod table;
 mod time;
 mod tree;
 mod trigger;
 mod uses;
+mod warnings;
 
-pub use check::check;
+pub use check::{House, check};
+pub use neighbours::Neighbours;
+
+use check::Checker;
 
 /// No text of a workflow, a table or a template may be larger.
 pub const MOST_TEXT: usize = 1024 * 1024;
@@ -52,6 +64,9 @@ pub struct Read {
     /// Which template came from which file, by its dotted path.
     pub from_file: BTreeMap<String, Arc<str>>,
     pub warnings: Vec<Problem>,
+    /// What could not be read: nothing is said of it by guess.
+    lost: Lost,
+    damage: Option<damage::Mended>,
 }
 
 /// Where each key and value of the file stands, by its dotted path (`step.record.with.to`, `step.close.needs[0]`).
@@ -105,36 +120,80 @@ pub fn text_of(bytes: &[u8]) -> Result<&str, Box<Problem>> {
 /// # Errors
 /// Every fault, not the first.
 pub fn read(source: &Source, files: &dyn Files) -> Result<Read, Vec<Problem>> {
-    let text = text_of(source.text.as_bytes()).map_err(|problem| vec![*problem])?;
+    let Survey { read, problems } = survey(source, files);
+    match read {
+        Some(read) if problems.is_empty() => Ok(read),
+        _ => Err(problems),
+    }
+}
+
+/// What a file says, as far as it can be read.
+#[derive(Debug)]
+pub struct Survey {
+    /// Of a file with faults what stands in spite of them: enough to check it further, not to run it.
+    pub read: Option<Read>,
+    /// Without warnings, which are in `read`.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads as much of a file as can be read.
+pub fn survey(source: &Source, files: &dyn Files) -> Survey {
+    let nothing = |problems| Survey { read: None, problems };
+    let text = match text_of(source.text.as_bytes()) {
+        Ok(text) => text,
+        Err(problem) => return nothing(vec![*problem]),
+    };
     if let Some(span) = too_deep(text) {
-        return Err(vec![Problem::error("YZ0114", Place::at(span)).name("most", DEEPEST.to_string())]);
+        return nothing(vec![Problem::error("YZ0114", Place::at(span)).name("most", DEEPEST.to_string())]);
     }
     let (root, faults) = DeTable::parse_recoverable(text);
     let faults = toml_problems(text, &faults);
-    if faults.iter().any(|fault| fault.code == "YZ0101") {
-        // What stands around a broken place is guessed, and faults of guesses would hide the true ones.
-        return Err(faults);
+    let source = |text: &str| Source { text: text.to_owned(), ..source.clone() };
+    if !faults.iter().any(|fault| fault.code == "YZ0101") {
+        let (read, mut problems) = structure(source(text), root.get_ref(), files, None);
+        problems.extend(faults);
+        return sorted(read, problems);
     }
-    let reader = Reader::new(text, root.get_ref(), files);
-    reader.problems.borrow_mut().extend(faults);
-    let workflow = whole(&reader, root.get_ref(), &source.name);
-    let Reader { problems, read: named, from_file, spans, incomplete, .. } = reader;
+    drop(root);
+    let Some(damage) = damage::mended(text) else { return nothing(faults) };
+    let mended = damage.text.clone();
+    let (root, _) = DeTable::parse_recoverable(&mended);
+    let (read, mut problems) = structure(source(text), root.get_ref(), files, Some(damage));
+    let damage = read.damage.as_ref();
+    problems.retain(|problem| problem.is_error() && !damage.is_some_and(|damage| damage.is_guess(problem)));
+    problems.extend(faults);
+    sorted(read, problems)
+}
+
+/// What the tables of a file say. Of a damaged file they were read from the mended text.
+fn structure(
+    source: Source,
+    root: &DeTable<'_>,
+    files: &dyn Files,
+    damage: Option<damage::Mended>,
+) -> (Read, Vec<Problem>) {
+    let reader = Reader::new(&source.text, root, files);
+    if let Some(damage) = &damage {
+        *reader.lost.borrow_mut() = damage.lost.clone();
+    }
+    let workflow = whole(&reader, root, &source.name);
+    let Reader { problems, read: named, from_file, spans, lost, .. } = reader;
     let mut problems = problems.into_inner();
-    let source = Source { name: source.name.clone(), text: text.to_owned(), files: named.into_inner() };
-    let mut read = Read { workflow, source, spans, from_file: from_file.into_inner(), warnings: Vec::new() };
-    if !incomplete.get() {
-        problems.extend(names::check(&read));
-        problems.extend(outcomes::check(&read));
-    }
+    let (from_file, lost, files) = (from_file.into_inner(), lost.into_inner(), named.into_inner());
+    let source = Source { files, ..source };
+    let read = Read { workflow, source, spans, from_file, lost, damage, warnings: Vec::new() };
+    problems.extend(names::check(&read));
+    problems.extend(outcomes::check(&read));
+    (read, problems)
+}
+
+fn sorted(mut read: Read, mut problems: Vec<Problem>) -> Survey {
     problems.sort_by(|one, other| one.place.cmp(&other.place).then(one.code.cmp(other.code)));
     problems.dedup();
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_error);
-    if !errors.is_empty() {
-        return Err(errors);
-    }
     read.warnings = warnings;
     read.workflow.hash = hash_of(&read.source);
-    Ok(read)
+    Survey { read: Some(read), problems: errors }
 }
 
 /// The first bracket that nests deeper than a file may. Looked for before parsing, whose recursion has no bound of ours.
@@ -161,7 +220,8 @@ fn too_deep(text: &str) -> Option<Range<usize>> {
 }
 
 fn toml_problems(text: &str, faults: &[toml::de::Error]) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = faults.iter().map(|fault| toml_problem(text, fault)).collect();
+    let mut problems: Vec<Problem> =
+        faults.iter().filter(|fault| is_repeated(fault)).map(|fault| repeated(text, fault)).collect();
     // What stands under a heading that is there twice is twice there as well: the heading says it.
     let headings: Vec<usize> =
         problems.iter().filter(|one| is_heading(text, one)).map(|one| one.place.start).collect();
@@ -169,8 +229,9 @@ fn toml_problems(text: &str, faults: &[toml::de::Error]) -> Vec<Problem> {
         let above = text.get(..one.place.start).and_then(|before| before.rfind("\n["));
         let under =
             |heading: &usize| above.is_some_and(|above| line_around(text, above + 1).contains(heading));
-        one.code != "YZ0110" || is_heading(text, one) || !headings.iter().any(under)
+        is_heading(text, one) || !headings.iter().any(under)
     });
+    problems.extend(notation::problems(text, faults));
     problems
 }
 
@@ -178,52 +239,41 @@ fn is_heading(text: &str, problem: &Problem) -> bool {
     problem.code == "YZ0110" && text[line_around(text, problem.place.start)].trim_start().starts_with('[')
 }
 
-fn toml_problem(text: &str, fault: &toml::de::Error) -> Problem {
+/// A key that is there twice.
+fn repeated(text: &str, fault: &toml::de::Error) -> Problem {
     let span = fault.span().unwrap_or(0..0);
-    let place = Place::at(span.clone());
-    let cause = fault.message().lines().next().unwrap_or_default().to_owned();
-    if cause.contains("duplicate key") {
-        let key = text.get(span.clone()).unwrap_or_default().to_owned();
-        let line = text[line_around(text, span.start)].trim();
-        let problem = Problem::error("YZ0110", place).name("key", key);
-        // Of a heading the first one is found by its own words.
-        return match text.find(line).filter(|first| line.starts_with('[') && first + line.len() < span.start)
-        {
-            Some(first) => problem.cause(Place::at(first..first + line.len())),
+    let key = text.get(span.clone()).unwrap_or_default().to_owned();
+    let line = text[line_around(text, span.start)].trim();
+    let problem = Problem::error("YZ0110", Place::at(span.clone())).name("key", key);
+    // Of a heading the first one is found by its own words.
+    match text.find(line).filter(|first| line.starts_with('[') && first + line.len() < span.start) {
+        Some(first) => problem.cause(Place::at(first..first + line.len())),
+        None => match first_of(text, span.start, &text[span.clone()]) {
+            Some(first) => problem.cause(Place::at(first)),
             None => problem,
-        };
-    }
-    // A sign of full width where TOML has its own is the commonest cause, and the parser does not know it.
-    let around = line_around(text, span.start);
-    let sign = text[around.clone()].char_indices().find_map(|(at, sign)| {
-        let twin = match sign {
-            '“' | '”' => "\"",
-            '‘' | '’' => "'",
-            '，' => ",",
-            '＝' => "=",
-            '【' => "[",
-            '】' => "]",
-            '｛' => "{",
-            '｝' => "}",
-            '＃' => "#",
-            '\u{3000}' => "a space",
-            _ => return None,
-        };
-        Some((around.start + at, sign, twin))
-    });
-    match sign {
-        Some((at, sign, ascii)) if !quoted(&text[around.start..at]) => {
-            Problem::error("YZ0101", Place::at(at..at + sign.len_utf8()))
-                .name("cause", cause)
-                .name("sign", sign.to_string())
-                .name("ascii", ascii)
-        }
-        _ => Problem::error("YZ0101", place).name("cause", cause),
+        },
     }
 }
 
-fn quoted(before: &str) -> bool {
-    before.matches('"').count() % 2 == 1 || before.matches('\'').count() % 2 == 1
+/// The same key on a line of its own above, in the same table.
+fn first_of(text: &str, at: usize, key: &str) -> Option<Range<usize>> {
+    let head = &text[..line_around(text, at).start];
+    let table = head.rfind("\n[").map_or(0, |start| start + 1);
+    let mut from = table;
+    for line in head[table..].split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        let rest = line.trim_start().strip_prefix(key).map(str::trim_start);
+        if rest.is_some_and(|rest| rest.starts_with(['=', '.'])) {
+            return Some(from + indent..from + indent + key.len());
+        }
+        from += line.len();
+    }
+    None
+}
+
+/// A key that is there twice is told by the parser, and breaks nothing.
+fn is_repeated(fault: &toml::de::Error) -> bool {
+    fault.message().contains("duplicate key")
 }
 
 fn line_around(text: &str, at: usize) -> Range<usize> {
@@ -282,7 +332,7 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
         tables,
         main: main_of(&steps),
         steps,
-        output: root.get("output").and_then(|item| tree::tree(&root, "output", item)),
+        output: root.get("output").map(|item| tree::tree(&root, "output", item)),
     };
     root.close(LATER);
     workflow
@@ -334,6 +384,12 @@ fn path_of(workflow: &Workflow, no: crate::id::StepNo) -> String {
         (None, crate::plan::Section::OnCancel) => "on_cancel".to_owned(),
     };
     format!("{above}.{}", step.id)
+}
+
+/// The same, of a step whose number is not at hand.
+fn own_path(workflow: &Workflow, step: &crate::plan::Step) -> String {
+    let own = workflow.numbers().find(|no| std::ptr::eq(workflow.step(*no), step));
+    own.map_or_else(|| format!("step.{}", step.id), |no| path_of(workflow, no))
 }
 
 /// Asks for a good name, and says so otherwise.

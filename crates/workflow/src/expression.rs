@@ -12,6 +12,7 @@ mod operators;
 mod plain;
 mod print;
 mod rewrite;
+mod sorts;
 mod syntax;
 
 use std::sync::Arc;
@@ -20,8 +21,12 @@ use minijinja::Value;
 use plain::Plain;
 
 pub use fields::value_of_text;
-pub use names::{Call, Name, NameKind};
+pub use names::{Argument, Call, Name, NameKind};
 pub use print::{empty, is_empty, json_of_value, print, value_of_json};
+pub use sorts::{
+    Sort, SortFault, SortProblem, faults_of_expression, faults_of_template,
+    of_expression as sort_of_expression,
+};
 pub use syntax::{SyntaxFault, SyntaxProblem};
 
 /// No value that an expression gives may be larger, as JSON or as text.
@@ -138,6 +143,13 @@ impl Template {
         }
         syntax::check_program(text)?;
         Ok(Self { source: text.into(), parts: Parts::Program })
+    }
+
+    /// Stands where a template could not be read: fits everywhere and reads nothing.
+    #[must_use]
+    pub(crate) fn unreadable() -> Self {
+        let nothing = Expression { source: "none".into(), plain: None };
+        Self { source: "{{ none }}".into(), parts: Parts::Whole(nothing) }
     }
 
     /// Text that stands for itself, whatever braces it has.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 mod messages;
 mod render;
+pub mod sarif;
+pub(crate) mod wide;
 
 pub use messages::{Lang, codes, explain};
 pub use render::{render, sentence, to_json, worded};
@@ -16,6 +18,8 @@ pub struct Problem {
     pub code: &'static str,
     pub severity: Severity,
     pub place: Place,
+    /// Which wording of the message fits, where it has several.
+    pub case: Option<&'static str>,
     /// What the words name: `{step}` in a message is the entry `step`.
     pub names: BTreeMap<&'static str, String>,
     /// Other places that have to do with it; the words are the message's `cause` line.
@@ -52,7 +56,8 @@ impl Place {
 impl Problem {
     #[must_use]
     pub fn error(code: &'static str, place: Place) -> Self {
-        Self { code, severity: Severity::Error, place, names: BTreeMap::new(), causes: Vec::new() }
+        let (names, causes) = (BTreeMap::new(), Vec::new());
+        Self { code, severity: Severity::Error, place, case: None, names, causes }
     }
 
     #[must_use]
@@ -63,6 +68,12 @@ impl Problem {
     #[must_use]
     pub fn name(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.names.insert(name, value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn case(mut self, case: &'static str) -> Self {
+        self.case = Some(case);
         self
     }
 
@@ -108,11 +119,14 @@ where
         .filter_map(|name| {
             let name = name.as_ref();
             let distance = strsim::damerau_levenshtein(word, name);
-            let begins = length >= 3 && (name.starts_with(word) || word.starts_with(name) && name.len() >= 3);
-            (distance <= most && distance < length || begins).then(|| (distance, name.to_owned()))
+            // Two Chinese characters say as much as a word of five letters.
+            let long = length >= 3 || !word.is_ascii();
+            let begins = long && (name.starts_with(word) || word.starts_with(name) && name.len() >= 3);
+            let longer = name.chars().count().abs_diff(length);
+            (distance <= most && distance < length || begins).then(|| (distance, longer, name.to_owned()))
         })
         .min()
-        .map(|(_, name)| name)
+        .map(|(_, _, name)| name)
 }
 
 /// Names as a message lists them, not more than a reader looks through.

@@ -78,6 +78,11 @@ impl Cell {
         Self::Value(value)
     }
 
+    /// Whether a code of a choice fits.
+    pub(crate) fn takes(&self, code: &str) -> bool {
+        self.fits(&Value::from(code))
+    }
+
     fn fits(&self, value: &Value) -> bool {
         match self {
             Self::Any => true,

@@ -1,21 +1,23 @@
 //! `yizhan check`: says everything that is wrong with workflow files. Needs no daemon.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use yizhan_workflow::definition::{House, Neighbours};
 use yizhan_workflow::people::People;
-use yizhan_workflow::problem::render;
+use yizhan_workflow::problem::{Problem, render, sarif, to_json};
 
 use super::Context;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::plugins;
-use crate::workflows::{FileRead, find, read_file};
+use crate::workflows::{FileRead, find, neighbours, read_file};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  yizhan check\n  yizhan check workflows/shop/returns.toml\n  yizhan check --json | jq '.[] | .message'"
+    after_help = "Examples:\n  yizhan check\n  yizhan check workflows/shop/returns.toml\n  yizhan check --json | jq '.[] | .message'\n  yizhan check --format sarif > yizhan.sarif"
 )]
 pub(crate) struct Args {
     /// Files or folders; else `workflows/` of the home
@@ -23,37 +25,77 @@ pub(crate) struct Args {
     /// Warnings are faults too
     #[arg(long)]
     strict: bool,
+    /// How the faults are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// With the line and a caret
+    #[default]
+    Text,
+    /// A list for scripts, as `--json`
+    Json,
+    /// SARIF 2.1.0, for editors and CI
+    Sarif,
+}
+
+/// What is wrong with one file.
+struct Found {
+    shown: String,
+    texts: BTreeMap<String, String>,
+    problems: Vec<Problem>,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let home = context.home().ok();
     let files = read_all(&args.paths, home.as_ref())?;
-    let (people, people_faults) = read_people(home.as_ref(), context)?;
+    let (people, mut found) = read_people(home.as_ref())?;
     let (catalogue, refused) = plugins::offline_catalogue(home.as_ref())?;
-    let names = names(&files, home.as_ref());
-    let (mut errors, mut warnings) = (people_faults.len(), 0);
-    let (mut texts, mut found) = (people_faults, Vec::new());
-    for refusal in refused {
-        texts.push(refusal);
-    }
-    let colour = std::io::stdout().is_terminal();
+    let neighbours = neighbours_of(&files, home.as_ref());
+    let house = House { catalogue: &catalogue, people: people.as_ref(), workflows: &neighbours };
     for file in &files {
-        let checked = file.check(&catalogue, &people, &names);
-        errors += checked.errors.len();
-        warnings += checked.warnings.len();
-        for problems in [&checked.errors, &checked.warnings] {
-            texts.extend(file.render(problems, context.language, colour));
-            if let Value::Array(list) = file.to_json(problems, context.language) {
-                found.extend(list);
-            }
-        }
+        let checked = file.check(house);
+        let problems = checked.errors.into_iter().chain(checked.warnings).collect();
+        found.push(Found { shown: file.shown.clone(), texts: file.texts().clone(), problems });
     }
-    let count = (files.len(), errors, warnings);
-    context.answer(&json!(found), |_| {
-        texts.push(summary(count, context));
-        texts.join("\n")
-    });
+    let errors = found.iter().flat_map(|file| &file.problems).filter(|problem| problem.is_error()).count();
+    let warnings = found.iter().map(|file| file.problems.len()).sum::<usize>() - errors;
+    match args.format {
+        Format::Sarif => context.say_json(&sarif_of(&found, context)),
+        Format::Json => context.say_json(&json_of(&found, context)),
+        Format::Text => context.answer(&json_of(&found, context), |_| {
+            let mut texts = refused;
+            texts.extend(rendered(&found, context));
+            texts.push(summary((files.len(), errors, warnings), context));
+            texts.join("\n")
+        }),
+    }
     Ok(if errors > 0 || args.strict && warnings > 0 { Exit::Faults } else { Exit::Ok })
+}
+
+fn rendered(found: &[Found], context: &Context) -> Vec<String> {
+    let colour = std::io::stdout().is_terminal();
+    let one = |file: &Found, problem: &Problem| {
+        render(std::slice::from_ref(problem), &file.shown, &file.texts, context.language.lang(), colour)
+    };
+    found.iter().flat_map(|file| file.problems.iter().map(|problem| one(file, problem))).collect()
+}
+
+fn json_of(found: &[Found], context: &Context) -> Value {
+    let lists =
+        found.iter().map(|file| to_json(&file.problems, &file.shown, &file.texts, context.language.lang()));
+    lists.filter_map(|list| if let Value::Array(list) = list { Some(list) } else { None }).flatten().collect()
+}
+
+fn sarif_of(found: &[Found], context: &Context) -> Value {
+    let language = context.language.lang();
+    let results = found
+        .iter()
+        .flat_map(|file| sarif::results(&file.problems, &file.shown, &file.texts, language))
+        .collect();
+    sarif::log(results, env!("CARGO_PKG_VERSION"), language)
 }
 
 fn summary((files, errors, warnings): (usize, usize, usize), context: &Context) -> String {
@@ -96,35 +138,32 @@ fn root_of(file: &Path, own: Option<&Path>) -> PathBuf {
 }
 
 /// Those of the files, and those of the home beside them: a child may be named that is not checked now.
-fn names(files: &[FileRead], home: Option<&Home>) -> Vec<String> {
-    let mut names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
-    let checked: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
-    let others = home.map(|home| find(&home.workflows())).unwrap_or_default();
-    for other in others {
-        let full = std::fs::canonicalize(&other).unwrap_or(other);
-        if !checked.contains(&full)
-            && let Some(stem) = full.file_stem()
-        {
-            names.push(stem.to_string_lossy().into_owned());
+fn neighbours_of(files: &[FileRead], home: Option<&Home>) -> Neighbours {
+    let root = home.map(Home::workflows).and_then(|root| std::fs::canonicalize(root).ok());
+    let mut others = Vec::new();
+    for (path, home, root) in home
+        .iter()
+        .zip(&root)
+        .flat_map(|(home, root)| find(root).into_iter().map(move |path| (path, &home.root, root)))
+    {
+        if files.iter().all(|file| file.path != path) {
+            others.push(read_file(&path, home, root));
         }
     }
-    names
+    neighbours(files.iter().chain(&others))
 }
 
-fn read_people(home: Option<&Home>, context: &Context) -> Result<(People, Vec<String>), Failure> {
+/// Nobody is given back where the file has faults: who is in it is not known then.
+fn read_people(home: Option<&Home>) -> Result<(Option<People>, Vec<Found>), Failure> {
     let Some(path) = home.map(Home::people).filter(|path| path.exists()) else {
-        return Ok((People::default(), Vec::new()));
+        return Ok((Some(People::default()), Vec::new()));
     };
     let text = std::fs::read_to_string(&path)?;
     Ok(match People::read(&text) {
-        Ok(people) => (people, Vec::new()),
+        Ok(people) => (Some(people), Vec::new()),
         Err(problems) => {
             let texts = [(String::new(), text)].into();
-            let shown = path.display().to_string();
-            let one = |problem| {
-                render(std::slice::from_ref(problem), &shown, &texts, context.language.lang(), false)
-            };
-            (People::default(), problems.iter().map(one).collect())
+            (None, vec![Found { shown: path.display().to_string(), texts, problems }])
         }
     })
 }

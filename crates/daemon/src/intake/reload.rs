@@ -235,11 +235,12 @@ impl Reading {
         before: &Workflows,
         reads: Option<&dyn Reads>,
     ) -> Workflows {
-        let names = self.shelf.names();
+        let neighbours = self.shelf.neighbours();
         let people = self.people.good();
+        let house = definition::House { catalogue, people: Some(&people), workflows: &neighbours };
         let mut workflows = Workflows::new();
         for file in self.shelf.files() {
-            let checked = file.check(catalogue, &people, &names);
+            let checked = file.check(house);
             let faults = file.render(&checked.errors, self.language, false);
             let warnings = file.render(&checked.warnings, self.language, false);
             let (workflow, source) = match &file.outcome {

@@ -1,20 +1,33 @@
 //! What can only be said with the plugins, the people and the other workflows at hand.
 
 use super::schema::{Schema, SchemaFault, What, secret_in};
-use super::{Read, names, outcomes, path_of};
+use super::{Neighbours, Read, names, outcomes, path_of, rows, sorts, warnings};
 use crate::catalogue::Catalogue;
 use crate::expression::Tree;
 use crate::people::People;
 use crate::plan::{ActionName, Effect, Starts, Step, Work};
 use crate::problem::{Place, Problem, nearest};
 
+/// What a workflow stands among.
+#[derive(Clone, Copy, Debug)]
+pub struct House<'h> {
+    pub catalogue: &'h Catalogue,
+    /// `None`: their file has faults, so nothing is said of who is in it.
+    pub people: Option<&'h People>,
+    pub workflows: &'h Neighbours,
+}
+
 /// Everything that is wrong or doubtful about a workflow among the others.
 #[must_use]
-pub fn check(read: &Read, catalogue: &Catalogue, people: &People, workflows: &[String]) -> Vec<Problem> {
-    let checker = Checker { read, catalogue, people, workflows };
+pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
+    let catalogue = house.catalogue;
+    let checker = Checker { read, catalogue, house };
     let mut problems = Vec::new();
     for no in read.workflow.numbers() {
         let (step, path) = (read.workflow.step(no), path_of(&read.workflow, no));
+        if read.lost.has(&path) {
+            continue;
+        }
         checker.work(&step.work, &path, &mut problems);
         checker.effect(step, &path, &mut problems);
         if let Some(undo) = &step.undo {
@@ -29,44 +42,49 @@ pub fn check(read: &Read, catalogue: &Catalogue, people: &People, workflows: &[S
             }
         }
     }
+    for no in read.workflow.numbers() {
+        checker.of_child(read.workflow.step(no), no, &mut problems);
+    }
     checker.owner(&mut problems);
     problems.extend(names::check_outputs(read, catalogue));
     problems.extend(outcomes::check_actions(read, catalogue));
+    problems.extend(rows::check(read));
+    problems.extend(sorts::check(&checker));
+    let doubts = warnings::check(read, catalogue);
+    // What is wrong already need not be doubted.
+    let wrong = |doubt: &Problem| problems.iter().any(|known| known.is_error() && known.place == doubt.place);
+    let doubts: Vec<Problem> = doubts.into_iter().filter(|doubt| !wrong(doubt)).collect();
+    problems.extend(doubts);
+    if let Some(damage) = &read.damage {
+        problems.retain(|problem| problem.is_error() && !damage.is_guess(problem));
+    }
     problems.sort_by(|one, other| one.place.cmp(&other.place).then(one.code.cmp(other.code)));
     problems.dedup();
     problems
 }
 
-struct Checker<'c> {
-    read: &'c Read,
+pub(super) struct Checker<'c> {
+    pub(super) read: &'c Read,
     catalogue: &'c Catalogue,
-    people: &'c People,
-    workflows: &'c [String],
+    pub(super) house: House<'c>,
 }
 
 impl Checker<'_> {
-    fn value(&self, path: &str) -> Place {
+    pub(super) fn value(&self, path: &str) -> Place {
         match self.read.from_file.get(path) {
             Some(file) => Place::of_file(file, 0..0),
             None => Place::at(self.read.spans.value(path)),
         }
     }
 
-    fn key(&self, path: &str) -> Place {
+    pub(super) fn key(&self, path: &str) -> Place {
         Place::at(self.read.spans.key(path))
     }
 
     fn work(&self, work: &Work, path: &str, problems: &mut Vec<Problem>) {
         match work {
             Work::Use { action, with } => self.action(action, with, path, problems),
-            Work::Run { workflow, with } => {
-                if !self.workflows.iter().any(|known| **known == **workflow) {
-                    let problem = Problem::error("YZ0189", self.value(&format!("{path}.run")));
-                    let near = nearest(workflow, self.workflows);
-                    problems.push(problem.name("workflow", &**workflow).near(near));
-                }
-                self.no_secrets(with, &format!("{path}.with"), problems);
-            }
+            Work::Run { workflow, with } => self.child(workflow, with, path, problems),
             Work::Ask(ask) => {
                 let many = self.read.spans.of.contains_key(&format!("{path}.ask[0]"));
                 for (at, who) in ask.who.iter().enumerate().filter(|(_, who)| who.is_literal()) {
@@ -82,8 +100,16 @@ impl Checker<'_> {
         let place = self.value(&format!("{path}.use"));
         if let Some(action) = self.catalogue.action(name) {
             let at = format!("{path}.with");
-            for fault in Schema::check(&action.input, with, &at) {
-                problems.push(self.schema_problem(&fault, name, &at, path));
+            let faults = Schema::check(&action.input, with, &at);
+            // What is missing is there under a misspelled name.
+            let meant = |key: &str| {
+                faults.iter().any(|fault| matches!(&fault.what, What::UnknownKey { nearest: Some(near), .. } if near == key))
+            };
+            for fault in &faults {
+                if matches!(&fault.what, What::Missing { key } if meant(key)) {
+                    continue;
+                }
+                problems.push(self.schema_problem(fault, name, &at, path));
             }
             self.recipients(with, &at, problems);
             return;
@@ -137,6 +163,7 @@ impl Checker<'_> {
             }
             What::Secret => error("YZ0183", self.value(&fault.path)).name("at", at),
             What::NotSecret => error("YZ0188", self.value(&fault.path)).name("at", at),
+            What::OpenSecret => error("YZ0188", self.value(&fault.path)).name("at", at).case("table"),
         }
     }
 
@@ -166,16 +193,21 @@ impl Checker<'_> {
     }
 
     fn who(&self, path: &str, who: &str, problems: &mut Vec<Problem>) {
-        if who.is_empty() || self.people.known(who) {
+        let Some(people) = self.house.people else { return };
+        if who.is_empty() || people.known(who) {
             return;
         }
-        let Some((kind, _)) = who.split_once(':') else { return };
-        let known = self.people.names(kind);
-        let place = self.value(path);
-        problems.push(Problem::error("YZ0185", place).name("who", who).near(nearest(who, known)));
+        // Of another kind nobody is, which was said when the file was read.
+        let Some((kind @ ("person" | "group" | "role"), name)) = who.split_once(':') else { return };
+        let known = people.names(kind);
+        let names = known.iter().filter_map(|known| known.split_once(':')).map(|(_, name)| name);
+        let near =
+            nearest(name.trim(), names).or_else(|| people.known(who.trim()).then(|| name.trim().to_owned()));
+        let problem = Problem::error("YZ0185", self.value(path)).name("who", who);
+        problems.push(problem.near(near.map(|near| format!("{kind}:{near}"))));
     }
 
-    fn no_secrets(&self, tree: &Tree, path: &str, problems: &mut Vec<Problem>) {
+    pub(super) fn no_secrets(&self, tree: &Tree, path: &str, problems: &mut Vec<Problem>) {
         match tree {
             Tree::Map(entries) => {
                 for (key, item) in entries {

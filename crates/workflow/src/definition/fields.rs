@@ -7,7 +7,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::section::{Section, Text};
+use super::section::{Section, Text, home_of};
 use super::{name_ok, tree};
 use crate::expression::Tree;
 use crate::form::{Choice, Field, Form, Kind, Options, Required};
@@ -31,22 +31,39 @@ pub(super) fn form(section: &Section<'_, '_>, reserved: &[&str]) -> Form {
             tree::reserved(section, &key);
             continue;
         }
-        if !name_ok(section, key.value, &key.span) {
+        if item.get_ref().as_table().is_none()
+            && let Some(home) = home_of(key.value, &section.path)
+        {
+            let problem = section.error("YZ0105", key.span).name("key", key.value);
+            section.say(problem.name("where", section.name()).name("belongs", home));
             continue;
         }
-        if let Some(own) = section.sub(key.value, item)
-            && let Some(field) = section.reader.whole(field(&own, key.value, 0))
-        {
-            fields.push(field);
+        if !name_ok(section, key.value, &key.span) {
+            // Whoever reads it may have used the name that it should have.
+            section.reader.lose(&section.path);
+        }
+        if let Some(label) = item.get_ref().as_str() {
+            let problem =
+                section.error("YZ0107", item.span()).name("key", key.value).name("wanted", "a table");
+            let problem = problem.name("found", "a text");
+            section.say(problem.name("fixed", format!("{} = {{ label = \"{label}\" }}", key.value)));
+            section.reader.lose(&section.at(key.value));
+            continue;
+        }
+        match section.sub(key.value, item) {
+            Some(own) => fields.push(field(&own, key.value, 0)),
+            None => section.reader.lose(&section.at(key.value)),
         }
     }
     Form { fields }
 }
 
-fn field(own: &Section<'_, '_>, name: &str, depth: u8) -> Option<Field> {
+fn field(own: &Section<'_, '_>, name: &str, depth: u8) -> Field {
     let like = own.text("like").and_then(|like| like_of(own, &like, depth));
     let options = options(own);
-    let kind = kind(own, like.as_ref(), &options)?;
+    let kind = kind(own, like.as_ref(), &options);
+    let known = kind.is_some();
+    let kind = own.reader.whole(&own.path, kind).unwrap_or(Kind::Text);
     let field = Field {
         name: name.into(),
         kind,
@@ -70,12 +87,14 @@ fn field(own: &Section<'_, '_>, name: &str, depth: u8) -> Option<Field> {
         Some(like) => merged(field, like, own),
         None => field,
     };
-    fits(own, &field);
-    Some(field)
+    if known {
+        fits(own, &field);
+    }
+    field
 }
 
 fn tree_of(own: &Section<'_, '_>, key: &'static str) -> Option<Tree> {
-    own.get(key).and_then(|item| tree::tree(own, key, item))
+    own.get(key).map(|item| tree::tree(own, key, item))
 }
 
 fn kind(own: &Section<'_, '_>, like: Option<&Field>, options: &Options) -> Option<Kind> {
@@ -104,6 +123,10 @@ fn kind(own: &Section<'_, '_>, like: Option<&Field>, options: &Options) -> Optio
 
 fn required(own: &Section<'_, '_>) -> Required {
     match own.get("required").map(|item| (item.get_ref(), item.span())) {
+        Some((DeValue::String(text), _)) if !text.contains("{{") => {
+            own.boolean("required");
+            Required::Always(true)
+        }
         Some((DeValue::String(text), span)) => {
             own.reader.template(text, &span).map_or(Required::Always(true), Required::Worked)
         }
@@ -128,16 +151,16 @@ fn options(own: &Section<'_, '_>) -> Options {
     if choices.is_empty() {
         own.say(own.error("YZ0162", item.span()).name("field", own.name()));
     }
-    for (at, choice) in choices.iter().enumerate() {
-        if choices[..at].iter().any(|earlier| earlier.code == choice.code) {
-            own.say(own.error("YZ0163", item.span()).name("code", choice.code.to_string()));
-        }
-    }
     Options::Fixed(choices.into())
 }
 
 fn listed_choices(own: &Section<'_, '_>) -> Vec<Choice> {
     let texts = own.texts("options").unwrap_or_default();
+    for (at, text) in texts.iter().enumerate() {
+        if texts[..at].iter().any(|earlier| earlier.value == text.value) {
+            own.say(own.error("YZ0163", text.span.clone()).name("code", text.value));
+        }
+    }
     texts.iter().map(|text| Choice { code: text.value.into(), label: text.value.into() }).collect()
 }
 
@@ -181,11 +204,13 @@ fn like_of(own: &Section<'_, '_>, like: &Text<'_>, depth: u8) -> Option<Field> {
         Some(Section::of(own.reader, format!("{}.{name}", path.join(".")), key.span(), table))
     });
     let field = match found {
-        Some(section) if depth < MOST_LIKE => field(&section, name, depth + 1),
+        Some(section) if depth < MOST_LIKE => Some(field(&section, name, depth + 1)),
         _ => None,
     };
     if field.is_none() {
-        own.say(own.error("YZ0166", like.span.clone()).name("like", like.value));
+        let known = own.reader.at_path(&path).into_iter().flatten().map(|(key, _)| key.get_ref().as_ref());
+        let near = nearest(name, known).map(|near| like.value.replacen(name, &near, 1));
+        own.say(own.error("YZ0166", like.span.clone()).name("like", like.value).near(near));
     }
     field
 }
@@ -225,7 +250,7 @@ fn fits(own: &Section<'_, '_>, field: &Field) {
     for (key, fine) in wrong {
         if own.has(key) && !fine {
             let problem =
-                own.error("YZ0165", own.key_span(key)).name("key", key).name("type", field.kind.as_str());
+                own.error("YZ0165", own.key_span(key)).name("key", key).name("code", field.kind.as_str());
             own.say(problem);
         }
     }
@@ -243,6 +268,8 @@ fn fits(own: &Section<'_, '_>, field: &Field) {
         let codes: Vec<&str> = choices.iter().map(|choice| &*choice.code).collect();
         let problem = own.error("YZ0167", own.get("default").map_or(own.span.clone(), Spanned::span));
         let problem = problem.name("value", default.source()).name("known", listed(&codes));
-        own.say(problem.near(nearest(default.source(), &codes)));
+        let by_label = choices.iter().find(|choice| &*choice.label == default.source());
+        let by_label = by_label.map(|choice| choice.code.to_string());
+        own.say(problem.near(by_label.or_else(|| nearest(default.source(), &codes))));
     }
 }

@@ -68,6 +68,10 @@ impl<'a, 'r> Ways<'_, 'a, 'r> {
             return None;
         }
         let rule = own.sub(key.value, item)?;
+        // Known keys of a rule, also where what goes with them is missing.
+        for key in ["back_to", "most", "after", "then"] {
+            rule.get(key);
+        }
         let go = rule.text("go");
         let goes = match (rule.has("back_to"), go) {
             (true, None) => self.back_to(&rule, draft, step).map(Goes::Back),
@@ -108,6 +112,9 @@ impl<'a, 'r> Ways<'_, 'a, 'r> {
         let target = target?;
         let found = find(self.root, self.drafts, draft, target.value, &target.span)?;
         if found != step && !self.order.is_before(found, step) {
+            if self.root.reader.lost.borrow().order {
+                return None;
+            }
             let known: Vec<&str> =
                 self.order.before(step).iter().map(|no| self.drafts[no.index()].id).collect();
             let problem = rule.error("YZ0125", target.span).name("step", target.value).name("from", draft.id);
@@ -181,12 +188,10 @@ pub(super) fn ending(section: &Section<'_, '_>, text: &Text<'_>) -> Option<Endin
 
 pub(super) fn retry(own: &Section<'_, '_>) -> Option<Retry> {
     let rule = own.section("retry")?;
-    let Some(times) = rule.whole("times", 0..=1000) else {
-        if !rule.has("times") {
-            rule.missing("times");
-        }
-        return None;
-    };
+    let times = rule.whole("times", 0..=1000);
+    if !rule.has("times") {
+        rule.missing("times");
+    }
     let first = time::span(&rule, "first").unwrap_or(crate::moment::Span { ms: 10_000 });
     let factor = rule.number("factor", 1.0..=100.0).unwrap_or(2.0);
     let most = time::span(&rule, "most").unwrap_or(crate::moment::Span { ms: 30 * 60_000 });
@@ -196,5 +201,5 @@ pub(super) fn retry(own: &Section<'_, '_>) -> Option<Retry> {
         let span: Range<usize> = rule.key_span("most");
         rule.say(rule.error("YZ0137", span).name("first", first.to_string()).name("most", most.to_string()));
     }
-    Some(Retry { times, first, factor, most: most.max(first), jitter })
+    Some(Retry { times: times?, first, factor, most: most.max(first), jitter })
 }

@@ -38,13 +38,34 @@ pub(super) fn check_outputs(read: &Read, catalogue: &Catalogue) -> Vec<Problem> 
     run(read, Some(catalogue))
 }
 
+/// What is read of a child's output and is not there.
+pub(super) fn check_child(read: &Read, child: StepNo, outputs: &[String]) -> Vec<Problem> {
+    let workflow = &read.workflow;
+    let id = &workflow.step(child).id;
+    let mut problems = Vec::new();
+    Walk::over(workflow, &mut |one| {
+        for name in one.names.iter().filter(|name| name.kind == NameKind::Value) {
+            let [root, step, part, ..] = name.path.as_slice() else { continue };
+            let is_own =
+                **root == *"step" && step == id && find(workflow, one.stand.step, step) == Some(child);
+            if is_own && !OF_STEP.contains(&&**part) && !outputs.iter().any(|known| **known == **part) {
+                let known: Vec<&str> =
+                    outputs.iter().map(String::as_str).chain(OF_STEP.iter().copied()).collect();
+                let place = place(read, &one.path, one.source, &name.at);
+                problems.push(no_part(&format!("step.{step}"), part, &known, place));
+            }
+        }
+    });
+    problems
+}
+
 fn run(read: &Read, catalogue: Option<&Catalogue>) -> Vec<Problem> {
     let workflow = &read.workflow;
     let checker = Checker { read, workflow, catalogue, lets: expanded(&workflow.lets) };
     let mut problems = Vec::new();
     Walk::over(workflow, &mut |one| {
         for name in one.names.iter().filter(|name| name.kind == NameKind::Value) {
-            problems.extend(checker.name(&one, name));
+            problems.extend(checker.name(&one, name).map(|problem| checker.at_word(&one, name, problem)));
         }
     });
     problems
@@ -80,6 +101,16 @@ impl Checker<'_> {
         place(self.read, &one.path, one.source, at)
     }
 
+    /// A wrong code is shown where it stands, not where the field does.
+    fn at_word(&self, one: &Use<'_>, name: &Name, problem: Problem) -> Problem {
+        let word = problem.names.get("value").filter(|_| problem.code == "YZ0152");
+        let at = word.and_then(|word| name.against.iter().find(|(own, _)| **own == **word));
+        match at {
+            Some((_, at)) => Problem { place: self.place(one, at), ..problem },
+            None => problem,
+        }
+    }
+
     fn name(&self, one: &Use<'_>, name: &Name) -> Option<Problem> {
         let stand = &one.stand;
         let place = || self.place(one, &name.at);
@@ -110,6 +141,9 @@ impl Checker<'_> {
         if self.catalogue.is_some() && root != "step" {
             return None;
         }
+        if self.read.lost.has(root) {
+            return None;
+        }
         match root {
             "input" => self.input(name, place),
             "table" => self.table(name, place),
@@ -119,7 +153,11 @@ impl Checker<'_> {
             "step" if stand.at != At::Start => self.step(stand, &name.path, &name.against, place),
             "now" | "today" | "workflow" | "trigger" => None,
             "attempt" if stand.own.attempt => None,
-            _ if ROOTS.contains(&root) => Some(Problem::error("YZ0151", place()).name("name", root)),
+            "item" | "loop" => Some(Problem::error("YZ0151", place()).name("name", root).case("item")),
+            _ if ROOTS.contains(&root) => {
+                let problem = Problem::error("YZ0151", place()).name("name", root);
+                Some(if stand.at == At::Start { problem.case("start") } else { problem })
+            }
             _ => Some(self.unknown_root(root, stand, place())),
         }
     }
@@ -152,6 +190,13 @@ impl Checker<'_> {
             return problem.near(Some(format!("step.{root}")));
         }
         let mut known: Vec<&str> = ROOTS[..9].to_vec();
+        if let Some(form) = stand.own.form {
+            known.extend(form.fields.iter().map(|field| &*field.name));
+        }
+        // One of the file's names reads only those above it.
+        if self.workflow.lets.iter().any(|own| &*own.name == root) {
+            return problem.case("below");
+        }
         known.extend(self.workflow.lets.iter().map(|own| &*own.name));
         known.extend(stand.own.lets.iter().map(|own| &*own.name));
         known.extend(stand.own.each);
@@ -160,11 +205,14 @@ impl Checker<'_> {
 
     fn input(&self, name: &Name, place: impl Fn() -> Place) -> Option<Problem> {
         let part = name.path.get(1)?;
+        if self.read.lost.has(&format!("input.{part}")) {
+            return None;
+        }
         match self.workflow.input.field(part) {
             Some(field) => wrong_code(field, &name.against, &place),
             None => {
                 let known: Vec<&str> = self.workflow.input.fields.iter().map(|field| &*field.name).collect();
-                Some(no_part("input", part, &known, place()))
+                Some(no_part("input", part, &known, place()).case("input"))
             }
         }
     }
@@ -181,6 +229,9 @@ impl Checker<'_> {
 
     fn table(&self, name: &Name, place: impl Fn() -> Place) -> Option<Problem> {
         let wanted = name.path.get(1)?;
+        if self.read.lost.has(&format!("table.{wanted}")) {
+            return None;
+        }
         let Some(table) = self.workflow.tables.iter().find(|table| table.name == *wanted) else {
             let known: Vec<&str> = self.workflow.tables.iter().map(|table| &*table.name).collect();
             return Some(no_part("table", wanted, &known, place()));
@@ -202,11 +253,14 @@ impl Checker<'_> {
         let id = name.path.get(1)?;
         match find(self.workflow, None, id) {
             Some(no) => self.field(self.workflow.step(no), &name.path, &name.against, &place),
-            None => Some(self.no_step(id, place())),
+            None => self.no_step(id, place()),
         }
     }
 
-    fn no_step(&self, id: &str, place: Place) -> Problem {
+    fn no_step(&self, id: &str, place: Place) -> Option<Problem> {
+        if self.read.lost.has(&format!("step.{id}")) {
+            return None;
+        }
         let known: Vec<&str> = self
             .workflow
             .steps
@@ -214,7 +268,7 @@ impl Checker<'_> {
             .filter(|step| step.section == Section::Main)
             .map(|step| &*step.id)
             .collect();
-        Problem::error("YZ0146", place).name("step", id).near(nearest(id, known))
+        Some(Problem::error("YZ0146", place).name("step", id).near(nearest(id, known)))
     }
 
     fn step(
@@ -226,9 +280,9 @@ impl Checker<'_> {
     ) -> Option<Problem> {
         let id = path.get(1)?;
         if stand.at == At::Start {
-            return Some(Problem::error("YZ0151", place()).name("name", "step"));
+            return Some(Problem::error("YZ0151", place()).name("name", "step").case("start"));
         }
-        let Some(no) = find(self.workflow, stand.step, id) else { return Some(self.no_step(id, place())) };
+        let Some(no) = find(self.workflow, stand.step, id) else { return self.no_step(id, place()) };
         let other = self.workflow.step(no);
         // The expression's step, or the one that holds it and stands where the other one stands.
         let from =
@@ -245,12 +299,19 @@ impl Checker<'_> {
             let step = self.workflow.step(own);
             let beside = !step.before.contains(&no) && !step.after.contains(&no);
             let asked = path.get(2).is_some_and(|part| OF_ANY_STEP.contains(&&**part));
-            if beside && !asked && self.catalogue.is_none() {
+            if beside && !asked && self.catalogue.is_none() && !self.read.lost.order {
                 let problem = Problem::error("YZ0147", place()).name("step", &**id).name("own", &*step.id);
                 return Some(problem);
             }
         }
         self.field(other, path, against, &place)
+    }
+
+    /// Whether a step's outputs are not known because of a fault that was said.
+    fn is_lost(&self, step: &Step, part: &str) -> bool {
+        let path = super::own_path(self.workflow, step);
+        let lost = &self.read.lost;
+        lost.has(&path) || lost.has(&format!("{path}.form.{part}"))
     }
 
     /// Whether a step has the field that is read of it.
@@ -263,7 +324,7 @@ impl Checker<'_> {
     ) -> Option<Problem> {
         let part = path.get(2)?;
         // The outputs of all items are a list; what a list can do is no field.
-        if OF_STEP.contains(&&**part) || step.each.is_some() {
+        if OF_STEP.contains(&&**part) || step.each.is_some() || self.is_lost(step, part) {
             return None;
         }
         let of = format!("step.{}", step.id);
@@ -282,7 +343,10 @@ impl Checker<'_> {
             }
             (Work::Ask(ask), None) => match ask.form.field(part) {
                 Some(field) => wrong_code(field, against, place),
-                None => Some(no_part(&of, part, &known_fields(&ask.form), place())),
+                None => {
+                    let problem = no_part(&of, part, &known_fields(&ask.form), place());
+                    Some(problem.case("answer").name("step", &*step.id))
+                }
             },
             (Work::Wait { .. } | Work::Check { .. } | Work::End { .. }, None) => {
                 Some(no_part(&of, part, OF_STEP, place()))
@@ -308,7 +372,7 @@ pub(super) fn place(read: &Read, path: &str, source: &str, at: &Range<usize>) ->
 }
 
 /// A step by its name, as an expression of `from` sees it: the main section's, or its own section's.
-fn find(workflow: &Workflow, from: Option<StepNo>, id: &str) -> Option<StepNo> {
+pub(super) fn find(workflow: &Workflow, from: Option<StepNo>, id: &str) -> Option<StepNo> {
     let own = from.map(|no| workflow.step(no).section);
     workflow.numbers().find(|no| {
         let step = workflow.step(*no);

@@ -85,7 +85,7 @@ pub(super) fn order(root: &Section<'_, '_>, drafts: &[Draft<'_, '_>]) -> Order {
     }
     if let Some(cycle) = cycle(&needs) {
         say_cycle(root, drafts, &cycle);
-        root.reader.incomplete.set(true);
+        root.reader.lost.borrow_mut().order = true;
         // Without the arrow that closes the circle the rest can still be checked.
         needs.iter_mut().for_each(Vec::clear);
     }
@@ -111,7 +111,7 @@ pub(super) fn find(
     let found = drafts.iter().position(|other| other.id == name);
     if found.is_none_or(|at| !together(&drafts[at], draft)) {
         // Which steps stand beside each other cannot be said without it.
-        root.reader.incomplete.set(true);
+        root.reader.lost.borrow_mut().order = true;
     }
     match found {
         Some(at) if together(&drafts[at], draft) => Some(number(at)),
@@ -206,6 +206,9 @@ fn say_cycle(root: &Section<'_, '_>, drafts: &[Draft<'_, '_>], cycle: &[usize]) 
     };
     let first = cycle.iter().find(|at| drafts[**at].own.has("needs")).unwrap_or(&cycle[0]);
     let mut problem = Problem::error("YZ0123", place(first)).name("arrows", arrows.join(" → "));
+    if cycle.len() == 1 {
+        problem = problem.case("own").name("step", drafts[cycle[0]].id);
+    }
     for at in cycle.iter().filter(|at| *at != first) {
         problem = problem.cause(place(at));
     }
@@ -221,6 +224,7 @@ fn side_branches(root: &Section<'_, '_>, drafts: &[Draft<'_, '_>], order: &Order
             let problem =
                 root.error("YZ0124", draft.span.clone()).name("step", draft.id).name("branch", beside.id);
             let problem = problem.name("other", other.id);
+            root.reader.lost.borrow_mut().order = true;
             root.say(problem.cause(Place::at(beside.own.key_span("needs"))));
         }
     }

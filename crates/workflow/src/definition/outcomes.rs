@@ -34,6 +34,10 @@ pub(super) fn check_actions(read: &Read, catalogue: &Catalogue) -> Vec<Problem> 
 
 fn wrong(read: &Read, no: StepNo, on: &On, action: Option<&Action>) -> Option<Problem> {
     let (step, path) = (read.workflow.step(no), super::path_of(&read.workflow, no));
+    if read.lost.has(&format!("{path}.form")) {
+        return None;
+    }
+    let lost_due = read.lost.has(&format!("{path}.due"));
     let written = match &on.outcome {
         OutcomePattern::Word(word) => word.to_string(),
         OutcomePattern::Field { field, value } => format!("{field}.{value}"),
@@ -43,7 +47,7 @@ fn wrong(read: &Read, no: StepNo, on: &On, action: Option<&Action>) -> Option<Pr
     match (&step.work, action) {
         (Work::Check { .. }, _) => known.extend(["yes".to_owned(), "no".to_owned()]),
         (Work::Ask(ask), _) => {
-            if ask.due.is_some() {
+            if ask.due.is_some() || lost_due {
                 known.push("late".to_owned());
             }
             known.extend(of_form(&ask.form)?);
@@ -59,7 +63,16 @@ fn wrong(read: &Read, no: StepNo, on: &On, action: Option<&Action>) -> Option<Pr
     }
     let place = Place::at(read.spans.key(&path));
     let problem = Problem::error("YZ0126", place).name("outcome", &written).name("step", &*step.id);
-    Some(problem.near(nearest(&written, &known)).name("known", listed(&known)))
+    let near = by_label(step, &on.outcome).or_else(|| nearest(&written, &known));
+    Some(problem.near(near).name("known", listed(&known)))
+}
+
+/// The outcome that somebody meant who wrote an option's label for its code.
+fn by_label(step: &crate::plan::Step, outcome: &OutcomePattern) -> Option<String> {
+    let (Work::Ask(ask), OutcomePattern::Field { field, value }) = (&step.work, outcome) else { return None };
+    let Options::Fixed(choices) = &ask.form.field(field)?.options else { return None };
+    let choice = choices.iter().find(|choice| choice.label == *value)?;
+    Some(format!("{field}.{}", choice.code))
 }
 
 /// The words with which steps inside a holding step end it as done.
@@ -117,6 +130,7 @@ fn warnings(read: &Read, no: StepNo) -> Vec<Problem> {
     let mut problems = Vec::new();
     if let Work::Ask(ask) = &step.work
         && ask.due.is_none()
+        && !read.lost.has(&format!("{path}.due"))
     {
         let place = Place::at(read.spans.key(&path));
         problems.push(Problem::warning("YZ0195", place).name("step", &*step.id));

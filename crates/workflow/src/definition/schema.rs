@@ -43,6 +43,8 @@ pub(super) enum What {
     Secret,
     /// A plain value where the plugin asks for a secret's name.
     NotSecret,
+    /// The same where it asks for `{ secret = "name" }`.
+    OpenSecret,
 }
 
 /// The schema that a node stands for, references followed.
@@ -138,6 +140,17 @@ impl<'s> Schema<'s> {
             if !is_hole(tree) && !is_secret_name(tree) {
                 self.say(path, What::NotSecret);
             }
+            return;
+        }
+        let of_branches = || {
+            let mut all = branches(node).map(|one| resolved(one, self.root));
+            let takes_text = all.clone().any(|one| types_of(one).contains(&"string"));
+            all.any(|one| self.takes_secret(one)) && !takes_text
+        };
+        let own = self.takes_secret(node) && !types_of(node).contains(&"string");
+        let wants_secret = own || of_branches();
+        if wants_secret && matches!(tree, Tree::Text(_)) && !is_hole(tree) {
+            self.say(path, What::OpenSecret);
             return;
         }
         if is_hole(tree) {
@@ -295,7 +308,7 @@ impl<'s> Schema<'s> {
     }
 }
 
-fn branches(node: &Value) -> impl Iterator<Item = &Value> {
+fn branches(node: &Value) -> impl Iterator<Item = &Value> + Clone {
     ["oneOf", "anyOf"]
         .into_iter()
         .flat_map(|key| node.get(key).and_then(Value::as_array).into_iter().flatten())

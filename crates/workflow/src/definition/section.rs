@@ -2,7 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "TOML has no more kinds, and each key takes one")]
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Files, Spans};
-use crate::expression::{Expression, SyntaxFault, SyntaxProblem, Template};
+use super::lost::Lost;
+use super::{Files, Spans, slips};
+use crate::expression::{Expression, Template};
 use crate::problem::{Place, Problem, listed, nearest};
 
 /// A value of the file with its place.
@@ -28,8 +29,8 @@ pub(super) struct Reader<'a> {
     /// Which template came from which file, by its dotted path.
     pub(super) from_file: RefCell<BTreeMap<String, Arc<str>>>,
     pub(super) spans: Spans,
-    /// Something that others may name could not be read, so what is said of names would be guessed.
-    pub(super) incomplete: Cell<bool>,
+    /// What others may name and could not be read.
+    pub(super) lost: RefCell<Lost>,
 }
 
 impl<'a> Reader<'a> {
@@ -44,7 +45,7 @@ impl<'a> Reader<'a> {
             read: RefCell::default(),
             from_file: RefCell::default(),
             spans,
-            incomplete: Cell::new(false),
+            lost: RefCell::default(),
         }
     }
 
@@ -97,7 +98,7 @@ impl<'a> Reader<'a> {
         match Expression::parse(text) {
             Ok(expression) => Some(expression),
             Err(fault) => {
-                self.say(syntax_problem(&fault, Place::at(self.within(span, text, &fault.at))));
+                self.say(slips::problem(&fault, Place::at(self.within(span, text, &fault.at)), text));
                 None
             }
         }
@@ -110,7 +111,7 @@ impl<'a> Reader<'a> {
         match Template::parse(text) {
             Ok(template) => Some(template),
             Err(fault) => {
-                self.say(syntax_problem(&fault, Place::at(self.within(span, text, &fault.at))));
+                self.say(slips::problem(&fault, Place::at(self.within(span, text, &fault.at)), text));
                 None
             }
         }
@@ -125,24 +126,47 @@ impl<'a> Reader<'a> {
                 Some(template)
             }
             Err(fault) => {
-                self.say(syntax_problem(&fault, Place::of_file(&path.into(), fault.at.clone())));
+                self.say(slips::problem(&fault, Place::of_file(&path.into(), fault.at.clone()), &text));
                 None
             }
         }
     }
 
+    /// Notes that what stands at a path could not be read; why, was said.
+    pub(super) fn lose(&self, path: &str) {
+        self.lost.borrow_mut().add(path);
+    }
+
     /// Gives a thing back that others may name, and notes when there is none.
-    pub(super) fn whole<T>(&self, thing: Option<T>) -> Option<T> {
+    pub(super) fn whole<T>(&self, path: &str, thing: Option<T>) -> Option<T> {
         if thing.is_none() {
-            self.incomplete.set(true);
+            self.lose(path);
         }
         thing
     }
 
     /// Says that a value has the wrong type.
     pub(super) fn wrong_type(&self, key: &str, wanted: &str, item: Item<'_>) {
-        let problem = self.error("YZ0107", item.span());
-        self.say(problem.name("key", key).name("wanted", wanted).name("found", kind_of(item.get_ref())));
+        let span = item.span();
+        let problem = self.error("YZ0107", span.clone());
+        let problem = problem.name("key", key).name("wanted", wanted).name("found", kind_of(item.get_ref()));
+        let written = self.text.get(span).unwrap_or_default();
+        self.say(match item.get_ref() {
+            DeValue::Array(_) if written.starts_with("[[") => problem.case("array"),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)
+                if wanted == "a text" =>
+            {
+                problem.name("fixed", format!("{key} = \"{written}\""))
+            }
+            DeValue::String(text) if wanted == "a whole number" && text.trim().parse::<i64>().is_ok() => {
+                problem.name("fixed", format!("{key} = {}", text.trim()))
+            }
+            DeValue::String(text) if wanted == "`true` or `false`" => {
+                let right = matches!(text.to_lowercase().as_str(), "true" | "yes" | "是" | "y" | "on");
+                problem.name("fixed", format!("{key} = {right}"))
+            }
+            _ => problem,
+        });
     }
 }
 
@@ -152,26 +176,6 @@ pub(super) fn place_in(text: &str, span: &Range<usize>, decoded: &str, part: &Ra
     match raw.find(decoded) {
         Some(at) if !decoded.is_empty() => span.start + at + part.start..span.start + at + part.end,
         _ => span.clone(),
-    }
-}
-
-pub(super) fn syntax_problem(fault: &SyntaxFault, place: Place) -> Problem {
-    match &fault.what {
-        SyntaxProblem::FullWidth { sign, ascii } => {
-            Problem::error("YZ0141", place).name("sign", sign.to_string()).name("ascii", *ascii)
-        }
-        SyntaxProblem::NotClosed => Problem::error("YZ0142", place),
-        SyntaxProblem::Other { cause } => Problem::error("YZ0140", place).name("cause", cause),
-        SyntaxProblem::Empty => Problem::error("YZ0150", place),
-        SyntaxProblem::UnknownWord { kind, word, nearest } => {
-            let kind = match kind {
-                crate::expression::NameKind::Filter => "filter",
-                crate::expression::NameKind::Test => "test",
-                crate::expression::NameKind::Function | crate::expression::NameKind::Value => "function",
-            };
-            Problem::error("YZ0143", place).name("kind", kind).name("word", word).near(nearest.clone())
-        }
-        SyntaxProblem::Statement => Problem::error("YZ0149", place),
     }
 }
 
@@ -243,6 +247,11 @@ impl<'a, 'r> Section<'a, 'r> {
         self.table.get(key)
     }
 
+    /// Whether somebody has asked for it.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.asked.borrow().contains(key)
+    }
+
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
@@ -272,7 +281,7 @@ impl<'a, 'r> Section<'a, 'r> {
 
     pub(super) fn section(&self, key: &'static str) -> Option<Section<'a, 'r>> {
         let item = self.get(key)?;
-        self.sub(key, item)
+        self.reader.whole(&self.at(key), self.sub(key, item))
     }
 
     pub(super) fn text(&self, key: &'static str) -> Option<Text<'r>> {
@@ -408,13 +417,12 @@ impl<'a, 'r> Section<'a, 'r> {
             let mut problem =
                 self.error("YZ0105", key.span).name("key", key.value).name("where", self.name());
             let known = asked.iter().chain(later);
-            match nearest(key.value, known.clone()) {
-                Some(near) => problem = problem.near(Some(near)),
-                None => problem = problem.name("known", listed(known.clone())),
-            }
-            if let Some(home) = home_of(key.value, &self.path) {
-                problem = problem.name("belongs", home);
-            }
+            let home = home_of(key.value, &self.path);
+            problem = match (home, nearest(key.value, known.clone())) {
+                (Some(home), _) => problem.name("belongs", home),
+                (None, Some(near)) => problem.near(Some(near)),
+                (None, None) => problem.name("known", listed(known)),
+            };
             self.say(problem);
         }
     }
@@ -423,7 +431,7 @@ impl<'a, 'r> Section<'a, 'r> {
 pub(super) const TOP: &str = "the top of the file, above the first `[…]`";
 
 /// In which table a key that stands in the wrong one belongs.
-fn home_of(key: &str, path: &str) -> Option<&'static str> {
+pub(super) fn home_of(key: &str, path: &str) -> Option<&'static str> {
     let top = ["title", "owner", "implements", "key", "on_duplicate", "unique", "note"];
     let step =
         ["use", "ask", "with", "when", "needs", "retry", "undo", "on", "due", "form", "timeout", "each"];

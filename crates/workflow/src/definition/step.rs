@@ -39,14 +39,15 @@ pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
         root.say(root.error("YZ0113", span).name("most", MOST_STEPS.to_string()));
         return Vec::new();
     }
-    if !drafts.iter().any(|draft| draft.section == Part::Main) && !root.has("step") {
+    let told = root.reader.lost.borrow().order;
+    if !drafts.iter().any(|draft| draft.section == Part::Main) && !root.has("step") && !told {
         root.say(root.error("YZ0117", 0..0));
     }
     let order = order::order(root, &drafts);
     let ways = Ways { root, drafts: &drafts, order: &order, next: Cell::new(0) };
     let mut steps = Vec::with_capacity(drafts.len());
     for (at, draft) in drafts.iter().enumerate() {
-        steps.extend(root.reader.whole(step(&ways, draft, at)));
+        steps.push(step(&ways, draft, at));
         draft.own.close(LATER);
     }
     steps
@@ -102,7 +103,7 @@ fn needs<'r>(own: &Section<'_, 'r>) -> Option<Vec<(&'r str, Range<usize>)>> {
     Some(own.texts("needs")?.into_iter().map(|text| (text.value, text.span)).collect())
 }
 
-fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Option<Step> {
+fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
     let own = &draft.own;
     let no = number(at);
     let title = own.template("title");
@@ -126,7 +127,7 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Option<Ste
     let (timeout, give_up) = (time::span(own, "timeout"), time::span(own, "give_up"));
     let (retry, effect) = (flow::retry(own), effect(own));
     let undo = own.section("undo").and_then(|own| undo(ways, &own, draft.id));
-    Some(Step {
+    Step {
         id: draft.id.into(),
         section: draft.section,
         holder: draft.holder.map(number),
@@ -139,7 +140,7 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Option<Ste
         when,
         each,
         lets,
-        work: work?,
+        work: own.reader.whole(&own.path, work).unwrap_or_else(unreadable),
         on,
         on_error,
         retry,
@@ -147,7 +148,12 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Option<Ste
         give_up,
         effect,
         undo,
-    })
+    }
+}
+
+/// Stands for work whose fault was said: such a file is never put in force.
+fn unreadable() -> Work {
+    Work::End { ending: crate::plan::Ending::Done { outcome: "done".into() } }
 }
 
 /// The steps that a step holds, and how many there are with all that they hold.
@@ -181,21 +187,27 @@ fn each(own: &Section<'_, '_>) -> Option<Each> {
     let list = list?;
     if !list.value.contains("{{") {
         own.reader.wrong_type("each", "a list to work out: `\"{{ … }}\"`", own.get("each")?);
-        return None;
+        return Some(Each { list: Template::unreadable(), name: name_of(name), at_once });
     }
-    let list = own.reader.template(list.value, &list.span)?;
-    Some(Each { list, name: name.map_or("item", |name| name.value).into(), at_once })
+    let list = own.reader.template(list.value, &list.span).unwrap_or_else(Template::unreadable);
+    Some(Each { list, name: name_of(name), at_once })
+}
+
+fn name_of(name: Option<Text<'_>>) -> Arc<str> {
+    name.map_or("item", |name| name.value).into()
 }
 
 /// The one kind that a step has.
 fn kind(own: &Section<'_, '_>, kinds: &[&'static str], id: &str) -> Option<&'static str> {
     let said: Vec<&'static str> = kinds.iter().copied().filter(|kind| own.get(kind).is_some()).collect();
-    misplaced(own, said.first().copied());
+    misplaced(own, said.first().copied().filter(|_| said.len() == 1));
     match said.as_slice() {
         [kind] => Some(kind),
         [] => {
             // A kind that comes later is named as such when the step is closed.
-            if !own.has("await") {
+            let misspelled =
+                own.entries().any(|(key, _)| !own.knows(key.value) && nearest(key.value, kinds).is_some());
+            if !own.has("await") && !misspelled {
                 own.say(own.error("YZ0120", own.span.clone()).name("step", id));
             }
             None
@@ -233,11 +245,11 @@ fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Wo
     match kind {
         "use" => {
             let with = with(own);
-            Some(Work::Use { action: action(own)?, with: with? })
+            Some(Work::Use { action: action(own)?, with })
         }
         "run" => {
             let with = with(own);
-            Some(Work::Run { workflow: own.text("run")?.value.into(), with: with? })
+            Some(Work::Run { workflow: own.text("run")?.value.into(), with })
         }
         "ask" => ask(ways, own).map(|ask| Work::Ask(Box::new(ask))),
         "wait" => Some(Work::Wait { until: time::moment(own, "wait", &|name| ways.named(name))? }),
@@ -246,14 +258,14 @@ fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Wo
     }
 }
 
-fn with(own: &Section<'_, '_>) -> Option<Tree> {
+fn with(own: &Section<'_, '_>) -> Tree {
     match own.get("with") {
         Some(item) if item.get_ref().as_table().is_some() => tree::tree(own, "with", item),
         Some(item) => {
             own.reader.wrong_type("with", "a table of the action's values", item);
-            None
+            Tree::Text(Template::unreadable())
         }
-        None => Some(Tree::empty_map()),
+        None => Tree::empty_map(),
     }
 }
 
@@ -265,7 +277,8 @@ fn action(own: &Section<'_, '_>) -> Option<ActionName> {
         }
         _ => {
             own.say(own.error("YZ0129", text.span).name("value", text.value));
-            None
+            own.reader.lose(&own.path);
+            Some(ActionName { plugin: "".into(), action: "".into() })
         }
     }
 }
@@ -273,13 +286,20 @@ fn action(own: &Section<'_, '_>) -> Option<ActionName> {
 fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<Ask> {
     let form = own.section("form").map(|form| fields::form(&form, fields::RESERVED)).unwrap_or_default();
     let due = time::moment(own, "due", &|name| ways.named(name));
+    if due.is_none() && own.has("due") {
+        own.reader.lose(&own.at("due"));
+    }
     if let Some(item) = own.get("ask").filter(|item| item.get_ref().as_table().is_some()) {
         let problem = own.error("YZ0106", item.span()).name("key", "ask = { … }").name("where", own.name());
         own.say(problem);
-        return None;
+        return Some(Ask { who: Vec::new(), form, due });
     }
-    let names = own.texts("ask")?;
-    if names.is_empty() {
+    let names = own.texts("ask").unwrap_or_default();
+    if own
+        .get("ask")
+        .and_then(|item| item.get_ref().as_array())
+        .is_some_and(|list| list.iter().next().is_none())
+    {
         own.say(own.error("YZ0186", own.key_span("ask")).name("value", "[]"));
     }
     let mut who: Vec<Template> = Vec::new();
@@ -287,7 +307,7 @@ fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<Ask> {
         check_who(own, name);
         who.extend(own.reader.template(name.value, &name.span));
     }
-    (who.len() == names.len()).then_some(Ask { who, form, due })
+    Some(Ask { who, form, due })
 }
 
 /// Whether a text without templates has the form of somebody; who it is, the check asks.
@@ -303,11 +323,31 @@ pub(super) fn check_who(own: &Section<'_, '_>, who: &Text<'_>) {
             own.say(problem);
         }
         _ => {
-            let known = ["person", "group", "role", "starter"];
-            let kind = who.value.split_once(':').map_or(who.value, |(kind, _)| kind);
             let problem = own.error("YZ0186", who.span.clone()).name("value", who.value);
-            own.say(problem.near(nearest(kind, known)));
+            own.say(match meant(who.value) {
+                Some(right) => problem.name("right", right),
+                None => problem,
+            });
         }
+    }
+}
+
+/// What somebody meant who wrote `group：热线`, `grop:热线` or only `热线`.
+fn meant(who: &str) -> Option<String> {
+    let who = crate::problem::wide::all_narrowed(who.trim());
+    match who.split_once(':') {
+        Some((kind, name)) if !name.trim().is_empty() => {
+            let kind = nearest(kind.trim(), ["person", "group", "role"]).or_else(|| match kind.trim() {
+                "组" | "team" | "部门" | "department" => Some("group".to_owned()),
+                "人" | "人员" | "user" | "people" => Some("person".to_owned()),
+                "岗位" | "角色" | "职务" | "position" => Some("role".to_owned()),
+                _ => None,
+            })?;
+            Some(format!("{kind}:{}", name.trim()))
+        }
+        Some(_) => None,
+        None => nearest(&who, ["starter"])
+            .or_else(|| (!who.is_empty() && who != "[]").then(|| format!("group:{who}"))),
     }
 }
 

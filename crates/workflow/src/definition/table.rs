@@ -20,14 +20,9 @@ pub(super) fn tables(root: &Section<'_, '_>) -> Vec<Arc<Table>> {
     let Some(all) = root.section("table") else { return Vec::new() };
     let mut tables = Vec::new();
     for (key, item) in all.entries() {
-        if !name_ok(&all, key.value, &key.span) {
-            continue;
-        }
-        if let Some(own) = all.sub(key.value, item)
-            && let Some(table) = all.reader.whole(table(&own, key.value))
-        {
-            tables.push(Arc::new(table));
-        }
+        name_ok(&all, key.value, &key.span);
+        let table = all.sub(key.value, item).and_then(|own| table(&own, key.value));
+        tables.extend(all.reader.whole(&all.at(key.value), table).map(Arc::new));
     }
     tables
 }
@@ -129,7 +124,17 @@ fn same_columns(own: &Section<'_, '_>, columns: &[Arc<str>], row: &DeTable<'_>, 
             good = false;
         }
     }
+    let misspelled = |column: &str| {
+        row.iter().any(|(name, _)| {
+            let unknown = !columns.iter().any(|known| **known == *name.get_ref().as_ref());
+            unknown && nearest(name.get_ref(), columns).as_deref() == Some(column)
+        })
+    };
     for column in columns.iter().filter(|column| !row.contains_key(&***column)) {
+        if misspelled(column) {
+            good = false;
+            continue;
+        }
         own.say(own.error("YZ0172", span.clone()).name("column", column.to_string()));
         good = false;
     }
@@ -187,7 +192,15 @@ fn from_csv(own: &Section<'_, '_>, file: &Text<'_>) -> Option<Rows> {
     for name in &header {
         if !super::is_name(name) {
             let line = text.find('\n').unwrap_or(text.len());
-            wrong(0..line, format!("the column `{name}` is not a name of small letters, digits and `_`"));
+            let problem = crate::problem::Problem::error("YZ0173", Place::of_file(&path, 0..line));
+            let case = if name.contains('\t') {
+                "tabs"
+            } else if name.contains([';', '，']) {
+                "commas"
+            } else {
+                "column"
+            };
+            own.say(problem.case(case).name("column", name.as_str()).name("cause", "header"));
             return None;
         }
     }

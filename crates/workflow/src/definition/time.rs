@@ -5,19 +5,121 @@ use toml::de::DeValue;
 
 use super::section::{Section, Text};
 use crate::moment::{Anchor, Moment, MomentFault, MomentText, Span};
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest, wide};
 
 /// Steps by their ids, for what counts from the end of one.
 pub(super) type StepNames<'s> = &'s dyn Fn(&str) -> Option<crate::id::StepNo>;
 
 fn say(section: &Section<'_, '_>, text: &Text<'_>, fault: &MomentFault) {
     let code = if matches!(fault, MomentFault::NotYet { .. }) { "YZ0156" } else { "YZ0155" };
-    let problem: Problem =
-        section.error(code, text.span.clone()).name("value", text.value).name("cause", fault.to_string());
-    section.say(match fault.help() {
-        Some(help) => problem.name("write", help),
-        None => problem,
+    let problem = section.error(code, text.span.clone()).name("value", text.value);
+    section.say(worded(problem, text.value, fault));
+}
+
+/// The fault in the words of the catalogue; one that it does not know speaks for itself.
+fn worded(problem: Problem, value: &str, fault: &MomentFault) -> Problem {
+    if let Some(right) = in_our_words(value) {
+        return problem.case("narrow").name("right", right);
+    }
+    match fault {
+        MomentFault::Empty | MomentFault::Unknown { .. } => match nearest_moment(value) {
+            Some(right) => problem.case("near").name("right", right),
+            None => problem.case("unknown"),
+        },
+        MomentFault::BareM { n, .. } => problem.case("bare_m").name("n", n.to_string()),
+        MomentFault::UnknownUnit { unit, .. } => {
+            let near = nearest(unit, UNITS).map(|near| value.replacen(unit.as_str(), &near, 1));
+            let problem = problem.case("unit").name("unit", unit);
+            near.into_iter().fold(problem, |problem, right| problem.name("right", right))
+        }
+        MomentFault::NoUnit { .. } => problem.case("no_unit"),
+        MomentFault::Fraction { .. } => problem.case("fraction"),
+        MomentFault::TooLong { most, .. } => problem.case("too_long").name("most", most.to_string()),
+        MomentFault::TooShort { least, .. } => problem.case("too_short").name("least", least.to_string()),
+        MomentFault::NotALength { .. } => problem.case("not_a_length"),
+        MomentFault::Signed { .. } => problem.case("signed"),
+        MomentFault::NoSuchTime { .. } => problem.case("no_such"),
+        MomentFault::Cron { why, .. } => problem.case("cron").name("why", why),
+        MomentFault::ComesOnce { .. } => problem.case("once"),
+        MomentFault::Never { .. } => problem.case("never"),
+        other => {
+            let problem = problem.name("cause", other.to_string());
+            other.help().into_iter().fold(problem, |problem, help| problem.name("write", help))
+        }
+    }
+}
+
+const UNITS: &[&str] = &[
+    "s", "sec", "seconds", "min", "minutes", "h", "hour", "hours", "day", "days", "week", "weeks", "month",
+    "months", "year", "years",
+];
+
+/// Chinese units, the longer words first.
+const CHINESE: &[(&str, &str)] = &[
+    ("个工作日", " workdays"),
+    ("工作日", " workdays"),
+    ("个小时", "h"),
+    ("小时", "h"),
+    ("分钟", "min"),
+    ("分", "min"),
+    ("秒钟", "s"),
+    ("秒", "s"),
+    ("个星期", " weeks"),
+    ("星期", " weeks"),
+    ("周", " weeks"),
+    ("个月", " months"),
+    ("年", " years"),
+    ("天", " days"),
+    ("日", " days"),
+];
+
+/// The moment that is nearest by its words, where there is one.
+fn nearest_moment(value: &str) -> Option<String> {
+    const WORDS: &[&str] = &[
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "workday",
+        "today",
+        "next",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "last",
+        "every",
+        "day",
+        "week",
+        "month",
+        "year",
+        "hour",
+        "at",
+        "of",
+    ];
+    let lower = value.trim().to_lowercase();
+    let words = lower.split_whitespace().map(|word| {
+        let plain = word.bytes().any(|byte| byte.is_ascii_digit());
+        let near = if plain { None } else { nearest(word, WORDS) };
+        near.unwrap_or_else(|| word.to_owned())
     });
+    let right = words.collect::<Vec<_>>().join(" ");
+    (right != lower && Moment::parse_text(&right).is_ok()).then_some(right)
+}
+
+/// What somebody meant who wrote `4小时` or `18：00`, where that is a moment.
+fn in_our_words(value: &str) -> Option<String> {
+    let mut right = wide::all_narrowed(value.trim());
+    for (chinese, ours) in CHINESE {
+        if let Some(number) = right.strip_suffix(chinese) {
+            right = format!("{}{ours}", number.trim());
+            break;
+        }
+    }
+    (right != value.trim() && Moment::parse_text(&right).is_ok()).then_some(right)
 }
 
 pub(super) fn span_of(section: &Section<'_, '_>, _key: &str, text: &Text<'_>) -> Option<Span> {
@@ -124,9 +226,10 @@ fn within(section: &Section<'_, '_>, steps: StepNames<'_>) -> Option<Moment> {
         } else if let Some(step) = steps(anchor.value) {
             of.push(Anchor::Step(step));
         } else {
-            section.say(
-                section.error("YZ0122", anchor.span).name("step", anchor.value).name("where", section.name()),
-            );
+            let known = section.reader.at_path(&["step"]).into_iter().flatten();
+            let near = nearest(anchor.value, known.map(|(key, _)| key.get_ref().as_ref()));
+            let problem = section.error("YZ0122", anchor.span).name("step", anchor.value);
+            section.say(problem.name("where", section.name()).near(near));
             return None;
         }
     }

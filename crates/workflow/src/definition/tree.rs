@@ -10,31 +10,30 @@ use toml::de::DeValue;
 use super::names::ROOTS;
 use super::section::{Section, TOP, Text};
 use super::{DEEPEST, name_ok};
-use crate::expression::Tree;
+use crate::expression::{Template, Tree};
 use crate::plan::Let;
 
-/// The value of `key` in `section`; `None` where it has a fault.
-pub(super) fn tree<'a, 'r>(
-    section: &Section<'a, 'r>,
-    key: &str,
-    item: &'r Spanned<DeValue<'a>>,
-) -> Option<Tree> {
+/// The value of `key` in `section`. What has a fault, which is said, becomes something that fits everywhere.
+pub(super) fn tree<'a, 'r>(section: &Section<'a, 'r>, key: &str, item: &'r Spanned<DeValue<'a>>) -> Tree {
     of(section, &section.at(key), item, 0)
 }
 
-fn of<'a>(section: &Section<'a, '_>, path: &str, item: &Spanned<DeValue<'a>>, depth: usize) -> Option<Tree> {
+fn unreadable() -> Tree {
+    Tree::Text(Template::unreadable())
+}
+
+fn of<'a>(section: &Section<'a, '_>, path: &str, item: &Spanned<DeValue<'a>>, depth: usize) -> Tree {
     if depth > DEEPEST {
         section.say(section.error("YZ0114", item.span()).name("most", DEEPEST.to_string()));
-        return None;
+        return unreadable();
     }
     match item.get_ref() {
-        DeValue::String(text) => section.reader.template(text, &item.span()).map(Tree::Text),
+        DeValue::String(text) => {
+            section.reader.template(text, &item.span()).map_or_else(unreadable, Tree::Text)
+        }
         DeValue::Array(list) => {
-            let mut items = Vec::with_capacity(list.len());
-            for (at, one) in list.iter().enumerate() {
-                items.push(of(section, &format!("{path}[{at}]"), one, depth + 1)?);
-            }
-            Some(Tree::List(items))
+            let items = list.iter().enumerate();
+            Tree::List(items.map(|(at, one)| of(section, &format!("{path}[{at}]"), one, depth + 1)).collect())
         }
         DeValue::Table(table) => {
             if table.len() == 1
@@ -43,22 +42,21 @@ fn of<'a>(section: &Section<'a, '_>, path: &str, item: &Spanned<DeValue<'a>>, de
             {
                 match key.get_ref().as_ref() {
                     // Never a value: only its name is handed on.
-                    "secret" => return Some(Tree::Json(secret(text))),
-                    "file" => return section.reader.template_file(text, path, &value.span()).map(Tree::Text),
+                    "secret" => return Tree::Json(secret(text)),
+                    "file" => {
+                        let template = section.reader.template_file(text, path, &value.span());
+                        return template.map_or_else(unreadable, Tree::Text);
+                    }
                     _ => {}
                 }
             }
-            let mut entries = Vec::with_capacity(table.len());
-            let mut whole = true;
-            for (key, value) in table {
-                match of(section, &format!("{path}.{}", key.get_ref()), value, depth + 1) {
-                    Some(tree) => entries.push((Arc::from(key.get_ref().as_ref()), tree)),
-                    None => whole = false,
-                }
-            }
-            whole.then_some(Tree::Map(entries))
+            let entries = table.iter().map(|(key, value)| {
+                let inner = of(section, &format!("{path}.{}", key.get_ref()), value, depth + 1);
+                (Arc::from(key.get_ref().as_ref()), inner)
+            });
+            Tree::Map(entries.collect())
         }
-        other => constant(section, other, item),
+        other => constant(section, other, item).unwrap_or_else(unreadable),
     }
 }
 
@@ -94,9 +92,7 @@ pub(super) fn lets(section: &Section<'_, '_>) -> Vec<Let> {
     let Some(own) = section.section("let") else { return Vec::new() };
     let mut lets: Vec<Let> = Vec::new();
     for (key, value) in own.entries() {
-        if !name_ok(&own, key.value, &key.span) {
-            continue;
-        }
+        name_ok(&own, key.value, &key.span);
         if ROOTS.contains(&key.value) {
             reserved(&own, &key);
             continue;
@@ -107,9 +103,7 @@ pub(super) fn lets(section: &Section<'_, '_>) -> Vec<Let> {
             own.say(problem.name("belongs", TOP));
             continue;
         }
-        if let Some(value) = own.reader.whole(tree(&own, key.value, value)) {
-            lets.push(Let { name: key.value.into(), value });
-        }
+        lets.push(Let { name: key.value.into(), value: tree(&own, key.value, value) });
     }
     lets
 }

@@ -25,7 +25,7 @@ pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
         name_ok(&all, key.value, &key.span);
         let Some(own) = all.sub(key.value, item) else { continue };
         let starts = starts(&own, key.value);
-        let with = own.get("with").and_then(|item| tree::tree(&own, "with", item));
+        let with = own.get("with").map(|item| tree::tree(&own, "with", item));
         own.close(LATER);
         if let Some(starts) = starts {
             triggers.push(Trigger { name: key.value.into(), starts, with, filter: None });
@@ -42,7 +42,13 @@ fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
         ["files"] => files(own),
         [_] => by_hand(own),
         [] => {
-            if !own.has("event") && !own.has("mail") {
+            // Keys of the kinds are known, though none of the kinds is there.
+            for key in ["timezone", "missed", "missed_within", "overlap", "gap", "fold", "per"] {
+                own.get(key);
+            }
+            let misspelled =
+                own.entries().any(|(key, _)| !own.knows(key.value) && nearest(key.value, KINDS).is_some());
+            if !own.has("event") && !own.has("mail") && !misspelled {
                 let problem = own.error("YZ0119", own.span.clone()).name("trigger", name);
                 let near = own.entries().find_map(|(key, _)| nearest(key.value, KINDS));
                 own.say(problem.near(near));

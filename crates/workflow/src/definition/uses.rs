@@ -45,6 +45,8 @@ pub(super) struct Use<'w> {
     /// The dotted path of the string that holds it.
     pub(super) path: String,
     pub(super) source: &'w str,
+    /// An expression without braces: whether it is a condition. `None`: a string with holes.
+    pub(super) truth: Option<bool>,
     pub(super) names: Vec<Name>,
     pub(super) stand: Stand<'w>,
 }
@@ -82,12 +84,14 @@ impl<'w, 's> Walk<'w, 's> {
         if template.is_literal() {
             return;
         }
-        (self.see)(Use { path: path.to_owned(), source: template.source(), names: template.names(), stand });
+        let (source, names) = (template.source(), template.names());
+        (self.see)(Use { path: path.to_owned(), source, truth: None, names, stand });
     }
 
     fn expression(&mut self, path: &str, expression: &'w Expression, stand: Stand<'w>) {
         let names = expression.names();
-        (self.see)(Use { path: path.to_owned(), source: expression.source(), names, stand });
+        let source = expression.source();
+        (self.see)(Use { path: path.to_owned(), source, truth: Some(true), names, stand });
     }
 
     fn tree(&mut self, path: &str, tree: &'w Tree, stand: Stand<'w>) {

@@ -23,6 +23,8 @@ pub struct Name {
     pub at: Range<usize>,
     /// It is called: `table.branch(…)`.
     pub call: Option<Call>,
+    /// It is read only where a condition within the expression holds.
+    pub conditional: bool,
     /// Texts that it is compared with, and where they stand.
     pub against: Vec<(Arc<str>, Range<usize>)>,
 }
@@ -32,11 +34,16 @@ pub struct Name {
 pub struct Call {
     /// The names of its arguments.
     pub words: Vec<Arc<str>>,
+    /// The same, with what is given for each where that is a plain name.
+    pub arguments: Vec<Argument>,
     /// Its first argument, where that is a text.
     pub first: Option<Arc<str>>,
     /// What is read of its result: `table.branch(…).unit`.
     pub attribute: Option<Arc<str>>,
 }
+
+/// An argument of a call by its name, and the path that is given for it.
+pub type Argument = (Arc<str>, Option<Vec<Arc<str>>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameKind {
@@ -61,6 +68,9 @@ pub(super) fn of_template(text: &str) -> Vec<Name> {
             let start = range.start;
             found.extend(of_expression(&text[range]).into_iter().map(|mut name| {
                 name.at = name.at.start + start..name.at.end + start;
+                for (_, at) in &mut name.against {
+                    *at = at.start + start..at.end + start;
+                }
                 name
             }));
         }
@@ -81,6 +91,8 @@ struct Walk {
     found: Vec<Name>,
     /// Names that the text itself makes: of `for` and `set`.
     own: Vec<String>,
+    /// Within what a condition may pass over.
+    conditional: bool,
 }
 
 impl Walk {
@@ -162,7 +174,8 @@ impl Walk {
                 if matches!(binary.op, ast::BinOpKind::Eq | ast::BinOpKind::Ne | ast::BinOpKind::In) {
                     self.compared(&binary.left, &binary.right);
                 }
-                self.expression(&binary.right);
+                let lazy = matches!(binary.op, ast::BinOpKind::ScAnd | ast::BinOpKind::ScOr);
+                self.perhaps(lazy, |walk| walk.expression(&binary.right));
             }
             Expr::Compare(compare) => {
                 self.expression(&compare.expr);
@@ -173,10 +186,12 @@ impl Walk {
             }
             Expr::IfExpr(choice) => {
                 self.expression(&choice.test_expr);
-                self.expression(&choice.true_expr);
-                if let Some(other) = &choice.false_expr {
-                    self.expression(other);
-                }
+                self.perhaps(true, |walk| {
+                    walk.expression(&choice.true_expr);
+                    if let Some(other) = &choice.false_expr {
+                        walk.expression(other);
+                    }
+                });
             }
             Expr::Filter(filter) => {
                 if let Some(value) = &filter.expr {
@@ -203,6 +218,13 @@ impl Walk {
             Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.expression(item)),
             Expr::Map(map) => map.keys.iter().chain(&map.values).for_each(|item| self.expression(item)),
         }
+    }
+
+    fn perhaps(&mut self, conditional: bool, walk: impl FnOnce(&mut Self)) {
+        let before = self.conditional;
+        self.conditional |= conditional;
+        walk(self);
+        self.conditional = before;
     }
 
     fn call(&mut self, call: &ast::Spanned<ast::Call<'_>>) {
@@ -246,18 +268,25 @@ impl Walk {
     }
 
     fn word(&mut self, kind: NameKind, word: &str, at: Range<usize>) {
-        self.found.push(Name { kind, path: vec![word.into()], at, call: None, against: Vec::new() });
+        self.found.push(Name {
+            kind,
+            path: vec![word.into()],
+            at,
+            call: None,
+            conditional: self.conditional,
+            against: Vec::new(),
+        });
     }
 
     fn name(&mut self, name: Name) {
         if !self.own.iter().any(|own| **own == *name.path[0]) {
-            self.found.push(name);
+            self.found.push(Name { conditional: self.conditional, ..name });
         }
     }
 }
 
 /// A call of a table, or of its `column`, with what is read of the result.
-fn called<'e, 'a>(expression: &'e Expr<'a>) -> Option<(Name, &'e ast::Call<'a>)> {
+pub(super) fn called<'e, 'a>(expression: &'e Expr<'a>) -> Option<(Name, &'e ast::Call<'a>)> {
     match expression {
         Expr::GetAttr(attr) => {
             let (mut name, call) = called(&attr.expr)?;
@@ -276,7 +305,10 @@ fn called<'e, 'a>(expression: &'e Expr<'a>) -> Option<(Name, &'e ast::Call<'a>)>
             let mut own = Call::default();
             for (at, argument) in call.args.iter().enumerate() {
                 match argument {
-                    CallArg::Kwarg(word, _) => own.words.push((*word).into()),
+                    CallArg::Kwarg(word, value) => {
+                        own.words.push((*word).into());
+                        own.arguments.push(((*word).into(), path(value).map(|name| name.path)));
+                    }
                     CallArg::Pos(Expr::Const(text)) if at == 0 => {
                         own.first = text.value.as_str().map(Arc::from)
                     }
@@ -292,13 +324,14 @@ fn called<'e, 'a>(expression: &'e Expr<'a>) -> Option<(Name, &'e ast::Call<'a>)>
 }
 
 /// A variable with attributes and constant keys behind it.
-fn path(expression: &Expr<'_>) -> Option<Name> {
+pub(super) fn path(expression: &Expr<'_>) -> Option<Name> {
     match expression {
         Expr::Var(variable) => Some(Name {
             kind: NameKind::Value,
             path: vec![variable.id.into()],
             at: span(&variable.span()),
             call: None,
+            conditional: false,
             against: Vec::new(),
         }),
         Expr::GetAttr(attr) => {
@@ -321,6 +354,6 @@ fn path(expression: &Expr<'_>) -> Option<Name> {
     }
 }
 
-fn span(span: &minijinja::machinery::Span) -> Range<usize> {
+pub(super) fn span(span: &minijinja::machinery::Span) -> Range<usize> {
     span.start_offset as usize..span.end_offset as usize
 }

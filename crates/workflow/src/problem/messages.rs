@@ -30,26 +30,30 @@ impl Lang {
     }
 }
 
-/// A message file: lines `sentence:`, `label:`, `cause:`, `help:` (any number), then `---`, then the page.
+/// A message file: lines `sentence:`, `label:`, `cause:`, `help:` (any number), then `---`, then the page. A line
+/// `sentence.tab:` goes before `sentence:` where the fault is of the case `tab`.
 pub(super) struct Message {
-    pub(super) sentence: &'static str,
-    pub(super) label: &'static str,
-    pub(super) cause: &'static str,
-    pub(super) help: Vec<&'static str>,
+    pub(super) head: &'static str,
     page: &'static str,
 }
 
 impl Message {
     fn read(text: &'static str) -> Self {
         let (head, page) = text.split_once("\n---\n").unwrap_or((text, ""));
-        let line = |key: &str| head.lines().find_map(|line| line.strip_prefix(key)).map_or("", str::trim);
-        Self {
-            sentence: line("sentence:"),
-            label: line("label:"),
-            cause: line("cause:"),
-            help: head.lines().filter_map(|line| line.strip_prefix("help:")).map(str::trim).collect(),
-            page: page.trim(),
-        }
+        Self { head, page: page.trim() }
+    }
+
+    /// The lines of a kind: those of the case, where it has some of its own.
+    pub(super) fn lines(&self, kind: &str, case: Option<&str>) -> Vec<&'static str> {
+        let lines = |key: &str| -> Vec<&'static str> {
+            self.head.lines().filter_map(|line| line.strip_prefix(key)).map(str::trim).collect()
+        };
+        let own = case.map(|case| lines(&format!("{kind}.{case}:"))).unwrap_or_default();
+        if own.is_empty() { lines(&format!("{kind}:")) } else { own }
+    }
+
+    pub(super) fn line(&self, kind: &str, case: Option<&str>) -> &'static str {
+        self.lines(kind, case).first().copied().unwrap_or_default()
     }
 
     pub(super) fn of(code: &str, language: Lang) -> Option<&'static Self> {
@@ -65,7 +69,7 @@ impl Message {
 pub fn explain(code: &str, language: Lang) -> Option<String> {
     let code = code.trim().to_ascii_uppercase();
     let message = Message::of(&code, language)?;
-    let sentence = message.sentence.replace('{', "‹").replace('}', "›");
+    let sentence = message.line("sentence", None).replace('{', "‹").replace('}', "›");
     Some(format!("# {code}: {sentence}\n\n{}\n", message.page))
 }
 
@@ -91,7 +95,9 @@ pub(super) fn filled(line: &str, names: &BTreeMap<&'static str, String>, languag
             !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         }) {
             Some(name) => {
-                text.push_str(in_language(names.get(name)?, language));
+                let value = names.get(name)?;
+                let value = if OURS.contains(&name) { in_language(value, language) } else { value };
+                text.extend(value.chars().map(visible));
                 rest = &rest[name.len() + 2..];
             }
             None => {
@@ -102,6 +108,20 @@ pub(super) fn filled(line: &str, names: &BTreeMap<&'static str, String>, languag
     }
     text.push_str(rest);
     Some(text)
+}
+
+/// Names whose values are our own words; the others are what the author wrote, and stay as they are.
+const OURS: &[&str] =
+    &["belongs", "bound", "cause", "found", "kind", "sort", "type", "unlike", "wanted", "where"];
+
+/// Signs that could not be seen in a sentence.
+fn visible(sign: char) -> char {
+    match sign {
+        '\t' => '⇥',
+        '\n' => '⏎',
+        '\u{3000}' => '␣',
+        other => other,
+    }
 }
 
 /// Words that the reader's faults are made of, `English = 中文` a line.

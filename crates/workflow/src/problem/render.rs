@@ -11,21 +11,26 @@ use super::{Place, Problem, Severity};
 /// The one sentence that says what is wrong.
 #[must_use]
 pub fn sentence(problem: &Problem, language: Lang) -> String {
-    worded(problem.code, &problem.names, language)
+    said(problem.code, problem.case, &problem.names, language)
 }
 
 /// The sentence of a code with its names.
 #[must_use]
 pub fn worded(code: &str, names: &BTreeMap<&'static str, String>, language: Lang) -> String {
+    said(code, None, names, language)
+}
+
+fn said(code: &str, case: Option<&str>, names: &BTreeMap<&'static str, String>, language: Lang) -> String {
     Message::of(code, language)
-        .and_then(|message| filled(message.sentence, names, language))
+        .and_then(|message| filled(message.line("sentence", case), names, language))
         .unwrap_or_else(|| format!("{code} {names:?}"))
 }
 
 /// Next steps, where we know some.
-fn help(problem: &Problem, language: Lang) -> Vec<String> {
+pub(super) fn help(problem: &Problem, language: Lang) -> Vec<String> {
     let Some(message) = Message::of(problem.code, language) else { return Vec::new() };
-    message.help.iter().filter_map(|line| filled(line, &problem.names, language)).collect()
+    let lines = message.lines("help", problem.case);
+    lines.into_iter().filter_map(|line| filled(line, &problem.names, language)).collect()
 }
 
 /// `path` is how the file is called for the reader; `texts` has the file's own text under "" and those of the files it
@@ -68,8 +73,8 @@ fn one(
     let assist = if language == Lang::Zh { Level::HELP.with_name("怎么办") } else { Level::HELP };
     let message = Message::of(problem.code, language);
     let words = |line: &str| filled(line, &problem.names, language).unwrap_or_default();
-    let label = message.map(|message| words(message.label)).unwrap_or_default();
-    let cause = message.map(|message| words(message.cause)).unwrap_or_default();
+    let label = message.map(|message| words(message.line("label", problem.case))).unwrap_or_default();
+    let cause = message.map(|message| words(message.line("cause", problem.case))).unwrap_or_default();
     let title = sentence(problem, language);
     let mut group = annotate_snippets::Group::with_title(level.primary_title(title).id(problem.code));
     let (name, text) = text_of(&problem.place, path, texts);
@@ -91,7 +96,11 @@ fn one(
     renderer.render(&[group]).trim_end().to_owned()
 }
 
-fn text_of<'a>(place: &Place, path: &str, texts: &'a BTreeMap<String, String>) -> (String, &'a str) {
+pub(super) fn text_of<'a>(
+    place: &Place,
+    path: &str,
+    texts: &'a BTreeMap<String, String>,
+) -> (String, &'a str) {
     match &place.file {
         None => (path.to_owned(), texts.get("").map_or("", String::as_str)),
         Some(file) => {
@@ -104,7 +113,7 @@ fn text_of<'a>(place: &Place, path: &str, texts: &'a BTreeMap<String, String>) -
 }
 
 /// A span that the text really has, on the borders of characters.
-fn within(place: &Place, text: &str) -> std::ops::Range<usize> {
+pub(super) fn within(place: &Place, text: &str) -> std::ops::Range<usize> {
     let start = text.floor_char_boundary(place.start.min(text.len()));
     let end = text.ceil_char_boundary(place.end.clamp(start, text.len()));
     start..end
@@ -138,7 +147,7 @@ pub fn to_json(
         .collect()
 }
 
-fn position(text: &str, at: usize) -> (usize, usize) {
+pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at];
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |at| at + 1);

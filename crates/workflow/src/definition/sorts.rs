@@ -1,0 +1,274 @@
+//! Finds comparisons and sums of things that never go together: a number with a text, a yes or no with a word.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "what has no sort of its own is compared with nothing")]
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::names::place;
+use super::schema::{choices, resolved};
+use super::uses::{Stand, Use, Walk};
+use super::{Checker, Read};
+use crate::expression::{self, Name, Sort, SortFault, SortProblem, Tree};
+use crate::form::{Form, Kind, Options};
+use crate::plan::{Work, Workflow};
+use crate::problem::{Problem, listed, nearest};
+use crate::table::Cell;
+
+/// How far names are followed through `let`.
+const MOST_NAMES: u8 = 8;
+
+pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
+    let read = checker.read;
+    let mut problems = Vec::new();
+    Walk::over(&read.workflow, &mut |one| {
+        let known = |name: &Name| checker.sort(&one.stand, name, MOST_NAMES);
+        let faults = if let Some(truth) = one.truth {
+            expression::faults_of_expression(one.source, truth, &known)
+        } else if one.source.contains("{%") {
+            // What a template file makes by itself has no sort that is known.
+            Vec::new()
+        } else {
+            expression::faults_of_template(one.source, &known)
+        };
+        problems.extend(faults.into_iter().filter_map(|fault| problem(read, &one, fault)));
+        problems.extend(checker.codes(&one));
+    });
+    problems
+}
+
+fn problem(read: &Read, one: &Use<'_>, fault: SortFault) -> Option<Problem> {
+    let at = place(read, &one.path, one.source, &fault.at);
+    Some(match fault.what {
+        SortProblem::Unlike { left, right } => {
+            let problem = Problem::error("YZ0603", at).name("one", &left.0).name("other", &right.0);
+            let problem = problem.name("sort", in_words(left.1)).name("unlike", in_words(right.1));
+            match ((left.0.as_str(), left.1), (right.0.as_str(), right.1)) {
+                ((name, Sort::Flag), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Flag))
+                    if is_quoted(word) =>
+                {
+                    let no = ["no", "false", "否", "n"].contains(&bare(word).to_lowercase().as_str());
+                    let right = if no { format!("not {name}") } else { name.to_owned() };
+                    problem.case("flag").name("right", right)
+                }
+                ((name, Sort::Number), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Number))
+                    if is_quoted(word) && bare(word).trim().parse::<f64>().is_ok() =>
+                {
+                    problem.case("number").name("name", name).name("right", bare(word).trim())
+                }
+                ((name, Sort::Text), (number, Sort::Number))
+                | ((number, Sort::Number), (name, Sort::Text))
+                    if number.parse::<f64>().is_ok() =>
+                {
+                    problem.case("text").name("name", name).name("right", format!("'{number}'"))
+                }
+                _ => problem,
+            }
+        }
+        SortProblem::NoNumber { sign, side, sort } => {
+            Problem::error("YZ0604", at).name("sign", sign).name("side", side).name("sort", in_words(sort))
+        }
+        SortProblem::NoTruth { sort } => {
+            Problem::warning("YZ0605", at).name("sort", in_words(sort)).name("value", one.source.trim())
+        }
+    })
+}
+
+fn is_quoted(word: &str) -> bool {
+    word.starts_with(['\'', '"'])
+}
+
+fn bare(word: &str) -> &str {
+    word.trim_matches(['\'', '"'])
+}
+
+fn in_words(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Flag => "yes or no",
+        Sort::Number => "a number",
+        Sort::Text => "a text",
+        Sort::List => "a list",
+        Sort::Map => "a group of values",
+    }
+}
+
+fn of_field(form: &Form, name: &str) -> Option<Sort> {
+    Some(match form.field(name)?.kind {
+        Kind::Number | Kind::Whole | Kind::Money => Sort::Number,
+        Kind::Yesno => Sort::Flag,
+        Kind::Choices | Kind::Files => Sort::List,
+        Kind::Text
+        | Kind::Date
+        | Kind::Time
+        | Kind::Datetime
+        | Kind::Choice
+        | Kind::Phone
+        | Kind::Email
+        | Kind::IdCard => Sort::Text,
+        _ => return None,
+    })
+}
+
+fn of_schema(schema: &Value) -> Option<Sort> {
+    match schema.get("type")?.as_str()? {
+        "integer" | "number" => Some(Sort::Number),
+        "boolean" => Some(Sort::Flag),
+        "string" => Some(Sort::Text),
+        "array" => Some(Sort::List),
+        "object" => Some(Sort::Map),
+        _ => None,
+    }
+}
+
+fn of_value(value: &minijinja::Value) -> Option<Sort> {
+    use minijinja::value::ValueKind;
+    match value.kind() {
+        ValueKind::Bool => Some(Sort::Flag),
+        ValueKind::Number => Some(Sort::Number),
+        ValueKind::String => Some(Sort::Text),
+        ValueKind::Seq => Some(Sort::List),
+        _ => None,
+    }
+}
+
+/// A column of which all cells are of one sort.
+fn of_column(workflow: &Workflow, table: &str, column: &str) -> Option<Sort> {
+    let table = workflow.tables.iter().find(|known| *known.name == *table)?;
+    let at = table.columns.iter().position(|known| **known == *column)?;
+    let mut sorts = table.rows.iter().map(|row| match row.get(at) {
+        Some(Cell::Value(value)) => of_value(value),
+        _ => None,
+    });
+    let first = sorts.next()??;
+    sorts.all(|sort| sort == Some(first)).then_some(first)
+}
+
+impl Checker<'_> {
+    fn sort(&self, stand: &Stand<'_>, name: &Name, left: u8) -> Option<Sort> {
+        let workflow = &self.read.workflow;
+        let lost = &self.read.lost;
+        let root = &*name.path[0];
+        if left == 0 {
+            return None;
+        }
+        if let Some(form) = stand.own.form
+            && form.field(root).is_some()
+        {
+            return (name.path.len() == 1).then(|| of_field(form, root)).flatten();
+        }
+        let lets = stand.own.lets.iter().chain(workflow.lets.iter());
+        if let Some(own) = lets.clone().find(|own| &*own.name == root) {
+            return self.of_let(stand, &own.value, name, left - 1);
+        }
+        if Some(root) == stand.own.each {
+            return None;
+        }
+        match name.path.iter().map(|part| &**part).collect::<Vec<_>>().as_slice() {
+            ["input", field] if !lost.has(&format!("input.{field}")) => of_field(&workflow.input, field),
+            ["table", table] => of_column(workflow, table, name.call.as_ref()?.attribute.as_deref()?),
+            ["table", _, "column"] if name.call.is_some() => Some(Sort::List),
+            ["round"] | ["step", _, "round"] => Some(Sort::Number),
+            ["step", id, "late"] => (!self.has_each(stand, id)).then_some(Sort::Flag),
+            ["step", id, "state" | "outcome"] => (!self.has_each(stand, id)).then_some(Sort::Text),
+            ["step", id, field] => self.of_output(stand, id, field),
+            _ => None,
+        }
+    }
+
+    fn has_each(&self, stand: &Stand<'_>, id: &str) -> bool {
+        super::names::find(&self.read.workflow, stand.step, id)
+            .is_none_or(|no| self.read.workflow.step(no).each.is_some())
+    }
+
+    fn of_let(&self, stand: &Stand<'_>, value: &Tree, name: &Name, left: u8) -> Option<Sort> {
+        let Tree::Text(template) = value else { return None };
+        let Some(expression) = template.expression() else {
+            return (name.path.len() == 1).then_some(Sort::Text);
+        };
+        match (name.path.as_slice(), expression.names().as_slice()) {
+            ([_], _) => {
+                let known = |inner: &Name| self.sort(stand, inner, left);
+                expression::sort_of_expression(expression.source(), &known)
+            }
+            // `route.limit`, where `route` is a row of a table.
+            ([_, part], [row, ..])
+                if &*row.path[0] == "table" && row.at == (0..expression.source().len()) =>
+            {
+                let plain = row.call.as_ref()?.attribute.is_none() && row.path.len() == 2;
+                plain.then(|| of_column(&self.read.workflow, &row.path[1], part)).flatten()
+            }
+            _ => None,
+        }
+    }
+
+    fn of_output(&self, stand: &Stand<'_>, id: &str, field: &str) -> Option<Sort> {
+        let workflow = &self.read.workflow;
+        let step = workflow.step(super::names::find(workflow, stand.step, id)?);
+        if step.each.is_some()
+            || self.read.lost.has(&format!("{}.form.{field}", super::own_path(workflow, step)))
+        {
+            return None;
+        }
+        match &step.work {
+            Work::Ask(ask) => of_field(&ask.form, field),
+            Work::Use { action, .. } => {
+                let action = self.house.catalogue.action(action)?;
+                let schema = resolved(&action.output, &action.output);
+                of_schema(resolved(schema.get("properties")?.get(field)?, &action.output))
+            }
+            Work::Wait { .. }
+            | Work::Run { .. }
+            | Work::Check { .. }
+            | Work::End { .. }
+            | Work::Hold { .. } => None,
+        }
+    }
+
+    /// Words that an output, or a choice behind a name, never is.
+    fn codes(&self, one: &Use<'_>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for name in one.names.iter().filter(|name| !name.against.is_empty()) {
+            let Some((field, codes)) = self.known_codes(&one.stand, name) else { continue };
+            let wrong = name.against.iter().find(|(word, _)| !word.is_empty() && !codes.contains(word));
+            if let Some((word, at)) = wrong {
+                let at = place(self.read, &one.path, one.source, at);
+                let problem = Problem::error("YZ0152", at).name("value", &**word).name("field", field);
+                problems.push(problem.name("known", listed(&codes)).near(nearest(word, &codes)));
+            }
+        }
+        problems
+    }
+
+    fn known_codes(&self, stand: &Stand<'_>, name: &Name) -> Option<(String, Vec<Arc<str>>)> {
+        let workflow = &self.read.workflow;
+        match name.path.iter().map(|part| &**part).collect::<Vec<_>>().as_slice() {
+            ["step", id, field] => {
+                let step = workflow.step(super::names::find(workflow, stand.step, id)?);
+                let Work::Use { action, .. } = &step.work else { return None };
+                let action = self.house.catalogue.action(action)?;
+                let schema = resolved(&action.output, &action.output);
+                let own = resolved(schema.get("properties")?.get(field)?, &action.output);
+                let codes: Vec<Arc<str>> = choices(own, &action.output).into_iter().map(Arc::from).collect();
+                (!codes.is_empty() && step.each.is_none()).then(|| ((*field).to_owned(), codes))
+            }
+            [own] => {
+                let own = stand.own.lets.iter().chain(workflow.lets.iter()).find(|one| *one.name == **own)?;
+                let Tree::Text(template) = &own.value else { return None };
+                let expression = template.expression()?;
+                match expression.names().as_slice() {
+                    [name] if name.at == (0..expression.source().len()) && &*name.path[0] == "input" => {
+                        let field = workflow.input.field(name.path.get(1)?)?;
+                        let (Kind::Choice, Options::Fixed(all)) = (field.kind, &field.options) else {
+                            return None;
+                        };
+                        let codes = all.iter().map(|choice| choice.code.clone()).collect();
+                        Some((field.name.to_string(), codes))
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}

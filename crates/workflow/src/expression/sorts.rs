@@ -1,0 +1,269 @@
+//! Works out which sort of value an expression gives, as far as its names are known, and finds what can never work.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "of most forms of an expression no sort is known")]
+
+use std::ops::Range;
+
+use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr, UnaryOpKind};
+use minijinja::machinery::parse_expr;
+use minijinja::value::ValueKind;
+
+use super::names::{self, Name, span};
+use super::syntax;
+
+/// What a value is like, for those who compare it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    Flag,
+    Number,
+    Text,
+    List,
+    Map,
+}
+
+/// Two things that do not go together, or one that does not go with what is done to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SortFault {
+    pub at: Range<usize>,
+    pub what: SortProblem,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SortProblem {
+    /// `left` and `right` are the expressions as written.
+    Unlike { left: (String, Sort), right: (String, Sort) },
+    /// A sign of arithmetic needs numbers.
+    NoNumber { sign: &'static str, side: String, sort: Sort },
+    /// A condition that holds as soon as there is anything.
+    NoTruth { sort: Sort },
+}
+
+/// The sort of a name, where it is known.
+pub(super) type SortOf<'s> = &'s dyn Fn(&Name) -> Option<Sort>;
+
+/// The sort of a whole expression.
+pub fn of_expression(text: &str, known: SortOf<'_>) -> Option<Sort> {
+    let expression = parse_expr(text).ok()?;
+    Walk { text, known, faults: Vec::new() }.sort(&expression)
+}
+
+/// What is wrong with an expression; `truth`: it is a condition.
+pub fn faults_of_expression(text: &str, truth: bool, known: SortOf<'_>) -> Vec<SortFault> {
+    let Ok(expression) = parse_expr(text) else { return Vec::new() };
+    let mut walk = Walk { text, known, faults: Vec::new() };
+    let sort = walk.sort(&expression);
+    if let (true, Some(sort @ (Sort::Number | Sort::Text | Sort::Map))) = (truth, sort) {
+        walk.faults.push(SortFault { at: 0..text.len(), what: SortProblem::NoTruth { sort } });
+    }
+    walk.faults
+}
+
+/// The same for each hole of a string.
+pub fn faults_of_template(text: &str, known: SortOf<'_>) -> Vec<SortFault> {
+    let mut faults = Vec::new();
+    for piece in syntax::split(text).unwrap_or_default() {
+        let syntax::Piece::Hole(range) = piece else { continue };
+        for mut fault in faults_of_expression(&text[range.clone()], false, known) {
+            fault.at = fault.at.start + range.start..fault.at.end + range.start;
+            faults.push(fault);
+        }
+    }
+    faults
+}
+
+struct Walk<'w> {
+    text: &'w str,
+    known: SortOf<'w>,
+    faults: Vec<SortFault>,
+}
+
+impl Walk<'_> {
+    fn written(&self, expression: &Expr<'_>) -> String {
+        self.text.get(at(expression)).unwrap_or_default().to_owned()
+    }
+
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of expression")]
+    fn sort(&mut self, expression: &Expr<'_>) -> Option<Sort> {
+        if let Some(name) = names::path(expression) {
+            return (self.known)(&name);
+        }
+        if let Some((name, call)) = names::called(expression) {
+            self.arguments(&call.args);
+            return (self.known)(&name);
+        }
+        match expression {
+            Expr::Const(value) => constant(&value.value),
+            Expr::UnaryOp(unary) => {
+                let inner = self.sort(&unary.expr);
+                match unary.op {
+                    UnaryOpKind::Not => Some(Sort::Flag),
+                    UnaryOpKind::Neg => inner,
+                }
+            }
+            Expr::BinOp(binary) => self.binary(binary.op, &binary.left, &binary.right),
+            Expr::Compare(compare) => {
+                let mut left = &compare.expr;
+                for op in &compare.ops {
+                    self.compared(left, &op.expr, matches!(op.op, CompareOpKind::In | CompareOpKind::NotIn));
+                    left = &op.expr;
+                }
+                Some(Sort::Flag)
+            }
+            Expr::IfExpr(choice) => {
+                self.sort(&choice.test_expr);
+                let one = self.sort(&choice.true_expr);
+                let other = choice.false_expr.as_ref().and_then(|other| self.sort(other));
+                if one == other { one } else { None }
+            }
+            Expr::Filter(filter) => {
+                let inner = filter.expr.as_ref().and_then(|value| self.sort(value));
+                self.arguments(&filter.args);
+                filtered(filter.name, inner)
+            }
+            Expr::Test(test) => {
+                self.sort(&test.expr);
+                self.arguments(&test.args);
+                Some(Sort::Flag)
+            }
+            Expr::Call(call) => {
+                self.arguments(&call.args);
+                match &call.expr {
+                    Expr::Var(name) if matches!(name.id, "days" | "hours" | "months" | "workdays") => {
+                        Some(Sort::Number)
+                    }
+                    _ => None,
+                }
+            }
+            Expr::GetAttr(attr) => {
+                self.sort(&attr.expr);
+                None
+            }
+            Expr::GetItem(item) => {
+                self.sort(&item.expr);
+                self.sort(&item.subscript_expr);
+                None
+            }
+            Expr::List(list) => {
+                for item in &list.items {
+                    self.sort(item);
+                }
+                Some(Sort::List)
+            }
+            Expr::Map(_) => Some(Sort::Map),
+            _ => None,
+        }
+    }
+
+    fn arguments(&mut self, arguments: &[minijinja::machinery::ast::CallArg<'_>]) {
+        use minijinja::machinery::ast::CallArg::{Kwarg, KwargSplat, Pos, PosSplat};
+        for argument in arguments {
+            match argument {
+                Pos(value) | Kwarg(_, value) | PosSplat(value) | KwargSplat(value) => drop(self.sort(value)),
+            }
+        }
+    }
+
+    fn binary(&mut self, op: BinOpKind, left: &Expr<'_>, right: &Expr<'_>) -> Option<Sort> {
+        use BinOpKind::{
+            Add, Concat, Div, Eq, FloorDiv, Gt, Gte, In, Lt, Lte, Mul, Ne, Pow, Rem, ScAnd, ScOr, Sub,
+        };
+        match op {
+            Eq | Ne | Lt | Lte | Gt | Gte | In => {
+                self.compared(left, right, matches!(op, In));
+                Some(Sort::Flag)
+            }
+            ScAnd | ScOr => {
+                let (one, other) = (self.sort(left), self.sort(right));
+                if one == other { one } else { None }
+            }
+            Concat => {
+                self.sort(left);
+                self.sort(right);
+                Some(Sort::Text)
+            }
+            Add => {
+                let (one, other) = (self.sort(left), self.sort(right));
+                match (one, other) {
+                    (Some(Sort::Text | Sort::List), _) | (_, Some(Sort::Text | Sort::List))
+                        if one == other =>
+                    {
+                        one
+                    }
+                    _ => {
+                        self.number("+", [(left, one), (right, other)]);
+                        Some(Sort::Number)
+                    }
+                }
+            }
+            Sub | Mul | Div | FloorDiv | Rem | Pow => {
+                let sign = match op {
+                    Sub => "-",
+                    Mul => "*",
+                    Div => "/",
+                    FloorDiv => "//",
+                    Rem => "%",
+                    _ => "**",
+                };
+                let (one, other) = (self.sort(left), self.sort(right));
+                self.number(sign, [(left, one), (right, other)]);
+                Some(Sort::Number)
+            }
+        }
+    }
+
+    fn number(&mut self, sign: &'static str, sides: [(&Expr<'_>, Option<Sort>); 2]) {
+        // Of a sum with one side unknown nobody can say that it is none of texts.
+        if sign == "+" && sides.iter().any(|(_, sort)| sort.is_none()) {
+            return;
+        }
+        for (side, sort) in sides {
+            if let Some(sort) = sort.filter(|sort| *sort != Sort::Number) {
+                let what = SortProblem::NoNumber { sign, side: self.written(side), sort };
+                self.faults.push(SortFault { at: at(side), what });
+                return;
+            }
+        }
+    }
+
+    fn compared(&mut self, left: &Expr<'_>, right: &Expr<'_>, within: bool) {
+        let (Some(one), Some(other)) = (self.sort(left), self.sort(right)) else { return };
+        let fits =
+            if within { matches!(other, Sort::List | Sort::Map) || one == other } else { one == other };
+        if !fits {
+            let at = at(left).start..at(right).end;
+            let what =
+                SortProblem::Unlike { left: (self.written(left), one), right: (self.written(right), other) };
+            self.faults.push(SortFault { at, what });
+        }
+    }
+}
+
+/// Where an expression stands; the parser gives a path's own place without its beginning.
+fn at(expression: &Expr<'_>) -> Range<usize> {
+    let name = names::path(expression).or_else(|| names::called(expression).map(|(name, _)| name));
+    name.map_or_else(|| span(&expression.span()), |name| name.at)
+}
+
+/// An empty text or nothing goes with everything.
+fn constant(value: &minijinja::Value) -> Option<Sort> {
+    match value.kind() {
+        ValueKind::Bool => Some(Sort::Flag),
+        ValueKind::Number => Some(Sort::Number),
+        ValueKind::String => value.as_str().filter(|text| !text.is_empty()).map(|_| Sort::Text),
+        ValueKind::Seq => Some(Sort::List),
+        _ => None,
+    }
+}
+
+fn filtered(filter: &str, inner: Option<Sort>) -> Option<Sort> {
+    match filter {
+        "length" | "count" | "int" | "float" | "round" | "abs" => Some(Sort::Number),
+        "string" | "upper" | "lower" | "trim" | "date" | "money" | "join" | "title" | "replace" | "csv"
+        | "json" | "tojson" | "capitalize" | "indent" | "format" => Some(Sort::Text),
+        "bool" => Some(Sort::Flag),
+        "list" | "lines" | "split" | "map" | "select" | "selectattr" | "reject" | "rejectattr" | "unique"
+        | "batch" | "slice" | "sort" => Some(Sort::List),
+        "default" | "d" => inner,
+        _ => None,
+    }
+}
