@@ -82,7 +82,7 @@ fn no_such(workflow: &str, trigger: &str) -> Refusal {
 fn auth_of<'a>(text: &'a Workflow, trigger: &str) -> Option<&'a WebhookAuth> {
     text.triggers.iter().find(|known| &*known.name == trigger).and_then(|known| match &known.starts {
         Starts::Webhook(auth) => Some(auth),
-        Starts::Schedule(_) | Starts::Files { .. } | Starts::ByHand { .. } => None,
+        Starts::Schedule(_) | Starts::Files { .. } | Starts::Mail(_) | Starts::ByHand { .. } => None,
     })
 }
 

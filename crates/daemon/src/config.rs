@@ -1,8 +1,11 @@
 //! The daemon's settings: `config/yizhan.toml`, read once, checked whole, then passed down by value.
 
+mod mail;
 mod section;
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -10,6 +13,7 @@ use yizhan_workflow::problem::nearest;
 
 use crate::language::Language;
 
+pub(crate) use mail::{MailAccount, MailTls};
 pub(crate) use section::{
     Egress, EngineSection, Files, Http, Log, LogFormat, Plugins, Reload, Retry, StoreSection, Tell,
 };
@@ -38,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) plugin: Table,
     pub(crate) reload: Reload,
     pub(crate) files: Files,
+    /// Mailboxes by the names that triggers give them.
+    pub(crate) mail: BTreeMap<String, MailAccount>,
 }
 
 /// Why the settings do not hold.
@@ -91,6 +97,9 @@ impl Config {
         }
         self.http.check().map_err(ConfigError::Value)?;
         self.tell.action().map_err(ConfigError::Value)?;
+        for (name, account) in &self.mail {
+            account.check().map_err(|why| ConfigError::Value(format!("mail.{name}: {why}")))?;
+        }
         Ok(())
     }
 
@@ -102,8 +111,8 @@ impl Config {
     }
 }
 
-/// Tables under these paths are somebody else's: they say themselves what may stand in them.
-const FREE: &[&str] = &["plugin"];
+/// What stands under these paths has names of the owner's own, and its type says what may stand in it.
+const FREE: &[&str] = &["plugin", "mail"];
 
 fn find_unknown(own: &Table, known: &Table, path: &str, unknown: &mut Vec<String>) {
     for (key, value) in own {

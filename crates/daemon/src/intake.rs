@@ -1,5 +1,6 @@
-//! What comes in by way of files: workflows and people, and what is dropped for triggers.
+//! What comes in by itself: workflows and people that are read again, files and mails for triggers.
 
 pub(crate) mod folder;
+pub(crate) mod mail;
 pub(crate) mod reload;
 mod watch;

@@ -13,11 +13,11 @@ use crate::config::{Log, LogFormat};
 use crate::exit::{Exit, Failure};
 
 pub(crate) fn start(settings: &Log, asked: Option<LogFormat>) -> Result<(), Failure> {
-    // The doorbell tells of each of its jobs, which are none of ours to read.
-    let filter =
-        EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{}", settings.level)).map_err(|error| {
-            Failure::new(Exit::Failed, "YZ0522", format!("log.level = \"{}\": {error}", settings.level))
-        })?;
+    // The doorbell tells of each of its jobs, which are none of ours to read; the mail line would tell passwords.
+    let filter = EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{},async_imap=off", settings.level))
+        .map_err(|error| {
+        Failure::new(Exit::Failed, "YZ0522", format!("log.level = \"{}\": {error}", settings.level))
+    })?;
     let terminal = std::io::stderr().is_terminal();
     let format = match asked.unwrap_or(settings.format) {
         LogFormat::Auto if terminal => LogFormat::Pretty,

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::intake::folder::Folders;
+use crate::intake::mail::Mails;
 use crate::intake::reload::Reading;
 use crate::plugins::{self, span};
 use crate::secrets::Secrets;
@@ -168,6 +169,7 @@ async fn run(
     let intake = [
         tokio::spawn(doorbell::answer(engine.clone(), Arc::new(AtomicU64::new(0)))),
         tokio::spawn(Folders::new(home, config, engine.clone()).keep()),
+        tokio::spawn(Mails::new(home, config, engine.clone()).keep()),
         tokio::spawn(reading.keep(engine.clone(), reloads)),
     ];
     tracing::info!(home = %home.root.display(), "ready, listening on {said}");

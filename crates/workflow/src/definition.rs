@@ -17,6 +17,7 @@ mod damage;
 mod fields;
 mod flow;
 mod lost;
+mod mail;
 mod names;
 mod neighbours;
 mod notation;
@@ -37,6 +38,7 @@ mod uses;
 mod warnings;
 
 pub use check::{House, check};
+pub use mail::PATTERN_MOST;
 pub use neighbours::Neighbours;
 
 use check::Checker;

@@ -311,6 +311,7 @@ pub enum Starts {
     Schedule(Box<Schedule>),
     Webhook(WebhookAuth),
     Files { pattern: String, per: FilePer },
+    Mail(Box<MailRule>),
     ByHand { who: Vec<String> },
 }
 
@@ -326,6 +327,53 @@ pub enum WebhookAuth {
     Token { secret: String, header: Option<String> },
     /// Said aloud: anybody may call it.
     None,
+}
+
+/// Which mails start a run, and where they go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailRule {
+    /// By its name in the settings.
+    pub account: String,
+    pub folder: String,
+    /// Addresses with `*`.
+    pub from: Vec<String>,
+    /// Regular expressions; each must be found, and its named groups are fields.
+    pub subject: Vec<String>,
+    pub body: Vec<String>,
+    /// Where handled mails are moved; without it they are only marked.
+    pub done: Option<String>,
+    pub failed: String,
+}
+
+impl MailRule {
+    /// Whether a mail of this sender is meant.
+    #[must_use]
+    pub fn admits(&self, address: &str) -> bool {
+        let address = address.to_lowercase();
+        self.from.iter().any(|rule| {
+            let rule = rule.to_lowercase();
+            match (rule.rsplit_once('@'), address.rsplit_once('@')) {
+                (Some(rule), Some(of)) => fits(rule.0, of.0) && fits(rule.1, of.1),
+                (None, _) => rule == "*",
+                (Some(_), None) => false,
+            }
+        })
+    }
+}
+
+/// Whether a text fits a pattern whose `*` stands for anything.
+fn fits(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut left) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match left.find(part) {
+            Some(at) => left = &left[at + part.len()..],
+            None => return false,
+        }
+    }
+    left.ends_with(last)
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -54,7 +54,7 @@ fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<Tr
         Starts::Schedule(schedule) => {
             schedule::preview(schedule, &shared.world().zone, now, now.plus(days * DAY), SHOWN)
         }
-        Starts::Webhook(_) | Starts::Files { .. } | Starts::ByHand { .. } => vec![],
+        Starts::Webhook(_) | Starts::Files { .. } | Starts::Mail(_) | Starts::ByHand { .. } => vec![],
     };
     let last = desk.reads().firings(&text.name, Some(&trigger.name), SHOWN)?;
     Ok(TriggerView {
@@ -72,6 +72,7 @@ fn what(text: &Workflow, trigger: &Trigger) -> String {
         Starts::Schedule(schedule) => schedule.pattern.to_string(),
         Starts::Webhook(_) => format!("/hooks/{}/{}", text.name, trigger.name),
         Starts::Files { pattern, .. } => pattern.clone(),
+        Starts::Mail(rule) => format!("{}/{} ← {}", rule.account, rule.folder, rule.from.join(", ")),
         Starts::ByHand { who } => who.join(", "),
     }
 }

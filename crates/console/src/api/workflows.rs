@@ -72,6 +72,7 @@ pub(crate) fn trigger_kind(starts: &Starts) -> &'static str {
         Starts::Schedule(_) => "schedule",
         Starts::Webhook(_) => "webhook",
         Starts::Files { .. } => "files",
+        Starts::Mail(_) => "mail",
         Starts::ByHand { .. } => "by_hand",
     }
 }

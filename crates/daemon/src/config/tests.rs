@@ -58,3 +58,34 @@ fn values_of_the_wrong_kind_are_refused_with_their_key() {
     assert!(refused("[tell]\nuse = 'email'").contains("no action"));
     assert!(refused("not toml").contains("not TOML"));
 }
+
+const MAILBOX: &str =
+    "[mail.orders]\nhost = 'imap.example.com'\nuser = 'orders'\npassword = { secret = 'orders' }\n";
+
+#[test]
+fn a_mailbox_needs_a_place_and_a_login_and_has_defaults_for_the_rest() {
+    let config = Config::parse(MAILBOX).unwrap();
+    let account = &config.mail["orders"];
+    assert_eq!((account.tls, account.port(), account.every), (MailTls::Implicit, 993, Span { ms: 60_000 }));
+    assert_eq!(account.password.secret, "orders");
+    let starttls = Config::parse(&format!("{MAILBOX}tls = 'starttls'\n")).unwrap();
+    assert_eq!(starttls.mail["orders"].port(), 143);
+    assert!(refused(&MAILBOX.replace("user = 'orders'\n", "")).contains("user"));
+    assert!(refused(&format!("{MAILBOX}hots = 1\n")).contains("hots"));
+}
+
+#[test]
+fn a_mailbox_without_tls_is_one_of_this_machine() {
+    let none = format!("{MAILBOX}tls = 'none'\n");
+    assert!(refused(&none).contains("mail.orders: tls = \"none\""), "{}", refused(&none));
+    for host in ["localhost", "127.0.0.1", "::1"] {
+        assert!(Config::parse(&none.replace("imap.example.com", host)).is_ok(), "{host}");
+    }
+    assert!(refused(&none.replace("imap.example.com", "localhost.example.com")).contains("loopback"));
+}
+
+#[test]
+fn a_mailbox_is_not_asked_all_the_time() {
+    assert!(refused(&format!("{MAILBOX}every = '1ms'\n")).contains("every"));
+    assert!(Config::parse(&format!("{MAILBOX}every = '1s'\n")).is_ok());
+}

@@ -23,6 +23,9 @@ use crate::plugins::span;
 use crate::workflows::Stamp;
 use take::{Taken, Taker};
 
+pub(crate) use content::by_labels;
+pub(crate) use take::passes;
+
 /// Files that one look takes on; the rest waits for the next, so that no flood holds up the others.
 const AT_ONCE: usize = 200;
 /// After a look that had to leave files for the time being.
@@ -99,7 +102,7 @@ impl Folders {
                     pattern: pattern.clone(),
                     per: *per,
                 }),
-                Starts::Schedule(_) | Starts::Webhook(_) | Starts::ByHand { .. } => None,
+                Starts::Schedule(_) | Starts::Webhook(_) | Starts::Mail(_) | Starts::ByHand { .. } => None,
             })
             .collect()
     }

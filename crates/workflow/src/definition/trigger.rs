@@ -1,16 +1,16 @@
 //! Reads what starts a workflow.
 
 use super::section::Section;
-use super::{name_ok, step, time, tree};
+use super::{mail, name_ok, step, time, tree};
 use crate::plan::{FilePer, Starts, Trigger, WebhookAuth};
 use crate::problem::{Place, nearest};
 use crate::schedule::{Fold, Gap, Missed, Overlap, Schedule};
 
-const KINDS: &[&str] = &["schedule", "webhook", "files", "by_hand"];
+const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand"];
 
 /// Keys of a trigger that the language has and this version does not.
 const LATER: &[&str] = &[
-    "event", "mail", "where", "publish", "complete", "each", "gather", "holiday", "ahead", "yearly", "at",
+    "event", "where", "publish", "complete", "each", "gather", "holiday", "ahead", "yearly", "at",
     "calendar", "unique",
 ];
 
@@ -40,6 +40,7 @@ fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
         ["schedule"] => schedule(own).map(|schedule| Starts::Schedule(Box::new(schedule))),
         ["webhook"] => webhook(own).map(Starts::Webhook),
         ["files"] => files(own),
+        ["mail"] => mail::rule(own).map(|rule| Starts::Mail(Box::new(rule))),
         [_] => by_hand(own),
         [] => {
             // Keys of the kinds are known, though none of the kinds is there.
@@ -48,7 +49,7 @@ fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
             }
             let misspelled =
                 own.entries().any(|(key, _)| !own.knows(key.value) && nearest(key.value, KINDS).is_some());
-            if !own.has("event") && !own.has("mail") && !misspelled {
+            if !own.has("event") && !misspelled {
                 let problem = own.error("YZ0119", own.span.clone()).name("trigger", name);
                 let near = own.entries().find_map(|(key, _)| nearest(key.value, KINDS));
                 own.say(problem.near(near));

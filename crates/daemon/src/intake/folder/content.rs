@@ -116,7 +116,7 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, ContentError> {
 }
 
 /// Columns may be headed by a field's label, as its form shows it, in place of its name.
-pub(super) fn by_labels(row: Row, form: &Form) -> Row {
+pub(crate) fn by_labels(row: Row, form: &Form) -> Row {
     let named =
         |key: String| match form.fields.iter().find(|field| *field.name == *key || field.label() == key) {
             Some(field) => field.name.to_string(),

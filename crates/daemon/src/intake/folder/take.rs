@@ -247,7 +247,7 @@ fn told(
 }
 
 /// What goes by itself: the file only waits.
-fn passes(error: &StartError) -> bool {
+pub(crate) fn passes(error: &StartError) -> bool {
     match error {
         StartError::Act(error) => matches!(error, ActError::Busy | ActError::DiskFull | ActError::Stopping),
         StartError::NoSuchWorkflow(_)
