@@ -7,6 +7,8 @@ mod basics;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod dovecot;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod house;
@@ -18,6 +20,8 @@ mod kill;
 mod layers;
 #[cfg(test)]
 mod mail;
+#[cfg(test)]
+mod mailbox;
 #[cfg(test)]
 mod plugins;
 #[cfg(test)]

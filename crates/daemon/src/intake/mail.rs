@@ -80,7 +80,7 @@ impl Mails {
     /// Goes on until dropped; then the watchers end the mail they are at and leave.
     pub(crate) async fn keep(mut self) {
         loop {
-            let wanted = self.wanted();
+            let wanted = in_force(&self.engine);
             // A watcher whose sender is gone ends.
             self.watched.retain(|place, _| wanted.contains_key(place));
             for (place, slots) in wanted {
@@ -90,29 +90,10 @@ impl Mails {
         }
     }
 
-    fn wanted(&self) -> BTreeMap<Place, Vec<Slot>> {
-        let workflows = self.engine.shared.library.workflows();
-        let mut wanted: BTreeMap<Place, Vec<Slot>> = BTreeMap::new();
-        for workflow in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
-            for trigger in &workflow.triggers {
-                if let Starts::Mail(rule) = &trigger.starts {
-                    let place = Place { account: rule.account.clone(), folder: rule.folder.clone() };
-                    let slot = Slot {
-                        workflow: workflow.clone(),
-                        trigger: trigger.name.clone(),
-                        rule: (**rule).clone(),
-                    };
-                    wanted.entry(place).or_default().push(slot);
-                }
-            }
-        }
-        wanted
-    }
-
     fn watch(&mut self, place: Place, slots: Vec<Slot>) {
         if let Some(known) = self.watched.get(&place) {
             known.send_if_modified(|known| {
-                let other = !same(known, &slots);
+                let other = !same(known.iter(), &slots);
                 if other {
                     *known = Arc::new(slots);
                 }
@@ -153,10 +134,26 @@ impl Mails {
     }
 }
 
-fn same(known: &[Slot], slots: &[Slot]) -> bool {
+/// What is wanted of which folder, as the workflows say now.
+fn in_force(engine: &Engine) -> BTreeMap<Place, Vec<Slot>> {
+    let workflows = engine.shared.library.workflows();
+    let mut wanted: BTreeMap<Place, Vec<Slot>> = BTreeMap::new();
+    for workflow in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
+        for trigger in &workflow.triggers {
+            if let Starts::Mail(rule) = &trigger.starts {
+                let place = Place { account: rule.account.clone(), folder: rule.folder.clone() };
+                let (trigger, rule) = (trigger.name.clone(), (**rule).clone());
+                let slot = Slot { workflow: workflow.clone(), trigger, rule };
+                wanted.entry(place).or_default().push(slot);
+            }
+        }
+    }
+    wanted
+}
+
+fn same<'a>(known: impl ExactSizeIterator<Item = &'a Slot>, slots: &[Slot]) -> bool {
     known.len() == slots.len()
         && known
-            .iter()
             .zip(slots)
             .all(|(one, other)| Arc::ptr_eq(&one.workflow, &other.workflow) && one.trigger == other.trigger)
 }

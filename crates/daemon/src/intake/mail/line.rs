@@ -1,5 +1,6 @@
 //! A line to a mail server with one folder open: every command has its time, and what comes is bounded.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +39,17 @@ pub(super) enum LineError {
     Login(String),
     #[error("the server said nothing for {} s", .0.as_secs())]
     Silent(Duration),
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Imap(#[from] async_imap::error::Error),
+}
+
+/// What the server said, without the parser's inner life.
+fn said(error: &async_imap::error::Error) -> String {
+    let text = error.to_string();
+    match text.split_once("during parsing of ") {
+        Some((_, rest)) => format!("the server said what cannot be read: {rest}"),
+        None => text,
+    }
 }
 
 impl LineError {
@@ -66,6 +76,8 @@ pub(super) struct Line {
     expunges: bool,
     /// The server keeps keywords of ours.
     keywords: bool,
+    /// Folders that are there.
+    known: BTreeSet<String>,
     pub(super) validity: u32,
     /// The number that the next mail gets, when the folder was opened.
     pub(super) next: u32,
@@ -81,7 +93,7 @@ impl Line {
     ) -> Result<Self, LineError> {
         let client = within(COMMAND, connect(account, home)).await??;
         let login = within(COMMAND, client.login(&account.user, password)).await?;
-        let mut session = login.map_err(|(error, _)| LineError::Login(error.to_string()))?;
+        let mut session = login.map_err(|(error, _)| LineError::Login(said(&error)))?;
         let can = within(COMMAND, session.capabilities()).await??;
         if can.has_str("ID") {
             // Some providers let nobody in who does not say what they are.
@@ -100,7 +112,7 @@ impl Line {
                 }
             });
         let (validity, next) = (opened.uid_validity.unwrap_or(0), opened.uid_next.unwrap_or(1));
-        Ok(Self { session, idle, moves, expunges, keywords, validity, next })
+        Ok(Self { session, idle, moves, expunges, keywords, known: BTreeSet::new(), validity, next })
     }
 
     /// Mails that were not handled, the oldest first. Of those below `first` only what nobody has read.
@@ -137,10 +149,6 @@ impl Line {
         self.flag(uid, &flags).await
     }
 
-    pub(super) async fn seen(&mut self, uid: u32) -> Result<(), LineError> {
-        self.flag(uid, "\\Seen").await
-    }
-
     async fn flag(&mut self, uid: u32, flags: &str) -> Result<(), LineError> {
         let storing = async {
             let stored = self.session.uid_store(uid.to_string(), format!("+FLAGS.SILENT ({flags})")).await?;
@@ -149,29 +157,36 @@ impl Line {
         Ok(within(COMMAND, storing).await??)
     }
 
-    /// Into a folder that is made where there is none.
+    /// Into a folder that is made where there is none. It is looked for first: servers name it in the refusal, and a
+    /// name that is not ASCII there is more than the reading of answers takes.
     pub(super) async fn put_into(&mut self, uid: u32, folder: &str) -> Result<(), LineError> {
-        match self.carry(uid, folder).await {
-            Err(error) if error.is_refusal() => {
-                let folder = on_the_wire(folder);
-                if within(COMMAND, self.session.create(&folder)).await?.is_err() {
-                    // It is there, or may not be made: the first refusal says more.
-                    return Err(error);
-                }
+        let name = on_the_wire(folder);
+        if !self.known.contains(&name) {
+            if !self.is_there(&name).await? {
+                within(COMMAND, self.session.create(&name)).await??;
                 // Or some people's programs do not show it.
-                drop(within(COMMAND, self.session.subscribe(&folder)).await?);
+                drop(within(COMMAND, self.session.subscribe(&name)).await?);
             }
-            other => return other,
+            self.known.insert(name.clone());
         }
-        self.carry(uid, folder).await
+        self.carry(uid, &name).await
+    }
+
+    async fn is_there(&mut self, name: &str) -> Result<bool, LineError> {
+        let pattern = format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+        let asking = async {
+            let found = self.session.list(Some(""), Some(&pattern)).await?;
+            found.try_fold(false, |_, _| async { Ok(true) }).await
+        };
+        Ok(within(COMMAND, asking).await??)
     }
 
     async fn carry(&mut self, uid: u32, folder: &str) -> Result<(), LineError> {
-        let (one, folder) = (uid.to_string(), on_the_wire(folder));
+        let one = uid.to_string();
         if self.moves {
-            return Ok(within(COMMAND, self.session.uid_mv(&one, &folder)).await??);
+            return Ok(within(COMMAND, self.session.uid_mv(&one, folder)).await??);
         }
-        within(COMMAND, self.session.uid_copy(&one, &folder)).await??;
+        within(COMMAND, self.session.uid_copy(&one, folder)).await??;
         self.flag(uid, "\\Deleted").await?;
         if self.expunges {
             // Without it other people's deleted mails would go as well, so ours stays and is passed over.
@@ -237,6 +252,11 @@ async fn fetch(
         if one.uid == Some(uid) && found.is_none() {
             found = Some(one);
         }
+    }
+    drop(coming);
+    if found.is_none() {
+        // An answer that ends with the line looks like one without a mail: only a line that lives says that it is gone.
+        session.noop().await?;
     }
     Ok(found)
 }

@@ -30,8 +30,10 @@ const ID_MOST: usize = 200;
 pub(super) enum Taken {
     /// It is marked or moved, or gone.
     Done,
-    /// No trigger means it, or it cannot be moved: it stays as it is and is not looked at again.
+    /// No trigger means it: it stays as it is.
     Left,
+    /// It can neither be taken nor put aside.
+    Stuck,
     /// The disk is full, too much waits: it is looked at again.
     Later,
 }
@@ -252,18 +254,15 @@ impl Taker {
     ) -> Result<Taken, LineError> {
         let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
         tracing::info!(mail = which.id, runs = runs.join(", "), "a mail came in");
-        let Some(done) = &ready.slot.rule.done else {
-            line.mark(which.uid).await?;
-            return Ok(Taken::Done);
-        };
-        line.seen(which.uid).await?;
-        match line.put_into(which.uid, done).await {
-            Ok(()) => {}
-            Err(error) if error.is_refusal() => {
-                tracing::warn!(folder = done, %error, "a handled mail cannot be moved: it is only marked");
-                line.mark(which.uid).await?;
+        // First: whatever becomes of the move, it is not looked at again.
+        line.mark(which.uid).await?;
+        if let Some(done) = &ready.slot.rule.done {
+            match line.put_into(which.uid, done).await {
+                Err(error) if error.is_refusal() => {
+                    tracing::warn!(folder = done, %error, "a handled mail cannot be moved: it is only marked");
+                }
+                other => other?,
             }
-            Err(error) => return Err(error),
         }
         Ok(Taken::Done)
     }
@@ -286,7 +285,7 @@ impl Taker {
             Ok(()) => {}
             Err(error) if error.is_refusal() => {
                 tracing::error!(folder, %error, "a mail that started nothing cannot be moved: it is left");
-                return Ok(Taken::Left);
+                return Ok(Taken::Stuck);
             }
             Err(error) => return Err(error),
         }
