@@ -265,9 +265,15 @@ pub(crate) fn is_over(view: &Value) -> bool {
 
 /// The step of a run's view.
 #[track_caller]
-pub(crate) fn step<'a>(view: &'a Value, id: &str) -> &'a Value {
+pub(crate) fn step<'a>(view: &'a Value, path: &str) -> &'a Value {
+    let (id, inside) = path.split_once('.').map_or((path, None), |(id, inside)| (id, Some(inside)));
     let steps = view["steps"].as_array().unwrap();
-    steps.iter().find(|step| step["id"] == id).unwrap_or_else(|| panic!("no step `{id}`: {view:#}"))
+    let step = steps.iter().find(|step| step["id"] == id);
+    let step = step.unwrap_or_else(|| panic!("no step `{path}`: {view:#}"));
+    match inside {
+        None => step,
+        Some(inside) => self::step(&step["items"][0], inside),
+    }
 }
 
 /// How a request was refused: its status and its body.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use serde::Serialize;
-use yizhan_workflow::id::{Attempt, Item, TaskId};
+use yizhan_workflow::id::{Attempt, Item, ScopeNo, TaskId};
 use yizhan_workflow::plan::{Section, Workflow};
 use yizhan_workflow::run::event::{EndState, Event, Fact, Question, Standing};
 use yizhan_workflow::run::scope::{Scope, Standpoint};
@@ -122,7 +122,7 @@ fn end_state(state: EndState) -> RunState {
 /// The end of a child, for the item that waits for it.
 fn tell_of(run: &Run, did: &[Fact]) -> Option<Box<Tell>> {
     let parent = run.started.parent?;
-    let Some(Fact::Ended { .. }) = did.last() else { return None };
+    let Some(Fact::Ended { scope: ScopeNo::RUN, .. }) = did.last() else { return None };
     let Phase::Over { state, outcome, output } = &run.top.phase else { return None };
     let event = Event::ChildEnded {
         of: parent.of,

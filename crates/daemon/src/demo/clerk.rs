@@ -154,8 +154,7 @@ impl Clerk<'_> {
             ));
         }
         for (step, rounds) in &expect.rounds {
-            let steps = over["steps"].as_array().into_iter().flatten();
-            let is = steps.filter(|view| view["id"] == step.as_str()).find_map(|view| view["round"].as_u64());
+            let is = round_of(over, step);
             if is != Some(u64::from(*rounds)) {
                 wrong.push(format!("{}: `{step}` expected in round {rounds}, is {is:?}", case.workflow));
             }
@@ -279,5 +278,15 @@ mod tests {
         let mail =
             "To: a@example.com\r\nSubject: =?utf-8?b?5L2g?=\r\n =?utf-8?b?5aW9?= (2)\r\nDate: x\r\n\r\nbody";
         assert_eq!(headers(mail), ("a@example.com".to_owned(), "你好 (2)".to_owned()));
+    }
+}
+
+/// The round of a step of a run or an item: `look`, or `visit.look` for one that `visit` holds.
+fn round_of(view: &Value, path: &str) -> Option<u64> {
+    let (id, inside) = path.split_once('.').map_or((path, None), |(id, inside)| (id, Some(inside)));
+    let step = view["steps"].as_array()?.iter().find(|step| step["id"] == id)?;
+    match inside {
+        None => step["round"].as_u64(),
+        Some(inside) => step["items"].as_array()?.iter().find_map(|item| round_of(item, inside)),
     }
 }
