@@ -269,6 +269,16 @@ fn decoded(text: &str) -> String {
     out
 }
 
+/// The round of a step of a run or an item: `look`, or `visit.look` for one that `visit` holds.
+fn round_of(view: &Value, path: &str) -> Option<u64> {
+    let (id, inside) = path.split_once('.').map_or((path, None), |(id, inside)| (id, Some(inside)));
+    let step = view["steps"].as_array()?.iter().find(|step| step["id"] == id)?;
+    match inside {
+        None => step["round"].as_u64(),
+        Some(inside) => step["items"].as_array()?.iter().find_map(|item| round_of(item, inside)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -278,15 +288,5 @@ mod tests {
         let mail =
             "To: a@example.com\r\nSubject: =?utf-8?b?5L2g?=\r\n =?utf-8?b?5aW9?= (2)\r\nDate: x\r\n\r\nbody";
         assert_eq!(headers(mail), ("a@example.com".to_owned(), "你好 (2)".to_owned()));
-    }
-}
-
-/// The round of a step of a run or an item: `look`, or `visit.look` for one that `visit` holds.
-fn round_of(view: &Value, path: &str) -> Option<u64> {
-    let (id, inside) = path.split_once('.').map_or((path, None), |(id, inside)| (id, Some(inside)));
-    let step = view["steps"].as_array()?.iter().find(|step| step["id"] == id)?;
-    match inside {
-        None => step["round"].as_u64(),
-        Some(inside) => step["items"].as_array()?.iter().find_map(|item| round_of(item, inside)),
     }
 }
