@@ -40,6 +40,8 @@ enum Command {
     Demo(commands::demo::Args),
     /// Say everything that is wrong with workflow files
     Check(commands::check::Args),
+    /// Lay workflow files out: keys in line, no long inline tables
+    Fmt(commands::fmt::Args),
     /// Start a run by hand
     Run(commands::run::Args),
     /// List runs, the newest first
@@ -126,6 +128,7 @@ impl Command {
             Self::Init(args) => commands::init::run(&args, context),
             Self::Demo(args) => commands::demo::run(&args, context),
             Self::Check(args) => commands::check::run(&args, context),
+            Self::Fmt(args) => commands::fmt::run(&args, context),
             Self::Run(args) => commands::run::run(&args, context),
             Self::Runs(args) => commands::runs::run(&args, context),
             Self::Show(args) => commands::show::run(&args, context),

@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod fields;
+pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod next;
 mod paging;

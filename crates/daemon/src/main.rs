@@ -8,6 +8,7 @@ mod commands;
 mod config;
 mod demo;
 mod exit;
+mod formatting;
 mod home;
 mod intake;
 mod language;

@@ -105,7 +105,7 @@ fn summary((files, errors, warnings): (usize, usize, usize), context: &Context) 
     )
 }
 
-fn read_all(paths: &[PathBuf], home: Option<&Home>) -> Result<Vec<FileRead>, Failure> {
+pub(crate) fn read_all(paths: &[PathBuf], home: Option<&Home>) -> Result<Vec<FileRead>, Failure> {
     let here = std::env::current_dir()?;
     let own = home.map(Home::workflows);
     let paths: Vec<PathBuf> = match (paths, &own) {
