@@ -46,6 +46,8 @@ use check::Checker;
 /// No text of a workflow, a table or a template may be larger.
 pub const MOST_TEXT: usize = 1024 * 1024;
 pub const MOST_STEPS: usize = 1000;
+/// So many faults are told of a file at once: nobody mends more before looking again.
+pub const MOST_FAULTS: usize = 200;
 /// How deep tables and lists may be nested.
 pub const DEEPEST: usize = 32;
 
@@ -157,7 +159,7 @@ pub fn survey(source: &Source, files: &dyn Files) -> Survey {
         return sorted(read, problems);
     }
     drop(root);
-    let Some(damage) = damage::mended(text) else { return nothing(faults) };
+    let Some(damage) = damage::mended(text) else { return nothing(bounded(faults)) };
     let mended = damage.text.clone();
     let (root, _) = DeTable::parse_recoverable(&mended);
     let (read, mut problems) = structure(source(text), root.get_ref(), files, Some(damage));
@@ -193,9 +195,23 @@ fn sorted(mut read: Read, mut problems: Vec<Problem>) -> Survey {
     problems.sort_by(|one, other| one.place.cmp(&other.place).then(one.code.cmp(other.code)));
     problems.dedup();
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_error);
-    read.warnings = warnings;
+    let errors = bounded(errors);
+    read.warnings = bounded(warnings);
     read.workflow.hash = hash_of(&read.source);
     Survey { read: Some(read), problems: errors }
+}
+
+/// Not more than anybody reads; the last one says how many are left.
+fn bounded(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let left = problems.len().saturating_sub(MOST_FAULTS);
+    if left > 0 {
+        problems.truncate(MOST_FAULTS);
+        if let Some(last) = problems.last() {
+            let more = Problem::error("YZ0614", last.place.clone()).name("left", left.to_string());
+            problems.push(Problem { severity: last.severity, ..more });
+        }
+    }
+    problems
 }
 
 /// The first bracket that nests deeper than a file may. Looked for before parsing, whose recursion has no bound of ours.
@@ -222,8 +238,12 @@ fn too_deep(text: &str) -> Option<Range<usize>> {
 }
 
 fn toml_problems(text: &str, faults: &[toml::de::Error]) -> Vec<Problem> {
-    let mut problems: Vec<Problem> =
-        faults.iter().filter(|fault| is_repeated(fault)).map(|fault| repeated(text, fault)).collect();
+    let mut problems: Vec<Problem> = faults
+        .iter()
+        .filter(|fault| is_repeated(fault))
+        .take(MOST_FAULTS)
+        .map(|fault| repeated(text, fault))
+        .collect();
     // What stands under a heading that is there twice is twice there as well: the heading says it.
     let headings: Vec<usize> =
         problems.iter().filter(|one| is_heading(text, one)).map(|one| one.place.start).collect();

@@ -60,7 +60,7 @@ pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
     }
     problems.sort_by(|one, other| one.place.cmp(&other.place).then(one.code.cmp(other.code)));
     problems.dedup();
-    problems
+    super::bounded(problems)
 }
 
 pub(super) struct Checker<'c> {

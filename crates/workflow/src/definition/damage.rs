@@ -37,6 +37,9 @@ pub(super) fn mended(text: &str) -> Option<Mended> {
     let mut lost = Lost::default();
     for _ in 0..MOST_LINES {
         let (_, faults) = DeTable::parse_recoverable(&blanked);
+        if faults.len() > super::MOST_FAULTS {
+            return None;
+        }
         // The first one only: what follows a bracket that is not closed seems broken too.
         let unclosed = faults.iter().any(|fault| fault.message().starts_with("unclosed"));
         let bracket = super::notation::open_bracket(&blanked).filter(|_| unclosed).map(|open| open.start);

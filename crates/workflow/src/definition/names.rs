@@ -65,6 +65,9 @@ fn run(read: &Read, catalogue: Option<&Catalogue>) -> Vec<Problem> {
     let mut problems = Vec::new();
     Walk::over(workflow, &mut |one| {
         for name in one.names.iter().filter(|name| name.kind == NameKind::Value) {
+            if problems.len() > super::MOST_FAULTS {
+                return;
+            }
             problems.extend(checker.name(&one, name).map(|problem| checker.at_word(&one, name, problem)));
         }
     });
@@ -158,6 +161,8 @@ impl Checker<'_> {
                 let problem = Problem::error("YZ0151", place()).name("name", root);
                 Some(if stand.at == At::Start { problem.case("start") } else { problem })
             }
+            // It may stand among the names that could not be read.
+            _ if self.read.lost.has("let") => None,
             _ => Some(self.unknown_root(root, stand, place())),
         }
     }

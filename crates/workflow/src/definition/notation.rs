@@ -7,6 +7,9 @@ use toml::de::DeTable;
 use super::{is_repeated, line_around};
 use crate::problem::{Place, Problem, wide};
 
+/// Of a file that is something else altogether so many lines are told.
+const MOST_TOLD: usize = 24;
+
 /// Faults of the notation: one a line, and one for a bracket that is not closed.
 pub(super) fn problems(text: &str, faults: &[toml::de::Error]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
@@ -22,6 +25,9 @@ pub(super) fn problems(text: &str, faults: &[toml::de::Error]) -> Vec<Problem> {
     }
     let mut last = None;
     for fault in faults {
+        if problems.len() >= MOST_TOLD {
+            break;
+        }
         let (line, _) = line_of(text, fault);
         // What follows an open bracket is taken for a part of it.
         if last == Some(line.start) || unclosed.as_ref().is_some_and(|open| line.end > open.start) {

@@ -14,8 +14,8 @@ use crate::plan::{Section, Work};
 use crate::problem::{Place, Problem};
 use crate::table::Table;
 
-/// More combinations than these nobody writes rows for.
-const MOST: usize = 10_000;
+/// So many comparisons of a combination with a row are made at most: a table may be a long file.
+const MOST: usize = 1_000_000;
 /// So many forgotten rows are enough to see what is missing.
 const MOST_TOLD: usize = 4;
 
@@ -48,7 +48,9 @@ fn forgotten(read: &Read, one: &Use<'_>, name: &Name) -> Option<Problem> {
             columns.push((table.columns.iter().position(|known| known == column)?, codes));
         }
     }
-    if columns.is_empty() || columns.iter().map(|(_, codes)| codes.len()).product::<usize>() > MOST {
+    let combinations =
+        columns.iter().try_fold(1_usize, |all, (_, codes)| all.checked_mul(codes.len())).unwrap_or(MOST);
+    if columns.is_empty() || combinations.saturating_mul(table.rows.len()) > MOST {
         return None;
     }
     let missing = missing(table, &columns);

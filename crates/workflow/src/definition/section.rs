@@ -236,10 +236,7 @@ impl<'a, 'r> Section<'a, 'r> {
     }
 
     pub(super) fn key_span(&self, key: &str) -> Range<usize> {
-        self.table
-            .iter()
-            .find(|(known, _)| known.get_ref() == key)
-            .map_or_else(|| self.span.clone(), |(known, _)| known.span())
+        self.table.get_key_value(key).map_or_else(|| self.span.clone(), |(known, _)| known.span())
     }
 
     pub(super) fn get(&self, key: &'static str) -> Option<&'r Spanned<DeValue<'a>>> {

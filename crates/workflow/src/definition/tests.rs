@@ -120,7 +120,7 @@ fn said(text: &str) -> Vec<Problem> {
 /// Codes of which no file alone is an example: what a file's bytes, name or size are, and other files.
 const WITHOUT_EXAMPLES: &[&str] = &[
     "YZ0100", "YZ0102", "YZ0103", "YZ0104", "YZ0111", "YZ0113", "YZ0114", "YZ0149", "YZ0173", "YZ0191",
-    "YZ0192", "YZ0194", "YZ0199",
+    "YZ0192", "YZ0194", "YZ0199", "YZ0614",
 ];
 
 #[test]
@@ -214,6 +214,19 @@ fn a_file_with_too_many_steps_or_brackets_is_refused_at_once() {
     assert_eq!(said(&format!("x = {}1{}\n", "[".repeat(10_000), "]".repeat(10_000)))[0].code, "YZ0114");
     let steps: String = (0..1000).map(|at| format!("[step.s{at}]\nwait = \"1h\"\n")).collect();
     assert!(said(&steps).is_empty());
+}
+
+/// A file that is something else altogether holds nobody up.
+#[test]
+fn of_very_many_faults_the_first_are_told_and_how_many_are_left() {
+    for text in ["a = “x”\n".repeat(20_000), "a = 1\n".repeat(20_000), "a: 1\n".repeat(20_000)] {
+        let problems = said(&text);
+        assert!(!problems.is_empty() && problems.len() <= MOST_FAULTS + 1, "{}", problems.len());
+    }
+    let fields: String = (0..1000).map(|at| format!("f{at} = {{ type = \"txt\" }}\n")).collect();
+    let problems = said(&format!("[input]\n{fields}[step.a]\nwait = \"1h\"\n"));
+    assert_eq!(problems.len(), MOST_FAULTS + 1);
+    assert_eq!(problems[MOST_FAULTS].names["left"], (1000 - MOST_FAULTS).to_string());
 }
 
 #[test]

@@ -202,3 +202,29 @@ fn the_sarif_of_the_corpus_has_the_shape_that_readers_insist_on() {
         }
     }
 }
+
+/// A broken line hides nothing and makes nothing up: in a right file it is the one thing that is told.
+#[test]
+fn of_a_right_file_with_one_broken_line_only_that_line_is_told() {
+    let town = Town::new();
+    let mut wrong = Vec::new();
+    for path in files_of("right").iter().chain(&files_of("house")) {
+        if path.ends_with("people.toml") {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in
+            lines.iter().enumerate().filter(|(_, line)| line.contains('=') && !line.contains('#'))
+        {
+            let mut broken: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            broken[at] = format!("{line} =");
+            let problems = problems_of(survey_text(&name_of(path), &broken.join("\n")), &town);
+            let codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
+            if codes != ["YZ0101"] {
+                wrong.push(format!("{}:{} {line}: {codes:?}", path.display(), at + 1));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
