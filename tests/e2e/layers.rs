@@ -23,6 +23,7 @@ const WORKFLOW_MAY_USE: &[&str] = &[
     "jiff",
     "minijinja",
     "regex-lite",
+    "rust_decimal",
     "serde",
     "serde_json",
     "sha2",

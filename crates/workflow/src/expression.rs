@@ -4,10 +4,15 @@
 //! fit the memory promised. The text is kept, the compiled form lives in a small cache for the whole process, and a
 //! plain path (`input.mail`) needs neither.
 
+mod dates;
 mod fields;
+mod format;
 mod functions;
+mod json;
+mod lists;
 mod machine;
 mod names;
+mod number;
 mod operators;
 mod plain;
 mod print;
@@ -22,6 +27,9 @@ use plain::Plain;
 
 pub use fields::value_of_text;
 pub use names::{Argument, Call, Name, NameKind};
+pub use number::{QUOTIENT_PLACES, is_number, number_of_text, whole};
+pub(crate) use number::{compare, exact, money_of, number_of_words};
+pub(crate) use operators::same;
 pub use print::{empty, is_empty, json_of_value, print, value_of_json};
 pub use sorts::{
     Sort, SortFault, SortProblem, faults_of_expression, faults_of_template,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::expression::{Expression, ExpressionError, Template, Tree};
+use crate::expression::{Expression, ExpressionError, Template, Tree, value_of_json};
 use crate::problem::Lang;
 
 mod accept;
@@ -134,7 +134,16 @@ impl Form {
         given: &serde_json::Map<String, serde_json::Value>,
         scope: &Value,
     ) -> Result<Accepted, Vec<FieldFault>> {
-        accept::accept(self, given, scope)
+        // What cannot be written cannot have been read.
+        self.accept_text(&serde_json::to_string(given).unwrap_or_default(), scope)
+    }
+
+    /// The same of the JSON text as it came: every digit of its numbers is kept.
+    ///
+    /// # Errors
+    /// Every field that cannot be taken.
+    pub fn accept_text(&self, given: &str, scope: &Value) -> Result<Accepted, Vec<FieldFault>> {
+        accept::accept(self, &value_of_json(given), scope)
     }
 
     /// What a page needs to show the form: a JSON array of fields, everything worked out.

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, ValueKind};
+use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
+use rust_decimal::Decimal;
 
-use crate::expression::{empty, is_empty, print};
+use crate::expression::{empty, exact, is_empty, number_of_words, print, same};
 use crate::problem::{listed, nearest};
 
 /// A table as the file wrote it.
@@ -27,9 +28,9 @@ pub enum Cell {
     /// In a key column: one of these.
     OneOf(Arc<[Value]>),
     /// In a key column: from and to, both counted in.
-    Range(f64, f64),
+    Range(Decimal, Decimal),
     /// In a key column: `>= 3`.
-    Compare(Comparison, f64),
+    Compare(Comparison, Decimal),
     /// In a key column: anything.
     Any,
 }
@@ -47,7 +48,7 @@ impl Comparison {
     const SIGNS: [(&str, Self); 4] =
         [(">=", Self::AtLeast), ("<=", Self::AtMost), (">", Self::Above), ("<", Self::Below)];
 
-    fn holds(self, value: f64, bound: f64) -> bool {
+    fn holds(self, value: Decimal, bound: Decimal) -> bool {
         match self {
             Self::Below => value < bound,
             Self::AtMost => value <= bound,
@@ -66,12 +67,12 @@ impl Cell {
             return Self::Any;
         }
         if let Some((from, to)) = text.split_once("..")
-            && let (Ok(from), Ok(to)) = (from.trim().parse(), to.trim().parse())
+            && let (Some(from), Some(to)) = (decimal(from), decimal(to))
         {
             return Self::Range(from, to);
         }
         for (sign, comparison) in Comparison::SIGNS {
-            if let Some(bound) = text.strip_prefix(sign).and_then(|rest| rest.trim().parse().ok()) {
+            if let Some(bound) = text.strip_prefix(sign).and_then(decimal) {
                 return Self::Compare(comparison, bound);
             }
         }
@@ -86,8 +87,8 @@ impl Cell {
     fn fits(&self, value: &Value) -> bool {
         match self {
             Self::Any => true,
-            Self::Value(own) => same(own, value),
-            Self::OneOf(all) => all.iter().any(|own| same(own, value)),
+            Self::Value(own) => alike(own, value),
+            Self::OneOf(all) => all.iter().any(|own| alike(own, value)),
             Self::Range(from, to) => number(value).is_some_and(|value| *from <= value && value <= *to),
             Self::Compare(comparison, bound) => {
                 number(value).is_some_and(|value| comparison.holds(value, *bound))
@@ -111,17 +112,20 @@ impl Cell {
     }
 }
 
-fn number(value: &Value) -> Option<f64> {
+fn number(value: &Value) -> Option<Decimal> {
     match value.as_str() {
-        Some(text) => text.trim().parse().ok(),
-        None if value.kind() == ValueKind::Number => f64::try_from(value.clone()).ok(),
-        None => None,
+        Some(text) => decimal(text),
+        None => exact(value),
     }
 }
 
+fn decimal(text: &str) -> Option<Decimal> {
+    exact(&number_of_words(text)?)
+}
+
 /// A number in a csv file may be a text in a form, and the other way round: what reads alike is the same.
-fn same(one: &Value, other: &Value) -> bool {
-    if one == other {
+fn alike(one: &Value, other: &Value) -> bool {
+    if same(one, other) {
         return true;
     }
     let mixed = one.as_str().is_some() != other.as_str().is_some();

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::name_ok;
 use super::section::{Section, Text};
+use crate::expression::{number_of_text, number_of_words};
 use crate::problem::{Place, listed, nearest};
 use crate::table::{Cell, Table, csv_rows};
 
@@ -159,7 +160,13 @@ fn value<'a>(own: &Section<'a, '_>, column: &str, item: &Spanned<DeValue<'a>>) -
         DeValue::Integer(number) => {
             i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok().map(Value::from)
         }
-        DeValue::Float(number) => number.as_str().replace('_', "").parse::<f64>().ok().map(Value::from),
+        DeValue::Float(number) => {
+            let read = number_of_words(&number.as_str().replace('_', ""));
+            if read.is_none() {
+                own.reader.wrong_type(column, "a finite number", item);
+            }
+            read
+        }
         DeValue::Datetime(instant) => Some(Value::from(instant.to_string())),
         DeValue::Array(_) | DeValue::Table(_) => {
             own.reader.wrong_type(column, "a text, a number, `true` or `false`, or a date", item);
@@ -219,14 +226,12 @@ fn from_csv(own: &Section<'_, '_>, file: &Text<'_>) -> Option<Rows> {
 
 /// A number that prints as it is written: `007` is a code and stays one.
 fn is_number(text: &str) -> bool {
-    text.parse::<i64>().is_ok_and(|number| number.to_string() == text)
-        || text.contains('.') && text.parse::<f64>().is_ok_and(|number| number.to_string() == text)
+    number_of_text(text).is_some() && !text.contains(['e', 'E'])
 }
 
 fn csv_value(text: &str, numeric: bool) -> Value {
     match (numeric, text) {
-        (true, _) if text.contains('.') => Value::from(text.parse::<f64>().unwrap_or_default()),
-        (true, _) => Value::from(text.parse::<i64>().unwrap_or_default()),
+        (true, _) => number_of_text(text).unwrap_or_else(|| Value::from(text)),
         (false, "true") => Value::from(true),
         (false, "false") => Value::from(false),
         (false, _) => Value::from(text),

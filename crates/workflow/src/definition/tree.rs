@@ -10,7 +10,7 @@ use toml::de::DeValue;
 use super::names::ROOTS;
 use super::section::{Section, TOP, Text};
 use super::{DEEPEST, name_ok};
-use crate::expression::{Template, Tree};
+use crate::expression::{Template, Tree, number_of_words};
 use crate::plan::Let;
 
 /// The value of `key` in `section`. What has a fault, which is said, becomes something that fits everywhere.
@@ -67,15 +67,12 @@ fn constant(section: &Section<'_, '_>, value: &DeValue<'_>, item: &Spanned<DeVal
             i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()?.to_string()
         }
         DeValue::Float(number) => {
-            let number =
-                number.as_str().replace('_', "").parse::<f64>().ok().filter(|number| number.is_finite());
-            match number.and_then(serde_json::Number::from_f64) {
-                Some(number) => number.to_string(),
-                None => {
-                    section.reader.wrong_type("value", "a finite number", item);
-                    return None;
-                }
-            }
+            // Its digits stay as the file has them: `1.50` is sent as `1.50`.
+            let Some(number) = number_of_words(&number.as_str().replace('_', "")) else {
+                section.reader.wrong_type("value", "a finite number", item);
+                return None;
+            };
+            number.to_string()
         }
         DeValue::Datetime(instant) => serde_json::Value::from(instant.to_string()).to_string(),
         DeValue::String(_) | DeValue::Array(_) | DeValue::Table(_) => return None,

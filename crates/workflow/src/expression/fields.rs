@@ -10,9 +10,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::{empty, value_of_json};
+use super::{empty, json, value_of_json};
 
 /// Looking a field up passes over the whole text, so it pays for so many.
 const LOOKED_UP_MOST: u32 = 3;
@@ -45,9 +44,8 @@ impl<T: AsRef<str>> Fields<T> {
 
     fn named(&self, name: &str) -> Option<Value> {
         if self.whole.get().is_none() && self.looked_up.fetch_add(1, Ordering::Relaxed) < LOOKED_UP_MOST {
-            let mut reader = serde_json::Deserializer::from_str(self.text.as_ref());
             // What cannot be read is empty, as the whole would be.
-            return reader.deserialize_map(Find(name)).unwrap_or_else(|_| Some(empty()));
+            return json::field(self.text.as_ref(), name).unwrap_or_else(|| Some(empty()));
         }
         self.whole().get_attr(name).ok().filter(|value| !value.is_undefined())
     }
@@ -71,52 +69,6 @@ impl<T: AsRef<str> + fmt::Debug + Send + Sync + 'static> Object for Fields<T> {
             Ok(keys) => Enumerator::Values(keys.collect()),
             Err(_) => Enumerator::Empty,
         }
-    }
-}
-
-/// The value of one field; of a name that is there twice, the last.
-struct Find<'a>(&'a str);
-
-impl<'de> Visitor<'de> for Find<'_> {
-    type Value = Option<Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Option<Value>, A::Error> {
-        let mut found = None;
-        while let Some(is_it) = object.next_key_seed(Is(self.0))? {
-            if is_it {
-                found = Some(object.next_value()?);
-            } else {
-                object.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Compares a name where it stands.
-struct Is<'a>(&'a str);
-
-impl<'de> DeserializeSeed<'de> for Is<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<bool, D::Error> {
-        reader.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Is<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
-        Ok(name == self.0)
     }
 }
 

@@ -1,13 +1,11 @@
 //! The filters and functions that expressions have beside those of the template language.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "units of time are many and two are meant")]
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, Value};
 
-use jiff::civil::{Date, DateTime};
-use jiff::{Timestamp, Unit, Zoned};
-use minijinja::value::{Kwargs, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, Value};
-
+use super::operators::refused;
 use super::print::{self, is_empty};
+use super::{dates, format, lists, number};
 
 /// All filters; the machine does not list its own.
 pub(super) const FILTERS: &[&str] = &[
@@ -21,10 +19,11 @@ pub(super) const FILTERS: &[&str] = &[
     "csv",
     "d",
     "date",
+    "datetime",
+    "day",
     "default",
     "dictsort",
     "first",
-    "float",
     "format",
     "groupby",
     "indent",
@@ -39,8 +38,11 @@ pub(super) const FILTERS: &[&str] = &[
     "lower",
     "map",
     "max",
+    "mean",
     "min",
     "money",
+    "month",
+    "number",
     "reject",
     "rejectattr",
     "replace",
@@ -53,11 +55,14 @@ pub(super) const FILTERS: &[&str] = &[
     "split",
     "string",
     "sum",
+    "time",
     "title",
     "tojson",
     "trim",
     "unique",
     "upper",
+    "weekday",
+    "year",
     "zip",
 ];
 
@@ -78,7 +83,6 @@ pub(super) const TESTS: &[&str] = &[
     "equalto",
     "even",
     "false",
-    "float",
     "ge",
     "gt",
     "greaterthan",
@@ -107,7 +111,6 @@ pub(super) const TESTS: &[&str] = &[
 pub(super) fn add(environment: &mut Environment<'static>) {
     // It would print the whole scope.
     environment.remove_global("debug");
-    environment.add_filter("date", date);
     environment.add_filter("money", money);
     environment.add_filter("csv", csv);
     environment.add_filter("default", default);
@@ -117,17 +120,12 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("json", |value: &Value| json(value));
     environment.add_filter("tojson", |value: &Value| json(value));
     environment.add_test("empty", |value: &Value| is_empty(value) || value.len() == Some(0));
-    environment.add_function("days", |from: &Value, to: &Value| between(from, to, Unit::Day));
-    environment.add_function("months", |from: &Value, to: &Value| between(from, to, Unit::Month));
-    environment.add_function("hours", hours);
-    environment.add_function("add", add_span);
+    environment.add_filter("format", format::format);
+    lists::add(environment);
+    dates::add(environment);
 }
 
-fn refused(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, message.into())
-}
-
-fn text_of(value: &Value) -> String {
+pub(super) fn text_of(value: &Value) -> String {
     let mut text = String::new();
     print::print(value, &mut text);
     text
@@ -135,7 +133,7 @@ fn text_of(value: &Value) -> String {
 
 fn json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
-    print::write_json(value, &mut text).map_err(refused)?;
+    print::write_json(value, &mut text).map_err(|cause| refused("YZ0310", cause))?;
     Ok(text)
 }
 
@@ -168,142 +166,22 @@ fn money(value: &Value) -> Result<String, Error> {
     if is_empty(value) {
         return Ok(String::new());
     }
-    let number = match value.as_str() {
-        Some(text) => text.trim().parse::<f64>().ok(),
-        None => f64::try_from(value.clone()).ok(),
+    let amount = match value.as_str() {
+        Some(text) => number::number_of_words(text),
+        None => Some(value.clone()).filter(number::is_number),
     };
-    number
-        .map(|number| format!("{number:.2}"))
-        .ok_or_else(|| refused(format!("`{value}` is not an amount of money")))
+    match amount {
+        Some(amount) => number::needed(&amount).map(number::money),
+        None => Err(refused("YZ0310", format_args!("`{value}` is not an amount of money"))),
+    }
 }
 
 /// A text that a spreadsheet takes for text: it would run what begins with one of these signs.
 fn csv(value: &Value) -> String {
     let text = text_of(value);
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err() {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && number::number_of_words(&text).is_none() {
         format!("'{text}")
     } else {
         text
     }
-}
-
-/// A date or a time as an expression holds it: a text, or milliseconds since 1970.
-enum When {
-    Day(Date),
-    Local(DateTime),
-    Instant(Box<Zoned>),
-}
-
-impl When {
-    fn of(value: &Value) -> Result<Self, Error> {
-        if let Some(ms) = value.as_i64().filter(|_| value.kind() == ValueKind::Number) {
-            let instant = Timestamp::from_millisecond(ms).map_err(|error| refused(error.to_string()))?;
-            return Ok(Self::Instant(Box::new(instant.to_zoned(jiff::tz::TimeZone::UTC))));
-        }
-        let shown = text_of(value);
-        let text = shown.trim();
-        if let Ok(zoned) = text.parse::<Zoned>() {
-            return Ok(Self::Instant(Box::new(zoned)));
-        }
-        if let Ok(pieces) = jiff::fmt::temporal::DateTimeParser::new().parse_timestamp(text) {
-            // The offset it was written with is the one a reader expects to see.
-            let offset =
-                jiff::fmt::temporal::Pieces::parse(text).ok().and_then(|pieces| pieces.to_numeric_offset());
-            let zone = offset.map_or(jiff::tz::TimeZone::UTC, jiff::tz::TimeZone::fixed);
-            return Ok(Self::Instant(Box::new(pieces.to_zoned(zone))));
-        }
-        if text.len() <= 10
-            && let Ok(day) = text.parse::<Date>()
-        {
-            return Ok(Self::Day(day));
-        }
-        text.parse::<DateTime>()
-            .map(Self::Local)
-            .map_err(|_| refused(format!("`{text}` is neither a date nor a time")))
-    }
-
-    fn local(&self) -> DateTime {
-        match self {
-            Self::Day(day) => day.at(0, 0, 0, 0),
-            Self::Local(local) => *local,
-            Self::Instant(zoned) => zoned.datetime(),
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Self::Day(day) => day.to_string(),
-            Self::Local(local) => local.to_string(),
-            Self::Instant(zoned) if zoned.time_zone().iana_name().is_some() => zoned.to_string(),
-            Self::Instant(zoned) => zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
-        }
-    }
-}
-
-/// `| date`, `| date("%Y年%m月%d日")`.
-fn date(value: &Value, pattern: Option<&str>) -> Result<String, Error> {
-    if is_empty(value) {
-        return Ok(String::new());
-    }
-    let when = When::of(value)?;
-    let pattern = pattern.unwrap_or("%Y-%m-%d");
-    let shown = match &when {
-        When::Instant(zoned) => jiff::fmt::strtime::format(pattern, zoned.as_ref()),
-        When::Day(_) | When::Local(_) => jiff::fmt::strtime::format(pattern, when.local()),
-    };
-    shown.map_err(|error| refused(error.to_string()))
-}
-
-fn between(from: &Value, to: &Value, unit: Unit) -> Result<i64, Error> {
-    let (from, to) = (When::of(from)?.local().date(), When::of(to)?.local().date());
-    let span = from.until((unit, to)).map_err(|error| refused(error.to_string()))?;
-    Ok(match unit {
-        Unit::Month => i64::from(span.get_months()),
-        _ => i64::from(span.get_days()),
-    })
-}
-
-fn hours(from: &Value, to: &Value) -> Result<f64, Error> {
-    let seconds = match (When::of(from)?, When::of(to)?) {
-        (When::Instant(from), When::Instant(to)) => {
-            to.timestamp().duration_since(from.timestamp()).as_secs_f64()
-        }
-        (from, to) => to.local().duration_since(from.local()).as_secs_f64(),
-    };
-    Ok(seconds / 3600.0)
-}
-
-/// `add("5 days", to)`: later by that much; earlier with a minus.
-fn add_span(length: &str, to: &Value) -> Result<String, Error> {
-    let when = When::of(to)?;
-    let wrong = || refused(format!("`{length}` is not a length of time such as `4h` or `5 days`"));
-    let text = length.trim();
-    let digits = text.trim_start_matches(['+', '-']);
-    let split = digits.find(|sign: char| !sign.is_ascii_digit()).ok_or_else(wrong)?;
-    let number: i64 = digits[..split].parse().map_err(|_| wrong())?;
-    let number = if text.starts_with('-') { -number } else { number };
-    let span = jiff::Span::new();
-    let span = match digits[split..].trim() {
-        "s" => span.try_seconds(number),
-        "min" => span.try_minutes(number),
-        "h" => span.try_hours(number),
-        "day" | "days" => span.try_days(number),
-        "week" | "weeks" => span.try_weeks(number),
-        "month" | "months" => span.try_months(number),
-        "year" | "years" => span.try_years(number),
-        "workday" | "workdays" | "workhour" | "workhours" => {
-            return Err(refused("working days come with calendars, which are not built yet"));
-        }
-        _ => return Err(wrong()),
-    }
-    .map_err(|_| wrong())?;
-    let sum = match when {
-        When::Day(day) if matches!(digits[split..].trim(), "s" | "min" | "h") => {
-            day.at(0, 0, 0, 0).checked_add(span).map(When::Local)
-        }
-        When::Day(day) => day.checked_add(span).map(When::Day),
-        When::Local(local) => local.checked_add(span).map(When::Local),
-        When::Instant(zoned) => zoned.checked_add(span).map(|sum| When::Instant(Box::new(sum))),
-    };
-    sum.map(|sum| sum.text()).map_err(|error| refused(error.to_string()))
 }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Value};
 
+use super::number::{self, Sign, is_number, number_of_text};
 use super::print::{self, is_empty};
 
 /// A code of our own goes before the words, and is taken off again where the error is told.
@@ -26,27 +27,25 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     });
     environment.add_function("_in", |a: &Value, b: &Value| contained(a, b));
     environment.add_function("_add", |a: &Value, b: &Value| sum(a, b));
-    environment
-        .add_function("_sub", |a: &Value, b: &Value| calculate("-", a, b, i128::checked_sub, |a, b| a - b));
-    environment
-        .add_function("_mul", |a: &Value, b: &Value| calculate("*", a, b, i128::checked_mul, |a, b| a * b));
-    environment.add_function("_div", |a: &Value, b: &Value| divide(a, b));
-    environment.add_function("_floor", |a: &Value, b: &Value| {
-        not_zero(b)?;
-        calculate("//", a, b, i128::checked_div_euclid, |a, b| (a / b).floor())
-    });
-    environment.add_function("_rem", |a: &Value, b: &Value| {
-        not_zero(b)?;
-        calculate("%", a, b, i128::checked_rem_euclid, f64::rem_euclid)
-    });
-    environment.add_function("_pow", |a: &Value, b: &Value| {
-        let power = |a: i128, b: i128| u32::try_from(b).ok().and_then(|b| a.checked_pow(b));
-        calculate("**", a, b, power, f64::powf)
+    for (name, sign) in [
+        ("_sub", Sign::Subtract),
+        ("_mul", Sign::Multiply),
+        ("_div", Sign::Divide),
+        ("_floor", Sign::Floor),
+        ("_rem", Sign::Remainder),
+        ("_pow", Sign::Power),
+    ] {
+        environment.add_function(name, move |a: &Value, b: &Value| calculate(sign, a, b));
+    }
+    environment.add_function("_neg", |a: &Value| calculate(Sign::Subtract, &Value::from(0), a));
+    // A constant with a point, whose digits the machine would not keep.
+    environment.add_function("_number", |text: &str| {
+        number_of_text(text).ok_or_else(|| refused("YZ0310", format_args!("`{text}` is no number")))
     });
     environment.add_function("_concat", |a: &Value, b: &Value| concat(a, b));
 }
 
-fn refused(code: &str, message: impl std::fmt::Display) -> Error {
+pub(super) fn refused(code: &str, message: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("{code}{MARK}{message}"))
 }
 
@@ -72,6 +71,7 @@ fn sort(value: &Value) -> Sort {
         ValueKind::Number => Sort::Number,
         ValueKind::Seq | ValueKind::Iterable => Sort::List,
         ValueKind::String | ValueKind::Bytes => Sort::Text,
+        ValueKind::Plain if is_number(value) => Sort::Number,
         ValueKind::Undefined | ValueKind::None | ValueKind::Map | ValueKind::Plain | ValueKind::Invalid => {
             Sort::Map
         }
@@ -116,7 +116,34 @@ pub(super) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
     if sort(a) != sort(b) {
         return Err(unlike(a, b));
     }
-    Ok(a == b)
+    Ok(same(a, b))
+}
+
+/// Numbers by their size, also inside lists and groups: `1.50` is `1.5`.
+pub(crate) fn same(a: &Value, b: &Value) -> bool {
+    match (sort(a), sort(b)) {
+        (Sort::Number, Sort::Number) => number::compare(a, b) == Some(Ordering::Equal),
+        (Sort::List, Sort::List) => match (a.try_iter(), b.try_iter()) {
+            (Ok(mut left), Ok(mut right)) => loop {
+                match (left.next(), right.next()) {
+                    (None, None) => return true,
+                    (Some(one), Some(two)) if same(&one, &two) => {}
+                    _ => return false,
+                }
+            },
+            _ => false,
+        },
+        (Sort::Map, Sort::Map) if a.kind() == ValueKind::Map && b.kind() == ValueKind::Map => {
+            a.len() == b.len()
+                && a.try_iter().is_ok_and(|mut keys| {
+                    keys.all(|key| match (a.get_item(&key), b.get_item(&key)) {
+                        (Ok(one), Ok(two)) => same(&one, &two),
+                        _ => false,
+                    })
+                })
+        }
+        _ => a == b,
+    }
 }
 
 fn is_blank(value: &Value) -> bool {
@@ -130,7 +157,15 @@ pub(super) fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
         return Ok(None);
     }
     match (sort(a), sort(b)) {
-        (Sort::Number, Sort::Number) | (Sort::Text, Sort::Text) => Ok(Some(a.cmp(b))),
+        (Sort::Number, Sort::Number) => match number::compare(a, b) {
+            Some(order) => Ok(Some(order)),
+            None => {
+                number::needed(a)?;
+                number::needed(b)?;
+                Ok(None)
+            }
+        },
+        (Sort::Text, Sort::Text) => Ok(Some(a.cmp(b))),
         _ => Err(unlike(a, b)),
     }
 }
@@ -146,7 +181,7 @@ pub(super) fn contained(a: &Value, b: &Value) -> Result<bool, Error> {
         }
         (_, Sort::List) => {
             for item in b.try_iter()? {
-                if sort(&item) == sort(a) && item == *a {
+                if same(&item, a) {
                     return Ok(true);
                 }
             }
@@ -164,7 +199,7 @@ fn sum(a: &Value, b: &Value) -> Result<Value, Error> {
         (Sort::List, Sort::List) if !is_empty(a) || !is_empty(b) => {
             Ok(a.try_iter()?.chain(b.try_iter()?).collect())
         }
-        _ => calculate("+", a, b, i128::checked_add, |a, b| a + b),
+        _ => calculate(Sign::Add, a, b),
     }
 }
 
@@ -179,61 +214,22 @@ fn concat(a: &Value, b: &Value) -> Result<Value, Error> {
     Ok(Value::from(text))
 }
 
-fn not_zero(b: &Value) -> Result<(), Error> {
-    if f64::try_from(b.clone()).is_ok_and(|number| number == 0.0) {
-        return Err(refused("YZ0324", "it divides by zero"));
-    }
-    Ok(())
-}
-
-fn divide(a: &Value, b: &Value) -> Result<Value, Error> {
-    defined([a, b])?;
-    not_zero(b)?;
-    // Whole where it comes out even.
-    let exact = |a: i128, b: i128| if a.checked_rem(b)? == 0 { a.checked_div(b) } else { None };
-    calculate("/", a, b, exact, |a, b| a / b)
-}
-
-fn calculate(
-    sign: &str,
-    a: &Value,
-    b: &Value,
-    whole: impl Fn(i128, i128) -> Option<i128>,
-    float: impl Fn(f64, f64) -> f64,
-) -> Result<Value, Error> {
+pub(super) fn calculate(sign: Sign, a: &Value, b: &Value) -> Result<Value, Error> {
     defined([a, b])?;
     for value in [a, b] {
         if is_empty(value) {
             return Err(refused(
                 "YZ0310",
-                format_args!("one side of `{sign}` is empty; `| default(0)` gives it a value"),
+                format_args!("one side of `{}` is empty; `| default(0)` gives it a value", sign.as_str()),
             ));
         }
         if sort(value) != Sort::Number {
             let found = in_words(sort(value));
             return Err(refused(
                 "YZ0310",
-                format_args!("`{sign}` needs numbers, and `{}` is {found}", brief(value)),
+                format_args!("`{}` needs numbers, and `{}` is {found}", sign.as_str(), brief(value)),
             ));
         }
     }
-    if a.is_integer()
-        && b.is_integer()
-        && let (Ok(left), Ok(right)) = (i128::try_from(a.clone()), i128::try_from(b.clone()))
-        && let Some(result) = whole(left, right).and_then(|result| i64::try_from(result).ok())
-    {
-        return Ok(Value::from(result));
-    }
-    let result = float(f64::try_from(a.clone())?, f64::try_from(b.clone())?);
-    if !result.is_finite() {
-        return Err(refused("YZ0310", format_args!("`{sign}` gives a number that is too large")));
-    }
-    Ok(Value::from(tidy(result)))
-}
-
-/// Ten places are what people write; what binary numbers add beyond them (`0.1 + 0.2`) nobody means.
-fn tidy(number: f64) -> f64 {
-    const PLACES: f64 = 1e10;
-    // From here on ten places are more than a float has.
-    if number.abs() < 100_000.0 { (number * PLACES).round() / PLACES } else { (number * 1e4).round() / 1e4 }
+    number::calculate(sign, a, b)
 }

@@ -13,7 +13,8 @@ use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::machinery::parse_expr;
 use minijinja::value::ValueKind;
 
-use super::operators;
+use super::number::number_of_text;
+use super::{operators, rewrite};
 
 #[derive(Clone, Debug)]
 pub(super) enum Plain {
@@ -50,10 +51,11 @@ pub(super) enum Relation {
 
 impl Plain {
     pub(super) fn of(text: &str) -> Option<Self> {
-        let parsed = parse_expr(text.trim()).ok()?;
+        let text = text.trim();
+        let parsed = parse_expr(text).ok()?;
         match path(&parsed) {
             Some(path) => Some(Self::Path(path)),
-            None => condition(&parsed).map(|condition| Self::Condition(Arc::new(condition))),
+            None => condition(text, &parsed).map(|condition| Self::Condition(Arc::new(condition))),
         }
     }
 
@@ -93,27 +95,33 @@ fn follow(scope: &Value, path: &[Arc<str>]) -> Option<Value> {
     (!value.is_undefined()).then_some(value)
 }
 
-fn operand(expression: &Expr<'_>) -> Option<Operand> {
+fn operand(text: &str, expression: &Expr<'_>) -> Option<Operand> {
     match expression {
+        Expr::Const(constant) if constant.value.is_number() && !constant.value.is_integer() => {
+            let digits = rewrite::digits_of(text, &constant.value, &constant.span());
+            number_of_text(&digits).map(Operand::Constant)
+        }
         Expr::Const(constant) => Some(Operand::Constant(constant.value.clone())),
         other => path(other).map(Operand::Path),
     }
 }
 
-fn condition(expression: &Expr<'_>) -> Option<Condition> {
+fn condition(text: &str, expression: &Expr<'_>) -> Option<Condition> {
     match expression {
         Expr::UnaryOp(unary) if matches!(unary.op, UnaryOpKind::Not) => {
-            Some(Condition::Not(condition(&unary.expr)?.into()))
+            Some(Condition::Not(condition(text, &unary.expr)?.into()))
         }
         Expr::BinOp(binary) => {
-            let compare = |op| compare(op, &binary.left, &binary.right);
+            let compare = |op| compare(text, op, &binary.left, &binary.right);
             match binary.op {
-                BinOpKind::ScAnd => {
-                    Some(Condition::Both(condition(&binary.left)?.into(), condition(&binary.right)?.into()))
-                }
-                BinOpKind::ScOr => {
-                    Some(Condition::Either(condition(&binary.left)?.into(), condition(&binary.right)?.into()))
-                }
+                BinOpKind::ScAnd => Some(Condition::Both(
+                    condition(text, &binary.left)?.into(),
+                    condition(text, &binary.right)?.into(),
+                )),
+                BinOpKind::ScOr => Some(Condition::Either(
+                    condition(text, &binary.left)?.into(),
+                    condition(text, &binary.right)?.into(),
+                )),
                 BinOpKind::Eq => compare(CompareOpKind::Eq),
                 BinOpKind::Ne => compare(CompareOpKind::Ne),
                 BinOpKind::Lt => compare(CompareOpKind::Lt),
@@ -125,14 +133,14 @@ fn condition(expression: &Expr<'_>) -> Option<Condition> {
             }
         }
         Expr::Compare(chain) => match chain.ops.as_slice() {
-            [only] => compare(only.op, &chain.expr, &only.expr),
+            [only] => compare(text, only.op, &chain.expr, &only.expr),
             _ => None,
         },
         _ => None,
     }
 }
 
-fn compare(op: CompareOpKind, left: &Expr<'_>, right: &Expr<'_>) -> Option<Condition> {
+fn compare(text: &str, op: CompareOpKind, left: &Expr<'_>, right: &Expr<'_>) -> Option<Condition> {
     let (relation, holds) = match op {
         CompareOpKind::Eq => (Relation::Equal, true),
         CompareOpKind::Ne => (Relation::Equal, false),
@@ -143,7 +151,7 @@ fn compare(op: CompareOpKind, left: &Expr<'_>, right: &Expr<'_>) -> Option<Condi
         CompareOpKind::In => (Relation::In, true),
         CompareOpKind::NotIn => (Relation::In, false),
     };
-    let compared = Condition::Compare(operand(left)?, relation, operand(right)?);
+    let compared = Condition::Compare(operand(text, left)?, relation, operand(text, right)?);
     Some(if holds { compared } else { Condition::Not(compared.into()) })
 }
 

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 
+use super::json;
+use super::number::is_number;
+
 /// What a skipped step returned: prints nothing, is false, is an empty list where a list belongs, and so is every
 /// field of it.
 #[derive(Debug)]
@@ -55,7 +58,7 @@ pub fn is_empty(value: &Value) -> bool {
 /// `text` is JSON that we wrote ourselves, or that the border has checked; anything else reads as empty.
 #[must_use]
 pub fn value_of_json(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| empty())
+    json::value(text).unwrap_or_else(empty)
 }
 
 /// Prints for a reader: yes and no in words, a list with 、, nothing for nothing.
@@ -75,7 +78,7 @@ pub fn print(value: &Value, to: &mut String) {
                 print(&item, to);
             }
         }
-        ValueKind::Number => print_number(value, to),
+        ValueKind::Number => write_number(value, to),
         ValueKind::Map => {
             if write_json(value, to).is_err() {
                 to.push('…');
@@ -83,25 +86,6 @@ pub fn print(value: &Value, to: &mut String) {
         }
         _ => to.push_str(&value.to_string()),
     }
-}
-
-/// 2⁵³: up to here every whole float is exact, and prints without a point.
-const EXACT: f64 = 9_007_199_254_740_992.0;
-
-fn print_number(value: &Value, to: &mut String) {
-    if !value.is_integer()
-        && let Ok(number) = f64::try_from(value.clone())
-        && number.is_finite()
-    {
-        // Rust prints the shortest digits that read back as the same float; `12.0` as `12`.
-        if number == 0.0 {
-            to.push('0');
-        } else {
-            to.push_str(&number.to_string());
-        }
-        return;
-    }
-    to.push_str(&value.to_string());
 }
 
 #[must_use]
@@ -139,7 +123,8 @@ fn write_at(value: &Value, to: &mut String, depth: usize) -> Result<(), String> 
     match value.kind() {
         ValueKind::None => to.push_str("null"),
         ValueKind::Bool => to.push_str(if value.is_true() { "true" } else { "false" }),
-        ValueKind::Number => write_number(value, to)?,
+        ValueKind::Number => write_number(value, to),
+        ValueKind::Plain if is_number(value) => write_number(value, to),
         ValueKind::Seq | ValueKind::Iterable => {
             to.push('[');
             for (at, item) in value.try_iter().map_err(|error| error.to_string())?.enumerate() {
@@ -172,21 +157,9 @@ fn write_at(value: &Value, to: &mut String, depth: usize) -> Result<(), String> 
     Ok(())
 }
 
-fn write_number(value: &Value, to: &mut String) -> Result<(), String> {
-    if value.is_integer() {
-        to.push_str(&value.to_string());
-        return Ok(());
-    }
-    let number = f64::try_from(value.clone()).map_err(|error| error.to_string())?;
-    if !number.is_finite() {
-        return Err("it is not a finite number".to_owned());
-    }
-    if number.fract() == 0.0 && number.abs() < EXACT {
-        to.push_str(&(number as i64).to_string());
-    } else {
-        to.push_str(&number.to_string());
-    }
-    Ok(())
+/// Its digits: no number of ours is a float, and one that comes all the same is written without a power of ten.
+fn write_number(value: &Value, to: &mut String) {
+    to.push_str(&value.to_string());
 }
 
 pub(super) fn write_string(text: &str, to: &mut String) {

@@ -7,32 +7,33 @@
 
 use minijinja::Value;
 use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, Stmt, UnaryOpKind};
-use minijinja::machinery::{parse, parse_expr};
+use minijinja::machinery::{Span, parse, parse_expr};
 use minijinja::value::ValueKind;
 
+use super::number::number_of_text;
 use super::{machine, print};
 
 /// The text itself where it cannot be read: the machine then says why.
 pub(super) fn expression(text: &str) -> String {
     let Ok(parsed) = parse_expr(text) else { return text.to_owned() };
-    let mut writer = Writer::default();
+    let mut writer = Writer { source: text, text: String::new() };
     writer.expression(&parsed);
     writer.text
 }
 
 pub(super) fn program(text: &str) -> String {
     let Ok(Stmt::Template(parsed)) = parse(text, "text", machine::syntax()) else { return text.to_owned() };
-    let mut writer = Writer::default();
+    let mut writer = Writer { source: text, text: String::new() };
     writer.statements(&parsed.children);
     writer.text
 }
 
-#[derive(Default)]
-struct Writer {
+struct Writer<'s> {
+    source: &'s str,
     text: String,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn put(&mut self, text: &str) {
         self.text.push_str(text);
     }
@@ -136,7 +137,7 @@ impl Writer {
     fn expression(&mut self, expression: &Expr<'_>) {
         match expression {
             Expr::Var(variable) => self.put(variable.id),
-            Expr::Const(constant) => self.constant(&constant.value),
+            Expr::Const(constant) => self.constant(&constant.value, &constant.span()),
             Expr::Slice(slice) => {
                 self.wrapped("(", &slice.expr, ")[");
                 for (at, part) in [&slice.start, &slice.stop, &slice.step].into_iter().enumerate() {
@@ -149,7 +150,7 @@ impl Writer {
             }
             Expr::UnaryOp(unary) => match unary.op {
                 UnaryOpKind::Not => self.wrapped("(not ", &unary.expr, ")"),
-                UnaryOpKind::Neg => self.wrapped("(-", &unary.expr, ")"),
+                UnaryOpKind::Neg => self.wrapped("_neg(", &unary.expr, ")"),
             },
             Expr::BinOp(binary) => self.binary(binary.op, &binary.left, &binary.right),
             Expr::Compare(compare) => {
@@ -293,13 +294,14 @@ impl Writer {
         self.call(function, left, right);
     }
 
-    fn constant(&mut self, value: &Value) {
+    fn constant(&mut self, value: &Value, at: &Span) {
         match value.kind() {
             ValueKind::String => print::write_string(value.as_str().unwrap_or_default(), &mut self.text),
             ValueKind::Number if !value.is_integer() => {
-                let number = f64::try_from(value.clone()).unwrap_or_default();
-                // With its point, or it would come back as a whole number.
-                self.put(&format!("{number:?}"));
+                let digits = digits_of(self.source, value, at);
+                self.put("_number(\"");
+                self.put(&digits);
+                self.put("\")");
             }
             ValueKind::None => self.put("none"),
             _ => {
@@ -308,4 +310,11 @@ impl Writer {
             }
         }
     }
+}
+
+/// As the file wrote it, for the machine has read it as a float.
+pub(super) fn digits_of(source: &str, value: &Value, at: &Span) -> String {
+    let written = source.get(at.start_offset as usize..at.end_offset as usize).unwrap_or_default();
+    let digits = written.replace('_', "");
+    if number_of_text(&digits).is_some() { digits } else { value.to_string() }
 }

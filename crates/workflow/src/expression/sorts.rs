@@ -257,9 +257,11 @@ fn constant(value: &minijinja::Value) -> Option<Sort> {
 
 fn filtered(filter: &str, inner: Option<Sort>) -> Option<Sort> {
     match filter {
-        "length" | "count" | "int" | "float" | "round" | "abs" => Some(Sort::Number),
-        "string" | "upper" | "lower" | "trim" | "date" | "money" | "join" | "title" | "replace" | "csv"
-        | "json" | "tojson" | "capitalize" | "indent" | "format" => Some(Sort::Text),
+        "length" | "count" | "int" | "number" | "round" | "abs" | "sum" | "year" | "month" | "day" => {
+            Some(Sort::Number)
+        }
+        "string" | "upper" | "lower" | "trim" | "date" | "time" | "datetime" | "money" | "join" | "title"
+        | "replace" | "csv" | "json" | "tojson" | "capitalize" | "indent" | "format" => Some(Sort::Text),
         "bool" => Some(Sort::Flag),
         "list" | "lines" | "split" | "map" | "select" | "selectattr" | "reject" | "rejectattr" | "unique"
         | "batch" | "slice" | "sort" => Some(Sort::List),

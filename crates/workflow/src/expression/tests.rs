@@ -212,3 +212,141 @@ fn names_are_found_with_their_places() {
         (["area".into()].as_slice(), Some("unit"))
     );
 }
+
+#[test]
+fn numbers_are_exact_decimals() {
+    for (expression, is) in [
+        ("0.1 + 0.2 == 0.3", "true"),
+        ("0.1 + 0.2", "0.3"),
+        ("19.99 * 3", "59.97"),
+        ("1.10 + 1.10", "2.2"),
+        ("1.1 * 1.1", "1.21"),
+        ("2 / 3", "0.6666666666666667"),
+        ("-2 / 3", "-0.6666666666666667"),
+        ("10 / 4", "2.5"),
+        ("7.5 // 2", "3"),
+        ("-7.5 % 2", "0.5"),
+        ("1.5 ** 2", "2.25"),
+        ("2 ** -2", "0.25"),
+        ("2 ** 70", "1180591620717411303424"),
+        ("9007199254740993 + 0", "9007199254740993"),
+        ("9223372036854775807 + 1", "9223372036854775808"),
+        ("-0.5 + 0.5", "0"),
+        ("1.10", "1.10"),
+        ("-1.10", "-1.1"),
+        ("0.1234567890123456789012345678", "0.1234567890123456789012345678"),
+        ("1.0 == 1", "true"),
+        ("[1, 2.50] == [1.0, 2.5]", "true"),
+        ("{'a': 1.0} == {'a': 1}", "true"),
+        ("2.0 in [1, 2]", "true"),
+        ("1.5 < 2 and 2 < 2.5 and 2.5 > 2 and 2.0 >= 2", "true"),
+        ("0.0 or 'zero is no'", "\"zero is no\""),
+        ("'x' ~ 1.50", "\"x1.50\""),
+        ("input.price * input.n", "37.5"),
+        ("[0.1, 0.2, 0.3] | sum", "0.6"),
+        ("[1, none, 2] | mean", "1.5"),
+        ("[] | sum", "0"),
+        ("[] | mean", "null"),
+        ("[1, 2, 2] | mean", "1.6666666666666667"),
+        ("[2, 1.5, none, 10] | sort", "[1.5,2,10,null]"),
+        ("[2, 1.5, none, 10] | sort(reverse=true)", "[10,2,1.5,null]"),
+        ("[2, 1.5, none, 10] | min", "1.5"),
+        ("[2, 1.5, 10.01] | max", "10.01"),
+        ("[1.0, 1, 2.5, 2.50] | unique", "[1.0,2.5]"),
+        ("[1.5, 2, 3] | select('ge', 2) | list", "[2,3]"),
+        (
+            "[1, 1.0, 2] | groupby",
+            "YZ0310: `[1, 1.0, 2] | groupby` cannot be worked out: `groupby` needs the name of an attribute",
+        ),
+        ("2.0 is even and 3.0 is odd and 2.5 is not even and 1.5 is number and 2.0 is integer", "true"),
+        ("4.5 is divisibleby(1.5)", "true"),
+        ("'%05d|%-6.2f|%+d|%s%%' | format(7, 2.675, 3, 1.10)", "\"00007|2.68  |+3|1.10%\""),
+        ("12.50 | string", "\"12.50\""),
+        ("' 12.50 ' | number * 2", "25"),
+        ("'x' | number(0)", "0"),
+        ("-2.7 | int", "-2"),
+        ("(-2.7) | abs", "2.7"),
+    ] {
+        assert_eq!(value(expression), is, "{expression}");
+    }
+}
+
+#[test]
+fn what_a_number_cannot_be_is_said() {
+    for (expression, code, words) in [
+        ("input.price / 0.0", "YZ0324", "divides by zero"),
+        ("input.price % (1 - 1)", "YZ0324", "divides by zero"),
+        ("10 ** 40", "YZ0325", "more than 28 digits"),
+        ("12345678901234567890123456789 + 0.01", "YZ0325", "more than 28 digits"),
+        ("2 ** 0.5", "YZ0310", "whole number"),
+        ("input.price == '12.5'", "YZ0323", "a number (`12.5`) cannot be compared with a text (`12.5`)"),
+        ("[1, 'a'] | sort", "YZ0323", "a text (`a`) cannot be compared with a number (`1`)"),
+        ("[1, 'a'] | sum", "YZ0310", "`a` in the list is not a number"),
+        ("[{'a': 1}, {}] | sum(attribute='a')", "YZ0311", "has no `a`"),
+        ("'12' | round", "YZ0310", "`| number` reads one from a text"),
+        ("1.5 | round(1, 'up')", "YZ0310", "`half_even`"),
+        ("'%d' | format('x')", "YZ0310", "needs a number"),
+        ("'%x' | format(1)", "YZ0310", "`%x` is no way"),
+        ("'%s' | format()", "YZ0310", "needs more values"),
+        ("add('5 workdays', '2026-10-01')", "YZ0310", "not built yet"),
+        ("'x' | money", "YZ0310", "is not an amount of money"),
+        ("input.ok > 1", "YZ0323", "yes or no (`是`) cannot be compared with a number (`1`)"),
+        ("input.list == 'a'", "YZ0323", "a list (`a、b`) cannot be compared with a text (`a`)"),
+    ] {
+        let told = value(expression);
+        assert!(told.starts_with(code) && told.contains(words), "{expression}: {told}");
+    }
+}
+
+#[test]
+fn digits_pass_through_as_they_were_written() {
+    let json =
+        r#"{"id":9007199254740993,"long":123456789012345678901234567890,"price":1.10,"list":[1.0,2.50]}"#;
+    let scope = value_of_json(&format!(r#"{{"input":{json}}}"#));
+    let of = |text: &str| json_of_value(&Template::parse(text).unwrap().value(&scope).unwrap());
+    assert_eq!(of("{{ input }}"), json);
+    assert_eq!(of("{{ [input.id, input.price] }}"), "[9007199254740993,1.10]");
+    assert_eq!(of("{{ input.long }} {{ input.list }}"), "\"123456789012345678901234567890 1.0、2.50\"");
+    assert_eq!(of("{{ {'a': input.list | last} }}"), r#"{"a":2.50}"#);
+    let text = value_of_text(json.to_owned());
+    assert_eq!(json_of_value(&text.get_attr("price").unwrap()), "1.10", "also where one field is looked up");
+}
+
+#[test]
+fn a_text_in_a_list_is_ordered_without_regard_to_case_and_groups_keep_their_items() {
+    for (expression, is) in [
+        ("['b', 'A', 'a'] | sort", r#"["A","a","b"]"#),
+        ("['b', 'A', 'a'] | unique | join", "\"b、A\""),
+        ("['b', 'A', 'a'] | sort(case_sensitive=true)", r#"["A","a","b"]"#),
+        ("input.rows | sort(attribute='a', reverse=true) | map(attribute='a') | list", "[2,1]"),
+        ("input.rows | sum(attribute='a')", "3"),
+        ("input.rows | groupby('b') | map(attribute='grouper') | list", r#"["x","y"]"#),
+        ("(input.rows | groupby('b') | last)[1] | map(attribute='a') | list", "[2]"),
+        ("{'b': 1, 'a': 2.5} | dictsort", r#"[["a",2.5],["b",1]]"#),
+        ("{'b': 1, 'a': 2.5} | dictsort(by='value')", r#"[["b",1],["a",2.5]]"#),
+        ("input.rows | max(attribute='a')", r#"{"a":2,"b":"y"}"#),
+    ] {
+        assert_eq!(value(expression), is, "{expression}");
+    }
+}
+
+#[test]
+fn how_far_a_time_is_that_is_not_yet_known_is_empty() {
+    for (expression, is) in [
+        ("days(skipped.ended, '2026-10-01')", "null"),
+        ("days(skipped.ended, '2026-10-01') > 3", "false"),
+        ("add('3 days', skipped.ended)", "null"),
+        ("hours('2026-10-01T09:00:00+08:00', '2026-10-01T10:20:00+08:00')", "1.3333333333333333"),
+        ("hours('2026-10-01 09:00', '2026-10-01 10:30') == 1.5", "true"),
+        ("months('2026-01-31', '2026-04-30')", "2"),
+        ("'2026-11-22' | weekday ~ ('2026-11-23' | weekday)", "\"星期日星期一\""),
+        ("'2026-11-22' | weekday('number')", "7"),
+        ("'2026-11-22' | weekday('en')", "\"Sunday\""),
+        ("'09:05:30' | time", "\"09:05\""),
+        ("'2026-10-01T09:05:00+08:00' | datetime", "\"2026-10-01 09:05\""),
+        ("skipped.at | date ~ skipped.at | weekday", "\"\""),
+        ("'2026-10-01' | year + ('2026-10-01' | month) + ('2026-10-01' | day)", "2037"),
+    ] {
+        assert_eq!(value(expression), is, "{expression}");
+    }
+}

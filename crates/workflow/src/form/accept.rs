@@ -1,11 +1,11 @@
 //! Takes an answer: each value is converted to its field's type or refused with the field's name.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "JSON has no more kinds, and each type takes a few")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "values have many kinds, and a few are meant")]
 
 use std::sync::Arc;
 
 use minijinja::Value;
-use minijinja::value::{Enumerator, Object};
+use minijinja::value::{Enumerator, Object, ValueKind};
 use serde_json::{Map, Value as Json};
 
 use super::convert::{self, Refusal};
@@ -13,18 +13,14 @@ use super::{Accepted, Choice, Field, FieldFault, Form, Kind, Options, Required};
 use crate::expression::{self, Expression, ExpressionError, Tree};
 use crate::problem::{listed, nearest};
 
-pub(super) fn accept(
-    form: &Form,
-    given: &Map<String, Json>,
-    scope: &Value,
-) -> Result<Accepted, Vec<FieldFault>> {
+pub(super) fn accept(form: &Form, given: &Value, scope: &Value) -> Result<Accepted, Vec<FieldFault>> {
     let mut taking = Taking { form, given, under: scope, taken: Vec::new(), faults: Vec::new() };
     for field in &form.fields {
         let value = match taking.take(field) {
             Ok(value) => value,
             Err(fault) => {
                 taking.faults.push(fault);
-                Json::Null
+                Value::from(())
             }
         };
         taking.taken.push((Arc::clone(&field.name), value));
@@ -36,54 +32,55 @@ pub(super) fn accept(
     if !faults.is_empty() {
         return Err(faults);
     }
-    let dropped = given.keys().filter(|key| form.field(key).is_none()).cloned().collect();
-    let object: Map<String, Json> =
-        taken.into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-    Ok(Accepted { json: Json::Object(object).to_string(), dropped })
+    let mut dropped: Vec<String> =
+        given.try_iter().into_iter().flatten().filter_map(|key| key.as_str().map(str::to_owned)).collect();
+    dropped.retain(|key| form.field(key).is_none());
+    let object = Value::from_pairs(taken.into_iter().map(|(name, value)| (Value::from(&*name), value)));
+    Ok(Accepted { json: expression::json_of_value(&object), dropped })
 }
 
 struct Taking<'f> {
     form: &'f Form,
-    given: &'f Map<String, Json>,
+    given: &'f Value,
     under: &'f Value,
-    taken: Vec<(Arc<str>, Json)>,
+    taken: Vec<(Arc<str>, Value)>,
     faults: Vec<FieldFault>,
 }
 
 impl Taking<'_> {
     /// The names in scope with the fields taken so far over them; those that come later are empty.
-    fn scope(&self, value: Option<&Json>) -> Value {
+    fn scope(&self, value: Option<&Value>) -> Value {
         let mut top: Vec<(Arc<str>, Value)> = Vec::with_capacity(self.form.fields.len() + 1);
         for field in &self.form.fields {
             let taken = self.taken.iter().find(|(name, _)| *name == field.name);
             top.push((
                 Arc::clone(&field.name),
-                taken.map_or_else(expression::empty, |(_, json)| of_json(json)),
+                taken.map_or_else(expression::empty, |(_, value)| or_empty(value)),
             ));
         }
         if let Some(value) = value {
-            top.push(("value".into(), of_json(value)));
+            top.push(("value".into(), or_empty(value)));
         }
         Value::from_object(Overlay { top, under: self.under.clone() })
     }
 
-    fn take(&self, field: &Field) -> Result<Json, FieldFault> {
+    fn take(&self, field: &Field) -> Result<Value, FieldFault> {
         let failed =
             |error: ExpressionError| FieldFault::new(field, "YZ0336").name("cause", error.to_string());
         if let Some(when) = &field.when
             && !when.truth(&self.scope(None)).map_err(failed)?
         {
-            return Ok(Json::Null);
+            return Ok(Value::from(()));
         }
         if let Some(value) = &field.value {
-            return shown(value, &self.scope(None)).map_err(failed);
+            return worked(value, &self.scope(None)).map_err(failed);
         }
-        let given = self.given.get(&*field.name).filter(|given| !is_nothing(given));
-        let default = match (given, &field.default) {
-            (None, Some(default)) => Some(shown(default, &self.scope(None)).map_err(failed)?),
+        let given = self.given.get_attr(&field.name).ok().filter(|given| !is_nothing(given));
+        let default = match (&given, &field.default) {
+            (None, Some(default)) => Some(worked(default, &self.scope(None)).map_err(failed)?),
             _ => None,
         };
-        let Some(given) = given.or(default.as_ref().filter(|default| !is_nothing(default))) else {
+        let Some(given) = given.or(default.filter(|default| !is_nothing(default))) else {
             let required = match &field.required {
                 Required::Always(required) => *required,
                 Required::Worked(template) => template.value(&self.scope(None)).map_err(failed)?.is_true(),
@@ -95,10 +92,10 @@ impl Taking<'_> {
         } else {
             vec![]
         };
-        let value = convert::convert(field.kind, given, &choices)
-            .map_err(|refusal| refused(field, given, refusal))?;
+        let value = convert::convert(field.kind, &given, &choices)
+            .map_err(|refusal| refused(field, &given, refusal))?;
         self.bounds(field, &value)?;
-        if let (Some(pattern), Json::String(text)) = (&field.pattern, &value) {
+        if let (Some(pattern), Some(text)) = (&field.pattern, value.as_str()) {
             // Checked when the file was read; one that no longer compiles takes nothing.
             let whole = format!("^(?:{pattern})$");
             if !regex_lite::Regex::new(&whole).is_ok_and(|pattern| pattern.is_match(text)) {
@@ -108,12 +105,12 @@ impl Taking<'_> {
         Ok(value)
     }
 
-    fn bounds(&self, field: &Field, value: &Json) -> Result<(), FieldFault> {
+    fn bounds(&self, field: &Field, value: &Value) -> Result<(), FieldFault> {
         for (key, bound, code) in [("min", &field.min, "YZ0332"), ("max", &field.max, "YZ0333")] {
             let Some(tree) = bound else { continue };
             let failed =
                 |error: ExpressionError| FieldFault::new(field, "YZ0336").name("cause", error.to_string());
-            let bound = shown(tree, &self.scope(None)).map_err(failed)?;
+            let bound = worked(tree, &self.scope(None)).map_err(failed)?;
             if is_nothing(&bound) {
                 continue;
             }
@@ -123,7 +120,7 @@ impl Taking<'_> {
             };
             let beyond = if key == "min" { order.is_lt() } else { order.is_gt() };
             if beyond {
-                let bound = bound.as_str().map_or_else(|| bound.to_string(), str::to_owned);
+                let bound = bound.to_string();
                 let counted = matches!(field.kind, Kind::Text | Kind::Choices | Kind::Files);
                 let code = match (code, counted) {
                     ("YZ0332", true) => "YZ0337",
@@ -141,7 +138,7 @@ impl Taking<'_> {
         let mut faults = Vec::new();
         for (field, (_, value)) in self.form.fields.iter().zip(&self.taken) {
             if let Some(check) = &field.check
-                && !value.is_null()
+                && !is_nothing_at_all(value)
             {
                 faults.extend(self.check(field, check, value));
             }
@@ -149,7 +146,7 @@ impl Taking<'_> {
         self.faults.extend(faults);
     }
 
-    fn check(&self, field: &Field, check: &Expression, value: &Json) -> Option<FieldFault> {
+    fn check(&self, field: &Field, check: &Expression, value: &Value) -> Option<FieldFault> {
         let scope = self.scope(Some(value));
         match check.truth(&scope) {
             Ok(true) => None,
@@ -166,8 +163,8 @@ impl Taking<'_> {
     }
 }
 
-fn refused(field: &Field, given: &Json, refusal: Refusal) -> FieldFault {
-    let shown = given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+fn refused(field: &Field, given: &Value, refusal: Refusal) -> FieldFault {
+    let shown = given.as_str().map_or_else(|| expression::json_of_value(given), str::to_owned);
     let shown: String = shown.chars().take(60).collect();
     match refusal {
         Refusal::Type => {
@@ -185,28 +182,31 @@ fn refused(field: &Field, given: &Json, refusal: Refusal) -> FieldFault {
 }
 
 /// No answer: what an optional field then holds.
-fn nothing(kind: Kind) -> Json {
+fn nothing(kind: Kind) -> Value {
     match kind {
-        Kind::Choices | Kind::Files => Json::Array(Vec::new()),
-        _ => Json::Null,
+        Kind::Choices | Kind::Files => Value::from(Vec::<Value>::new()),
+        _ => Value::from(()),
     }
 }
 
-fn is_nothing(value: &Json) -> bool {
-    match value {
-        Json::Null => true,
-        Json::String(text) => text.trim().is_empty(),
-        Json::Array(items) => items.is_empty(),
-        Json::Bool(_) | Json::Number(_) | Json::Object(_) => false,
-    }
+fn is_nothing(value: &Value) -> bool {
+    is_nothing_at_all(value)
+        || value.as_str().is_some_and(|text| text.trim().is_empty())
+        || value.kind() == ValueKind::Seq && value.len() == Some(0)
 }
 
-fn of_json(json: &Json) -> Value {
-    match json {
-        Json::Null => expression::empty(),
-        Json::String(text) => Value::from(text.as_str()),
-        other => expression::value_of_json(&other.to_string()),
-    }
+fn is_nothing_at_all(value: &Value) -> bool {
+    value.is_undefined() || expression::is_empty(value)
+}
+
+/// Every field of nothing is empty too.
+fn or_empty(value: &Value) -> Value {
+    if value.is_none() { expression::empty() } else { value.clone() }
+}
+
+/// As it would be sent: nothing in it is still to be worked out.
+fn worked(tree: &Tree, scope: &Value) -> Result<Value, ExpressionError> {
+    tree.json(scope).map(|json| expression::value_of_json(&json))
 }
 
 fn shown(tree: &Tree, scope: &Value) -> Result<Json, ExpressionError> {
@@ -221,24 +221,27 @@ fn choices(field: &Field, scope: &Value) -> Result<Vec<Choice>, ExpressionError>
         Options::Fixed(choices) => return Ok(choices.to_vec()),
         Options::Worked(template) => template,
     };
-    let json: Json =
-        serde_json::from_str(&expression::json_of_value(&template.value(scope)?)).unwrap_or(Json::Null);
-    let text = |json: &Json| json.as_str().map_or_else(|| json.to_string(), str::to_owned);
-    Ok(match json {
-        Json::Array(items) => items
-            .iter()
-            .map(|item| match item {
-                Json::Object(choice) => {
-                    let code = choice.get("code").map(text).unwrap_or_default();
-                    let label = choice.get("label").map_or_else(|| code.clone(), text);
-                    Choice { code: code.into(), label: label.into() }
-                }
-                other => Choice { code: text(other).into(), label: text(other).into() },
+    let worked = template.value(scope)?;
+    let text = |value: &Value| convert::text_of(value).unwrap_or_else(|| expression::json_of_value(value));
+    let known =
+        |choice: &Value, key: &str| choice.get_attr(key).ok().filter(|value| !is_nothing_at_all(value));
+    let items = || worked.try_iter().into_iter().flatten();
+    Ok(match worked.kind() {
+        ValueKind::Map => items()
+            .map(|code| {
+                let label = worked.get_item(&code).map(|label| text(&label)).unwrap_or_default();
+                Choice { code: text(&code).into(), label: label.into() }
             })
             .collect(),
-        Json::Object(map) => map
-            .iter()
-            .map(|(code, label)| Choice { code: code.as_str().into(), label: text(label).into() })
+        ValueKind::Seq | ValueKind::Iterable => items()
+            .map(|item| {
+                if item.kind() != ValueKind::Map {
+                    return Choice { code: text(&item).into(), label: text(&item).into() };
+                }
+                let code = known(&item, "code").map(|code| text(&code)).unwrap_or_default();
+                let label = known(&item, "label").map_or_else(|| code.clone(), |label| text(&label));
+                Choice { code: code.into(), label: label.into() }
+            })
             .collect(),
         _ => Vec::new(),
     })
@@ -271,7 +274,7 @@ impl Object for Overlay {
 }
 
 pub(super) fn view(form: &Form, scope: &Value) -> Result<String, ExpressionError> {
-    let nothing = Map::new();
+    let nothing = Value::from(());
     let taking = Taking { form, given: &nothing, under: scope, taken: Vec::new(), faults: Vec::new() };
     let scope = taking.scope(None);
     let mut fields = Vec::with_capacity(form.fields.len());

@@ -1,13 +1,15 @@
 //! Turns what came (a text from a page or a csv file, a JSON value) into a field's type.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "JSON has no more kinds, and each type takes a few")]
+#![expect(clippy::wildcard_enum_match_arm, reason = "values have many kinds, and each type takes a few")]
 
 use std::cmp::Ordering;
 
 use jiff::civil::{Date, DateTime, Time};
-use serde_json::{Value as Json, json};
+use minijinja::Value;
+use minijinja::value::ValueKind;
 
 use super::{Choice, Kind};
+use crate::expression::{compare, exact, is_number, money_of, number_of_words, whole};
 
 /// Longer texts are files.
 const LONGEST: usize = 100_000;
@@ -17,41 +19,45 @@ pub(super) enum Refusal {
     NotOneOf { value: String, known: Vec<String> },
 }
 
-pub(super) fn convert(kind: Kind, given: &Json, choices: &[Choice]) -> Result<Json, Refusal> {
+pub(super) fn convert(kind: Kind, given: &Value, choices: &[Choice]) -> Result<Value, Refusal> {
     let text = || text_of(given).ok_or(Refusal::Type);
     let taken = match kind {
         Kind::Text => {
             let text = text()?;
-            (text.chars().count() <= LONGEST).then(|| Json::from(text.replace("\r\n", "\n")))
+            (text.chars().count() <= LONGEST).then(|| Value::from(text.replace("\r\n", "\n")))
         }
         Kind::Number => number(given),
-        Kind::Whole => number(given).filter(|number| number.is_i64() || number.is_u64()),
+        Kind::Whole => number(given).and_then(|number| whole(&number)).map(whole_value),
         Kind::Money => money(given),
         Kind::Yesno => yes_or_no(given),
-        Kind::Date => date(text()?.trim()).map(|date| Json::from(date.to_string())),
-        Kind::Time => time(&narrow(text()?.trim())).map(Json::from),
-        Kind::Datetime => instant(text()?.trim()).map(Json::from),
-        Kind::Choice => return choice(&text()?, choices).map(Json::from),
+        Kind::Date => date(text()?.trim()).map(|date| Value::from(date.to_string())),
+        Kind::Time => time(&narrow(text()?.trim())).map(Value::from),
+        Kind::Datetime => instant(text()?.trim()).map(Value::from),
+        Kind::Choice => return choice(&text()?, choices).map(Value::from),
         Kind::Choices => return several(given, choices),
-        Kind::Phone => phone(&narrow(text()?.trim())).map(Json::from),
-        Kind::Email => email(text()?.trim()).map(Json::from),
-        Kind::IdCard => id_card(&narrow(text()?.trim())).map(Json::from),
+        Kind::Phone => phone(&narrow(text()?.trim())).map(Value::from),
+        Kind::Email => email(text()?.trim()).map(Value::from),
+        Kind::IdCard => id_card(&narrow(text()?.trim())).map(Value::from),
         Kind::File => file(given),
-        Kind::Files => match given {
-            Json::Array(items) => items.iter().map(file).collect::<Option<Vec<Json>>>().map(Json::Array),
-            one => file(one).map(|file| Json::Array(vec![file])),
+        Kind::Files => match given.kind() {
+            ValueKind::Seq => given
+                .try_iter()
+                .ok()
+                .and_then(|items| items.map(|item| file(&item)).collect::<Option<Vec<_>>>())
+                .map(Value::from),
+            _ => file(given).map(|file| Value::from(vec![file])),
         },
-        Kind::Person => person(text()?.trim()).map(Json::from),
+        Kind::Person => person(text()?.trim()).map(Value::from),
     };
     taken.ok_or(Refusal::Type)
 }
 
-fn text_of(given: &Json) -> Option<String> {
-    match given {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        Json::Bool(flag) => Some(flag.to_string()),
-        Json::Null | Json::Array(_) | Json::Object(_) => None,
+/// What came as a text, or can stand for one: a number by its digits.
+pub(super) fn text_of(given: &Value) -> Option<String> {
+    match given.kind() {
+        ValueKind::String => given.as_str().map(str::to_owned),
+        ValueKind::Bool => Some(given.to_string()),
+        _ => is_number(given).then(|| given.to_string()),
     }
 }
 
@@ -67,49 +73,40 @@ fn narrow(text: &str) -> String {
         .collect()
 }
 
-fn number(given: &Json) -> Option<Json> {
-    let text = match given {
-        Json::Number(number) => {
-            let float = number.as_f64()?;
-            let whole = float.fract() == 0.0 && float.abs() < 9e15 && !number.is_i64() && !number.is_u64();
-            return Some(if whole { json!(float as i64) } else { given.clone() });
-        }
-        Json::String(text) => narrow(text.trim()).replace([',', ' '], ""),
-        _ => return None,
+/// A number keeps the digits it came with.
+fn number(given: &Value) -> Option<Value> {
+    let Some(text) = given.as_str() else {
+        return is_number(given).then(|| given.clone());
     };
+    let text = narrow(text.trim()).replace([',', ' '], "");
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'));
-    if !plain {
-        return None;
-    }
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(json!(whole));
-    }
-    let float = text.parse::<f64>().ok().filter(|float| float.is_finite())?;
-    Some(if float.fract() == 0.0 && float.abs() < 9e15 { json!(float as i64) } else { json!(float) })
+    plain.then(|| number_of_words(&text)).flatten()
 }
 
-/// No more than two places.
-fn money(given: &Json) -> Option<Json> {
-    let given = match given {
-        Json::String(text) => {
+fn whole_value(number: i128) -> Value {
+    i64::try_from(number).map_or_else(|_| Value::from(number), Value::from)
+}
+
+/// No more than two places, and always two of them: so it prints.
+fn money(given: &Value) -> Option<Value> {
+    let amount = match given.as_str() {
+        Some(text) => {
             let text = narrow(text.trim());
-            Json::from(text.trim_start_matches(['¥', '￥']).trim_end_matches('元').trim())
+            number(&Value::from(text.trim_start_matches(['¥', '￥']).trim_end_matches('元').trim()))
         }
-        other => other.clone(),
+        None => number(given),
     };
-    let amount = number(&given)?;
-    let cents = amount.as_f64()? * 100.0;
-    ((cents - cents.round()).abs() < 1e-6 && cents.abs() < 1e15).then_some(amount)
+    money_of(exact(&amount?)?)
 }
 
-fn yes_or_no(given: &Json) -> Option<Json> {
-    let word = match given {
-        Json::Bool(_) => return Some(given.clone()),
-        other => text_of(other)?.trim().to_lowercase(),
-    };
+fn yes_or_no(given: &Value) -> Option<Value> {
+    if given.kind() == ValueKind::Bool {
+        return Some(given.clone());
+    }
+    let word = text_of(given)?.trim().to_lowercase();
     match word.as_str() {
-        "yes" | "true" | "on" | "1" | "y" | "是" | "对" => Some(Json::Bool(true)),
-        "no" | "false" | "off" | "0" | "n" | "否" | "不" | "不是" => Some(Json::Bool(false)),
+        "yes" | "true" | "on" | "1" | "y" | "是" | "对" => Some(Value::from(true)),
+        "no" | "false" | "off" | "0" | "n" | "否" | "不" | "不是" => Some(Value::from(false)),
         _ => None,
     }
 }
@@ -165,13 +162,16 @@ fn choice(given: &str, choices: &[Choice]) -> Result<String, Refusal> {
     })
 }
 
-fn several(given: &Json, choices: &[Choice]) -> Result<Json, Refusal> {
-    let words: Vec<String> = match given {
-        Json::Array(items) => items.iter().map(text_of).collect::<Option<_>>().ok_or(Refusal::Type)?,
+fn several(given: &Value, choices: &[Choice]) -> Result<Value, Refusal> {
+    let words: Vec<String> = match (given.as_str(), given.kind()) {
         // A label may hold a comma itself.
-        Json::String(text) if choice(text, choices).is_ok() => vec![text.clone()],
-        Json::String(text) => text.split(['、', ',', ';', '，', '；', '\n']).map(str::to_owned).collect(),
-        _ => return Err(Refusal::Type),
+        (Some(text), _) if choice(text, choices).is_ok() => vec![text.to_owned()],
+        (Some(text), _) => text.split(['、', ',', ';', '，', '；', '\n']).map(str::to_owned).collect(),
+        (None, ValueKind::Seq) => {
+            let items = given.try_iter().map_err(|_| Refusal::Type)?;
+            items.map(|item| text_of(&item)).collect::<Option<_>>().ok_or(Refusal::Type)?
+        }
+        (None, _) => return Err(Refusal::Type),
     };
     let mut codes: Vec<String> = Vec::new();
     for word in words.iter().filter(|word| !word.trim().is_empty()) {
@@ -180,7 +180,7 @@ fn several(given: &Json, choices: &[Choice]) -> Result<Json, Refusal> {
             codes.push(code);
         }
     }
-    Ok(Json::from(codes))
+    Ok(Value::from(codes))
 }
 
 fn phone(text: &str) -> Option<String> {
@@ -213,15 +213,14 @@ fn id_card(text: &str) -> Option<String> {
 }
 
 /// What the artifact store knows, or a path below the files' root.
-fn file(given: &Json) -> Option<Json> {
-    match given {
-        Json::String(path) if !path.trim().is_empty() => Some(json!({ "path": path.trim() })),
-        Json::Object(map) => {
-            let text = |key: &str| map.get(key).and_then(Json::as_str).is_some_and(|text| !text.is_empty());
-            (text("artifact") || text("path")).then(|| given.clone())
-        }
-        _ => None,
+fn file(given: &Value) -> Option<Value> {
+    if let Some(path) = given.as_str() {
+        let path = path.trim();
+        return (!path.is_empty()).then(|| Value::from_pairs([("path", path)]));
     }
+    let text =
+        |key: &str| given.get_attr(key).is_ok_and(|text| text.as_str().is_some_and(|text| !text.is_empty()));
+    (given.kind() == ValueKind::Map && (text("artifact") || text("path"))).then(|| given.clone())
 }
 
 fn person(text: &str) -> Option<String> {
@@ -231,14 +230,18 @@ fn person(text: &str) -> Option<String> {
 }
 
 /// How a value stands to a bound: numbers by size, texts by length, dates and times by what is earlier, lists by count.
-pub(super) fn against(value: &Json, bound: &Json) -> Option<Ordering> {
-    let bound_number = bound.as_f64().or_else(|| bound.as_str().and_then(|text| text.trim().parse().ok()));
-    match (value, bound_number) {
-        (Json::Number(number), Some(bound)) => number.as_f64()?.partial_cmp(&bound),
-        (Json::String(text), Some(bound)) => (text.chars().count() as f64).partial_cmp(&bound),
-        (Json::Array(items), Some(bound)) => (items.len() as f64).partial_cmp(&bound),
+pub(super) fn against(value: &Value, bound: &Value) -> Option<Ordering> {
+    let number = match bound.as_str() {
+        Some(text) => number_of_words(text),
+        None => is_number(bound).then(|| bound.clone()),
+    };
+    let counted = |count: usize, bound: &Value| compare(&Value::from(count), bound);
+    match (value.as_str(), number) {
+        (Some(text), Some(bound)) => counted(text.chars().count(), &bound),
         // ISO dates and times sort as they are written.
-        (Json::String(text), None) => Some(text.as_str().cmp(bound.as_str()?)),
-        _ => None,
+        (Some(text), None) => Some(text.cmp(bound.as_str()?)),
+        (None, Some(bound)) if is_number(value) => compare(value, &bound),
+        (None, Some(bound)) if value.kind() == ValueKind::Seq => counted(value.len()?, &bound),
+        (None, _) => None,
     }
 }

@@ -43,7 +43,6 @@ fn each_type_takes_what_people_and_csv_files_write_and_refuses_the_rest() {
         ("number", json!("inf"), json!("f YZ0331")),
         ("whole", json!(3.0), json!(3)),
         ("whole", json!("3.5"), json!("f YZ0331")),
-        ("money", json!("￥12.50"), json!(12.5)),
         ("money", json!("12.505"), json!("f YZ0331")),
         ("yesno", json!("是"), json!(true)),
         ("yesno", json!("maybe"), json!("f YZ0331")),
@@ -141,4 +140,57 @@ fn a_field_like_another_takes_over_what_it_does_not_say_itself() {
     assert_eq!(form.fields[1].label(), "再问");
     assert_eq!(form.fields[1].kind, Kind::Choice);
     assert_eq!(answer(&form, json!({"a": "x", "b": "z"})), "b YZ0339");
+}
+
+#[test]
+fn numbers_and_money_keep_their_digits() {
+    let form = form(
+        "n = { type = \"number\", required = false }\nw = { type = \"whole\", required = false }\nm = { type = \"money\", required = false }",
+    );
+    for (given, taken) in [
+        (r#"{"n": 1.10, "w": 9007199254740993, "m": 12.5}"#, r#"{"n":1.10,"w":9007199254740993,"m":12.50}"#),
+        (
+            r#"{"n": "1,234.50", "w": "123456789012345678901", "m": "￥1,200元"}"#,
+            r#"{"n":1234.50,"w":123456789012345678901,"m":1200.00}"#,
+        ),
+        (
+            r#"{"n": 0.1234567890123456789012345678, "w": 3.0, "m": "0.1"}"#,
+            r#"{"n":0.1234567890123456789012345678,"w":3,"m":0.10}"#,
+        ),
+        (
+            r#"{"n": 12345678901234567890123456789012345678901234567890}"#,
+            r#"{"n":12345678901234567890123456789012345678901234567890,"w":null,"m":null}"#,
+        ),
+    ] {
+        assert_eq!(form.accept_text(given, &Value::from(())).unwrap().json, taken);
+    }
+    for (given, refused) in [(r#"{"m": 0.005}"#, "m"), (r#"{"w": 0.5}"#, "w"), (r#"{"n": "1e3"}"#, "n")] {
+        assert_eq!(form.accept_text(given, &Value::from(())).unwrap_err()[0].field, refused);
+    }
+}
+
+#[test]
+fn a_bound_is_compared_to_the_last_digit() {
+    let form = form(
+        "m = { type = \"money\", min = 0.30, max = \"{{ now * 0.1 }}\" }\nn = { type = \"number\", max = 0.1, required = false }",
+    );
+    let scope = value_of_json(r#"{"now":7}"#);
+    let of = |given: Json| match form.accept(given.as_object().unwrap(), &scope) {
+        Ok(accepted) => accepted.json,
+        Err(faults) => faults.iter().map(ToString::to_string).collect(),
+    };
+    assert_eq!(of(json!({"m": "0.3"})), r#"{"m":0.30,"n":null}"#);
+    assert_eq!(of(json!({"m": 0.7})), r#"{"m":0.70,"n":null}"#);
+    assert!(of(json!({"m": 0.29})).contains("0.30"), "{}", of(json!({"m": 0.29})));
+    assert!(of(json!({"m": 0.71})).contains("0.7"));
+    assert!(of(json!({"m": 0.5, "n": "0.1000000000000000000000000001"})).contains('n'));
+}
+
+#[test]
+fn what_is_worked_out_for_a_field_may_be_a_list_that_is_made_on_the_way() {
+    let form = form(
+        "a = { type = \"choices\", options = \"{{ table | map(attribute='x') }}\", default = \"{{ table | map(attribute='x') }}\" }",
+    );
+    let scope = value_of_json(r#"{"table":[{"x":"p"},{"x":2.50}]}"#);
+    assert_eq!(form.accept(&serde_json::Map::new(), &scope).unwrap().json, r#"{"a":["p","2.50"]}"#);
 }

@@ -75,12 +75,11 @@ impl Deciding<'_> {
             (_, _) => &step.work,
         };
         let Work::Ask(ask) = work else { return Err(Refusal::Impossible("the step asks nobody")) };
-        let given: serde_json::Value =
-            serde_json::from_str(fields.get()).map_err(|_| Refusal::Impossible("the answer is not JSON"))?;
-        let given = given.as_object().cloned().unwrap_or_default();
         // What is read is let go at once: else the step would be copied when its item changes.
-        let accepted =
-            ask.form.accept(&given, &self.scope(Standpoint::Item(of.item))).map_err(Refusal::Form)?;
+        let accepted = ask
+            .form
+            .accept_text(fields.get(), &self.scope(Standpoint::Item(of.item)))
+            .map_err(Refusal::Form)?;
         let accepted = Raw::new(accepted.json).ok_or(Refusal::Impossible("a form gave no JSON"))?;
         // The journal keeps the answer as it was accepted.
         if let Event::Answered { fields, .. } = &mut self.event {

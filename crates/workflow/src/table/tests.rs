@@ -73,3 +73,27 @@ fn a_csv_file_is_a_table_whose_codes_keep_their_zeros() {
     assert!(worked("table.csv.column('nam')").contains("did you mean `name`?"));
     assert_eq!(worked("table.csv | map(attribute='code') | list"), "007、008");
 }
+
+#[test]
+fn a_bound_in_a_cell_is_compared_to_the_last_digit() {
+    let tables = r#"
+[table.rate]
+key  = ["sum"]
+rows = [
+  { sum = "< 0.30", rate = 0.10 },
+  { sum = "0.30..1.50", rate = 0.250 },
+  { sum = 7.50, rate = 1.0 },
+  { sum = "*", rate = 2 },
+]
+"#;
+    let scope = scope(tables, &BTreeMap::new());
+    let rate = |sum: &str| {
+        let text = format!("{{{{ table.rate(sum = {sum}).rate }}}}");
+        Template::parse(&text).unwrap().text(&scope).unwrap()
+    };
+    assert_eq!(rate("0.1 + 0.2"), "0.250");
+    assert_eq!(rate("0.29999999999999999999999"), "0.10");
+    assert_eq!(rate("'1.5'"), "0.250");
+    assert_eq!(rate("1.5000000000000000000001"), "2");
+    assert_eq!(rate("7.5"), "1.0");
+}
