@@ -29,6 +29,9 @@ pub(crate) struct Attachment {
     /// Its media type; left out, by the name
     #[serde(default, rename = "type")]
     media_type: Option<String>,
+    /// Not looked at: files of forms and of mails bring it along
+    #[serde(default, rename = "size")]
+    _size: Option<u64>,
 }
 
 pub(crate) async fn load(roots: &Roots, ctx: &Ctx, attachments: &[Attachment]) -> Result<Vec<SinglePart>> {

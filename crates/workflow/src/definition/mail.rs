@@ -34,7 +34,7 @@ pub(super) fn rule(trigger: &Section<'_, '_>) -> Option<MailRule> {
     for (key, place) in [("done", done.as_ref()), ("failed", Some(&failed))] {
         // Or what is put there would come in again for ever.
         if place == Some(&folder) {
-            let span = if own.has(key) { own.key_span(key) } else { own.span.clone() };
+            let span = own.key_span(if own.has(key) { key } else { "folder" });
             own.say(own.error("YZ0223", span).name("key", key).name("folder", folder));
             return None;
         }

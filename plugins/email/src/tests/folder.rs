@@ -101,6 +101,18 @@ fn an_attachment_arrives_byte_by_byte() {
 }
 
 #[test]
+fn a_file_of_a_form_or_a_mail_is_attached_as_it_came() {
+    let mut office = office();
+    office.plugin = office.plugin.artifact("art_1", "a", b"\x89PNG");
+    let file = json!({ "artifact": "art_1", "name": "现场照片.png", "type": "image/png", "size": 4 });
+    office.send(json!({ "attachments": [file] })).unwrap();
+    let bytes = office.kept();
+    let mail = parsed(&bytes);
+    assert_eq!(mail.subparts[1].get_body_raw().unwrap(), b"\x89PNG");
+    assert_eq!(mail.subparts[1].get_content_disposition().params["filename"], "现场照片.png");
+}
+
+#[test]
 fn everybody_gets_a_mail_once_however_many_lists_they_stand_in() {
     let office = office();
     let sent = office

@@ -61,6 +61,7 @@ enum Miss {
 
 /// Which mail it is.
 struct Which {
+    head: Head,
     uid: u32,
     validity: u32,
     /// What makes a firing of it unique.
@@ -83,39 +84,34 @@ impl Taker {
     ) -> Result<Taken, LineError> {
         let Some(head) = line.head(uid).await? else { return Ok(Taken::Done) };
         let senders = letter::senders(&head.bytes);
-        let admits = |one: &Ready| admitted(&one.slot, &senders);
-        let Some(first) = ready.iter().find(|one| admits(one)) else {
+        let meant: Vec<usize> = (0..ready.len()).filter(|at| admitted(&ready[*at].slot, &senders)).collect();
+        let admitted: Vec<&Ready> = meant.iter().map(|at| &ready[*at]).collect();
+        if admitted.is_empty() {
             tracing::info!(uid, from = senders.join(", "), "a mail of this sender is not meant: it is left");
             return Ok(Taken::Left);
-        };
-        let mut which = Which { uid, validity: line.validity, id: id_of(&head, uid, line.validity) };
-        if head.size > SIZE_MOST {
+        }
+        let id = id_of(&head, uid, line.validity);
+        let mut which = Which { head, uid, validity: line.validity, id };
+        let size = which.head.size;
+        if size > SIZE_MOST {
             let why = self.language.pick(
-                format!("邮件有 {} 字节,最多 {SIZE_MOST} 字节", head.size),
-                format!("it has {} bytes; {SIZE_MOST} are allowed", head.size),
+                format!("邮件有 {size} 字节,最多 {SIZE_MOST} 字节"),
+                format!("it has {size} bytes; {SIZE_MOST} are allowed"),
             );
-            let admitted: Vec<&Ready> = ready.iter().filter(|one| admits(one)).collect();
-            return self.failed(line, &which, &head, &admitted, first, &why).await;
+            return self.failed(line, &which, &admitted, &why).await;
         }
         let Some(bytes) = line.whole(uid).await? else { return Ok(Taken::Done) };
-        if letter::message_id(&head.bytes).is_none() {
+        if letter::message_id(&which.head.bytes).is_none() {
             which.id = format!("{}#{}", which.id, &hash(&bytes)[..32]);
         }
-        let admitted: Vec<usize> =
-            ready.iter().enumerate().filter(|(_, one)| admits(one)).map(|(at, _)| at).collect();
-        let opened = match self.open(bytes, ready.clone(), admitted.clone()).await {
-            Ok(Ok(opened)) => opened,
-            Ok(Err(why)) => {
-                let admitted: Vec<&Ready> = ready.iter().filter(|one| admits(one)).collect();
-                return self.failed(line, &which, &head, &admitted, first, &why).await;
-            }
+        match self.open(bytes, ready.clone(), meant).await {
+            Ok(Ok(opened)) => self.fire(line, &which, &admitted, opened).await,
+            Ok(Err(why)) => self.failed(line, &which, &admitted, &why).await,
             Err(error) => {
                 tracing::warn!(uid, %error, "a mail's attachments cannot be kept yet");
-                return Ok(Taken::Later);
+                Ok(Taken::Later)
             }
-        };
-        let admitted: Vec<&Ready> = ready.iter().filter(|one| admits(one)).collect();
-        self.fire(line, &which, &head, &admitted, opened).await
+        }
     }
 
     /// Decodes, looks for the fields and keeps the attachments, where it holds up nobody. The inner error is the
@@ -152,7 +148,6 @@ impl Taker {
         &self,
         line: &mut Line,
         which: &Which,
-        head: &Head,
         admitted: &[&Ready],
         opened: Opened,
     ) -> Result<Taken, LineError> {
@@ -189,11 +184,10 @@ impl Taker {
             }
             refused = missed;
         }
-        let Some((first, _)) = refused.first() else { return Ok(Taken::Left) };
         let mut reasons: Vec<&str> = refused.iter().map(|(_, why)| why.as_str()).collect();
         reasons.dedup();
         let all: Vec<&Ready> = refused.iter().map(|(one, _)| *one).collect();
-        self.failed(line, which, head, &all, first, &reasons.join("\n")).await
+        self.failed(line, which, &all, &reasons.join("\n")).await
     }
 
     fn missed(&self, not: &NotFound) -> String {
@@ -272,11 +266,11 @@ impl Taker {
         &self,
         line: &mut Line,
         which: &Which,
-        head: &Head,
         refused: &[&Ready],
-        first: &Ready,
         why: &str,
     ) -> Result<Taken, LineError> {
+        let Some(first) = refused.first() else { return Ok(Taken::Left) };
+        let head = &which.head;
         for one in refused {
             self.tell_refused(which, one, why).await;
         }
