@@ -12,7 +12,7 @@ use yizhan_workflow::form::Form;
 use yizhan_workflow::id::RunId;
 
 use super::Slot;
-use super::letter::{self, Letter};
+use super::letter::{self, Letter, LetterError};
 use super::line::{Head, Line, LineError};
 use super::note;
 use super::pattern::{NotFound, Patterns};
@@ -83,7 +83,11 @@ impl Taker {
         ready: &Arc<Vec<Ready>>,
     ) -> Result<Taken, LineError> {
         let Some(head) = line.head(uid).await? else { return Ok(Taken::Done) };
-        let senders = letter::senders(&head.bytes);
+        // Strangers wrote it, and a reader that panics over it must not end the watching of the folder.
+        let Ok(senders) = std::panic::catch_unwind(|| letter::senders(&head.bytes)) else {
+            tracing::error!(uid, "the head of a mail cannot be read: it is left");
+            return Ok(Taken::Stuck);
+        };
         let meant: Vec<usize> = (0..ready.len()).filter(|at| admitted(&ready[*at].slot, &senders)).collect();
         let admitted: Vec<&Ready> = meant.iter().map(|at| &ready[*at]).collect();
         if admitted.is_empty() {
@@ -141,7 +145,10 @@ impl Taker {
             }
             Ok(Ok(Opened { letter, attachments: Value::Array(kept), found }))
         });
-        opening.await.map_err(io::Error::other)?
+        match opening.await {
+            Err(error) if error.is_panic() => Ok(Err(LetterError::Unreadable.to_string())),
+            opened => opened.map_err(io::Error::other)?,
+        }
     }
 
     async fn fire(
