@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::{Pid, Signal, getgid, getuid, kill_process};
 
@@ -19,6 +20,8 @@ const NOBODY: u32 = 65_534;
 pub(crate) struct Dovecot {
     server: Option<Child>,
     folder: tempfile::TempDir,
+    /// Of this server alone, so that nobody takes its ports while it is down.
+    pub(crate) address: String,
     pub(crate) port: u16,
     pub(crate) tls_port: u16,
 }
@@ -42,10 +45,17 @@ impl Lying {
     }
 }
 
-/// Two ports that were free a moment ago.
-fn free_ports() -> (u16, u16) {
-    let one = TcpListener::bind("127.0.0.1:0").unwrap();
-    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+/// A loopback address that no other server here has.
+fn own_address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    format!("127.{}.{}.{}", 1 + process / 250 % 250, 1 + process % 250, 1 + number % 250)
+}
+
+/// Two ports that are free.
+fn free_ports(address: &str) -> (u16, u16) {
+    let one = TcpListener::bind((address, 0)).unwrap();
+    let other = TcpListener::bind((address, 0)).unwrap();
     (one.local_addr().unwrap().port(), other.local_addr().unwrap().port())
 }
 
@@ -70,11 +80,12 @@ impl Dovecot {
                 chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
             }
         }
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let address = own_address();
+        let made = rcgen::generate_simple_self_signed(vec![address.clone()]).unwrap();
         std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
         std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        let (port, tls_port) = free_ports();
-        let mut server = Self { server: None, folder, port, tls_port };
+        let (port, tls_port) = free_ports(&address);
+        let mut server = Self { server: None, folder, address, port, tls_port };
         server.again();
         Some(server)
     }
@@ -88,7 +99,7 @@ impl Dovecot {
         let name = std::env::var("USER").unwrap_or_else(|_| "nobody".to_owned());
         format!(
             "base_dir = {root}/run\nstate_dir = {root}/run\nlog_path = {root}/dovecot.log\nprotocols = imap\n\
-             listen = 127.0.0.1\nssl = yes\nssl_cert = <{root}/cert.pem\nssl_key = <{root}/key.pem\n\
+             listen = {address}\nssl = yes\nssl_cert = <{root}/cert.pem\nssl_key = <{root}/key.pem\n\
              disable_plaintext_auth = no\nmail_location = maildir:{root}/mail/%u\nfirst_valid_uid = 1\n\
              first_valid_gid = 1\n\
              service imap-login {{\n  inet_listener imap {{\n    port = {port}\n  }}\n  inet_listener imaps {{\n    \
@@ -96,6 +107,7 @@ impl Dovecot {
              passdb {{\n  driver = static\n  args = password={PASSWORD}\n}}\n\
              userdb {{\n  driver = static\n  args = uid={uid} gid={gid} home={root}/run/%u\n}}\n{own}",
             chroot = if own.is_empty() { "" } else { "chroot =" },
+            address = self.address,
             own = own.replace("NAME", &name),
         )
     }
@@ -116,7 +128,7 @@ impl Dovecot {
             .unwrap();
         until("the mail server to greet", || {
             assert!(server.try_wait().unwrap().is_none(), "the mail server ended: {}", self.log());
-            let line = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+            let line = TcpStream::connect((self.address.as_str(), self.port)).ok()?;
             line.set_read_timeout(Some(PATIENCE)).ok()?;
             let mut greeting = String::new();
             BufReader::new(line).read_line(&mut greeting).ok()?;
@@ -144,7 +156,6 @@ impl Dovecot {
 
     /// As a mail server puts a mail into a mailbox: whole, from one moment on.
     pub(crate) fn deliver(&self, mail: impl AsRef<[u8]>) {
-        use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let name = format!("{}.M{}.test", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let home = self.folder.path().join("mail").join(USER);

@@ -23,9 +23,9 @@ const ORDER: &str = "title = \"订单\"\n[input]\norder = { label = \"订单号\
 /// A home that reads the server's mailbox; `more` are lines of its settings.
 fn house(server: &Dovecot, workflow: &str, more: &str) -> House {
     let house = House::with(&format!(
-        "[mail.orders]\nhost = \"localhost\"\nport = {}\nuser = \"{USER}\"\npassword = {{ secret = \"mailbox\" }}\n\
+        "[mail.orders]\nhost = \"{}\"\nport = {}\nuser = \"{USER}\"\npassword = {{ secret = \"mailbox\" }}\n\
          ca_file = \"config/ca.pem\"\n{more}",
-        server.tls_port
+        server.address, server.tls_port
     ));
     settled(house, server, workflow)
 }
@@ -266,14 +266,15 @@ struct Relay {
 }
 
 impl Relay {
-    fn before(server: u16, words: &'static str, habit: Habit) -> Self {
+    fn before(server: &Dovecot, words: &'static str, habit: Habit) -> Self {
+        let server = (server.address.clone(), server.port);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (on, said) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
         let relay = Self { port, on: on.clone(), said: said.clone() };
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
-                let Ok(far) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                let Ok(far) = TcpStream::connect((server.0.as_str(), server.1)) else { continue };
                 let (mut back, mut to) = (far.try_clone().unwrap(), near.try_clone().unwrap());
                 std::thread::spawn(move || {
                     drop(std::io::copy(&mut back, &mut to));
@@ -327,7 +328,7 @@ fn forward(
 #[test]
 fn a_daemon_that_is_killed_between_the_start_of_a_run_and_the_mark_does_not_start_a_second() {
     let Some(server) = Dovecot::start() else { return };
-    let relay = Relay::before(server.port, "UID STORE", Habit::Holds);
+    let relay = Relay::before(&server, "UID STORE", Habit::Holds);
     let mut house = plain_house(&server, relay.port, ORDER);
     house.start();
     server.deliver(order(1));
@@ -345,7 +346,7 @@ fn a_daemon_that_is_killed_between_the_start_of_a_run_and_the_mark_does_not_star
 #[test]
 fn a_mail_without_an_id_is_told_by_its_place_and_its_content() {
     let Some(server) = Dovecot::start() else { return };
-    let relay = Relay::before(server.port, "UID STORE", Habit::Holds);
+    let relay = Relay::before(&server, "UID STORE", Habit::Holds);
     let mut house = plain_house(&server, relay.port, ORDER);
     house.start();
     server.deliver(order(1).replace("Message-ID: <1@example.com>\r\n", ""));
@@ -405,7 +406,7 @@ fn what_was_read_before_the_mailbox_was_ours_is_not_started_and_what_a_person_re
 
 /// As a person's mail program does it.
 fn mark_seen(server: &Dovecot) {
-    let mut line = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    let mut line = TcpStream::connect((server.address.as_str(), server.port)).unwrap();
     let commands = format!(
         "a LOGIN {USER} \"{PASSWORD}\"\r\nb SELECT INBOX\r\nc STORE 1:* +FLAGS (\\Seen)\r\nd LOGOUT\r\n"
     );
@@ -460,7 +461,7 @@ fn a_server_whose_certificate_nobody_vouches_for_gets_no_password() {
 #[test]
 fn a_mail_over_which_the_line_breaks_each_time_does_not_hold_up_the_others() {
     let Some(server) = Dovecot::start() else { return };
-    let relay = Relay::before(server.port, "UID FETCH 1 (UID BODY.PEEK[])", Habit::Cuts);
+    let relay = Relay::before(&server, "UID FETCH 1 (UID BODY.PEEK[])", Habit::Cuts);
     server.deliver(order(1));
     let mut house = plain_house(&server, relay.port, ORDER);
     house.start();
