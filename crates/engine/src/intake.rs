@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 use yizhan_workflow::expression::ExpressionError;
 use yizhan_workflow::form::FieldFault;
@@ -66,15 +67,10 @@ pub fn prepare(
             given.len()
         )));
     }
-    let given = match serde_json::from_str(given) {
-        Ok(Json::Object(map)) => map,
-        Ok(Json::Null) => Map::new(),
-        Ok(other) => return Err(IntakeError::NotAnObject(short(&other.to_string()))),
-        Err(error) => return Err(IntakeError::NotAnObject(error.to_string())),
-    };
+    let given = object(given)?;
     let name: Arc<str> = fired.as_ref().map_or("api", |fired| fired.trigger).into();
     let trigger = fired.as_ref().map(|fired| trigger_value(fired, now));
-    accept(text, &given, trigger, name, world, now)
+    accept(text, given, trigger, name, world, now)
 }
 
 /// Prepares a start from a trigger: `where` filters, `with` maps, and without it the firing's own fields are the input.
@@ -98,27 +94,34 @@ pub fn from_trigger(
         return Err(IntakeError::LeftOut);
     }
     let given = match &trigger.with {
-        None => body.clone(),
-        Some(with) => match serde_json::from_str(&with.json(&seen).map_err(IntakeError::Expression)?) {
-            Ok(Json::Object(map)) => map,
-            Ok(other) => return Err(IntakeError::NotAnObject(short(&other.to_string()))),
-            Err(error) => return Err(IntakeError::NotAnObject(error.to_string())),
-        },
+        None => Json::Object(body.clone()).to_string(),
+        Some(with) => with.json(&seen).map_err(IntakeError::Expression)?,
     };
-    accept(text, &given, Some(value), fired.trigger.into(), world, now)
+    accept(text, object(&given)?, Some(value), fired.trigger.into(), world, now)
+}
+
+/// The text of an object as it came, so that no digit of its numbers is lost. Nothing at all is one without fields.
+fn object(given: &str) -> Result<&str, IntakeError> {
+    let raw: &RawValue =
+        serde_json::from_str(given).map_err(|error| IntakeError::NotAnObject(error.to_string()))?;
+    match raw.get() {
+        "null" => Ok("{}"),
+        object if object.starts_with('{') => Ok(object),
+        other => Err(IntakeError::NotAnObject(short(other))),
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "what a firing is made of")]
 fn accept(
     text: &Arc<Workflow>,
-    given: &Map<String, Json>,
+    given: &str,
     trigger: Option<Json>,
     trigger_name: Arc<str>,
     world: &World,
     now: Millis,
 ) -> Result<Prepared, IntakeError> {
     let seen = scope::before_start(text, world, now, None, trigger.as_ref());
-    let accepted = text.input.accept(given, &seen).map_err(IntakeError::Fields)?;
+    let accepted = text.input.accept_text(given, &seen).map_err(IntakeError::Fields)?;
     let input =
         Raw::new(accepted.json).ok_or_else(|| IntakeError::NotAnObject("the form gave none".to_owned()))?;
     let key = match &text.key {
@@ -153,4 +156,53 @@ fn trigger_value(fired: &Fired<'_>, now: Millis) -> Json {
 
 fn short(text: &str) -> String {
     text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use yizhan_workflow::definition;
+    use yizhan_workflow::plan::{Retry, Source};
+
+    use super::*;
+
+    fn workflow() -> Arc<Workflow> {
+        let text = "title = \"x\"\n[input]\nid = { type = \"whole\" }\nprice = { type = \"number\", required = false }\n\
+                    [step.a]\nwait = \"1h\"\n";
+        let source = Source { name: "x".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
+        definition::read(&source, &BTreeMap::new()).expect("the file is right").workflow.into()
+    }
+
+    #[test]
+    fn the_digits_of_a_number_reach_the_input_as_they_came() {
+        let world = World {
+            number: 1,
+            zone: jiff::tz::TimeZone::UTC,
+            catalogue: Arc::default(),
+            people: Arc::default(),
+            retry: Retry::NONE,
+            owner: None,
+            url: None,
+        };
+        for (given, input) in [
+            (r#"{"id": 9007199254740993, "price": 1.10}"#, r#"{"id":9007199254740993,"price":1.10}"#),
+            (
+                r#" {"id":123456789012345678901234567890} "#,
+                r#"{"id":123456789012345678901234567890,"price":null}"#,
+            ),
+        ] {
+            let prepared = prepare(&workflow(), given, None, &world, Millis(0)).unwrap();
+            assert_eq!(prepared.input.get(), input);
+        }
+        for refused in ["[1]", "7", "{", ""] {
+            let error = prepare(&workflow(), refused, None, &world, Millis(0)).unwrap_err();
+            assert!(matches!(error, IntakeError::NotAnObject(_)), "{refused}: {error:?}");
+        }
+        let error = prepare(&workflow(), "null", None, &world, Millis(0)).unwrap_err();
+        assert!(
+            matches!(error, IntakeError::Fields(faults) if faults[0].field == "id"),
+            "nothing is a form without answers"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use yizhan_engine::live;
 use yizhan_engine::store::{self, TaskFilter};
 use yizhan_workflow::id::{Attempt, RunId, TaskId};
@@ -132,8 +132,9 @@ pub(crate) async fn release(
 #[derive(Debug, Deserialize)]
 pub(crate) struct Answering {
     by: Option<String>,
+    /// As they came, so that no digit of a number is lost.
     #[serde(default)]
-    fields: Map<String, Json>,
+    fields: Option<Raw>,
 }
 
 pub(crate) async fn answer(
@@ -142,7 +143,7 @@ pub(crate) async fn answer(
     Given(given): Given<Answering>,
 ) -> Result<Answer<Json>, Refusal> {
     let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
-    let fields = Raw::from(&Json::Object(given.fields));
+    let fields = object(given.fields)?;
     act(&desk, name, |of| Event::Answered { of, by, via: VIA.into(), fields }).await
 }
 
@@ -160,7 +161,7 @@ pub(crate) struct Settling {
     by: Option<String>,
     verdict: Word,
     #[serde(default)]
-    values: Option<Map<String, Json>>,
+    values: Option<Raw>,
 }
 
 pub(crate) async fn settle(
@@ -171,13 +172,19 @@ pub(crate) async fn settle(
     let world = desk.shared().world();
     let by: Arc<str> = acting(given.by.as_deref(), &world)?.into();
     let verdict = match given.verdict {
-        Word::Happened => {
-            let values = given.values.unwrap_or_default();
-            Verdict::Happened { values: Raw::from(&Json::Object(values)) }
-        }
+        Word::Happened => Verdict::Happened { values: object(given.values)? },
         Word::Again => Verdict::Again {},
         Word::Fail => Verdict::Fail {},
         Word::Leave => Verdict::Leave {},
     };
     act(&desk, name, |of| Event::Settled { of, by, verdict }).await
+}
+
+/// Nothing given is an object without fields.
+fn object(given: Option<Raw>) -> Result<Raw, Refusal> {
+    match given {
+        None => Ok(Raw::from(&json!({}))),
+        Some(given) if given.get().starts_with('{') => Ok(given),
+        Some(_) => Err(Refusal::Unreadable("`fields` and `values` are objects".to_owned())),
+    }
 }
