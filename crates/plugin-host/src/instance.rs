@@ -378,10 +378,22 @@ impl Instance {
         // Empty means "nothing to say", which every C author writes.
         let text = if text.is_empty() { "{}" } else { text };
         match call.ready.action.output.check(text) {
-            Ok(_) => Outcome::Done { output: self.plugin.scrub.document(text).into() },
+            Ok(_) => self.kept(call, self.plugin.scrub.document(text)),
             Err(mismatch) => fail(
                 "plugin.output_invalid",
                 &format!("the output of `{}` is not as described: {mismatch}", call.ready.call.action),
+                Happened::Yes,
+            ),
+        }
+    }
+
+    fn kept(&self, call: &OpenCall, output: impl Into<String>) -> Outcome {
+        let artifacts = self.plugin.house.services.artifacts();
+        match crate::large::shrunk(output.into(), &call.ready.call.action, artifacts) {
+            Ok(output) => Outcome::Done { output: output.into() },
+            Err(error) => fail(
+                "plugin.output_not_stored",
+                &format!("its output is larger than 1 MiB and cannot be stored as an artifact: {error}"),
                 Happened::Yes,
             ),
         }

@@ -10,6 +10,7 @@ mod frame;
 mod host;
 mod house;
 mod instance;
+mod large;
 mod library;
 mod note;
 mod pace;

@@ -116,6 +116,11 @@ impl Drop for Counted {
 }
 
 impl Services {
+    /// Where files lie that steps hand to each other.
+    pub(crate) fn artifacts(&self) -> &dyn Artifacts {
+        &*self.inner.artifacts
+    }
+
     pub(crate) fn new(
         http: Http,
         secrets: Arc<dyn Secrets>,

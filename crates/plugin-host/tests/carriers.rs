@@ -21,6 +21,17 @@ fn a_call_gives_back_its_output() {
 }
 
 #[test]
+fn an_output_too_large_for_the_journal_is_handed_on_as_an_artifact() {
+    for isolation in BOTH {
+        let house = Wish::of(isolation, &[echo()]).open();
+        let input = json!({ "status": 200, "body": "水".repeat(1 << 20) });
+        let output = output(house.run("echo", "echo", &input));
+        assert_eq!((&output["status"], &output["body"]["name"]), (&json!(200), &json!("echo.body.txt")));
+        assert_eq!(output["body"]["bytes"], json!(3 << 20), "{isolation:?}");
+    }
+}
+
+#[test]
 fn a_thousand_calls_each_get_their_own_answer() {
     for isolation in BOTH {
         let house = Wish::of(isolation, &[echo()]).open();
