@@ -42,6 +42,8 @@ enum Command {
     Check(commands::check::Args),
     /// Lay workflow files out: keys in line, no long inline tables
     Fmt(commands::fmt::Args),
+    /// Say a workflow in sentences: who does what, when, and what then
+    Read(commands::read::Args),
     /// Start a run by hand
     Run(commands::run::Args),
     /// List runs, the newest first
@@ -129,6 +131,7 @@ impl Command {
             Self::Demo(args) => commands::demo::run(&args, context),
             Self::Check(args) => commands::check::run(&args, context),
             Self::Fmt(args) => commands::fmt::run(&args, context),
+            Self::Read(args) => commands::read::run(&args, context),
             Self::Run(args) => commands::run::run(&args, context),
             Self::Runs(args) => commands::runs::run(&args, context),
             Self::Show(args) => commands::show::run(&args, context),

@@ -13,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod next;
 mod paging;
 pub(crate) mod plugin;
+pub(crate) mod read;
 pub(crate) mod reload;
 pub(crate) mod retry;
 pub(crate) mod run;

@@ -19,6 +19,7 @@ mod print;
 mod rewrite;
 mod sorts;
 mod syntax;
+mod words;
 
 use std::sync::Arc;
 
@@ -36,6 +37,7 @@ pub use sorts::{
     of_expression as sort_of_expression,
 };
 pub use syntax::{SyntaxFault, SyntaxProblem};
+pub use words::{Dictionary, condition, phrase, with_holes};
 
 /// No value that an expression gives may be larger, as JSON or as text.
 pub const MOST_OUTPUT: usize = 1024 * 1024;

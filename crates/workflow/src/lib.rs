@@ -9,6 +9,7 @@ pub mod moment;
 pub mod people;
 pub mod plan;
 pub mod problem;
+pub mod prose;
 pub mod run;
 pub mod schedule;
 pub mod table;

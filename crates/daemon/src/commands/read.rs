@@ -1,0 +1,106 @@
+//! `yizhan read`: says a workflow in sentences.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::prose::reading;
+
+use super::Context;
+use super::check::read_all;
+use crate::exit::{Exit, Failure};
+use crate::home::Home;
+use crate::workflows::{FileRead, find};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  yizhan read returns\n  yizhan read workflows/shop/returns.toml --lang zh\n  yizhan read returns --json | jq -r '.steps[].title'"
+)]
+pub(crate) struct Args {
+    /// A workflow's file, or its name
+    file: String,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let home = context.home().ok();
+    let file = named(&args.file, home.as_ref())?;
+    let workflow = sound(&file, context)?;
+    let language = context.language.lang();
+    let reading = reading(workflow, language);
+    context.answer(&serde_json::json!(reading), |_| reading.text(language));
+    Ok(Exit::Ok)
+}
+
+/// The file of that path, or of that name in the home.
+pub(crate) fn named(file: &str, home: Option<&Home>) -> Result<FileRead, Failure> {
+    let mut path = PathBuf::from(file);
+    if !path.exists() {
+        let known = home.map(|home| find(&home.workflows())).unwrap_or_default();
+        let meant = |known: &PathBuf| known.file_stem().is_some_and(|stem| stem.to_string_lossy() == file);
+        let Some(found) = known.iter().find(|known| meant(known)) else {
+            let names =
+                known.iter().filter_map(|known| Some(known.file_stem()?.to_string_lossy().into_owned()));
+            let failure = Failure::new(
+                Exit::Faults,
+                "YZ0519",
+                format!("there is no workflow `{file}` and no such file"),
+            );
+            return Err(match yizhan_workflow::problem::nearest(file, names) {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => failure.help("name a file, or a workflow of this home"),
+            });
+        };
+        path.clone_from(found);
+    }
+    let mut files = read_all(&[path], home)?;
+    match (files.pop(), files.is_empty()) {
+        (Some(file), true) => Ok(file),
+        _ => Err(Failure::new(Exit::Usage, "YZ0519", format!("`{file}` is not one file"))),
+    }
+}
+
+/// The workflow, where the file has no faults; else they are said.
+pub(crate) fn sound<'f>(file: &'f FileRead, context: &Context) -> Result<&'f Workflow, Failure> {
+    match &file.outcome {
+        Ok(read) => Ok(&read.workflow),
+        Err(problems) => {
+            let colour = std::io::stderr().is_terminal();
+            let mut failure = Failure::new(Exit::Faults, "YZ0519", format!("`{}` has faults", file.shown));
+            failure.details = file.render(problems, context.language, colour);
+            Err(failure.help("`yizhan check` says more"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use yizhan_workflow::problem::Lang;
+
+    use super::*;
+
+    fn told(path: &str, language: Lang) -> String {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows");
+        let root = std::fs::canonicalize(root).unwrap();
+        let file = crate::workflows::read_file(&root.join(path), &root, &root);
+        reading(&file.outcome.unwrap().workflow, language).text(language)
+    }
+
+    /// After a change of the words or the workflows, read the difference as a clerk would.
+    #[test]
+    fn the_shipped_workflows_are_told_so_that_a_clerk_understands_them() {
+        for path in [
+            "shop/returns",
+            "shop/refund",
+            "water/fault-dispatch",
+            "archive/retention",
+            "customer/new-customer",
+            "customer/credit-change",
+        ] {
+            let name = path.rsplit('/').next().unwrap();
+            insta::assert_snapshot!(format!("{name}.zh"), told(&format!("{path}.toml"), Lang::Zh));
+            insta::assert_snapshot!(format!("{name}.en"), told(&format!("{path}.toml"), Lang::En));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Says what a step does, when, by when, and what then.
+
+use super::{Said, Teller};
+use crate::expression::{Template, Tree, with_holes};
+use crate::form::{Field, Form, Options};
+use crate::id::StepNo;
+use crate::plan::{ActionName, Ask, BackTo, Ending, Goes, OnError, OutcomePattern, Step, Undo, Work};
+
+/// Sentences are put together from phrases, and begin with a capital.
+fn capital(sentence: String) -> String {
+    let mut letters = sentence.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => sentence,
+    }
+}
+
+impl Teller<'_> {
+    /// The steps and those that they hold, with their numbers.
+    pub(super) fn steps(&self, numbers: &[StepNo], above: &str, said: &mut Vec<Said>) {
+        for (at, no) in numbers.iter().enumerate() {
+            let own = Teller { workflow: self.workflow, language: self.language, at: Some(*no) };
+            let step = self.workflow.step(*no);
+            let number = format!("{above}{}", at + 1);
+            let title = step.title.as_ref().map_or_else(|| step.id.to_string(), |title| own.text(title));
+            let before = at.checked_sub(1).map(|before| numbers[before]);
+            let sentences = own.sentences(*no, before);
+            let sentences = sentences.into_iter().map(capital).collect();
+            said.push(Said { number: number.clone(), step: step.path().into_owned(), title, sentences });
+            self.steps(self.workflow.steps_in(Some(*no)), &format!("{number}."), said);
+        }
+    }
+
+    fn sentences(&self, no: StepNo, before: Option<StepNo>) -> Vec<String> {
+        let step = self.workflow.step(no);
+        let mut said = Vec::new();
+        said.extend(step.note.clone());
+        said.extend(self.order(step, before));
+        if let Some(when) = &step.when {
+            let when = self.condition(when);
+            said.push(self.pick(
+                format!("只有{when}时才做,否则跳过。"),
+                format!("Only if {when}; else it is skipped."),
+            ));
+        }
+        if let Some(each) = &step.each {
+            let list = self.text(&each.list);
+            let most = each.at_once.map(|most| match most {
+                1 => self.pick(",一项做完再做下一项", ", one after the other"),
+                most => self.pick(format!(",同时最多 {most} 项"), format!(", at most {most} at once")),
+            });
+            let most = most.unwrap_or_default();
+            said.push(self.pick(
+                format!("对{list}的每一项各做一次{most}。"),
+                format!("Once for each of {list}{most}."),
+            ));
+        }
+        said.extend(self.work(&step.work));
+        said.extend(step.on.iter().map(|on| {
+            let outcome = self.outcome(step, &on.outcome);
+            let then = self.goes(&on.goes);
+            self.pick(format!("{outcome}:{then}。"), format!("{outcome}: {then}."))
+        }));
+        if let Work::Check { .. } = &step.work
+            && !step.on.iter().any(|on| matches!(&on.outcome, OutcomePattern::Word(word) if &**word == "no"))
+        {
+            let title = step.title.as_ref().map_or_else(|| step.id.to_string(), |title| self.text(title));
+            said.push(self.pick(
+                format!("不成立:取消整个流程,原因「{title}」。"),
+                format!("If not: all is cancelled, because “{title}”."),
+            ));
+        }
+        said.extend(self.on_error(step));
+        said.extend(step.undo.as_ref().map(|undo| self.undo(undo)));
+        said
+    }
+
+    /// Nothing where it simply follows the step above.
+    fn order(&self, step: &Step, before: Option<StepNo>) -> Option<String> {
+        if step.needs.as_slice() == before.as_slice() {
+            return None;
+        }
+        if step.needs.is_empty() {
+            return Some(self.pick("一开始就做,不等别的步骤。", "At once, beside the others."));
+        }
+        let needs: Vec<String> = step.needs.iter().map(|need| self.step_name(*need)).collect();
+        let needs = self.listed(&needs);
+        if before.is_some_and(|before| !step.before.contains(&before)) {
+            return Some(self.pick(
+                format!("{needs}办完就开始,不等上一步。"),
+                format!("Begins when {needs} is over, beside the step above."),
+            ));
+        }
+        Some(self.pick(format!("{needs}都办完后开始。"), format!("Begins when {needs} are over.")))
+    }
+
+    fn work(&self, work: &Work) -> Option<String> {
+        Some(match work {
+            Work::Use { action, with } => self.action(action, with),
+            Work::Ask(ask) => self.ask(ask),
+            Work::Wait { until } => {
+                let until = self.until(until);
+                self.pick(format!("等待:{until}。"), format!("Waits: {until}."))
+            }
+            Work::Run { workflow, with } => {
+                let given = self.given(with, &Form::default());
+                self.pick(
+                    format!("另开流程「{workflow}」并等它结束({given})。"),
+                    format!("Starts the workflow “{workflow}” and waits for its end ({given})."),
+                )
+            }
+            Work::Check { holds } => {
+                let holds = self.condition(holds);
+                self.pick(format!("核对:{holds}。"), format!("Checks that {holds}."))
+            }
+            Work::End { ending } => {
+                let ending = self.ending(ending);
+                self.pick(format!("到此{ending}。"), format!("Here {ending}."))
+            }
+            Work::Hold { .. } => self.pick("依次做下面各步:", "These steps:"),
+        })
+    }
+
+    fn ask(&self, ask: &Ask) -> String {
+        let who = self.who(&ask.who);
+        let fields = self.listed(&self.fields(&ask.form, false));
+        let fields = match fields.is_empty() {
+            true => String::new(),
+            false => self.pick(format!(",填写{fields}"), format!(" and gives {fields}")),
+        };
+        let due = ask.due.as_ref().map(|due| self.until(due));
+        let due = due.map(|due| self.pick(format!("。期限:{due}"), format!(". Due {due}")));
+        let due = due.unwrap_or_default();
+        self.pick(format!("由{who}办理{fields}{due}。"), format!("{who} does it{fields}{due}."))
+    }
+
+    fn action(&self, action: &ActionName, with: &Tree) -> String {
+        let value = |key: &str| match with {
+            Tree::Map(entries) => entries.iter().find(|(name, _)| &**name == key).map(|(_, value)| value),
+            Tree::Json(_) | Tree::Text(_) | Tree::List(_) => None,
+        };
+        let said = |key: &str| value(key).map(|value| self.tree(value)).unwrap_or_default();
+        let one = |who: &Tree| match who {
+            Tree::Text(who) if who.is_literal() => self.all_of(who.source()),
+            Tree::Text(who) if who.source().starts_with("group:") => {
+                self.all_of(&with_holes(who.source(), self))
+            }
+            Tree::Text(who) => self.who(std::slice::from_ref(who)),
+            other @ (Tree::Json(_) | Tree::List(_) | Tree::Map(_)) => self.tree(other),
+        };
+        let whom = |key: &str| match value(key) {
+            Some(Tree::List(all)) => self.listed(&all.iter().map(one).collect::<Vec<_>>()),
+            other => other.map(one).unwrap_or_default(),
+        };
+        match (&*action.plugin, &*action.action) {
+            ("email", "send") => {
+                let (to, subject) = (
+                    whom("to").replace("组的任何一人", "组全体").replace("anybody of", "all of"),
+                    said("subject"),
+                );
+                self.pick(format!("自动发邮件给{to}:{subject}。"), format!("Mails {to}: {subject}."))
+            }
+            ("webhook", "call") => {
+                let (method, url) = (said("method"), said("url"));
+                self.pick(format!("自动调用 {method} {url}。"), format!("Calls {method} {url}."))
+            }
+            ("file", name) => {
+                let path = if value("path").is_some() { said("path") } else { said("from") };
+                let (zh, en) = match name {
+                    "append" => ("在文件末尾添一行", "Adds a line to the file"),
+                    "write" => ("写文件", "Writes the file"),
+                    "read" => ("读文件", "Reads the file"),
+                    "list" => ("列出文件夹", "Lists the folder"),
+                    "delete" => ("删除文件", "Deletes the file"),
+                    "archive" => ("归档文件", "Archives the file"),
+                    "copy" => ("复制文件", "Copies the file"),
+                    "move" => ("移动文件", "Moves the file"),
+                    _ => ("处理文件", "Works on the file"),
+                };
+                self.pick(format!("自动{zh}:{path}。"), format!("{en} {path}."))
+            }
+            _ => {
+                let keys = self.tree(with);
+                self.pick(format!("自动执行 {action}({keys})。"), format!("Does {action} ({keys})."))
+            }
+        }
+    }
+
+    fn outcome(&self, step: &Step, outcome: &OutcomePattern) -> String {
+        match outcome {
+            OutcomePattern::Word(word) => match (&**word, &step.work) {
+                ("no", _) => self.pick("不成立", "If not"),
+                ("yes", _) => self.pick("成立", "If so"),
+                ("late", _) => self.pick("到期还没办完", "If it is late"),
+                ("done", _) => self.pick("办完后", "When done"),
+                (word, _) => self.pick(format!("结果为「{word}」时"), format!("If it ends “{word}”")),
+            },
+            OutcomePattern::Field { field, value } => {
+                let form = if let Work::Ask(ask) = &step.work { Some(&ask.form) } else { None };
+                let known = form.and_then(|form| form.field(field));
+                let label = known.map_or(&**field, Field::label);
+                let option = known.and_then(|known| match &known.options {
+                    Options::Fixed(all) => {
+                        all.iter().find(|one| one.code == *value).map(|one| one.label.to_string())
+                    }
+                    Options::None | Options::Worked(_) => None,
+                });
+                let option = option.unwrap_or_else(|| value.to_string());
+                self.pick(format!("「{label}」为「{option}」时"), format!("If “{label}” is “{option}”"))
+            }
+        }
+    }
+
+    fn goes(&self, goes: &Goes) -> String {
+        match goes {
+            Goes::Back(back) => self.back(back),
+            Goes::End(ending) => self.ending(ending),
+        }
+    }
+
+    fn back(&self, back: &BackTo) -> String {
+        let target = self.step_name(back.target);
+        let after = back.after.map(|after| self.span(after));
+        let after = after
+            .map(|after| self.pick(format!("过 {after}后"), format!("after {after} ")))
+            .unwrap_or_default();
+        let mut said = self.pick(
+            format!("{after}退回{target},从那里重做"),
+            format!("{after}back to {target}, and again from there"),
+        );
+        if let Some(most) = back.most {
+            let then = match &back.then {
+                Some(then) => self.ending(then),
+                None => self.pick("请负责人决定", "its owner decides"),
+            };
+            said.push_str(&self.pick(
+                format!(",最多 {most} 次;再多则{then}"),
+                format!(", at most {most} times; then {then}"),
+            ));
+        }
+        said
+    }
+
+    fn ending(&self, ending: &Ending) -> String {
+        match ending {
+            Ending::Done { outcome } if &**outcome == "done" => self.pick("结束", "it is over"),
+            Ending::Done { outcome } => {
+                self.pick(format!("结束,结果「{outcome}」"), format!("it is over: “{outcome}”"))
+            }
+            Ending::Cancel { reason } => self.pick(
+                format!("取消并撤销已做的,原因「{reason}」"),
+                format!("it is cancelled and taken back, because “{reason}”"),
+            ),
+            Ending::Fail { reason } => self.pick(
+                format!("按失败处理,撤销已做的,原因「{reason}」"),
+                format!("it fails and is taken back, because “{reason}”"),
+            ),
+        }
+    }
+
+    fn on_error(&self, step: &Step) -> Vec<String> {
+        let mut said = Vec::new();
+        if let Some(retry) = step.retry.filter(|retry| retry.times > 0) {
+            let (times, first) = (retry.times, self.span(retry.first));
+            said.push(self.pick(
+                format!("没办成会自动再试,最多 {times} 次,首次间隔 {first}。"),
+                format!("Tried again up to {times} times, first after {first}."),
+            ));
+        }
+        match &step.on_error {
+            OnError::Fail => {}
+            OnError::Continue => {
+                said.push(self.pick("办不成也继续往下走。", "If it fails, the flow goes on."))
+            }
+            OnError::BackTo(back) => {
+                let back = self.back(back);
+                said.push(self.pick(format!("办不成:{back}。"), format!("If it fails: {back}.")));
+            }
+        }
+        said
+    }
+
+    fn undo(&self, undo: &Undo) -> String {
+        let work = undo.title.as_ref().map(|title: &Template| self.text(title));
+        let work = work.or_else(|| self.work(&undo.work)).unwrap_or_default();
+        let work = work.trim_end_matches(['。', '.']);
+        match undo.keep {
+            true => self.pick(
+                format!("流程取消或失败时撤销:{work}。"),
+                format!("Taken back if the run is cancelled or fails: {work}."),
+            ),
+            false => self.pick(
+                format!("流程取消、失败或退回到此步之前时撤销:{work}。"),
+                format!("Taken back if the run is cancelled, fails or goes back: {work}."),
+            ),
+        }
+    }
+}
