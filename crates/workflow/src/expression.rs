@@ -328,4 +328,6 @@ impl Tree {
 }
 
 #[cfg(test)]
+mod manual;
+#[cfg(test)]
 mod tests;

@@ -111,6 +111,8 @@ pub(super) const TESTS: &[&str] = &[
 pub(super) fn add(environment: &mut Environment<'static>) {
     // It would print the whole scope.
     environment.remove_global("debug");
+    // Values do not change.
+    environment.remove_global("namespace");
     environment.add_filter("money", money);
     environment.add_filter("csv", csv);
     environment.add_filter("default", default);
