@@ -108,6 +108,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
     let reads = store.reads();
     let (reading, workflows) = Reading::first(home, config, host.clone(), refused, &*reads);
     let world = world::world(config, address, reading.people(), host.catalogue())?;
+    yizhan_workflow::expression::speak(config.language.lang());
     let limits = EngineConfig {
         attempts_max: config.engine.attempts_max.get(),
         requests_max: config.engine.requests_max.get(),

@@ -31,7 +31,7 @@ pub use names::{Argument, Call, Name, NameKind};
 pub use number::{QUOTIENT_PLACES, is_number, number_of_text, whole};
 pub(crate) use number::{compare, exact, money_of, number_of_words};
 pub(crate) use operators::same;
-pub use print::{empty, is_empty, json_of_value, print, value_of_json};
+pub use print::{empty, is_empty, json_of_value, print, speak, value_of_json};
 pub use sorts::{
     Sort, SortFault, SortProblem, faults_of_expression, faults_of_template,
     of_expression as sort_of_expression,

@@ -11,7 +11,8 @@ use rust_decimal::Decimal;
 use super::functions::text_of;
 use super::number;
 use super::operators::refused;
-use super::print::{empty, is_empty};
+use super::print::{empty, is_empty, spoken};
+use crate::problem::Lang;
 
 pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("date", |value: &Value, pattern: Option<&str>| {
@@ -109,7 +110,7 @@ fn time(value: &Value, pattern: Option<&str>) -> Result<String, Error> {
     shown(value, pattern)
 }
 
-/// `星期三`; `| weekday("en")` is `Wednesday`, `| weekday("number")` 3: the week begins on Monday.
+/// In the house's language; `| weekday("zh")` is `星期三`, `| weekday("en")` is `Wednesday`, `| weekday("number")` 3: the week begins on Monday.
 fn weekday(value: &Value, how: Option<&str>) -> Result<Value, Error> {
     if is_empty(value) {
         return Ok(empty());
@@ -117,15 +118,20 @@ fn weekday(value: &Value, how: Option<&str>) -> Result<Value, Error> {
     let day = When::of(value)?.local().date().weekday();
     let number = day.to_monday_one_offset();
     let in_chinese = ["星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"];
-    Ok(match how.unwrap_or("zh") {
-        "zh" => Value::from(in_chinese[usize::from(day.to_monday_zero_offset().unsigned_abs())]),
-        "en" => Value::from(format!("{day:?}")),
-        "number" => Value::from(number),
-        other => {
-            let message = format_args!("a weekday is shown as `zh`, `en` or `number`, not as `{other}`");
-            return Err(refused("YZ0310", message));
-        }
-    })
+    Ok(
+        match how.unwrap_or(match spoken() {
+            Lang::Zh => "zh",
+            Lang::En => "en",
+        }) {
+            "zh" => Value::from(in_chinese[usize::from(day.to_monday_zero_offset().unsigned_abs())]),
+            "en" => Value::from(format!("{day:?}")),
+            "number" => Value::from(number),
+            other => {
+                let message = format_args!("a weekday is shown as `zh`, `en` or `number`, not as `{other}`");
+                return Err(refused("YZ0310", message));
+            }
+        },
+    )
 }
 
 fn part(value: &Value, of: fn(Date) -> i16) -> Result<Value, Error> {

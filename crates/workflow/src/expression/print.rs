@@ -6,12 +6,14 @@
 )]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 
 use super::json;
 use super::number::is_number;
+use crate::problem::Lang;
 
 /// What a skipped step returned: prints nothing, is false, is an empty list where a list belongs, and so is every
 /// field of it.
@@ -61,6 +63,27 @@ pub fn value_of_json(text: &str) -> Value {
     json::value(text).unwrap_or_else(empty)
 }
 
+/// The house's language: it is said once, before the first value is printed, and is the same for all runs.
+static ENGLISH: AtomicBool = AtomicBool::new(false);
+
+/// Yes, no and the days of the week print in this language from now on.
+pub fn speak(language: Lang) {
+    ENGLISH.store(language == Lang::En, Ordering::Relaxed);
+}
+
+pub(super) fn spoken() -> Lang {
+    if ENGLISH.load(Ordering::Relaxed) { Lang::En } else { Lang::Zh }
+}
+
+fn yes_or_no(flag: bool, language: Lang) -> &'static str {
+    match (language, flag) {
+        (Lang::Zh, true) => "是",
+        (Lang::Zh, false) => "否",
+        (Lang::En, true) => "yes",
+        (Lang::En, false) => "no",
+    }
+}
+
 /// Prints for a reader: yes and no in words, a list with 、, nothing for nothing.
 pub fn print(value: &Value, to: &mut String) {
     if let Some(text) = value.as_str() {
@@ -69,7 +92,7 @@ pub fn print(value: &Value, to: &mut String) {
     }
     match value.kind() {
         ValueKind::None | ValueKind::Undefined => {}
-        ValueKind::Bool => to.push(if value.is_true() { '是' } else { '否' }),
+        ValueKind::Bool => to.push_str(yes_or_no(value.is_true(), spoken())),
         ValueKind::Seq | ValueKind::Iterable => {
             for (at, item) in value.try_iter().into_iter().flatten().enumerate() {
                 if at > 0 {
@@ -171,4 +194,17 @@ pub(super) fn write_string(text: &str, to: &mut String) {
     to.push('"');
     to.push_str(text);
     to.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_and_no_are_said_in_the_houses_language() {
+        let words = |language| [true, false].map(|flag| yes_or_no(flag, language));
+        assert_eq!(words(Lang::Zh), ["是", "否"]);
+        assert_eq!(words(Lang::En), ["yes", "no"]);
+        assert_eq!(spoken(), Lang::Zh, "where nobody has said another");
+    }
 }
