@@ -178,6 +178,22 @@ fn a_secret_stands_where_the_plugin_asks_for_one_in_each_of_its_forms() {
     }
 }
 
+#[test]
+fn a_secret_may_not_hide_in_a_name_a_list_or_a_table() {
+    for wrong in [
+        "[let]\nx = { secret = \"crm\" }\n[step.a]\nwait = \"1h\"\n",
+        "[step.a]\nlet.x = { secret = \"crm\" }\nwait = \"1h\"\n",
+        "[step.a]\neach = [{ secret = \"crm\" }]\nuse = \"webhook.call\"\nwith.url = \"x\"\n",
+        "[table.t]\nkey = [\"a\"]\nrows = [{ a = 1, b = { secret = \"crm\" } }]\n[step.a]\nwait = \"1h\"\n",
+        "[output]\nx = { secret = \"crm\" }\n[step.a]\nwait = \"1h\"\n",
+    ] {
+        assert!(
+            said(wrong).iter().any(|problem| problem.severity == crate::problem::Severity::Error),
+            "{wrong}"
+        );
+    }
+}
+
 /// A plugin may describe itself with a schema that leads into itself.
 #[test]
 fn a_schema_without_end_does_not_hold_the_check_up() {

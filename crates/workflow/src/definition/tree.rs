@@ -18,6 +18,14 @@ pub(super) fn tree<'a, 'r>(section: &Section<'a, 'r>, key: &str, item: &'r Spann
     of(section, &section.at(key), item, 0)
 }
 
+/// Below the `with` of a step; what a trigger maps and what `let` names are values, which anybody may print.
+fn goes_to_a_plugin(section: &Section<'_, '_>, path: &str) -> bool {
+    let is_with = path
+        .strip_prefix(&section.at("with"))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    is_with && !section.path.starts_with("trigger") && section.path.rsplit('.').next() != Some("let")
+}
+
 fn unreadable() -> Tree {
     Tree::Text(Template::unreadable())
 }
@@ -41,8 +49,13 @@ fn of<'a>(section: &Section<'a, '_>, path: &str, item: &Spanned<DeValue<'a>>, de
                 && let Some(text) = value.get_ref().as_str()
             {
                 match key.get_ref().as_ref() {
-                    // Never a value: only its name is handed on.
-                    "secret" => return Tree::Json(secret(text)),
+                    // Never a value: only its name is handed on, and only to a plugin.
+                    "secret" => {
+                        if !goes_to_a_plugin(section, path) {
+                            section.say(section.error("YZ0183", item.span()).name("at", path));
+                        }
+                        return Tree::Json(secret(text));
+                    }
                     "file" => {
                         let template = section.reader.template_file(text, path, &value.span());
                         return template.map_or_else(unreadable, Tree::Text);

@@ -1,11 +1,11 @@
 //! The filters and functions that expressions have beside those of the template language.
 
 use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, Value};
+use minijinja::{Environment, Error, State, Value, filters};
 
 use super::operators::refused;
 use super::print::{self, is_empty};
-use super::{dates, format, lists, number};
+use super::{MOST_OUTPUT, dates, format, lists, number};
 
 /// All filters; the machine does not list its own.
 pub(super) const FILTERS: &[&str] = &[
@@ -119,12 +119,71 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("d", default);
     environment.add_filter("string", |value: &Value| text_of(value));
     environment.add_filter("join", join);
+    environment.add_filter("replace", replace);
+    environment.add_filter("indent", indent);
+    environment.add_filter("batch", |state: &State, list: Value, count: usize, fill: Option<Value>| {
+        not_too_many(count)?;
+        filters::batch(state, list, count, fill)
+    });
+    environment.add_filter("slice", |state: &State, list: Value, count: usize, fill: Option<Value>| {
+        not_too_many(count)?;
+        filters::slice(state, list, count, fill)
+    });
     environment.add_filter("json", |value: &Value| json(value));
     environment.add_filter("tojson", |value: &Value| json(value));
     environment.add_test("empty", |value: &Value| is_empty(value) || value.len() == Some(0));
     environment.add_filter("format", format::format);
     lists::add(environment);
     dates::add(environment);
+}
+
+/// Fuel counts steps, and not what one step makes: so no filter may make more than a value may have.
+fn not_too_large(bytes: usize) -> Result<(), Error> {
+    if bytes > MOST_OUTPUT {
+        return Err(refused("YZ0313", "it gives more than 1 MiB"));
+    }
+    Ok(())
+}
+
+/// As many items as `range` gives.
+pub(super) fn not_too_many(items: usize) -> Result<(), Error> {
+    const MOST: usize = 100_000;
+    if items > MOST {
+        return Err(refused("YZ0313", format_args!("it gives a list of more than {MOST} items")));
+    }
+    Ok(())
+}
+
+fn replace(value: &Value, from: &Value, to: &Value) -> Result<String, Error> {
+    let (text, from, to) = (text_of(value), text_of(from), text_of(to));
+    let found = text.matches(&from).count();
+    not_too_large(
+        text.len().saturating_sub(found * from.len()).saturating_add(found.saturating_mul(to.len())),
+    )?;
+    Ok(text.replace(&from, &to))
+}
+
+/// Every line but the first, unless `first` is said.
+fn indent(value: &Value, width: Option<usize>, first: Option<bool>, words: Kwargs) -> Result<String, Error> {
+    let width = width.or(words.get("width")?).unwrap_or(4);
+    let first = first.or(words.get("first")?).unwrap_or(false);
+    let blank = words.get::<Option<bool>>("blank")?.unwrap_or(false);
+    words.assert_all_used()?;
+    let text = text_of(value);
+    let lines = text.lines().count();
+    not_too_large(text.len().saturating_add(lines.saturating_mul(width)))?;
+    let space = " ".repeat(width);
+    let mut indented = String::with_capacity(text.len());
+    for (at, line) in text.lines().enumerate() {
+        if at > 0 {
+            indented.push('\n');
+        }
+        if (at > 0 || first) && (blank || !line.is_empty()) {
+            indented.push_str(&space);
+        }
+        indented.push_str(line);
+    }
+    Ok(indented)
 }
 
 pub(super) fn text_of(value: &Value) -> String {
@@ -160,6 +219,7 @@ fn join(value: &Value, between: Option<&str>, words: Kwargs) -> Result<String, E
             None => item,
         };
         print::print(&item, &mut text);
+        not_too_large(text.len())?;
     }
     Ok(text)
 }

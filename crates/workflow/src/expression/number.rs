@@ -248,7 +248,7 @@ impl Sign {
     }
 
     /// Integers that stay integers, which most are.
-    fn of_whole(self, a: i64, b: i64) -> Option<i64> {
+    pub(super) fn of_whole(self, a: i64, b: i64) -> Option<i64> {
         match self {
             Self::Add => a.checked_add(b),
             Self::Subtract => a.checked_sub(b),
@@ -274,15 +274,16 @@ impl Sign {
     }
 }
 
+/// What most numbers are; nothing else needs to be asked of them.
+pub(super) fn both_whole(a: &Value, b: &Value) -> Option<(i64, i64)> {
+    if !a.is_integer() || !b.is_integer() {
+        return None;
+    }
+    Some((a.as_i64()?, b.as_i64()?))
+}
+
 /// Both are numbers.
 pub(super) fn calculate(sign: Sign, a: &Value, b: &Value) -> Result<Value, Error> {
-    if let (Some(left), Some(right)) = (a.as_i64(), b.as_i64())
-        && a.is_integer()
-        && b.is_integer()
-        && let Some(result) = sign.of_whole(left, right)
-    {
-        return Ok(Value::from(result));
-    }
     let (left, right) = (needed(a)?, needed(b)?);
     if sign == Sign::Power && right.normalize().scale() > 0 {
         return Err(refused("YZ0310", "`**` needs a whole number on its right"));

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, Value};
 
+use super::functions;
 use super::number::{self, Sign, is_number, number_of_text};
 use super::print::{self, is_empty};
 
@@ -106,6 +107,9 @@ fn brief(value: &Value) -> String {
 
 /// Nothing equals nothing, and an empty text.
 pub(super) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
+    if let Some((left, right)) = number::both_whole(a, b) {
+        return Ok(left == right);
+    }
     defined([a, b])?;
     match (is_empty(a), is_empty(b)) {
         (true, true) => return Ok(true),
@@ -152,6 +156,9 @@ fn is_blank(value: &Value) -> bool {
 
 /// `None`: one of them is nothing, so no order holds.
 pub(super) fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
+    if let Some((left, right)) = number::both_whole(a, b) {
+        return Ok(Some(left.cmp(&right)));
+    }
     defined([a, b])?;
     if is_empty(a) || is_empty(b) {
         return Ok(None);
@@ -193,10 +200,14 @@ pub(super) fn contained(a: &Value, b: &Value) -> Result<bool, Error> {
 }
 
 fn sum(a: &Value, b: &Value) -> Result<Value, Error> {
+    if number::both_whole(a, b).is_some() {
+        return calculate(Sign::Add, a, b);
+    }
     defined([a, b])?;
     match (sort(a), sort(b)) {
         (Sort::Text, Sort::Text) => concat(a, b),
         (Sort::List, Sort::List) if !is_empty(a) || !is_empty(b) => {
+            functions::not_too_many(a.len().unwrap_or(0).saturating_add(b.len().unwrap_or(0)))?;
             Ok(a.try_iter()?.chain(b.try_iter()?).collect())
         }
         _ => calculate(Sign::Add, a, b),
@@ -215,6 +226,9 @@ fn concat(a: &Value, b: &Value) -> Result<Value, Error> {
 }
 
 pub(super) fn calculate(sign: Sign, a: &Value, b: &Value) -> Result<Value, Error> {
+    if let Some(result) = number::both_whole(a, b).and_then(|(left, right)| sign.of_whole(left, right)) {
+        return Ok(Value::from(result));
+    }
     defined([a, b])?;
     for value in [a, b] {
         if is_empty(value) {

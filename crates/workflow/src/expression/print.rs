@@ -95,6 +95,10 @@ pub fn print(value: &Value, to: &mut String) {
         ValueKind::Bool => to.push_str(yes_or_no(value.is_true(), spoken())),
         ValueKind::Seq | ValueKind::Iterable => {
             for (at, item) in value.try_iter().into_iter().flatten().enumerate() {
+                // Whoever prints refuses what is larger; a list within lists within lists need not be gone through.
+                if to.len() > super::MOST_OUTPUT {
+                    return;
+                }
                 if at > 0 {
                     to.push('、');
                 }
@@ -182,7 +186,10 @@ fn write_at(value: &Value, to: &mut String, depth: usize) -> Result<(), String> 
 
 /// Its digits: no number of ours is a float, and one that comes all the same is written without a power of ten.
 fn write_number(value: &Value, to: &mut String) {
-    to.push_str(&value.to_string());
+    match value.as_i64().filter(|_| value.is_integer()) {
+        Some(number) => to.push_str(&number.to_string()),
+        None => to.push_str(&value.to_string()),
+    }
 }
 
 pub(super) fn write_string(text: &str, to: &mut String) {

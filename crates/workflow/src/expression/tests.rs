@@ -350,3 +350,37 @@ fn how_far_a_time_is_that_is_not_yet_known_is_empty() {
         assert_eq!(value(expression), is, "{expression}");
     }
 }
+
+#[test]
+fn no_step_of_an_expression_makes_more_than_a_value_may_have() {
+    let tenfold = " | replace('a', 'aaaaaaaaaa')".repeat(12);
+    for (expression, code) in [
+        (format!("'a'{tenfold}"), "YZ0313"),
+        ("'a\nb' | indent(100000000000)".to_owned(), "YZ0313"),
+        ("[1] | batch(1000000000, 0) | list".to_owned(), "YZ0313"),
+        ("[1] | slice(1000000000, 0) | list".to_owned(), "YZ0313"),
+        ("range(60000) | list + (range(60000) | list)".to_owned(), "YZ0313"),
+        ("'%999999999d' | format(1)".to_owned(), "YZ0310"),
+        ("range(100000) | join('0123456789012345')".to_owned(), "YZ0313"),
+        ("2 ** 99999999999".to_owned(), "YZ0325"),
+        ("range(1000000000) | list".to_owned(), "YZ0310"),
+    ] {
+        let told = Template::parse(&format!("{{{{ {expression} }}}}")).unwrap().text(&scope());
+        assert_eq!(told.map_err(|error| error.code.to_string()), Err(code.to_owned()), "{expression}");
+    }
+}
+
+#[test]
+fn a_list_of_lists_that_grows_at_each_name_is_stopped_where_it_is_printed() {
+    let mut value = Value::from(vec![1; 1000]);
+    for _ in 0..40 {
+        value = Value::from(vec![value.clone(), value]);
+    }
+    let scope = Value::from_pairs([("v", value)]);
+    for text in ["{{ v }}", "x {{ v }}", "{{ v | string }}", "{{ v | join }}", "{{ v ~ 'x' }}"] {
+        assert_eq!(&*Template::parse(text).unwrap().text(&scope).unwrap_err().code, "YZ0313", "{text}");
+    }
+    let tree = Tree::Map(vec![("a".into(), Tree::Text(Template::parse("{{ v }}").unwrap()))]);
+    let code = tree.json(&scope).unwrap_err().code;
+    assert!(["YZ0310", "YZ0313"].contains(&&*code), "{code}");
+}

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::expression::json_of_value;
+use crate::expression::operators::calculate;
 
 /// `digits / 10^places`, and what it is as text.
 #[derive(Clone, Copy, Debug)]
