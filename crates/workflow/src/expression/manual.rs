@@ -1,4 +1,4 @@
-//! Runs the manual's page of values: each example prints what the page says, and no word is left out of it.
+//! Runs the manual's page of functions: each example prints what the page says, and no word is left out of it.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,16 @@ use minijinja::Value;
 
 use super::*;
 
-const PAGE: &str = include_str!("../../../../docs/manual/values.md");
+/// In both languages of the manual.
+const PAGES: [&str; 2] = [
+    include_str!("../../../../docs/manual/src/zh/reference/functions.md"),
+    include_str!("../../../../docs/manual/src/en/reference/functions.md"),
+];
 
 /// What stands in the page's blocks of that kind.
-fn blocks(kind: &str) -> Vec<&'static str> {
+fn blocks(page: &'static str, kind: &str) -> Vec<&'static str> {
     let mut found = vec![];
-    let mut rest = PAGE;
+    let mut rest = page;
     while let Some((_, after)) = rest.split_once("\n```") {
         let (body, next) = after.split_once("\n```\n").unwrap();
         let (named, body) = body.split_once('\n').unwrap();
@@ -23,16 +27,16 @@ fn blocks(kind: &str) -> Vec<&'static str> {
     found
 }
 
-fn scope() -> Value {
-    let [json] = blocks("json values-scope")[..] else { panic!("the page has one block of data") };
+fn scope(page: &'static str) -> Value {
+    let [json] = blocks(page, "json values-scope")[..] else { panic!("the page has one block of data") };
     let data = value_of_json(json);
     Value::from_pairs([("input", data.get_attr("input").unwrap()), ("skipped", empty())])
 }
 
 /// Each example and what it prints; one may go over several lines.
-fn examples() -> Vec<(String, &'static str)> {
+fn examples(page: &'static str) -> Vec<(String, &'static str)> {
     let mut found = vec![];
-    for block in blocks("values") {
+    for block in blocks(page, "values") {
         let mut text = String::new();
         for line in block.lines() {
             match line.rsplit_once(" => ") {
@@ -53,7 +57,8 @@ fn examples() -> Vec<(String, &'static str)> {
 
 #[test]
 fn each_example_prints_what_the_page_says() {
-    let (scope, examples) = (scope(), examples());
+    assert_eq!(examples(PAGES[0]), examples(PAGES[1]), "both languages show the same");
+    let (scope, examples) = (scope(PAGES[0]), examples(PAGES[0]));
     assert!(examples.len() > 80, "{}", examples.len());
     let mut wrong = vec![];
     for (text, printed) in examples {
@@ -71,7 +76,7 @@ fn each_example_prints_what_the_page_says() {
 #[test]
 fn every_filter_test_and_function_has_an_example() {
     let mut shown = BTreeSet::new();
-    for (text, _) in examples() {
+    for (text, _) in examples(PAGES[0]) {
         for name in Template::parse(&text).unwrap().names() {
             if name.kind != NameKind::Value {
                 shown.insert((format!("{:?}", name.kind), name.path[0].to_string()));
