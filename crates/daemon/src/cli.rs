@@ -9,6 +9,8 @@ use crate::exit::{self, Exit, Failure};
 use crate::language::Language;
 
 mod chinese;
+#[cfg(test)]
+mod manual;
 
 /// Carries out business processes that are written in TOML: mails, calls, files, people, deadlines, and a record of all.
 #[derive(Debug, Parser)]

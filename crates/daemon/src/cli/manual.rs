@@ -1,0 +1,35 @@
+//! Holds the commands that the manual shows to those that there are.
+
+use std::path::Path;
+
+use super::command;
+use crate::language::Language;
+
+/// The lines of all blocks ```` ```sh ```` that call us, each with its page.
+fn commands(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            commands(&path, found);
+            continue;
+        }
+        let (text, mut inside) = (std::fs::read_to_string(&path).unwrap(), false);
+        for line in text.lines() {
+            inside = if line.starts_with("```") { line == "```sh" } else { inside };
+            if inside && line.starts_with("yizhan ") {
+                found.push((path.display().to_string(), line.to_owned()));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_command_that_the_manual_shows_can_be_said() {
+    let mut found = Vec::new();
+    commands(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual/src"), &mut found);
+    assert!(found.len() > 50, "{found:?}");
+    for (page, line) in found {
+        let said = command(Language::En).try_get_matches_from(line.split_whitespace());
+        assert!(said.is_ok(), "{page}: {line}\n{}", said.unwrap_err());
+    }
+}
