@@ -46,6 +46,8 @@ enum Command {
     Fmt(commands::fmt::Args),
     /// Say a workflow in sentences: who does what, when, and what then
     Read(commands::read::Args),
+    /// Walk a workflow without doing anything: every mail, call, task and branch of one case
+    Plan(commands::plan::Args),
     /// Start a run by hand
     Run(commands::run::Args),
     /// List runs, the newest first
@@ -134,6 +136,7 @@ impl Command {
             Self::Check(args) => commands::check::run(&args, context),
             Self::Fmt(args) => commands::fmt::run(&args, context),
             Self::Read(args) => commands::read::run(&args, context),
+            Self::Plan(args) => commands::plan::run(&args, context),
             Self::Run(args) => commands::run::run(&args, context),
             Self::Runs(args) => commands::runs::run(&args, context),
             Self::Show(args) => commands::show::run(&args, context),

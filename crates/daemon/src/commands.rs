@@ -12,6 +12,7 @@ pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod next;
 mod paging;
+pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod read;
 pub(crate) mod reload;

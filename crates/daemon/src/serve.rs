@@ -4,7 +4,7 @@ mod house;
 mod listen;
 mod stop;
 mod supervisor;
-mod world;
+pub(crate) mod world;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;

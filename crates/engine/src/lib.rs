@@ -14,6 +14,7 @@ pub mod live;
 mod notices;
 mod outgoing;
 mod recovery;
+pub mod rehearsal;
 pub mod schedules;
 mod starting;
 pub mod store;

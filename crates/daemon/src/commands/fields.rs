@@ -27,6 +27,18 @@ fn wrong(message: String) -> Failure {
 
 impl Fields {
     pub(crate) fn read(&self, client: &Client) -> Result<Map<String, Value>, Failure> {
+        self.read_with(|path| upload(client, path))
+    }
+
+    /// Without a daemon: a file is only named.
+    pub(crate) fn read_alone(&self) -> Result<Map<String, Value>, Failure> {
+        self.read_with(|path| Ok(json!({ "path": path })))
+    }
+
+    fn read_with(
+        &self,
+        file: impl Fn(&Path) -> Result<Value, Failure>,
+    ) -> Result<Map<String, Value>, Failure> {
         let mut fields = match self.input.as_deref() {
             None => Map::new(),
             Some(path) => object(path, &text_of(path)?)?,
@@ -39,13 +51,13 @@ impl Fields {
         for field in &self.file {
             let (name, path) =
                 field.split_once('=').ok_or_else(|| wrong(format!("`{field}` does not read `name=PATH`")))?;
-            add(&mut fields, name, upload(client, Path::new(path))?);
+            add(&mut fields, name, file(Path::new(path))?);
         }
         Ok(fields)
     }
 }
 
-fn text_of(path: &str) -> Result<String, Failure> {
+pub(super) fn text_of(path: &str) -> Result<String, Failure> {
     let mut text = String::new();
     let read = if path == "-" {
         std::io::stdin().lock().read_to_string(&mut text).map(drop)
@@ -58,7 +70,7 @@ fn text_of(path: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn object(path: &str, text: &str) -> Result<Map<String, Value>, Failure> {
+pub(super) fn object(path: &str, text: &str) -> Result<Map<String, Value>, Failure> {
     let read: Result<Value, String> = if Path::new(path).extension().is_some_and(|ending| ending == "toml") {
         toml::from_str(text).map_err(|error| error.to_string())
     } else {

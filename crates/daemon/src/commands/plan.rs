@@ -1,0 +1,206 @@
+//! `yizhan plan`: walks a workflow for one case and says all that it would do. Acts on nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use yizhan_engine::intake;
+use yizhan_engine::rehearsal::{Answers, Rehearsal, Told, What, rehearse};
+use yizhan_workflow::expression::Tree;
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::people::People;
+use yizhan_workflow::plan::{Work, Workflow};
+
+use super::Context;
+use super::fields::{Fields, object, text_of};
+use super::read::{named, sound};
+use crate::exit::{Exit, Failure};
+use crate::home::Home;
+use crate::plugins;
+use crate::serve::world;
+use crate::show::{instant, value};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  yizhan plan returns --input case.json\n  yizhan plan hello --set name=李娜 --json\n  yizhan plan returns --input case.json --answers answers.toml\n\nA file of answers has a table for each step: `[look]` with the fields of its form or output, or `[[look]]`\nonce for each round. What is not answered is made up: the first option of a task, an output that fits its schema."
+)]
+pub(crate) struct Args {
+    /// The workflow's name, or its file
+    workflow: String,
+    #[command(flatten)]
+    fields: Fields,
+    /// What steps answer, JSON or TOML
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// On whose behalf it begins, as `person:li.na`
+    #[arg(long, value_name = "WHO", default_value = "operator")]
+    by: String,
+}
+
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let home = context.home()?;
+    let file = named(&args.workflow, Some(&home))?;
+    sound(&file, context)?;
+    let people = if home.people().exists() {
+        People::read(&std::fs::read_to_string(home.people())?)
+    } else {
+        Ok(People::default())
+    };
+    let people = people.map_err(|_| {
+        Failure::new(Exit::Faults, "YZ0519", "config/people.toml has faults")
+            .help("`yizhan check` says which")
+    })?;
+    let (catalogue, _) = plugins::offline_catalogue(Some(&home))?;
+    let world = world::world(&home.config(None)?, None, Arc::new(people), catalogue)?;
+    let Ok(read) = file.outcome else { return Ok(Exit::Faults) };
+    let text = Arc::new(read.workflow);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    let answers = answers(args, &text, &home)?;
+    let given = Value::Object(args.fields.read_alone()?).to_string();
+    let prepared = intake::prepare(&text, &given, None, &world, now).map_err(refused)?;
+    let rehearsal = rehearse(&prepared, &args.by, &world, now, &answers);
+    context.answer(&json!(rehearsal), |_| said(&rehearsal, &text, context));
+    Ok(if rehearsal.stopped.is_some() { Exit::Failed } else { Exit::Ok })
+}
+
+fn refused(error: intake::IntakeError) -> Failure {
+    let mut failure = Failure::new(Exit::Refused, "YZ0534", "the input does not fit the start form");
+    if let intake::IntakeError::Fields(faults) = error {
+        failure.details = faults.iter().map(ToString::to_string).collect();
+        return failure;
+    }
+    Failure { message: error.to_string(), ..failure }
+}
+
+fn answers(args: &Args, text: &Workflow, home: &Home) -> Result<Answers, Failure> {
+    let of = match &args.answers {
+        None => BTreeMap::new(),
+        Some(path) => {
+            let path = path.display().to_string();
+            object(&path, &text_of(&path)?)?.into_iter().collect()
+        }
+    };
+    if let Some(unknown) = of.keys().find(|id| !text.steps.iter().any(|step| id.ends_with(&*step.id))) {
+        let failure =
+            Failure::new(Exit::Usage, "YZ0534", format!("the workflow has no step `{unknown}` to answer"));
+        let near = yizhan_workflow::problem::nearest(unknown, text.steps.iter().map(|step| step.path()));
+        return Err(near
+            .iter()
+            .fold(failure, |failure, near| failure.help(format!("did you mean `{near}`?"))));
+    }
+    let child =
+        |work: &Work| if let Work::Run { workflow, .. } = work { Some(Arc::clone(workflow)) } else { None };
+    let children = text.steps.iter().filter_map(|step| child(&step.work));
+    let children = children.map(|workflow| (workflow.to_string(), output_of(&workflow, home)));
+    Ok(Answers { of, children: children.collect() })
+}
+
+/// A value for each name that a child gives back.
+fn output_of(workflow: &str, home: &Home) -> Value {
+    let Some(read) = named(workflow, Some(home)).ok().and_then(|file| file.outcome.ok()) else {
+        return Value::Null;
+    };
+    match read.workflow.output {
+        Some(Tree::Map(entries)) => {
+            entries.iter().map(|(name, _)| (name.to_string(), json!(format!("‹{name}›")))).collect()
+        }
+        _ => Value::Null,
+    }
+}
+
+fn said(rehearsal: &Rehearsal, text: &Workflow, context: &Context) -> String {
+    let say = |zh: String, en: String| context.language.pick(zh, en);
+    let zone = context.zone();
+    let at = |at: Millis| instant(&json!({ "at": at.0 }), "at", &zone);
+    let case = rehearsal.key.as_ref().map(|key| format!(" ({key})")).unwrap_or_default();
+    let mut lines = vec![say(
+        format!("试走《{}》{case}:什么都不会真的发生", text.title),
+        format!("a walk through “{}”{case}: nothing is done", text.title),
+    )];
+    for told in &rehearsal.told {
+        let round = if told.round > 1 {
+            say(format!(" 第 {} 轮", told.round), format!(" round {}", told.round))
+        } else {
+            String::new()
+        };
+        lines.push(format!("\n{}  {}  [{}]{round}", at(told.at), told.title, told.step));
+        lines.extend(one(told, context, &at).iter().map(|line| format!("  {line}")));
+    }
+    let end = &rehearsal.end;
+    if let Some(stopped) = &rehearsal.stopped {
+        lines.push(say(format!("\n到此为止:{stopped}"), format!("\nno further: {stopped}")));
+    } else {
+        let outcome = end.outcome.as_deref().unwrap_or_default();
+        lines.push(say(
+            format!("\n{}  结束:{} {outcome}", at(end.at), state(end.state)),
+            format!("\n{}  ends {} {outcome}", at(end.at), end.state),
+        ));
+        lines.extend(end.output.as_ref().map(|output| format!("  {}", value(output, 2))));
+    }
+    lines.join("\n")
+}
+
+fn state(word: &str) -> &str {
+    match word {
+        "done" => "完成",
+        "failed" => "失败",
+        "cancelled" => "取消",
+        other => other,
+    }
+}
+
+fn one(told: &Told, context: &Context, at: &dyn Fn(Millis) -> String) -> Vec<String> {
+    let say = |zh: String, en: String| context.language.pick(zh, en);
+    match &told.what {
+        What::Call { action, with, undo } => {
+            let head = match undo {
+                true => say(format!("撤销:{action}"), format!("taken back with {action}")),
+                false => say(format!("执行 {action}"), format!("does {action}")),
+            };
+            vec![head, format!("  {}", value(with, 4))]
+        }
+        What::Task { who, due, answer, given } => {
+            let who = who.join(", ");
+            let due = due
+                .map(|due| say(format!(",期限 {}", at(due)), format!(", due {}", at(due))))
+                .unwrap_or_default();
+            let made_up =
+                if *given { String::new() } else { say("(假设)".to_owned(), " (made up)".to_owned()) };
+            vec![
+                say(format!("待办给 {who}{due}"), format!("a task for {who}{due}")),
+                say(
+                    format!("答复{made_up}:{}", value(answer, 6)),
+                    format!("answer{made_up}: {}", value(answer, 6)),
+                ),
+            ]
+        }
+        What::Child { workflow, with, output } => vec![
+            say(format!("另开流程 {workflow}"), format!("starts {workflow}")),
+            format!("  {}", value(with, 4)),
+            say(format!("它的结果:{}", value(output, 6)), format!("it gives: {}", value(output, 6))),
+        ],
+        What::Wait { until } => {
+            vec![say(format!("等到 {}", at(*until)), format!("waits until {}", at(*until)))]
+        }
+        What::Skipped { when, names } => {
+            let names: Vec<String> =
+                names.iter().map(|(name, read)| format!("{name} = {}", value(read, 4))).collect();
+            let names = names.join(", ");
+            vec![say(format!("不做,因为 {when} 不成立({names})"), format!("skipped: not {when} ({names})"))]
+        }
+        What::Failed { code, message } => {
+            vec![say(format!("失败 {code}:{message}"), format!("fails with {code}: {message}"))]
+        }
+        What::Late => vec![say("逾期".to_owned(), "is late".to_owned())],
+        What::Back { to } => vec![say(format!("退回到 {to}"), format!("back to {to}"))],
+        What::Asked { question } => {
+            vec![say(
+                format!("请负责人决定(假设:失败):{question}"),
+                format!("the owner is asked (made up: fail): {question}"),
+            )]
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a walk tells of a case.
+
+use std::collections::BTreeMap;
+
+use yizhan_workflow::catalogue::Catalogue;
+use yizhan_workflow::definition;
+use yizhan_workflow::moment::Span;
+use yizhan_workflow::people::{People, Person};
+use yizhan_workflow::plan::{Retry, Source};
+
+use super::*;
+use crate::intake;
+
+const NOW: Millis = Millis(1_795_395_600_000);
+
+fn world() -> World {
+    let mut catalogue = Catalogue::default();
+    let describe = json!({ "actions": { "send": { "effect": "once", "input": {},
+        "output": { "type": "object", "properties": { "id": { "type": "string" } } } } } });
+    catalogue.add("mail", &describe.to_string()).unwrap();
+    let people = People {
+        people: BTreeMap::from([("li".to_owned(), Person { name: "李娜".to_owned(), ..Person::default() })]),
+        groups: BTreeMap::from([("desk".to_owned(), vec!["li".to_owned()])]),
+        roles: BTreeMap::new(),
+    };
+    World {
+        number: 1,
+        zone: jiff::tz::TimeZone::UTC,
+        catalogue: Arc::new(catalogue),
+        people: Arc::new(people),
+        retry: Retry { times: 1, first: Span { ms: 1000 }, ..Retry::NONE },
+        owner: None,
+        url: None,
+    }
+}
+
+fn walk(toml: &str, input: &str, answers: Json) -> Rehearsal {
+    let source =
+        Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
+    let text = Arc::new(definition::read(&source, &source.files).unwrap().workflow);
+    let prepared = intake::prepare(&text, input, None, &world(), NOW).unwrap();
+    let of = answers.as_object().cloned().unwrap_or_default().into_iter().collect();
+    rehearse(&prepared, "operator", &world(), NOW, &Answers { of, ..Answers::default() })
+}
+
+/// One line for each thing that was told.
+fn lines(walk: &Rehearsal) -> Vec<String> {
+    let mut lines: Vec<String> = walk
+        .told
+        .iter()
+        .map(|told| {
+            let after = (told.at.0 - NOW.0) / 1000;
+            format!("+{after}s {}#{} {}", told.step, told.round, serde_json::to_string(&told.what).unwrap())
+        })
+        .collect();
+    lines.push(walk.stopped.clone().unwrap_or_else(|| walk.end.state.to_owned()));
+    lines
+}
+
+const FILE: &str = r#"
+[input]
+amount = { type = "whole" }
+[step.look]
+ask = "group:desk"
+form.good = { type = "choice", options = ["yes", "no"] }
+on.good.no = { back_to = "look", after = "10s" }
+[step.large]
+when = "input.amount > 100"
+use = "mail.send"
+with.to = "boss"
+[step.rest]
+wait = "1h"
+[step.tell]
+use = "mail.send"
+with.text = "{{ step.look.good }} {{ step.look.by }}"
+[output]
+id = "{{ step.tell.id }}"
+"#;
+
+#[test]
+fn a_walk_shows_tasks_waits_calls_and_what_was_left_out_and_why() {
+    let walk = walk(FILE, r#"{"amount": 5}"#, Json::Null);
+    assert_eq!(
+        lines(&walk),
+        [
+            r#"+0s look#1 {"what":"task","who":["group:desk"],"due":null,"answer":{"good":"yes"},"given":false}"#,
+            r#"+0s large#1 {"what":"skipped","when":"input.amount > 100","names":[["input.amount",5]]}"#,
+            r#"+0s rest#1 {"what":"wait","until":1795399200000}"#,
+            r#"+3600s tell#1 {"what":"call","action":"mail.send","with":{"text":"yes person:li"},"undo":false}"#,
+            "done",
+        ]
+    );
+    assert_eq!(walk.end.output, Some(json!({ "id": "‹id›" })));
+}
+
+#[test]
+fn a_list_of_answers_is_one_for_each_round() {
+    let answers = json!({ "look": [{ "good": "no" }, { "good": "yes" }], "tell": { "id": "m1" } });
+    let walk = walk(FILE, r#"{"amount": 5}"#, answers);
+    let told = lines(&walk);
+    assert!(told[1].starts_with(r#"+0s look#1 {"what":"back""#), "{told:?}");
+    assert!(told[2].starts_with(r#"+10s look#2 {"what":"task""#), "{told:?}");
+    assert_eq!(walk.end.output, Some(json!({ "id": "m1" })));
+}
+
+#[test]
+fn an_answer_that_does_not_fit_ends_the_walk_with_the_reason() {
+    let walk = walk(FILE, r#"{"amount": 5}"#, json!({ "look": { "good": "perhaps" } }));
+    assert!(walk.stopped.is_some_and(|why| why.contains("look") && why.contains("good")));
+}
+
+#[test]
+fn a_loop_that_the_answers_never_leave_is_given_up() {
+    let walk = walk(FILE, r#"{"amount": 5}"#, json!({ "look": { "good": "no" } }));
+    assert!(walk.stopped.is_some_and(|why| why.contains("rounds")));
+}
