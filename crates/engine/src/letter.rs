@@ -10,6 +10,9 @@ use yizhan_workflow::plan::{ActionName, Effect};
 use yizhan_workflow::problem::{Lang, nearest};
 use yizhan_workflow::run::event::{Failure, Happened, Question};
 
+/// Characters of the case in a subject.
+const SUBJECT_MOST: usize = 120;
+
 /// What is kept of the asking until it was told: the facts, not yet the words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
@@ -99,7 +102,7 @@ impl Letter {
     }
 
     fn subject(&self, lang: Lang) -> String {
-        let (case, step) = (self.case(lang), &self.step);
+        let (case, step) = (one_line(&self.case(lang)), &self.step);
         match self.asks {
             Asks::Unknown => say!(
                 lang,
@@ -221,6 +224,16 @@ impl Letter {
     }
 }
 
+/// A key may have lines and be long, and no mail takes either in its subject: then nobody would ever be told.
+fn one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_control() || c.is_whitespace());
+    let line = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(SUBJECT_MOST) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use yizhan_workflow::id::{Item, ScopeNo, StepNo};
@@ -281,6 +294,15 @@ mod tests {
         assert_eq!(input["to"], json!(["a@example.com"]));
         assert_eq!(input["subject"], "[Yizhan] “退款” (A-7): did step `pay` happen?");
         assert!(letter(Asks::Unknown).subject(Lang::Zh).contains("请确认"));
+    }
+
+    #[test]
+    fn a_subject_is_one_short_line_whatever_the_key_is() {
+        let key = format!("first\r\nBcc: x@example.com\u{2028}\tlast{}", "很长".repeat(1_000));
+        let subject = Letter { key: Some(key.into()), ..letter(Asks::Unknown) }.subject(Lang::En);
+        assert!(subject.starts_with("[Yizhan] “退款” (first Bcc: x@example.com last很长"), "{subject}");
+        assert!(!subject.contains(char::is_control) && !subject.contains('\u{2028}'), "{subject}");
+        assert!(subject.len() < 900 && subject.ends_with("…: did step `pay` happen?"), "{subject}");
     }
 
     #[test]
