@@ -28,7 +28,8 @@ pub fn value_of_text<T: AsRef<str> + fmt::Debug + Send + Sync + 'static>(text: T
 struct Fields<T> {
     text: T,
     looked_up: AtomicU32,
-    whole: OnceLock<Value>,
+    /// `None`: it cannot be read as a whole, though single fields of it may be.
+    whole: OnceLock<Option<Value>>,
 }
 
 impl<T: fmt::Debug> fmt::Debug for Fields<T> {
@@ -38,16 +39,25 @@ impl<T: fmt::Debug> fmt::Debug for Fields<T> {
 }
 
 impl<T: AsRef<str>> Fields<T> {
-    fn whole(&self) -> &Value {
-        self.whole.get_or_init(|| value_of_json(self.text.as_ref()))
+    fn whole(&self) -> Option<&Value> {
+        self.whole.get_or_init(|| json::value(self.text.as_ref())).as_ref()
     }
 
     fn named(&self, name: &str) -> Option<Value> {
-        if self.whole.get().is_none() && self.looked_up.fetch_add(1, Ordering::Relaxed) < LOOKED_UP_MOST {
-            // What cannot be read is empty, as the whole would be.
-            return json::field(self.text.as_ref(), name).unwrap_or_else(|| Some(empty()));
+        let known = self.whole.get().is_some();
+        if !known && self.looked_up.fetch_add(1, Ordering::Relaxed) < LOOKED_UP_MOST {
+            return self.look_up(name);
         }
-        self.whole().get_attr(name).ok().filter(|value| !value.is_undefined())
+        match self.whole() {
+            Some(whole) => whole.get_attr(name).ok().filter(|value| !value.is_undefined()),
+            // A number beyond all bounds in another field: the hundredth look gives what the first gave.
+            None => self.look_up(name),
+        }
+    }
+
+    fn look_up(&self, name: &str) -> Option<Value> {
+        // What cannot be read is empty.
+        json::field(self.text.as_ref(), name).unwrap_or_else(|| Some(empty()))
     }
 }
 
@@ -65,9 +75,9 @@ impl<T: AsRef<str> + fmt::Debug + Send + Sync + 'static> Object for Fields<T> {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        match self.whole().try_iter() {
-            Ok(keys) => Enumerator::Values(keys.collect()),
-            Err(_) => Enumerator::Empty,
+        match self.whole().and_then(|whole| whole.try_iter().ok()) {
+            Some(keys) => Enumerator::Values(keys.collect()),
+            None => Enumerator::Empty,
         }
     }
 }
@@ -102,6 +112,17 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(few.get_attr("a").unwrap(), Value::from(2));
             assert!(few.get_attr("absent").unwrap().is_undefined());
+        }
+    }
+
+    /// Such text passes the border where no schema looks at the field.
+    #[test]
+    fn a_field_that_cannot_be_read_takes_the_others_with_it_neither_at_first_nor_later() {
+        let deep = format!("{}{}", "[".repeat(300), "]".repeat(300));
+        for other in ["1e999", "\"\\ud800\"", &deep] {
+            let value = value_of_text(format!(r#"{{"a":1,"other":{other},"b":2}}"#));
+            let looks: Vec<_> = (0..10).map(|_| json_of_value(&value.get_attr("b").unwrap())).collect();
+            assert!(looks.iter().all(|look| *look == looks[0]), "{other}: {looks:?}");
         }
     }
 
