@@ -10,6 +10,8 @@ pub(crate) struct Pace {
     since: Option<Instant>,
     told: u32,
     dropped: u32,
+    /// When the dropped ones are told, however many follow them.
+    due: Option<Instant>,
 }
 
 /// What becomes of a line.
@@ -33,15 +35,21 @@ impl Pace {
             return Line::Told;
         }
         self.dropped = self.dropped.saturating_add(1);
-        if self.dropped == 1 { Line::FirstDropped(since + SECOND) } else { Line::Dropped }
+        if self.due.is_some() {
+            return Line::Dropped;
+        }
+        let due = since + SECOND;
+        self.due = Some(due);
+        Line::FirstDropped(due)
     }
 
     /// How many were dropped, once their second is over; else when to ask again.
     pub(crate) fn dropped(&mut self, now: Instant) -> Result<u32, Instant> {
-        match self.since {
-            Some(since) if self.dropped > 0 && now.duration_since(since) < SECOND => Err(since + SECOND),
-            Some(_) | None => Ok(std::mem::take(&mut self.dropped)),
+        if let Some(due) = self.due.filter(|due| now < *due) {
+            return Err(due);
         }
+        self.due = None;
+        Ok(std::mem::take(&mut self.dropped))
     }
 }
 
@@ -63,5 +71,20 @@ mod tests {
         assert_eq!(pace.dropped(now + SECOND), Ok(2));
         assert_eq!(pace.dropped(now + SECOND), Ok(0), "they are told once");
         assert_eq!(pace.take(now + SECOND), Line::Told);
+    }
+
+    #[test]
+    fn lines_that_never_stop_do_not_put_off_the_count() {
+        let (mut pace, now) = (Pace::default(), Instant::now());
+        for _ in 0..2 * LINES_A_SECOND {
+            pace.take(now);
+        }
+        // The next second has begun before anybody looks.
+        let next = now + SECOND;
+        for _ in 0..2 * LINES_A_SECOND {
+            pace.take(next);
+        }
+        assert_eq!(pace.dropped(next), Ok(2 * LINES_A_SECOND));
+        assert_eq!(pace.take(next), Line::FirstDropped(next + SECOND));
     }
 }
