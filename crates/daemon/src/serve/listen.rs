@@ -71,6 +71,10 @@ fn handed_over() -> Result<Listeners, Failure> {
 }
 
 fn taken(place: &str, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Failed, "YZ0526", format!("cannot listen on `{place}`: {error}"))
-        .help("another program may listen there: choose another `[http] listen`, or port 0 for a free one")
+    let failure = Failure::new(Exit::Failed, "YZ0526", format!("cannot listen on `{place}`: {error}"));
+    failure.help(if error.kind() == std::io::ErrorKind::PermissionDenied {
+        "the user whom this runs as may not do that: give that user the folder, or take a port above 1023"
+    } else {
+        "another program may listen there: choose another `[http] listen`, or port 0 for a free one"
+    })
 }
