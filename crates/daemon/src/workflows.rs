@@ -85,7 +85,7 @@ impl FileRead {
         }
         problems.sort_by(|one, other| one.place.cmp(&other.place).then(one.code.cmp(other.code)));
         problems.dedup();
-        if !is_name(&self.name) {
+        if !is_name(&self.name) && !problems.iter().any(|problem| problem.code == "YZ0111") {
             problems.push(Problem::error("YZ0199", Place::at(0..0)).name("name", &*self.name));
         }
         let (errors, warnings) = problems.into_iter().partition(Problem::is_error);
@@ -196,15 +196,34 @@ fn read_text(path: &Path, name: &str, files: &Beside<'_>) -> (String, Survey) {
     }
 }
 
-/// The workflows' files below a folder, in order.
-pub(crate) fn find(folder: &Path) -> Vec<PathBuf> {
-    let mut found = BTreeSet::new();
-    walk(folder, DEEPEST, &mut found);
-    found.into_iter().collect()
+/// The workflows' files below a folder.
+#[derive(Debug, Default)]
+pub(crate) struct Below {
+    pub(crate) files: BTreeSet<PathBuf>,
+    /// Folders that are there and cannot be looked into, with the reason: what lies in them is not known.
+    pub(crate) closed: BTreeMap<PathBuf, String>,
 }
 
-fn walk(folder: &Path, deeper: usize, found: &mut BTreeSet<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+impl Below {
+    fn is_closed(&self, path: &Path) -> bool {
+        self.closed.keys().any(|folder| path.starts_with(folder))
+    }
+}
+
+pub(crate) fn find(folder: &Path) -> Below {
+    let mut found = Below::default();
+    walk(folder, DEEPEST, &mut found);
+    found
+}
+
+fn walk(folder: &Path, deeper: usize, found: &mut Below) {
+    let entries: std::io::Result<Vec<_>> = std::fs::read_dir(folder).and_then(Iterator::collect);
+    let entries = match entries {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => return drop(found.closed.insert(folder.to_owned(), error.to_string())),
+    };
+    for entry in entries {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
         if name.starts_with('.') {
@@ -215,7 +234,7 @@ fn walk(folder: &Path, deeper: usize, found: &mut BTreeSet<PathBuf>) {
                 walk(&path, deeper - 1, found);
             }
         } else if name.ends_with(".toml") && !name.ends_with(".test.toml") {
-            found.insert(path);
+            found.files.insert(path);
         }
     }
 }
@@ -224,6 +243,8 @@ fn walk(folder: &Path, deeper: usize, found: &mut BTreeSet<PathBuf>) {
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
     files: BTreeMap<PathBuf, Arc<FileRead>>,
+    /// Folders that could not be looked into the last time.
+    closed: BTreeMap<PathBuf, String>,
 }
 
 impl Shelf {
@@ -232,9 +253,18 @@ impl Shelf {
     pub(crate) fn look(&mut self, home: &Path, root: &Path, moving: &BTreeSet<PathBuf>) -> bool {
         let found = find(root);
         let before = self.files.len();
-        self.files.retain(|path, _| found.binary_search(path).is_ok());
+        // Of a folder that cannot be read (no right, no descriptor left) nobody knows that its files are gone.
+        self.files.retain(|path, _| found.files.contains(path) || found.is_closed(path));
         let mut different = self.files.len() != before;
-        for path in found {
+        for (folder, error) in found.closed.iter().filter(|(folder, _)| !self.closed.contains_key(*folder)) {
+            tracing::error!(
+                folder = %folder.display(),
+                error,
+                "this folder cannot be read: its workflows stay as they are until it can"
+            );
+        }
+        self.closed = found.closed;
+        for path in found.files {
             let current = self.files.get(&path).is_some_and(|known| known.is_current());
             if !current && !moving.contains(&path) {
                 self.files.insert(path.clone(), Arc::new(read_file(&path, home, root)));
@@ -242,6 +272,15 @@ impl Shelf {
             }
         }
         different
+    }
+
+    /// Whether another look would find anything.
+    pub(crate) fn has_news(&self, root: &Path) -> bool {
+        let found = find(root);
+        let known = self.files.iter().filter(|(path, _)| !found.is_closed(path));
+        let (known, current) =
+            known.fold((0, true), |(known, current), (_, file)| (known + 1, current && file.is_current()));
+        found.files.len() != known || !current || found.closed != self.closed
     }
 
     pub(crate) fn files(&self) -> impl Iterator<Item = &Arc<FileRead>> {
@@ -290,7 +329,7 @@ mod tests {
             ("workflows/h.txt", ""),
         ]);
         let root = home.path().join("workflows");
-        assert_eq!(find(&root), [root.join("a.toml"), root.join("shop/b.toml")]);
+        assert_eq!(find(&root).files, [root.join("a.toml"), root.join("shop/b.toml")].into());
     }
 
     #[test]
@@ -334,6 +373,26 @@ mod tests {
         std::fs::remove_file(root.join("a.toml")).unwrap();
         assert!(shelf.look(home.path(), &root, &still));
         assert_eq!(shelf.files().count(), 0);
+    }
+
+    /// A link to itself cannot be looked into whoever we are; no right and no descriptor left look the same.
+    #[test]
+    fn the_files_of_a_folder_that_cannot_be_read_stay_until_it_can() {
+        let home = home(&[("workflows/shop/a.toml", "title = 'x'"), ("workflows/b.toml", "title = 'x'")]);
+        let (root, aside) = (home.path().join("workflows"), home.path().join("aside"));
+        let (mut shelf, still) = (Shelf::default(), BTreeSet::new());
+        shelf.look(home.path(), &root, &still);
+        std::fs::rename(&root, &aside).unwrap();
+        std::os::unix::fs::symlink("workflows", &root).unwrap();
+        assert!(shelf.has_news(&root));
+        assert!(!shelf.look(home.path(), &root, &still));
+        assert_eq!(shelf.files().count(), 2, "nobody said that they are gone");
+        assert!(!shelf.has_news(&root));
+        std::fs::remove_file(&root).unwrap();
+        std::fs::rename(&aside, &root).unwrap();
+        std::fs::remove_file(root.join("b.toml")).unwrap();
+        assert!(shelf.has_news(&root) && shelf.look(home.path(), &root, &still));
+        assert_eq!(shelf.files().count(), 1);
     }
 
     #[test]

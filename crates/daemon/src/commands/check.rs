@@ -13,7 +13,7 @@ use super::Context;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::plugins;
-use crate::workflows::{FileRead, find, neighbours, read_file};
+use crate::workflows::{Below, FileRead, find, neighbours, read_file};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -98,10 +98,15 @@ fn sarif_of(found: &[Found], context: &Context) -> Value {
     sarif::log(results, env!("CARGO_PKG_VERSION"), language)
 }
 
+/// `1 file`, `2 files`.
+fn of(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
+}
+
 fn summary((files, errors, warnings): (usize, usize, usize), context: &Context) -> String {
     context.language.pick(
         format!("{files} 个文件,{errors} 处错误,{warnings} 处提醒"),
-        format!("{files} files, {errors} errors, {warnings} warnings"),
+        format!("{}, {}, {}", of(files, "file"), of(errors, "error"), of(warnings, "warning")),
     )
 }
 
@@ -119,8 +124,16 @@ pub(crate) fn read_all(paths: &[PathBuf], home: Option<&Home>) -> Result<Vec<Fil
             Failure::of(Exit::Faults, "YZ0519", &error)
                 .help(format!("`{}` is what was named", path.display()))
         })?;
-        let found = if full.is_dir() { find(&full) } else { vec![full.clone()] };
-        for file in found {
+        let found = if full.is_dir() {
+            find(&full)
+        } else {
+            Below { files: [full.clone()].into(), ..Below::default() }
+        };
+        if let Some((folder, error)) = found.closed.first_key_value() {
+            let why = format!("`{}` cannot be read: {error}", folder.display());
+            return Err(Failure::new(Exit::Failed, "YZ0519", why));
+        }
+        for file in found.files {
             files.push(read_file(&file, &here, &root_of(&file, own.as_deref())));
         }
     }
@@ -144,7 +157,7 @@ fn neighbours_of(files: &[FileRead], home: Option<&Home>) -> Neighbours {
     for (path, home, root) in home
         .iter()
         .zip(&root)
-        .flat_map(|(home, root)| find(root).into_iter().map(move |path| (path, &home.root, root)))
+        .flat_map(|(home, root)| find(root).files.into_iter().map(move |path| (path, &home.root, root)))
     {
         if files.iter().all(|file| file.path != path) {
             others.push(read_file(&path, home, root));

@@ -11,6 +11,7 @@ use crate::client::query;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::secrets::Secrets;
+use crate::workflows::find;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -76,6 +77,10 @@ fn of_home(home: &Home) -> Vec<String> {
             findings.push(format!("there is no folder `{}`", folder.display()));
         }
     }
+    let closed = find(&home.workflows()).closed;
+    findings.extend(
+        closed.iter().map(|(folder, error)| format!("`{}` cannot be read: {error}", folder.display())),
+    );
     findings.extend(failed_files(&home.work.join("inbox")).iter().map(|path| {
         format!("a dropped file waits to be mended: `{}`; the reason is beside it", path.display())
     }));

@@ -45,7 +45,7 @@ fn from_files(args: &Args, context: &Context) -> Result<Value, Failure> {
     let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     let until = now.plus(i64::from(args.days) * 86_400_000);
     let mut items = Vec::new();
-    for path in find(&home.workflows()) {
+    for path in find(&home.workflows()).files {
         let Ok(read) = read_file(&path, &home.root, &home.workflows()).outcome else { continue };
         let workflow = read.workflow;
         if args.workflow.as_deref().is_some_and(|name| name != &*workflow.name) {

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 pub(crate) fn named(file: &str, home: Option<&Home>) -> Result<FileRead, Failure> {
     let mut path = PathBuf::from(file);
     if !path.exists() {
-        let known = home.map(|home| find(&home.workflows())).unwrap_or_default();
+        let known = home.map(|home| find(&home.workflows()).files).unwrap_or_default();
         let meant = |known: &PathBuf| known.file_stem().is_some_and(|stem| stem.to_string_lossy() == file);
         let Some(found) = known.iter().find(|known| meant(known)) else {
             let names =

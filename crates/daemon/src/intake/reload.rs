@@ -180,10 +180,7 @@ impl Reading {
     }
 
     fn anything_new(&self) -> bool {
-        let found = crate::workflows::find(&self.home.workflows());
-        found.len() != self.shelf.files().count()
-            || self.shelf.files().any(|file| !file.is_current())
-            || self.people.stamp() != Stamp::at(&self.home.people())
+        self.shelf.has_news(&self.home.workflows()) || self.people.stamp() != Stamp::at(&self.home.people())
     }
 
     /// Of everything that may be part of a workflow's text.
