@@ -1,5 +1,6 @@
 //! What a caller is told when we say no: `application/problem+json` with our code and the next step.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use axum::http::{HeaderValue, StatusCode, header};
@@ -37,6 +38,9 @@ pub struct FieldProblem {
     pub field: String,
     pub code: String,
     pub message: String,
+    /// What the words name, for whoever says them in another language.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
 }
 
 /// Why a request was not done. Inner errors are logged, never sent.
@@ -202,6 +206,7 @@ impl Refusal {
                 field: fault.field.clone(),
                 code: fault.code.to_string(),
                 message: fault.message.clone(),
+                names: fault.names.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
             })
             .collect()
     }

@@ -111,19 +111,21 @@ pub(crate) fn main() -> std::process::ExitCode {
     match cli.command.carry_out(&context) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            complain(&failure, json);
+            complain(&failure, &context);
             failure.exit.into()
         }
     }
 }
 
-fn complain(failure: &Failure, json: bool) {
-    if json {
+fn complain(failure: &Failure, context: &Context) {
+    if context.json {
+        let fields = failure.fields.iter().map(ToString::to_string);
+        let details: Vec<String> = failure.details.iter().cloned().chain(fields).collect();
         let said = serde_json::json!({ "error": { "code": failure.code, "message": failure.message,
-            "help": failure.help, "details": failure.details } });
+            "help": failure.help, "details": details } });
         eprintln!("{said}");
     } else {
-        eprintln!("{failure}");
+        eprintln!("{}", failure.told(context.language));
     }
 }
 

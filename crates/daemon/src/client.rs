@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, FieldFault};
 use crate::home::{Home, SOCKET};
 use crate::socket;
 
@@ -186,9 +186,17 @@ fn refused(status: u16, problem: &Value) -> Failure {
         code: text("code"),
         message,
         help: text("help"),
-        details: fields
+        details: Vec::new(),
+        fields: fields
             .filter_map(|field| {
-                Some(format!("{}: {}", field.get("field")?.as_str()?, field.get("message")?.as_str()?))
+                let text = |key: &str| Some(field.get(key)?.as_str()?.to_owned());
+                let names = field.get("names").cloned().unwrap_or_default();
+                Some(FieldFault {
+                    field: text("field")?,
+                    code: text("code").unwrap_or_default(),
+                    message: text("message")?,
+                    names: serde_json::from_value(names).unwrap_or_default(),
+                })
             })
             .collect(),
     }
@@ -226,6 +234,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::language::Language;
 
     #[test]
     fn what_could_end_a_path_or_a_query_is_escaped() {
@@ -233,6 +242,20 @@ mod tests {
             query(&[("key", Some("a&b 城南/?")), ("open", None), ("limit", Some("5"))]),
             "?key=a%26b%20%E5%9F%8E%E5%8D%97%2F%3F&limit=5"
         );
+    }
+
+    #[test]
+    fn a_refusal_is_told_in_the_language_of_whoever_asked() {
+        let fields = json!([{"field": "day", "code": "YZ0331", "message": "`日期`: `x` is no date",
+            "names": {"field": "日期", "value": "x", "type": "date"}}]);
+        let problem = json!({"code": "YZ0412", "detail": "`日期`: `x` is no date", "fields": fields});
+        let said = refused(422, &problem).told(Language::Zh);
+        assert!(said.contains("“日期”:“x”不是日期") && said.contains("2026-10-01"), "{said}");
+        assert!(!said.contains("is no date"), "{said}");
+        let said = refused(422, &problem).told(Language::En);
+        assert!(said.contains("`x` is no date") && said.contains("2026-10-01"), "{said}");
+        let own = json!({"code": "plugin.own", "detail": "the printer is out of paper"});
+        assert_eq!(refused(500, &own).told(Language::Zh), "error[plugin.own]: the printer is out of paper");
     }
 
     #[test]

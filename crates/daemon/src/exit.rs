@@ -1,6 +1,11 @@
 //! How the program ends: the codes that scripts rely on, and an error as a person reads it.
 
+use std::collections::BTreeMap;
 use std::fmt;
+
+use yizhan_workflow::problem::{retold, told};
+
+use crate::language::Language;
 
 /// What the caller's shell is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +66,36 @@ pub(crate) struct Failure {
     pub(crate) code: Option<String>,
     pub(crate) message: String,
     pub(crate) help: Option<String>,
-    /// One per field or finding, below the sentence.
+    /// One per finding, below the sentence.
     pub(crate) details: Vec<String>,
+    pub(crate) fields: Box<[FieldFault]>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug)]
+pub(crate) struct FieldFault {
+    pub(crate) field: String,
+    pub(crate) code: String,
+    pub(crate) message: String,
+    pub(crate) names: BTreeMap<String, String>,
+}
+
+impl fmt::Display for FieldFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, code: &str, message: impl Into<String>) -> Self {
-        Self { exit, code: Some(code.to_owned()), message: message.into(), help: None, details: Vec::new() }
+        Self {
+            exit,
+            code: Some(code.to_owned()),
+            message: message.into(),
+            help: None,
+            details: Vec::new(),
+            fields: Box::default(),
+        }
     }
 
     /// With the whole chain of what caused it.
@@ -88,6 +116,40 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// For a person, in that person's language. What has no words there is said as it came.
+    pub(crate) fn told(&self, language: Language) -> String {
+        let code = self.code.as_deref().unwrap_or_default();
+        let known = match language {
+            Language::En => None,
+            Language::Zh => retold(code, &self.message, language.lang()),
+        };
+        let Some(known) = known else { return self.to_string() };
+        let mut lines = vec![];
+        if self.fields.is_empty() {
+            lines.push(format!("错误[{code}]: {}", known.sentence));
+        } else {
+            lines.push(format!("错误[{code}]: 有内容不合要求"));
+        }
+        lines.extend(self.details.iter().map(|detail| format!("  - {detail}")));
+        for field in self.fields.iter() {
+            // The words that the workflow's author gave go first.
+            let said =
+                told(&field.code, &field.names, language.lang()).filter(|_| !field.names.contains_key("own"));
+            let (sentence, help) =
+                said.map_or((field.message.clone(), vec![]), |said| (said.sentence, said.help));
+            lines.push(format!("  - {}: {sentence}", field.field));
+            lines.extend(help.into_iter().map(|help| format!("      {help}")));
+        }
+        lines.extend(known.help.into_iter().map(|help| format!("  怎么办: {help}")));
+        if !known.whole {
+            lines.push(format!("  原文: {}", self.message));
+            lines.extend(self.help.iter().map(|help| format!("        {help}")));
+        }
+        lines.join("\n")
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.code {
@@ -96,6 +158,13 @@ impl fmt::Display for Failure {
         }
         for detail in &self.details {
             write!(f, "\n  - {detail}")?;
+        }
+        for field in self.fields.iter() {
+            write!(f, "\n  - {field}")?;
+            let said = told(&field.code, &field.names, Language::En.lang());
+            for help in said.into_iter().flat_map(|said| said.help) {
+                write!(f, "\n      {help}")?;
+            }
         }
         match &self.help {
             Some(help) => write!(f, "\n  help: {help}"),

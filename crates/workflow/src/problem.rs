@@ -7,10 +7,12 @@ use std::sync::Arc;
 mod messages;
 mod render;
 pub mod sarif;
+mod told;
 pub(crate) mod wide;
 
 pub use messages::{Lang, codes, explain};
 pub use render::{render, sentence, to_json, worded};
+pub use told::{Told, retold, told};
 
 /// One fault in a file. A check returns all of them, not the first.
 #[derive(Clone, Debug, PartialEq, Eq)]

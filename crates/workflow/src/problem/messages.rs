@@ -1,5 +1,6 @@
 //! The catalogue of messages: for each code and language a sentence, labels, help and a page.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -84,7 +85,11 @@ pub fn codes() -> Vec<&'static str> {
 
 /// Puts names into a line; `None` where it asks for one that is not given. Only `{word}` is a name: `{{ … }}` and
 /// `{ secret = … }` are examples and stay.
-pub(super) fn filled(line: &str, names: &BTreeMap<&'static str, String>, language: Lang) -> Option<String> {
+pub(super) fn filled<N: Borrow<str> + Ord>(
+    line: &str,
+    names: &BTreeMap<N, String>,
+    language: Lang,
+) -> Option<String> {
     let mut text = String::with_capacity(line.len() + 32);
     let mut rest = line;
     while let Some(open) = rest.find('{') {
@@ -112,7 +117,7 @@ pub(super) fn filled(line: &str, names: &BTreeMap<&'static str, String>, languag
 
 /// Names whose values are our own words; the others are what the author wrote, and stay as they are.
 const OURS: &[&str] =
-    &["belongs", "bound", "cause", "found", "kind", "sort", "type", "unlike", "wanted", "where"];
+    &["belongs", "bound", "cause", "found", "kind", "sort", "type", "unlike", "wanted", "where", "why"];
 
 /// Signs that could not be seen in a sentence.
 fn visible(sign: char) -> char {
