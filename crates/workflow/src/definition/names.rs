@@ -239,7 +239,7 @@ impl Checker<'_> {
         }
         let Some(table) = self.workflow.tables.iter().find(|table| table.name == *wanted) else {
             let known: Vec<&str> = self.workflow.tables.iter().map(|table| &*table.name).collect();
-            return Some(no_part("table", wanted, &known, place()));
+            return Some(no_part("table", wanted, &known, place()).case("table"));
         };
         let call = name.call.as_ref()?;
         let of = format!("table.{wanted}");

@@ -418,7 +418,8 @@ impl<'a, 'r> Section<'a, 'r> {
             problem = match (home, nearest(key.value, known.clone())) {
                 (Some(home), _) => problem.name("belongs", home),
                 (None, Some(near)) => problem.near(Some(near)),
-                (None, None) => problem.name("known", listed(known)),
+                // What is not built yet would only be the next fault.
+                (None, None) => problem.name("known", listed(asked.iter())),
             };
             self.say(problem);
         }

@@ -347,8 +347,13 @@ fn meant(who: &str) -> Option<String> {
         }
         Some(_) => None,
         None => nearest(&who, ["starter"])
-            .or_else(|| (!who.is_empty() && who != "[]").then(|| format!("group:{who}"))),
+            .or_else(|| (!who.is_empty() && who != "[]").then(|| format!("{}:{who}", kind_of(&who)))),
     }
+}
+
+/// Whom a bare name means: the ids of people are mostly as `li.na`.
+fn kind_of(name: &str) -> &'static str {
+    if name.is_ascii() && name.contains('.') { "person" } else { "group" }
 }
 
 fn effect(own: &Section<'_, '_>) -> Option<Effect> {
