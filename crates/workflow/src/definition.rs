@@ -307,18 +307,7 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
 
 /// Keys of the whole file that the language has and this version does not.
 const LATER: &[&str] = &[
-    "calendar",
-    "hours",
-    "due",
-    "remind",
-    "escalate",
-    "limit",
-    "on_error",
-    "on_cancel",
-    "private",
-    "readers",
-    "priority",
-    "undo",
+    "calendar", "hours", "due", "remind", "escalate", "limit", "private", "readers", "priority", "undo",
     "extend",
 ];
 

@@ -123,6 +123,8 @@ pub struct Step {
     pub note: Option<String>,
     /// What must be over before this starts, resolved (the step above where the file says nothing).
     pub needs: Vec<StepNo>,
+    /// `needs = { first = … }`: one of them is enough, and the others are withdrawn.
+    pub first_is_enough: bool,
     /// The steps that need this one themselves, in file order.
     pub needed_by: Vec<StepNo>,
     /// The steps before this one, over any number of `needs`, in file order.
@@ -142,6 +144,25 @@ pub struct Step {
     /// Tightens the action's class.
     pub effect: Option<Effect>,
     pub undo: Option<Undo>,
+    pub limit: Option<Limit>,
+}
+
+/// How many may do it at once, over all runs, and how often.
+#[derive(Debug)]
+pub struct Limit {
+    /// What they share; without it all runs of this step.
+    pub key: Option<Template>,
+    pub most: Option<u32>,
+    pub rate: Option<Rate>,
+    /// Who is let in first: the highest number, then the first that asked.
+    pub priority: Option<Template>,
+}
+
+/// So often within a window that slides: `30 per 1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    pub times: u32,
+    pub per_ms: i64,
 }
 
 impl Step {
@@ -179,7 +200,10 @@ pub enum Work {
     Run {
         workflow: Arc<str>,
         with: Tree,
+        /// Not waited for.
+        detach: bool,
     },
+    Await(Box<Await>),
     Check {
         holds: Expression,
     },
@@ -210,6 +234,17 @@ pub struct Ask {
     /// Who may take it: `person:…`, `group:…`, `role:…`, `starter`, or a template that yields one or a list.
     pub who: Vec<Template>,
     pub form: Form,
+    pub due: Option<Moment>,
+}
+
+/// Waits for something that is published: by a webhook, a run, the API, a person.
+#[derive(Debug)]
+pub struct Await {
+    pub event: Template,
+    /// Without it the run's own key.
+    pub key: Option<Template>,
+    /// What the payload must be: columns and what they are compared with.
+    pub filter: Option<Tree>,
     pub due: Option<Moment>,
 }
 
@@ -257,6 +292,8 @@ pub enum OnError {
     #[default]
     Fail,
     Continue,
+    /// The owner says how to go on.
+    Ask,
     BackTo(BackTo),
 }
 

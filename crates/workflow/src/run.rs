@@ -104,6 +104,16 @@ pub enum Command {
         of: Attempt,
         child: RunId,
     },
+    AskSlot {
+        of: Attempt,
+    },
+    /// Looks for an event, among those that came before too.
+    Listen {
+        of: Attempt,
+    },
+    StopListening {
+        of: Attempt,
+    },
     StopChild {
         of: Attempt,
         child: RunId,
@@ -165,6 +175,9 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
         Event::ChildEnded { of, child, state, outcome, output } => {
             deciding.child_ended(of, child, (state, outcome), output.as_ref())?;
         }
+        Event::ChildStarted { of, child } => deciding.child_started(of, child)?,
+        Event::EventTaken { of, id, payload } => deciding.event_taken(of, &id, &payload)?,
+        Event::SlotGranted { of } => deciding.slot_granted(of)?,
         Event::Claimed { of, by, via: _ } => deciding.claimed(of, &by)?,
         Event::Released { of, by, via: _ } => deciding.released(of, &by)?,
         Event::Answered { of, by, via: _, fields } => deciding.answered(of, &by, &fields)?,
@@ -314,12 +327,15 @@ fn difference(item: Item, before: Want, after: Want) -> [Option<Command>; 2] {
     let of = |attempt| Attempt { item, attempt };
     let ends = match before {
         Want::Task { a, .. } if before != after => Some(Command::CloseTask { of: of(a) }),
+        Want::Listen { a } if before != after => Some(Command::StopListening { of: of(a) }),
         Want::Nothing
         | Want::Attempt { .. }
         | Want::Stop { .. }
         | Want::Task { .. }
         | Want::Child { .. }
         | Want::StopChild { .. }
+        | Want::Slot { .. }
+        | Want::Listen { .. }
         | Want::Time => None,
     };
     let begins = match after {
@@ -329,6 +345,8 @@ fn difference(item: Item, before: Want, after: Want) -> [Option<Command>; 2] {
         Want::Task { a, kind } => Some(Command::OpenTask { of: of(a), kind }),
         Want::Child { a, child } => Some(Command::StartChild { of: of(a), child }),
         Want::StopChild { a, child } => Some(Command::StopChild { of: of(a), child }),
+        Want::Slot { a } => Some(Command::AskSlot { of: of(a) }),
+        Want::Listen { a } => Some(Command::Listen { of: of(a) }),
         Want::Nothing | Want::Time => None,
     };
     [ends, begins]

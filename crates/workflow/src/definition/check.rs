@@ -84,7 +84,7 @@ impl Checker<'_> {
     fn work(&self, work: &Work, path: &str, problems: &mut Vec<Problem>) {
         match work {
             Work::Use { action, with } => self.action(action, with, path, problems),
-            Work::Run { workflow, with } => self.child(workflow, with, path, problems),
+            Work::Run { workflow, with, .. } => self.child(workflow, with, path, problems),
             Work::Ask(ask) => {
                 let many = self.read.spans.of.contains_key(&format!("{path}.ask[0]"));
                 for (at, who) in ask.who.iter().enumerate().filter(|(_, who)| who.is_literal()) {
@@ -92,7 +92,11 @@ impl Checker<'_> {
                     self.who(&path, who.source(), problems);
                 }
             }
-            Work::Wait { .. } | Work::Check { .. } | Work::End { .. } | Work::Hold { .. } => {}
+            Work::Await(_)
+            | Work::Wait { .. }
+            | Work::Check { .. }
+            | Work::End { .. }
+            | Work::Hold { .. } => {}
         }
     }
 

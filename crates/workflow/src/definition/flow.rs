@@ -21,6 +21,8 @@ pub(super) struct Ways<'s, 'a, 'r> {
     pub(super) root: &'s Section<'a, 'r>,
     pub(super) drafts: &'s [Draft<'a, 'r>],
     pub(super) order: &'s Order,
+    /// What the file says at its top for all its steps.
+    pub(super) default: OnError,
     /// Numbers the ways of the file.
     pub(super) next: Cell<u16>,
 }
@@ -129,25 +131,12 @@ impl<'a, 'r> Ways<'_, 'a, 'r> {
 
     pub(super) fn on_error(&self, draft: &Draft<'a, 'r>, step: StepNo) -> OnError {
         let own = &draft.own;
-        let Some(item) = own.get("on_error") else { return OnError::Fail };
+        let Some(item) = own.get("on_error") else {
+            let closing = draft.section != crate::plan::Section::Main;
+            return if closing { OnError::Continue } else { self.default.clone() };
+        };
         match item.get_ref() {
-            DeValue::String(word) => match word.as_ref() {
-                "fail" => OnError::Fail,
-                "continue" => OnError::Continue,
-                "ask" => {
-                    let problem = own.error("YZ0106", item.span()).name("key", "on_error = \"ask\"");
-                    own.say(problem.name("where", own.name()));
-                    OnError::Fail
-                }
-                other => {
-                    own.bad_word(
-                        "on_error",
-                        &Text { value: other, span: item.span() },
-                        &["fail", "continue"],
-                    );
-                    OnError::Fail
-                }
-            },
+            DeValue::String(word) => on_error_word(own, word, item.span()),
             DeValue::Table(_) => {
                 let Some(rule) = own.sub("on_error", item) else { return OnError::Fail };
                 if !rule.has("back_to") {
@@ -158,7 +147,11 @@ impl<'a, 'r> Ways<'_, 'a, 'r> {
                 back.map_or(OnError::Fail, OnError::BackTo)
             }
             _ => {
-                own.reader.wrong_type("on_error", "\"fail\", \"continue\" or `{ back_to = \"step\" }`", item);
+                own.reader.wrong_type(
+                    "on_error",
+                    "\"fail\", \"continue\", \"ask\" or `{ back_to = \"step\" }`",
+                    item,
+                );
                 OnError::Fail
             }
         }
@@ -168,6 +161,24 @@ impl<'a, 'r> Ways<'_, 'a, 'r> {
     pub(super) fn named(&self, name: &str) -> Option<StepNo> {
         self.drafts.iter().position(|draft| draft.id == name).map(number)
     }
+}
+
+fn on_error_word(own: &Section<'_, '_>, word: &str, span: Range<usize>) -> OnError {
+    match word {
+        "fail" => OnError::Fail,
+        "continue" => OnError::Continue,
+        "ask" => OnError::Ask,
+        other => {
+            own.bad_word("on_error", &Text { value: other, span }, &["fail", "continue", "ask"]);
+            OnError::Fail
+        }
+    }
+}
+
+/// `on_error` at the top of the file: the default of its steps.
+pub(super) fn default_on_error(root: &Section<'_, '_>) -> OnError {
+    let Some(text) = root.text("on_error") else { return OnError::Fail };
+    on_error_word(root, text.value, text.span)
 }
 
 /// `done:word`, `cancel:reason`, `fail:reason`.

@@ -93,6 +93,7 @@ fn started(step: &Step) -> Option<&str> {
         Work::Run { workflow, .. } => Some(workflow),
         Work::Use { .. }
         | Work::Ask(_)
+        | Work::Await(_)
         | Work::Wait { .. }
         | Work::Check { .. }
         | Work::End { .. }

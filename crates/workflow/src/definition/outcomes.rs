@@ -54,7 +54,8 @@ fn wrong(read: &Read, no: StepNo, on: &On, action: Option<&Action>) -> Option<Pr
         }
         (Work::Use { .. }, Some(action)) => known.extend(of_action(action)?),
         // Which words a child ends with, or an action names, is asked when they are at hand.
-        (Work::Use { .. } | Work::Run { .. }, _) => return None,
+        // Nor which fields an event will have.
+        (Work::Use { .. } | Work::Run { .. } | Work::Await(_), _) => return None,
         (Work::Hold { steps, .. }, _) => words_inside(&read.workflow, steps, &mut known),
         (Work::Wait { .. } | Work::End { .. }, _) => {}
     }
@@ -144,7 +145,10 @@ fn warnings(read: &Read, no: StepNo) -> Vec<Problem> {
                 || workflow.step(back.target).after.contains(no) && step.before.contains(no)
         });
         let rests = between.map(|no| &workflow.step(no).work).any(|work| {
-            matches!(work, Work::Ask(_) | Work::Wait { .. } | Work::Run { .. } | Work::Hold { .. })
+            matches!(
+                work,
+                Work::Ask(_) | Work::Await(_) | Work::Wait { .. } | Work::Run { .. } | Work::Hold { .. }
+            )
         });
         if !rests && back.most.is_none() && back.after.is_none() {
             let place = Place::at(read.spans.key(&format!("{path}.on")));

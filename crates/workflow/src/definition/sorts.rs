@@ -217,7 +217,8 @@ impl Checker<'_> {
                 let schema = resolved(&action.output, &action.output);
                 of_schema(resolved(schema.get("properties")?.get(field)?, &action.output))
             }
-            Work::Wait { .. }
+            Work::Await(_)
+            | Work::Wait { .. }
             | Work::Run { .. }
             | Work::Check { .. }
             | Work::End { .. }

@@ -9,7 +9,7 @@ use super::order::{self, number};
 use super::section::{Section, Text};
 use super::{MOST_STEPS, fields, name_ok, time, tree};
 use crate::expression::{Template, Tree};
-use crate::plan::{ActionName, Ask, Each, Effect, Section as Part, Step, Undo, Work};
+use crate::plan::{ActionName, Ask, Await, Each, Effect, Limit, Rate, Section as Part, Step, Undo, Work};
 use crate::problem::{Place, nearest};
 
 /// A step whose place in the order is looked for.
@@ -22,14 +22,16 @@ pub(super) struct Draft<'a, 'r> {
     pub(super) own: Section<'a, 'r>,
     /// `None`: the file says nothing.
     pub(super) needs: Option<Vec<(&'r str, Range<usize>)>>,
+    /// `needs = { first = … }`.
+    pub(super) first: bool,
 }
 
-const KINDS: &[&str] = &["use", "ask", "wait", "run", "check", "end", "step"];
+const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "step"];
 
 /// Keys of a step that the language has and this version does not.
 const LATER: &[&str] = &[
-    "await", "where", "approve", "not", "pause", "remind", "escalate", "extend", "limit", "priority",
-    "hours", "private", "readers", "detach", "gather", "calendar", "same_as",
+    "approve", "not", "pause", "remind", "escalate", "extend", "hours", "private", "readers", "calendar",
+    "same_as",
 ];
 
 pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
@@ -44,7 +46,13 @@ pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
         root.say(root.error("YZ0117", 0..0));
     }
     let order = order::order(root, &drafts);
-    let ways = Ways { root, drafts: &drafts, order: &order, next: Cell::new(0) };
+    let ways = Ways {
+        root,
+        drafts: &drafts,
+        order: &order,
+        default: flow::default_on_error(root),
+        next: Cell::new(0),
+    };
     let mut steps = Vec::with_capacity(drafts.len());
     for (at, draft) in drafts.iter().enumerate() {
         steps.push(step(&ways, draft, at));
@@ -55,7 +63,8 @@ pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
 
 fn drafts<'a, 'r>(root: &Section<'a, 'r>) -> Vec<Draft<'a, 'r>> {
     let mut drafts: Vec<Draft<'a, 'r>> = Vec::new();
-    for (key, part) in [("step", Part::Main), ("on_failure", Part::OnFailure)] {
+    for (key, part) in [("step", Part::Main), ("on_failure", Part::OnFailure), ("on_cancel", Part::OnCancel)]
+    {
         let Some(all) = root.section(key) else { continue };
         add_drafts(&all, key, part, None, &mut drafts);
     }
@@ -81,26 +90,39 @@ fn add_drafts<'a, 'r>(
             let problem = all.error("YZ0118", id.span.clone()).name("step", id.value);
             all.say(problem.cause(Place::at(earlier.span.clone())));
         }
-        let needs = needs(&own);
+        let (needs, first) = needs(&own);
         let at = drafts.len();
         let inside = own.section("step");
-        drafts.push(Draft { id: id.value, section: part, holder, span: id.span, own, needs });
+        drafts.push(Draft { id: id.value, section: part, holder, span: id.span, own, needs, first });
         match inside {
             Some(inside) if part == Part::Main => add_drafts(&inside, "step", part, Some(at), drafts),
-            Some(inside) => inside.say(inside.error("YZ0134", inside.span.clone()).name("step", id.value)),
+            Some(inside) => {
+                let problem = inside.error("YZ0134", inside.span.clone()).name("step", id.value);
+                inside.say(problem.name("key", "step"));
+            }
             None => {}
         }
     }
 }
 
-fn needs<'r>(own: &Section<'_, 'r>) -> Option<Vec<(&'r str, Range<usize>)>> {
-    let item = own.get("needs")?;
-    if item.get_ref().as_table().is_some() {
-        let problem = own.error("YZ0106", item.span()).name("key", "needs = { first = … }");
-        own.say(problem.name("where", own.name()));
-        return Some(Vec::new());
+type Needs<'r> = Option<Vec<(&'r str, Range<usize>)>>;
+
+/// What a step needs, and whether the first of them is enough.
+fn needs<'r>(own: &Section<'_, 'r>) -> (Needs<'r>, bool) {
+    let names = |texts: Option<Vec<Text<'r>>>| {
+        texts.map(|texts| texts.into_iter().map(|text| (text.value, text.span)).collect())
+    };
+    let Some(item) = own.get("needs") else { return (None, false) };
+    if item.get_ref().as_table().is_none() {
+        return (names(own.texts("needs")), false);
     }
-    Some(own.texts("needs")?.into_iter().map(|text| (text.value, text.span)).collect())
+    let Some(table) = own.section("needs") else { return (Some(Vec::new()), true) };
+    let first = table.texts("first");
+    if first.is_none() && !table.has("first") {
+        table.missing("first");
+    }
+    table.close(&[]);
+    (Some(names(first).unwrap_or_default()), true)
 }
 
 fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
@@ -117,6 +139,11 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
         kind => kind.and_then(|kind| work(ways, own, kind)),
     };
     let (on, on_error) = (ways.on(draft, no), ways.on_error(draft, no));
+    if draft.section != Part::Main {
+        for key in ["on", "undo", "check", "end"].into_iter().filter(|key| own.has(key)) {
+            own.say(own.error("YZ0134", own.key_span(key)).name("key", key).name("step", draft.id));
+        }
+    }
     if own.has("each") {
         for key in ["on", "check", "end"] {
             if own.has(key) {
@@ -134,6 +161,7 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
         title,
         note,
         needs: ways.order.needs[at].clone(),
+        first_is_enough: draft.first,
         before: ways.order.before(no),
         after: ways.order.after(no),
         needed_by: ways.order.needed_by(no),
@@ -148,12 +176,50 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
         give_up,
         effect,
         undo,
+        limit: limit(own),
     }
 }
 
 /// Stands for work whose fault was said: such a file is never put in force.
 fn unreadable() -> Work {
     Work::End { ending: crate::plan::Ending::Done { outcome: "done".into() } }
+}
+
+/// `limit = { key, most, rate }` and `priority`.
+fn limit(own: &Section<'_, '_>) -> Option<Limit> {
+    let priority = match own.get("priority") {
+        Some(item) if item.get_ref().as_integer().is_some() => {
+            let number = own.whole("priority", 0..=1000)?;
+            Template::parse(&format!("{{{{ {number} }}}}")).ok()
+        }
+        _ => own.template("priority"),
+    };
+    let Some(rule) = own.section("limit") else {
+        if own.has("priority") {
+            let problem = own.error("YZ0108", own.key_span("priority")).name("key", "limit");
+            own.say(problem.name("where", own.name()));
+        }
+        return None;
+    };
+    let (key, most, rate) = (rule.template("key"), rule.whole("most", 1..=100_000), rate(&rule));
+    if !rule.has("most") && !rule.has("rate") {
+        rule.missing("most");
+    }
+    rule.close(&[]);
+    Some(Limit { key, most, rate, priority })
+}
+
+/// `30 per 1h`.
+fn rate(rule: &Section<'_, '_>) -> Option<Rate> {
+    let text = rule.text("rate")?;
+    let parts = text.value.split_once(" per ");
+    let times = parts.and_then(|(times, _)| times.trim().parse::<u32>().ok()).filter(|times| *times > 0);
+    let per = parts.and_then(|(_, per)| crate::moment::Span::parse(per.trim()).ok()).filter(|per| per.ms > 0);
+    let (Some(times), Some(per)) = (times, per) else {
+        rule.say(rule.error("YZ0161", text.span).name("value", text.value));
+        return None;
+    };
+    Some(Rate { times, per_ms: per.ms })
 }
 
 /// The steps that a step holds, and how many there are with all that they hold.
@@ -207,7 +273,7 @@ fn kind(own: &Section<'_, '_>, kinds: &[&'static str], id: &str) -> Option<&'sta
             // A kind that comes later is named as such when the step is closed.
             let misspelled =
                 own.entries().any(|(key, _)| !own.knows(key.value) && nearest(key.value, kinds).is_some());
-            if !own.has("await") && !misspelled {
+            if !misspelled {
                 own.say(own.error("YZ0120", own.span.clone()).name("step", id));
             }
             None
@@ -226,7 +292,12 @@ fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
     const OF: &[(&str, &[&str])] = &[
         ("with", &["use", "run"]),
         ("form", &["ask"]),
-        ("due", &["ask"]),
+        ("due", &["ask", "await"]),
+        ("where", &["await"]),
+        ("key", &["await"]),
+        ("detach", &["run"]),
+        ("limit", &["use", "ask", "run", "step"]),
+        ("priority", &["use", "ask", "run", "step"]),
         ("retry", &["use", "run"]),
         ("timeout", &["use"]),
         ("give_up", &["use"]),
@@ -249,13 +320,29 @@ fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Wo
         }
         "run" => {
             let with = with(own);
-            Some(Work::Run { workflow: own.text("run")?.value.into(), with })
+            let detach = own.boolean("detach").unwrap_or(false);
+            Some(Work::Run { workflow: own.text("run")?.value.into(), with, detach })
         }
         "ask" => ask(ways, own).map(|ask| Work::Ask(Box::new(ask))),
+        "await" => listen(ways, own).map(|event| Work::Await(Box::new(event))),
         "wait" => Some(Work::Wait { until: time::moment(own, "wait", &|name| ways.named(name))? }),
         "check" => Some(Work::Check { holds: own.expression("check")? }),
         _ => Some(Work::End { ending: flow::ending(own, &own.text("end")?)? }),
     }
+}
+
+fn listen(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<Await> {
+    let event = own.template("await");
+    let key = own.template("key");
+    let filter = own.get("where").and_then(|item| {
+        if item.get_ref().as_table().is_none() {
+            own.reader.wrong_type("where", "a table: column = value", item);
+            return None;
+        }
+        Some(tree::tree(own, "where", item))
+    });
+    let due = time::moment(own, "due", &|name| ways.named(name));
+    Some(Await { event: event?, key, filter, due })
 }
 
 fn with(own: &Section<'_, '_>) -> Tree {
@@ -369,7 +456,7 @@ fn effect(own: &Section<'_, '_>) -> Option<Effect> {
 }
 
 fn undo(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, id: &str) -> Option<Undo> {
-    let kind = kind(own, &["use", "ask", "wait", "run"], id);
+    let kind = kind(own, &["use", "ask", "wait", "run", "await"], id);
     let work = kind.and_then(|kind| work(ways, own, kind));
     let undo = (
         own.template("title"),

@@ -133,6 +133,13 @@ impl<'w, 's> Walk<'w, 's> {
             self.template(&format!("{path}.title"), title, stand);
         }
         self.work(&path, &step.work, stand);
+        if let Some(limit) = &step.limit {
+            for (key, template) in [("limit.key", &limit.key), ("priority", &limit.priority)] {
+                if let Some(template) = template {
+                    self.template(&format!("{path}.{key}"), template, stand);
+                }
+            }
+        }
         if let Some(undo) = &step.undo {
             self.undo(&format!("{path}.undo"), undo, stand);
         }
@@ -158,6 +165,18 @@ impl<'w, 's> Walk<'w, 's> {
                 }
                 self.form(&format!("{path}.form"), &ask.form, stand);
                 if let Some(due) = &ask.due {
+                    self.moment(&format!("{path}.due"), due, stand);
+                }
+            }
+            Work::Await(event) => {
+                self.template(&format!("{path}.await"), &event.event, stand);
+                if let Some(key) = &event.key {
+                    self.template(&format!("{path}.key"), key, stand);
+                }
+                if let Some(filter) = &event.filter {
+                    self.tree(&format!("{path}.where"), filter, stand);
+                }
+                if let Some(due) = &event.due {
                     self.moment(&format!("{path}.due"), due, stand);
                 }
             }

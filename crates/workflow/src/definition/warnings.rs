@@ -54,7 +54,7 @@ fn nobody_waits(read: &Read, no: StepNo) -> Option<Problem> {
     let is_leaf = |other: &Step| {
         other.section == Section::Main && other.holder == step.holder && other.needed_by.is_empty()
     };
-    let waits = matches!(step.work, Work::Ask(_) | Work::Wait { .. } | Work::Run { .. });
+    let waits = matches!(step.work, Work::Ask(_) | Work::Await(_) | Work::Wait { .. } | Work::Run { .. });
     if !is_leaf(step) || !waits {
         return None;
     }

@@ -1,14 +1,17 @@
 //! How steps open and items begin.
 
 use super::closing::Because;
-use super::event::{Fact, Failure, First, Happened, ItemEnd, Output, Raw, Standing, StepEnd, TaskSheet};
+use super::event::{
+    Fact, Failure, First, Happened, ItemEnd, Listening, Output, Raw, SlotAsk, Standing, StepEnd, TaskSheet,
+};
+use super::item::MOVED_ON;
 use super::scope::Standpoint;
 use super::state::{At, Phase, StepPhase};
-use super::{Deciding, ITEMS_MAX};
+use super::{Deciding, ITEMS_MAX, Refusal};
 use crate::expression::{Template, Tree, json_of_value};
-use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
+use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::moment::{self, Anchored, Moment, MomentError};
-use crate::plan::{ActionName, Ask, Effect, Ending, Goes, OutcomePattern, Section, Step, Work};
+use crate::plan::{ActionName, Ask, Await, Effect, Ending, Goes, OutcomePattern, Section, Step, Work};
 
 impl Deciding<'_> {
     pub(super) fn can_start(&self, at: StepAt) -> bool {
@@ -23,8 +26,36 @@ impl Deciding<'_> {
                 scope.phase == Phase::Finishing && Some(step.section) == self.closing_section()
             }
         };
-        let is_over = |needed: &StepNo| self.run.step(StepAt { step: *needed, ..at }).is_over();
-        in_force && self.run.step(at).phase == StepPhase::Waiting && step.needs.iter().all(is_over)
+        in_force && self.run.step(at).phase == StepPhase::Waiting && self.needs_are_over(at, step)
+    }
+
+    fn needs_are_over(&self, at: StepAt, step: &Step) -> bool {
+        let phase = |needed: &StepNo| self.run.step(StepAt { step: *needed, ..at }).phase;
+        // One that was not taken has not come first, unless none was.
+        let came =
+            |needed: &StepNo| matches!(phase(needed), StepPhase::Over(StepEnd::Done | StepEnd::Failed));
+        step.needs.iter().all(|needed| matches!(phase(needed), StepPhase::Over(_)))
+            || step.first_is_enough && step.needs.iter().any(came)
+    }
+
+    /// One of those that a step needs was over first: what the others give is wanted no more.
+    fn outrun_others(&mut self, at: StepAt, step: &Step) {
+        for needed in step.needs.iter().filter(|_| step.first_is_enough) {
+            let other = StepAt { step: *needed, ..at };
+            let StepAt { step: s, scope } = other;
+            match self.run.step(other).phase {
+                StepPhase::Over(_) => {}
+                StepPhase::Waiting => {
+                    self.did(Fact::Outrun { s, scope });
+                    self.did(Fact::StepOver { s, scope, state: StepEnd::Skipped });
+                    self.free_next(other);
+                }
+                StepPhase::Open => {
+                    self.did(Fact::Outrun { s, scope });
+                    self.withdraw_step(other);
+                }
+            }
+        }
     }
 
     /// The steps that run because of how the run closes.
@@ -40,6 +71,7 @@ impl Deciding<'_> {
         let text = self.text.clone();
         let StepAt { step: s, scope } = at;
         let step = text.step(s);
+        self.outrun_others(at, step);
         if step.each.is_some() {
             match self.list_of(at, step) {
                 Ok((list, 0)) => {
@@ -134,7 +166,16 @@ impl Deciding<'_> {
 
     /// The next attempt of an item.
     pub(super) fn begin(&mut self, item: Item) {
-        if let Err(failure) = self.try_begin(item) {
+        let begun = match self.slot_to_ask_for(item) {
+            Ok(None) => self.try_begin(item),
+            Ok(Some(ask)) => {
+                let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
+                self.did(Fact::Entered { at: item, state: Standing::Slot { a, ask: Box::new(ask) } });
+                Ok(())
+            }
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = begun {
             self.fail(item, failure);
         }
     }
@@ -144,6 +185,42 @@ impl Deciding<'_> {
         let free = self.room > 0;
         self.room = self.room.saturating_sub(1);
         free
+    }
+
+    pub(super) fn slot_granted(&mut self, of: Attempt) -> Result<(), Refusal> {
+        let Standing::Slot { .. } = self.standing(of)? else { return Err(MOVED_ON) };
+        if let Err(failure) = self.try_begin(of.item) {
+            self.fail(of.item, failure);
+        }
+        Ok(())
+    }
+
+    /// The place that an attempt of the item needs. What is inside a step that holds a place of the same key has it.
+    fn slot_to_ask_for(&self, item: Item) -> Result<Option<SlotAsk>, Failure> {
+        let step = self.text.step(item.step);
+        let Some(limit) = step.limit.as_ref().filter(|_| !item.undo) else { return Ok(None) };
+        let known = self.run.item(item).and_then(|state| state.limit.as_deref().cloned());
+        let ask = match known {
+            Some(known) => known,
+            None => {
+                let scope = self.scope(Standpoint::Item(item));
+                let key = match &limit.key {
+                    Some(key) => key.text(&scope)?.into(),
+                    None => format!("{}/{}", self.text.name, step.id).into(),
+                };
+                let priority = match &limit.priority {
+                    Some(priority) => priority_of(priority, &scope)?,
+                    None => 0,
+                };
+                SlotAsk { key, most: limit.most, rate: limit.rate, priority }
+            }
+        };
+        let held = |holder: Item| {
+            let limit = self.run.item(holder).and_then(|state| state.limit.as_ref());
+            limit.is_some_and(|held| held.key == ask.key)
+        };
+        let has = self.run.holders(item.scope).any(held);
+        Ok((!has).then_some(ask))
     }
 
     fn try_begin(&mut self, item: Item) -> Result<(), Failure> {
@@ -185,12 +262,16 @@ impl Deciding<'_> {
                     return Err(failure("YZ0313", message));
                 }
             },
-            Work::Run { workflow, with } => {
+            Work::Run { workflow, with, detach } => {
                 let with = raw(with.json(&self.scope(Standpoint::Item(item)))?)?;
                 let child = RunId::child_of(&self.readable(item));
-                let state = Standing::Child { a, child, workflow: workflow.clone(), with };
-                self.did(Fact::Entered { at: item, state });
+                let (workflow, detach) = (workflow.clone(), *detach);
+                self.did(Fact::Entered {
+                    at: item,
+                    state: Standing::Child { a, child, workflow, with, detach },
+                });
             }
+            Work::Await(event) => self.listen(item, a, event)?,
             Work::Check { holds } => {
                 let yes = holds.truth(&self.scope(Standpoint::Item(item)))?;
                 self.done(item, Some(if yes { "yes" } else { "no" }.into()), Output::None, None);
@@ -245,6 +326,28 @@ impl Deciding<'_> {
             return self.reopen(scope, cover);
         }
         self.ready.extend(steps.iter().map(|step| StepAt { step: *step, scope }));
+    }
+
+    fn listen(&mut self, item: Item, a: u32, event: &Await) -> Result<(), Failure> {
+        let scope = self.scope(Standpoint::Item(item));
+        let key = match &event.key {
+            Some(key) => key.text(&scope)?.into(),
+            None => self.run.started.key.clone().unwrap_or_default(),
+        };
+        let filter = match &event.filter {
+            Some(filter) => Some(raw(filter.json(&scope)?)?),
+            None => None,
+        };
+        let name = event.event.text(&scope)?.into();
+        let due = match &event.due {
+            Some(due) => self.instant(item, due, false)?,
+            None => None,
+        };
+        let ends_late = !item.undo && self.text.step(item.step).on.iter().any(|on| is_late(&on.outcome));
+        drop(scope); // It holds the steps, which would be copied when the item changes.
+        let to = Box::new(Listening { event: name, key, filter, due, ends_late });
+        self.did(Fact::Entered { at: item, state: Standing::Listening { a, to } });
+        Ok(())
     }
 
     fn open_task(&mut self, item: Item, a: u32, ask: &Ask) -> Result<(), Failure> {
@@ -332,7 +435,7 @@ pub(super) fn rule_for(step: &Step, outcome: Option<&str>, output: Option<&Raw>)
     // A gate that says no has not let anything through, and a task that is late was not done.
     let gone_through = match &step.work {
         Work::Check { .. } => outcome != Some("no"),
-        Work::Ask(_) => outcome != Some("late"),
+        Work::Ask(_) | Work::Await(_) => outcome != Some("late"),
         Work::Use { .. } | Work::Wait { .. } | Work::Run { .. } | Work::End { .. } | Work::Hold { .. } => {
             true
         }
@@ -365,6 +468,22 @@ fn says(is: &serde_json::Value, wanted: &str) -> bool {
 
 pub(super) fn raw(json: String) -> Result<Raw, Failure> {
     Raw::new(json).ok_or_else(|| bug("a rendered value is not JSON"))
+}
+
+/// A number; yes counts as one.
+fn priority_of(priority: &Template, scope: &minijinja::Value) -> Result<i32, Failure> {
+    let value = priority.value(scope)?;
+    if crate::expression::is_empty(&value) {
+        return Ok(0);
+    }
+    let number = if value.kind() == minijinja::value::ValueKind::Bool {
+        Some(i32::from(value.is_true()))
+    } else {
+        i64::try_from(value.clone()).ok().and_then(|number| i32::try_from(number).ok())
+    };
+    number.ok_or_else(|| {
+        expression_failure("YZ0328", priority, "`priority` needs a whole number or yes and no")
+    })
 }
 
 pub(super) fn failure(code: &str, message: &str) -> Failure {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TextHash};
-use crate::plan::{Effect, Ending};
+use crate::plan::{Effect, Ending, Rate};
 
 /// JSON as it came, parsed only when an expression names it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -89,6 +89,21 @@ pub enum Event {
         outcome: Option<Arc<str>>,
         #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
         output: Option<Raw>,
+    },
+    /// A child that nobody waits for is on its way.
+    ChildStarted {
+        of: Attempt,
+        child: RunId,
+    },
+    /// Something that was waited for was published. A run takes an event once.
+    EventTaken {
+        of: Attempt,
+        id: Arc<str>,
+        payload: Raw,
+    },
+    /// There is a place among those that share a limit.
+    SlotGranted {
+        of: Attempt,
     },
     Claimed {
         of: Attempt,
@@ -220,6 +235,10 @@ pub enum Verdict {
         values: Raw,
     },
     Again {},
+    /// Go on without it, as if it had given these values.
+    Skip {
+        values: Raw,
+    },
     Fail {},
     /// An undo that failed stays undone; a way back that is used up is not taken.
     Leave {},
@@ -368,6 +387,12 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_the_run")]
         scope: ScopeNo,
     },
+    /// The owner says "again" of a step whose `when` or `each` failed: they are asked anew.
+    Anew {
+        s: StepNo,
+        #[serde(default, skip_serializing_if = "is_the_run")]
+        scope: ScopeNo,
+    },
     /// The event's input is put on the run.
     InputJoined {},
 }
@@ -380,6 +405,7 @@ impl Fact {
             Self::StepOpened { scope, .. }
             | Self::StepOver { scope, .. }
             | Self::Outrun { scope, .. }
+            | Self::Anew { scope, .. }
             | Self::GoingBack { scope, .. }
             | Self::BackPaused { scope, .. }
             | Self::Round { scope, .. }
@@ -482,10 +508,22 @@ pub enum Standing {
         child: RunId,
         workflow: Arc<str>,
         with: Raw,
+        /// Not waited for: once it is on its way, this is done.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        detach: bool,
     },
     StoppingChild {
         a: u32,
         child: RunId,
+    },
+    /// Waits for a place; `a` is the attempt that then begins.
+    Slot {
+        a: u32,
+        ask: Box<SlotAsk>,
+    },
+    Listening {
+        a: u32,
+        to: Box<Listening>,
     },
     /// The item of a step that holds steps: a scope with so many steps from the first on.
     Holding {
@@ -510,9 +548,38 @@ impl Standing {
             | Self::Sleeping { a, .. }
             | Self::Child { a, .. }
             | Self::StoppingChild { a, .. }
+            | Self::Slot { a, .. }
+            | Self::Listening { a, .. }
             | Self::Holding { a, .. } => Some(*a),
         }
     }
+}
+
+/// What one asks for who wants a place among those that share a limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotAsk {
+    pub key: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    #[serde(default)]
+    pub priority: i32,
+}
+
+/// What a step waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listening {
+    pub event: Arc<str>,
+    pub key: Arc<str>,
+    /// What the payload must be, worked out.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Raw>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Millis>,
+    /// `on.late` is written: at the due instant the wait ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ends_late: bool,
 }
 
 /// What was worked out once for a key.
@@ -528,6 +595,8 @@ pub struct First {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Question {
+    /// Try it again, go on without it, or fail.
+    Failed { failure: Failure },
     /// Try it again, or leave it.
     UndoFailed { failure: Failure },
     /// One more round, go on with this result, or fail.

@@ -62,6 +62,9 @@ impl Run {
                 if let Some(step) = self.step_mut(StepAt { step: *s, scope: *scope }) {
                     step.phase = StepPhase::Open;
                     step.items = vec![ItemState::default(); *n as usize];
+                    if let Some(first) = step.items.first_mut() {
+                        first.attempts = step.spent;
+                    }
                     step.queued = *n;
                     step.list = list.clone().map(List::new);
                     step.broken = *broken;
@@ -73,6 +76,16 @@ impl Run {
                     step.phase = StepPhase::Over(*state);
                     step.ended = Some(at);
                     step.opened.get_or_insert(at);
+                }
+            }
+            Fact::Anew { s, scope } => {
+                let at = StepAt { step: *s, scope: *scope };
+                let round = self.step(at).round;
+                let spent = self.step(at).items.first().map_or(0, |item| item.attempts);
+                self.change(at.item(round, 0), |state| state.at = At::Over(ItemEnd::Dropped));
+                if let Some(step) = self.step_mut(at) {
+                    let earlier = step.earlier.take();
+                    *step = StepState { round, earlier, spent, ..StepState::default() };
                 }
             }
             Fact::Outrun { s, scope } => {
@@ -95,6 +108,11 @@ impl Run {
                         state.failure = Some(Arc::new(failure.clone()));
                     }
                 });
+                if let Event::EventTaken { of: taker, id, .. } = event
+                    && taker.item == *of
+                {
+                    self.taken.insert(id.clone());
+                }
                 if *undo {
                     self.register_undo(*of);
                 }
@@ -245,6 +263,13 @@ impl Run {
                     state.by = answered_by(event, of).or_else(|| state.by.take());
                 }
                 Standing::Sleeping { a, .. } | Standing::Child { a, .. } => state.attempts = *a,
+                Standing::Listening { a, to } => {
+                    state.attempts = *a;
+                    state.due = to.due;
+                    state.late = false;
+                }
+                // The attempt has not begun.
+                Standing::Slot { ask, .. } => state.limit = Some(Arc::from(ask.clone())),
                 Standing::Holding { a, scope, .. } => {
                     state.attempts = *a;
                     state.scope = Some(*scope);
@@ -414,10 +439,15 @@ fn brought(event: &Event) -> Option<Raw> {
         Event::Ended { result: AttemptResult::Done { output }, .. } => Some(output.clone()),
         Event::ChildEnded { output, .. } => output.clone(),
         Event::Answered { fields, .. } => Some(fields.clone()),
-        Event::Settled { verdict: Verdict::Happened { values }, .. } => Some(values.clone()),
+        Event::EventTaken { payload, .. } => Some(payload.clone()),
+        Event::Settled { verdict: Verdict::Happened { values } | Verdict::Skip { values }, .. } => {
+            Some(values.clone())
+        }
         Event::Started(_)
         | Event::Woke {}
         | Event::Begun { .. }
+        | Event::ChildStarted { .. }
+        | Event::SlotGranted { .. }
         | Event::Ended { .. }
         | Event::Claimed { .. }
         | Event::Released { .. }
@@ -440,6 +470,9 @@ fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
         | Event::Woke {}
         | Event::Begun { .. }
         | Event::Ended { .. }
+        | Event::ChildStarted { .. }
+        | Event::EventTaken { .. }
+        | Event::SlotGranted { .. }
         | Event::ChildEnded { .. }
         | Event::Claimed { .. }
         | Event::Released { .. }

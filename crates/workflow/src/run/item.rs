@@ -13,7 +13,7 @@ use super::{Deciding, Refusal};
 use crate::id::{Attempt, Item, RunId, ScopeNo, StepAt, StepNo};
 use crate::plan::{BackTo, Effect, Ending, Goes, OnError, Retry, Section, Work};
 
-const MOVED_ON: Refusal = Refusal::Echo("the attempt has moved on");
+pub(super) const MOVED_ON: Refusal = Refusal::Echo("the attempt has moved on");
 
 impl Deciding<'_> {
     /// Where the item stands, if the attempt meant is the one in force.
@@ -174,6 +174,16 @@ impl Deciding<'_> {
 
     /// An item fails for good, by its step's `on_error`.
     pub(super) fn fail(&mut self, item: Item, failure: Failure) {
+        if matches!(self.text.step(item.step).on_error, OnError::Ask) && !item.undo {
+            let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
+            let why = Box::new(Question::Failed { failure });
+            return self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
+        }
+        self.fail_for_good(item, failure);
+    }
+
+    /// A person said that it failed, or nobody is to be asked.
+    pub(super) fn fail_for_good(&mut self, item: Item, failure: Failure) {
         self.fail_with(item, failure, Output::None, None);
     }
 
@@ -207,6 +217,8 @@ impl Deciding<'_> {
             // What runs because the run closes never changes how it ends.
             _ if step.section != Section::Main => self.after_item(item, None),
             OnError::Continue => self.after_item(item, None),
+            // The owner was asked, and said so.
+            OnError::Ask => self.close_as_failed(item.scope, error, used_up),
             OnError::BackTo(back) if !self.is_used_up(item.scope, back) => {
                 self.go_back(item.scope, back.clone());
             }
@@ -287,6 +299,13 @@ impl Deciding<'_> {
     /// Ends an item that did not come to be done.
     pub(super) fn end(&mut self, item: Item, end: ItemEnd, failure: Option<Failure>) {
         self.did(Fact::Over { at: item, end, outcome: None, output: Output::None, failure, undo: false });
+        self.after_item(item, None);
+    }
+
+    /// Goes on without an item, with the values that the event brought.
+    pub(super) fn skip(&mut self, item: Item) {
+        let (outcome, output) = (None, Output::OfEvent);
+        self.did(Fact::Over { at: item, end: ItemEnd::Skipped, outcome, output, failure: None, undo: false });
         self.after_item(item, None);
     }
 
@@ -413,6 +432,26 @@ impl Deciding<'_> {
         Ok(())
     }
 
+    pub(super) fn child_started(&mut self, of: Attempt, child: RunId) -> Result<(), Refusal> {
+        match self.standing(of)? {
+            Standing::Child { child: ours, detach: true, .. } if ours == child => {
+                let output = Raw::from(&serde_json::json!({ "run": child.to_string() }));
+                self.done(of.item, None, Output::Is(output.clone()), Some(&output));
+                Ok(())
+            }
+            _ => Err(MOVED_ON),
+        }
+    }
+
+    pub(super) fn event_taken(&mut self, of: Attempt, id: &Arc<str>, payload: &Raw) -> Result<(), Refusal> {
+        let Standing::Listening { .. } = self.standing(of)? else { return Err(MOVED_ON) };
+        if self.run.taken.contains(id) {
+            return Err(Refusal::Echo("the run has taken this event"));
+        }
+        self.done(of.item, None, Output::OfEvent, Some(payload));
+        Ok(())
+    }
+
     pub(super) fn woke(&mut self) -> Result<(), Refusal> {
         if self.fire() { Ok(()) } else { Err(Refusal::Echo("no timer is due")) }
     }
@@ -444,7 +483,11 @@ impl Deciding<'_> {
 
     fn due(&mut self, item: Item) {
         let at = self.run.item(item).map(|state| &state.at);
-        let ends = matches!(at, Some(At::Is(Standing::Asked { task, .. })) if task.ends_late);
+        let ends = match at {
+            Some(At::Is(Standing::Asked { task, .. })) => task.ends_late,
+            Some(At::Is(Standing::Listening { to, .. })) => to.ends_late,
+            Some(At::Is(_) | At::Over(_)) | None => false,
+        };
         self.did(Fact::Late { at: item });
         if ends {
             self.done(item, Some("late".into()), Output::None, None);
@@ -467,9 +510,13 @@ impl Deciding<'_> {
     fn is_out(&self, item: Item, a: u32) -> bool {
         self.wanted_before(item).is_none_or(|want| match want {
             Want::Attempt { a: known, .. } | Want::Child { a: known, .. } => known == a,
-            Want::Nothing | Want::Stop { .. } | Want::Task { .. } | Want::StopChild { .. } | Want::Time => {
-                false
-            }
+            Want::Nothing
+            | Want::Stop { .. }
+            | Want::Task { .. }
+            | Want::StopChild { .. }
+            | Want::Slot { .. }
+            | Want::Listen { .. }
+            | Want::Time => false,
         })
     }
 
@@ -484,7 +531,10 @@ impl Deciding<'_> {
                 Standing::Running { begun, .. } if begun && self.is_out(item, a) => {
                     self.did(Fact::Entered { at: item, state: Standing::Stopping { a } });
                 }
-                Standing::Queued {} | Standing::Resting { .. } | Standing::Running { .. } => {
+                Standing::Queued {}
+                | Standing::Resting { .. }
+                | Standing::Running { .. }
+                | Standing::Slot { .. } => {
                     self.give_up(item, because);
                 }
                 Standing::Asking { why, .. } => match *why {
@@ -493,14 +543,17 @@ impl Deciding<'_> {
                         let output = output.map_or(Output::None, Output::Is);
                         self.finish_item(item, outcome, output, None);
                     }
+                    Question::Failed { failure } => self.end(item, ItemEnd::Dropped, Some(failure)),
                     Question::UndoFailed { .. } => {}
                 },
-                Standing::Asked { .. } | Standing::Sleeping { .. } => {
+                Standing::Asked { .. } | Standing::Sleeping { .. } | Standing::Listening { .. } => {
                     self.end(item, ItemEnd::Dropped, None);
                 }
                 Standing::Child { .. } if !self.is_out(item, a) => {
                     self.end(item, ItemEnd::Dropped, None);
                 }
+                // It is on its way; that is soon known, and it is never cancelled.
+                Standing::Child { detach: true, .. } => {}
                 Standing::Child { a, child, .. } => {
                     self.did(Fact::Entered { at: item, state: Standing::StoppingChild { a, child } });
                 }

@@ -106,7 +106,7 @@ impl Deciding<'_> {
                 self.done(of.item, None, Output::OfEvent, Some(values));
                 return Ok(());
             }
-            Verdict::Leave {} => return Err(Refusal::WrongVerdict),
+            Verdict::Leave {} | Verdict::Skip { .. } => return Err(Refusal::WrongVerdict),
             Verdict::Again {} | Verdict::Fail {} => {}
         }
         self.did(Fact::Cleared { at: of.item });
@@ -116,19 +116,38 @@ impl Deciding<'_> {
             self.begin(of.item);
         } else {
             let because = self.run.item(of.item).and_then(|state| state.failure.as_deref().cloned());
-            self.fail(of.item, because.unwrap_or_else(|| failure("YZ0319", "a person said that it failed")));
+            let because = because.unwrap_or_else(|| failure("YZ0319", "a person said that it failed"));
+            self.fail_for_good(of.item, because);
         }
         Ok(())
     }
 
     fn settle_question(&mut self, of: Attempt, why: &Question, verdict: &Verdict) -> Result<(), Refusal> {
         match (why, verdict) {
+            (Question::Failed { .. }, Verdict::Again {}) => {
+                let place = of.item.place();
+                if self.run.step(place).broken {
+                    self.did(Fact::Anew { s: place.step, scope: place.scope });
+                    self.ready.insert(place);
+                } else {
+                    self.did(Fact::Cleared { at: of.item });
+                    self.begin(of.item);
+                }
+            }
+            (Question::Failed { .. }, Verdict::Skip { .. }) => self.skip(of.item),
+            (Question::Failed { failure }, Verdict::Fail {}) => self.fail_for_good(of.item, failure.clone()),
+            (Question::Failed { .. }, Verdict::Happened { .. } | Verdict::Leave {}) => {
+                return Err(Refusal::WrongVerdict);
+            }
             (Question::UndoFailed { .. }, Verdict::Again {}) => {
                 self.did(Fact::Cleared { at: of.item });
                 self.begin(of.item);
             }
             (Question::UndoFailed { .. }, Verdict::Leave {}) => self.did(Fact::Left { at: of.item }),
-            (Question::UndoFailed { .. }, Verdict::Happened { .. } | Verdict::Fail {}) => {
+            (
+                Question::UndoFailed { .. },
+                Verdict::Happened { .. } | Verdict::Fail {} | Verdict::Skip { .. },
+            ) => {
                 return Err(Refusal::WrongVerdict);
             }
             (Question::WayUsedUp { way, outcome, output }, verdict) => {
@@ -171,7 +190,9 @@ impl Deciding<'_> {
                     back.map(|back| back.target).or(Some(of.item.step)),
                 );
             }
-            (Verdict::Again {} | Verdict::Happened { .. }, _) => return Err(Refusal::WrongVerdict),
+            (Verdict::Again {} | Verdict::Happened { .. } | Verdict::Skip { .. }, _) => {
+                return Err(Refusal::WrongVerdict);
+            }
         }
         Ok(())
     }

@@ -579,6 +579,10 @@ impl Answers {
         let reader = Reader { text: &self.text, inner: &self.inner, step: self.step };
         Some(match &item.at {
             At::Over(ItemEnd::Done) => Value::from_object(reader.of_item(&self.of, number, item)),
+            // Its owner said what it would have given.
+            At::Over(ItemEnd::Skipped) if item.output.is_some() => {
+                Value::from_object(reader.of_item(&self.of, number, item))
+            }
             // Places are kept; what an item did not give is empty.
             At::Over(_) | At::Is(_) => expression::empty(),
         })
@@ -672,6 +676,8 @@ pub fn item_word(item: &ItemState) -> &'static str {
             Standing::Sleeping { .. } => "sleeping",
             Standing::Child { .. } => "child",
             Standing::StoppingChild { .. } => "stopping_child",
+            Standing::Slot { .. } => "slot",
+            Standing::Listening { .. } => "listening",
             Standing::Holding { .. } => "open",
         },
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{EndState, Failure, First, ItemEnd, Raw, RunError, Standing, Started, StepEnd, given};
+use super::event::{
+    EndState, Failure, First, ItemEnd, Raw, RunError, SlotAsk, Standing, Started, StepEnd, given,
+};
 use super::list::List;
 use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::plan::{Ending, Workflow};
@@ -33,6 +35,9 @@ pub struct Run {
     pub undoable: Vec<Done>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joined: Vec<Raw>,
+    /// The events that the run has taken: each once.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken: BTreeSet<Arc<str>>,
     /// How many items stand in each kind of waiting. Follows from the items.
     #[serde(skip)]
     pub standing: Counts,
@@ -42,6 +47,11 @@ pub struct Run {
     /// Follows from the items.
     #[serde(skip)]
     pub(super) timers: BTreeSet<Timer>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_none_yet(count: &u32) -> bool {
+    *count == 0
 }
 
 fn no_scopes(inner: &Arc<BTreeMap<ScopeNo, Arc<ScopeState>>>) -> bool {
@@ -169,6 +179,9 @@ pub struct StepState {
     /// What the latest round that was over before this one gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Arc<StepState>>,
+    /// How many attempts its `when` and `each` took that failed: their numbers are not used again.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub spent: u32,
     /// Withdrawn for itself, because another was over first (`needs = { first }`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub outrun: bool,
@@ -252,6 +265,9 @@ pub struct ItemState {
     /// The scope that it is, for an item of a holding step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeNo>,
+    /// The place that its attempts ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Arc<SlotAsk>>,
 }
 
 /// Where an item stands.
@@ -312,8 +328,25 @@ pub enum Want {
         a: u32,
         child: RunId,
     },
+    /// A place among those that share a limit.
+    Slot {
+        a: u32,
+    },
+    /// An event.
+    Listen {
+        a: u32,
+    },
     /// A timer, which the run keeps.
     Time,
+}
+
+/// How an item stands to the limit of its step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It asks for none, or needs none now.
+    None,
+    Waits,
+    Holds,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -342,6 +375,8 @@ impl ItemState {
                 Standing::Asked { a, .. } => Want::Task { a: *a, kind: TaskKind::Asked },
                 Standing::Child { a, child, .. } => Want::Child { a: *a, child: *child },
                 Standing::StoppingChild { a, child } => Want::StopChild { a: *a, child: *child },
+                Standing::Slot { a, .. } => Want::Slot { a: *a },
+                Standing::Listening { a, .. } => Want::Listen { a: *a },
                 // What it wants is what its own items want.
                 Standing::Holding { .. } => Want::Nothing,
             },
@@ -351,6 +386,26 @@ impl ItemState {
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.at, At::Over(_))
+    }
+
+    /// A place is held while something is under way, never while it rests or a person is asked how to go on.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        if self.limit.is_none() {
+            return Place::None;
+        }
+        match &self.at {
+            At::Is(Standing::Slot { .. }) => Place::Waits,
+            At::Is(
+                Standing::Running { .. }
+                | Standing::Stopping { .. }
+                | Standing::Asked { .. }
+                | Standing::Child { .. }
+                | Standing::StoppingChild { .. }
+                | Standing::Holding { .. },
+            ) => Place::Holds,
+            At::Is(_) | At::Over(_) => Place::None,
+        }
     }
 
     /// A person's word: tries and `give_up` count anew.
@@ -372,6 +427,7 @@ impl ItemState {
             opened: was.opened,
             failure: was.failure,
             scope: was.scope,
+            limit: was.limit,
             ..Self::default()
         };
         self.begin_afresh();
@@ -383,6 +439,8 @@ impl ItemState {
         match self.want() {
             Want::Nothing | Want::Time => None,
             Want::Attempt { a, .. }
+            | Want::Slot { a }
+            | Want::Listen { a }
             | Want::Stop { a }
             | Want::Task { a, .. }
             | Want::Child { a, .. }
@@ -396,12 +454,16 @@ impl ItemState {
                 Some((*until, TimerKind::Until))
             }
             At::Is(Standing::Asked { task, .. }) if !self.late => task.due.map(|due| (due, TimerKind::Due)),
+            At::Is(Standing::Listening { to, .. }) if !self.late => to.due.map(|due| (due, TimerKind::Due)),
             At::Is(_) | At::Over(_) => None,
         };
         let give_up = match &self.at {
-            At::Is(Standing::Queued {} | Standing::Running { .. } | Standing::Resting { .. }) => {
-                self.first.as_ref().and_then(|first| first.give_up).map(|at| (at, TimerKind::GiveUp))
-            }
+            At::Is(
+                Standing::Queued {}
+                | Standing::Running { .. }
+                | Standing::Resting { .. }
+                | Standing::Slot { .. },
+            ) => self.first.as_ref().and_then(|first| first.give_up).map(|at| (at, TimerKind::GiveUp)),
             At::Is(_) | At::Over(_) => None,
         };
         [own, give_up]
@@ -415,6 +477,8 @@ pub struct Counts {
     pub tasks: u32,
     pub unknown: u32,
     pub children: u32,
+    pub slots: u32,
+    pub events: u32,
     pub times: u32,
 }
 
@@ -426,6 +490,8 @@ impl Counts {
             Want::Task { kind: TaskKind::Asked, .. } => &mut self.tasks,
             Want::Task { .. } => &mut self.unknown,
             Want::Child { .. } | Want::StopChild { .. } => &mut self.children,
+            Want::Slot { .. } => &mut self.slots,
+            Want::Listen { .. } => &mut self.events,
             Want::Time => &mut self.times,
         };
         *place = if up { *place + 1 } else { place.saturating_sub(1) };
@@ -468,6 +534,7 @@ impl Run {
             scopes: 0,
             undoable: vec![],
             joined: vec![],
+            taken: BTreeSet::new(),
             standing: Counts::default(),
             undoing: BTreeSet::new(),
             timers: BTreeSet::new(),
@@ -595,23 +662,27 @@ impl Run {
     /// What the run waits for, in a word for lists; none when it is over.
     #[must_use]
     pub fn waits(&self) -> Option<&'static str> {
-        let Counts { attempts, tasks, unknown, children, times } = self.standing;
-        match (&self.top.phase, attempts, unknown, tasks, children, times) {
-            (Phase::Over { .. }, ..) => None,
-            (_, 1.., ..) => Some("step"),
-            // Before the tasks: recovery looks at runs that wait for a step or a child.
-            (_, _, _, _, 1.., _) => Some("child"),
-            (_, _, 1.., ..) => Some("unknown"),
-            (_, _, _, 1.., ..) => Some("task"),
-            (Phase::Open | Phase::Stopping | Phase::Finishing, ..) => Some("time"),
+        let Counts { attempts, tasks, unknown, children, slots, events, times: _ } = self.standing;
+        let some = |count: u32, word| (count > 0).then_some(word);
+        match self.top.phase {
+            Phase::Over { .. } => None,
+            Phase::Open | Phase::Stopping | Phase::Finishing => some(attempts, "step")
+                // Before the tasks: recovery looks at runs that wait for a step or a child.
+                .or(some(children, "child"))
+                .or(some(unknown, "unknown"))
+                .or(some(tasks, "task"))
+                .or(some(slots, "slot"))
+                .or(some(events, "event"))
+                .or(Some("time")),
         }
     }
 
     /// An open run wants something or has a timer. Where this is false, the run is stuck and we have a bug.
     #[must_use]
     pub fn is_accounted_for(&self) -> bool {
-        let Counts { attempts, tasks, unknown, children, times: _ } = self.standing;
-        self.is_over() || attempts + tasks + unknown + children > 0 || !self.timers.is_empty()
+        let Counts { attempts, tasks, unknown, children, slots, events, times: _ } = self.standing;
+        let wants = attempts + tasks + unknown + children + slots + events;
+        self.is_over() || wants > 0 || !self.timers.is_empty()
     }
 
     /// What follows from the items, after the run was read back.

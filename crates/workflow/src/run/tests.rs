@@ -9,6 +9,7 @@ mod people;
 mod property;
 mod scopes;
 mod trouble;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -213,6 +214,14 @@ impl Tale {
             "lost" => ended(AttemptResult::Lost { how: Lost::Crash, message: "".into() }),
             "restart" => ended(AttemptResult::Lost { how: Lost::Restart, message: "".into() }),
             "begun" => Event::Begun { of },
+            "granted" => Event::SlotGranted { of },
+            "started" => {
+                Event::ChildStarted { of, child: RunId::child_of(&self.run.key_of(&self.text, of.item)) }
+            }
+            "event" => {
+                let (id, payload) = rest.split_once(' ').unwrap_or((rest, "{}"));
+                Event::EventTaken { of, id: id.into(), payload: json(payload) }
+            }
             "answer" => {
                 let (by, fields) = by(rest);
                 Event::Answered { of, by, via: "test".into(), fields }
@@ -224,6 +233,7 @@ impl Tale {
                 let verdict = match verdict {
                     "happened" => Verdict::Happened { values: json(values) },
                     "again" => Verdict::Again {},
+                    "skip" => Verdict::Skip { values: json(values) },
                     "fail" => Verdict::Fail {},
                     "leave" => Verdict::Leave {},
                     other => panic!("no verdict `{other}`"),
@@ -281,7 +291,8 @@ impl Tale {
             (true, Some(done)) => Item { undo, ..done.of },
             (_, _) => Item { undo, ..at.item(self.run.step(at).round, number) },
         };
-        let current = || self.run.item(of).map_or(0, |state| state.attempts);
+        // Of a place that is asked for, the attempt that then begins.
+        let current = || self.run.item(of).map_or(0, |state| state.attempt().unwrap_or(state.attempts));
         Attempt { item: of, attempt: attempt.map_or_else(current, |a| a.parse().unwrap()) }
     }
 
@@ -343,6 +354,9 @@ impl Tale {
             Command::OpenTask { of, kind: TaskKind::Asking } => format!("how {}", self.name(of)),
             Command::CloseTask { of } => format!("close {}", self.name(of)),
             Command::StartChild { of, .. } => format!("child {}", self.name(of)),
+            Command::AskSlot { of } => format!("slot {}", self.name(of)),
+            Command::Listen { of } => format!("listen {}", self.name(of)),
+            Command::StopListening { of } => format!("deaf {}", self.name(of)),
             Command::StopChild { of, .. } => format!("stop child {}", self.name(of)),
         }
     }

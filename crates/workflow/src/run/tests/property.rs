@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::event::{AttemptResult, EndState, Event, Failure, Happened, Lost, Raw, Started, Verdict};
-use super::super::state::{Phase, Run, TaskKind, Want};
+use super::super::event::{
+    AttemptResult, EndState, Event, Failure, Happened, Lost, Question, Raw, Standing, Started, Verdict,
+};
+use super::super::state::{At, Phase, Run, TaskKind, Want};
 use super::super::{Command, Now, PARENT, Refusal, decide, start, wants};
 use super::{MORNING, World, world};
 use crate::id::{Attempt, Item, Millis, RunId, StepNo, TextHash};
@@ -216,14 +218,29 @@ impl Life {
                 self.hear(ended(of, result), room);
             }
             Command::OpenTask { of, kind } => self.settle(of, kind, how, room),
+            Command::AskSlot { of } => {
+                self.hear(Event::SlotGranted { of }, room);
+            }
+            Command::Listen { of } => {
+                let id = format!("e{}", how % 16).into();
+                self.hear(Event::EventTaken { of, id, payload: output(how) }, room);
+            }
+            Command::StartChild { of, child } if how & 64 == 0 && self.is_detached(of) => {
+                self.hear(Event::ChildStarted { of, child }, room);
+            }
             Command::StartChild { of, child } | Command::StopChild { of, child } => {
                 let state = [EndState::Done, EndState::Done, EndState::Failed, EndState::Cancelled]
                     [usize::from(how % 4)];
                 let outcome = Some(if how & 4 == 0 { "done" } else { "other" }.into());
                 self.hear(Event::ChildEnded { of, child, state, outcome, output: Some(output(how)) }, room);
             }
-            Command::CloseTask { .. } => {}
+            Command::CloseTask { .. } | Command::StopListening { .. } => {}
         }
+    }
+
+    fn is_detached(&self, of: Attempt) -> bool {
+        let step = self.text.step(of.item.step);
+        !of.item.undo && matches!(step.work, crate::plan::Work::Run { detach: true, .. })
     }
 
     fn result(&mut self, of: Attempt, begun: bool, how: u8) -> AttemptResult {
@@ -274,9 +291,17 @@ impl Life {
             (TaskKind::Unknown, _) | (TaskKind::Asking, 3) => {
                 Event::Settled { of, by, verdict: Verdict::Fail {} }
             }
+            (TaskKind::Asking, 4 | 5) => {
+                Event::Settled { of, by, verdict: Verdict::Skip { values: output(how) } }
+            }
             (TaskKind::Asking, _) => Event::Settled { of, by, verdict: Verdict::Leave {} },
         };
         self.hear(event, room);
+    }
+
+    fn may_skip(&self, of: Attempt) -> bool {
+        let asks = self.run.item(of.item).map(|state| &state.at);
+        matches!(asks, Some(At::Is(Standing::Asking { why, .. })) if matches!(**why, Question::Failed { .. }))
     }
 
     /// A world in which all goes well brings every run to its end.
@@ -310,15 +335,21 @@ impl Life {
                             Verdict::Happened { values: output(0) }
                         }
                         TaskKind::Unknown => Verdict::Again {},
+                        TaskKind::Asking if self.may_skip(of) => Verdict::Skip { values: output(0) },
                         TaskKind::Asked | TaskKind::Asking => Verdict::Leave {},
                     };
                     self.hear(Event::Settled { of, by: "person:wang".into(), verdict }, usize::MAX)
+                }
+                Command::AskSlot { of } => self.hear(Event::SlotGranted { of }, usize::MAX),
+                Command::Listen { of } => {
+                    let id = format!("end{}", self.told.len()).into();
+                    self.hear(Event::EventTaken { of, id, payload: output(0) }, usize::MAX)
                 }
                 Command::StartChild { of, child } | Command::StopChild { of, child } => {
                     let (state, outcome) = (EndState::Done, Some("done".into()));
                     self.hear(Event::ChildEnded { of, child, state, outcome, output: None }, usize::MAX)
                 }
-                Command::CloseTask { .. } => true,
+                Command::CloseTask { .. } | Command::StopListening { .. } => true,
             };
             assert!(taken || self.run.is_over() || self.watch.moved(), "what the run wanted was refused");
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
-type Bytes = [u8; 12];
+type Bytes = [u8; 14];
 
 pub(super) fn any_file() -> impl Strategy<Value = String> {
     // A step with bytes of others holds those.
@@ -55,8 +55,10 @@ impl File {
     }
 
     fn kind_of(&self, b: &Bytes) -> &'static str {
-        ["pure", "keyed", "once", "ask", "wait", "run", "check", "end", "idem", "keyed", "once"]
-            [usize::from(b[0] % 11)]
+        [
+            "pure", "keyed", "once", "ask", "wait", "run", "check", "end", "idem", "keyed", "once", "await",
+            "detach",
+        ][usize::from(b[0] % 13)]
     }
 
     /// The last of these steps whose output others may read, or one outside.
@@ -78,7 +80,14 @@ impl File {
         let read = self.readable(&before);
         self.line(&format!("[{}.{own}]", self.path));
         let names: Vec<String> = needs.iter().map(|need| format!("\"{}{need}\"", self.name)).collect();
-        self.line(&format!("needs = [{}]", names.join(", ")));
+        if b[13] >= 200 && !names.is_empty() {
+            self.line(&format!("needs = {{ first = [{}] }}", names.join(", ")));
+        } else {
+            self.line(&format!("needs = [{}]", names.join(", ")));
+        }
+        if b[12] >= 200 && !matches!(kind, "check" | "end" | "wait" | "await") {
+            self.line("limit = { key = \"k\", most = 1 }");
+        }
         let each = b[2] >= 180 && !matches!(kind, "check" | "end");
         if each {
             self.each(b[2], read.as_deref());
@@ -96,6 +105,7 @@ impl File {
         match b[8] {
             0..=119 => {}
             120..=169 => self.line("on_error = \"continue\""),
+            230.. => self.line("on_error = \"ask\""),
             more => {
                 let then = if more & 1 == 1 { ", then = { go = \"done:anders\" }" } else { "" };
                 self.line(&format!("on_error = {{ back_to = \"{target}\", most = {}{then} }}", 1 + b[7] % 2));
@@ -151,6 +161,13 @@ impl File {
             }
             "wait" => self.line(if b[11] & 4 == 0 { "wait = \"1h\"" } else { "wait = 2020-01-01" }),
             "run" => self.line("run = \"other\""),
+            "detach" => self.line("run = \"other\"\ndetach = true"),
+            "await" => {
+                self.line("await = \"paid\"\nkey = \"A1\"");
+                if b[11] & 1 == 1 {
+                    self.line("due = \"4h\"");
+                }
+            }
             "hold" => self.line("title = \"hält\""),
             "check" => match read {
                 Some(read) => self.line(&format!("check = \"step.{read}.fine\"")),
@@ -203,13 +220,13 @@ impl File {
             "check" => "no",
             "run" => "other",
             "wait" | "end" => return,
-            "hold" => "done",
+            "hold" | "detach" => "done",
             _ => "kind.bad",
         };
         let goes = match b[5] {
             0..=199 => {
                 // A gate goes back within one decision, so it needs a bound.
-                let most = if matches!(kind, "check" | "hold") || b[7] & 4 == 0 {
+                let most = if matches!(kind, "check" | "hold" | "detach") || b[7] & 4 == 0 {
                     format!(", most = {}", 1 + b[7] % 2)
                 } else {
                     String::new()
@@ -228,17 +245,19 @@ impl File {
             _ => "{ go = \"fail:schlecht\" }".to_owned(),
         };
         self.line(&format!("on.{outcome} = {goes}"));
-        if kind == "ask" && b[11] & 3 == 3 {
+        if matches!(kind, "ask" | "await") && b[11] & 3 == 3 {
             self.line("on.late = { go = \"cancel:zu spät\" }");
         }
     }
 
     fn closing(&mut self, at: usize, b: &Bytes) {
+        if b[3] & 1 == 1 {
+            self.line(&format!("[on_cancel.c{at}]\nneeds = []\nuse = \"t.keyed\""));
+            return;
+        }
         self.line(&format!("[on_failure.f{at}]"));
         if b[1] & 1 == 1 {
             self.line("needs = []");
-        } else if at > 0 {
-            self.line(&format!("needs = [\"f{}\"]", at - 1));
         }
         if b[2] >= 180 {
             self.line("each = \"{{ [1, 2] }}\"");

@@ -20,6 +20,8 @@ pub(super) struct Watch {
     issued: BTreeSet<Attempt>,
     /// `once` keys of which nobody knows whether they happened.
     unclear: BTreeSet<Item>,
+    /// Attempts that were given a place.
+    granted: BTreeSet<Attempt>,
     /// Attempts that went out.
     begun: BTreeSet<Attempt>,
     /// What is done and can be taken back, in the order of doing.
@@ -124,6 +126,9 @@ impl Watch {
             Event::Settled { of, .. } => {
                 self.unclear.remove(&of.item);
             }
+            Event::SlotGranted { of } => {
+                self.granted.insert(*of);
+            }
             Event::Begun { of } => {
                 self.begun.insert(*of);
             }
@@ -206,7 +211,14 @@ impl Watch {
                 | Standing::Asked { .. }
                 | Standing::Sleeping { .. }
                 | Standing::Holding { .. }
+                | Standing::Listening { .. }
         );
+        let has = std::iter::successors(self.scopes[&item.scope].holder, |of| self.scopes[&of.scope].holder)
+            .any(|holder| text.step(holder.step).limit.is_some());
+        if begins && text.step(item.step).limit.is_some() && !item.undo && !has {
+            let attempt = state.attempt().unwrap();
+            assert!(self.granted.contains(&Attempt { item, attempt }), "{item:?} begins without a place");
+        }
         if begins {
             assert!(!self.done.contains(&item), "{item:?} begins again though it is done");
         }
@@ -260,8 +272,10 @@ impl Watch {
                 continue;
             }
             let of = |attempt| Attempt { item: *item, attempt };
-            if let Some(Want::Task { a, .. }) = before {
-                expected.push(Command::CloseTask { of: of(*a) });
+            match before {
+                Some(Want::Task { a, .. }) => expected.push(Command::CloseTask { of: of(*a) }),
+                Some(Want::Listen { a }) => expected.push(Command::StopListening { of: of(*a) }),
+                _ => {}
             }
             expected.extend(match after {
                 Some(Want::Attempt { a, begun }) => Some(Command::Start { of: of(*a), begun: *begun }),
@@ -269,6 +283,8 @@ impl Watch {
                 Some(Want::Task { a, kind }) => Some(Command::OpenTask { of: of(*a), kind: *kind }),
                 Some(Want::Child { a, child }) => Some(Command::StartChild { of: of(*a), child: *child }),
                 Some(Want::StopChild { a, child }) => Some(Command::StopChild { of: of(*a), child: *child }),
+                Some(Want::Slot { a }) => Some(Command::AskSlot { of: of(*a) }),
+                Some(Want::Listen { a }) => Some(Command::Listen { of: of(*a) }),
                 Some(Want::Nothing | Want::Time) | None => None,
             });
         }
@@ -288,7 +304,11 @@ impl Watch {
                 Command::Stop { of } | Command::StopChild { of, .. } => {
                     assert!(self.issued.contains(of), "stopped, but never started");
                 }
-                Command::OpenTask { .. } | Command::CloseTask { .. } => {}
+                Command::OpenTask { .. }
+                | Command::CloseTask { .. }
+                | Command::AskSlot { .. }
+                | Command::Listen { .. }
+                | Command::StopListening { .. } => {}
             }
         }
     }
@@ -318,7 +338,7 @@ impl Watch {
             });
             let on_error = match &step.on_error {
                 OnError::BackTo(back) => Some(back),
-                OnError::Fail | OnError::Continue => None,
+                OnError::Fail | OnError::Continue | OnError::Ask => None,
             };
             for back in on.chain(on_error) {
                 let taken = scope.ways.get(&back.way).copied().unwrap_or(0);
@@ -338,9 +358,13 @@ impl Watch {
                 assert!(begun <= at_once as usize, "more items at once than allowed");
             }
             if begun > 0 {
-                let is_over = |step: StepNo| run.step(StepAt { step, scope }).is_over();
-                let early = step.before.iter().find(|before| !is_over(**before));
-                assert_eq!(early, None, "`{}` runs though a step before it is not over", step.id);
+                let is_over = |step: &StepNo| run.step(StepAt { step: *step, scope }).is_over();
+                let may = if step.first_is_enough {
+                    step.needs.is_empty() || step.needs.iter().any(is_over)
+                } else {
+                    step.needs.iter().all(is_over)
+                };
+                assert!(may, "`{}` runs though what it needs is not over", step.id);
             }
             let over = state.items.iter().filter(|item| item.is_over()).count();
             assert_eq!(over, state.over as usize, "the count of items that are over is wrong");
