@@ -2,6 +2,7 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod doctor;
+pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod plugins;
 pub(crate) mod runs;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use yizhan_engine::intake::{self, Fired, IntakeError};
 use yizhan_engine::store::{Firing, FiringOutcome, Note};
-use yizhan_engine::{StartError, StartReply, Started};
+use yizhan_engine::{PublishReply, StartError, StartReply, Started};
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::plan::{Starts, WebhookAuth, Workflow};
 
@@ -28,6 +28,9 @@ use crate::refusal::Refusal;
 pub(crate) struct Taken {
     /// The run that this delivery started or joined; none where the trigger's `where` left it out.
     id: Option<String>,
+    /// The event that it became, where the trigger publishes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<String>,
     joined: bool,
     /// An earlier delivery with this id had this answer.
     repeated: bool,
@@ -82,8 +85,16 @@ fn no_such(workflow: &str, trigger: &str) -> Refusal {
 fn auth_of<'a>(text: &'a Workflow, trigger: &str) -> Option<&'a WebhookAuth> {
     text.triggers.iter().find(|known| &*known.name == trigger).and_then(|known| match &known.starts {
         Starts::Webhook(auth) => Some(auth),
-        Starts::Schedule(_) | Starts::Files { .. } | Starts::Mail(_) | Starts::ByHand { .. } => None,
+        Starts::Schedule(_)
+        | Starts::Files { .. }
+        | Starts::Mail(_)
+        | Starts::ByHand { .. }
+        | Starts::Event { .. } => None,
     })
+}
+
+fn publishes(text: &Workflow, trigger: &str) -> bool {
+    text.triggers.iter().any(|known| &*known.name == trigger && known.publish.is_some())
 }
 
 /// Secrets are files, and a mebibyte takes a while to hash: both where they hold up nobody.
@@ -145,6 +156,9 @@ impl Delivery<'_> {
         ]);
         let fired = Fired { trigger: self.trigger, with };
         let body = payload.fields();
+        if publishes(self.text, self.trigger) {
+            return self.publish(fired, &body).await;
+        }
         let prepared = match intake::from_trigger(self.text, fired, &body, &shared.world(), shared.now()) {
             Ok(prepared) => prepared,
             Err(IntakeError::LeftOut) => return self.left_out().await,
@@ -157,6 +171,26 @@ impl Delivery<'_> {
             Ok(StartReply::Started(run)) => Ok(taken(Some(run), false, dropped)),
             Ok(StartReply::Joined(run)) => Ok(taken(Some(run), true, dropped)),
             Err(StartError::FiredBefore { run }) => Ok(repeated(run)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// It becomes an event, for whoever waits for one.
+    async fn publish(
+        self,
+        fired: Fired<'_>,
+        body: &Map<String, serde_json::Value>,
+    ) -> Result<(StatusCode, Taken), Refusal> {
+        let shared = self.desk.shared();
+        let (world, now) = (shared.world(), shared.now());
+        match intake::publishing(self.text, fired, body, self.id.clone(), &world, now) {
+            Ok(publishing) => {
+                let PublishReply { id, repeated } = self.desk.engine.publish(publishing).await?;
+                let status = if repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
+                let event = Some(id.to_string());
+                Ok((status, Taken { id: None, event, joined: false, repeated, dropped: vec![] }))
+            }
+            Err(IntakeError::LeftOut) => self.left_out().await,
             Err(error) => Err(error.into()),
         }
     }
@@ -178,10 +212,10 @@ impl Delivery<'_> {
 
 fn taken(run: Option<RunId>, joined: bool, dropped: Vec<String>) -> (StatusCode, Taken) {
     let id = run.map(|run| run.to_string());
-    (StatusCode::ACCEPTED, Taken { id, joined, repeated: false, dropped })
+    (StatusCode::ACCEPTED, Taken { id, event: None, joined, repeated: false, dropped })
 }
 
 fn repeated(run: Option<RunId>) -> (StatusCode, Taken) {
     let id = run.map(|run| run.to_string());
-    (StatusCode::OK, Taken { id, joined: false, repeated: true, dropped: vec![] })
+    (StatusCode::OK, Taken { id, event: None, joined: false, repeated: true, dropped: vec![] })
 }

@@ -10,7 +10,7 @@ use yizhan_engine::intake::IntakeError;
 use yizhan_engine::library::TextError;
 use yizhan_engine::live::LoadError;
 use yizhan_engine::store::StoreError;
-use yizhan_engine::{ActError, StartError};
+use yizhan_engine::{ActError, PublishError, StartError};
 use yizhan_workflow::form::FieldFault;
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::run::Refusal as RunRefusal;
@@ -327,6 +327,17 @@ impl From<ActError> for Refusal {
             ActError::Busy => Self::Busy,
             ActError::DiskFull => Self::DiskFull,
             ActError::Stopping => Self::Stopping,
+        }
+    }
+}
+
+impl From<PublishError> for Refusal {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Act(error) => error.into(),
+            PublishError::Name { .. } | PublishError::Key | PublishError::TooLarge(_) => {
+                Self::Unreadable(error.to_string())
+            }
         }
     }
 }

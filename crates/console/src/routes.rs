@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::api::{artifacts, doctor, health, plugins, runs, tasks, triggers, workflows};
+use crate::api::{artifacts, doctor, events, health, plugins, runs, tasks, triggers, workflows};
 use crate::desk::Desk;
 use crate::rights::{Anyone, Near, Operator, Routes};
 use crate::{hooks, metrics};
@@ -37,6 +37,7 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
         .post("/api/v1/tasks/{id}/release", Operator, tasks::release)
         .post("/api/v1/tasks/{id}/answer", Operator, tasks::answer)
         .post("/api/v1/tasks/{id}/settle", Operator, tasks::settle)
+        .post("/api/v1/events", Operator, events::publish)
         .get("/api/v1/plugins", Operator, plugins::list)
         .get("/api/v1/plugins/{id}", Operator, plugins::show)
         .get("/api/v1/triggers", Operator, triggers::list)

@@ -2,11 +2,18 @@
 
 use yizhan_workflow::id::{Item, Millis};
 use yizhan_workflow::plan::{Effect, Ending, Retry, Step, Work};
-use yizhan_workflow::run::event::{EndState, Failure, Happened, Question, Standing, TaskSheet};
+use yizhan_workflow::run::event::{
+    EndState, Failure, Happened, Listening, Question, SlotAsk, Standing, TaskSheet,
+};
 use yizhan_workflow::run::state::{At, ItemState, Phase};
+
+use yizhan_engine::store::{Reads, SlotStands};
 
 use crate::house::Language;
 use crate::view::Look;
+
+/// Runs that are named as having what is waited for.
+const HOLDERS_SHOWN: usize = 5;
 
 /// Sentences of one run; a fan-out does not fill the screen.
 const SENTENCES_MAX: usize = 50;
@@ -15,6 +22,7 @@ const SENTENCES_MAX: usize = 50;
 pub(crate) struct Reader<'a> {
     pub look: Look<'a>,
     pub language: Language,
+    pub reads: &'a dyn Reads,
 }
 
 /// The sentence in the reader's language. Both stand side by side, so that neither is forgotten.
@@ -166,6 +174,8 @@ impl Reader<'_> {
                 let until = self.clock(*until);
                 say!(self, "{name}等到 {until}。", "{name} sleeps until {until}.")
             }
+            Standing::Slot { ask, .. } => self.slot(&name, of, ask),
+            Standing::Listening { to, .. } => self.listening(&name, to, state),
             Standing::Child { child, workflow, .. } => {
                 say!(
                     self,
@@ -207,6 +217,7 @@ impl Reader<'_> {
         let action = match work_of(step, of) {
             Work::Use { action, .. } => action.to_string(),
             Work::Ask(_)
+            | Work::Await(_)
             | Work::Wait { .. }
             | Work::Run { .. }
             | Work::Check { .. }
@@ -273,6 +284,14 @@ impl Reader<'_> {
 
     fn asking(&self, name: &str, why: &Question) -> String {
         match why {
+            Question::Failed { failure } => {
+                let (code, message) = (&failure.code, &failure.message);
+                say!(
+                    self,
+                    "{name}失败({code} {message}),需要负责人决定:重试、跳过(可补上结果),或算失败。",
+                    "{name} failed ({code}, {message}); its owner must say: again, skip (with values), or fail."
+                )
+            }
             Question::UndoFailed { failure } => {
                 let (code, message) = (&failure.code, &failure.message);
                 say!(
@@ -318,6 +337,67 @@ impl Reader<'_> {
         }
     }
 
+    fn slot(&self, name: &str, of: Item, ask: &SlotAsk) -> String {
+        let key = &ask.key;
+        // What cannot be read is left out: that it waits is known all the same.
+        let place = self.reads.slot(self.look.run.id, of).ok().flatten();
+        let holders = self.reads.slot_holders(Some(key)).unwrap_or_default();
+        let counted = holders.iter().filter(|row| row.stands == SlotStands::Holds);
+        let runs: Vec<_> = counted.map(|row| row.run.to_string()).collect();
+        let taken = self.taken(ask, &runs);
+        match place.map(|(_, ahead)| ahead + 1) {
+            Some(1) => say!(
+                self,
+                "{name}等“{key}”的名额,排在第 1 位{taken}。",
+                "{name} is next in line for `{key}`{taken}."
+            ),
+            Some(at) => {
+                let nth = ordinal(at);
+                say!(
+                    self,
+                    "{name}等“{key}”的名额,排在第 {at} 位{taken}。",
+                    "{name} is {nth} in line for `{key}`{taken}."
+                )
+            }
+            None => {
+                say!(self, "{name}等“{key}”的名额{taken}。", "{name} waits for a place of `{key}`{taken}.")
+            }
+        }
+    }
+
+    /// Who has the places now, and what else keeps the next one out.
+    fn taken(&self, ask: &SlotAsk, runs: &[String]) -> String {
+        let count = runs.len();
+        let more = if count > HOLDERS_SHOWN { ", …" } else { "" };
+        let runs =
+            format!("{}{more}", runs.iter().take(HOLDERS_SHOWN).cloned().collect::<Vec<_>>().join(", "));
+        let full = ask.most.is_some_and(|most| count >= most as usize);
+        match (ask.most, ask.rate) {
+            (Some(most), _) if full || count > 0 => {
+                say!(self, "(共 {most} 个,已占 {count} 个:{runs})", " ({count} of {most} taken by {runs})")
+            }
+            (_, Some(rate)) => {
+                let (times, per) = (rate.times, yizhan_workflow::moment::Span { ms: rate.per_ms });
+                say!(self, "(每 {per} 至多 {times} 次)", " (at most {times} per {per})")
+            }
+            (_, None) => String::new(),
+        }
+    }
+
+    fn listening(&self, name: &str, to: &Listening, state: &ItemState) -> String {
+        let event = &to.event;
+        let key = match &*to.key {
+            "" => String::new(),
+            key => say!(self, "({key})", " of `{key}`"),
+        };
+        let due = match state.due.map(|due| self.clock(due)) {
+            None => String::new(),
+            Some(at) if state.late => say!(self, ",应于 {at} 前到,已超时", ", was due at {at} and is late"),
+            Some(at) => say!(self, ",应于 {at} 前到", ", due at {at}"),
+        };
+        say!(self, "{name}等待事件“{event}”{key}{due}。", "{name} waits for the event `{event}`{key}{due}.")
+    }
+
     fn people(&self, who: &[String]) -> String {
         let names: Vec<_> = who
             .iter()
@@ -351,4 +431,12 @@ impl Reader<'_> {
 
 fn work_of(step: &Step, of: Item) -> &Work {
     step.undo.as_ref().filter(|_| of.undo).map_or(&step.work, |undo| &undo.work)
+}
+
+fn ordinal(number: u64) -> String {
+    match number {
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        _ => format!("number {number}"),
+    }
 }

@@ -65,6 +65,8 @@ enum Command {
     /// Look at a task, take it, give it back, answer it
     #[command(subcommand)]
     Task(commands::task::Action),
+    /// Make something known to the runs and triggers that wait for it
+    Event(commands::event::Args),
     /// Show when schedules fire next
     Next(commands::next::Args),
     /// What plugins there are, and what one offers
@@ -147,6 +149,7 @@ impl Command {
             Self::Retry(args) => commands::retry::run(&args, context),
             Self::Tasks(args) => commands::tasks::run(&args, context),
             Self::Task(action) => commands::task::run(&action, context),
+            Self::Event(args) => commands::event::run(&args, context),
             Self::Next(args) => commands::next::run(&args, context),
             Self::Plugin(action) => commands::plugin::run(&action, context),
             Self::Explain(args) => commands::explain::run(&args, context),

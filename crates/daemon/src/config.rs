@@ -15,7 +15,7 @@ use crate::language::Language;
 
 pub(crate) use mail::{MailAccount, MailTls};
 pub(crate) use section::{
-    Egress, EngineSection, Files, Http, Log, LogFormat, Plugins, Reload, Retry, StoreSection, Tell,
+    Egress, EngineSection, Events, Files, Http, Log, LogFormat, Plugins, Reload, Retry, StoreSection, Tell,
 };
 use yizhan_workflow::moment::Span;
 
@@ -35,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) egress: Egress,
     pub(crate) store: StoreSection,
     pub(crate) engine: EngineSection,
+    pub(crate) events: Events,
     pub(crate) retry: Retry,
     pub(crate) tell: Tell,
     pub(crate) plugins: Plugins,

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 use yizhan_console::{App, HttpSettings, Token};
-use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell};
+use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell, event_triggers};
 use yizhan_plugin_host::PluginHost;
 use yizhan_store::{OpenError, Sqlite};
 use yizhan_workflow::id::Millis;
@@ -112,6 +112,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
     let limits = EngineConfig {
         attempts_max: config.engine.attempts_max.get(),
         requests_max: config.engine.requests_max.get(),
+        events_keep: config.events.keep.ms,
         tell: config.tell.action().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
         lang: config.language.lang(),
         ..EngineConfig::default()
@@ -169,6 +170,7 @@ async fn run(
     }));
     let intake = [
         tokio::spawn(doorbell::answer(engine.clone(), Arc::new(AtomicU64::new(0)))),
+        tokio::spawn(event_triggers::answer(engine.clone())),
         tokio::spawn(Folders::new(home, config, engine.clone()).keep()),
         tokio::spawn(Mails::new(home, config, engine.clone()).keep()),
         tokio::spawn(reading.keep(engine.clone(), reloads)),

@@ -1,19 +1,23 @@
 //! Turns a decision into what the store writes: the line, and the rows that stand or fall with it.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
 use yizhan_workflow::id::{Attempt, Item, ScopeNo, TaskId};
 use yizhan_workflow::plan::{Section, Workflow};
-use yizhan_workflow::run::event::{EndState, Event, Fact, Question, Standing};
+use yizhan_workflow::run::event::{EndState, Event, Fact, Question, SlotAsk, Standing};
 use yizhan_workflow::run::scope::{Scope, Standpoint};
-use yizhan_workflow::run::state::{At, Phase, Run, TaskKind};
+use yizhan_workflow::run::state::{At, ItemState, Phase, Place, Run, TaskKind};
 use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
 
 use crate::letter::{Asks, Letter};
 use crate::live::{Live, Shown};
-use crate::store::{Change, Notice, RunRow, RunState, TaskChange, TaskRow, Tell};
+use crate::store::{
+    Change, Listener, ListenerChange, Notice, RunRow, RunState, SlotChange, SlotRow, SlotStands, TaskChange,
+    TaskRow, Tell,
+};
 
 /// A snapshot is due after so many lines, so that loading folds a few facts at most,
 const SNAPSHOT_LINES: u32 = 16;
@@ -63,6 +67,9 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tel
         wake,
         tasks,
         notices,
+        slots: slots_of(run, &live.text, decision),
+        grant: None,
+        listeners: listeners_of(run, decision),
         start: None,
         tell_parent,
         told_by: None,
@@ -107,7 +114,7 @@ pub(crate) fn row_of(run: &Run) -> RunRow {
         started: run.began,
         ended: run.is_over().then_some(run.last),
         by: run.started.by.clone(),
-        parent: run.started.parent.map(|parent| parent.run),
+        parent: run.started.above().map(|above| above.run),
     }
 }
 
@@ -147,7 +154,10 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
             Command::Start { .. }
             | Command::Stop { .. }
             | Command::StartChild { .. }
-            | Command::StopChild { .. } => {}
+            | Command::StopChild { .. }
+            | Command::AskSlot { .. }
+            | Command::Listen { .. }
+            | Command::StopListening { .. } => {}
         }
     }
     for fact in &decision.did {
@@ -162,6 +172,65 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
     changes
 }
 
+/// How the items that the decision touched stand to the limits of their steps.
+fn slots_of(run: &Run, text: &Workflow, decision: &Decision) -> Vec<SlotChange> {
+    let mut touched = BTreeSet::new();
+    for fact in &decision.did {
+        if let Fact::Entered { at, .. } | Fact::Over { at, .. } = fact
+            && !at.undo
+            && text.step(at.step).limit.is_some()
+        {
+            touched.insert(*at);
+        }
+    }
+    touched.into_iter().filter_map(|item| slot_of(run, item, decision)).collect()
+}
+
+fn slot_of(run: &Run, item: Item, decision: &Decision) -> Option<SlotChange> {
+    let state = run.item(item);
+    let place = state.map_or(Place::None, ItemState::place);
+    let stands = match place {
+        Place::None => return Some(SlotChange::Free { run: run.id, item }),
+        Place::Waits => SlotStands::Waits,
+        // Taken once, by the event that gave it; what happens to its holder then changes nothing about it.
+        Place::Holds => match decision.event {
+            Event::SlotGranted { of } if of.item == item => SlotStands::Holds,
+            _ => return None,
+        },
+    };
+    let state = state?;
+    let of = Attempt { item, attempt: state.attempt()? };
+    let ask = SlotAsk::clone(state.limit.as_deref()?);
+    let asked = state.opened.unwrap_or(run.last);
+    Some(SlotChange::Stands(Box::new(SlotRow { run: run.id, of, ask, asked, stands })))
+}
+
+fn listeners_of(run: &Run, decision: &Decision) -> Vec<ListenerChange> {
+    let change = |command: &Command| match command {
+        Command::Listen { of } => {
+            let At::Is(Standing::Listening { to, .. }) = &run.item(of.item)?.at else { return None };
+            Some(ListenerChange::Opened(Box::new(Listener {
+                number: 0,
+                run: run.id,
+                of: *of,
+                name: to.event.clone(),
+                key: to.key.clone(),
+                filter: to.filter.clone(),
+                since: run.began,
+            })))
+        }
+        Command::StopListening { of } => Some(ListenerChange::Closed { run: run.id, item: of.item }),
+        Command::Start { .. }
+        | Command::Stop { .. }
+        | Command::OpenTask { .. }
+        | Command::CloseTask { .. }
+        | Command::StartChild { .. }
+        | Command::StopChild { .. }
+        | Command::AskSlot { .. } => None,
+    };
+    decision.commands.iter().filter_map(change).collect()
+}
+
 /// Who must be told of what the decision asks: not those whose everyday work the step is, but whoever must say how a run
 /// goes on that cannot by itself.
 fn notices_of(run: &Run, text: &Workflow, decision: &Decision, tasks: &[TaskChange]) -> Vec<Notice> {
@@ -171,7 +240,10 @@ fn notices_of(run: &Run, text: &Workflow, decision: &Decision, tasks: &[TaskChan
         | Command::Start { .. }
         | Command::Stop { .. }
         | Command::StartChild { .. }
-        | Command::StopChild { .. } => None,
+        | Command::StopChild { .. }
+        | Command::AskSlot { .. }
+        | Command::Listen { .. }
+        | Command::StopListening { .. } => None,
     });
     let rows = tasks.iter().filter_map(|task| match task {
         TaskChange::Open(row) => Some(row),
@@ -194,7 +266,7 @@ fn notice_of(run: &Run, text: &Workflow, of: Attempt, kind: TaskKind, row: &Task
         (TaskKind::Asked | TaskKind::Asking, _) => return None,
     };
     let known = match why {
-        Some(Question::UndoFailed { failure }) => Some(failure.clone()),
+        Some(Question::UndoFailed { failure } | Question::Failed { failure }) => Some(failure.clone()),
         Some(_) | None => state.failure.as_deref().cloned(),
     };
     let letter = Letter {

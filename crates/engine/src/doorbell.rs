@@ -34,6 +34,10 @@ async fn tidy(engine: &Engine) {
     if let Err(error) = engine.note(Note::ForgetBefore { at }).await {
         tracing::warn!(%error, "old firings were not forgotten; tried again tomorrow");
     }
+    let before = engine.shared.now().plus(-engine.shared.config.events_keep);
+    if let Err(error) = engine.note(Note::ForgetEvents { before }).await {
+        tracing::warn!(%error, "old events were not forgotten; tried again tomorrow");
+    }
 }
 
 /// Looks at the schedules at each ring, until dropped. `replaced` counts the bells that fell silent.

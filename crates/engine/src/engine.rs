@@ -13,13 +13,17 @@ use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide};
 use crate::by_id::MapById;
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
 use crate::change::change_of;
+use crate::events::Events;
 use crate::handle::{ActError, Message, Reply, Shared, StartError, StartRequest};
 use crate::inbox::Inbox;
 use crate::intake::Prepared;
+use crate::limits::Limits;
 use crate::live::{Live, LoadError};
 use crate::notices::Notices;
 use crate::outgoing::call_of;
-use crate::store::{Acks, Batch, Firing, FiringOutcome, Note, Notice, Refused, TaskChange};
+use crate::store::{
+    Acks, Batch, Firing, FiringOutcome, Note, Notice, Published, Refused, SlotChange, TaskChange,
+};
 use crate::writer::{Job, Written};
 
 /// Records per job: as many as keep engine and writer busy at the same time.
@@ -32,6 +36,10 @@ pub(crate) struct After {
     /// One per change, in its order.
     pub acts: Vec<Acts>,
     pub replies: Vec<Reply>,
+    /// Events that are now to be offered.
+    pub published: Vec<Published>,
+    /// Calls of built-in actions whose rows are written, and what they gave.
+    pub built_in: Vec<(u64, Box<str>)>,
 }
 
 /// What happens once one change is on disk.
@@ -48,6 +56,9 @@ pub(crate) struct Acts {
     notices: Vec<Notice>,
     /// Tasks that are over: nobody need be told of them any more.
     closed: Vec<TaskId>,
+    slots: Vec<SlotChange>,
+    /// The item of another run that begins this one and does not wait for it.
+    pub began: Option<(RunId, Attempt)>,
 }
 
 impl Acts {
@@ -83,6 +94,8 @@ pub(crate) struct Loop {
     calls: MapById<u64, (RunId, Attempt)>,
     pub next_call: u64,
     pub notices: Notices,
+    pub limits: Limits,
+    pub events: Events,
     /// Attempts that are decided and have no place yet.
     pub queue: VecDeque<(RunId, Attempt)>,
     pub wakes: BTreeSet<(Millis, RunId)>,
@@ -123,6 +136,8 @@ impl Loop {
             calls: MapById::default(),
             next_call: 1,
             notices: Notices::default(),
+            limits: Limits::default(),
+            events: Events::default(),
             queue: VecDeque::new(),
             wakes: BTreeSet::new(),
             horizon: Millis(0),
@@ -156,6 +171,8 @@ impl Loop {
                 }
             }
             self.fire_due(&world);
+            self.let_in_due(&world);
+            self.bring_events(&world);
             self.send_notices(&world);
             self.hand_over();
             self.evict();
@@ -180,6 +197,10 @@ impl Loop {
     fn patience(&self) -> Duration {
         let now = self.shared.now();
         let next = self.wakes.first().map_or(self.horizon, |(at, _)| (*at).min(self.horizon));
+        if self.events.are_waiting() && !self.stopping {
+            return Duration::ZERO;
+        }
+        let next = self.limits.next_wake().filter(|_| !self.stopping).map_or(next, |at| at.min(next));
         let next = self.notices.next().filter(|_| !self.stopping).map_or(next, |at| at.min(next));
         Duration::from_millis(u64::try_from(next.0 - now.0).unwrap_or(0).min(5_000))
     }
@@ -218,6 +239,7 @@ impl Loop {
             }
             Message::Start(request) => self.start(*request, world),
             Message::Act(act) => self.take_act(*act, world),
+            Message::Publish(event, reply) => self.publish(*event, reply),
             Message::Note(note, reply) => {
                 self.batch.notes.push(note);
                 self.after.replies.extend(reply);
@@ -248,7 +270,7 @@ impl Loop {
 
     // ---- events of runs -------------------------------------------------------------------------------------------
 
-    fn completed(&mut self, completion: Completion, world: &World) {
+    pub(crate) fn completed(&mut self, completion: Completion, world: &World) {
         if self.noticed(completion.id, &completion.outcome) {
             return;
         }
@@ -282,7 +304,7 @@ impl Loop {
             );
             if begun {
                 if let Some(call) = self.call(run, of) {
-                    self.carriers.start(vec![call]);
+                    self.send(vec![call]);
                 }
             } else {
                 // A call that must happen once says first, on disk, that it goes out.
@@ -384,6 +406,8 @@ impl Loop {
             tell: None,
             notices: change.notices.clone(),
             closed: change.tasks.iter().filter_map(closed).collect(),
+            slots: change.slots.clone(),
+            began: None,
         };
         if let Some(tell) = &change.tell_parent
             && let Ok(event) = serde_json::from_slice(&tell.event)
@@ -399,10 +423,15 @@ impl Loop {
                         None => acts.waiting.push(of),
                     }
                 }
-                Command::OpenTask { .. } | Command::CloseTask { .. } => {}
-                Command::Stop { .. } | Command::StartChild { .. } | Command::StopChild { .. } => {
-                    acts.others.push(command);
-                }
+                // The rows say it.
+                Command::OpenTask { .. }
+                | Command::CloseTask { .. }
+                | Command::AskSlot { .. }
+                | Command::StopListening { .. } => {}
+                Command::Stop { .. }
+                | Command::StartChild { .. }
+                | Command::StopChild { .. }
+                | Command::Listen { .. } => acts.others.push(command),
             }
         }
         self.batch.released += acts.released();
@@ -414,7 +443,8 @@ impl Loop {
     pub(crate) fn hand_over(&mut self) {
         // One that asks whether work goes on goes the same way as work, as an empty batch.
         let asked = !self.full && self.probes.iter().any(|(job, _)| *job == self.job);
-        if self.batch.is_empty() && self.after.replies.is_empty() && !asked {
+        let owed = !self.after.replies.is_empty() || !self.after.built_in.is_empty();
+        if self.batch.is_empty() && !owed && !asked {
             return;
         }
         self.after.number = self.job;
@@ -441,9 +471,9 @@ impl Loop {
                 Err(refused) => self.refused(acts, refused, world),
             }
         }
-        if !calls.is_empty() {
-            self.carriers.start(calls);
-        }
+        self.send(calls);
+        after.published.into_iter().for_each(|event| self.events.offer(event));
+        after.built_in.into_iter().for_each(|(call, output)| self.built_in_done(call, output, world));
         after.replies.into_iter().for_each(Reply::committed);
         self.fill_places(world);
     }
@@ -462,8 +492,17 @@ impl Loop {
                 Command::Stop { of } => self.stop_attempt(acts.run, of, calls),
                 Command::StartChild { of, child } => self.start_child(acts.run, of, child, world),
                 Command::StopChild { of, child } => self.stop_child(acts.run, of, child, world),
-                Command::Start { .. } | Command::OpenTask { .. } | Command::CloseTask { .. } => {}
+                Command::Listen { of } => self.events.look(acts.run, of),
+                Command::Start { .. }
+                | Command::OpenTask { .. }
+                | Command::CloseTask { .. }
+                | Command::AskSlot { .. }
+                | Command::StopListening { .. } => {}
             }
+        }
+        self.slots_changed(acts.slots, world);
+        if let Some((parent, of)) = acts.began {
+            self.feed_quietly(parent, Event::ChildStarted { of, child: acts.run }, world);
         }
         acts.closed.iter().for_each(|task| self.no_notice(task));
         self.notice(acts.notices);
@@ -528,12 +567,14 @@ impl Loop {
     fn join(&mut self, by: RunId, pending: Pending, reply: Reply, world: &World) {
         let Pending { prepared, by: who, firing, met, .. } = pending;
         let (trigger, input) = (prepared.trigger_name.clone(), prepared.input.clone());
+        let firing_id = firing.as_ref().map(|firing| firing.id.clone());
         match self.feed(by, Event::Joined { trigger, input }, world) {
             Ok(place) => {
                 let joined = firing
                     .map(|firing| Firing { outcome: FiringOutcome::Joined, ..firing })
                     .map(|firing| Note::FiredInto { firing, run: by });
                 self.batch.notes.extend(joined);
+                self.publish_joined(by, &prepared, &firing_id);
                 self.after.acts[place].reply = Some(reply.joined(by));
             }
             // It ended meanwhile, so the key is free, unless it is one for longer than its run.
@@ -556,9 +597,7 @@ impl Loop {
         let id = self.live.get(&run).and_then(|live| live.calls.iter().find(|(known, _)| *known == of));
         if let Some((_, id)) = id {
             let id = *id;
-            if !calls.is_empty() {
-                self.carriers.start(std::mem::take(calls));
-            }
+            self.send(std::mem::take(calls));
             self.carriers.cancel(&[id], CancelReason::Withdrawn);
         }
     }

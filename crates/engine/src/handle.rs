@@ -1,18 +1,19 @@
 //! The engine from outside: start runs, act on them, look at how it does. Every answer comes after the commit.
 
+use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::plan::ActionName;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::Refusal;
 use yizhan_workflow::run::World;
-use yizhan_workflow::run::event::{AttemptResult, Event, Failure};
+use yizhan_workflow::run::event::{AttemptResult, Event, Failure, Raw};
 
 use crate::carrier::{Carriers, Completion, Completions};
 use crate::engine::Loop;
@@ -21,7 +22,7 @@ use crate::intake::{IntakeError, Prepared};
 use crate::letter;
 use crate::library::{Entry, Library, Workflows};
 use crate::notices::Untold;
-use crate::store::{Batch, Firing, Note, Reads, Store, StoreError};
+use crate::store::{Batch, Firing, Note, Published, Reads, Store, StoreError};
 use crate::writer::{Writer, WriterFigures, Written};
 
 /// Ends that a slow listener may be behind.
@@ -36,6 +37,8 @@ pub struct EngineConfig {
     pub requests_max: usize,
     /// Attempts that may wait for a place before no more runs are begun.
     pub queued_max: usize,
+    /// For so many milliseconds events are kept.
+    pub events_keep: i64,
     /// Carries the word that a run asks its owner; none: nobody is told.
     pub tell: Option<ActionName>,
     /// The house's language, in which that is said.
@@ -44,7 +47,14 @@ pub struct EngineConfig {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { attempts_max: 1_024, requests_max: 10_000, queued_max: 100_000, tell: None, lang: Lang::Zh }
+        Self {
+            attempts_max: 1_024,
+            requests_max: 10_000,
+            queued_max: 100_000,
+            events_keep: 30 * 24 * 3_600_000,
+            tell: None,
+            lang: Lang::Zh,
+        }
     }
 }
 
@@ -62,6 +72,8 @@ pub struct Shared {
     pub untold: Untold,
     pub ready: AtomicBool,
     pub stopped: AtomicBool,
+    /// Rings when an event is on disk, for the triggers that wait for one.
+    pub published: Notify,
     /// Runs that are over, once that is on disk. Who lags behind looks at the store.
     pub ended: broadcast::Sender<RunId>,
     world: RwLock<Arc<World>>,
@@ -102,6 +114,8 @@ pub struct Figures {
     pub live: AtomicU64,
     pub calls: AtomicU64,
     pub queued: AtomicU64,
+    /// Events that are still to be offered to those that listen.
+    pub offers: AtomicU64,
     pub attempts_done: AtomicU64,
     pub attempts_failed: AtomicU64,
     pub attempts_lost: AtomicU64,
@@ -139,6 +153,7 @@ pub(crate) enum Message {
     Start(Box<StartRequest>),
     Act(Box<Act>),
     Note(Note, Option<Reply>),
+    Publish(Box<Published>, Reply),
     Ping(Reply),
     /// As `Ping`, but answered only once the writer has been past it, too.
     Probe(Reply),
@@ -262,6 +277,69 @@ pub struct Started {
     pub firing: Option<Firing>,
 }
 
+/// Something that is to be made known.
+#[derive(Clone, Debug)]
+pub struct Publishing {
+    /// With the name it tells the event from others; without it every one is one of its own.
+    pub id: Option<String>,
+    pub name: String,
+    /// Whose business it is: as a rule the key of the runs that wait for it.
+    pub key: String,
+    pub payload: Raw,
+}
+
+/// An event that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishReply {
+    pub id: Arc<str>,
+    /// It was published before under this name and id.
+    pub repeated: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    #[error("an event needs a {what} of 1 to {NAME_MAX} characters")]
+    Name { what: &'static str },
+    #[error("the event's key has more than {KEY_MAX} characters")]
+    Key,
+    #[error("the event's payload has {0} bytes; {PAYLOAD_MAX} are allowed")]
+    TooLarge(usize),
+    #[error(transparent)]
+    Act(#[from] ActError),
+}
+
+/// Bounds of an event.
+const NAME_MAX: usize = 255;
+const KEY_MAX: usize = 1_024;
+const PAYLOAD_MAX: usize = 1024 * 1024;
+/// Events that may wait to be offered before no more are taken in.
+const OFFERS_MAX: u64 = 1_000;
+
+impl Publishing {
+    pub(crate) fn at(self, at: Millis) -> Result<Published, PublishError> {
+        let Self { id, name, key, payload } = self;
+        let (id, name) = (id.unwrap_or_else(|| minted(at)), name.trim());
+        for (what, said) in [("name", name), ("id", id.as_str())] {
+            if said.is_empty() || said.chars().count() > NAME_MAX {
+                return Err(PublishError::Name { what });
+            }
+        }
+        if key.chars().count() > KEY_MAX {
+            return Err(PublishError::Key);
+        }
+        if payload.get().len() > PAYLOAD_MAX {
+            return Err(PublishError::TooLarge(payload.get().len()));
+        }
+        Ok(Published { number: 0, id: id.into(), name: name.into(), key: key.into(), payload, at })
+    }
+}
+
+/// An id for an event that brings none.
+fn minted(at: Millis) -> String {
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    format!("{:x}-{random:016x}", at.0)
+}
+
 /// The engine as everybody but its own threads sees it.
 #[derive(Clone)]
 pub struct Engine {
@@ -341,6 +419,7 @@ impl Opened {
             untold: Untold::default(),
             ready: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
+            published: Notify::new(),
             ended: broadcast::channel(ENDED_KEPT).0,
             world: RwLock::new(Arc::new(world)),
             broken: Mutex::new(None),
@@ -417,6 +496,28 @@ impl Engine {
         let (to, answer) = oneshot::channel();
         self.inbox.push(Message::Act(Box::new(Act { run, event, reply: Reply::Act(to) })));
         answer.await.unwrap_or(Err(ActError::Stopping))
+    }
+
+    /// Makes something known to whoever waits for it; answers when it is on disk.
+    ///
+    /// # Errors
+    /// When it is not one that can be kept, or nothing is taken in just now.
+    pub async fn publish(&self, publishing: Publishing) -> Result<PublishReply, PublishError> {
+        let event = publishing.at(self.shared.now())?;
+        if self.shared.figures.offers.load(Ordering::Relaxed) >= OFFERS_MAX {
+            return Err(ActError::Busy.into());
+        }
+        let _waiting = self.admit()?;
+        let known = self.shared.reads.event(&event.name, &event.id);
+        let known = known.map_err(|error| ActError::Unreadable(error.to_string()))?;
+        let reply = PublishReply { id: event.id.clone(), repeated: known.is_some() };
+        if known.is_none() {
+            let (to, answer) = oneshot::channel();
+            self.inbox.push(Message::Publish(Box::new(event), Reply::Act(to)));
+            answer.await.unwrap_or(Err(ActError::Stopping))?;
+            self.shared.published.notify_one();
+        }
+        Ok(reply)
     }
 
     /// Writes a note that belongs to no run; answers when it is on disk.

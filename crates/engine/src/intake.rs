@@ -5,12 +5,15 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 use yizhan_workflow::expression::ExpressionError;
+use yizhan_workflow::filter::passes;
 use yizhan_workflow::form::FieldFault;
 use yizhan_workflow::id::Millis;
-use yizhan_workflow::plan::{Unique, Workflow};
+use yizhan_workflow::plan::{Trigger, Unique, Workflow};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::scope;
+
+use crate::handle::Publishing;
 
 /// The input of a run that may begin.
 #[derive(Clone, Debug)]
@@ -88,15 +91,10 @@ pub fn from_trigger(
         .ok_or_else(|| IntakeError::NoSuchTrigger(fired.trigger.to_owned()))?;
     let value = trigger_value(&fired, now);
     let seen = scope::before_start(text, world, now, None, Some(&value));
-    if let Some(filter) = &trigger.filter
-        && !filter.truth(&seen).map_err(IntakeError::Expression)?
-    {
+    if !is_meant(trigger, &seen, body)? {
         return Err(IntakeError::LeftOut);
     }
-    let given = match &trigger.with {
-        None => Json::Object(body.clone()).to_string(),
-        Some(with) => with.json(&seen).map_err(IntakeError::Expression)?,
-    };
+    let given = mapped(trigger, &seen, body)?;
     accept(text, object(&given)?, Some(value), fired.trigger.into(), world, now)
 }
 
@@ -108,6 +106,53 @@ fn object(given: &str) -> Result<&str, IntakeError> {
         "null" => Ok("{}"),
         object if object.starts_with('{') => Ok(object),
         other => Err(IntakeError::NotAnObject(short(other))),
+    }
+}
+
+/// The event that a firing becomes: `where` filters, `with` maps, and without it the firing's own fields are the payload.
+///
+/// # Errors
+/// When the trigger leaves it out, or it cannot be worked out.
+pub fn publishing(
+    text: &Arc<Workflow>,
+    fired: Fired<'_>,
+    body: &Map<String, Json>,
+    id: Option<String>,
+    world: &World,
+    now: Millis,
+) -> Result<Publishing, IntakeError> {
+    let no_such = || IntakeError::NoSuchTrigger(fired.trigger.to_owned());
+    let trigger = text.triggers.iter().find(|trigger| &*trigger.name == fired.trigger).ok_or_else(no_such)?;
+    let publish = trigger.publish.as_ref().ok_or_else(no_such)?;
+    let value = trigger_value(&fired, now);
+    let seen = scope::before_start(text, world, now, None, Some(&value));
+    if !is_meant(trigger, &seen, body)? {
+        return Err(IntakeError::LeftOut);
+    }
+    let payload = mapped(trigger, &seen, body)?;
+    let payload = Raw::new(object(&payload)?.to_owned());
+    let payload = payload.ok_or_else(|| IntakeError::NotAnObject("the trigger gave none".to_owned()))?;
+    let key = publish.key.as_ref().map(|key| key.text(&seen)).transpose().map_err(IntakeError::Expression)?;
+    let name = publish.name.text(&seen).map_err(IntakeError::Expression)?;
+    // Its sender's ids are its own: another's may be the same.
+    let id = id.map(|id| format!("{}/{}/{id}", text.name, fired.trigger));
+    Ok(Publishing { id, name, key: key.unwrap_or_default(), payload })
+}
+
+/// What cannot be compared with what is meant is not meant.
+fn is_meant(trigger: &Trigger, seen: &scope::Value, body: &Map<String, Json>) -> Result<bool, IntakeError> {
+    let Some(filter) = &trigger.filter else { return Ok(true) };
+    let filter = filter.json(seen).map_err(IntakeError::Expression)?;
+    Ok(passes(&filter, &Json::Object(body.clone()).to_string()).unwrap_or_else(|error| {
+        tracing::debug!(trigger = %trigger.name, %error, "a firing cannot be compared with what is meant");
+        false
+    }))
+}
+
+fn mapped(trigger: &Trigger, seen: &scope::Value, body: &Map<String, Json>) -> Result<String, IntakeError> {
+    match &trigger.with {
+        None => Ok(Json::Object(body.clone()).to_string()),
+        Some(with) => with.json(seen).map_err(IntakeError::Expression),
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Letter {
 pub enum Asks {
     /// Whether it happened.
     Unknown,
+    /// How to go on without what failed.
+    Failed,
     /// Whether what cannot be taken back stays.
     UndoFailed,
     /// Whether the flow goes back once more.
@@ -49,6 +51,7 @@ pub enum Asks {
 impl From<&Question> for Asks {
     fn from(why: &Question) -> Self {
         match why {
+            Question::Failed { .. } => Self::Failed,
             Question::UndoFailed { .. } => Self::UndoFailed,
             Question::WayUsedUp { .. } => Self::WayUsedUp,
         }
@@ -109,6 +112,11 @@ impl Letter {
                 "【驿站】{case}:步骤“{step}”是否办成,请确认",
                 "[Yizhan] {case}: did step `{step}` happen?"
             ),
+            Asks::Failed => say!(
+                lang,
+                "【驿站】{case}:步骤“{step}”失败,请决定如何继续",
+                "[Yizhan] {case}: step `{step}` failed; how shall it go on?"
+            ),
             Asks::UndoFailed => say!(
                 lang,
                 "【驿站】{case}:步骤“{step}”未能撤回,请决定",
@@ -152,6 +160,11 @@ impl Letter {
                 "{case}的步骤“{step}”没有得到明确的结果,是否已经办成不得而知。它在等您的答复,不会自行重做。",
                 "Step `{step}` of {case} ended without a clear answer: nobody knows whether it happened. It waits for your word and is not done again by itself."
             ),
+            Asks::Failed => say!(
+                lang,
+                "{case}的步骤“{step}”失败了,流程停在这里等您决定。",
+                "Step `{step}` of {case} failed, and the run waits for your word how to go on."
+            ),
             Asks::UndoFailed => say!(
                 lang,
                 "{case}的步骤“{step}”应当撤回,但撤回失败了。",
@@ -173,7 +186,7 @@ impl Letter {
     fn known(&self, lang: Lang) -> Option<String> {
         let Failure { code, message, happened, .. } = self.known.as_ref()?;
         let evidence = match (self.asks, lang, happened) {
-            (Asks::UndoFailed | Asks::WayUsedUp | Asks::Form, ..) => "",
+            (Asks::Failed | Asks::UndoFailed | Asks::WayUsedUp | Asks::Form, ..) => "",
             (Asks::Unknown, Lang::Zh, Happened::Yes) => "(对方说已经办成)",
             (Asks::Unknown, Lang::Zh, Happened::Maybe | Happened::No) => "(可能已经办成)",
             (Asks::Unknown, Lang::En, Happened::Yes) => " (it says that it happened)",
@@ -200,6 +213,19 @@ impl Letter {
                     ),
                 ),
                 again("没有办成,再办一次", "it did not; do it again"),
+                settle("fail", say!(lang, "算失败", "it failed")),
+            ]
+            .concat(),
+            Asks::Failed => [
+                again("再办一次", "try it again"),
+                settle(
+                    "skip",
+                    say!(
+                        lang,
+                        "跳过这一步;后面要用的值用 --set 字段=值 补上",
+                        "go on without it; values that later steps read with --set FIELD=VALUE"
+                    ),
+                ),
                 settle("fail", say!(lang, "算失败", "it failed")),
             ]
             .concat(),
@@ -269,6 +295,7 @@ mod tests {
     fn each_letter_offers_the_answers_that_its_question_takes() {
         let all = [
             (Asks::Unknown, &["settle T happened", "settle T again", "settle T fail"][..]),
+            (Asks::Failed, &["settle T again", "settle T skip", "settle T fail"]),
             (Asks::UndoFailed, &["settle T again", "settle T leave"]),
             (Asks::WayUsedUp, &["settle T again", "settle T leave", "settle T fail"]),
             (Asks::Form, &["answer T"]),

@@ -1,27 +1,33 @@
 //! Drives runs: decides, commits, then acts.
 
+mod built_in;
 pub mod by_id;
 pub mod carrier;
 mod change;
 pub mod doorbell;
 mod engine;
+pub mod event_triggers;
+mod events;
 mod handle;
 mod inbox;
 pub mod intake;
 pub mod letter;
 pub mod library;
+mod limits;
 pub mod live;
 mod notices;
 mod outgoing;
 mod recovery;
 pub mod rehearsal;
 pub mod schedules;
+mod slots;
 mod starting;
 pub mod store;
 mod writer;
 
 pub use handle::{
-    ActError, Clock, Engine, EngineConfig, Health, Opened, Shared, StartError, StartReply, Started,
+    ActError, Clock, Engine, EngineConfig, Health, Opened, PublishError, PublishReply, Publishing, Shared,
+    StartError, StartReply, Started,
 };
 pub use notices::Untold;
 pub use writer::WriterFigures;

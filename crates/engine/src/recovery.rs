@@ -41,6 +41,8 @@ impl Loop {
                 Err(error) => tracing::error!(child = %tell.child, %error, "a child's end cannot be read"),
             }
         }
+        self.recover_slots(&world)?;
+        self.events.recover();
         if count > 0 {
             tracing::info!(runs = count, "runs that were under way go on");
         }
@@ -60,12 +62,19 @@ impl Loop {
                     let result = AttemptResult::Lost { how: Lost::Restart, message: "".into() };
                     self.feed_quietly(id, Event::Ended { of, result, took_us: None }, world);
                 }
-                Command::StartChild { of, child } if self.waits_for_us(child, told) => {
+                Command::StartChild { of, child }
+                    if self.is_detached(id, of) || self.waits_for_us(child, told) =>
+                {
                     self.start_child(id, of, child, world);
                 }
                 Command::StartChild { .. } => {}
                 Command::StopChild { of, child } => self.stop_child(id, of, child, world),
-                Command::OpenTask { .. } | Command::CloseTask { .. } => {}
+                // Rows in the store, which are read by themselves.
+                Command::OpenTask { .. }
+                | Command::CloseTask { .. }
+                | Command::AskSlot { .. }
+                | Command::Listen { .. }
+                | Command::StopListening { .. } => {}
             }
         }
     }

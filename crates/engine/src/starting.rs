@@ -13,7 +13,7 @@ use crate::live::Live;
 use crate::store::{Claim, Note, Start};
 
 /// How deep children may stand.
-const DEPTH_MAX: u8 = 16;
+pub(crate) const DEPTH_MAX: u8 = 16;
 
 impl Loop {
     pub(crate) fn start(&mut self, request: StartRequest, world: &World) {
@@ -36,6 +36,7 @@ impl Loop {
             trigger: prepared.trigger.clone(),
             by: by.clone(),
             parent: None,
+            origin: None,
         };
         let claim = prepared
             .key
@@ -87,7 +88,7 @@ impl Loop {
         let Some(key) = started.key.as_ref().filter(|key| claims && !key.trim().is_empty()) else {
             return false;
         };
-        if started.parent.is_some() {
+        if started.above().is_some() {
             return false; // The children's keys claim nothing.
         }
         let holds = |other: &Live| other.run.started.key.as_ref() == Some(key) && !other.run.is_over();
@@ -95,7 +96,7 @@ impl Loop {
         let fresh = self.live.iter().any(|(other, live)| {
             *other != id
                 && live.job > self.written
-                && live.run.started.parent.is_none()
+                && live.run.started.above().is_none()
                 && live.run.started.workflow == started.workflow
                 && holds(live)
         });
@@ -113,6 +114,10 @@ impl Loop {
     /// Starts an item's child, unless it is there already: then a restart or a retry has come this way.
     pub(crate) fn start_child(&mut self, parent: RunId, of: Attempt, child: RunId, world: &World) {
         match self.bring(child) {
+            // Nobody waits for it: that it is there is all that its starter wants to know.
+            Ok(()) if self.is_detached(parent, of) => {
+                self.feed_quietly(parent, Event::ChildStarted { of, child }, world);
+            }
             Ok(()) => self.continue_child(parent, child, world),
             Err(ActError::NoSuchRun(_)) => {
                 if let Err(why) = self.begin_child(parent, of, child, world) {
@@ -123,17 +128,25 @@ impl Loop {
         }
     }
 
+    /// Whether this item begins its child and does not wait for it.
+    pub(crate) fn is_detached(&self, parent: RunId, of: Attempt) -> bool {
+        let item = self.live.get(&parent).and_then(|live| live.run.item(of.item));
+        item.is_some_and(|item| matches!(item.at, At::Is(Standing::Child { detach: true, .. })))
+    }
+
     fn begin_child(&mut self, parent: RunId, of: Attempt, child: RunId, world: &World) -> Result<(), String> {
         let Some(live) = self.live.get(&parent) else { return Ok(()) };
-        let depth = live.run.started.parent.map_or(0, |above| above.depth) + 1;
+        let depth = live.run.started.above().map_or(0, |above| above.depth) + 1;
         if depth > DEPTH_MAX {
             return Err(format!("children stand at most {DEPTH_MAX} deep"));
         }
-        let Some(At::Is(Standing::Child { workflow, with, .. })) =
+        let Some(At::Is(Standing::Child { workflow, with, detach, .. })) =
             live.run.item(of.item).map(|item| &item.at)
         else {
             return Ok(());
         };
+        let above = Some(Parent { run: parent, of, depth });
+        let detach = *detach;
         let text =
             self.shared.library.current(workflow).ok_or_else(|| {
                 format!("there is no workflow `{workflow}`; its file is missing or has faults")
@@ -147,13 +160,15 @@ impl Loop {
             key: prepared.key,
             trigger: None,
             by: live.run.started.by.clone(),
-            parent: Some(Parent { run: parent, of, depth }),
+            parent: above.filter(|_| !detach),
+            origin: above.filter(|_| detach),
         };
         let (at, room) = (self.shared.now(), self.room());
         let (run, decision) = start(child, &text, &Now { world, at, room }, started);
         self.live.insert(child, Live::new(run, text));
         let place = self.record(child, decision, world);
         self.batch.changes[place].start = Some(Box::default());
+        self.after.acts[place].began = detach.then_some((parent, of));
         Ok(())
     }
 

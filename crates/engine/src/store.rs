@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
+use yizhan_workflow::run::event::{Raw, SlotAsk};
 pub use yizhan_workflow::run::state::TaskKind;
 
 /// One decided event of one run and everything that must stand or fall with it.
@@ -25,6 +26,12 @@ pub struct Change {
     pub tasks: Vec<TaskChange>,
     /// Written after the tasks: they fall with the task they are about.
     pub notices: Vec<Notice>,
+    /// Places asked for, taken and given back.
+    pub slots: Vec<SlotChange>,
+    /// A place was given that counts against a `rate`.
+    pub grant: Option<Grant>,
+    /// Who listens for an event, and who does no more.
+    pub listeners: Vec<ListenerChange>,
     /// With the first line: what may refuse it.
     pub start: Option<Box<Start>>,
     /// For whoever waits for this run.
@@ -95,6 +102,82 @@ pub struct Notice {
     pub letter: Box<[u8]>,
 }
 
+/// An item that asks for a place among those that share a limit, or has one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRow {
+    pub run: RunId,
+    /// The attempt that begins, or has begun, with the place.
+    pub of: Attempt,
+    pub ask: SlotAsk,
+    /// When the item first asked: a retry keeps its place in the line.
+    pub asked: Millis,
+    pub stands: SlotStands,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotStands {
+    Waits,
+    Holds,
+    /// A run above holds a place of the same key: this one has its share in it and counts nothing.
+    Inside,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SlotChange {
+    /// There is one row per item.
+    Stands(Box<SlotRow>),
+    Free {
+        run: RunId,
+        item: Item,
+    },
+}
+
+/// A place that was given, for as long as a `rate` counts it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub key: Arc<str>,
+    pub at: Millis,
+    /// No window that counts it reaches further.
+    pub until: Millis,
+}
+
+/// Something that was made known, for whoever waits for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Its place in the order of their coming; the store gives it.
+    pub number: u64,
+    /// Unique with the name, for as long as events are kept.
+    pub id: Arc<str>,
+    pub name: Arc<str>,
+    pub key: Arc<str>,
+    pub payload: Raw,
+    pub at: Millis,
+}
+
+/// An item that waits for an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its place in the order of their coming; the store gives it.
+    pub number: u64,
+    pub run: RunId,
+    pub of: Attempt,
+    pub name: Arc<str>,
+    pub key: Arc<str>,
+    pub filter: Option<Raw>,
+    /// What was published before is not for it: its run began then.
+    pub since: Millis,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenerChange {
+    /// There is one row per item.
+    Opened(Box<Listener>),
+    Closed {
+        run: RunId,
+        item: Item,
+    },
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
@@ -115,7 +198,7 @@ pub struct RunRow {
     /// The word of its end: `done`, `cancelled: …`.
     pub outcome: Option<Arc<str>>,
     pub key: Option<Arc<str>>,
-    /// What it waits for, in a word: `step`, `task`, `time`, `child`, `unknown`, none when it is over.
+    /// What it waits for, in a word: `step`, `child`, `unknown`, `task`, `slot`, `event`, `time`, none when it is over.
     pub waits: Option<Arc<str>>,
     pub started: Millis,
     pub ended: Option<Millis>,
@@ -195,6 +278,16 @@ pub enum Note {
     /// This notice went out.
     Noticed {
         key: Arc<str>,
+    },
+    /// What has its name and id already is left as it is.
+    Published(Published),
+    /// The triggers that fire on events have seen those up to this number.
+    EventsSeen {
+        number: u64,
+    },
+    /// Forgets events older than this.
+    ForgetEvents {
+        before: Millis,
     },
     /// Writes something small, to see whether the disk takes it.
     Room {
@@ -281,6 +374,9 @@ pub struct RunFilter {
     /// Only open and closing ones.
     #[serde(default)]
     pub open: bool,
+    /// What it waits for, in the row's word.
+    #[serde(default)]
+    pub waits: Option<String>,
 }
 
 /// Newest first, after a cursor.
@@ -331,6 +427,36 @@ pub trait Reads: Send + Sync {
     fn tells(&self) -> Result<Vec<Tell>, StoreError>;
     /// Notices that did not go out yet, the oldest first.
     fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError>;
+    /// Places that are held, inside another's too; of one key or of all.
+    fn slot_holders(&self, key: Option<&str>) -> Result<Vec<SlotRow>, StoreError>;
+    /// Who waits for a place of this key, the next one first.
+    fn slot_line(&self, key: &str, most: usize) -> Result<Vec<SlotRow>, StoreError>;
+    /// The keys that somebody waits for.
+    fn slot_keys(&self) -> Result<Vec<Arc<str>>, StoreError>;
+    /// The row of an item, and how many wait before it.
+    fn slot(&self, run: RunId, item: Item) -> Result<Option<(SlotRow, u64)>, StoreError>;
+    /// Those that a window still counts, the oldest first.
+    fn grants(&self, now: Millis) -> Result<Vec<Grant>, StoreError>;
+    fn event(&self, name: &str, id: &str) -> Result<Option<Published>, StoreError>;
+    /// Events of this name and key that were accepted at `since` or later, the oldest first, after this number.
+    fn events(
+        &self,
+        name: &str,
+        key: &str,
+        since: Millis,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Published>, StoreError>;
+    /// All events after this number, the oldest first.
+    fn events_after(&self, after: u64, most: usize) -> Result<Vec<Published>, StoreError>;
+    /// Up to where the triggers have seen them.
+    fn events_seen(&self) -> Result<u64, StoreError>;
+    /// Who listens for this name and key, the first to listen first, after this number.
+    fn listeners(&self, name: &str, key: &str, after: u64, most: usize) -> Result<Vec<Listener>, StoreError>;
+    /// The row of an item that listens.
+    fn listener(&self, run: RunId, item: Item) -> Result<Option<Listener>, StoreError>;
+    /// Those for whom an event is there that may be theirs: all that a new process must look after.
+    fn listeners_behind(&self, after: u64, most: usize) -> Result<Vec<Listener>, StoreError>;
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError>;
     fn firing(
         &self,

@@ -264,7 +264,7 @@ impl PluginHost {
         plugins
     }
 
-    /// What the plugins offer, for the check of workflows.
+    /// What the plugins offer and what there is without any, for the check of workflows.
     #[must_use]
     pub fn catalogue(&self) -> Catalogue {
         let running = self.running.read().unwrap_or_else(PoisonError::into_inner);
@@ -283,7 +283,9 @@ impl PluginHost {
                 (offer.name.to_string(), Arc::new(offer))
             })
         });
-        Catalogue { actions: offers.collect() }
+        let mut catalogue = Catalogue { actions: offers.collect() };
+        catalogue.actions.extend(Catalogue::built_in().actions);
+        catalogue
     }
 
     /// Lets a plugin that was put aside after too many crashes try again.

@@ -3,6 +3,7 @@
 pub(crate) mod claims;
 pub(crate) mod lists;
 pub(crate) mod losses;
+pub(crate) mod waiting;
 pub(crate) mod work;
 
 use std::sync::Arc;
@@ -81,6 +82,14 @@ macro_rules! contract {
                 a_task_that_opens_again_replaces_itself,
                 pages_of_tasks_show_each_once,
                 firings_are_listed_newest_first;
+            waiting:
+                who_waits_for_a_place_stands_in_line_until_it_is_free,
+                a_place_that_was_given_is_counted_until_its_window_is_over,
+                an_event_is_kept_once_under_its_name_and_id,
+                events_are_forgotten_in_time_and_no_number_comes_twice,
+                who_listens_is_found_in_the_order_of_listening,
+                a_listener_whose_event_came_is_found_by_a_new_process,
+                a_place_or_a_listener_of_a_run_that_is_over_is_found;
             losses:
                 a_full_disk_loses_nothing_and_room_ends_it,
                 a_line_that_is_there_already_breaks_the_store,
@@ -132,6 +141,9 @@ pub(crate) fn line(id: RunId, seq: u32) -> Change {
         wake: None,
         tasks: vec![],
         notices: vec![],
+        slots: vec![],
+        grant: None,
+        listeners: vec![],
         start: None,
         tell_parent: None,
         told_by: None,

@@ -22,6 +22,10 @@ pub(crate) enum Finding {
     WakesNoMore { run: RunId },
     #[error("task {task} is open, but its run {run} is not")]
     TaskOfNone { task: TaskId, run: RunId },
+    #[error("{run} is not open and has a place among those that share a limit")]
+    PlaceOfNone { run: RunId },
+    #[error("{run} is not open and listens for an event")]
+    ListensNoMore { run: RunId },
 }
 
 /// More of one kind say nothing new and would fill the screen.

@@ -3,6 +3,7 @@
 mod reads;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,7 @@ use yizhan_engine::store::{
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
 
+use self::waiting::Waiting;
 use crate::sense::{begins, over, twice};
 
 /// A handle: clones of it share one store, as the writer and the readers of a file do.
@@ -82,6 +84,7 @@ struct Kept {
     tells: BTreeMap<RunId, Tell>,
     notices: BTreeMap<Arc<str>, Notice>,
     schedules: BTreeMap<Name, Millis>,
+    waiting: Waiting,
     texts: BTreeMap<TextHash, Arc<Source>>,
 }
 
@@ -128,6 +131,9 @@ impl Kept {
         for notice in &change.notices {
             self.notices.entry(Arc::clone(&notice.key)).or_insert_with(|| notice.clone());
         }
+        change.slots.iter().for_each(|slot| self.waiting.slot(slot));
+        change.grant.iter().for_each(|grant| self.waiting.grant(grant));
+        change.listeners.iter().for_each(|listens| self.waiting.listens(listens));
         if let Some(firing) = change.start.as_ref().and_then(|start| start.firing.as_ref()) {
             self.firing(firing, Some(change.run));
         }
@@ -236,6 +242,9 @@ impl Kept {
             }
             Note::Told { child } => drop(self.tells.remove(child)),
             Note::Noticed { key } => drop(self.notices.remove(key)),
+            Note::Published(event) => self.waiting.published(event),
+            Note::EventsSeen { number } => self.waiting.seen = *number,
+            Note::ForgetEvents { before } => self.waiting.forget(*before),
             // Nothing to see here: what it would have met was found before.
             Note::Room { at: _ } => {}
             Note::ForgetBefore { at } => {

@@ -10,6 +10,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod waiting;
 mod write;
 
 use std::path::Path;

@@ -60,7 +60,38 @@ pub struct BadDescription {
     pub cause: String,
 }
 
+/// The actions that the daemon carries out itself, as a plugin would describe them.
+const BUILT_IN: [(&str, &str); 1] = [(
+    "event",
+    r#"{"actions":{"publish":{
+        "summary":"Makes something known to the runs and triggers that wait for it",
+        "effect":"keyed",
+        "input":{"type":"object","required":["name"],"additionalProperties":false,"properties":{
+            "name":{"type":"string","minLength":1,"maxLength":255,"title":"The event's name, as `await` and triggers say it"},
+            "key":{"type":["string","number","null"],"title":"Whose business it is: the key of the runs that wait for it"},
+            "payload":{"type":"object","title":"What came to be"}}},
+        "output":{"type":"object","properties":{
+            "id":{"type":"string"},"name":{"type":"string"},"key":{"type":"string"}}}}}}"#,
+)];
+
+/// Whether the daemon carries out the actions of this name itself.
+#[must_use]
+pub fn is_built_in(plugin: &str) -> bool {
+    BUILT_IN.iter().any(|(name, _)| *name == plugin)
+}
+
 impl Catalogue {
+    /// What there is without any plugin.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let mut catalogue = Self::default();
+        for (plugin, describe) in BUILT_IN {
+            let added = catalogue.add(plugin, describe);
+            debug_assert!(added.is_ok(), "a built-in action is described wrongly");
+        }
+        catalogue
+    }
+
     /// Adds the actions of one plugin, whose *describe* document this is.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ mod lists;
 mod machine;
 mod names;
 mod number;
-mod operators;
+pub(crate) mod operators;
 mod plain;
 mod print;
 mod rewrite;

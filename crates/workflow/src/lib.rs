@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod definition;
 pub mod expression;
+pub mod filter;
 pub mod form;
 pub mod id;
 pub mod moment;

@@ -340,16 +340,35 @@ pub struct Trigger {
     pub starts: Starts,
     /// Maps the firing to the input; without it the firing's own fields are the input.
     pub with: Option<Tree>,
-    pub filter: Option<Expression>,
+    /// What the firing must bring: columns and what they are compared with.
+    pub filter: Option<Tree>,
+    /// It makes something known instead of starting a run.
+    pub publish: Option<Publish>,
+}
+
+/// The event that a firing becomes.
+#[derive(Debug)]
+pub struct Publish {
+    pub name: Template,
+    pub key: Option<Template>,
 }
 
 #[derive(Debug)]
 pub enum Starts {
     Schedule(Box<Schedule>),
     Webhook(WebhookAuth),
-    Files { pattern: String, per: FilePer },
+    Files {
+        pattern: String,
+        per: FilePer,
+    },
     Mail(Box<MailRule>),
-    ByHand { who: Vec<String> },
+    ByHand {
+        who: Vec<String>,
+    },
+    /// Something that was published.
+    Event {
+        name: Arc<str>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

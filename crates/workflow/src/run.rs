@@ -239,6 +239,11 @@ impl<'a> Deciding<'a> {
         if let Fact::Entered { at: item, .. } | Fact::Over { at: item, .. } | Fact::Left { at: item } = fact {
             self.touch(item);
         }
+        // What stood for the whole step goes with its question.
+        if let Fact::Anew { s, scope } = fact {
+            let at = StepAt { step: s, scope };
+            self.touch(at.item(self.run.step(at).round, 0));
+        }
         self.run.apply(self.at, &self.event, &fact);
         if let Some(scope) = fact.scope() {
             self.stir(scope);

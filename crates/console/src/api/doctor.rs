@@ -6,9 +6,10 @@ use axum::extract::State;
 use serde::Deserialize;
 use yizhan_engine::live::{self, Loaded};
 use yizhan_engine::store::{RunFilter, RunState};
-use yizhan_workflow::id::RunId;
+use yizhan_workflow::id::{Item, RunId};
 use yizhan_workflow::run::Line;
-use yizhan_workflow::run::state::Run;
+use yizhan_workflow::run::event::Standing;
+use yizhan_workflow::run::state::{At, Run};
 
 use crate::body::{Answer, Asked};
 use crate::desk::Desk;
@@ -119,6 +120,28 @@ impl Visit<'_> {
         if listed_open && !loaded.run.is_accounted_for() {
             self.found(format!("{id} is open and waits for nothing"));
         }
+        if listed_open && let Some(item) = self.without_row(&loaded.run) {
+            // It may have moved on since it was read.
+            let again = live::load(id, reads).ok().filter(|again| again.run.seq == loaded.run.seq);
+            if again.is_some_and(|again| self.without_row(&again.run) == Some(item)) {
+                self.found(format!("{id} waits for a place or an event, and nobody knows that it does"));
+            }
+        }
+    }
+
+    /// An item that waits for others, of which the rows that others look at know nothing.
+    fn without_row(&self, run: &Run) -> Option<Item> {
+        let reads = self.desk.reads();
+        // What cannot be read is found elsewhere.
+        let slot = |item| reads.slot(run.id, item).map_or(true, |row| row.is_some());
+        let listener = |item| reads.listener(run.id, item).map_or(true, |row| row.is_some());
+        let mut standing = run.standing_items();
+        let found = standing.find(|(item, state)| match &state.at {
+            At::Is(Standing::Slot { .. }) => !slot(*item),
+            At::Is(Standing::Listening { .. }) => !listener(*item),
+            At::Is(_) | At::Over(_) => false,
+        });
+        found.map(|(item, _)| item)
     }
 
     fn replay(&mut self, most: usize) -> Result<(), Refusal> {

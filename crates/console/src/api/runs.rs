@@ -34,6 +34,7 @@ pub(crate) struct Filter {
     parent: Option<RunId>,
     #[serde(default)]
     open: bool,
+    waits: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,
 }
@@ -43,8 +44,8 @@ pub(crate) async fn list(
     Asked(asked): Asked<Filter>,
 ) -> Result<Answer<Listing<RunRow>>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
-    let Filter { workflow, state, key, parent, open, .. } = asked;
-    let filter = RunFilter { workflow, state, key, parent, open };
+    let Filter { workflow, state, key, parent, open, waits, .. } = asked;
+    let filter = RunFilter { workflow, state, key, parent, open, waits };
     let rows =
         desk.read(move |desk| Ok(desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?)).await?;
     let library = desk.shared().library.workflows();
@@ -162,7 +163,7 @@ pub(crate) async fn why(
         let language = tongue.lang.unwrap_or_else(|| desk.house.language());
         let now = desk.shared().now();
         let look = Look { run: &loaded.run, text: &text, world: &world, now };
-        let reader = Reader { look, language };
+        let reader = Reader { look, language, reads: desk.reads() };
         Ok(WhyView {
             id: loaded.run.id.to_string(),
             state: crate::view::word_of(&loaded.row.state),

@@ -152,6 +152,7 @@ pub(crate) async fn answer(
 pub(crate) enum Word {
     Happened,
     Again,
+    Skip,
     Fail,
     Leave,
 }
@@ -173,6 +174,7 @@ pub(crate) async fn settle(
     let by: Arc<str> = acting(given.by.as_deref(), &world)?.into();
     let verdict = match given.verdict {
         Word::Happened => Verdict::Happened { values: object(given.values)? },
+        Word::Skip => Verdict::Skip { values: object(given.values)? },
         Word::Again => Verdict::Again {},
         Word::Fail => Verdict::Fail {},
         Word::Leave => Verdict::Leave {},
@@ -181,10 +183,10 @@ pub(crate) async fn settle(
 }
 
 /// Nothing given is an object without fields.
-fn object(given: Option<Raw>) -> Result<Raw, Refusal> {
+pub(super) fn object(given: Option<Raw>) -> Result<Raw, Refusal> {
     match given {
         None => Ok(Raw::from(&json!({}))),
         Some(given) if given.get().starts_with('{') => Ok(given),
-        Some(_) => Err(Refusal::Unreadable("`fields` and `values` are objects".to_owned())),
+        Some(_) => Err(Refusal::Unreadable("`fields`, `values` and `payload` are objects".to_owned())),
     }
 }

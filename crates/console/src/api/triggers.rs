@@ -54,7 +54,11 @@ fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<Tr
         Starts::Schedule(schedule) => {
             schedule::preview(schedule, &shared.world().zone, now, now.plus(days * DAY), SHOWN)
         }
-        Starts::Webhook(_) | Starts::Files { .. } | Starts::Mail(_) | Starts::ByHand { .. } => vec![],
+        Starts::Webhook(_)
+        | Starts::Files { .. }
+        | Starts::Mail(_)
+        | Starts::ByHand { .. }
+        | Starts::Event { .. } => vec![],
     };
     let last = desk.reads().firings(&text.name, Some(&trigger.name), SHOWN)?;
     Ok(TriggerView {
@@ -74,6 +78,7 @@ fn what(text: &Workflow, trigger: &Trigger) -> String {
         Starts::Files { pattern, .. } => pattern.clone(),
         Starts::Mail(rule) => format!("{}/{} ← {}", rule.account, rule.folder, rule.from.join(", ")),
         Starts::ByHand { who } => who.join(", "),
+        Starts::Event { name } => name.to_string(),
     }
 }
 

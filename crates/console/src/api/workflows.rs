@@ -74,6 +74,7 @@ pub(crate) fn trigger_kind(starts: &Starts) -> &'static str {
         Starts::Files { .. } => "files",
         Starts::Mail(_) => "mail",
         Starts::ByHand { .. } => "by_hand",
+        Starts::Event { .. } => "event",
     }
 }
 

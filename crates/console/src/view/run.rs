@@ -97,6 +97,8 @@ fn item_view(look: &Look<'_>, of: Item, state: &ItemState) -> ItemView {
         | Want::Stop { .. }
         | Want::Child { .. }
         | Want::StopChild { .. }
+        | Want::Slot { .. }
+        | Want::Listen { .. }
         | Want::Time => None,
     };
     let is_child = matches!(step.work, Work::Run { .. }) && !of.undo && state.attempts > 0;
@@ -143,6 +145,7 @@ pub(crate) fn kind_of(work: &Work) -> (&'static str, Option<String>) {
     match work {
         Work::Use { action, .. } => ("use", Some(action.to_string())),
         Work::Ask(_) => ("ask", None),
+        Work::Await(event) => ("await", Some(event.event.source().to_owned())),
         Work::Wait { .. } => ("wait", None),
         Work::Run { workflow, .. } => ("run", Some(workflow.to_string())),
         Work::Hold { .. } => ("step", None),

@@ -49,6 +49,7 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
     let (answers, question) = match &state.at {
         At::Is(Standing::Unknown { .. }) => (vec!["happened", "again", "fail"], None),
         At::Is(Standing::Asking { why, .. }) => match &**why {
+            Question::Failed { failure } => (vec!["again", "skip", "fail"], Some(failure_view(failure))),
             Question::UndoFailed { failure } => (vec!["again", "leave"], Some(failure_view(failure))),
             Question::WayUsedUp { .. } => (vec!["again", "leave", "fail"], None),
         },

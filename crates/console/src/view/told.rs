@@ -62,6 +62,15 @@ impl Teller<'_> {
             Event::ChildEnded { of, child, state, .. } => {
                 format!("{} {child} {}", self.item(of.item), self.end_state(*state))
             }
+            Event::ChildStarted { of, child } => {
+                format!("{} {child} {}", self.item(of.item), self.pick("已发起", "was begun"))
+            }
+            Event::EventTaken { of, id, .. } => {
+                format!("{} {} {id}", self.item(of.item), self.pick("收到事件", "took the event"))
+            }
+            Event::SlotGranted { of } => {
+                format!("{} {}", self.item(of.item), self.pick("得到名额", "got its place"))
+            }
             Event::Claimed { of, by, .. } => {
                 format!("{by} {} {}", self.pick("认领", "claimed"), self.item(of.item))
             }
@@ -75,6 +84,7 @@ impl Teller<'_> {
                 let verdict = match verdict {
                     Verdict::Happened { .. } => self.pick("已办成", "it happened"),
                     Verdict::Again {} => self.pick("重试", "again"),
+                    Verdict::Skip { .. } => self.pick("跳过", "skip"),
                     Verdict::Fail {} => self.pick("算失败", "fail"),
                     Verdict::Leave {} => self.pick("就此保留", "leave it"),
                 };
@@ -146,6 +156,7 @@ impl Teller<'_> {
             | Fact::BackPaused { .. }
             | Fact::Finishing { .. }
             | Fact::Outrun { .. }
+            | Fact::Anew { .. }
             | Fact::InputJoined {} => return None,
         })
     }
@@ -162,6 +173,10 @@ impl Teller<'_> {
             Standing::Sleeping { until, .. } => format!("{} {until}", self.pick("等到", "sleeps until")),
             Standing::Child { child, .. } => format!("{} {child}", self.pick("子流程", "child")),
             Standing::StoppingChild { child, .. } => format!("{} {child}", self.pick("取消子流程", "stops")),
+            Standing::Slot { ask, .. } => {
+                format!("{} {}", self.pick("等名额", "waits for a place of"), ask.key)
+            }
+            Standing::Listening { to, .. } => format!("{} {}", self.pick("等事件", "waits for"), to.event),
             Standing::Holding { .. } => self.pick("开始", "begun"),
         }
     }

@@ -16,6 +16,7 @@ const ABOUT: &[(&str, &str)] = &[
     ("retry", "重试失败的运行,从失败的步骤或指定的步骤开始"),
     ("tasks", "列出未完成的待办"),
     ("task", "查看、领取、退回、答复一项待办"),
+    ("event", "发布一个事件,等它的运行和触发器会收到"),
     ("next", "查看定时触发的下几次时间"),
     ("plugin", "有哪些插件,一个插件提供什么"),
     ("explain", "解释一个代码,例如 YZ0101"),
@@ -30,7 +31,7 @@ const ABOUT: &[(&str, &str)] = &[
     ("task claim", "领取一项待办"),
     ("task release", "退回已领取的待办"),
     ("task answer", "答复一项待办"),
-    ("task settle", "对结果不明的步骤作出决定"),
+    ("task settle", "对自己走不下去的步骤作出决定"),
 ];
 
 const ARGUMENTS: &[(&str, &str)] = &[

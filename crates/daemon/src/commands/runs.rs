@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// Only those of this case
     #[arg(long)]
     key: Option<String>,
+    /// Only those that wait for this: step, child, unknown, task, slot, event, time
+    #[arg(long, value_name = "WHAT")]
+    waits: Option<String>,
     /// Only those that are not over
     #[arg(long)]
     open: bool,
@@ -33,6 +36,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ("workflow", args.workflow.as_deref()),
         ("state", args.state.as_deref()),
         ("key", args.key.as_deref()),
+        ("waits", args.waits.as_deref()),
         ("open", args.open.then_some("true")),
     ]);
     let list = context.client()?.get(format!("/api/v1/runs{query}")).send()?;

@@ -32,14 +32,14 @@ pub(crate) enum Action {
         #[command(flatten)]
         fields: Fields,
     },
-    /// Decide about a step whose outcome is unknown
+    /// Decide about a step that cannot go on by itself
     #[command(
         after_help = "Examples:\n  yizhan task settle task_01hsk3v9q2r4t again\n  yizhan task settle task_01hsk3v9q2r4t happened --set number=17"
     )]
     Settle {
         #[command(flatten)]
         whose: Whose,
-        /// It happened (with these values); it did not, try again; fail; leave it
+        /// It happened (with these values); try it again; skip it (with these values); fail; leave it
         verdict: Verdict,
         #[command(flatten)]
         fields: Fields,
@@ -59,6 +59,7 @@ pub(crate) struct Whose {
 pub(crate) enum Verdict {
     Happened,
     Again,
+    Skip,
     Fail,
     Leave,
 }
@@ -68,6 +69,7 @@ impl Verdict {
         match self {
             Self::Happened => "happened",
             Self::Again => "again",
+            Self::Skip => "skip",
             Self::Fail => "fail",
             Self::Leave => "leave",
         }

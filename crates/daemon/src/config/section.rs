@@ -86,6 +86,12 @@ pub(crate) struct EngineSection {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(crate) struct Events {
+    pub(crate) keep: Span,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Retry {
     pub(crate) times: u32,
     pub(crate) first: Span,

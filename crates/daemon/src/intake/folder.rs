@@ -102,7 +102,11 @@ impl Folders {
                     pattern: pattern.clone(),
                     per: *per,
                 }),
-                Starts::Schedule(_) | Starts::Webhook(_) | Starts::Mail(_) | Starts::ByHand { .. } => None,
+                Starts::Schedule(_)
+                | Starts::Webhook(_)
+                | Starts::Mail(_)
+                | Starts::ByHand { .. }
+                | Starts::Event { .. } => None,
             })
             .collect()
     }

@@ -1,13 +1,15 @@
 //! Lists and pages of the store in memory.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use yizhan_engine::store::{
-    Firing, FiringOutcome, Line, Notice, Page, Reads, RunFilter, RunRow, RunState, StoreError, Stored,
-    TaskFilter, TaskRow, Tell,
+    Firing, FiringOutcome, Grant, Line, Listener, Notice, Page, Published, Reads, RunFilter, RunRow,
+    RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow, Tell,
 };
-use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
+use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
 
 use super::{Kept, Memory, Run};
@@ -21,6 +23,7 @@ fn fits(row: &RunRow, filter: &RunFilter) -> bool {
         && filter.key.as_ref().is_none_or(|part| row.key.as_ref().is_some_and(|key| key.contains(part)))
         && filter.parent.is_none_or(|wanted| row.parent == Some(wanted))
         && !(filter.open && over(row.state))
+        && filter.waits.as_ref().is_none_or(|wanted| row.waits.as_deref() == Some(wanted))
 }
 
 fn is_for(row: &TaskRow, filter: &TaskFilter) -> bool {
@@ -46,11 +49,18 @@ impl Kept {
         let stuck = open().filter(|run| run.row.waits.is_none() && run.wake.is_none());
         let wakes = self.wakes.iter().map(|(_, run)| *run).filter(|run| !self.open.contains(run));
         let tasks = self.tasks.values().filter(|task| !self.open.contains(&task.run));
+        let over = |run: &RunId| !self.open.contains(run);
+        let places: BTreeSet<_> =
+            self.waiting.slots.keys().map(|(run, _)| *run).filter(|run| over(run)).collect();
+        let listen: BTreeSet<_> =
+            self.waiting.listeners.values().map(|row| row.run).filter(|run| over(run)).collect();
         vec![
             gaps.collect(),
             stuck.map(|run| Finding::Stuck { run: run.row.id }).collect(),
             wakes.map(|run| Finding::WakesNoMore { run }).collect(),
             tasks.map(|task| Finding::TaskOfNone { task: task.id.clone(), run: task.run }).collect(),
+            places.into_iter().map(|run| Finding::PlaceOfNone { run }).collect(),
+            listen.into_iter().map(|run| Finding::ListensNoMore { run }).collect(),
         ]
     }
 }
@@ -160,6 +170,88 @@ impl Reads for Memory {
         found.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
         found.truncate(most);
         Ok(found)
+    }
+
+    fn slot_holders(&self, key: Option<&str>) -> Result<Vec<SlotRow>, StoreError> {
+        let kept = self.kept();
+        let holds =
+            |row: &&SlotRow| row.stands != SlotStands::Waits && key.is_none_or(|key| *row.ask.key == *key);
+        Ok(kept.waiting.slots.values().filter(holds).cloned().collect())
+    }
+
+    fn slot_line(&self, key: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
+        Ok(self.kept().waiting.line(key).into_iter().take(most).cloned().collect())
+    }
+
+    fn slot_keys(&self) -> Result<Vec<Arc<str>>, StoreError> {
+        let kept = self.kept();
+        let waiting = kept.waiting.slots.values().filter(|row| row.stands == SlotStands::Waits);
+        let keys: BTreeSet<_> = waiting.map(|row| row.ask.key.clone()).collect();
+        Ok(keys.into_iter().collect())
+    }
+
+    fn slot(&self, run: RunId, item: Item) -> Result<Option<(SlotRow, u64)>, StoreError> {
+        let kept = self.kept();
+        let Some(row) = kept.waiting.slots.get(&(run, item)) else { return Ok(None) };
+        let line = kept.waiting.line(&row.ask.key);
+        let ahead = line.iter().position(|one| *one == row).unwrap_or(0);
+        Ok(Some((row.clone(), ahead as u64)))
+    }
+
+    fn grants(&self, now: Millis) -> Result<Vec<Grant>, StoreError> {
+        let kept = self.kept();
+        Ok(kept.waiting.grants.iter().filter(|grant| grant.until > now).cloned().collect())
+    }
+
+    fn event(&self, name: &str, id: &str) -> Result<Option<Published>, StoreError> {
+        Ok(self.kept().waiting.event(name, id))
+    }
+
+    fn events(
+        &self,
+        name: &str,
+        key: &str,
+        since: Millis,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Published>, StoreError> {
+        let kept = self.kept();
+        let later =
+            kept.waiting.events.range((Bound::Excluded(after), Bound::Unbounded)).map(|(_, event)| event);
+        let of_it = later.filter(|event| (&*event.name, &*event.key) == (name, key) && event.at >= since);
+        Ok(of_it.take(most).cloned().collect())
+    }
+
+    fn events_after(&self, after: u64, most: usize) -> Result<Vec<Published>, StoreError> {
+        let kept = self.kept();
+        let later = kept.waiting.events.range((Bound::Excluded(after), Bound::Unbounded));
+        Ok(later.take(most).map(|(_, event)| event.clone()).collect())
+    }
+
+    fn events_seen(&self) -> Result<u64, StoreError> {
+        Ok(self.kept().waiting.seen)
+    }
+
+    fn listeners(&self, name: &str, key: &str, after: u64, most: usize) -> Result<Vec<Listener>, StoreError> {
+        let kept = self.kept();
+        let later = kept.waiting.listeners.range((Bound::Excluded(after), Bound::Unbounded));
+        let of_it = later.map(|(_, row)| row).filter(|row| (&*row.name, &*row.key) == (name, key));
+        Ok(of_it.take(most).cloned().collect())
+    }
+
+    fn listener(&self, run: RunId, item: Item) -> Result<Option<Listener>, StoreError> {
+        let kept = self.kept();
+        Ok(kept.waiting.listeners.values().find(|row| (row.run, row.of.item) == (run, item)).cloned())
+    }
+
+    fn listeners_behind(&self, after: u64, most: usize) -> Result<Vec<Listener>, StoreError> {
+        let kept = self.kept();
+        let later = kept.waiting.listeners.range((Bound::Excluded(after), Bound::Unbounded));
+        let is_behind = |row: &&Listener| {
+            let mut events = kept.waiting.events.values();
+            events.any(|event| event.name == row.name && event.key == row.key && event.at >= row.since)
+        };
+        Ok(later.map(|(_, row)| row).filter(is_behind).take(most).cloned().collect())
     }
 
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {

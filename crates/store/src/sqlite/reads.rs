@@ -6,15 +6,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    Firing, FiringOutcome, Line, Notice, Page, Reads, RunFilter, RunRow, RunState, StoreError, Stored,
-    TaskFilter, TaskRow, Tell,
+    Firing, FiringOutcome, Grant, Line, Listener, Notice, Page, Published, Reads, RunFilter, RunRow,
+    RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell,
 };
-use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
+use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
 
 use super::fault::Fault;
 use super::lock::Lock;
 use super::rows::{self, ALL_STATES, State};
+use super::waiting;
 use crate::checksum::checksum;
 use crate::cursor::{page, read_run_cursor, read_task_cursor, run_cursor, task_cursor};
 use crate::finding::Finding;
@@ -211,6 +212,9 @@ pub(super) fn runs_of_state(
     if let Some(key) = &filter.key {
         and("instr(key, ?) > 0", &mut vec![key.clone().into()]);
     }
+    if let Some(waits) = &filter.waits {
+        and("+waits = ?", &mut vec![waits.clone().into()]);
+    }
     if let Some((at, id)) = after {
         and("(started, id) < (?, ?)", &mut vec![at.0.into(), id.number().into()]);
     }
@@ -361,6 +365,100 @@ impl Reads for SqliteReads {
     fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError> {
         let sql = "SELECT key, task, at, letter FROM notice ORDER BY at, key LIMIT ?1";
         self.many(sql, [limit(most)], rows::notice)
+    }
+
+    fn slot_holders(&self, key: Option<&str>) -> Result<Vec<SlotRow>, StoreError> {
+        let all = format!("SELECT {} FROM slot WHERE stands > 0", waiting::SLOT);
+        match key {
+            None => self.many(&all, [], waiting::slot_row),
+            Some(key) => {
+                self.many(&format!("{all} AND key = ?1 ORDER BY run, item"), [key], waiting::slot_row)
+            }
+        }
+    }
+
+    fn slot_line(&self, key: &str, most: usize) -> Result<Vec<SlotRow>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM slot INDEXED BY slot_line WHERE key = ?1 AND stands = 0
+             ORDER BY priority DESC, asked, run, item LIMIT ?2",
+            waiting::SLOT
+        );
+        self.many(&sql, params![key, limit(most)], waiting::slot_row)
+    }
+
+    fn slot_keys(&self) -> Result<Vec<Arc<str>>, StoreError> {
+        let sql = "SELECT DISTINCT key FROM slot INDEXED BY slot_line WHERE stands = 0";
+        self.many(sql, [], |row| rows::text(row, 0))
+    }
+
+    fn slot(&self, run: RunId, item: Item) -> Result<Option<(SlotRow, u64)>, StoreError> {
+        self.read(|connection| waiting::place(connection, run, item))
+    }
+
+    fn grants(&self, now: Millis) -> Result<Vec<Grant>, StoreError> {
+        let sql = "SELECT key, at, until FROM slot_grant WHERE until > ?1 ORDER BY at, id";
+        self.many(sql, [now.0], waiting::grant_row)
+    }
+
+    fn event(&self, name: &str, id: &str) -> Result<Option<Published>, StoreError> {
+        let sql = format!("SELECT {} FROM published WHERE name = ?1 AND id = ?2", waiting::PUBLISHED);
+        self.one(&sql, [name, id], waiting::published_row)
+    }
+
+    fn events(
+        &self,
+        name: &str,
+        key: &str,
+        since: Millis,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Published>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM published INDEXED BY published_by_key
+             WHERE name = ?1 AND key = ?2 AND number > ?3 AND at >= ?4 ORDER BY number LIMIT ?5",
+            waiting::PUBLISHED
+        );
+        let values = params![name, key, waiting::signed(after), since.0, limit(most)];
+        self.many(&sql, values, waiting::published_row)
+    }
+
+    fn events_after(&self, after: u64, most: usize) -> Result<Vec<Published>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM published WHERE number > ?1 ORDER BY number LIMIT ?2",
+            waiting::PUBLISHED
+        );
+        self.many(&sql, params![waiting::signed(after), limit(most)], waiting::published_row)
+    }
+
+    fn events_seen(&self) -> Result<u64, StoreError> {
+        let sql = "SELECT value FROM meta WHERE name = 'events_seen'";
+        let seen = self.one(sql, [], |row| row.get::<_, String>(0))?;
+        let read =
+            |seen: String| seen.parse().map_err(|_| StoreError::Failed(format!("`{seen}` is no number")));
+        seen.map_or(Ok(0), read)
+    }
+
+    fn listeners(&self, name: &str, key: &str, after: u64, most: usize) -> Result<Vec<Listener>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM listener WHERE name = ?1 AND key = ?2 AND number > ?3 ORDER BY number LIMIT ?4",
+            waiting::LISTENER
+        );
+        self.many(&sql, params![name, key, waiting::signed(after), limit(most)], waiting::listener_row)
+    }
+
+    fn listener(&self, run: RunId, item: Item) -> Result<Option<Listener>, StoreError> {
+        let sql = format!("SELECT {} FROM listener WHERE run = ?1 AND item = ?2", waiting::LISTENER);
+        self.one(&sql, params![run.number(), waiting::item_text(item)?], waiting::listener_row)
+    }
+
+    fn listeners_behind(&self, after: u64, most: usize) -> Result<Vec<Listener>, StoreError> {
+        let sql = format!(
+            "SELECT {} FROM listener WHERE number > ?1 AND EXISTS (SELECT 1 FROM published AS p
+             WHERE p.name = listener.name AND p.key = listener.key AND p.at >= listener.since)
+             ORDER BY number LIMIT ?2",
+            waiting::LISTENER
+        );
+        self.many(&sql, params![waiting::signed(after), limit(most)], waiting::listener_row)
     }
 
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {

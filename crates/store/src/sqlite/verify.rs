@@ -23,7 +23,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
 
 type Question = (&'static str, fn(&Row<'_>) -> rusqlite::Result<Finding>);
 
-const QUESTIONS: [Question; 7] = [
+const QUESTIONS: [Question; 9] = [
     ("SELECT run, count(*), max(seq) FROM event GROUP BY run HAVING count(*) <> max(seq)", |row| {
         let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
         Ok(Finding::Gap { run: run_id(row, 0)?, lines: number(1)?, last: number(2)? })
@@ -51,6 +51,16 @@ const QUESTIONS: [Question; 7] = [
         "SELECT task.id, task.run FROM task LEFT JOIN run ON run.id = task.run
          WHERE run.state IS NULL OR run.state >= 2",
         |row| Ok(Finding::TaskOfNone { task: task_id(row, 0)?, run: run_id(row, 1)? }),
+    ),
+    (
+        "SELECT DISTINCT slot.run FROM slot LEFT JOIN run ON run.id = slot.run
+         WHERE run.state IS NULL OR run.state >= 2",
+        |row| Ok(Finding::PlaceOfNone { run: run_id(row, 0)? }),
+    ),
+    (
+        "SELECT DISTINCT listener.run FROM listener LEFT JOIN run ON run.id = listener.run
+         WHERE run.state IS NULL OR run.state >= 2",
+        |row| Ok(Finding::ListensNoMore { run: run_id(row, 0)? }),
     ),
 ];
 

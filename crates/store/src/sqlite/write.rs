@@ -11,6 +11,7 @@ use yizhan_workflow::id::{Millis, RunId};
 
 use super::fault::{Fault, is_taken};
 use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
+use super::waiting;
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
@@ -92,6 +93,9 @@ impl Writing<'_> {
         }
         change.tasks.iter().try_for_each(|task| self.task(task))?;
         change.notices.iter().try_for_each(|notice| self.notice(notice))?;
+        change.slots.iter().try_for_each(|slot| waiting::slot(self.connection, slot))?;
+        change.grant.iter().try_for_each(|grant| waiting::grant(self.connection, grant))?;
+        change.listeners.iter().try_for_each(|listens| waiting::listens(self.connection, listens))?;
         if let Some(start) = &change.start {
             self.start(change, start)?;
         }
@@ -324,6 +328,9 @@ impl Writing<'_> {
             }
             Note::Told { child } => self.told(*child)?,
             Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
+            Note::Published(event) => waiting::published(self.connection, event)?,
+            Note::EventsSeen { number } => waiting::events_seen(self.connection, *number)?,
+            Note::ForgetEvents { before } => waiting::forget_events(self.connection, *before)?,
             Note::Room { at } => {
                 self.run(
                     "INSERT INTO meta(name, value) VALUES ('room', ?1)

@@ -334,13 +334,7 @@ fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Wo
 fn listen(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<Await> {
     let event = own.template("await");
     let key = own.template("key");
-    let filter = own.get("where").and_then(|item| {
-        if item.get_ref().as_table().is_none() {
-            own.reader.wrong_type("where", "a table: column = value", item);
-            return None;
-        }
-        Some(tree::tree(own, "where", item))
-    });
+    let filter = tree::filter(own);
     let due = time::moment(own, "due", &|name| ways.named(name));
     Some(Await { event: event?, key, filter, due })
 }

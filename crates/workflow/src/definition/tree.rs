@@ -11,6 +11,7 @@ use super::names::ROOTS;
 use super::section::{Section, TOP, Text};
 use super::{DEEPEST, name_ok};
 use crate::expression::{Template, Tree, number_of_words};
+use crate::filter::WINDOW;
 use crate::plan::Let;
 
 /// The value of `key` in `section`. What has a fault, which is said, becomes something that fits everywhere.
@@ -24,6 +25,23 @@ fn goes_to_a_plugin(section: &Section<'_, '_>, path: &str) -> bool {
         .strip_prefix(&section.at("with"))
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
     is_with && !section.path.starts_with("trigger") && section.path.rsplit('.').next() != Some("let")
+}
+
+/// `where`: columns and what they are compared with, a value, a list or a window.
+pub(super) fn filter(section: &Section<'_, '_>) -> Option<Tree> {
+    let item = section.get("where")?;
+    let Some(columns) = item.get_ref().as_table() else {
+        section.reader.wrong_type("where", "a table: column = value", item);
+        return None;
+    };
+    let windows = columns.values().filter_map(|meant| meant.get_ref().as_table());
+    for (word, _) in windows.flat_map(|window| window.iter()) {
+        let value: &str = word.get_ref();
+        if !WINDOW.contains(&value) {
+            section.bad_word("where", &Text { value, span: word.span() }, &WINDOW);
+        }
+    }
+    Some(tree(section, "where", item))
 }
 
 fn unreadable() -> Tree {

@@ -2,16 +2,16 @@
 
 use super::section::Section;
 use super::{mail, name_ok, step, time, tree};
-use crate::plan::{FilePer, Starts, Trigger, WebhookAuth};
+use crate::plan::{FilePer, Publish, Starts, Trigger, WebhookAuth};
 use crate::problem::{Place, nearest};
 use crate::schedule::{Fold, Gap, Missed, Overlap, Schedule};
 
-const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand"];
+const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand", "event"];
 
 /// Keys of a trigger that the language has and this version does not.
 const LATER: &[&str] = &[
-    "event", "where", "publish", "complete", "each", "gather", "holiday", "ahead", "yearly", "at",
-    "calendar", "unique",
+    "where", "publish", "key", "complete", "each", "gather", "holiday", "ahead", "yearly", "at", "calendar",
+    "unique",
 ];
 
 pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
@@ -26,9 +26,16 @@ pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
         let Some(own) = all.sub(key.value, item) else { continue };
         let starts = starts(&own, key.value);
         let with = own.get("with").map(|item| tree::tree(&own, "with", item));
+        // A firing of another kind brings no fields that could be compared.
+        let brings = matches!(
+            starts,
+            Some(Starts::Webhook(_) | Starts::Files { .. } | Starts::Mail(_) | Starts::Event { .. })
+        );
+        let filter = if brings { tree::filter(&own) } else { None };
+        let publish = if matches!(starts, Some(Starts::Webhook(_))) { publish(&own) } else { None };
         own.close(LATER);
         if let Some(starts) = starts {
-            triggers.push(Trigger { name: key.value.into(), starts, with, filter: None });
+            triggers.push(Trigger { name: key.value.into(), starts, with, filter, publish });
         }
     }
     triggers
@@ -41,6 +48,7 @@ fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
         ["webhook"] => webhook(own).map(Starts::Webhook),
         ["files"] => files(own),
         ["mail"] => mail::rule(own).map(|rule| Starts::Mail(Box::new(rule))),
+        ["event"] => Some(Starts::Event { name: own.text("event")?.value.into() }),
         [_] => by_hand(own),
         [] => {
             // Keys of the kinds are known, though none of the kinds is there.
@@ -49,7 +57,7 @@ fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
             }
             let misspelled =
                 own.entries().any(|(key, _)| !own.knows(key.value) && nearest(key.value, KINDS).is_some());
-            if !own.has("event") && !misspelled {
+            if !misspelled {
                 let problem = own.error("YZ0119", own.span.clone()).name("trigger", name);
                 let near = own.entries().find_map(|(key, _)| nearest(key.value, KINDS));
                 own.say(problem.near(near));
@@ -63,6 +71,11 @@ fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
             None
         }
     }
+}
+
+fn publish(own: &Section<'_, '_>) -> Option<Publish> {
+    let name = own.template("publish")?;
+    Some(Publish { name, key: own.template("key") })
 }
 
 fn schedule(own: &Section<'_, '_>) -> Option<Schedule> {

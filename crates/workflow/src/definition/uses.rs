@@ -70,6 +70,15 @@ impl<'w, 's> Walk<'w, 's> {
             if let Some(with) = &trigger.with {
                 walk.tree(&format!("trigger.{}.with", trigger.name), with, start);
             }
+            if let Some(filter) = &trigger.filter {
+                walk.tree(&format!("trigger.{}.where", trigger.name), filter, start);
+            }
+            if let Some(publish) = &trigger.publish {
+                walk.template(&format!("trigger.{}.publish", trigger.name), &publish.name, start);
+                if let Some(key) = &publish.key {
+                    walk.template(&format!("trigger.{}.key", trigger.name), key, start);
+                }
+            }
         }
         walk.form("input", &workflow.input, start);
         for no in workflow.numbers() {

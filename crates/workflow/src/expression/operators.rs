@@ -50,6 +50,12 @@ pub(super) fn refused(code: &str, message: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("{code}{MARK}{message}"))
 }
 
+/// What an error says, without the mark of its code.
+pub(crate) fn told(error: &Error) -> String {
+    let said = error.detail().map_or_else(|| error.to_string(), str::to_owned);
+    said.split_once(MARK).map_or(said.clone(), |(_, words)| words.to_owned())
+}
+
 fn defined(values: [&Value; 2]) -> Result<(), Error> {
     if values.iter().any(|value| value.is_undefined()) {
         return Err(Error::from(ErrorKind::UndefinedError));
@@ -106,7 +112,7 @@ fn brief(value: &Value) -> String {
 }
 
 /// Nothing equals nothing, and an empty text.
-pub(super) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
+pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
     if let Some((left, right)) = number::both_whole(a, b) {
         return Ok(left == right);
     }
@@ -155,7 +161,7 @@ fn is_blank(value: &Value) -> bool {
 }
 
 /// `None`: one of them is nothing, so no order holds.
-pub(super) fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
+pub(crate) fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
     if let Some((left, right)) = number::both_whole(a, b) {
         return Ok(Some(left.cmp(&right)));
     }
@@ -177,7 +183,7 @@ pub(super) fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
     }
 }
 
-pub(super) fn contained(a: &Value, b: &Value) -> Result<bool, Error> {
+pub(crate) fn contained(a: &Value, b: &Value) -> Result<bool, Error> {
     defined([a, b])?;
     if is_empty(a) || is_empty(b) {
         return Ok(false);

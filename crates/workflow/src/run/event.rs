@@ -159,9 +159,20 @@ pub struct Started {
     pub by: Arc<str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// The item of another run that began this one and did not wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Parent>,
 }
 
-/// The item of another run that waits for this one.
+impl Started {
+    /// The item of another run that this one comes from, whether it is waited for or not.
+    #[must_use]
+    pub fn above(&self) -> Option<Parent> {
+        self.parent.or(self.origin)
+    }
+}
+
+/// The item of another run, by which this one began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parent {
     pub run: RunId,

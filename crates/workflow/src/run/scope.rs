@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+pub use minijinja::Value;
+use minijinja::value::{Enumerator, Object, ObjectRepr};
 
 use super::event::{ItemEnd, Raw, Started, StepEnd};
 use super::state::{At, Done, ItemState, Phase, Run, ScopeState, StepPhase, StepState};
@@ -112,6 +113,7 @@ impl Scope {
             trigger,
             by: "".into(),
             parent: None,
+            origin: None,
         };
         Self {
             text: text.clone(),

@@ -114,6 +114,7 @@ impl Tale {
             trigger: None,
             by: "person:li".into(),
             parent: None,
+            origin: None,
         };
         let id = RunId::mint(MORNING, None);
         let (run, decision) =

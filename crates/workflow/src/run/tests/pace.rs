@@ -21,6 +21,7 @@ fn play(toml: &str, input: &str, cancel: bool) -> (u32, Duration) {
         trigger: None,
         by: "person:li".into(),
         parent: None,
+        origin: None,
     };
     let now = Now { world: &world, at: MORNING, room: usize::MAX };
     let output = Raw::new(r#"{"x":1}"#.to_owned()).unwrap();

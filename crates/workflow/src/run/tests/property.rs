@@ -49,6 +49,7 @@ impl Life {
             trigger: None,
             by: "person:li".into(),
             parent: None,
+            origin: None,
         };
         let now = Now { world: &world, at: MORNING, room: usize::MAX };
         let (run, decision) = start(RunId::mint(MORNING, None), &text, &now, started);

@@ -161,8 +161,8 @@ fn a_condition_that_failed_is_asked_anew() {
     insta::assert_snapshot!(tale.told, @r#"
     go -> start x#1
     x ok {"zero":0} -> how a#1
-    a settle again -> how a#2
-    a settle again -> how a#3
+    a settle again -> close a#1, how a#2
+    a settle again -> close a#2, how a#3
     a settle skip -> close a#3, => done done
     "#);
 }

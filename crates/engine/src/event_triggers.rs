@@ -1,0 +1,109 @@
+//! Starts runs by events: each event that is on disk is seen once by every trigger that waits for its name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json, json};
+use yizhan_workflow::plan::{Starts, Trigger, Workflow};
+
+use crate::handle::{ActError, Engine, StartError, Started};
+use crate::intake::{self, Fired, IntakeError};
+use crate::store::{Firing, FiringOutcome, Note, Published, StoreError};
+
+/// Events that are read at once.
+const PAGE: usize = 100;
+/// It is looked again even if nobody rang: an event of a step or of a join rings no bell.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+enum FireError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Act(#[from] ActError),
+}
+
+/// Looks at new events until dropped.
+pub async fn answer(engine: Engine) {
+    loop {
+        match look(&engine).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "an event could not start its runs; it is tried again"),
+        }
+        // Rung or not, it is looked.
+        drop(tokio::time::timeout(LOOK_EVERY, engine.shared.published.notified()).await);
+    }
+}
+
+/// One page of them. True if there may be more.
+async fn look(engine: &Engine) -> Result<bool, FireError> {
+    let reads = &engine.shared.reads;
+    let seen = reads.events_seen()?;
+    let events = reads.events_after(seen, PAGE)?;
+    for event in &events {
+        fire(engine, event).await?;
+    }
+    if let Some(last) = events.last() {
+        engine.note(Note::EventsSeen { number: last.number }).await?;
+    }
+    Ok(events.len() == PAGE)
+}
+
+async fn fire(engine: &Engine, event: &Published) -> Result<(), FireError> {
+    let workflows = engine.shared.library.workflows();
+    for text in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
+        for trigger in &text.triggers {
+            if matches!(&trigger.starts, Starts::Event { name } if **name == *event.name) {
+                start(engine, text, trigger, event).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn start(
+    engine: &Engine,
+    text: &Arc<Workflow>,
+    trigger: &Trigger,
+    event: &Published,
+) -> Result<(), FireError> {
+    let firing = |outcome| Firing {
+        workflow: text.name.clone(),
+        trigger: trigger.name.clone(),
+        id: event.id.to_string(),
+        at: event.at,
+        outcome,
+    };
+    let payload: Json = serde_json::from_str(event.payload.get()).unwrap_or_default();
+    let body = payload.as_object().cloned().unwrap_or_default();
+    let said =
+        json!({ "id": &*event.id, "name": &*event.name, "key": &*event.key, "payload": payload.clone() });
+    let with = Map::from_iter([
+        ("at".to_owned(), Json::from(event.at.to_string())),
+        ("body".to_owned(), payload),
+        ("event".to_owned(), said),
+    ]);
+    let fired = Fired { trigger: &trigger.name, with };
+    let (world, now) = (engine.shared.world(), engine.shared.now());
+    let prepared = match intake::from_trigger(text, fired, &body, &world, now) {
+        Ok(prepared) => prepared,
+        Err(IntakeError::LeftOut) => return Ok(()),
+        Err(error) => {
+            tracing::warn!(workflow = %text.name, trigger = %trigger.name, event = %event.id, %error, "an event starts no run");
+            engine.note(Note::Firing(firing(FiringOutcome::Failed))).await?;
+            return Ok(());
+        }
+    };
+    let by = format!("trigger:{}", trigger.name).into();
+    let started = Started { prepared, by, firing: Some(firing(FiringOutcome::Started)) };
+    match engine.start(started).await {
+        Ok(_) | Err(StartError::FiredBefore { .. }) => Ok(()),
+        Err(StartError::Act(error)) => Err(error.into()),
+        Err(error @ (StartError::KeyHeld { .. } | StartError::NoSuchWorkflow(_) | StartError::Intake(_))) => {
+            tracing::info!(workflow = %text.name, trigger = %trigger.name, event = %event.id, %error, "an event starts no run");
+            engine.note(Note::Firing(firing(FiringOutcome::Rejected))).await?;
+            Ok(())
+        }
+    }
+}
