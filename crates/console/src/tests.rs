@@ -7,5 +7,6 @@ mod place;
 mod rights;
 mod runs;
 mod task;
+mod waiting;
 mod watching;
 mod words;

@@ -120,6 +120,7 @@ pub fn rehearse(prepared: &Prepared, by: &str, world: &World, now: Millis, answe
         trigger: prepared.trigger.clone(),
         by: by.into(),
         parent: None,
+        origin: None,
     };
     let id = RunId::mint(now, None);
     let (run, first) = start(id, &text, &Now { world, at: now, room: usize::MAX }, started);
@@ -294,7 +295,15 @@ impl Walk<'_> {
                 let (state, outcome, output) = (EndState::Cancelled, None, None);
                 Ok(Some(Event::ChildEnded { of, child, state, outcome, output }))
             }
-            Command::CloseTask { .. } => Ok(None),
+            // In a rehearsal nobody else wants a place.
+            Command::AskSlot { of } => Ok(Some(Event::SlotGranted { of })),
+            Command::Listen { of } => {
+                // An event that nobody gave is one without fields.
+                let payload = Raw::from(&self.given(of.item).unwrap_or_else(|| json!({})));
+                let id = format!("rehearsal/{}", self.told.len()).into();
+                Ok(Some(Event::EventTaken { of, id, payload }))
+            }
+            Command::CloseTask { .. } | Command::StopListening { .. } => Ok(None),
         }
     }
 
@@ -391,6 +400,9 @@ impl Walk<'_> {
         let what =
             What::Child { workflow: workflow.to_string(), with: parsed(with.get()), output: output.clone() };
         self.tell(of.item.place(), Some(of.item), what);
+        if matches!(self.standing(of), Some(Standing::Child { detach: true, .. })) {
+            return Some(Event::ChildStarted { of, child });
+        }
         let outcome = outcome.and_then(|word| word.as_str().map(Arc::from)).or_else(|| Some("done".into()));
         let output = (!output.is_null()).then(|| Raw::from(&output));
         Some(Event::ChildEnded { of, child, state: EndState::Done, outcome, output })

@@ -217,6 +217,9 @@ impl Teller<'_> {
                     format!("A mail comes to “{account}”, {folder}"),
                 )
             }
+            Starts::Event { name } => {
+                self.pick(format!("发布了事件「{name}」"), format!("The event “{name}” is published"))
+            }
             Starts::ByHand { who } => {
                 let who: Vec<String> = who.iter().map(|who| self.one_who(who)).collect();
                 let who = self.listed(&who);
@@ -225,7 +228,7 @@ impl Teller<'_> {
         };
         let with =
             trigger.with.as_ref().map(|with| self.given(with, &self.workflow.input)).unwrap_or_default();
-        let only = trigger.filter.as_ref().map(|filter| self.condition(filter));
+        let only = trigger.filter.as_ref().map(|filter| self.given(filter, &self.workflow.input));
         let only = only.map(|only| self.pick(format!(",仅当{only}"), format!(", only if {only}")));
         let with =
             if with.is_empty() { with } else { self.pick(format!(",{with}"), format!(", with {with}")) };

@@ -102,7 +102,29 @@ impl Teller<'_> {
                 let until = self.until(until);
                 self.pick(format!("等待:{until}。"), format!("Waits: {until}."))
             }
-            Work::Run { workflow, with } => {
+            Work::Await(event) => {
+                let name = self.text(&event.event);
+                let only = event.filter.as_ref().map(|filter| self.given(filter, &Form::default()));
+                let only = only.filter(|only| !only.is_empty());
+                let only = only.map_or_else(String::new, |only| {
+                    self.pick(format!("(仅当 {only})"), format!(" (only if {only})"))
+                });
+                let due = event.due.as_ref().map(|due| self.until(due));
+                let due = due.map(|due| self.pick(format!("。期限:{due}"), format!(". Due {due}")));
+                let due = due.unwrap_or_default();
+                self.pick(
+                    format!("等待事件「{name}」{only}{due}。"),
+                    format!("Waits for the event “{name}”{only}{due}."),
+                )
+            }
+            Work::Run { workflow, with, detach: true } => {
+                let given = self.given(with, &Form::default());
+                self.pick(
+                    format!("另开流程「{workflow}」,不等它结束({given})。"),
+                    format!("Starts the workflow “{workflow}” and does not wait for it ({given})."),
+                )
+            }
+            Work::Run { workflow, with, detach: false } => {
                 let given = self.given(with, &Form::default());
                 self.pick(
                     format!("另开流程「{workflow}」并等它结束({given})。"),
@@ -272,6 +294,10 @@ impl Teller<'_> {
             OnError::Continue => {
                 said.push(self.pick("办不成也继续往下走。", "If it fails, the flow goes on."))
             }
+            OnError::Ask => said.push(self.pick(
+                "办不成时请负责人决定:再办、跳过或算失败。",
+                "If it fails, the owner says how to go on: again, skip it, or fail.",
+            )),
             OnError::BackTo(back) => {
                 let back = self.back(back);
                 said.push(self.pick(format!("办不成:{back}。"), format!("If it fails: {back}.")));
