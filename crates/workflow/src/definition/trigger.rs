@@ -10,7 +10,7 @@ const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand", "eve
 
 /// Keys of a trigger that the language has and this version does not.
 const LATER: &[&str] = &[
-    "where", "publish", "key", "complete", "each", "gather", "holiday", "ahead", "yearly", "at", "calendar",
+    "where", "publish", "complete", "each", "gather", "holiday", "ahead", "yearly", "at", "calendar",
     "unique",
 ];
 
