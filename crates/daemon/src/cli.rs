@@ -48,6 +48,8 @@ enum Command {
     Read(commands::read::Args),
     /// Walk a workflow without doing anything: every mail, call, task and branch of one case
     Plan(commands::plan::Args),
+    /// Print the JSON Schema of workflow files, for editors
+    Schema(commands::schema::Args),
     /// Start a run by hand
     Run(commands::run::Args),
     /// List runs, the newest first
@@ -141,6 +143,7 @@ impl Command {
             Self::Fmt(args) => commands::fmt::run(&args, context),
             Self::Read(args) => commands::read::run(&args, context),
             Self::Plan(args) => commands::plan::run(&args, context),
+            Self::Schema(args) => commands::schema::run(&args, context),
             Self::Run(args) => commands::run::run(&args, context),
             Self::Runs(args) => commands::runs::run(&args, context),
             Self::Show(args) => commands::show::run(&args, context),

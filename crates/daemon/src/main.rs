@@ -14,6 +14,7 @@ mod intake;
 mod language;
 mod log;
 mod plugins;
+mod schema;
 mod secrets;
 mod serve;
 mod show;

@@ -1,0 +1,84 @@
+//! The schema against the shipped files and wrong ones, as an editor's checker sees them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::*;
+
+fn catalogue() -> Catalogue {
+    let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("../workflow/tests/corpus/house/plugins.json");
+    let plugins: Value = serde_json::from_str(&std::fs::read_to_string(house).unwrap()).unwrap();
+    let mut catalogue = Catalogue::default();
+    for (plugin, describe) in plugins.as_object().unwrap() {
+        catalogue.add(plugin, &describe.to_string()).unwrap();
+    }
+    catalogue
+}
+
+#[test]
+fn every_key_is_explained_in_both_languages_and_its_schema_is_json() {
+    for list in [keys::TOP, keys::STEP, keys::FIELD, keys::RULE, keys::TRIGGER, keys::TABLE] {
+        for key in list {
+            assert!(serde_json::from_str::<Value>(key.schema).is_ok(), "{}: {}", key.name, key.schema);
+            let english = key.en.chars().all(|letter| letter.is_ascii() || letter == '…');
+            assert!(!key.zh.is_ascii() && english, "{}", key.name);
+        }
+    }
+}
+
+#[test]
+fn with_is_that_of_the_action_that_use_names() {
+    let schema = of_workflows(&catalogue(), Language::En);
+    let rules = schema["$defs"]["step"]["allOf"].as_array().unwrap();
+    let mail = rules.iter().find(|rule| rule["if"]["properties"]["use"]["const"] == "email.send").unwrap();
+    assert_eq!(mail["then"]["properties"]["with"]["$ref"], "#/$defs/email.send");
+    assert!(schema["$defs"]["email.send"]["properties"]["subject"].is_object());
+}
+
+/// The checker behind the editors, where it is installed (`npm install -g @taplo/cli`).
+fn taplo(schema: &Path, file: &Path) -> Option<bool> {
+    let program = std::env::var_os("YIZHAN_TAPLO").unwrap_or_else(|| "taplo".into());
+    let schema = format!("file://{}", schema.display());
+    let run =
+        Command::new(program).args(["lint", "--no-auto-config", "--schema", &schema]).arg(file).output();
+    run.ok().map(|run| run.status.success())
+}
+
+#[test]
+fn an_editor_finds_nothing_in_shipped_files_and_slips_in_wrong_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let schema = write("workflow.json", &of_workflows(&catalogue(), Language::Zh).to_string());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows");
+    let shipped: Vec<PathBuf> = crate::workflows::find(&std::fs::canonicalize(root).unwrap());
+    for file in &shipped {
+        match taplo(&schema, file) {
+            Some(good) => assert!(good, "{}", file.display()),
+            None => {
+                assert!(std::env::var_os("YIZHAN_TESTS").is_none(), "taplo is missing");
+                eprintln!("skipped: taplo is not installed (`npm install -g @taplo/cli`)");
+                return;
+            }
+        }
+    }
+    let head = "title = \"x\"\n[step.a]\n";
+    for wrong in [
+        "titel = \"x\"\n",
+        "title = 1\n",
+        "title = \"x\"\n[step.a]\ntitle = \"no kind\"\n",
+        &format!("{head}use = \"email.sned\"\n"),
+        &format!("{head}use = \"email.send\"\nwith.subjct = \"x\"\n"),
+        &format!("{head}ask = \"starter\"\nform.a = {{ type = \"txt\" }}\n"),
+        &format!("{head}check = \"true\"\non.no = {{ back = \"a\" }}\n"),
+        &format!("{head}end = \"done:x\"\nneed = []\n"),
+        "title = \"x\"\n[trigger.a]\nschedule = \"monday\"\nmissed = \"two\"\n",
+        &format!("{head}[step.a.step.b]\nend = \"done:x\"\ntitel = \"x\"\n"),
+    ] {
+        let file = write("wrong.toml", wrong);
+        assert_eq!(taplo(&schema, &file), Some(false), "{wrong}");
+    }
+}
