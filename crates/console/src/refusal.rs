@@ -352,6 +352,7 @@ impl From<RunRefusal> for Refusal {
             RunRefusal::NotRetriable(_)
             | RunRefusal::FromRequired { .. }
             | RunRefusal::ParentDecides(_)
+            | RunRefusal::DoesNotMap(_)
             | RunRefusal::WrongVerdict => Self::NotNow(refusal.to_string()),
             RunRefusal::Expression { .. } => {
                 Self::Expression { code: String::new(), message: refusal.to_string() }

@@ -31,6 +31,7 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
         .get("/api/v1/runs/{id}/wait", Operator, runs::wait)
         .post("/api/v1/runs/{id}/cancel", Operator, runs::cancel)
         .post("/api/v1/runs/{id}/retry", Operator, runs::retry)
+        .post("/api/v1/runs/{id}/migrate", Operator, runs::migrate)
         .get("/api/v1/tasks", Operator, tasks::list)
         .get("/api/v1/tasks/{id}", Operator, tasks::show)
         .post("/api/v1/tasks/{id}/claim", Operator, tasks::claim)

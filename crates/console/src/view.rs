@@ -131,6 +131,19 @@ pub struct ItemView {
     pub undo: Option<Box<ItemView>>,
 }
 
+/// What comes of letting a run go on under another text of its workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MigrationView {
+    pub id: String,
+    pub from: String,
+    pub to: String,
+    /// It has that text already.
+    pub same: bool,
+    pub done: bool,
+    /// What must be otherwise before it can go over, a sentence each.
+    pub in_the_way: Vec<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureView {
     pub code: String,

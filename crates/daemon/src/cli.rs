@@ -62,6 +62,8 @@ enum Command {
     Cancel(commands::cancel::Args),
     /// Try a failed run again, from the step that failed or from another
     Retry(commands::retry::Args),
+    /// Let open runs go on under another text of their workflow
+    Migrate(commands::migrate::Args),
     /// List open tasks
     Tasks(commands::tasks::Args),
     /// Look at a task, take it, give it back, answer it
@@ -150,6 +152,7 @@ impl Command {
             Self::Why(args) => commands::why::run(&args, context),
             Self::Cancel(args) => commands::cancel::run(&args, context),
             Self::Retry(args) => commands::retry::run(&args, context),
+            Self::Migrate(args) => commands::migrate::run(&args, context),
             Self::Tasks(args) => commands::tasks::run(&args, context),
             Self::Task(action) => commands::task::run(&action, context),
             Self::Event(args) => commands::event::run(&args, context),

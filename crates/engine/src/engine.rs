@@ -347,12 +347,26 @@ impl Loop {
                 Err(_) => {} // Nothing was due after all.
             }
         }
+        let to = match &event {
+            Event::Migrated { to, .. } => Some(self.text_of(to)?),
+            _ => None,
+        };
         let Some(live) = self.live.get_mut(&id) else { return Err(ActError::NoSuchRun(id)) };
-        match decided(live, &Now { world, at, room }, event) {
+        let now = Now { world, at, room };
+        let outcome = match (to, event) {
+            (Some(text), Event::Migrated { by, .. }) => migrated(live, &now, text, &by),
+            (_, event) => decided(live, &now, event),
+        };
+        match outcome {
             Ok(decision) => Ok(self.record(id, decision, world)),
             Err(error @ ActError::Unreadable(_)) => Err(self.let_go(id, error)),
             Err(error) => Err(error),
         }
+    }
+
+    fn text_of(&self, hash: &TextHash) -> Result<Arc<Workflow>, ActError> {
+        let text = self.shared.library.text(hash, &*self.shared.reads);
+        text.map_err(|error| ActError::Unreadable(error.to_string()))
     }
 
     /// A run whose decision broke off in the middle leaves memory: what the store has of it is whole.
@@ -610,11 +624,23 @@ fn closed(task: &TaskChange) -> Option<TaskId> {
     }
 }
 
+/// Takes a run over to another text of its workflow.
+fn migrated(live: &mut Live, now: &Now<'_>, text: Arc<Workflow>, by: &Arc<str>) -> Result<Decision, ActError> {
+    let (run, from) = (&mut live.run, &live.text);
+    let decision = unbroken(|| migrate::migrate(run, from, &text, now, by))?;
+    live.text = text;
+    Ok(decision)
+}
+
 /// Decides one event. A fault of ours in the rules of one run must not end the others, nor meet them again at each start.
 fn decided(live: &mut Live, now: &Now<'_>, event: Event) -> Result<Decision, ActError> {
     let (run, text) = (&mut live.run, &live.text);
+    unbroken(|| decide(run, text, now, event))
+}
+
+fn unbroken(rules: impl FnOnce() -> Result<Decision, Refusal>) -> Result<Decision, ActError> {
     // What a panic leaves half changed is thrown away by the caller.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(run, text, now, event)))
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(rules))
         .map_err(|_| {
             ActError::Unreadable("the rules broke off in this run: a fault of the program".to_owned())
         })?

@@ -101,7 +101,7 @@ pub fn load(id: RunId, reads: &dyn Reads) -> Result<Loaded, LoadError> {
 impl Live {
     pub fn load(id: RunId, reads: &dyn Reads, library: &Library) -> Result<Self, LoadError> {
         let loaded = load(id, reads)?;
-        let text = library.text(&loaded.run.started.text, reads)?;
+        let text = library.text(loaded.run.text(), reads)?;
         let wake = loaded.run.next_timer().map(|timer| timer.at);
         Ok(Self {
             row: Shown::of(&loaded.run),

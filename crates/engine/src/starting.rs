@@ -243,13 +243,11 @@ impl Loop {
         let told = match self.bring(parent) {
             Err(error) => Err(error),
             Ok(()) => {
-                if let Some(attempt) = self
-                    .live
-                    .get(&parent)
-                    .and_then(|live| live.run.item(of.item))
-                    .and_then(|item| item.attempt())
+                // A retry has a later attempt, and under another text the step may have another number.
+                if let Some(waits) =
+                    self.live.get(&parent).and_then(|live| live.run.waits_for(child, of.item))
                 {
-                    of.attempt = attempt;
+                    of = waits;
                 }
                 self.feed(parent, Event::ChildEnded { of, child, state, outcome, output }, world)
             }

@@ -10,6 +10,7 @@ pub mod event;
 mod fold;
 mod item;
 pub mod list;
+pub mod migrate;
 mod people;
 mod recipients;
 pub mod scope;
@@ -145,6 +146,8 @@ pub enum Refusal {
     #[error("`{expression}`: {message}")]
     Expression { expression: Arc<str>, message: Arc<str> },
     /// What could never have been: a bug or a damaged store.
+    #[error("the run cannot go on under the other text: {}", .0.join("; "))]
+    DoesNotMap(Vec<String>),
     #[error("impossible: {0}")]
     Impossible(&'static str),
 }
@@ -185,6 +188,8 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
         Event::Cancelled { opening, by, reason } => deciding.cancelled(opening, &by, &reason)?,
         Event::Retried { opening, by, from } => deciding.retried(opening, &by, from)?,
         Event::Joined { .. } => deciding.joined()?,
+        // Needs both texts.
+        Event::Migrated { .. } => return Err(Refusal::Impossible("a migration goes its own way")),
     }
     deciding.settle();
     deciding.fire();

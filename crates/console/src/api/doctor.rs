@@ -113,7 +113,7 @@ impl Visit<'_> {
             Ok(loaded) => loaded,
             Err(error) => return self.found(error.to_string()),
         };
-        if let Err(error) = self.desk.shared().library.text(&loaded.run.started.text, reads) {
+        if let Err(error) = self.desk.shared().library.text(loaded.run.text(), reads) {
             self.found(format!("{id}: {error}"));
         }
         let listed_open = matches!(loaded.row.state, RunState::Open | RunState::Closing);

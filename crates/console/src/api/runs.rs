@@ -73,7 +73,7 @@ pub(crate) fn run_named(desk: &Desk, name: &str) -> Result<RunId, Refusal> {
 
 fn view_of(desk: &Desk, id: RunId) -> Result<RunView, Refusal> {
     let loaded = live::load(id, desk.reads())?;
-    let text = desk.shared().library.text(&loaded.run.started.text, desk.reads())?;
+    let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
     let (world, now) = (desk.shared().world(), desk.shared().now());
     let look = Look { run: &loaded.run, text: &text, world: &world, now };
     Ok(run_view(&look, &loaded.row))
@@ -158,7 +158,7 @@ pub(crate) async fn why(
 ) -> Result<Answer<WhyView>, Refusal> {
     let answer = desk.read(move |desk| {
         let loaded = live::load(run_named(desk, &name)?, desk.reads())?;
-        let text = desk.shared().library.text(&loaded.run.started.text, desk.reads())?;
+        let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
         let world = desk.shared().world();
         let language = tongue.lang.unwrap_or_else(|| desk.house.language());
         let now = desk.shared().now();
@@ -218,4 +218,68 @@ pub(crate) async fn retry(
         .await?;
     desk.engine.act(id, Event::Retried { opening: 0, by, from }).await?;
     desk.read(move |desk| view_of(desk, id)).await.map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Migrate {
+    /// A text's hash, or a beginning of it; without it the one in force.
+    to: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    by: Option<String>,
+}
+
+/// Lets an open run go on under another text of its workflow, or says what stands in the way.
+pub(crate) async fn migrate(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Given(given): Given<Migrate>,
+) -> Result<Answer<MigrationView>, Refusal> {
+    let by: Arc<str> = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let tried = by.clone();
+    let (view, to) = desk.read(move |desk| try_migration(desk, &name, given.to.as_deref(), &tried)).await?;
+    if given.dry_run || view.same || !view.in_the_way.is_empty() {
+        return Ok(Answer(view));
+    }
+    let id = view.id.parse().map_err(|_| Refusal::Unreadable(view.id.clone()))?;
+    desk.engine.act(id, Event::Migrated { to, by }).await?;
+    Ok(Answer(MigrationView { done: true, ..view }))
+}
+
+/// Looks what would come of it, on a copy.
+fn try_migration(
+    desk: &Desk,
+    name: &str,
+    to: Option<&str>,
+    by: &Arc<str>,
+) -> Result<(MigrationView, TextHash), Refusal> {
+    let loaded = live::load(run_named(desk, name)?, desk.reads())?;
+    let mut run = loaded.run;
+    let (library, world) = (&desk.shared().library, desk.shared().world());
+    let from = library.text(run.text(), desk.reads())?;
+    let target = match to {
+        None | Some("latest") => {
+            let name = run.started.workflow.to_string();
+            library.current(&name).ok_or(Refusal::NoSuch { kind: "workflow", name })?
+        }
+        Some(hash) => library.text(&TextHash(hash.into()), desk.reads())?,
+    };
+    let now = Now { world: &world, at: desk.shared().now(), room: 0 };
+    let (hash, same) = (target.hash.clone(), target.hash == *run.text());
+    let mut view = MigrationView {
+        id: run.id.to_string(),
+        from: run.text().to_string(),
+        to: hash.to_string(),
+        same,
+        done: false,
+        in_the_way: vec![],
+    };
+    if !same {
+        match run::migrate::migrate(&mut run, &from, &target, &now, by) {
+            Ok(_) => {}
+            Err(RunRefusal::DoesNotMap(why)) => view.in_the_way = why,
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok((view, hash))
 }

@@ -76,7 +76,7 @@ pub(crate) async fn show(
     let view = desk.read(move |desk| {
         let (row, of) = row_named(desk, &name)?;
         let loaded = live::load(row.run, desk.reads())?;
-        let text = desk.shared().library.text(&loaded.run.started.text, desk.reads())?;
+        let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
         let (world, now) = (desk.shared().world(), desk.shared().now());
         task_view(&row, of, &Look { run: &loaded.run, text: &text, world: &world, now })
     });

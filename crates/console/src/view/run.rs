@@ -44,7 +44,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
         input: json_of(&run.started.input),
         error,
         opening: run.top.opening,
-        text: run.started.text.to_string(),
+        text: run.text().to_string(),
         steps: steps_view(look, ScopeNo::RUN),
         output,
     }

@@ -97,6 +97,7 @@ impl Teller<'_> {
                 let from = from.map_or_else(String::new, |no| format!(" {}", self.step(no)));
                 format!("{by} {}{from}", self.pick("重新办理", "retried it"))
             }
+            Event::Migrated { by, .. } => format!("{by} {}", self.pick("换用新文本", "took another text")),
             Event::Joined { trigger, .. } => format!("{trigger} {}", self.pick("并入", "joined it")),
         }
     }
@@ -157,6 +158,7 @@ impl Teller<'_> {
             | Fact::Finishing { .. }
             | Fact::Outrun { .. }
             | Fact::Anew { .. }
+            | Fact::Migrated(_)
             | Fact::InputJoined {} => return None,
         })
     }

@@ -138,6 +138,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<StepNo>,
     },
+    /// An open run goes on under another text of its workflow.
+    Migrated {
+        to: TextHash,
+        by: Arc<str>,
+    },
     /// A later firing with this run's key brought more input.
     Joined {
         trigger: Arc<str>,
@@ -404,6 +409,8 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_the_run")]
         scope: ScopeNo,
     },
+    /// The run goes on under another text: where each step of it was in the one before.
+    Migrated(Box<Mapping>),
     /// The event's input is put on the run.
     InputJoined {},
 }
@@ -433,8 +440,23 @@ impl Fact {
             | Self::TaskReleased { .. }
             | Self::Late { .. }
             | Self::InputJoined {} => None,
+            Self::Migrated(_) => Some(ScopeNo::RUN),
         }
     }
+}
+
+/// How the steps of one text stand to those of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    pub to: TextHash,
+    /// For each step of the new text its number in the old one; none for a new step.
+    pub steps: Vec<Option<StepNo>>,
+    /// The steps that hold steps: the first of these, and how many they are with all that they hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holds: Vec<(StepNo, StepNo, u16)>,
+    /// The numbers of ways back, old and new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<(u16, u16)>,
 }
 
 /// The first failure: `run.error`.

@@ -202,6 +202,7 @@ impl Run {
                 closing_steps.iter().for_each(|step| self.next_round(StepAt { step: *step, scope: *scope }));
                 self.requeue(*scope);
             }
+            Fact::Migrated(mapping) => self.remap(mapping),
             Fact::InputJoined {} => {
                 if let Event::Joined { input, .. } = event {
                     self.joined.push(input.clone());
@@ -454,6 +455,7 @@ fn brought(event: &Event) -> Option<Raw> {
         | Event::Settled { .. }
         | Event::Cancelled { .. }
         | Event::Retried { .. }
+        | Event::Migrated { .. }
         | Event::Joined { .. } => None,
     }
 }
@@ -480,6 +482,7 @@ fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
         | Event::Settled { .. }
         | Event::Cancelled { .. }
         | Event::Retried { .. }
+        | Event::Migrated { .. }
         | Event::Joined { .. } => None,
     }
 }

@@ -433,14 +433,15 @@ impl Deciding<'_> {
     }
 
     pub(super) fn child_started(&mut self, of: Attempt, child: RunId) -> Result<(), Refusal> {
-        match self.standing(of)? {
-            Standing::Child { child: ours, detach: true, .. } if ours == child => {
-                let output = Raw::from(&serde_json::json!({ "run": child.to_string() }));
-                self.done(of.item, None, Output::Is(output.clone()), Some(&output));
-                Ok(())
-            }
-            _ => Err(MOVED_ON),
+        let Standing::Child { child: ours, detach: true, .. } = self.standing(of)? else {
+            return Err(MOVED_ON);
+        };
+        if ours != child {
+            return Err(Refusal::Impossible("another child"));
         }
+        let output = Raw::from(&serde_json::json!({ "run": child.to_string() }));
+        self.done(of.item, None, Output::Is(output.clone()), Some(&output));
+        Ok(())
     }
 
     pub(super) fn event_taken(&mut self, of: Attempt, id: &Arc<str>, payload: &Raw) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@ use super::event::{
     EndState, Failure, First, ItemEnd, Raw, RunError, SlotAsk, Standing, Started, StepEnd, given,
 };
 use super::list::List;
-use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
+use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, StepNo, TextHash};
 use crate::plan::{Ending, Workflow};
 
 /// One execution of a workflow. Steps stand behind `Arc`, so that what expressions see of a run is a cheap copy.
@@ -22,6 +22,9 @@ pub struct Run {
     pub last: Millis,
     pub began: Millis,
     pub started: Arc<Started>,
+    /// The text it goes on under, where that is not the one it began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub migrated: Option<TextHash>,
     /// The run itself as a scope: the outermost.
     pub top: ScopeState,
     /// The items of steps that hold steps.
@@ -529,6 +532,7 @@ impl Run {
             last: at,
             began: at,
             started,
+            migrated: None,
             top: ScopeState::begin(None, None, StepNo(0), 0),
             inner: Arc::default(),
             scopes: 0,
@@ -544,6 +548,29 @@ impl Run {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.top.is_over()
+    }
+
+    /// The text under which it goes on.
+    #[must_use]
+    pub fn text(&self) -> &TextHash {
+        self.migrated.as_ref().unwrap_or(&self.started.text)
+    }
+
+    /// The attempt that waits for a child; `like` is where it was when the child began.
+    #[must_use]
+    pub fn waits_for(&self, child: RunId, like: Item) -> Option<Attempt> {
+        let waits = |state: &ItemState| match &state.at {
+            At::Is(Standing::Child { a, child: ours, .. } | Standing::StoppingChild { a, child: ours }) => {
+                (*ours == child).then_some(*a)
+            }
+            At::Is(_) | At::Over(_) => None,
+        };
+        let there = self.item(like).and_then(waits).map(|attempt| Attempt { item: like, attempt });
+        let anywhere = || {
+            self.standing_items()
+                .find_map(|(item, state)| waits(state).map(|attempt| Attempt { item, attempt }))
+        };
+        there.or_else(anywhere)
     }
 
     /// `None`: there was none of that number, or it is forgotten.

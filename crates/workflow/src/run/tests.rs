@@ -4,6 +4,7 @@ mod again;
 mod back;
 mod closing;
 mod flow;
+mod migration;
 mod pace;
 mod people;
 mod property;
