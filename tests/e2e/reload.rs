@@ -101,3 +101,41 @@ fn a_file_that_is_broken_over_a_restart_leaves_its_last_good_text_in_force() {
     assert_eq!((&row["state"], &row["title"]), (&json!("old text in force"), &json!("第1版")), "{row:#}");
     house.ends(&house.run("flow", &json!({})), "done");
 }
+
+#[test]
+fn an_open_run_goes_over_to_the_new_text_across_a_kill_or_says_what_stands_in_the_way() {
+    let mut house = House::with("[reload]\nsettle = \"50ms\"\nrescan = \"500ms\"\n");
+    house.write("config/people.toml", PEOPLE);
+    house.workflow("flow", &version(1));
+    house.start();
+    let run = house.run("flow", &json!({ "hold": true }));
+    house.task(&run);
+    let answer = |house: &House| {
+        let task = house.task(&run);
+        let fields = json!({ "by": "person:li.na", "fields": { "ok": true } });
+        let path = format!("/api/v1/tasks/{}/answer", task["id"].as_str().unwrap());
+        Client::of_home(&house.home).post(&path, &fields).unwrap();
+    };
+    // The open step is no more there: nothing is changed, and it is said why.
+    house.workflow("flow", "title = \"第2版\"\n[input]\nhold = { type = \"yesno\", default = false }\n[step.say]\nuse = \"echo.echo\"\nwith.version = \"2\"\n");
+    in_force(&house, 2);
+    let refused = house.call(&["migrate", &run]);
+    assert_eq!(refused.code, 6, "{refused:?}");
+    assert!(refused.all().contains("`hold`"), "{refused:?}");
+    // A step before it comes too late, one behind it does not.
+    let third = version(3)
+        .replace("[step.hold]", "[step.early]\nuse = \"echo.echo\"\nwith.x = \"1\"\n[step.hold]")
+        .replace("[output]", "[step.more]\nask = \"person:li.na\"\nform.ok = { type = \"yesno\" }\n[output]");
+    house.workflow("flow", &third);
+    in_force(&house, 3);
+    assert_eq!(house.call(&["migrate", &run, "--dry-run"]).code, 0);
+    assert_eq!(house.call(&["migrate", &run]).code, 0);
+    house.kill();
+    house.start();
+    answer(&house);
+    until("the new step", || (house.task(&run)["step"] == "more").then_some(()));
+    answer(&house);
+    let view = house.ends(&run, "done");
+    assert_eq!(view["output"]["version"], "3", "{view:#}");
+    assert_eq!(crate::house::step(&view, "early")["state"], "skipped");
+}

@@ -11,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod fields;
 pub(crate) mod fmt;
 pub(crate) mod init;
+pub(crate) mod migrate;
 pub(crate) mod next;
 mod paging;
 pub(crate) mod plan;

@@ -42,7 +42,8 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tel
     live.bytes_since += line.len();
     let run = &live.run;
     let shown = Shown::of(run);
-    let row = (shown != live.row || matches!(decision.event, Event::Migrated { .. })).then(|| Box::new(row_of(run)));
+    let row = (shown != live.row || matches!(decision.event, Event::Migrated { .. }))
+        .then(|| Box::new(row_of(run)));
     let next = run.next_timer().filter(|_| !run.is_over()).map(|timer| timer.at);
     let wake = (next != live.wake).then_some(next);
     let tell_parent = tell_of(run, &decision.did);

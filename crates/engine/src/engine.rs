@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
+use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId, TextHash};
+use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::event::{AttemptResult, Event, Raw, Standing};
 use yizhan_workflow::run::state::At;
-use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide};
+use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide, migrate};
 
 use crate::by_id::MapById;
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
@@ -625,7 +626,12 @@ fn closed(task: &TaskChange) -> Option<TaskId> {
 }
 
 /// Takes a run over to another text of its workflow.
-fn migrated(live: &mut Live, now: &Now<'_>, text: Arc<Workflow>, by: &Arc<str>) -> Result<Decision, ActError> {
+fn migrated(
+    live: &mut Live,
+    now: &Now<'_>,
+    text: Arc<Workflow>,
+    by: &Arc<str>,
+) -> Result<Decision, ActError> {
     let (run, from) = (&mut live.run, &live.text);
     let decision = unbroken(|| migrate::migrate(run, from, &text, now, by))?;
     live.text = text;

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use yizhan_engine::live;
 use yizhan_engine::store::{RunFilter, RunState};
-use yizhan_workflow::id::RunId;
+use yizhan_workflow::id::{RunId, TextHash};
 use yizhan_workflow::run::event::Event;
+use yizhan_workflow::run::{self, Now, Refusal as RunRefusal};
 
 pub(crate) use starting::start;
 
@@ -22,7 +23,8 @@ use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::{
-    JournalLine, Listing, Look, RunRow, RunView, Teller, WhyView, journal_line, run_row, run_view,
+    JournalLine, Listing, Look, MigrationView, RunRow, RunView, Teller, WhyView, journal_line, run_row,
+    run_view,
 };
 use crate::why::Reader;
 

@@ -7,7 +7,9 @@ use crate::client::escaped;
 use crate::exit::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  yizhan migrate 01hsk3 --dry-run\n  yizhan migrate 01hsk3 01hsk9 --to latest")]
+#[command(
+    after_help = "Examples:\n  yizhan migrate 01hsk3 --dry-run\n  yizhan migrate 01hsk3 01hsk9 --to latest"
+)]
 pub(crate) struct Args {
     /// The runs, or beginnings of their ids
     #[arg(required = true)]
@@ -36,12 +38,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let items = answer["items"].as_array().into_iter().flatten();
         items.map(|one| sentence(one, context)).collect::<Vec<_>>().join("\n")
     });
-    Ok(if stays { Exit::Faults } else { Exit::Ok })
+    Ok(if stays { Exit::Refused } else { Exit::Ok })
 }
 
 fn sentence(one: &Value, context: &Context) -> String {
     let id = one["id"].as_str().unwrap_or_default();
-    let why: Vec<&str> = one["in_the_way"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let why: Vec<&str> =
+        one["in_the_way"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let said = if !why.is_empty() {
         let head = context.language.pick("不能换用新文本:", "cannot take the other text:");
         return format!("{id}  {head}\n  {}", why.join("\n  "));
