@@ -46,6 +46,12 @@ pub const ROUNDS_MAX: u32 = 1_000;
 /// Items of one `each`.
 pub const ITEMS_MAX: usize = 100_000;
 
+/// Items of a run in all its scopes, in the rounds that they are in: one `each` within another multiplies.
+pub const ITEMS_OF_RUN_MAX: usize = 200_000;
+
+/// Open tasks of one run.
+pub const TASKS_MAX: u32 = 10_000;
+
 /// What is in force outside the run: it may change while a run waits, the run's text may not.
 #[derive(Clone, Debug)]
 pub struct World {

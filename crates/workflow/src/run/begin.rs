@@ -7,7 +7,7 @@ use super::event::{
 use super::item::MOVED_ON;
 use super::scope::Standpoint;
 use super::state::{At, Phase, StepPhase};
-use super::{Deciding, ITEMS_MAX, Refusal};
+use super::{Deciding, ITEMS_MAX, ITEMS_OF_RUN_MAX, Refusal, TASKS_MAX};
 use crate::expression::{Template, Tree, json_of_value};
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::moment::{self, Anchored, Moment, MomentError};
@@ -128,6 +128,13 @@ impl Deciding<'_> {
         };
         if length > ITEMS_MAX {
             let message = format!("`each` has {length} items; {ITEMS_MAX} are allowed");
+            return Err(expression_failure("YZ0312", &each.list, &message));
+        }
+        if self.run.items + length > ITEMS_OF_RUN_MAX {
+            let known = self.run.items;
+            let message = format!(
+                "the run has {known} items, {length} more are too many: {ITEMS_OF_RUN_MAX} are allowed"
+            );
             return Err(expression_failure("YZ0312", &each.list, &message));
         }
         Ok((raw(json_of_value(&value))?, u32::try_from(length).unwrap_or(u32::MAX)))
@@ -371,6 +378,10 @@ impl Deciding<'_> {
         }
         if who.iter().all(|name| name.trim().is_empty()) {
             return Err(failure("YZ0314", "the task has nobody to do it: `ask` is empty"));
+        }
+        if self.run.standing.tasks >= TASKS_MAX {
+            let message = format!("the run has {TASKS_MAX} open tasks, which is all that it may have");
+            return Err(failure("YZ0328", &message));
         }
         let own_title =
             if item.undo { step.undo.as_ref().and_then(|undo| undo.title.as_ref()) } else { None };

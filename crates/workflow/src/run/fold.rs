@@ -59,6 +59,7 @@ impl Run {
         match fact {
             Fact::Opened { steps } => self.top = ScopeState::begin(None, None, StepNo(0), *steps),
             Fact::StepOpened { s, scope, n, list, broken } => {
+                self.items += *n as usize;
                 if let Some(step) = self.step_mut(StepAt { step: *s, scope: *scope }) {
                     step.phase = StepPhase::Open;
                     step.items = vec![ItemState::default(); *n as usize];
@@ -83,6 +84,7 @@ impl Run {
                 let round = self.step(at).round;
                 let spent = self.step(at).items.first().map_or(0, |item| item.attempts);
                 self.change(at.item(round, 0), |state| state.at = At::Over(ItemEnd::Dropped));
+                self.items -= self.step(at).items.len();
                 if let Some(step) = self.step_mut(at) {
                     let earlier = step.earlier.take();
                     *step = StepState { round, earlier, spent, ..StepState::default() };
@@ -323,12 +325,14 @@ impl Run {
     /// A scope is opened again: what failed or was dropped waits for its turn, what was done stays.
     fn requeue(&mut self, scope: ScopeNo) {
         let Some(of) = self.scope_mut(scope) else { return };
+        let mut gone = 0;
         for step in Arc::make_mut(&mut of.steps) {
             if step.phase != StepPhase::Open || step.outrun {
                 continue;
             }
             let step = Arc::make_mut(step);
             if step.broken {
+                gone += step.items.len();
                 let earlier = step.earlier.take();
                 *step = StepState { round: step.round, earlier, ..StepState::default() };
                 continue;
@@ -343,6 +347,7 @@ impl Run {
             }
             step.failed = 0;
         }
+        self.items -= gone;
     }
 
     fn register_undo(&mut self, of: Item) {
@@ -400,6 +405,7 @@ impl Run {
         for item in 0..u32::try_from(self.step(at).items.len()).unwrap_or(0) {
             self.change(at.item(round, item), |state| state.at = At::Over(ItemEnd::Dropped));
         }
+        self.items -= self.step(at).items.len();
         let mut forgotten = None;
         if let Some(step) = self.step_mut(at) {
             let earlier = if step.is_over() {
@@ -423,6 +429,7 @@ impl Run {
             return;
         }
         let Some(scope) = Arc::make_mut(&mut self.inner).remove(&no) else { return };
+        self.items -= scope.items();
         let rounds = scope.steps.iter().flat_map(|step| std::iter::once(step).chain(&step.earlier));
         let inside: Vec<ScopeNo> =
             rounds.flat_map(|step| step.items.iter().filter_map(|item| item.scope)).collect();

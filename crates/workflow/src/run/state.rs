@@ -44,6 +44,9 @@ pub struct Run {
     /// How many items stand in each kind of waiting. Follows from the items.
     #[serde(skip)]
     pub standing: Counts,
+    /// How many items there are in the rounds that their steps are in. Follows from the steps.
+    #[serde(skip)]
+    pub items: usize,
     /// What is being taken back just now: one at a time in each scope. Follows from what can be taken back.
     #[serde(skip)]
     pub undoing: BTreeSet<Item>,
@@ -110,6 +113,12 @@ impl ScopeState {
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Over { .. })
+    }
+
+    /// The items of its steps.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.steps.iter().map(|step| step.items.len()).sum()
     }
 
     /// A step of this scope; `None` for one of another.
@@ -540,6 +549,7 @@ impl Run {
             joined: vec![],
             taken: BTreeSet::new(),
             standing: Counts::default(),
+            items: 0,
             undoing: BTreeSet::new(),
             timers: BTreeSet::new(),
         }
@@ -715,6 +725,8 @@ impl Run {
     /// What follows from the items, after the run was read back.
     pub fn derive(&mut self) {
         self.standing = Counts::default();
+        let inner = self.inner.values().map(|scope| scope.items());
+        self.items = self.top.items() + inner.sum::<usize>();
         self.undoing = self.undoable.iter().filter(|done| done.undo.is_some()).map(|done| done.of).collect();
         self.timers.clear();
         let wanted: Vec<_> = self.standing_items().map(|(of, state)| (of, state.clone())).collect();

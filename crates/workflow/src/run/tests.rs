@@ -2,6 +2,7 @@
 
 mod again;
 mod back;
+mod bounds;
 mod closing;
 mod flow;
 mod migration;
