@@ -60,7 +60,7 @@ impl Loop {
         let key = match input.key {
             Json::Null => String::new(),
             Json::String(text) => text,
-            other => other.to_string(),
+            other @ (Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => other.to_string(),
         };
         let publishing = Publishing {
             id: Some(call.key.to_string()),

@@ -194,10 +194,13 @@ fn slot_of(run: &Run, item: Item, decision: &Decision) -> Option<SlotChange> {
         Place::None => return Some(SlotChange::Free { run: run.id, item }),
         Place::Waits => SlotStands::Waits,
         // Taken once, by the event that gave it; what happens to its holder then changes nothing about it.
-        Place::Holds => match decision.event {
-            Event::SlotGranted { of } if of.item == item => SlotStands::Holds,
-            _ => return None,
-        },
+        Place::Holds => {
+            let Event::SlotGranted { of } = decision.event else { return None };
+            if of.item != item {
+                return None;
+            }
+            SlotStands::Holds
+        }
     };
     let state = state?;
     let of = Attempt { item, attempt: state.attempt()? };

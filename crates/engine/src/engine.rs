@@ -348,10 +348,7 @@ impl Loop {
                 Err(_) => {} // Nothing was due after all.
             }
         }
-        let to = match &event {
-            Event::Migrated { to, .. } => Some(self.text_of(to)?),
-            _ => None,
-        };
+        let to = if let Event::Migrated { to, .. } = &event { Some(self.text_of(to)?) } else { None };
         let Some(live) = self.live.get_mut(&id) else { return Err(ActError::NoSuchRun(id)) };
         let now = Now { world, at, room };
         let outcome = match (to, event) {

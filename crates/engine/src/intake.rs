@@ -113,6 +113,7 @@ fn object(given: &str) -> Result<&str, IntakeError> {
 ///
 /// # Errors
 /// When the trigger leaves it out, or it cannot be worked out.
+#[expect(clippy::too_many_arguments, reason = "what a firing is made of")]
 pub fn publishing(
     text: &Arc<Workflow>,
     fired: Fired<'_>,

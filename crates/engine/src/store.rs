@@ -439,6 +439,7 @@ pub trait Reads: Send + Sync {
     fn grants(&self, now: Millis) -> Result<Vec<Grant>, StoreError>;
     fn event(&self, name: &str, id: &str) -> Result<Option<Published>, StoreError>;
     /// Events of this name and key that were accepted at `since` or later, the oldest first, after this number.
+    #[expect(clippy::too_many_arguments, reason = "which, since when, and the page of them")]
     fn events(
         &self,
         name: &str,

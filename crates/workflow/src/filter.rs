@@ -37,18 +37,16 @@ pub fn passes(filter: &str, values: &str) -> Result<bool, FilterError> {
 }
 
 fn column_holds(value: &Value, wanted: &Value) -> Result<bool, Error> {
-    match wanted.kind() {
-        ValueKind::Map => {
-            for word in wanted.try_iter()? {
-                let bound = wanted.get_item(&word)?;
-                if !word_holds(value, word.as_str().unwrap_or_default(), &bound)? {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
-        _ => is_one_of(value, wanted),
+    if wanted.kind() != ValueKind::Map {
+        return is_one_of(value, wanted);
     }
+    for word in wanted.try_iter()? {
+        let bound = wanted.get_item(&word)?;
+        if !word_holds(value, word.as_str().unwrap_or_default(), &bound)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn word_holds(value: &Value, word: &str, bound: &Value) -> Result<bool, Error> {

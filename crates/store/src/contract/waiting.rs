@@ -44,7 +44,7 @@ pub(crate) fn who_waits_for_a_place_stands_in_line_until_it_is_free(house: &mut 
     assert_eq!(reads.slot_holders(Some("other")).unwrap(), []);
     assert_eq!(reads.slot_keys().unwrap(), [Arc::from("crm")]);
     assert_eq!(reads.slot_line("crm", 9).unwrap(), [urgent.clone(), early.clone(), late.clone()]);
-    assert_eq!(reads.slot_line("crm", 1).unwrap(), [urgent.clone()]);
+    assert_eq!(reads.slot_line("crm", 1).unwrap(), std::slice::from_ref(&urgent));
     assert_eq!(reads.slot(run(3), item(0)).unwrap(), Some((late, 2)));
     assert_eq!(reads.slot(run(3), item(1)).unwrap(), None);
 

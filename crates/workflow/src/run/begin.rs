@@ -381,7 +381,7 @@ impl Deciding<'_> {
         }
         if self.run.standing.tasks >= TASKS_MAX {
             let message = format!("the run has {TASKS_MAX} open tasks, which is all that it may have");
-            return Err(failure("YZ0328", &message));
+            return Err(failure("YZ0329", &message));
         }
         let own_title =
             if item.undo { step.undo.as_ref().and_then(|undo| undo.title.as_ref()) } else { None };

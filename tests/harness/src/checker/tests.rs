@@ -62,6 +62,7 @@ fn sound() -> Evidence {
             trigger: None,
             by: "operator".into(),
             parent: None,
+            origin: None,
         };
         let (mut run, first) = start(id, &text, &now, started);
         let mut decisions = vec![first];

@@ -39,5 +39,5 @@ fn a_run_opens_ten_thousand_tasks_and_no_more() {
     );
     let state = &tale.run.top.steps[0];
     assert_eq!((tale.run.standing.tasks, state.failed), (10_000, 1));
-    assert_eq!(&*state.items[10_000].failure.as_ref().unwrap().code, "YZ0328");
+    assert_eq!(&*state.items[10_000].failure.as_ref().unwrap().code, "YZ0329");
 }
