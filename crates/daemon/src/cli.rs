@@ -50,6 +50,8 @@ enum Command {
     Plan(commands::plan::Args),
     /// Print the JSON Schema of workflow files, for editors
     Schema(commands::schema::Args),
+    /// Draw a workflow: SVG, Mermaid or DOT
+    Graph(commands::graph::Args),
     /// Start a run by hand
     Run(commands::run::Args),
     /// List runs, the newest first
@@ -146,6 +148,7 @@ impl Command {
             Self::Read(args) => commands::read::run(&args, context),
             Self::Plan(args) => commands::plan::run(&args, context),
             Self::Schema(args) => commands::schema::run(&args, context),
+            Self::Graph(args) => commands::graph::run(&args, context),
             Self::Run(args) => commands::run::run(&args, context),
             Self::Runs(args) => commands::runs::run(&args, context),
             Self::Show(args) => commands::show::run(&args, context),

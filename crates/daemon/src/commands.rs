@@ -10,6 +10,7 @@ pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod fields;
 pub(crate) mod fmt;
+pub(crate) mod graph;
 pub(crate) mod init;
 pub(crate) mod migrate;
 pub(crate) mod next;

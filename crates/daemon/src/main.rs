@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod exit;
 mod formatting;
+mod graph;
 mod home;
 mod intake;
 mod language;

@@ -4,7 +4,7 @@ use super::{Said, Teller};
 use crate::expression::{Template, Tree, with_holes};
 use crate::form::{Field, Form, Options};
 use crate::id::StepNo;
-use crate::plan::{ActionName, Ask, BackTo, Ending, Goes, OnError, OutcomePattern, Step, Undo, Work};
+use crate::plan::{ActionName, Ask, BackTo, Ending, Goes, OnError, OutcomePattern, Section, Step, Undo, Work};
 
 /// Sentences are put together from phrases, and begin with a capital.
 fn capital(sentence: String) -> String {
@@ -291,6 +291,8 @@ impl Teller<'_> {
         }
         match &step.on_error {
             OnError::Fail => {}
+            // Of the closing sections that goes without saying.
+            OnError::Continue if step.section != Section::Main => {}
             OnError::Continue => {
                 said.push(self.pick("办不成也继续往下走。", "If it fails, the flow goes on."))
             }

@@ -1,0 +1,161 @@
+//! Draws a workflow: its steps and what leads from one to the other.
+
+use yizhan_workflow::id::StepNo;
+use yizhan_workflow::plan::{Ending, Goes, OnError, OutcomePattern, Section, Work, Workflow};
+
+pub(crate) mod svg;
+
+/// A way that is no `needs`: back to a step, or to an end.
+pub(crate) struct Way {
+    pub(crate) from: StepNo,
+    /// `None`: it ends.
+    pub(crate) to: Option<StepNo>,
+    pub(crate) label: String,
+}
+
+pub(crate) fn label(workflow: &Workflow, no: StepNo) -> String {
+    let step = workflow.step(no);
+    step.title.as_ref().map_or_else(|| step.id.to_string(), |title| plain(title.source()))
+}
+
+/// A title without what stands between its braces.
+fn plain(title: &str) -> String {
+    let mut said = String::new();
+    let mut rest = title;
+    while let Some((before, after)) = rest.split_once("{{") {
+        said.push_str(before);
+        said.push('…');
+        rest = after.split_once("}}").map_or("", |(_, rest)| rest);
+    }
+    said + rest
+}
+
+/// The steps of the main section that stand beside each other in this one, or in none.
+pub(crate) fn steps_in(workflow: &Workflow, holder: Option<StepNo>) -> Vec<StepNo> {
+    workflow.steps_in(holder).to_vec()
+}
+
+pub(crate) fn ways(workflow: &Workflow) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for from in workflow.numbers().filter(|no| workflow.step(*no).section == Section::Main) {
+        let step = workflow.step(from);
+        for on in &step.on {
+            let outcome = match &on.outcome {
+                OutcomePattern::Word(word) => word.to_string(),
+                OutcomePattern::Field { field, value } => format!("{field}: {value}"),
+            };
+            match &on.goes {
+                Goes::Back(back) => {
+                    let most = back.most.map(|most| format!(" ≤{most}")).unwrap_or_default();
+                    ways.push(Way { from, to: Some(back.target), label: format!("{outcome}{most}") });
+                }
+                Goes::End(ending) => {
+                    ways.push(Way { from, to: None, label: format!("{outcome} → {}", end_word(ending)) });
+                }
+            }
+        }
+        if let OnError::BackTo(back) = &step.on_error {
+            ways.push(Way { from, to: Some(back.target), label: "✗".to_owned() });
+        }
+        if let Work::End { ending } = &step.work {
+            ways.push(Way { from, to: None, label: end_word(ending) });
+        }
+    }
+    ways
+}
+
+fn end_word(ending: &Ending) -> String {
+    match ending {
+        Ending::Done { outcome } => format!("done: {outcome}"),
+        Ending::Cancel { reason } => format!("cancel: {reason}"),
+        Ending::Fail { reason } => format!("fail: {reason}"),
+    }
+}
+
+fn when(workflow: &Workflow, no: StepNo) -> bool {
+    workflow.step(no).when.is_some()
+}
+
+/// For GitHub, wikis and everything else that draws Mermaid.
+pub(crate) fn mermaid(workflow: &Workflow) -> String {
+    let mut lines = vec!["flowchart TD".to_owned()];
+    mermaid_steps(workflow, None, "  ", &mut lines);
+    for no in workflow.numbers().filter(|no| workflow.step(*no).section == Section::Main) {
+        for need in &workflow.step(no).needs {
+            let label = if when(workflow, no) { "|when|" } else { "" };
+            lines.push(format!("  {} -->{label} {}", name(workflow, *need), name(workflow, no)));
+        }
+    }
+    for (at, way) in ways(workflow).iter().enumerate() {
+        let (from, label) = (name(workflow, way.from), quoted(&way.label));
+        match way.to {
+            Some(to) => lines.push(format!("  {from} -. {label} .-> {}", name(workflow, to))),
+            None => lines.push(format!("  {from} --> end{at}([{label}])")),
+        }
+    }
+    lines.join("\n")
+}
+
+fn mermaid_steps(workflow: &Workflow, holder: Option<StepNo>, indent: &str, lines: &mut Vec<String>) {
+    for no in steps_in(workflow, holder) {
+        let (name, label) = (name(workflow, no), quoted(&label(workflow, no)));
+        let step = workflow.step(no);
+        match &step.work {
+            Work::Hold { .. } => {
+                lines.push(format!("{indent}subgraph {name}[{label}]"));
+                mermaid_steps(workflow, Some(no), &format!("{indent}  "), lines);
+                lines.push(format!("{indent}end"));
+            }
+            Work::Check { .. } => lines.push(format!("{indent}{name}{{{label}}}")),
+            Work::Ask(_) => lines.push(format!("{indent}{name}[/{label}/]")),
+            _ => lines.push(format!("{indent}{name}[{label}]")),
+        }
+    }
+}
+
+/// An id that Mermaid and DOT take for one: `end` is a word of theirs.
+fn name(workflow: &Workflow, no: StepNo) -> String {
+    format!("s_{}", workflow.step(no).id)
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('"', "'"))
+}
+
+/// For Graphviz.
+pub(crate) fn dot(workflow: &Workflow) -> String {
+    let mut lines = vec!["digraph workflow {".to_owned(), "  node [shape=box, style=rounded];".to_owned()];
+    dot_steps(workflow, None, "  ", &mut lines);
+    for no in workflow.numbers().filter(|no| workflow.step(*no).section == Section::Main) {
+        for need in &workflow.step(no).needs {
+            lines.push(format!("  {} -> {};", name(workflow, *need), name(workflow, no)));
+        }
+    }
+    for (at, way) in ways(workflow).iter().enumerate() {
+        let (from, label) = (name(workflow, way.from), quoted(&way.label));
+        match way.to {
+            Some(to) => lines.push(format!(
+                "  {from} -> {} [style=dashed, constraint=false, label={label}];",
+                name(workflow, to)
+            )),
+            None => lines.push(format!("  end{at} [shape=oval, label={label}];\n  {from} -> end{at};")),
+        }
+    }
+    lines.push("}".to_owned());
+    lines.join("\n")
+}
+
+fn dot_steps(workflow: &Workflow, holder: Option<StepNo>, indent: &str, lines: &mut Vec<String>) {
+    for no in steps_in(workflow, holder) {
+        let (name, label) = (name(workflow, no), quoted(&label(workflow, no)));
+        lines.push(format!("{indent}{name} [label={label}];"));
+        if let Work::Hold { .. } = &workflow.step(no).work {
+            lines.push(format!("{indent}subgraph cluster_{name} {{ label={label};"));
+            dot_steps(workflow, Some(no), &format!("{indent}  "), lines);
+            lines.push(format!("{indent}}}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

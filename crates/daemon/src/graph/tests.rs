@@ -1,0 +1,42 @@
+//! What is drawn of a workflow.
+
+use std::collections::BTreeMap;
+
+use yizhan_workflow::definition;
+use yizhan_workflow::plan::Source;
+
+use super::*;
+
+fn workflow() -> Workflow {
+    let text = "title = \"t\"\n[step.a]\ntitle = \"登记 <{{ run.id }}>\"\nuse = \"x.y\"\n\
+        [step.b]\nask = \"starter\"\nform.ok = { type = \"yesno\" }\non.ok.no = { back_to = \"a\", most = 2 }\n\
+        [step.c]\nneeds = [\"a\"]\nwhen = \"run.id == 'x'\"\nuse = \"x.y\"\n\
+        [step.d]\nneeds = [\"b\", \"c\"]\n[step.d.step.e]\ncheck = \"run.id == 'x'\"\non.no = { go = \"cancel:no\" }\n";
+    let source = Source { name: "t".into(), text: text.to_owned(), files: BTreeMap::new() };
+    definition::survey(&source, &source.files).read.unwrap().workflow
+}
+
+#[test]
+fn mermaid_shows_order_ways_back_and_what_a_step_holds() {
+    let drawn = mermaid(&workflow());
+    for line in [
+        "  s_a[\"登记 <…>\"]",
+        "  s_a --> s_b",
+        "  s_a -->|when| s_c",
+        "  s_b -. \"ok: no ≤2\" .-> s_a",
+        "  subgraph s_d[\"d\"]",
+        "    s_e{\"e\"}",
+        "  s_e --> end1([\"no → cancel: no\"])",
+    ] {
+        assert!(drawn.lines().any(|drawn| drawn == line), "{line}\n{drawn}");
+    }
+}
+
+#[test]
+fn a_drawing_has_a_box_for_each_step_inside_the_one_that_holds_it_and_dashed_ways_back() {
+    let drawn = svg::svg(&workflow());
+    assert_eq!(drawn.matches("rx=\"8\"").count(), 5, "{drawn}");
+    assert!(drawn.contains("登记 &lt;…&gt;"), "{drawn}");
+    assert_eq!(drawn.matches("stroke-dasharray=\"5 4\"").count(), 1);
+    assert!(dot(&workflow()).contains("s_b -> s_a [style=dashed"));
+}
