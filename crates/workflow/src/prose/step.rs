@@ -4,7 +4,9 @@ use super::{Said, Teller};
 use crate::expression::{Template, Tree, with_holes};
 use crate::form::{Field, Form, Options};
 use crate::id::StepNo;
-use crate::plan::{ActionName, Ask, BackTo, Ending, Goes, OnError, OutcomePattern, Section, Step, Undo, Work};
+use crate::plan::{
+    ActionName, Ask, BackTo, Ending, Goes, OnError, OutcomePattern, Section, Step, Undo, Work,
+};
 
 /// Sentences are put together from phrases, and begin with a capital.
 fn capital(sentence: String) -> String {
