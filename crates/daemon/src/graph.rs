@@ -108,7 +108,9 @@ fn mermaid_steps(workflow: &Workflow, holder: Option<StepNo>, indent: &str, line
             }
             Work::Check { .. } => lines.push(format!("{indent}{name}{{{label}}}")),
             Work::Ask(_) => lines.push(format!("{indent}{name}[/{label}/]")),
-            _ => lines.push(format!("{indent}{name}[{label}]")),
+            Work::Use { .. } | Work::Wait { .. } | Work::Run { .. } | Work::Await(_) | Work::End { .. } => {
+                lines.push(format!("{indent}{name}[{label}]"))
+            }
         }
     }
 }

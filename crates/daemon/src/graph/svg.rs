@@ -132,7 +132,9 @@ fn step(workflow: &Workflow, no: StepNo, place: Place) -> String {
         Work::Ask(_) => ("#eff6ff", "#1d4ed8"),
         Work::Check { .. } => ("#fefce8", "#a16207"),
         Work::Hold { .. } => ("#f8fafc", "#475569"),
-        _ => ("#f0fdf4", "#15803d"),
+        Work::Use { .. } | Work::Wait { .. } | Work::Run { .. } | Work::Await(_) | Work::End { .. } => {
+            ("#f0fdf4", "#15803d")
+        }
     };
     let dash = if own.when.is_some() { r##" stroke-dasharray="2 2""## } else { "" };
     let Place { x, y, w, h } = place;
