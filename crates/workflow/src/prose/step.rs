@@ -57,6 +57,12 @@ impl Teller<'_> {
                 format!("Once for each of {list}{most}."),
             ));
         }
+        if let Some(most) = step.limit.as_ref().and_then(|limit| limit.most) {
+            said.push(self.pick(
+                format!("所有案件合起来,同时最多 {most} 个在做,先到先做。"),
+                format!("At most {most} at once over all cases, first come, first served."),
+            ));
+        }
         said.extend(self.work(&step.work));
         said.extend(step.on.iter().map(|on| {
             let outcome = self.outcome(step, &on.outcome);
@@ -87,6 +93,12 @@ impl Teller<'_> {
         }
         let needs: Vec<String> = step.needs.iter().map(|need| self.step_name(*need)).collect();
         let needs = self.listed(&needs);
+        if step.first_is_enough {
+            return Some(self.pick(
+                format!("{needs}中有一个办完就开始,其余的撤回。"),
+                format!("Begins when the first of {needs} is over; the others are withdrawn."),
+            ));
+        }
         if before.is_some_and(|before| !step.before.contains(&before)) {
             return Some(self.pick(
                 format!("{needs}办完就开始,不等上一步。"),
