@@ -22,7 +22,7 @@ pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<Response, R
     let read = desk.read(|desk| {
         let reads = desk.reads();
         let tasks = reads.tasks(&TaskFilter::default(), None, TASKS_COUNTED)?.rows.len();
-        let notices = reads.notices(NOTICES_COUNTED)?;
+        let notices = reads.notices(None, NOTICES_COUNTED)?;
         let notices = (notices.len(), notices.first().map(|notice| notice.at));
         Ok((reads.count_by_state()?, tasks, reads.next_wake()?, notices, desk.house.plugins()))
     });

@@ -1,7 +1,7 @@
 //! Tells people that a run asks them: each notice is a row until the action of the settings has carried it, and goes out
 //! under one key, however often. Who gets it is looked up when it goes out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use yizhan_workflow::id::{Millis, TaskId, outward_key};
@@ -21,6 +21,8 @@ const AT_ONCE: usize = 8;
 const REST_LEAST: i64 = 100;
 /// After this a notice that cannot go out yet, for a reason of ours, is looked at again.
 const REST_OURS: i64 = 60_000;
+/// Addresses that `doctor` names of one notice.
+const NAMED: usize = 20;
 
 /// The loop's own notes of what is to be told.
 #[derive(Debug, Default)]
@@ -31,6 +33,14 @@ pub(crate) struct Notices {
     next: Option<Millis>,
     /// The store has some that are not in memory.
     more: bool,
+    /// How far the store was read in this round through it.
+    read: Option<(Millis, Arc<str>)>,
+    /// The next round does not begin before that.
+    round: Millis,
+    /// When the earliest of those that made room in this round has rested enough.
+    left: Option<Millis>,
+    /// Those whose people are told one by one.
+    apart: BTreeMap<TaskId, Apart>,
     /// The world in which they were tried last: another may know the address that was missing.
     world: u64,
 }
@@ -42,31 +52,76 @@ struct Waiting {
     tries: u32,
     next: Millis,
     under_way: bool,
+    /// To how many it went last.
+    to: usize,
+    /// How long those who are told one by one rest after this round.
+    rest: Option<i64>,
+}
+
+impl Waiting {
+    fn addresses(&self, world: &World) -> Vec<String> {
+        let mut to: Vec<String> =
+            self.letter.who.iter().flat_map(|who| world.people.addresses(who)).collect();
+        to.sort();
+        to.dedup();
+        to
+    }
+
+    fn rests(&self, now: Millis) -> bool {
+        !self.under_way && self.next > now
+    }
+}
+
+/// A letter that was refused as a whole: one address that a server does not take must not keep it from the others. A
+/// restart forgets this, and then who was told gets it again under the same key.
+#[derive(Debug, Default)]
+struct Apart {
+    told: BTreeSet<String>,
+    /// In this round of tries.
+    refused: BTreeMap<String, String>,
+    asked: Option<String>,
+}
+
+impl Apart {
+    fn next<'a>(&self, to: &'a [String]) -> Option<&'a String> {
+        to.iter().find(|one| !self.told.contains(*one) && !self.refused.contains_key(*one))
+    }
+
+    /// Who was not told, and why.
+    fn why(&self) -> String {
+        let named = self.refused.iter().take(NAMED).map(|(who, why)| format!("`{who}` ({why})"));
+        let mut named = named.collect::<Vec<_>>().join(", ");
+        if self.refused.len() > NAMED {
+            named.push_str(", …");
+        }
+        format!("{} were told, but not {named}", self.told.len())
+    }
 }
 
 /// What anybody may know of notices that do not go out.
 #[derive(Debug, Default)]
-pub struct Untold(Mutex<BTreeMap<Arc<str>, Arc<str>>>);
+pub struct Untold(Mutex<BTreeMap<TaskId, Arc<str>>>);
 
 impl Untold {
-    /// Why the notice of this key did not go out when it was tried last.
+    /// Why the notice of this task did not go out when it was tried last.
     #[must_use]
-    pub fn why(&self, key: &str) -> Option<Arc<str>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    pub fn why(&self, task: &TaskId) -> Option<Arc<str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned()
     }
 
-    /// True if that is news.
-    fn set(&self, key: &Arc<str>, why: &str) -> bool {
+    /// True if that is news. Of more than are kept nothing is news.
+    fn set(&self, task: &TaskId, why: &str) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = all.get(key).is_none_or(|known| **known != *why);
+        let known = all.get(task);
+        let news = known.map_or(all.len() < KEPT, |known| **known != *why);
         if news {
-            all.insert(key.clone(), why.into());
+            all.insert(task.clone(), why.into());
         }
         news
     }
 
-    fn forget(&self, key: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    fn forget(&self, task: &TaskId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(task);
     }
 }
 
@@ -84,44 +139,84 @@ impl Notices {
         self.calls.clear();
     }
 
-    fn take(&mut self, notice: Notice) {
-        if self.waiting.len() >= KEPT {
+    /// False if there is no room: then it waits in the store.
+    fn take(&mut self, notice: Notice, now: Millis) -> bool {
+        if self.waiting.contains_key(&notice.task) {
+            return true;
+        }
+        if self.waiting.len() >= KEPT && !self.make_room(now) {
             self.more = true;
-            return;
+            self.round = now;
+            return false;
         }
         match serde_json::from_slice(&notice.letter) {
             Ok(letter) => {
                 let (task, next) = (notice.task.clone(), notice.at);
-                let waiting = Waiting { notice, letter, tries: 0, next, under_way: false };
-                self.waiting.entry(task).or_insert(waiting);
+                let waiting = Waiting { notice, letter, tries: 0, next, under_way: false, to: 0, rest: None };
+                self.waiting.insert(task, waiting);
                 self.next = Some(self.next.map_or(next, |at| at.min(next)));
             }
             Err(error) => tracing::error!(key = %notice.key, %error, "a notice cannot be read"),
         }
+        true
+    }
+
+    /// One that was tried and rests goes back to the store, so that an owner who cannot be told keeps none from being told.
+    fn make_room(&mut self, now: Millis) -> bool {
+        let resting = self.waiting.iter().find(|(_, waiting)| waiting.rests(now));
+        let Some((task, next)) = resting.map(|(task, waiting)| (task.clone(), waiting.next)) else {
+            return false;
+        };
+        self.waiting.remove(&task);
+        self.left = Some(self.left.map_or(next, |at| at.min(next)));
+        self.more = true;
+        true
     }
 }
 
 impl Loop {
-    /// After a start: what the store has of them.
+    /// After a start, and where there are more than memory holds: those in the store that come next.
     pub(crate) fn recover_notices(&mut self) -> Result<(), StoreError> {
-        if self.shared.config.tell.is_some() {
-            let found = self.shared.reads.notices(KEPT + 1)?;
-            self.notices.more = found.len() > KEPT;
-            found.into_iter().take(KEPT).for_each(|notice| self.notices.take(notice));
+        if self.shared.config.tell.is_none() {
+            return Ok(());
+        }
+        let now = self.shared.now();
+        let after = self.notices.read.take();
+        let found = self.shared.reads.notices(after.as_ref().map(|(at, key)| (*at, &**key)), KEPT)?;
+        let all = found.len() < KEPT;
+        self.notices.read = after;
+        for notice in found {
+            let place = (notice.at, notice.key.clone());
+            if !self.notices.take(notice, now) {
+                return Ok(());
+            }
+            self.notices.read = Some(place);
+        }
+        self.notices.more = !all;
+        if all {
+            // The end of a round: those that made room come again when they have rested.
+            self.notices.read = None;
+            if let Some(rested) = self.notices.left.take() {
+                self.notices.more = true;
+                self.notices.round = rested.max(now.plus(REST_OURS));
+            }
         }
         Ok(())
     }
 
     /// It is on disk, so it may go out.
     pub(crate) fn notice(&mut self, notices: Vec<Notice>) {
-        notices.into_iter().for_each(|notice| self.notices.take(notice));
+        let now = self.shared.now();
+        for notice in notices {
+            self.notices.take(notice, now);
+        }
     }
 
     /// Its task is over: the row fell with it.
     pub(crate) fn no_notice(&mut self, task: &TaskId) {
-        if let Some(gone) = self.notices.waiting.remove(task) {
-            self.shared.untold.forget(&gone.notice.key);
-        }
+        self.notices.waiting.remove(task);
+        self.notices.apart.remove(task);
+        self.shared.untold.forget(task);
     }
 
     /// Lets what is due go out.
@@ -135,6 +230,7 @@ impl Loop {
         if changed {
             let resting = self.notices.waiting.values_mut().filter(|waiting| !waiting.under_way);
             resting.for_each(|waiting| waiting.next = now);
+            self.notices.round = now;
         }
         let room = AT_ONCE.saturating_sub(self.notices.calls.len());
         let ready = self.notices.waiting.iter().filter(|(_, one)| !one.under_way && one.next <= now);
@@ -148,36 +244,45 @@ impl Loop {
     /// When the next may go out. With all places taken that is when one comes back.
     fn look_at_notices(&mut self) {
         let resting = self.notices.waiting.values().filter(|waiting| !waiting.under_way);
-        let next = resting.map(|waiting| waiting.next).min();
+        let round = self.notices.more.then_some(self.notices.round).filter(|at| *at > self.shared.now());
+        let next = resting.map(|waiting| waiting.next).chain(round).min();
         self.notices.next = next.filter(|_| self.notices.calls.len() < AT_ONCE);
     }
 
     fn send_notice(&mut self, task: &TaskId, now: Millis, world: &World) {
         let config = &self.shared.config;
         let Some(waiting) = self.notices.waiting.get_mut(task) else { return };
-        let who = &waiting.letter.who;
-        let mut to: Vec<String> = who.iter().flat_map(|who| world.people.addresses(who)).collect();
-        to.sort();
-        to.dedup();
+        let mut to = waiting.addresses(world);
         let hindered = letter::fault(config.tell.as_ref(), &world.catalogue).or_else(|| {
-            let who = who.join(", ");
+            let who = waiting.letter.who.join(", ");
             to.is_empty().then(|| format!("nobody of `{who}` has a mail address in `config/people.toml`"))
         });
         let (Some(action), None) = (&config.tell, &hindered) else {
             waiting.next = now.plus(REST_OURS);
             let why = hindered.unwrap_or_default();
-            if self.shared.untold.set(&waiting.notice.key, &why) {
+            if self.shared.untold.set(task, &why) {
                 tracing::error!(run = %waiting.letter.run, task = %task, why, "a run asks and nobody is told");
             }
             return;
         };
+        let mut key = waiting.notice.key.to_string();
+        if let Some(apart) = self.notices.apart.get_mut(task) {
+            apart.asked = apart.next(&to).cloned();
+            let Some(one) = apart.asked.clone() else {
+                // Whoever was not told is not to be told any more.
+                return self.went_out(task);
+            };
+            key = format!("{key}/{one}");
+            to = vec![one];
+        }
+        waiting.to = to.len();
         let Letter { run, workflow, step, of, .. } = &waiting.letter;
         let id = self.next_call;
         let call = Call {
             id,
             plugin: action.plugin.clone(),
             action: action.action.clone(),
-            key: outward_key(&self.house, &waiting.notice.key).into(),
+            key: outward_key(&self.house, &key).into(),
             run: run.to_string().into(),
             workflow: workflow.clone(),
             step: step.clone(),
@@ -200,27 +305,80 @@ impl Loop {
         let Some(task) = self.notices.calls.remove(&call) else { return false };
         let gone_out = matches!(outcome, Outcome::Done { .. });
         if let Some(waiting) = self.notices.waiting.get_mut(&task) {
-            let key = waiting.notice.key.clone();
-            if gone_out {
-                tracing::info!(run = %waiting.letter.run, %task, "told that the run asks");
-                self.notices.waiting.remove(&task);
-                self.shared.untold.forget(&key);
-                self.batch.notes.push(Note::Noticed { key });
+            waiting.under_way = false;
+            let all = !self.notices.apart.contains_key(&task);
+            if gone_out && all {
+                self.went_out(&task);
+            } else if all {
+                self.did_not_go_out(&task, outcome);
             } else {
-                let now = self.shared.now();
-                let (why, rest) = self.rest_of(&task, outcome);
-                tracing::warn!(%key, why, "a notice did not go out; it is tried again");
-                self.shared.untold.set(&key, &why);
-                if let Some(waiting) = self.notices.waiting.get_mut(&task) {
-                    waiting.under_way = false;
-                    waiting.tries += 1;
-                    waiting.next = now.plus(rest);
-                }
+                self.one_was_asked(&task, outcome);
             }
         }
         self.shared.figures.count_notice(gone_out);
         self.look_at_notices();
         true
+    }
+
+    fn went_out(&mut self, task: &TaskId) {
+        self.notices.apart.remove(task);
+        self.shared.untold.forget(task);
+        if let Some(Waiting { notice, letter, .. }) = self.notices.waiting.remove(task) {
+            tracing::info!(run = %letter.run, %task, "told that the run asks");
+            self.batch.notes.push(Note::Noticed { key: notice.key });
+        }
+    }
+
+    fn did_not_go_out(&mut self, task: &TaskId, outcome: &Outcome) {
+        let (why, rest) = self.rest_of(task, outcome);
+        let refused = matches!(outcome, Outcome::Failed(Failure { retry: false, .. }));
+        let now = self.shared.now();
+        let Some(waiting) = self.notices.waiting.get_mut(task) else { return };
+        tracing::warn!(key = %waiting.notice.key, why, "a notice did not go out; it is tried again");
+        self.shared.untold.set(task, &why);
+        waiting.tries += 1;
+        waiting.next = now.plus(rest);
+        // Without room to remember who was told they would be told again and again.
+        if refused && waiting.to > 1 && self.notices.apart.len() < KEPT {
+            waiting.next = now;
+            self.notices.apart.insert(task.clone(), Apart::default());
+        }
+    }
+
+    /// One of those that are told one by one; the next comes at once.
+    fn one_was_asked(&mut self, task: &TaskId, outcome: &Outcome) {
+        let (why, rest) = self.rest_of(task, outcome);
+        let now = self.shared.now();
+        let to = self.addresses(task);
+        let (Some(waiting), Some(apart)) =
+            (self.notices.waiting.get_mut(task), self.notices.apart.get_mut(task))
+        else {
+            return;
+        };
+        let Some(one) = apart.asked.take() else { return };
+        if matches!(outcome, Outcome::Done { .. }) {
+            apart.told.insert(one);
+        } else {
+            tracing::warn!(key = %waiting.notice.key, to = one, why, "one of several is not told");
+            waiting.rest = Some(waiting.rest.map_or(rest, |known| known.min(rest)));
+            apart.refused.insert(one, why);
+        }
+        waiting.next = now;
+        if apart.next(&to).is_some() {
+            return;
+        }
+        if apart.refused.is_empty() {
+            return self.went_out(task);
+        }
+        self.shared.untold.set(task, &apart.why());
+        apart.refused.clear();
+        waiting.tries += 1;
+        waiting.next = now.plus(waiting.rest.take().unwrap_or(REST_OURS));
+    }
+
+    fn addresses(&self, task: &TaskId) -> Vec<String> {
+        let (world, waiting) = (self.shared.world(), self.notices.waiting.get(task));
+        waiting.map_or_else(Vec::new, |waiting| waiting.addresses(&world))
     }
 
     /// What went wrong, and how long to wait: as for a step, but for ever, as nobody else would tell.
@@ -240,15 +398,21 @@ impl Loop {
         }
     }
 
-    /// The rest of those in the store, once all that is in memory went out and nothing of it is still to be written.
+    /// The next of those in the store, once all that is in memory was tried and nothing of it is still to be written.
     pub(crate) fn look_for_more_notices(&mut self) {
         let all_written = self.written + 1 == self.job && self.batch.notes.is_empty();
-        if !self.notices.more || !self.notices.waiting.is_empty() || !all_written {
+        if !self.notices.more || self.stopping || !all_written {
+            return;
+        }
+        let now = self.shared.now();
+        let begins = self.notices.read.is_none() && self.notices.round > now;
+        if begins || self.notices.waiting.values().any(|waiting| !waiting.under_way && waiting.next <= now) {
             return;
         }
         if let Err(error) = self.recover_notices() {
             tracing::error!(%error, "notices cannot be read; they are looked for after the next start");
             self.notices.more = false;
         }
+        self.look_at_notices();
     }
 }

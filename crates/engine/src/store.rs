@@ -425,8 +425,8 @@ pub trait Reads: Send + Sync {
     ) -> Result<Page<TaskRow>, StoreError>;
     /// Ends of children that their parents have not taken yet.
     fn tells(&self) -> Result<Vec<Tell>, StoreError>;
-    /// Notices that did not go out yet, the oldest first.
-    fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError>;
+    /// Notices that did not go out yet, the oldest first; those after an instant and a key, or from the first on.
+    fn notices(&self, after: Option<(Millis, &str)>, most: usize) -> Result<Vec<Notice>, StoreError>;
     /// Places that are held, inside another's too; of one key or of all.
     fn slot_holders(&self, key: Option<&str>) -> Result<Vec<SlotRow>, StoreError>;
     /// Who waits for a place of this key, the next one first.

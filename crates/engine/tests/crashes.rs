@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -34,18 +34,28 @@ impl Clock for Hands {
     }
 }
 
-/// `play.say` works, `play.fail` fails until the house is mended.
+/// `play.say` works, `play.fail` fails until the house is mended. Nobody takes what also goes to `gone@example.com`.
 struct Script {
     to: Arc<dyn Completions>,
     mended: bool,
     calls: AtomicUsize,
+    /// The keys of the letters that were taken, and to whom they went.
+    sent: Mutex<Vec<(Arc<str>, Vec<String>)>>,
+}
+
+fn addressed(call: &Call) -> Vec<String> {
+    let input: serde_json::Value = serde_json::from_str(&call.input).unwrap();
+    let to = input["to"].as_array().into_iter().flatten();
+    to.filter_map(|to| to.as_str().map(str::to_owned)).collect()
 }
 
 impl Carriers for Script {
     fn start(&self, calls: Vec<Call>) {
         self.calls.fetch_add(calls.len(), Ordering::SeqCst);
         let done = calls.into_iter().map(|call| {
-            let outcome = if &*call.action == "fail" && !self.mended {
+            let to = addressed(&call);
+            let gone = to.iter().any(|to| to == "gone@example.com");
+            let outcome = if &*call.action == "fail" && (!self.mended || gone) {
                 Outcome::Failed(Failure {
                     code: "play.failed".into(),
                     message: "as was asked for".into(),
@@ -54,6 +64,9 @@ impl Carriers for Script {
                     happened: Happened::No,
                 })
             } else {
+                if !to.is_empty() {
+                    self.sent.lock().unwrap().push((call.key.clone(), to));
+                }
                 Outcome::Done { output: "{}".into() }
             };
             Completion { id: call.id, outcome, took: Duration::ZERO }
@@ -117,8 +130,18 @@ struct Place {
 }
 
 fn people() -> People {
-    let ann = Person { name: "Ann".into(), mail: Some("ann@example.com".into()), ..Person::default() };
-    People { people: [("ann".to_owned(), ann)].into(), ..People::default() }
+    let person = |id: &str, mail: Option<&str>| {
+        let mail = mail.map(str::to_owned);
+        (id.to_owned(), Person { name: id.to_owned(), mail, ..Person::default() })
+    };
+    let all = [("ann", Some("ann@example.com")), ("bob", Some("gone@example.com"))];
+    let people = all.into_iter().chain([("cat", Some("cat@example.com")), ("mute", None)]);
+    let crew = ["ann", "bob", "cat"].map(str::to_owned).to_vec();
+    People {
+        people: people.map(|(id, mail)| person(id, mail)).collect(),
+        groups: [("crew".to_owned(), crew)].into(),
+        ..People::default()
+    }
 }
 
 fn world() -> World {
@@ -164,7 +187,12 @@ fn workflows(texts: &[(&str, &str)]) -> Workflows {
 fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place {
     let (hands, gate) = (Arc::new(Hands(AtomicI64::new(at))), Gate::open());
     let opened = Opened::default().holding(workflows(texts));
-    let script = Arc::new(Script { to: opened.completions(), mended, calls: AtomicUsize::new(0) });
+    let script = Arc::new(Script {
+        to: opened.completions(),
+        mended,
+        calls: AtomicUsize::new(0),
+        sent: Mutex::default(),
+    });
     let broken = Arc::new(AtomicBool::new(false));
     let tell = Some(ActionName { plugin: "play".into(), action: "fail".into() });
     let slow = Slow { store: store.clone(), gate: gate.clone(), broken: broken.clone() };
@@ -440,13 +468,13 @@ on.no = { back_to = "work", most = 1 }
 async fn an_owner_is_told_of_a_way_that_is_used_up_until_the_question_is_answered() {
     let before = place(Memory::new(), START, false, &[("loop", LOOP)]);
     let run = before.started("loop", "{}").await;
-    let notices = |store: &Memory| store.notices(9).unwrap();
+    let notices = |store: &Memory| store.notices(None, 9).unwrap();
     before.until("the notice", |store| !notices(store).is_empty()).await;
     let [notice] = &notices(&before.store)[..] else { panic!("one question, one notice") };
     assert!(notice.key.starts_with(&format!("{run}/look/2/0/ask")), "{}", notice.key);
     let letter: Letter = serde_json::from_slice(&notice.letter).unwrap();
     assert_eq!((letter.asks, &letter.who[..]), (Asks::WayUsedUp, &["person:ann".to_owned()][..]));
-    let why = |place: &Place| place.engine.shared.untold.why(&notice.key);
+    let why = |place: &Place| place.engine.shared.untold.why(&notice.task);
     before
         .until("the first try to fail", |_| why(&before).is_some_and(|why| why.contains("play.failed")))
         .await;
@@ -468,11 +496,75 @@ async fn a_notice_that_went_out_is_gone_and_comes_once() {
     let place = place(Memory::new(), START, true, &[("loop", LOOP)]);
     let run = place.started("loop", "{}").await;
     let sent = || place.engine.shared.figures.notices_sent.load(Ordering::Relaxed);
-    place.until("the notice to go out", |store| sent() == 1 && store.notices(9).unwrap().is_empty()).await;
+    place
+        .until("the notice to go out", |store| sent() == 1 && store.notices(None, 9).unwrap().is_empty())
+        .await;
     place.pass(3_600_000).await;
     place.pass(0).await;
     assert_eq!(sent(), 1);
     assert_eq!(place.store.row(run).unwrap().unwrap().state, RunState::Open);
+}
+
+/// Another address of a person comes into force.
+async fn mend(place: &Place, who: &str, mail: &str) {
+    let mut people = people();
+    people.people.get_mut(who).unwrap().mail = Some(mail.to_owned());
+    place.engine.set_world(|_| World { number: 2, people: Arc::new(people), ..world() });
+    place.pass(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_refused_keeps_nobody_else_of_a_group_from_being_told() {
+    let text = LOOP.replace("person:ann", "group:crew");
+    let place = place(Memory::new(), START, true, &[("loop", &text)]);
+    place.started("loop", "{}").await;
+    place.until("the notice", |store| !store.notices(None, 9).unwrap().is_empty()).await;
+    let [notice] = &place.store.notices(None, 9).unwrap()[..] else { panic!("one question, one notice") };
+    let why = || place.engine.shared.untold.why(&notice.task);
+    place.until("the others to be told", |_| why().is_some_and(|why| why.starts_with("2 were told"))).await;
+    let said = why().unwrap();
+    assert!(said.contains("`gone@example.com` (play.failed") && !said.contains("cat@"), "{said}");
+    // He is tried again, they are not; and what is left of the notice stays.
+    let calls = || place.script.calls.load(Ordering::SeqCst);
+    let before = calls();
+    place.pass(3_600_000).await;
+    place.until("another try", |_| calls() > before).await;
+    let sent = || -> Vec<String> {
+        place.script.sent.lock().unwrap().iter().flat_map(|(_, to)| to.clone()).collect()
+    };
+    assert_eq!(sent(), ["ann@example.com", "cat@example.com"]);
+    assert_eq!(place.store.notices(None, 9).unwrap().len(), 1);
+    mend(&place, "bob", "bob@example.com").await;
+    place.until("the notice to be gone", |store| store.notices(None, 9).unwrap().is_empty()).await;
+    assert_eq!((&sent()[2..], why()), (&["bob@example.com".to_owned()][..], None));
+    let keys: BTreeSet<Arc<str>> =
+        place.script.sent.lock().unwrap().iter().map(|(key, _)| key.clone()).collect();
+    assert_eq!(keys.len(), 3, "each letter has a key of its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_cannot_be_told_of_a_thousand_runs_keeps_no_other_from_being_told() {
+    const MUTE: usize = 1_003;
+    let mute = LOOP.replace("person:ann", "person:mute");
+    let texts = [("loop", LOOP), ("mute", mute.as_str())];
+    let standing = |store: &Memory| store.notices(None, 9_999).unwrap().len();
+    let before = place(Memory::new(), START, false, &texts);
+    for _ in 0..MUTE {
+        before.started("mute", "{}").await;
+    }
+    before.started("loop", "{}").await;
+    before.until("all notices", |store| standing(store) == MUTE + 1).await;
+
+    let after = place(before.store.clone_committed(), START + 60_000, true, &texts);
+    let sent = || after.script.sent.lock().unwrap().len();
+    after.until("the last of the store to be told", |store| sent() == 1 && standing(store) == MUTE).await;
+    after.started("loop", "{}").await;
+    after.until("the newest to be told", |store| sent() == 2 && standing(store) == MUTE).await;
+
+    // Those that made room are not forgotten.
+    mend(&after, "mute", "mute@example.com").await;
+    after.until("all to be told", |store| standing(store) == 0).await;
+    assert_eq!(sent(), MUTE + 2, "each once");
 }
 
 fn timetable(overlap: &str) -> String {

@@ -80,8 +80,8 @@ impl Visit<'_> {
             self.found(fault);
         }
         let now = shared.now();
-        for notice in self.desk.reads().notices(FINDINGS_MAX)? {
-            let why = shared.untold.why(&notice.key);
+        for notice in self.desk.reads().notices(None, FINDINGS_MAX)? {
+            let why = shared.untold.why(&notice.task);
             if why.is_some() || now.0 - notice.at.0 > UNTOLD_MS {
                 let (key, at) = (&notice.key, notice.at);
                 let why = why.map_or_else(String::new, |why| format!(": {why}"));

@@ -32,7 +32,7 @@ pub(crate) fn everything(reads: &dyn Reads) -> String {
     }
     writeln!(told, "{:?} {:?}", reads.tells().unwrap(), reads.firings("refund", None, 1000).unwrap())
         .unwrap();
-    writeln!(told, "{:?}", reads.notices(1000).unwrap()).unwrap();
+    writeln!(told, "{:?}", reads.notices(None, 1000).unwrap()).unwrap();
     writeln!(told, "{:?}", reads.schedule_seen("refund", "daily").unwrap()).unwrap();
     writeln!(told, "{:#?}", reads.verify().unwrap()).unwrap();
     told

@@ -1,6 +1,6 @@
 //! Runs at work: lines, snapshots, wake-ups, what is told to parents, and what a new process finds.
 
-use yizhan_engine::store::{Batch, Change, Note, RunRow, RunState, TaskChange};
+use yizhan_engine::store::{Batch, Change, Note, Notice, RunRow, RunState, TaskChange};
 use yizhan_workflow::id::{RunId, TextHash};
 
 use super::{House, at, becomes, begin, line, notice, opens, row, run, runs, source, task, tell};
@@ -103,10 +103,13 @@ pub(crate) fn a_notice_stands_until_it_went_out_or_its_task_is_over(house: &mut 
     };
     house.accept(vec![asks(1, "pay", 30), asks(2, "ship", 20), asks(3, "bill", 10)]);
     house.crash();
-    let standing = |house: &dyn House, most| house.reads().notices(most).unwrap();
+    let standing = |house: &dyn House, most| house.reads().notices(None, most).unwrap();
     let all = [notice(3, "bill", 10), notice(2, "ship", 20), notice(1, "pay", 30)];
     assert_eq!(standing(house, 9), all, "the oldest first");
     assert_eq!(standing(house, 2), all[..2]);
+    let after = |one: &Notice| house.reads().notices(Some((one.at, &one.key)), 9).unwrap();
+    assert_eq!(after(&all[0]), all[1..], "and from any of them on");
+    assert_eq!(after(&all[2]), []);
 
     // Written once more it is the same one; and it falls with its task.
     let closed = TaskChange::Closed { id: task(2, "ship", &[]).id };

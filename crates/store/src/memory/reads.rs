@@ -165,8 +165,10 @@ impl Reads for Memory {
         Ok(self.kept().tells.values().cloned().collect())
     }
 
-    fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError> {
-        let mut found: Vec<Notice> = self.kept().notices.values().cloned().collect();
+    fn notices(&self, after: Option<(Millis, &str)>, most: usize) -> Result<Vec<Notice>, StoreError> {
+        let kept = self.kept();
+        let wanted = |one: &&Notice| after.is_none_or(|after| (one.at, &*one.key) > after);
+        let mut found: Vec<Notice> = kept.notices.values().filter(wanted).cloned().collect();
         found.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
         found.truncate(most);
         Ok(found)

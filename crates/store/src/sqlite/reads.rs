@@ -362,9 +362,11 @@ impl Reads for SqliteReads {
         })
     }
 
-    fn notices(&self, most: usize) -> Result<Vec<Notice>, StoreError> {
-        let sql = "SELECT key, task, at, letter FROM notice ORDER BY at, key LIMIT ?1";
-        self.many(sql, [limit(most)], rows::notice)
+    fn notices(&self, after: Option<(Millis, &str)>, most: usize) -> Result<Vec<Notice>, StoreError> {
+        let sql =
+            "SELECT key, task, at, letter FROM notice WHERE (at, key) > (?1, ?2) ORDER BY at, key LIMIT ?3";
+        let (at, key) = after.unwrap_or((Millis(i64::MIN), ""));
+        self.many(sql, params![at.0, key, limit(most)], rows::notice)
     }
 
     fn slot_holders(&self, key: Option<&str>) -> Result<Vec<SlotRow>, StoreError> {

@@ -143,7 +143,7 @@ fn a_store_of_the_first_schema_is_brought_forward_with_all_that_is_in_it() {
     let reads = store.reads();
     assert_eq!(reads.house().unwrap(), house);
     assert_eq!(reads.holder("refund", "A-7").unwrap(), Some(run(1)));
-    assert_eq!(reads.notices(9).unwrap(), []);
+    assert_eq!(reads.notices(None, 9).unwrap(), []);
     assert_eq!((reads.slot_keys().unwrap(), reads.events_seen().unwrap()), (vec![], 0));
 }
 
