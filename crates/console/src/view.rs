@@ -14,6 +14,7 @@ use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::scope::{Scope, Standpoint};
 use yizhan_workflow::run::state::Run;
 
@@ -200,6 +201,19 @@ impl FormView {
         let fields =
             serde_json::from_str(&view).map_err(|error| Refusal::bug("a form's view is no list", &error))?;
         Ok(Self { fields })
+    }
+
+    /// Puts what was answered before into the fields that are asked.
+    pub(crate) fn fill_in(&mut self, given: &Raw) {
+        let given: serde_json::Map<String, Json> = serde_json::from_str(given.get()).unwrap_or_default();
+        for field in self.fields.iter_mut().filter_map(Json::as_object_mut) {
+            let known = field.get("name").and_then(Json::as_str).and_then(|name| given.get(name));
+            if let Some(known) = known.filter(|value| !value.is_null()).cloned()
+                && !field.contains_key("value")
+            {
+                field.insert("default".to_owned(), known);
+            }
+        }
     }
 }
 

@@ -115,3 +115,55 @@ async fn an_unknown_outcome_is_told_with_its_evidence_and_settled_by_a_word() {
     assert_eq!(over["steps"][0]["items"][0]["output"]["text"], "paid");
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_new_round_a_form_comes_filled_in_with_the_last_answer() {
+    let file = r#"
+title = "退改"
+[step.visit]
+[step.visit.step.fill]
+ask = "group:热线"
+due = "1h"
+form.cause = { type = "text" }
+form.again = { type = "text", value = "{{ step.look.words }}" }
+[step.visit.step.look]
+ask = "role:班长"
+due = "1h"
+form.fine = { type = "yesno" }
+form.words = { type = "text", required = false }
+on.fine.no = { back_to = "fill", most = 1 }
+[step.all]
+ask = "role:班长"
+due = "1h"
+form.fine = { type = "yesno" }
+on.fine.no = { back_to = "visit", most = 1 }
+"#;
+    let place = place(&[("redo", file)]).await;
+    let run = place.start("redo", json!({})).await;
+    let answer = async |step: &str, fields: serde_json::Value| {
+        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        let view = loop {
+            let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+            if list["items"][0]["step"] == step {
+                let id = list["items"][0]["id"].as_str().unwrap().to_owned();
+                break place.socket.get(&format!("/api/v1/tasks/{id}")).await.json();
+            }
+            assert!(tokio::time::Instant::now() < end, "{list:#}");
+            tokio::task::yield_now().await;
+        };
+        let path = format!("/api/v1/tasks/{}/answer", view["id"].as_str().unwrap());
+        let said = place.socket.post(&path, &json!({ "by": "operator", "fields": fields })).await;
+        assert_eq!(said.status, 200, "{}", said.json());
+        view["form"]["fields"].clone()
+    };
+    let first = answer("visit.fill", json!({ "cause": "漏水" })).await;
+    assert_eq!(first[0].get("default"), None);
+    answer("visit.look", json!({ "fine": false, "words": "写清楚" })).await;
+    let again = answer("visit.fill", json!({ "cause": "水表漏水" })).await;
+    assert_eq!((&again[0]["default"], &again[1]["value"]), (&json!("漏水"), &json!("写清楚")));
+    assert_eq!(again[1].get("default"), None, "what is shown is not asked");
+    answer("visit.look", json!({ "fine": true })).await;
+    answer("all", json!({ "fine": false })).await;
+    let third = answer("visit.fill", json!({ "cause": "水表漏水,已换表" })).await;
+    assert_eq!(third[0]["default"], "水表漏水", "also in a new round of the step that holds it");
+}

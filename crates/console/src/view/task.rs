@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use yizhan_engine::store::{self, TaskKind};
-use yizhan_workflow::id::{Attempt, Millis, ScopeNo, StepAt};
+use yizhan_workflow::id::{Attempt, Item, Millis, ScopeNo, StepAt};
 use yizhan_workflow::plan::{Work, Workflow};
-use yizhan_workflow::run::event::{Question, Standing};
+use yizhan_workflow::run::event::{Question, Raw, Standing};
 use yizhan_workflow::run::scope::{Standpoint, item_word};
 use yizhan_workflow::run::state::{At, Run};
 
@@ -70,7 +70,23 @@ fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal> {
     let step = look.text.step(of.item.step);
     let work = step.undo.as_ref().filter(|_| of.item.undo).map_or(&step.work, |undo| &undo.work);
     let Work::Ask(ask) = work else { return Ok(FormView::default()) };
-    FormView::of(&ask.form, &look.scope(Standpoint::Item(of.item)))
+    let mut form = FormView::of(&ask.form, &look.scope(Standpoint::Item(of.item)))?;
+    if let Some(given) = last_answer(look.run, of.item).filter(|_| !of.item.undo) {
+        form.fill_in(given);
+    }
+    Ok(form)
+}
+
+/// What the round before gave: in a new round a form comes filled in with it.
+fn last_answer(run: &Run, item: Item) -> Option<&Raw> {
+    let own = run.step(item.place()).earlier.as_deref();
+    let step = own.or_else(|| {
+        // Inside a step that holds steps a new round is a scope of its own: the one before it is asked.
+        let holder = run.scope(item.scope)?.holder?;
+        let before = run.step(holder.place()).earlier.as_deref()?.items.get(holder.item as usize)?;
+        run.scope(before.scope?)?.step(item.step).map(AsRef::as_ref)
+    })?;
+    step.items.get(item.item as usize)?.output.as_ref()
 }
 
 fn case_of(run: &Run, text: &Arc<Workflow>) -> CaseView {
