@@ -128,6 +128,11 @@ fn an_open_run_goes_over_to_the_new_text_across_a_kill_or_says_what_stands_in_th
         .replace("[output]", "[step.more]\nask = \"person:li.na\"\nform.ok = { type = \"yesno\" }\n[output]");
     house.workflow("flow", &third);
     in_force(&house, 3);
+    let differs = house.call(&["workflow", "diff", "flow", "--from", &run, "--json"]);
+    let changed: Value = serde_json::from_str(&differs.out).unwrap();
+    let told: Vec<&Value> = changed["changed"].as_array().unwrap().iter().map(|one| &one["of"]).collect();
+    assert!(told.contains(&&json!("early")) && told.contains(&&json!("more")), "{differs:?}");
+    assert!(house.call(&["workflow", "diff", "flow"]).code == 0, "with the text in force");
     assert_eq!(house.call(&["migrate", &run, "--dry-run"]).code, 0);
     assert_eq!(house.call(&["migrate", &run]).code, 0);
     house.kill();

@@ -23,6 +23,7 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
         .get("/api/v1/workflows", Operator, workflows::list)
         .get("/api/v1/workflows/{name}", Operator, workflows::show)
         .post("/api/v1/workflows/{name}/runs", Operator, runs::start)
+        .get("/api/v1/texts/{hash}", Operator, workflows::text)
         .post("/api/v1/reload", Operator, workflows::reload)
         .get("/api/v1/runs", Operator, runs::list)
         .get("/api/v1/runs/{id}", Operator, runs::show)

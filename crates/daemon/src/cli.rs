@@ -78,6 +78,9 @@ enum Command {
     /// What plugins there are, and what one offers
     #[command(subcommand)]
     Plugin(commands::plugin::Action),
+    /// What differs between two texts of a workflow
+    #[command(subcommand)]
+    Workflow(commands::workflow::Action),
     /// Explain a code such as YZ0101
     Explain(commands::explain::Args),
     /// Look for what is wrong with this home and its daemon
@@ -155,6 +158,7 @@ impl Command {
             Self::Why(args) => commands::why::run(&args, context),
             Self::Cancel(args) => commands::cancel::run(&args, context),
             Self::Retry(args) => commands::retry::run(&args, context),
+            Self::Workflow(action) => commands::workflow::run(&action, context),
             Self::Migrate(args) => commands::migrate::run(&args, context),
             Self::Tasks(args) => commands::tasks::run(&args, context),
             Self::Task(action) => commands::task::run(&action, context),

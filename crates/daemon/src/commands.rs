@@ -28,6 +28,7 @@ pub(crate) mod show;
 pub(crate) mod task;
 pub(crate) mod tasks;
 pub(crate) mod why;
+pub(crate) mod workflow;
 
 use std::io::Write as _;
 use std::path::PathBuf;

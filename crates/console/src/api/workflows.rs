@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use yizhan_engine::library::Entry;
 use yizhan_engine::store::RunFilter;
-use yizhan_workflow::plan::{Starts, Workflow};
+use yizhan_workflow::id::TextHash;
+use yizhan_workflow::plan::{Source, Starts, Workflow};
 use yizhan_workflow::run::scope;
 
 use crate::body::{Answer, Named};
@@ -65,6 +66,18 @@ fn row(name: &str, entry: &Entry) -> WorkflowRow {
             })
             .collect(),
     }
+}
+
+/// A text that a run went or goes under, with the files that are part of it.
+pub(crate) async fn text(
+    State(desk): State<Arc<Desk>>,
+    Named(hash): Named<String>,
+) -> Result<Answer<Source>, Refusal> {
+    let found = desk.read(move |desk| {
+        let found = desk.reads().text(&TextHash(hash.as_str().into()))?;
+        found.ok_or(Refusal::NoSuch { kind: "text", name: hash })
+    });
+    found.await.map(Answer)
 }
 
 pub(crate) fn trigger_kind(starts: &Starts) -> &'static str {
