@@ -83,6 +83,12 @@ pub trait House: Send + Sync {
         Language::default()
     }
 
+    /// What the daemon itself knows to be wrong, for `doctor`.
+    fn findings(&self, language: Language) -> Vec<String> {
+        let _ = language;
+        Vec::new()
+    }
+
     /// Where the home is, for messages.
     fn home(&self) -> String;
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod folder;
 pub(crate) mod mail;
+pub(crate) mod reason;
 pub(crate) mod reload;
 mod watch;

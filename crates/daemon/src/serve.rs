@@ -17,6 +17,7 @@ use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell, event_trigger
 use yizhan_plugin_host::PluginHost;
 use yizhan_store::{OpenError, Sqlite};
 use yizhan_workflow::id::Millis;
+use yizhan_workflow::problem::Lang;
 
 use crate::artifacts::{Artifacts, write_whole};
 use crate::config::Config;
@@ -63,7 +64,7 @@ pub(crate) async fn serve(home: Home, config: Config) -> Result<Exit, Failure> {
     let listening = listen::open(&home, &config)?;
     let parts = start(&home, &config, store, listening.address.as_deref()).await?;
     ready(&parts.engine).await?;
-    if let Some(fault) = parts.engine.shared.tell_fault() {
+    if let Some(fault) = parts.engine.shared.tell_fault(Lang::En) {
         tracing::error!("{fault}");
     }
     write_whole(&home.address(), format!("{}\n", listening.said()).as_bytes())?;

@@ -98,8 +98,8 @@ impl Shared {
 
     /// Why nobody would be told if a run asked its owner now.
     #[must_use]
-    pub fn tell_fault(&self) -> Option<String> {
-        letter::fault(self.config.tell.as_ref(), &self.world().catalogue)
+    pub fn tell_fault(&self, language: Lang) -> Option<String> {
+        letter::fault(self.config.tell.as_ref(), &self.world().catalogue, language)
     }
 
     pub(crate) fn break_down(&self, why: String) {

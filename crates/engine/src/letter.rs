@@ -58,26 +58,6 @@ impl From<&Question> for Asks {
     }
 }
 
-/// Why the action that the settings name for letters cannot carry them.
-#[must_use]
-pub fn fault(tell: Option<&ActionName>, catalogue: &Catalogue) -> Option<String> {
-    let Some(name) = tell else {
-        return Some("`[tell] use` names no action: nobody is told when a run asks its owner".to_owned());
-    };
-    let Some(action) = catalogue.action(name) else {
-        let meant = nearest(&name.to_string(), catalogue.actions.keys())
-            .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        return Some(format!(
-            "`[tell] use` names `{name}`, which no loaded plugin offers{meant}; nobody is told when a run asks its owner"
-        ));
-    };
-    (action.effect == Effect::Once).then(|| {
-        format!(
-            "`[tell] use` names `{name}`, which must happen once and so cannot be tried again; nobody is told"
-        )
-    })
-}
-
 /// Both languages stand side by side, so that neither is forgotten.
 macro_rules! say {
     ($lang:expr, $zh:literal, $en:literal) => {
@@ -86,6 +66,34 @@ macro_rules! say {
             Lang::En => format!($en),
         }
     };
+}
+
+/// Why the action that the settings name for letters cannot carry them.
+#[must_use]
+pub fn fault(tell: Option<&ActionName>, catalogue: &Catalogue, lang: Lang) -> Option<String> {
+    let Some(name) = tell else {
+        return Some(say!(
+            lang,
+            "`[tell] use` 没有写动作:有事要问 `owner` 时,没有人会收到信",
+            "`[tell] use` names no action: nobody is told when a run asks its owner"
+        ));
+    };
+    let Some(action) = catalogue.action(name) else {
+        let meant = nearest(&name.to_string(), catalogue.actions.keys())
+            .map_or_else(String::new, |near| say!(lang, ";是不是 `{near}`?", "; did you mean `{near}`?"));
+        return Some(say!(
+            lang,
+            "`[tell] use` 写的 `{name}` 不在已加载的插件里{meant};有事要问 `owner` 时,没有人会收到信",
+            "`[tell] use` names `{name}`, which no loaded plugin offers{meant}; nobody is told when a run asks its owner"
+        ));
+    };
+    (action.effect == Effect::Once).then(|| {
+        say!(
+            lang,
+            "`[tell] use` 写的 `{name}` 只能办一次,失败了不能重试:没有人会收到信",
+            "`[tell] use` names `{name}`, which must happen once and so cannot be tried again; nobody is told"
+        )
+    })
 }
 
 impl Letter {
@@ -338,8 +346,8 @@ mod tests {
         let mut catalogue = Catalogue::default();
         let describe = r#"{"actions":{"send":{"effect":"keyed"},"shout":{"effect":"once"}}}"#;
         catalogue.add("email", describe).unwrap();
-        assert_eq!(fault(Some(&name("send")), &catalogue), None);
-        let said = |tell: Option<&ActionName>| fault(tell, &catalogue).unwrap();
+        assert_eq!(fault(Some(&name("send")), &catalogue, Lang::En), None);
+        let said = |tell: Option<&ActionName>| fault(tell, &catalogue, Lang::En).unwrap();
         assert!(said(None).contains("names no action"));
         assert!(said(Some(&name("sent"))).contains("did you mean `email.send`?"));
         assert!(said(Some(&name("shout"))).contains("must happen once"));

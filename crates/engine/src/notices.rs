@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use yizhan_workflow::id::{Millis, TaskId, outward_key};
+use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::event::Failure;
 use yizhan_workflow::run::{World, rest_ms};
 
@@ -253,7 +254,7 @@ impl Loop {
         let config = &self.shared.config;
         let Some(waiting) = self.notices.waiting.get_mut(task) else { return };
         let mut to = waiting.addresses(world);
-        let hindered = letter::fault(config.tell.as_ref(), &world.catalogue).or_else(|| {
+        let hindered = letter::fault(config.tell.as_ref(), &world.catalogue, Lang::En).or_else(|| {
             let who = waiting.letter.who.join(", ");
             to.is_empty().then(|| format!("nobody of `{who}` has a mail address in `config/people.toml`"))
         });

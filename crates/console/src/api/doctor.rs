@@ -7,12 +7,14 @@ use serde::Deserialize;
 use yizhan_engine::live::{self, Loaded};
 use yizhan_engine::store::{RunFilter, RunState};
 use yizhan_workflow::id::{Item, RunId};
+use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Standing;
 use yizhan_workflow::run::state::{At, Run};
 
 use crate::body::{Answer, Asked};
 use crate::desk::Desk;
+use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::DoctorView;
 
@@ -28,6 +30,7 @@ const UNTOLD_MS: i64 = 60_000;
 pub(crate) struct Thorough {
     #[serde(default)]
     all: bool,
+    lang: Option<Language>,
 }
 
 pub(crate) async fn doctor(
@@ -35,7 +38,10 @@ pub(crate) async fn doctor(
     Asked(asked): Asked<Thorough>,
 ) -> Result<Answer<DoctorView>, Refusal> {
     let view = desk.read(move |desk| {
-        let mut visit = Visit { desk, findings: desk.reads().verify()?, runs: 0, replayed: 0, more: 0 };
+        let language = asked.lang.unwrap_or_else(|| desk.house.language());
+        let findings = desk.reads().verify()?;
+        let mut visit = Visit { desk, language, findings, runs: 0, replayed: 0, more: 0 };
+        desk.house.findings(language).into_iter().for_each(|finding| visit.found(finding));
         visit.notices()?;
         visit.open_runs()?;
         visit.replay(if asked.all { usize::MAX } else { SAMPLE })?;
@@ -44,8 +50,19 @@ pub(crate) async fn doctor(
     view.await.map(Answer)
 }
 
+/// Both languages stand side by side, so that neither is forgotten.
+macro_rules! say {
+    ($visit:expr, $zh:literal, $en:literal) => {
+        match $visit.language {
+            Language::Zh => format!($zh),
+            Language::En => format!($en),
+        }
+    };
+}
+
 struct Visit<'a> {
     desk: &'a Desk,
+    language: Language,
     findings: Vec<String>,
     runs: usize,
     replayed: usize,
@@ -63,7 +80,8 @@ impl Visit<'_> {
 
     fn view(mut self) -> DoctorView {
         if self.more > 0 {
-            self.findings.push(format!("{} more findings", self.more));
+            let more = self.more;
+            self.findings.push(say!(self, "另有 {more} 个问题", "{more} more findings"));
         }
         DoctorView {
             ok: self.findings.is_empty(),
@@ -76,7 +94,11 @@ impl Visit<'_> {
     /// A run that asks and whose owner does not hear of it waits for ever.
     fn notices(&mut self) -> Result<(), Refusal> {
         let shared = self.desk.shared();
-        if let Some(fault) = shared.tell_fault() {
+        let language = match self.language {
+            Language::Zh => Lang::Zh,
+            Language::En => Lang::En,
+        };
+        if let Some(fault) = shared.tell_fault(language) {
             self.found(fault);
         }
         let now = shared.now();
@@ -84,8 +106,12 @@ impl Visit<'_> {
             let why = shared.untold.why(&notice.task);
             if why.is_some() || now.0 - notice.at.0 > UNTOLD_MS {
                 let (key, at) = (&notice.key, notice.at);
-                let why = why.map_or_else(String::new, |why| format!(": {why}"));
-                self.found(format!("{key}: since {at} nobody could be told that it asks{why}"));
+                let why = why.map_or_else(String::new, |why| say!(self, ":{why}", ": {why}"));
+                self.found(say!(
+                    self,
+                    "{key}:从 {at} 起,它在等答复,信没有送到所有该收的人{why}",
+                    "{key}: since {at} not everybody could be told that it asks{why}"
+                ));
             }
         }
         Ok(())
@@ -118,13 +144,17 @@ impl Visit<'_> {
         }
         let listed_open = matches!(loaded.row.state, RunState::Open | RunState::Closing);
         if listed_open && !loaded.run.is_accounted_for() {
-            self.found(format!("{id} is open and waits for nothing"));
+            self.found(say!(self, "{id} 未结束,却什么也不等", "{id} is open and waits for nothing"));
         }
         if listed_open && let Some(item) = self.without_row(&loaded.run) {
             // It may have moved on since it was read.
             let again = live::load(id, reads).ok().filter(|again| again.run.seq == loaded.run.seq);
             if again.is_some_and(|again| self.without_row(&again.run) == Some(item)) {
-                self.found(format!("{id} waits for a place or an event, and nobody knows that it does"));
+                self.found(say!(
+                    self,
+                    "{id} 在等名额或事件,但没有登记",
+                    "{id} waits for a place or an event, and nobody knows that it does"
+                ));
             }
         }
     }
@@ -180,20 +210,32 @@ impl Visit<'_> {
             let left = usize::try_from(kept.seq - seq).unwrap_or(PAGE).min(PAGE);
             let lines = reads.journal(id, seq, left)?;
             if lines.is_empty() {
-                return Ok(Some(format!(
-                    "{id}: the journal ends at line {seq}, its state is of line {}",
-                    kept.seq
+                let kept = kept.seq;
+                return Ok(Some(say!(
+                    self,
+                    "{id}:流水到第 {seq} 行为止,状态却是第 {kept} 行的",
+                    "{id}: the journal ends at line {seq}, its state is of line {kept}"
                 )));
             }
             for line in lines {
                 seq = line.seq;
                 let Ok(read) = serde_json::from_slice::<Line>(&line.body) else {
-                    return Ok(Some(format!("{id}: line {seq} of its journal cannot be read")));
+                    return Ok(Some(say!(
+                        self,
+                        "{id}:流水第 {seq} 行无法读取",
+                        "{id}: line {seq} of its journal cannot be read"
+                    )));
                 };
                 played = read.fold_into(played, id, line.at);
             }
         }
         let differs = played.is_none_or(|played| played != kept);
-        Ok(differs.then(|| format!("{id}: its journal, played again, gives another state than the one kept")))
+        Ok(differs.then(|| {
+            say!(
+                self,
+                "{id}:按流水重演,得到的状态与保存的不同",
+                "{id}: its journal, played again, gives another state than the one kept"
+            )
+        }))
     }
 }

@@ -10,6 +10,7 @@ use super::Context;
 use crate::client::query;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
+use crate::language::Language;
 use crate::secrets::Secrets;
 use crate::workflows::find;
 
@@ -24,7 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let asked = query(&[("all", args.all.then_some("true"))]);
+    let asked = query(&[("all", args.all.then_some("true")), ("lang", Some(context.language.tag()))]);
     let (mut findings, daemon) =
         match context.client().and_then(|client| client.get(format!("/api/v1/doctor{asked}")).send()) {
             Ok(answer) => (texts(&answer["findings"]), true),
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             Err(failure) => return Err(failure),
         };
     if context.url.is_none() {
-        findings.extend(of_home(&context.home()?));
+        findings.extend(of_home(&context.home()?, context.language));
     }
     let answer = json!({ "ok": findings.is_empty(), "daemon": daemon, "findings": findings });
     context.answer(&answer, |_| shown(&findings, daemon, context));
@@ -59,30 +60,38 @@ fn store_alone(home: &Home) -> Result<Vec<String>, Failure> {
     store.reads().verify().map_err(|error| Failure::of(Exit::Failed, "YZ0509", &error))
 }
 
-fn of_home(home: &Home) -> Vec<String> {
+fn of_home(home: &Home, language: Language) -> Vec<String> {
     let mut findings = Vec::new();
     match home.config(None) {
         Ok(_) => {}
-        Err(error) => findings.push(Failure::from(error).to_string()),
+        Err(error) => findings.push(Failure::from(error).told(language)),
     }
     for path in Secrets::of(home.secrets()).too_open() {
-        findings.push(format!(
-            "others can read `{}`: `chmod go= '{}'` ends that",
-            path.display(),
-            path.display()
+        let path = path.display();
+        findings.push(language.pick(
+            format!("别人能读 `{path}`:运行 `chmod go= '{path}'`"),
+            format!("others can read `{path}`: `chmod go= '{path}'` ends that"),
         ));
     }
     for folder in [home.workflows(), home.data.clone()] {
         if !folder.is_dir() {
-            findings.push(format!("there is no folder `{}`", folder.display()));
+            let folder = folder.display();
+            findings.push(
+                language.pick(format!("没有目录 `{folder}`"), format!("there is no folder `{folder}`")),
+            );
         }
     }
     let closed = find(&home.workflows()).closed;
-    findings.extend(
-        closed.iter().map(|(folder, error)| format!("`{}` cannot be read: {error}", folder.display())),
-    );
+    findings.extend(closed.iter().map(|(folder, error)| {
+        let folder = folder.display();
+        language.pick(format!("无法读取 `{folder}`:{error}"), format!("`{folder}` cannot be read: {error}"))
+    }));
     findings.extend(failed_files(&home.work.join("inbox")).iter().map(|path| {
-        format!("a dropped file waits to be mended: `{}`; the reason is beside it", path.display())
+        let path = path.display();
+        language.pick(
+            format!("有放入的文件等着改正,原因写在 `{path}`"),
+            format!("a dropped file waits to be mended: `{path}`; the reason is beside it"),
+        )
     }));
     findings
 }

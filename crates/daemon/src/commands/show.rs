@@ -6,6 +6,7 @@ use super::Context;
 use super::run::wait_for;
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
+use crate::language::Language;
 use crate::show::{instant, text, value};
 
 #[derive(Debug, clap::Args)]
@@ -67,17 +68,20 @@ pub(crate) fn shown(run: &Value, context: &Context) -> String {
     };
     line(say("流程", "workflow"), text(run, "workflow"));
     line(say("案件", "case"), text(run, "key"));
-    line(say("状态", "state"), [text(run, "state"), text(run, "outcome")].join(" ").trim().to_owned());
+    line(
+        say("状态", "state"),
+        [state(&text(run, "state"), context.language), text(run, "outcome")].join(" ").trim().to_owned(),
+    );
     line(say("发起", "by"), text(run, "by"));
     line(say("开始", "started"), instant(run, "started", &zone));
     line(say("结束", "ended"), instant(run, "ended", &zone));
     line(say("上级", "parent"), text(run, "parent"));
-    line(say("在等", "waits for"), text(run, "waits"));
+    line(say("在等", "waits for"), waits(&text(run, "waits"), context.language));
     if run["error"].is_object() {
         line(say("错误", "error"), fault(&run["error"]));
     }
     for step in run["steps"].as_array().into_iter().flatten() {
-        lines.extend(step_lines(step));
+        lines.extend(step_lines(step, context.language));
     }
     if !run["output"].is_null() {
         lines.push(format!("  {}: {}", say("结果", "output"), value(&run["output"], 4)));
@@ -91,18 +95,18 @@ fn fault(error: &Value) -> String {
     format!("{at}{} [{}]", text(error, "message"), text(error, "code"))
 }
 
-fn step_lines(step: &Value) -> Vec<String> {
+fn step_lines(step: &Value, language: Language) -> Vec<String> {
     let id = text(step, "id");
     let title = text(step, "title");
     let mark = mark_of(&text(step, "state"));
     let mut lines = vec![format!("  {mark} {id}  {title}").trim_end().to_owned()];
     for item in step["items"].as_array().into_iter().flatten() {
-        let state = text(item, "state");
+        let word = text(item, "state");
         let details: Vec<String> = [
             ("", text(item, "outcome")),
-            ("by ", text(item, "by")),
-            ("task ", text(item, "task")),
-            ("child ", text(item, "child")),
+            (language.pick("办理 ", "by "), text(item, "by")),
+            (language.pick("任务 ", "task "), text(item, "task")),
+            (language.pick("子流程 ", "child "), text(item, "child")),
         ]
         .iter()
         .filter(|(_, said)| !said.is_empty())
@@ -111,16 +115,59 @@ fn step_lines(step: &Value) -> Vec<String> {
         if let Value::Object(_) = item["failure"] {
             lines.push(format!("      {}", fault(&item["failure"])));
         }
-        if !details.is_empty() || state == "running" {
-            lines.push(format!("      {state} {}", details.join(", ")).trim_end().to_owned());
+        if !details.is_empty() || word == "running" {
+            let (state, between) = (state(&word, language), language.pick(",", ", "));
+            lines.push(format!("      {state} {}", details.join(between)).trim_end().to_owned());
         }
         if !item["output"].is_null() && item["output"] != serde_json::json!({}) {
             lines.push(format!("      {}", value(&item["output"], 6)));
         }
-        let inside = item["steps"].as_array().into_iter().flatten().flat_map(step_lines);
+        let inside =
+            item["steps"].as_array().into_iter().flatten().flat_map(|step| step_lines(step, language));
         lines.extend(inside.map(|line| format!("    {line}")));
     }
     lines
+}
+
+/// The API's word for how something stands, as the reader says it.
+fn state(word: &str, language: Language) -> String {
+    let chinese = match word {
+        "open" => "进行中",
+        "closing" => "收尾中",
+        "done" => "已完成",
+        "failed" => "失败",
+        "cancelled" => "已取消",
+        "waiting" => "未开始",
+        "skipped" => "已跳过",
+        "withdrawn" | "dropped" => "已撤下",
+        "queued" => "待发出",
+        "running" => "办理中",
+        "stopping" => "停止中",
+        "resting" => "等待重试",
+        "unknown" => "结果不明",
+        "asking" | "asked" => "等人答复",
+        "sleeping" => "等时间",
+        "child" => "等子流程",
+        "stopping_child" => "停止子流程",
+        "slot" => "等名额",
+        "listening" => "等事件",
+        other => other,
+    };
+    language.pick(chinese, word).to_owned()
+}
+
+fn waits(word: &str, language: Language) -> String {
+    let chinese = match word {
+        "step" => "系统办理",
+        "child" => "子流程",
+        "unknown" => "结果待确认",
+        "task" => "人办理",
+        "slot" => "名额",
+        "event" => "事件",
+        "time" => "时间",
+        other => other,
+    };
+    language.pick(chinese, word).to_owned()
 }
 
 fn mark_of(state: &str) -> &'static str {
@@ -130,5 +177,21 @@ fn mark_of(state: &str) -> &'static str {
         "skipped" | "cancelled" | "withdrawn" => "–",
         "" | "waiting" | "idle" => " ",
         _ => "▶",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn how_a_step_stands_is_said_in_the_readers_language() {
+        let item = json!({ "state": "done", "by": "person:ann", "outcome": "yes", "output": null });
+        let step = json!({ "id": "look", "title": "查看", "state": "done", "items": [item] });
+        assert_eq!(step_lines(&step, Language::Zh), ["  ✓ look  查看", "      已完成 yes,办理 person:ann"]);
+        assert_eq!(step_lines(&step, Language::En), ["  ✓ look  查看", "      done yes, by person:ann"]);
+        assert_eq!((&*state("slot", Language::Zh), &*waits("task", Language::Zh)), ("等名额", "人办理"));
     }
 }

@@ -69,6 +69,7 @@ impl Folders {
                 artifacts,
                 work: home.work.clone(),
                 size_max: config.files.size_max,
+                language: config.language,
             },
             engine,
             seen: BTreeMap::new(),

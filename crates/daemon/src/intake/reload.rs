@@ -20,6 +20,7 @@ use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{Source, Workflow};
+use yizhan_workflow::problem::Lang;
 
 use super::watch::Watch;
 use crate::config::Config;
@@ -281,7 +282,7 @@ impl Reading {
                 world
             });
         }
-        if let Some(fault) = engine.shared.tell_fault().filter(|_| other_plugins) {
+        if let Some(fault) = engine.shared.tell_fault(Lang::En).filter(|_| other_plugins) {
             tracing::error!("{fault}");
         }
         let Some(workflows) = workflows else { return };
@@ -327,7 +328,9 @@ impl Reading {
         let loaded = workflows.iter().filter(|(_, entry)| entry.workflow.is_some());
         let mut faults: Vec<String> = workflows.values().flat_map(|entry| entry.faults.clone()).collect();
         faults.extend(self.people.faults().iter().cloned());
-        faults.extend(engine.shared.config.tell.as_ref().and_then(|_| engine.shared.tell_fault()));
+        faults.extend(
+            engine.shared.config.tell.as_ref().and_then(|_| engine.shared.tell_fault(self.language.lang())),
+        );
         Reloaded { loaded: loaded.map(|(name, _)| name.clone()).collect(), faults }
     }
 }

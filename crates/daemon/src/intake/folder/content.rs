@@ -6,6 +6,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use yizhan_workflow::form::Form;
 
+use crate::language::Language;
+
 type Row = Map<String, Value>;
 
 /// The content, as far as we read such files.
@@ -30,6 +32,19 @@ pub(super) enum ContentError {
     NoRow(usize),
     #[error("it has more than {ROWS_MAX} rows")]
     TooMany,
+}
+
+impl ContentError {
+    /// In the language of the house.
+    pub(super) fn said(&self, language: Language) -> String {
+        let chinese = match self {
+            Self::Unreadable(kind, why) => format!("它不是 {kind}:{why}"),
+            Self::NoFields => "它既不是带字段的对象,也不是这种对象的列表".to_owned(),
+            Self::NoRow(number) => format!("第 {number} 行不是带字段的对象"),
+            Self::TooMany => format!("它超过 {ROWS_MAX} 行"),
+        };
+        language.pick(chinese, self.to_string())
+    }
 }
 
 pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {

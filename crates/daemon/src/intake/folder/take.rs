@@ -16,6 +16,8 @@ use super::Slot;
 use super::content::{Content, by_labels, read};
 use super::pattern::{DONE, FAILED};
 use crate::artifacts::{Artifacts, write_whole};
+use crate::intake::reason;
+use crate::language::Language;
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,7 @@ pub(super) struct Taker {
     pub(super) artifacts: Artifacts,
     pub(super) work: PathBuf,
     pub(super) size_max: u64,
+    pub(super) language: Language,
 }
 
 /// Why one firing started no run.
@@ -90,10 +93,10 @@ impl Taker {
         let file = File::open(path)?;
         let at = file.metadata()?;
         if at.len() > self.size_max {
-            return Ok(Err(format!(
-                "it has {} bytes; {} are allowed (`[files] size_max`)",
-                at.len(),
-                self.size_max
+            let (size, most) = (at.len(), self.size_max);
+            return Ok(Err(self.language.pick(
+                format!("文件有 {size} 字节,最多 {most} 字节(`[files] size_max`)"),
+                format!("it has {size} bytes; {most} are allowed (`[files] size_max`)"),
             )));
         }
         let mut bytes = Vec::new();
@@ -102,7 +105,7 @@ impl Taker {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let content = match read(path, &bytes) {
             Ok(content) => content,
-            Err(error) => return Ok(Err(error.to_string())),
+            Err(error) => return Ok(Err(error.said(self.language))),
         };
         let hash = match content {
             Content::Other => self.artifacts.put(&name, "", &bytes)?.sha256,
@@ -119,7 +122,11 @@ impl Taker {
             (Content::Rows(rows), FilePer::Row) => rows.iter().cloned().map(Some).collect(),
             (Content::Fields(fields), FilePer::Row) => vec![Some(fields.clone())],
             (Content::Other, FilePer::Row) => {
-                outcome.refused.push(format!("`{}` has no rows: csv, json and toml have", dropped.name));
+                let name = &dropped.name;
+                outcome.refused.push(self.language.pick(
+                    format!("`{name}` 没有行:csv、json、toml 才有"),
+                    format!("`{name}` has no rows: csv, json and toml have"),
+                ));
                 return;
             }
             (_, FilePer::File) => vec![None],
@@ -156,7 +163,7 @@ impl Taker {
         let prepared = match from_trigger(&slot.workflow, fired, &body, &world, now) {
             Ok(prepared) => prepared,
             Err(IntakeError::LeftOut) => return Ok(None),
-            Err(error) => return Err(Miss::Refused(error.to_string())),
+            Err(error) => return Err(Miss::Refused(reason::of_intake(&error, self.language))),
         };
         if !prepared.dropped.is_empty() {
             tracing::info!(file = dropped.shown, fields = ?prepared.dropped, "given and not asked for");
@@ -177,7 +184,7 @@ impl Taker {
             | Err(StartError::FiredBefore { run: Some(run) }) => Ok(Some(run)),
             Err(StartError::FiredBefore { run: None }) => Ok(None),
             Err(error) if passes(&error) => Err(Miss::Later),
-            Err(error) => Err(Miss::Refused(error.to_string())),
+            Err(error) => Err(Miss::Refused(reason::of_start(&error, self.language))),
         }
     }
 
@@ -191,7 +198,9 @@ impl Taker {
         );
         let nothing_good = started.is_empty() && (!bad.is_empty() || !refused.is_empty());
         let mut reasons = refused;
-        reasons.extend(bad.iter().map(|(number, _, why)| format!("row {number}: {why}")));
+        reasons.extend(bad.iter().map(|(number, _, why)| {
+            self.language.pick(format!("第 {number} 行:{why}"), format!("row {number}: {why}"))
+        }));
         if nothing_good {
             return self.put_aside(path, &reasons.join("\n"));
         }

@@ -18,6 +18,7 @@ use super::note;
 use super::pattern::{NotFound, Patterns};
 use crate::artifacts::Artifacts;
 use crate::intake::folder::{by_labels, passes};
+use crate::intake::reason;
 use crate::language::Language;
 
 /// A larger mail is not fetched.
@@ -220,7 +221,7 @@ impl Taker {
         let prepared = match from_trigger(&slot.workflow, fired, &body, &world, now) {
             Ok(prepared) => prepared,
             Err(IntakeError::LeftOut) => return Err(Miss::LeftOut),
-            Err(error) => return Err(Miss::Refused(error.to_string())),
+            Err(error) => return Err(Miss::Refused(reason::of_intake(&error, self.language))),
         };
         // The mail's own parts are there for whoever asks; only what a pattern looked for was meant.
         let dropped: Vec<&String> = prepared.dropped.iter().filter(|name| own.contains(name)).collect();
@@ -242,7 +243,7 @@ impl Taker {
                 Ok(run)
             }
             Err(error) if passes(&error) => Err(Miss::Later),
-            Err(error) => Err(Miss::Refused(error.to_string())),
+            Err(error) => Err(Miss::Refused(reason::of_start(&error, self.language))),
         }
     }
 
