@@ -28,7 +28,7 @@ fn each_good_row_is_a_run_and_bad_rows_come_back_with_the_reason() {
     let lines: Vec<&str> = bad.trim_start_matches('\u{feff}').lines().collect();
     assert_eq!(lines.len(), 4, "{bad}");
     assert!(lines[1].starts_with("A2,none,2,") && lines[2].starts_with("A3,,3,"), "{bad}");
-    assert!(lines[3].starts_with("A1,1,5,") && lines[3].contains("holds this key"), "{bad}");
+    assert!(lines[3].starts_with("A1,1,5,") && lines[3].contains("已占用这个案件编号"), "{bad}");
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_file_that_starts_nothing_is_put_aside_with_the_reason() {
     home.start();
     home.write("inbox/orders/broken.json", "{");
     home.write("inbox/orders/short.json", r#"{"no": "B1"}"#);
-    for (name, said) in [("broken.json", "JSON"), ("short.json", "数量")] {
+    for (name, said) in [("broken.json", "它不是 JSON"), ("short.json", "数量")] {
         until("the file to be put aside", || {
             home.file(&format!("inbox/orders/failed/{name}")).exists().then_some(())
         });
@@ -49,6 +49,8 @@ fn a_file_that_starts_nothing_is_put_aside_with_the_reason() {
     let doctor = home.call(&["doctor", "--json"]);
     assert_eq!(doctor.code, 3);
     assert_eq!(doctor.json()["findings"].as_array().unwrap().len(), 2, "{doctor:?}");
+    assert!(home.call(&["doctor"]).all().contains("a dropped file waits to be mended"));
+    assert!(home.call(&["--lang", "zh", "doctor"]).all().contains("有放入的文件等着改正"));
 }
 
 #[test]

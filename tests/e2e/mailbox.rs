@@ -438,12 +438,35 @@ fn a_wrong_password_is_said_and_is_mended_without_a_restart() {
     server.deliver(order(1));
     house.start();
     until("the refusal to be said", || house.log().contains("the server refuses the login").then_some(()));
+    until("the doctor to say since when and why", || {
+        let said = house.call(&["doctor"]).all();
+        let is_said = said.contains("`INBOX` of the mailbox `orders` is not read since 20");
+        (is_said && said.contains("the server refuses the login")).then_some(())
+    });
     house.write("secrets/mailbox", PASSWORD);
     let view = inputs(&house, 1);
+    until("the doctor to say so no more", || {
+        (!house.call(&["doctor"]).all().contains("is not read since")).then_some(())
+    });
     assert_eq!(view[0]["order"], "A-1");
     let run = house.ends(runs(&house)[0]["id"].as_str().unwrap(), "done");
     assert_eq!(step(&run, "note")["state"], "done");
     assert!(!house.log().contains(PASSWORD) && !house.log().contains("wrong\""), "{}", house.log());
+}
+
+#[test]
+fn a_mailbox_that_the_settings_lack_is_named_by_check_and_by_the_doctor() {
+    let mut house = House::new();
+    house.workflow("order", ORDER);
+    let checked = house.call(&["check"]);
+    assert_eq!(checked.code, 0, "{checked:?}");
+    assert!(checked.all().contains("warning[YZ0225]: the settings have no mailbox `orders`"), "{checked:?}");
+    assert_eq!(house.call(&["check", "--strict"]).code, 3);
+    house.start();
+    until("the doctor to name it", || {
+        house.call(&["doctor"]).all().contains("no mailbox is called `orders`").then_some(())
+    });
+    assert!(house.call(&["--lang", "zh", "doctor"]).all().contains("没有邮箱 `orders`"));
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::intake::folder::Folders;
 use crate::intake::mail::Mails;
+use crate::intake::mail::outage::Outages;
 use crate::intake::reload::Reading;
 use crate::plugins::{self, span};
 use crate::secrets::Secrets;
@@ -151,6 +152,7 @@ async fn run(
 ) -> Result<Exit, Failure> {
     let Parts { engine, host, reading } = parts;
     let (reload, reloads) = mpsc::channel(RELOADS);
+    let outages = Outages::default();
     let house = Rooms {
         host: host.clone(),
         refused: reading.refused(),
@@ -159,6 +161,7 @@ async fn run(
         reload: reload.clone(),
         language: config.language,
         home: home.root.display().to_string(),
+        outages: outages.clone(),
     };
     let app = App { engine: engine.clone(), house: Arc::new(house), settings: http(home, config)? };
     let said = listening.said();
@@ -173,7 +176,7 @@ async fn run(
         tokio::spawn(doorbell::answer(engine.clone(), Arc::new(AtomicU64::new(0)))),
         tokio::spawn(event_triggers::answer(engine.clone())),
         tokio::spawn(Folders::new(home, config, engine.clone()).keep()),
-        tokio::spawn(Mails::new(home, config, engine.clone()).keep()),
+        tokio::spawn(Mails::new(home, config, engine.clone(), outages).keep()),
         tokio::spawn(reading.keep(engine.clone(), reloads)),
     ];
     tracing::info!(home = %home.root.display(), "ready, listening on {said}");

@@ -1,13 +1,14 @@
 //! `yizhan check`: says everything that is wrong with workflow files. Needs no daemon.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use yizhan_workflow::definition::{House, Neighbours};
 use yizhan_workflow::people::People;
-use yizhan_workflow::problem::{Problem, render, sarif, to_json};
+use yizhan_workflow::plan::Starts;
+use yizhan_workflow::problem::{Place, Problem, nearest, render, sarif, to_json};
 
 use super::Context;
 use crate::exit::{Exit, Failure};
@@ -55,9 +56,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let (catalogue, refused) = plugins::offline_catalogue(home.as_ref())?;
     let neighbours = neighbours_of(&files, home.as_ref());
     let house = House { catalogue: &catalogue, people: people.as_ref(), workflows: &neighbours };
+    let mailboxes = Mailboxes::of(home.as_ref());
     for file in &files {
         let checked = file.check(house);
-        let problems = checked.errors.into_iter().chain(checked.warnings).collect();
+        let warnings = checked.warnings.into_iter().chain(mailboxes.missing(file));
+        let problems = checked.errors.into_iter().chain(warnings).collect();
         found.push(Found { shown: file.shown.clone(), texts: file.texts().clone(), problems });
     }
     let errors = found.iter().flat_map(|file| &file.problems).filter(|problem| problem.is_error()).count();
@@ -73,6 +76,28 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }),
     }
     Ok(if errors > 0 || args.strict && warnings > 0 { Exit::Faults } else { Exit::Ok })
+}
+
+/// Those of the settings. Where there are none to read, nothing is said of them.
+struct Mailboxes(Option<BTreeSet<String>>);
+
+impl Mailboxes {
+    fn of(home: Option<&Home>) -> Self {
+        let config = home.and_then(|home| home.config(None).ok());
+        Self(config.map(|config| config.mail.into_keys().collect()))
+    }
+
+    /// The triggers of a file that would wait for mails of a mailbox that nobody knows.
+    fn missing(&self, file: &FileRead) -> Vec<Problem> {
+        let (Some(known), Ok(read)) = (&self.0, &file.outcome) else { return Vec::new() };
+        let missing = read.workflow.triggers.iter().filter_map(|trigger| {
+            let Starts::Mail(rule) = &trigger.starts else { return None };
+            let place = read.spans.value(&format!("trigger.{}.mail.account", trigger.name));
+            let problem = Problem::warning("YZ0225", Place::at(place)).name("account", &*rule.account);
+            (!known.contains(&rule.account)).then(|| problem.near(nearest(&rule.account, known)))
+        });
+        missing.collect()
+    }
 }
 
 fn rendered(found: &[Found], context: &Context) -> Vec<String> {

@@ -6,6 +6,7 @@ mod folder_name;
 mod letter;
 mod line;
 mod note;
+pub(crate) mod outage;
 mod pattern;
 mod take;
 mod watcher;
@@ -25,6 +26,7 @@ use crate::home::Home;
 use crate::language::Language;
 use crate::secrets::Secrets;
 use first::First;
+use outage::Outages;
 use take::Taker;
 use watcher::Watcher;
 
@@ -60,10 +62,11 @@ pub(crate) struct Mails {
     /// One mail at a time of each account: what is in memory stays bounded.
     turns: BTreeMap<String, Arc<Mutex<()>>>,
     watched: BTreeMap<Place, watch::Sender<Slots>>,
+    outages: Outages,
 }
 
 impl Mails {
-    pub(crate) fn new(home: &Home, config: &Config, engine: Engine) -> Self {
+    pub(crate) fn new(home: &Home, config: &Config, engine: Engine, outages: Outages) -> Self {
         Self {
             engine,
             accounts: config.mail.clone(),
@@ -74,6 +77,7 @@ impl Mails {
             first: Arc::new(First::read(home.data.join("mailboxes.json"))),
             turns: BTreeMap::new(),
             watched: BTreeMap::new(),
+            outages,
         }
     }
 
@@ -82,7 +86,13 @@ impl Mails {
         loop {
             let wanted = in_force(&self.engine);
             // A watcher whose sender is gone ends.
-            self.watched.retain(|place, _| wanted.contains_key(place));
+            self.watched.retain(|place, _| {
+                let stays = wanted.contains_key(place);
+                if !stays {
+                    self.outages.over(place);
+                }
+                stays
+            });
             for (place, slots) in wanted {
                 self.watch(place, slots);
             }
@@ -120,14 +130,14 @@ impl Mails {
                     taker,
                     turn,
                     first: self.first.clone(),
+                    outages: self.outages.clone(),
                 };
                 tokio::spawn(watcher.keep());
             }
-            None => tracing::error!(
-                "no mailbox is called `{}`: nothing comes in from it until `[mail.{}]` stands in the settings",
-                place.account,
-                place.account
-            ),
+            None => {
+                tracing::error!("{}", outage::no_account(&place.account, Language::En));
+                self.outages.no_account(&place);
+            }
         }
         // Also where there is no such mailbox: it is said once.
         self.watched.insert(place, sender);

@@ -10,6 +10,7 @@ use yizhan_plugin_host::{PluginHost, PluginInfo, Refusal};
 use zeroize::Zeroizing;
 
 use crate::artifacts::Artifacts;
+use crate::intake::mail::outage::Outages;
 use crate::intake::reload::Reload;
 use crate::language::Language;
 use crate::plugins;
@@ -23,6 +24,7 @@ pub(crate) struct Rooms {
     pub(crate) reload: mpsc::Sender<Reload>,
     pub(crate) language: Language,
     pub(crate) home: String,
+    pub(crate) outages: Outages,
 }
 
 fn view(info: PluginInfo) -> PluginView {
@@ -93,6 +95,13 @@ impl House for Rooms {
 
     fn language(&self) -> Spoken {
         self.language.pick(Spoken::Zh, Spoken::En)
+    }
+
+    fn findings(&self, language: Spoken) -> Vec<String> {
+        self.outages.findings(match language {
+            Spoken::Zh => Language::Zh,
+            Spoken::En => Language::En,
+        })
     }
 
     fn home(&self) -> String {

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, watch};
 
 use super::first::First;
 use super::line::{Line, LineError};
+use super::outage::Outages;
 use super::pattern::Patterns;
 use super::take::{Ready, Taken, Taker};
 use super::{Place, Slots, in_force, same};
@@ -38,6 +39,7 @@ pub(super) struct Watcher {
     pub(super) taker: Taker,
     pub(super) turn: Arc<Mutex<()>>,
     pub(super) first: Arc<First>,
+    pub(super) outages: Outages,
 }
 
 /// What was seen of the folder, also across lines.
@@ -59,9 +61,10 @@ impl Watcher {
         let (mut pause, mut memory) = (FIRST_PAUSE, Memory::default());
         loop {
             match Box::pin(self.stay(&mut pause, &mut memory)).await {
-                Ok(Over) => return,
+                Ok(Over) => return self.outages.over(&self.place),
                 Err(error) => {
                     let Place { account, folder } = &self.place;
+                    self.outages.down(&self.place, self.taker.engine.shared.now(), error.to_string());
                     tracing::warn!(
                         account,
                         folder,
@@ -71,7 +74,7 @@ impl Watcher {
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = over(self.slots.clone()) => return,
+                () = over(self.slots.clone()) => return self.outages.over(&self.place),
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -101,6 +104,7 @@ impl Watcher {
             self.slots.mark_unchanged();
             let later = self.look(&mut line, mine, memory).await?;
             *pause = FIRST_PAUSE;
+            self.outages.over(&self.place);
             let mut slots = self.slots.clone();
             let stop = async {
                 // Changed or gone: either is seen above.
