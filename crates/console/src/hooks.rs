@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use yizhan_engine::intake::each::{Elements, has_each};
 use yizhan_engine::intake::{self, Fired, IntakeError};
 use yizhan_engine::store::{Firing, FiringOutcome, Note};
 use yizhan_engine::{PublishReply, StartError, StartReply, Started};
@@ -21,7 +22,9 @@ use yizhan_workflow::plan::{Starts, WebhookAuth, Workflow};
 use self::verify::{Window, verify};
 use crate::body::{Answer, Named, read_body};
 use crate::desk::Desk;
+use crate::each::{Came, came};
 use crate::refusal::Refusal;
+use crate::view::ElementView;
 
 /// What a sender is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +39,9 @@ pub(crate) struct Taken {
     repeated: bool,
     /// What came and was not asked for.
     dropped: Vec<String>,
+    /// Of a trigger with `each`: what became of every element. `id` is the first run's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    each: Vec<ElementView>,
 }
 
 pub(crate) async fn receive(
@@ -159,6 +165,9 @@ impl Delivery<'_> {
         if publishes(self.text, self.trigger) {
             return self.publish(fired, &body).await;
         }
+        if has_each(self.text, self.trigger) {
+            return self.each(&fired, &body).await;
+        }
         let prepared = match intake::from_trigger(self.text, fired, &body, &shared.world(), shared.now()) {
             Ok(prepared) => prepared,
             Err(IntakeError::LeftOut) => return self.left_out().await,
@@ -175,6 +184,27 @@ impl Delivery<'_> {
         }
     }
 
+    /// Every element starts a run, and is known by its number when the delivery comes again.
+    async fn each(
+        self,
+        fired: &Fired<'_>,
+        body: &Map<String, serde_json::Value>,
+    ) -> Result<(StatusCode, Taken), Refusal> {
+        let shared = self.desk.shared();
+        let elements = match Elements::of(self.text, fired, body, shared.world(), shared.now()) {
+            Ok(elements) => elements,
+            Err(IntakeError::LeftOut) => return self.left_out().await,
+            Err(error) => return Err(error.into()),
+        };
+        let by = format!("trigger:{}", self.trigger).into();
+        let firing = self.firing(FiringOutcome::Started);
+        let engine = &self.desk.engine;
+        let all = elements.start(engine, &by, firing.as_ref(), 0..elements.len()).await?;
+        let Came { elements: each, first: id, joined, repeated } = came(all)?;
+        let status = if repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
+        Ok((status, Taken { id, event: None, joined, repeated, dropped: vec![], each }))
+    }
+
     /// It becomes an event, for whoever waits for one.
     async fn publish(
         self,
@@ -188,7 +218,10 @@ impl Delivery<'_> {
                 let PublishReply { id, repeated } = self.desk.engine.publish(publishing).await?;
                 let status = if repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
                 let event = Some(id.to_string());
-                Ok((status, Taken { id: None, event, joined: false, repeated, dropped: vec![] }))
+                Ok((
+                    status,
+                    Taken { id: None, event, joined: false, repeated, dropped: vec![], each: vec![] },
+                ))
             }
             Err(IntakeError::LeftOut) => self.left_out().await,
             Err(error) => Err(error.into()),
@@ -212,10 +245,10 @@ impl Delivery<'_> {
 
 fn taken(run: Option<RunId>, joined: bool, dropped: Vec<String>) -> (StatusCode, Taken) {
     let id = run.map(|run| run.to_string());
-    (StatusCode::ACCEPTED, Taken { id, event: None, joined, repeated: false, dropped })
+    (StatusCode::ACCEPTED, Taken { id, event: None, joined, repeated: false, dropped, each: vec![] })
 }
 
 fn repeated(run: Option<RunId>) -> (StatusCode, Taken) {
     let id = run.map(|run| run.to_string());
-    (StatusCode::OK, Taken { id, event: None, joined: false, repeated: true, dropped: vec![] })
+    (StatusCode::OK, Taken { id, event: None, joined: false, repeated: true, dropped: vec![], each: vec![] })
 }

@@ -4,6 +4,7 @@ mod api;
 mod body;
 mod connections;
 pub mod desk;
+mod each;
 mod ends;
 mod hooks;
 pub mod house;

@@ -343,6 +343,25 @@ pub struct StartedView {
     /// An earlier request with this id had this answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
+    /// Of a trigger with `each`: what became of every element. `id` is the first run's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub each: Vec<ElementView>,
+}
+
+/// What became of one element of a trigger's list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElementView {
+    /// From 1 on.
+    pub number: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joined: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
+    /// Why it started no run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

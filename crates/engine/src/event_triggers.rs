@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 
 use crate::handle::{ActError, Engine, StartError, Started};
+use crate::intake::each::{Elements, note_refused};
 use crate::intake::{self, Fired, IntakeError};
 use crate::store::{Firing, FiringOutcome, Note, Published, StoreError};
 
@@ -86,14 +87,18 @@ async fn start(
     ]);
     let fired = Fired { trigger: &trigger.name, with };
     let (world, now) = (engine.shared.world(), engine.shared.now());
+    if trigger.each.is_some() {
+        let started = firing(FiringOutcome::Started);
+        return match Elements::of(text, &fired, &body, world, now) {
+            Ok(elements) => each(engine, &elements, &started).await,
+            Err(IntakeError::LeftOut) => Ok(()),
+            Err(error) => unfit(engine, firing(FiringOutcome::Failed), &error).await,
+        };
+    }
     let prepared = match intake::from_trigger(text, fired, &body, &world, now) {
         Ok(prepared) => prepared,
         Err(IntakeError::LeftOut) => return Ok(()),
-        Err(error) => {
-            tracing::warn!(workflow = %text.name, trigger = %trigger.name, event = %event.id, %error, "an event starts no run");
-            engine.note(Note::Firing(firing(FiringOutcome::Failed))).await?;
-            return Ok(());
-        }
+        Err(error) => return unfit(engine, firing(FiringOutcome::Failed), &error).await,
     };
     let by = format!("trigger:{}", trigger.name).into();
     let started = Started { prepared, by, firing: Some(firing(FiringOutcome::Started)) };
@@ -106,4 +111,15 @@ async fn start(
             Ok(())
         }
     }
+}
+
+async fn unfit(engine: &Engine, firing: Firing, error: &IntakeError) -> Result<(), FireError> {
+    tracing::warn!(workflow = %firing.workflow, trigger = %firing.trigger, event = %firing.id, %error, "an event starts no run");
+    Ok(engine.note(Note::Firing(firing)).await?)
+}
+
+async fn each(engine: &Engine, elements: &Elements, firing: &Firing) -> Result<(), FireError> {
+    let by = format!("trigger:{}", firing.trigger).into();
+    let all = elements.start(engine, &by, Some(firing), 0..elements.len()).await?;
+    Ok(note_refused(engine, firing, &all).await?)
 }

@@ -1,5 +1,7 @@
 //! From a firing to the input of a run: mapped, converted to the form's types, or refused with the field's name.
 
+pub mod each;
+
 use std::sync::Arc;
 
 use serde_json::value::RawValue;

@@ -6,14 +6,18 @@ use std::sync::Arc;
 use serde_json::json;
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::plan::{Starts, Workflow};
+use yizhan_workflow::run::ITEMS_MAX;
 use yizhan_workflow::schedule::{self, Overlap, Schedule, Slot};
 
 use crate::handle::{ActError, Engine, StartError, StartReply, Started};
-use crate::intake::{self, Fired};
+use crate::intake::each::{Became, Elements, has_each, note_refused};
+use crate::intake::{self, Fired, IntakeError};
 use crate::store::{Firing, FiringOutcome, Note, RunState, StoreError};
 
 /// Firings that are looked through after a start for the run of an earlier slot, and for the slot that waits for it.
 const REMEMBERED: usize = 500;
+/// The same for a trigger whose every element is a firing.
+const REMEMBERED_EACH: usize = 2 * ITEMS_MAX;
 
 /// What is remembered of one schedule between two looks.
 #[derive(Clone, Debug)]
@@ -22,7 +26,8 @@ struct Watched {
     next: Option<Millis>,
     /// The slot that waits for the run of an earlier one.
     queued: Option<Slot>,
-    latest: Option<RunId>,
+    /// The runs of the latest slot, but those at the end that were found to be over.
+    latest: Vec<RunId>,
     /// The text that the schedule was read from: a new text is looked at anew.
     text: Arc<Workflow>,
 }
@@ -88,10 +93,12 @@ impl Schedules {
             tracing::info!(workflow = %name.0, trigger = %name.1, slot = %at, ?why, "a slot was passed over");
             self.note(name, *at, FiringOutcome::Missed).await?;
         }
+        // What a crash left half begun comes before what is due since.
+        self.fire_queued(name, text, schedule, &mut watched).await?;
         for slot in decided.fire {
             self.take(name, text, schedule, slot, &mut watched).await?;
         }
-        self.fire_queued(name, text, &mut watched).await?;
+        self.fire_queued(name, text, schedule, &mut watched).await?;
         if decided.seen != watched.last {
             self.engine.note(seen(name, decided.seen)).await?;
         }
@@ -109,7 +116,8 @@ impl Schedules {
         now: Millis,
     ) -> Result<Watched, ScheduleError> {
         let reads = &self.engine.shared.reads;
-        let firings = reads.firings(&name.0, Some(&name.1), REMEMBERED)?;
+        let most = if has_each(text, &name.1) { REMEMBERED_EACH } else { REMEMBERED };
+        let firings = reads.firings(&name.0, Some(&name.1), most)?;
         let latest = firings.first();
         let last = if let Some(last) = reads.schedule_seen(&name.0, &name.1)? {
             // A slot may be on disk before the note that it was seen.
@@ -118,10 +126,14 @@ impl Schedules {
             self.engine.note(seen(name, now)).await?;
             now
         };
-        // The newest slots may have been passed over: the run they must not overlap is an earlier one.
-        let latest = firings.iter().find_map(|(_, run)| *run);
         let queued = firings.iter().find(|(firing, _)| firing.outcome == FiringOutcome::Queued);
         let queued = queued.map(|(firing, _)| Slot { at: firing.at, late: false });
+        // The newest slots may have been passed over: the runs they must not overlap are an earlier one's. Those of the
+        // slot that waits are no others: it was in the middle of its elements.
+        let ran = firings.iter().filter_map(|(firing, run)| run.map(|run| (firing.at, run)));
+        let mut ran = ran.filter(|(at, _)| queued.is_none_or(|slot| slot.at != *at)).peekable();
+        let newest = ran.peek().map(|(at, _)| *at);
+        let latest = ran.take_while(|(at, _)| Some(*at) == newest).map(|(_, run)| run).collect();
         Ok(Watched { last, next: None, queued, latest, text: text.clone() })
     }
 
@@ -134,7 +146,7 @@ impl Schedules {
         slot: Slot,
         watched: &mut Watched,
     ) -> Result<(), ScheduleError> {
-        let busy = schedule.overlap != Overlap::Allow && self.is_open(watched.latest)?;
+        let busy = schedule.overlap != Overlap::Allow && self.is_open(&mut watched.latest)?;
         match schedule.overlap {
             Overlap::Queue if busy => {
                 // One waits, the newest; on disk, too, for its run may end only after our restart.
@@ -154,10 +166,11 @@ impl Schedules {
         &self,
         name: &(Arc<str>, Arc<str>),
         text: &Arc<Workflow>,
+        schedule: &Schedule,
         watched: &mut Watched,
     ) -> Result<(), ScheduleError> {
         if let Some(slot) = watched.queued
-            && !self.is_open(watched.latest)?
+            && (schedule.overlap == Overlap::Allow || !self.is_open(&mut watched.latest)?)
         {
             watched.queued = None;
             self.fire(name, text, slot, watched).await?;
@@ -165,10 +178,16 @@ impl Schedules {
         Ok(())
     }
 
-    fn is_open(&self, run: Option<RunId>) -> Result<bool, StoreError> {
-        let Some(run) = run else { return Ok(false) };
-        let row = self.engine.shared.reads.row(run)?;
-        Ok(row.is_some_and(|row| matches!(row.state, RunState::Open | RunState::Closing)))
+    /// Whether one of them is open. Those that are over are asked once.
+    fn is_open(&self, runs: &mut Vec<RunId>) -> Result<bool, StoreError> {
+        while let Some(run) = runs.last() {
+            let row = self.engine.shared.reads.row(*run)?;
+            if row.is_some_and(|row| matches!(row.state, RunState::Open | RunState::Closing)) {
+                return Ok(true);
+            }
+            runs.pop();
+        }
+        Ok(false)
     }
 
     async fn fire(
@@ -184,6 +203,10 @@ impl Schedules {
         with.insert("late".to_owned(), json!(slot.late));
         let fired = Fired { trigger: &name.1, with };
         let outcome = if slot.late { FiringOutcome::Late } else { FiringOutcome::Started };
+        if has_each(text, &name.1) {
+            let elements = Elements::of(text, &fired, &serde_json::Map::new(), world, slot.at);
+            return self.fire_each(elements, &firing(name, slot.at, outcome), watched).await;
+        }
         let started =
             intake::from_trigger(text, fired, &serde_json::Map::new(), &world, slot.at).map(|prepared| {
                 let by = format!("trigger:{}", name.1).into();
@@ -194,8 +217,10 @@ impl Schedules {
             Err(error) => Err(StartError::Intake(error)),
         };
         match result {
-            Ok(StartReply::Started(run) | StartReply::Joined(run)) => watched.latest = Some(run),
-            Err(StartError::FiredBefore { run }) => watched.latest = run.or(watched.latest),
+            Ok(StartReply::Started(run) | StartReply::Joined(run)) => watched.latest = vec![run],
+            Err(StartError::FiredBefore { run }) => {
+                watched.latest = run.map_or_else(|| std::mem::take(&mut watched.latest), |run| vec![run])
+            }
             Err(StartError::KeyHeld { by }) => {
                 tracing::info!(workflow = %name.0, trigger = %name.1, %by, "a slot found its key held");
                 self.note(name, slot.at, FiringOutcome::Rejected).await?;
@@ -208,6 +233,36 @@ impl Schedules {
             Err(StartError::Act(error)) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// A slot whose elements are firings of their own. Until all are begun it is on disk as one that waits: so a crash in
+    /// the middle loses none of them.
+    async fn fire_each(
+        &self,
+        elements: Result<Elements, IntakeError>,
+        whole: &Firing,
+        watched: &mut Watched,
+    ) -> Result<(), ScheduleError> {
+        let note = |outcome| self.engine.note(Note::Firing(Firing { outcome, ..whole.clone() }));
+        let elements = match elements {
+            Ok(elements) => elements,
+            Err(error) => {
+                tracing::error!(workflow = %whole.workflow, trigger = %whole.trigger, %error, "a slot has no list");
+                return Ok(note(FiringOutcome::Failed).await?);
+            }
+        };
+        note(FiringOutcome::Queued).await?;
+        let by = format!("trigger:{}", whole.trigger).into();
+        let all = elements.start(&self.engine, &by, Some(whole), 0..elements.len()).await?;
+        note_refused(&self.engine, whole, &all).await?;
+        watched.latest = all.iter().filter_map(Became::run).collect();
+        let is_refused = |became: &Became| matches!(became, Became::Refused(_));
+        Ok(note(match all.len() {
+            0 => FiringOutcome::Skipped,
+            _ if all.iter().all(is_refused) => FiringOutcome::Failed,
+            _ => whole.outcome,
+        })
+        .await?)
     }
 
     async fn note(

@@ -76,6 +76,11 @@ impl Workflow {
         self.steps.iter().position(|step| step.path() == id).and_then(|at| u16::try_from(at).ok()).map(StepNo)
     }
 
+    #[must_use]
+    pub fn trigger(&self, name: &str) -> Option<&Trigger> {
+        self.triggers.iter().find(|trigger| &*trigger.name == name)
+    }
+
     pub fn numbers(&self) -> impl Iterator<Item = StepNo> + use<> {
         (0..u16::try_from(self.steps.len()).unwrap_or(u16::MAX)).map(StepNo)
     }
@@ -342,6 +347,8 @@ pub struct Trigger {
     pub with: Option<Tree>,
     /// What the firing must bring: columns and what they are compared with.
     pub filter: Option<Tree>,
+    /// A run for each element of a list. Nothing bounds how many are begun at once: that is the business of `limit`.
+    pub each: Option<Each>,
     /// It makes something known instead of starting a run.
     pub publish: Option<Publish>,
 }

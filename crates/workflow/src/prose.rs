@@ -230,9 +230,18 @@ impl Teller<'_> {
             trigger.with.as_ref().map(|with| self.given(with, &self.workflow.input)).unwrap_or_default();
         let only = trigger.filter.as_ref().map(|filter| self.given(filter, &self.workflow.input));
         let only = only.map(|only| self.pick(format!(",仅当{only}"), format!(", only if {only}")));
+        let each = trigger.each.as_ref().map(|each| {
+            let list = self.text(&each.list);
+            self.pick(format!(",对 {list} 的每一项各办一件"), format!(", a case for each of {list}"))
+        });
         let with =
             if with.is_empty() { with } else { self.pick(format!(",{with}"), format!(", with {with}")) };
-        format!("{said}{}{with}{}", only.unwrap_or_default(), self.pick("。", "."))
+        format!(
+            "{said}{}{}{with}{}",
+            only.unwrap_or_default(),
+            each.unwrap_or_default(),
+            self.pick("。", ".")
+        )
     }
 
     /// What a trigger or a child is given: `类别 = …`.

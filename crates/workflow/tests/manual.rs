@@ -372,7 +372,10 @@ const KEYS: &[(&str, &[&str])] = &[
             "check", "message", "help", "private", "lines", "like",
         ],
     ),
-    ("trigger.*", &["schedule", "webhook", "files", "mail", "event", "by_hand", "with", "where"]),
+    (
+        "trigger.*",
+        &["schedule", "webhook", "files", "mail", "event", "by_hand", "with", "where", "each", "as"],
+    ),
     ("trigger.*.schedule", &["timezone", "missed", "missed_within", "overlap", "gap", "fold"]),
     ("trigger.*.files", &["per"]),
     ("trigger.*.webhook", &["signature", "secret", "header", "publish", "key"]),

@@ -24,7 +24,7 @@ use crate::workflows::Stamp;
 use take::{Taken, Taker};
 
 pub(crate) use content::by_labels;
-pub(crate) use take::passes;
+pub(crate) use take::{Came, Miss, passes, start_each};
 
 /// Files that one look takes on; the rest waits for the next, so that no flood holds up the others.
 const AT_ONCE: usize = 200;

@@ -215,6 +215,8 @@ pub(super) const TRIGGER: &[Key] = &[
     ),
     key("mail", r#"{ "type": ["string", "object"] }"#, "收到邮件", "A mail comes in"),
     key("by_hand", LIST, "谁可以手工登记", "Who may enter it by hand"),
+    key("each", TEXT, "对列表的每一项各开一件", "A case for each item of a list"),
+    key("as", TEXT, "每一项的名字(不写是 item)", "The item's name (`item` where not said)"),
     key("with", OBJECT, "怎样填开始的内容", "How the start form is filled"),
 ];
 

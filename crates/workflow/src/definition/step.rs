@@ -234,15 +234,19 @@ fn held(ways: &Ways<'_, '_, '_>, at: usize) -> Work {
 }
 
 fn each(own: &Section<'_, '_>) -> Option<Each> {
+    let at_once = own.whole("at_once", 1..=10_000);
+    if own.has("at_once") && !own.has("each") {
+        without_each(own, "at_once");
+    }
+    listed(own).map(|(list, name)| Each { list, name, at_once })
+}
+
+/// `each` with the name of its element.
+pub(super) fn listed(own: &Section<'_, '_>) -> Option<(Template, Arc<str>)> {
     let list = own.text("each");
     let name = own.text("as");
-    let at_once = own.whole("at_once", 1..=10_000);
-    if !own.has("each") {
-        for key in ["as", "at_once"] {
-            if own.has(key) {
-                own.say(own.error("YZ0108", own.key_span(key)).name("key", "each").name("where", own.name()));
-            }
-        }
+    if own.has("as") && !own.has("each") {
+        without_each(own, "as");
     }
     if let Some(name) = &name
         && (!name_ok(own, name.value, &name.span)
@@ -253,10 +257,14 @@ fn each(own: &Section<'_, '_>) -> Option<Each> {
     let list = list?;
     if !list.value.contains("{{") {
         own.reader.wrong_type("each", "a list to work out: `\"{{ … }}\"`", own.get("each")?);
-        return Some(Each { list: Template::unreadable(), name: name_of(name), at_once });
+        return Some((Template::unreadable(), name_of(name)));
     }
     let list = own.reader.template(list.value, &list.span).unwrap_or_else(Template::unreadable);
-    Some(Each { list, name: name_of(name), at_once })
+    Some((list, name_of(name)))
+}
+
+fn without_each(own: &Section<'_, '_>, key: &'static str) {
+    own.say(own.error("YZ0108", own.key_span(key)).name("key", "each").name("where", own.name()));
 }
 
 fn name_of(name: Option<Text<'_>>) -> Arc<str> {

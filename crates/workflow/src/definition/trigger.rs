@@ -2,17 +2,15 @@
 
 use super::section::Section;
 use super::{mail, name_ok, step, time, tree};
-use crate::plan::{FilePer, Publish, Starts, Trigger, WebhookAuth};
+use crate::plan::{Each, FilePer, Publish, Starts, Trigger, WebhookAuth};
 use crate::problem::{Place, nearest};
 use crate::schedule::{Fold, Gap, Missed, Overlap, Schedule};
 
 const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand", "event"];
 
 /// Keys of a trigger that the language has and this version does not.
-const LATER: &[&str] = &[
-    "where", "publish", "complete", "each", "gather", "holiday", "ahead", "yearly", "at", "calendar",
-    "unique",
-];
+const LATER: &[&str] =
+    &["where", "publish", "complete", "gather", "holiday", "ahead", "yearly", "at", "calendar", "unique"];
 
 pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
     let Some(all) = root.section("trigger") else { return Vec::new() };
@@ -33,9 +31,14 @@ pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
         );
         let filter = if brings { tree::filter(&own) } else { None };
         let publish = if matches!(starts, Some(Starts::Webhook(_))) { publish(&own) } else { None };
+        let each = step::listed(&own).map(|(list, name)| Each { list, name, at_once: None });
+        if publish.is_some() && each.is_some() {
+            let problem = own.error("YZ0133", own.key_span("each")).name("one", "publish");
+            own.say(problem.name("other", "each").cause(Place::at(own.key_span("publish"))));
+        }
         own.close(LATER);
         if let Some(starts) = starts {
-            triggers.push(Trigger { name: key.value.into(), starts, with, filter, publish });
+            triggers.push(Trigger { name: key.value.into(), starts, with, filter, each, publish });
         }
     }
     triggers

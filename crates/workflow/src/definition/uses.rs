@@ -67,8 +67,13 @@ impl<'w, 's> Walk<'w, 's> {
             walk.template("key", key, start);
         }
         for trigger in &workflow.triggers {
+            let mut inside = start;
+            if let Some(each) = &trigger.each {
+                walk.template(&format!("trigger.{}.each", trigger.name), &each.list, start);
+                inside.own.each = Some(&each.name);
+            }
             if let Some(with) = &trigger.with {
-                walk.tree(&format!("trigger.{}.with", trigger.name), with, start);
+                walk.tree(&format!("trigger.{}.with", trigger.name), with, inside);
             }
             if let Some(filter) = &trigger.filter {
                 walk.tree(&format!("trigger.{}.where", trigger.name), filter, start);

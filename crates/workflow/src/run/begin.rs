@@ -7,8 +7,8 @@ use super::event::{
 use super::item::MOVED_ON;
 use super::scope::Standpoint;
 use super::state::{At, Phase, StepPhase};
-use super::{Deciding, ITEMS_MAX, ITEMS_OF_RUN_MAX, Refusal, TASKS_MAX};
-use crate::expression::{Template, Tree, json_of_value};
+use super::{Deciding, ITEMS_OF_RUN_MAX, Refusal, TASKS_MAX};
+use crate::expression::{Template, Tree};
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::moment::{self, Anchored, Moment, MomentError};
 use crate::plan::{ActionName, Ask, Await, Effect, Ending, Goes, OutcomePattern, Section, Step, Work};
@@ -118,18 +118,7 @@ impl Deciding<'_> {
 
     fn list_of(&self, at: StepAt, step: &Step) -> Result<(Raw, u32), Failure> {
         let Some(each) = &step.each else { return Err(bug("each is missing")) };
-        let value = each.list.value(&self.scope(Standpoint::Step(at)))?;
-        if value.is_none() || value.is_undefined() || crate::expression::is_empty(&value) {
-            return Ok((raw("[]".to_owned())?, 0));
-        }
-        let length = value.len().filter(|_| value.kind() == minijinja::value::ValueKind::Seq);
-        let Some(length) = length else {
-            return Err(expression_failure("YZ0311", &each.list, "`each` needs a list"));
-        };
-        if length > ITEMS_MAX {
-            let message = format!("`each` has {length} items; {ITEMS_MAX} are allowed");
-            return Err(expression_failure("YZ0312", &each.list, &message));
-        }
+        let (list, length) = super::list::worked_out(&each.list, &self.scope(Standpoint::Step(at)))?;
         if self.run.items + length > ITEMS_OF_RUN_MAX {
             let known = self.run.items;
             let message = format!(
@@ -137,7 +126,7 @@ impl Deciding<'_> {
             );
             return Err(expression_failure("YZ0312", &each.list, &message));
         }
-        Ok((raw(json_of_value(&value))?, u32::try_from(length).unwrap_or(u32::MAX)))
+        Ok((list, u32::try_from(length).unwrap_or(u32::MAX)))
     }
 
     /// Begins the next items of an `each`, as many as may be begun at once.

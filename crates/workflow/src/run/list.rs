@@ -2,10 +2,14 @@
 
 use std::sync::{Arc, OnceLock};
 
+use minijinja::Value;
+use minijinja::value::ValueKind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::ITEMS_MAX;
 use super::event::Raw;
+use crate::expression::{ExpressionError, Template, is_empty, json_of_value};
 
 type Places = Box<[(usize, usize)]>;
 
@@ -44,6 +48,25 @@ impl List {
         let (from, to) = *places.get(at as usize)?;
         text.get(from..to)
     }
+}
+
+/// What an `each` is worked out to, and how many elements that has; nothing at all is an empty list.
+///
+/// # Errors
+/// When it cannot be worked out, is no list or has too many elements.
+pub fn worked_out(each: &Template, scope: &Value) -> Result<(Raw, usize), ExpressionError> {
+    let value = each.value(scope)?;
+    let refused = |code: &str, why: &str| ExpressionError::new(code, format!("`{}`: {why}", each.source()));
+    if value.is_undefined() || is_empty(&value) {
+        return Ok((Raw::from(&serde_json::Value::Array(vec![])), 0));
+    }
+    let length = value.len().filter(|_| value.kind() == ValueKind::Seq);
+    let length = length.ok_or_else(|| refused("YZ0311", "`each` needs a list"))?;
+    if length > ITEMS_MAX {
+        return Err(refused("YZ0312", &format!("`each` has {length} items; {ITEMS_MAX} are allowed")));
+    }
+    let raw = Raw::new(json_of_value(&value)).ok_or_else(|| refused("YZ0311", "`each` needs a list"))?;
+    Ok((raw, length))
 }
 
 impl PartialEq for List {

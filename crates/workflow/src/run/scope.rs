@@ -46,6 +46,8 @@ pub struct Scope {
     taken_back: Option<Arc<Done>>,
     attempt: Option<u32>,
     element: Option<Value>,
+    /// Of a trigger's list, before there is a run.
+    brought: Option<Brought>,
     input: OnceLock<Value>,
     /// The steps that were named so far: few, whatever the run has.
     values: Mutex<Vec<(StepNo, Value)>>,
@@ -91,6 +93,7 @@ impl Scope {
             taken_back,
             attempt,
             element,
+            brought: None,
             input: OnceLock::new(),
             values: Mutex::new(vec![]),
             lets: OnceLock::new(),
@@ -131,6 +134,7 @@ impl Scope {
             taken_back: None,
             attempt: None,
             element: None,
+            brought: None,
             input: OnceLock::new(),
             values: Mutex::new(vec![]),
             lets: OnceLock::new(),
@@ -267,6 +271,9 @@ impl Scope {
 
     /// The element of the step's own `each`, then those of the steps that hold it.
     fn element(&self, name: &str) -> Option<Value> {
+        if let Some(brought) = &self.brought {
+            return (*brought.name == *name || name == "item").then(|| brought.value.clone());
+        }
         let is_called = |step: StepNo| {
             self.text.step(step).each.as_ref().is_some_and(|each| &*each.name == name || name == "item")
         };
@@ -279,6 +286,9 @@ impl Scope {
     }
 
     fn loop_value(&self) -> Option<Value> {
+        if let Some(brought) = &self.brought {
+            return Some(place_in_list(brought.at, brought.length));
+        }
         let own = match self.standpoint {
             Standpoint::Item(item) => Some(item),
             Standpoint::Run | Standpoint::Step(_) => None,
@@ -286,15 +296,7 @@ impl Scope {
         let holders = self.around().filter_map(|(_, scope)| scope.holder);
         let mut items = own.into_iter().chain(holders);
         let item = items.find(|item| self.text.step(item.step).each.is_some()).or(own)?;
-        let length = self.state(item.place())?.items.len();
-        let at = item.item as usize;
-        Some(map([
-            ("index", Value::from(at + 1)),
-            ("index0", Value::from(at)),
-            ("first", Value::from(at == 0)),
-            ("last", Value::from(at + 1 == length)),
-            ("length", Value::from(length)),
-        ]))
+        Some(place_in_list(item.item as usize, self.state(item.place())?.items.len()))
     }
 
     fn workflow_value(&self) -> Value {
@@ -303,6 +305,39 @@ impl Scope {
             ("title", Value::from(self.text.title.as_str())),
         ])
     }
+}
+
+/// What `loop` says.
+fn place_in_list(at: usize, length: usize) -> Value {
+    map([
+        ("index", Value::from(at + 1)),
+        ("index0", Value::from(at)),
+        ("first", Value::from(at == 0)),
+        ("last", Value::from(at + 1 == length)),
+        ("length", Value::from(length)),
+    ])
+}
+
+/// One element of the list of a trigger's `each`.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    pub name: Arc<str>,
+    pub value: Value,
+    pub at: usize,
+    pub length: usize,
+}
+
+/// What the `with` of a trigger with `each` sees.
+#[must_use]
+pub fn of_element(
+    text: &Arc<Workflow>,
+    world: &World,
+    now: Millis,
+    trigger: &serde_json::Value,
+    brought: Brought,
+) -> Value {
+    let scope = Scope::before_start(text, world, now, None, Some(Raw::from(trigger)));
+    Value::from_object(Scope { brought: Some(brought), ..scope })
 }
 
 /// What the expressions of triggers, start forms and keys see.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
+use yizhan_engine::intake::each::{Became, Elements, has_each};
 use yizhan_engine::intake::{self, Fired, Prepared};
 use yizhan_engine::store::{Firing, FiringOutcome};
 use yizhan_engine::{StartError, StartReply, Started};
@@ -19,6 +20,7 @@ use yizhan_workflow::run::{self, OPERATOR, World};
 use crate::api::acting;
 use crate::body::{Answer, Given, Named};
 use crate::desk::Desk;
+use crate::each::{Came, came};
 use crate::refusal::Refusal;
 use crate::view::StartedView;
 
@@ -49,6 +51,10 @@ pub(crate) async fn start(
     let by: Arc<str> = acting(request.by.as_deref(), &world)?.into();
     let payload = payload_of(&request, &by);
     may_start(&text, &request, &by, &world)?;
+    if let Some(trigger) = request.trigger.as_deref().filter(|name| has_each(&text, name)) {
+        let whole = Whole { desk: &desk, text: &text, trigger, by, key, payload };
+        return whole.start(&request.input).await;
+    }
     let known_by = key.as_ref().map(|_| payload.as_str());
     let prepared = prepare(&text, &request, &world, desk.shared().now(), known_by)?;
     let Some(key) = key else {
@@ -76,6 +82,51 @@ pub(crate) async fn start(
     }
 }
 
+/// A request whose trigger starts a run for each element of a list.
+struct Whole<'a> {
+    desk: &'a Arc<Desk>,
+    text: &'a Arc<Workflow>,
+    trigger: &'a str,
+    by: Arc<str>,
+    key: Option<String>,
+    payload: String,
+}
+
+impl Whole<'_> {
+    async fn start(self, input: &Json) -> Result<Response, Refusal> {
+        let Self { desk, text, trigger, by, key, payload } = self;
+        let mut with = Map::from_iter([("body".to_owned(), input.clone())]);
+        with.extend(key.as_ref().map(|_| ("payload".to_owned(), payload.as_str().into())));
+        let body = input.as_object().cloned().unwrap_or_default();
+        let (world, at) = (desk.shared().world(), desk.shared().now());
+        let elements = Elements::of(text, &Fired { trigger, with }, &body, world, at)?;
+        let length = elements.len();
+        let Some(id) = key else {
+            let all = elements.start(&desk.engine, &by, None, 0..length).await?;
+            return Ok(all_created(came(all)?));
+        };
+        let _mine = desk.under_way.take(&text.name, API, &id).ok_or(Refusal::UnderWay)?;
+        let workflow = text.name.clone();
+        let firing = Firing { workflow, trigger: API.into(), id, at, outcome: FiringOutcome::Started };
+        // The first alone: whether this is the request that came before is known before anything else begins.
+        let first = (0..length).find_map(|at| Some((at, elements.prepare(at).ok()?)));
+        let upto = first.as_ref().map_or(length, |(at, _)| at + 1);
+        let mut all = elements.start(&desk.engine, &by, Some(&firing), 0..upto).await?;
+        if let (Some(Became::Before(Some(run))), Some((_, prepared))) = (all.last(), first) {
+            let run = *run;
+            desk.read(move |desk| first_answer(desk, run, &payload, prepared.input.get())).await?;
+        }
+        all.extend(elements.start(&desk.engine, &by, Some(&firing), upto..length).await?);
+        Ok(all_created(came(all)?))
+    }
+}
+
+fn all_created(came: Came) -> Response {
+    let Came { elements: each, first, joined, repeated } = came;
+    let view = StartedView { id: first.unwrap_or_default(), joined, dropped: vec![], repeated, each };
+    (StatusCode::CREATED, Answer(view)).into_response()
+}
+
 /// The text that new runs begin with.
 pub(crate) fn current(desk: &Desk, name: &str) -> Result<Arc<Workflow>, Refusal> {
     let all = desk.shared().library.workflows();
@@ -88,7 +139,7 @@ fn created(reply: StartReply, dropped: Vec<String>, repeated: bool) -> Response 
         StartReply::Started(id) => (id, false),
         StartReply::Joined(id) => (id, true),
     };
-    let view = StartedView { id: id.to_string(), joined, dropped, repeated };
+    let view = StartedView { id: id.to_string(), joined, dropped, repeated, each: vec![] };
     (StatusCode::CREATED, Answer(view)).into_response()
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use yizhan_engine::intake::each::{Became, Elements, has_each};
 use yizhan_engine::intake::{Fired, IntakeError, from_trigger};
 use yizhan_engine::store::{Firing, FiringOutcome};
 use yizhan_engine::{ActError, Engine, StartError, StartReply, Started};
@@ -38,9 +39,16 @@ pub(super) struct Taker {
 
 /// Why one firing started no run.
 #[derive(Debug)]
-enum Miss {
+pub(crate) enum Miss {
     Later,
     Refused(String),
+}
+
+/// What one firing started, and the elements of its list that started nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Came {
+    pub(crate) runs: Vec<RunId>,
+    pub(crate) refused: Vec<String>,
 }
 
 /// A file as it was read once.
@@ -63,6 +71,8 @@ struct Outcome {
     started: Vec<RunId>,
     bad: Vec<Bad>,
     refused: Vec<String>,
+    /// Elements of a trigger's list that started nothing, while others did.
+    elements: Vec<String>,
     left_out: usize,
     later: bool,
 }
@@ -132,9 +142,15 @@ impl Taker {
             (_, FilePer::File) => vec![None],
         };
         for (number, row) in (1..).zip(rows) {
+            let is_row = row.is_some();
             match self.start(slot, dropped, number, row.clone()).await {
-                Ok(Some(run)) => outcome.started.push(run),
-                Ok(None) => outcome.left_out += 1,
+                Ok(came) => {
+                    outcome.left_out += usize::from(came.runs.is_empty());
+                    outcome.started.extend(came.runs);
+                    let row = self.language.pick(format!("第 {number} 行,"), format!("row {number}, "));
+                    let place = if is_row { row } else { String::new() };
+                    outcome.elements.extend(came.refused.iter().map(|why| format!("{place}{why}")));
+                }
                 Err(Miss::Later) => {
                     outcome.later = true;
                     return;
@@ -154,20 +170,12 @@ impl Taker {
         dropped: &Dropped,
         number: usize,
         row: Option<Map<String, Value>>,
-    ) -> Result<Option<RunId>, Miss> {
+    ) -> Result<Came, Miss> {
         let is_row = row.is_some();
         let (with, body) = told(slot, dropped, number, row);
         let shared = &self.engine.shared;
         let (world, now) = (shared.world(), shared.now());
         let fired = Fired { trigger: &slot.trigger, with };
-        let prepared = match from_trigger(&slot.workflow, fired, &body, &world, now) {
-            Ok(prepared) => prepared,
-            Err(IntakeError::LeftOut) => return Ok(None),
-            Err(error) => return Err(Miss::Refused(reason::of_intake(&error, self.language))),
-        };
-        if !prepared.dropped.is_empty() {
-            tracing::info!(file = dropped.shown, fields = ?prepared.dropped, "given and not asked for");
-        }
         // The time tells a file that is dropped again, as every Monday's, from one that a crash left in the folder.
         let row = if is_row { format!("#{number}") } else { String::new() };
         let id = format!("{}@{}#{}{row}", dropped.name, dropped.modified_ms, &dropped.hash[..32]);
@@ -179,21 +187,38 @@ impl Taker {
             outcome: FiringOutcome::Started,
         };
         let by = format!("trigger:{}", slot.trigger).into();
+        if has_each(&slot.workflow, &slot.trigger) {
+            return match Elements::of(&slot.workflow, &fired, &body, world, now) {
+                Ok(elements) => start_each(&self.engine, &elements, &by, &firing, self.language).await,
+                Err(IntakeError::LeftOut) => Ok(Came::default()),
+                Err(error) => Err(Miss::Refused(reason::of_intake(&error, self.language))),
+            };
+        }
+        let prepared = match from_trigger(&slot.workflow, fired, &body, &world, now) {
+            Ok(prepared) => prepared,
+            Err(IntakeError::LeftOut) => return Ok(Came::default()),
+            Err(error) => return Err(Miss::Refused(reason::of_intake(&error, self.language))),
+        };
+        if !prepared.dropped.is_empty() {
+            tracing::info!(file = dropped.shown, fields = ?prepared.dropped, "given and not asked for");
+        }
         match self.engine.start(Started { prepared, by, firing: Some(firing) }).await {
             Ok(StartReply::Started(run) | StartReply::Joined(run))
-            | Err(StartError::FiredBefore { run: Some(run) }) => Ok(Some(run)),
-            Err(StartError::FiredBefore { run: None }) => Ok(None),
+            | Err(StartError::FiredBefore { run: Some(run) }) => {
+                Ok(Came { runs: vec![run], refused: vec![] })
+            }
+            Err(StartError::FiredBefore { run: None }) => Ok(Came::default()),
             Err(error) if passes(&error) => Err(Miss::Later),
             Err(error) => Err(Miss::Refused(reason::of_start(&error, self.language))),
         }
     }
 
     fn finish(&self, path: &Path, dropped: &Dropped, outcome: Outcome) -> Taken {
-        let Outcome { started, bad, refused, .. } = outcome;
+        let Outcome { started, bad, refused, elements, .. } = outcome;
         tracing::info!(
             file = dropped.shown,
             runs = started.len(),
-            bad = bad.len() + refused.len(),
+            bad = bad.len() + refused.len() + elements.len(),
             "a file was dropped"
         );
         let nothing_good = started.is_empty() && (!bad.is_empty() || !refused.is_empty());
@@ -210,6 +235,12 @@ impl Taker {
             tracing::warn!(%error, file = dropped.shown, "the rows that are wrong cannot be written yet");
             return Taken::Later;
         }
+        if !elements.is_empty()
+            && let Err(error) = say_beside(path, &elements)
+        {
+            tracing::warn!(%error, file = dropped.shown, "the elements that are wrong cannot be written yet");
+            return Taken::Later;
+        }
         moved(path, DONE, None)
     }
 
@@ -217,6 +248,40 @@ impl Taker {
         tracing::warn!(path = %path.display(), "a dropped file started nothing: {why}");
         moved(path, FAILED, Some(why))
     }
+}
+
+/// Starts a run for each element. All of them refused, the firing is.
+pub(crate) async fn start_each(
+    engine: &Engine,
+    elements: &Elements,
+    by: &std::sync::Arc<str>,
+    firing: &Firing,
+    language: Language,
+) -> Result<Came, Miss> {
+    let all = match elements.start(engine, by, Some(firing), 0..elements.len()).await {
+        Ok(all) => all,
+        Err(error) => {
+            let error = StartError::from(error);
+            return Err(if passes(&error) {
+                Miss::Later
+            } else {
+                Miss::Refused(reason::of_start(&error, language))
+            });
+        }
+    };
+    let numbered = (1..).zip(&all);
+    let refused = numbered.filter_map(|(number, became): (usize, _)| match became {
+        Became::Refused(error) => {
+            let why = reason::of_start(error, language);
+            Some(language.pick(format!("第 {number} 项:{why}"), format!("element {number}: {why}")))
+        }
+        Became::Started(_) | Became::Joined(_) | Became::Before(_) => None,
+    });
+    let refused: Vec<String> = refused.collect();
+    if !all.is_empty() && refused.len() == all.len() {
+        return Err(Miss::Refused(refused.join("\n")));
+    }
+    Ok(Came { runs: all.iter().filter_map(Became::run).collect(), refused })
 }
 
 /// What the trigger's expressions see, and the fields where it maps none.
@@ -317,6 +382,12 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
+}
+
+/// The elements that started nothing, with the reason, where the file itself is done with.
+fn say_beside(path: &Path, elements: &[String]) -> io::Result<()> {
+    let place = with_ending(&place_in(path, FAILED)?, ".reason.txt");
+    write_whole(&place, format!("{}\n", elements.join("\n")).as_bytes())
 }
 
 /// The rows that started nothing, with the reason, as a file that can be mended and dropped again.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use yizhan_engine::intake::each::{Elements, has_each};
 use yizhan_engine::intake::{Fired, IntakeError, from_trigger};
 use yizhan_engine::store::{Firing, FiringOutcome, Note};
 use yizhan_engine::{Engine, StartError, StartReply, Started};
@@ -17,7 +18,7 @@ use super::line::{Head, Line, LineError};
 use super::note;
 use super::pattern::{NotFound, Patterns};
 use crate::artifacts::Artifacts;
-use crate::intake::folder::{by_labels, passes};
+use crate::intake::folder::{self, Came, by_labels, passes, start_each};
 use crate::intake::reason;
 use crate::language::Language;
 
@@ -58,6 +59,15 @@ enum Miss {
     Later,
     LeftOut,
     Refused(String),
+}
+
+impl From<folder::Miss> for Miss {
+    fn from(miss: folder::Miss) -> Self {
+        match miss {
+            folder::Miss::Later => Self::Later,
+            folder::Miss::Refused(why) => Self::Refused(why),
+        }
+    }
 }
 
 /// Which mail it is.
@@ -170,9 +180,12 @@ impl Taker {
                 }
             };
             match self.start(&one.slot, which, &opened, fields.clone()).await {
-                Ok(run) => {
-                    runs.extend(run);
+                Ok(came) => {
+                    runs.extend(came.runs);
                     done = done.or(Some(*one));
+                    if !came.refused.is_empty() {
+                        self.tell_refused(which, one, &came.refused.join("\n")).await;
+                    }
                 }
                 Err(Miss::Later) => return Ok(Taken::Later),
                 Err(Miss::LeftOut) => left_out += 1,
@@ -213,11 +226,26 @@ impl Taker {
         which: &Which,
         opened: &Opened,
         fields: Map<String, Value>,
-    ) -> Result<Option<RunId>, Miss> {
+    ) -> Result<Came, Miss> {
         let (with, body, own) = told(&slot.workflow.input, opened, fields);
         let shared = &self.engine.shared;
         let (world, now) = (shared.world(), shared.now());
         let fired = Fired { trigger: &slot.trigger, with };
+        let firing = Firing {
+            workflow: slot.workflow.name.clone(),
+            trigger: slot.trigger.clone(),
+            id: which.id.clone(),
+            at: now,
+            outcome: FiringOutcome::Started,
+        };
+        let by = format!("trigger:{}", slot.trigger).into();
+        if has_each(&slot.workflow, &slot.trigger) {
+            return match Elements::of(&slot.workflow, &fired, &body, world, now) {
+                Ok(elements) => Ok(start_each(&self.engine, &elements, &by, &firing, self.language).await?),
+                Err(IntakeError::LeftOut) => Err(Miss::LeftOut),
+                Err(error) => Err(Miss::Refused(reason::of_intake(&error, self.language))),
+            };
+        }
         let prepared = match from_trigger(&slot.workflow, fired, &body, &world, now) {
             Ok(prepared) => prepared,
             Err(IntakeError::LeftOut) => return Err(Miss::LeftOut),
@@ -228,19 +256,13 @@ impl Taker {
         if !dropped.is_empty() {
             tracing::info!(mail = which.id, fields = ?dropped, "found and not asked for");
         }
-        let firing = Firing {
-            workflow: slot.workflow.name.clone(),
-            trigger: slot.trigger.clone(),
-            id: which.id.clone(),
-            at: now,
-            outcome: FiringOutcome::Started,
-        };
-        let by = format!("trigger:{}", slot.trigger).into();
         match self.engine.start(Started { prepared, by, firing: Some(firing) }).await {
-            Ok(StartReply::Started(run) | StartReply::Joined(run)) => Ok(Some(run)),
+            Ok(StartReply::Started(run) | StartReply::Joined(run)) => {
+                Ok(Came { runs: vec![run], refused: vec![] })
+            }
             Err(StartError::FiredBefore { run }) => {
                 tracing::info!(mail = which.id, "this mail was handled before");
-                Ok(run)
+                Ok(Came { runs: run.into_iter().collect(), refused: vec![] })
             }
             Err(error) if passes(&error) => Err(Miss::Later),
             Err(error) => Err(Miss::Refused(reason::of_start(&error, self.language))),
