@@ -112,3 +112,34 @@ fn the_same_file_dropped_again_fires_again_but_one_that_a_crash_left_does_not() 
     until("the file to be moved", || home.file("inbox/drops/done/c-2.json").exists().then_some(()));
     assert_eq!(keys(&home).len(), 2);
 }
+
+const LISTS: &str = "title = 'lists'\nkey = '{{ input.no }}'\n\
+     [input]\nno = { label = '单号', type = 'text' }\nn = { label = '数量', type = 'whole', min = 1 }\n\
+     [trigger.list]\nfiles = 'inbox/lists/*.json'\neach = '{{ trigger.body.lines }}'\n\
+     [trigger.sheet]\nfiles = 'inbox/sheets/*.csv'\neach = '{{ trigger.file.rows }}'\nwith = { no = '{{ item.no }}', n = '{{ item.n }}' }\n\
+     [step.note]\nuse = 'echo.echo'\nwith.text = '{{ trigger.file.name }} {{ trigger.number }}'\n";
+
+#[test]
+fn each_good_element_of_a_file_is_a_run_and_the_bad_ones_are_named_with_their_numbers() {
+    let mut home = House::new();
+    home.write("workflows/lists.toml", LISTS);
+    home.start();
+    home.write(
+        "inbox/lists/a.json",
+        r#"{"lines": [{"no": "L1", "n": 1}, {"no": "L2", "n": 0}, {"no": "L3", "n": 2}]}"#,
+    );
+    until("the file to be moved", || home.file("inbox/lists/done/a.json").exists().then_some(()));
+    assert_eq!(keys(&home), ["L1", "L3"]);
+    let reason = home.read("inbox/lists/failed/a.json.reason.txt");
+    assert!(reason.starts_with("element 2: `n`") && reason.lines().count() == 1, "{reason}");
+
+    home.write("inbox/sheets/b.csv", "no,n\nS1,1\nS2,5\n");
+    until("the sheet to be moved", || home.file("inbox/sheets/done/b.csv").exists().then_some(()));
+    assert_eq!(keys(&home), ["L1", "L3", "S1", "S2"]);
+
+    home.write("inbox/lists/c.json", r#"{"lines": [{"no": "L4"}, {"no": "L5", "n": "x"}]}"#);
+    until("the file to be put aside", || home.file("inbox/lists/failed/c.json").exists().then_some(()));
+    let reason = home.read("inbox/lists/failed/c.json.reason.txt");
+    assert!(reason.starts_with("element 1: ") && reason.lines().count() == 2, "{reason}");
+    assert_eq!(keys(&home).len(), 4);
+}

@@ -625,3 +625,78 @@ async fn a_slot_after_a_restart_does_not_overlap_the_run_of_an_earlier_one() {
     assert_eq!(runs(&place), [run]);
     assert_eq!(outcomes(&place), [FiringOutcome::Skipped, FiringOutcome::Skipped, FiringOutcome::Started]);
 }
+
+const METERS: usize = 40;
+
+/// A run for each of forty meters; the seventh has a number that the form does not take.
+fn rounds() -> String {
+    let rows: String =
+        (1..=METERS).map(|n| format!("{{ n = {} }},", if n == 7 { 1_007 } else { n })).collect();
+    let head = timetable("queue").replace(
+        "[step.rest]",
+        "each = \"{{ table.meters.column('n') }}\"\nas = \"meter\"\nwith.n = \"{{ meter }}\"\nwith.at = \"{{ loop.index }}\"\n[step.rest]",
+    );
+    format!(
+        "{head}\n[input]\nn = {{ type = \"whole\", max = 100 }}\nat = {{ type = \"whole\" }}\n\
+         [table.meters]\nkey = [\"n\"]\nrows = [{rows}]\n"
+    )
+}
+
+fn inputs(store: &Memory) -> Vec<String> {
+    let rows = store.runs(&RunFilter::default(), None, 100).unwrap().rows;
+    let input = |row: &yizhan_engine::store::RunRow| {
+        yizhan_engine::live::load(row.id, store).unwrap().run.started.input.get().to_owned()
+    };
+    let mut all: Vec<String> = rows.iter().map(input).collect();
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_two_elements_of_a_slot_loses_none_and_starts_none_twice() {
+    let text = rounds();
+    let texts = [("timetable", text.as_str())];
+    let before = place(Memory::new(), START, true, &texts);
+    let mut schedules = Schedules::new(before.engine.clone());
+    schedules.look().await;
+    before.pass(60_000).await;
+    // Sixteen starts are under way at once, so one commit holds less than all of them.
+    before.gate.set(1);
+    let looking = tokio::spawn(async move { schedules.look().await });
+    before.until("the first elements", |store| !inputs(store).is_empty()).await;
+    let begun = inputs(&before.store).len();
+    assert!(begun <= 16, "{begun}");
+    looking.abort();
+
+    // The slot is finished although the runs of its first elements are open, and before the next slot waits for them.
+    let after = place(before.store.clone_committed(), START + 121_000, true, &texts);
+    let mut schedules = Schedules::new(after.engine.clone());
+    schedules.look().await;
+    let mut expected: Vec<String> =
+        (1..=METERS).filter(|n| *n != 7).map(|n| format!("{{\"n\":{n},\"at\":{n}}}")).collect();
+    expected.sort();
+    assert_eq!(inputs(&after.store), expected);
+    schedules.look().await;
+    assert_eq!(inputs(&after.store).len(), METERS - 1);
+    let firings = after.store.firings("timetable", Some("minutely"), 100).unwrap();
+    let slot = START.div_euclid(60_000) * 60_000 + 60_000;
+    let of = |id: String| {
+        let found = firings.iter().find(|(firing, _)| firing.id == id);
+        found.map(|(firing, run)| (firing.outcome, run.is_some()))
+    };
+    assert_eq!(of(format!("{slot}#40")), Some((FiringOutcome::Started, true)));
+    assert_eq!(of(format!("{slot}#7")), Some((FiringOutcome::Failed, false)), "the bad one alone is refused");
+    assert_eq!(of(slot.to_string()), Some((FiringOutcome::Started, false)));
+    assert_eq!(of((slot + 60_000).to_string()), Some((FiringOutcome::Queued, false)));
+
+    // The next slot waits until every run of this one is over.
+    let all = after.store.runs(&RunFilter::default(), None, 100).unwrap().rows;
+    for (count, row) in all.iter().enumerate() {
+        schedules.look().await;
+        assert_eq!(inputs(&after.store).len(), METERS - 1, "after {count}");
+        let event = Event::Cancelled { opening: 0, by: "operator".into(), reason: "enough".into() };
+        after.engine.act(row.id, event).await.unwrap();
+    }
+    schedules.look().await;
+    assert_eq!(inputs(&after.store).len(), 2 * (METERS - 1));
+}

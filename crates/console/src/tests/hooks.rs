@@ -252,6 +252,92 @@ async fn a_delivery_that_joined_joins_once() {
     place.stop().await;
 }
 
+const LINES: &str = r#"
+title = "订单的每一行"
+[input]
+order = { label = "订单", type = "text" }
+count = { label = "数量", type = "whole" }
+[trigger.hook]
+webhook = { signature = "none" }
+each = "{{ trigger.body.lines }}"
+as = "line"
+with.order = "{{ trigger.body.order }}-{{ loop.index }}"
+with.count = "{{ line.count }}"
+[trigger.plain]
+webhook = { signature = "none" }
+each = "{{ trigger.body.lines }}"
+[trigger.hand]
+by_hand = ["group:热线"]
+each = "{{ trigger.body.lines }}"
+[step.ask]
+title = "{{ trigger.number }}: {{ trigger.item.count }}"
+ask = "group:热线"
+form.ok = { label = "行吗", type = "yesno" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_line_of_a_delivery_is_a_run_and_a_bad_one_is_named_with_its_number() {
+    let place = place(&[("lines", LINES)]).await;
+    let send = async |hook: &str, id: &str, body: &str| {
+        let headers = [("content-type", "application/json"), ("webhook-id", id)];
+        place.stranger.send("POST", &format!("/hooks/lines/{hook}"), &headers, body.into()).await
+    };
+    let body = r#"{"order":"A","lines":[{"count":2},{"count":"many"},{"count":3}]}"#;
+    let first = send("hook", "a", body).await;
+    assert_eq!(first.status, 202, "{first:?}");
+    let each = first.json()["each"].clone();
+    assert_eq!((each[0]["number"].as_u64(), each[2]["number"].as_u64()), (Some(1), Some(3)));
+    assert_eq!((&each[0]["id"], &each[1]["id"]), (&first.json()["id"], &serde_json::Value::Null));
+    assert!(each[1]["problem"].as_str().unwrap().contains("`count`"), "{each}");
+    let third = each[2]["id"].as_str().unwrap();
+    let run = place.run_until(third, |run| run["state"] == "open").await;
+    assert_eq!((&run["input"]["order"], &run["input"]["count"]), (&json!("A-3"), &json!(3)));
+
+    let again = send("hook", "a", body).await;
+    assert_eq!((again.status, &again.json()["each"][2]["id"]), (200, &json!(third)));
+    assert_eq!(runs(&place).await, 2);
+
+    // Without `with` a line is the input itself. All of them refused, the delivery is, with every field.
+    let lines = r#"{"lines":[{"order":"B","count":1},{"order":"C","count":4}]}"#;
+    assert_eq!(send("plain", "b", lines).await.status, 202);
+    assert_eq!(runs(&place).await, 4);
+    let refused = send("plain", "c", r#"{"lines":[{"order":"B"},{"order":"C"}]}"#).await;
+    let fields = refused.json()["fields"].clone();
+    assert_eq!(
+        (refused.status, &fields[0]["field"], &fields[1]["field"]),
+        (422, &json!("1.count"), &json!("2.count"))
+    );
+    for (body, code) in [(r#"{"lines":7}"#, "YZ0311"), (r#"{"lines":[7]}"#, "YZ0400")] {
+        let refused = send("plain", "d", body).await;
+        assert_eq!(refused.json()["code"], code, "{refused:?}");
+    }
+    let none = send("plain", "e", r#"{"lines":[]}"#).await;
+    assert_eq!((none.status, &none.json()["id"]), (202, &serde_json::Value::Null));
+    assert_eq!(runs(&place).await, 4);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_started_by_hand_is_started_once_by_its_idempotency_key() {
+    let place = place(&[("lines", LINES)]).await;
+    let send = async |body: serde_json::Value| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", "\"k1\"")];
+        let body = json!({ "trigger": "hand", "input": { "lines": body } }).to_string();
+        place.socket.send("POST", "/api/v1/workflows/lines/runs", &headers, body.into()).await
+    };
+    let lines = json!([{ "order": "B" }, { "order": "C", "count": 4 }, { "order": "D", "count": 5 }]);
+    let first = send(lines.clone()).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    assert_eq!((runs(&place).await, &first.json()["each"][1]["id"]), (2, &first.json()["id"]));
+    let again = send(lines).await.json();
+    assert_eq!((&again["repeated"], &again["id"]), (&json!(true), &first.json()["id"]));
+    // Another list under the same key starts nothing, not even what it has more.
+    let other = send(json!([{}, { "order": "C", "count": 4 }, {}, { "order": "E", "count": 6 }])).await;
+    assert_eq!((other.status, &other.json()["code"]), (422, &json!("YZ0420")), "{other:?}");
+    assert_eq!(runs(&place).await, 2);
+    place.stop().await;
+}
+
 /// One delivery of a hostile day.
 #[derive(Clone, Debug)]
 struct Sent {
