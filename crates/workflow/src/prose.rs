@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::expression::{Dictionary, Template, Tree, condition, phrase, with_holes};
 use crate::form::{Field, Form, Kind, Options, Required};
 use crate::id::StepNo;
-use crate::plan::{FilePer, Let, OnDuplicate, Section, Starts, Trigger, WebhookAuth, Work, Workflow};
+use crate::plan::{Each, FilePer, Let, OnDuplicate, Section, Starts, Trigger, WebhookAuth, Work, Workflow};
 use crate::problem::Lang;
 
 mod step;
@@ -41,7 +41,7 @@ pub struct Said {
 /// The workflow in that language.
 #[must_use]
 pub fn reading(workflow: &Workflow, language: Lang) -> Reading {
-    let teller = Teller { workflow, language, at: None };
+    let teller = Teller { workflow, language, at: None, brought: None };
     let steps = |section: Section| {
         let first =
             |no: &StepNo| workflow.step(*no).section == section && workflow.step(*no).holder.is_none();
@@ -100,6 +100,8 @@ struct Teller<'w> {
     language: Lang,
     /// Whose names hold: the step that is told, then those that hold it.
     at: Option<StepNo>,
+    /// The list of the trigger that is told.
+    brought: Option<&'w Each>,
 }
 
 impl Teller<'_> {
@@ -226,13 +228,14 @@ impl Teller<'_> {
                 self.pick(format!("由{who}手工登记"), format!("{who} enters it by hand"))
             }
         };
+        let own = Teller { brought: trigger.each.as_ref(), ..*self };
         let with =
-            trigger.with.as_ref().map(|with| self.given(with, &self.workflow.input)).unwrap_or_default();
+            trigger.with.as_ref().map(|with| own.given(with, &self.workflow.input)).unwrap_or_default();
         let only = trigger.filter.as_ref().map(|filter| self.given(filter, &self.workflow.input));
         let only = only.map(|only| self.pick(format!(",仅当{only}"), format!(", only if {only}")));
         let each = trigger.each.as_ref().map(|each| {
             let list = self.text(&each.list);
-            self.pick(format!(",对 {list} 的每一项各办一件"), format!(", a case for each of {list}"))
+            self.pick(format!(",对{list}的每一项各办一件"), format!(", a case for each of {list}"))
         });
         let with =
             if with.is_empty() { with } else { self.pick(format!(",{with}"), format!(", with {with}")) };
@@ -465,10 +468,10 @@ impl Dictionary for Teller<'_> {
             [name] if self.fixed(name).is_some() => self.fixed(name).map(|text| with_holes(text, self)),
             [name, rest @ ..] => {
                 // The element of an `each`.
-                let step = self.workflow.step(self.at?);
-                let each = std::iter::once(step)
-                    .chain(self.workflow.holders(self.at?).map(|holder| self.workflow.step(holder)))
-                    .find_map(|step| step.each.as_ref().filter(|each| &*each.name == *name))?;
+                let around =
+                    self.at.into_iter().chain(self.at.into_iter().flat_map(|at| self.workflow.holders(at)));
+                let lists = around.filter_map(|no| self.workflow.step(no).each.as_ref()).chain(self.brought);
+                let each = lists.into_iter().find(|each| &*each.name == *name)?;
                 let list = self.text(&each.list);
                 let item = self.pick(format!("{list}中的一项"), format!("an item of {list}"));
                 Some(match rest {

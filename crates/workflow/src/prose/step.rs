@@ -21,7 +21,8 @@ impl Teller<'_> {
     /// The steps and those that they hold, with their numbers.
     pub(super) fn steps(&self, numbers: &[StepNo], above: &str, said: &mut Vec<Said>) {
         for (at, no) in numbers.iter().enumerate() {
-            let own = Teller { workflow: self.workflow, language: self.language, at: Some(*no) };
+            let own =
+                Teller { workflow: self.workflow, language: self.language, at: Some(*no), brought: None };
             let step = self.workflow.step(*no);
             let number = format!("{above}{}", at + 1);
             let title = step.title.as_ref().map_or_else(|| step.id.to_string(), |title| own.text(title));
