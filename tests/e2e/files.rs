@@ -131,7 +131,10 @@ fn each_good_element_of_a_file_is_a_run_and_the_bad_ones_are_named_with_their_nu
     until("the file to be moved", || home.file("inbox/lists/done/a.json").exists().then_some(()));
     assert_eq!(keys(&home), ["L1", "L3"]);
     let reason = home.read("inbox/lists/failed/a.json.reason.txt");
-    assert!(reason.starts_with("element 2: `n`") && reason.lines().count() == 1, "{reason}");
+    assert!(
+        reason.starts_with("第 2 项:") && reason.contains("数量") && reason.lines().count() == 1,
+        "{reason}"
+    );
 
     home.write("inbox/sheets/b.csv", "no,n\nS1,1\nS2,5\n");
     until("the sheet to be moved", || home.file("inbox/sheets/done/b.csv").exists().then_some(()));
@@ -140,6 +143,6 @@ fn each_good_element_of_a_file_is_a_run_and_the_bad_ones_are_named_with_their_nu
     home.write("inbox/lists/c.json", r#"{"lines": [{"no": "L4"}, {"no": "L5", "n": "x"}]}"#);
     until("the file to be put aside", || home.file("inbox/lists/failed/c.json").exists().then_some(()));
     let reason = home.read("inbox/lists/failed/c.json.reason.txt");
-    assert!(reason.starts_with("element 1: ") && reason.lines().count() == 2, "{reason}");
+    assert!(reason.starts_with("第 1 项:") && reason.lines().count() == 2, "{reason}");
     assert_eq!(keys(&home).len(), 4);
 }
