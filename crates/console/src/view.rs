@@ -15,7 +15,7 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
-use yizhan_workflow::run::scope::{Scope, Standpoint};
+use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::state::Run;
 
 use crate::refusal::Refusal;
@@ -35,7 +35,7 @@ pub(crate) struct Look<'a> {
 
 impl Look<'_> {
     pub(crate) fn scope(&self, standpoint: Standpoint) -> Value {
-        Scope::of(self.run, self.text, self.world, self.now, standpoint)
+        Names::of(self.run, self.text, self.world, self.now, standpoint)
     }
 }
 

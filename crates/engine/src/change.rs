@@ -8,7 +8,7 @@ use serde::Serialize;
 use yizhan_workflow::id::{Attempt, Item, ScopeNo, TaskId};
 use yizhan_workflow::plan::{Section, Workflow};
 use yizhan_workflow::run::event::{EndState, Event, Fact, Question, SlotAsk, Standing};
-use yizhan_workflow::run::scope::{Scope, Standpoint};
+use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::state::{At, ItemState, Phase, Place, Run, TaskKind};
 use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
 
@@ -328,6 +328,6 @@ pub(crate) fn owner_of(text: &Workflow, world: &World) -> String {
 fn title_of(run: &Run, text: &Arc<Workflow>, item: Item, world: &World) -> Arc<str> {
     let step = text.step(item.step);
     let Some(title) = &step.title else { return step.id.clone() };
-    let scope = Scope::of(run, text, world, run.last, Standpoint::Item(item));
+    let scope = Names::of(run, text, world, run.last, Standpoint::Item(item));
     title.text(&scope).map_or_else(|_| title.source().into(), Arc::from)
 }

@@ -13,7 +13,7 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::plan::{Trigger, Unique, Workflow};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
-use yizhan_workflow::run::scope;
+use yizhan_workflow::run::names;
 
 use crate::handle::Publishing;
 
@@ -92,7 +92,7 @@ pub fn from_trigger(
         .find(|trigger| &*trigger.name == fired.trigger)
         .ok_or_else(|| IntakeError::NoSuchTrigger(fired.trigger.to_owned()))?;
     let value = trigger_value(&fired, now);
-    let seen = scope::before_start(text, world, now, None, Some(&value));
+    let seen = names::before_start(text, world, now, None, Some(&value));
     if !is_meant(trigger, &seen, body)? {
         return Err(IntakeError::LeftOut);
     }
@@ -128,7 +128,7 @@ pub fn publishing(
     let trigger = text.triggers.iter().find(|trigger| &*trigger.name == fired.trigger).ok_or_else(no_such)?;
     let publish = trigger.publish.as_ref().ok_or_else(no_such)?;
     let value = trigger_value(&fired, now);
-    let seen = scope::before_start(text, world, now, None, Some(&value));
+    let seen = names::before_start(text, world, now, None, Some(&value));
     if !is_meant(trigger, &seen, body)? {
         return Err(IntakeError::LeftOut);
     }
@@ -143,7 +143,7 @@ pub fn publishing(
 }
 
 /// What cannot be compared with what is meant is not meant.
-fn is_meant(trigger: &Trigger, seen: &scope::Value, body: &Map<String, Json>) -> Result<bool, IntakeError> {
+fn is_meant(trigger: &Trigger, seen: &names::Value, body: &Map<String, Json>) -> Result<bool, IntakeError> {
     let Some(filter) = &trigger.filter else { return Ok(true) };
     let filter = filter.json(seen).map_err(IntakeError::Expression)?;
     Ok(passes(&filter, &Json::Object(body.clone()).to_string()).unwrap_or_else(|error| {
@@ -152,7 +152,7 @@ fn is_meant(trigger: &Trigger, seen: &scope::Value, body: &Map<String, Json>) ->
     }))
 }
 
-fn mapped(trigger: &Trigger, seen: &scope::Value, body: &Map<String, Json>) -> Result<String, IntakeError> {
+fn mapped(trigger: &Trigger, seen: &names::Value, body: &Map<String, Json>) -> Result<String, IntakeError> {
     match &trigger.with {
         None => Ok(Json::Object(body.clone()).to_string()),
         Some(with) => with.json(seen).map_err(IntakeError::Expression),
@@ -168,14 +168,14 @@ fn accept(
     world: &World,
     now: Millis,
 ) -> Result<Prepared, IntakeError> {
-    let seen = scope::before_start(text, world, now, None, trigger.as_ref());
+    let seen = names::before_start(text, world, now, None, trigger.as_ref());
     let accepted = text.input.accept_text(given, &seen).map_err(IntakeError::Fields)?;
     let input =
         Raw::new(accepted.json).ok_or_else(|| IntakeError::NotAnObject("the form gave none".to_owned()))?;
     let key = match &text.key {
         None => None,
         Some(key) => {
-            let seen = scope::before_start(text, world, now, Some(&input), trigger.as_ref());
+            let seen = names::before_start(text, world, now, Some(&input), trigger.as_ref());
             Some(Arc::from(key.text(&seen).map_err(IntakeError::Expression)?))
         }
     };

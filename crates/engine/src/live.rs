@@ -5,7 +5,7 @@ use std::sync::Arc;
 use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
-use yizhan_workflow::run::scope::phase_word;
+use yizhan_workflow::run::names::phase_word;
 use yizhan_workflow::run::state::Run;
 
 use crate::library::{Library, TextError};

@@ -14,7 +14,7 @@ use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, Failure, Happened, ItemEnd, Raw, Standing, Started, StepEnd,
     Verdict,
 };
-use yizhan_workflow::run::scope::{Scope, Standpoint};
+use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::state::{At, Phase, Run};
 use yizhan_workflow::run::{Command, Decision, Now, OPERATOR, Refusal, World, decide, start};
 
@@ -212,7 +212,7 @@ impl Walk<'_> {
         let step = self.text.step(at.step);
         let standpoint = item.map_or(Standpoint::Step(at), Standpoint::Item);
         let title = step.title.as_ref().and_then(|title| {
-            title.text(&Scope::of(&self.run, &self.text, self.world, self.now, standpoint)).ok()
+            title.text(&Names::of(&self.run, &self.text, self.world, self.now, standpoint)).ok()
         });
         let (path, round) = (self.run.path_of(&self.text, at), self.run.step(at).round);
         let title = title.unwrap_or_else(|| step.id.to_string());
@@ -254,7 +254,7 @@ impl Walk<'_> {
     fn skipped(&mut self, at: StepAt, item: Option<Item>) {
         let Some(when) = &self.text.step(at.step).when else { return };
         let standpoint = item.map_or(Standpoint::Step(at), Standpoint::Item);
-        let scope = Scope::of(&self.run, &self.text, self.world, self.now, standpoint);
+        let scope = Names::of(&self.run, &self.text, self.world, self.now, standpoint);
         let mut names: Vec<(String, Json)> = Vec::new();
         for name in when.names() {
             let path = name.path.join(".");
@@ -362,7 +362,7 @@ impl Walk<'_> {
             _ => return Ok(None),
         };
         let given = self.given(of.item);
-        let scope = Scope::of(&self.run, &self.text, self.world, self.now, Standpoint::Item(of.item));
+        let scope = Names::of(&self.run, &self.text, self.world, self.now, Standpoint::Item(of.item));
         let made_up = match self.work(of.item) {
             Work::Ask(ask) => ask.form.view(&scope).map(|view| sample::of_form(&parsed(&view), self.now)),
             _ => Ok(json!({})),

@@ -11,6 +11,7 @@ mod fold;
 mod item;
 pub mod list;
 pub mod migrate;
+pub mod names;
 mod people;
 mod recipients;
 pub mod scope;
@@ -33,8 +34,8 @@ use crate::plan::{Retry, Workflow};
 pub use begin::rest_ms;
 pub use closing::PARENT;
 use event::{Event, Fact, Failure, Happened, Started};
+use names::{Names, Standpoint};
 pub use people::OPERATOR;
-use scope::{Scope, Standpoint};
 use state::{Run, TaskKind, Want};
 
 /// The number of the rules in `semantics.md` by which this program decides. A journal replays under its own.
@@ -330,7 +331,7 @@ impl<'a> Deciding<'a> {
     }
 
     fn scope(&self, standpoint: Standpoint) -> Value {
-        Scope::of(self.run, self.text, self.now.world, self.at, standpoint)
+        Names::of(self.run, self.text, self.now.world, self.at, standpoint)
     }
 
     fn readable(&self, item: Item) -> String {

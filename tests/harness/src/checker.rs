@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use yizhan_engine::store::RunState;
 use yizhan_workflow::id::{Item, RunId};
 use yizhan_workflow::run::event::{AttemptResult, Event, Fact, ItemEnd, Standing, Verdict};
-use yizhan_workflow::run::scope::phase_word;
+use yizhan_workflow::run::names::phase_word;
 use yizhan_workflow::run::state::Run;
 
 use crate::evidence::{Evidence, RunEvidence};

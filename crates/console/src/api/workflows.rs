@@ -7,7 +7,7 @@ use yizhan_engine::library::Entry;
 use yizhan_engine::store::RunFilter;
 use yizhan_workflow::id::TextHash;
 use yizhan_workflow::plan::{Source, Starts, Workflow};
-use yizhan_workflow::run::scope;
+use yizhan_workflow::run::names;
 
 use crate::body::{Answer, Named};
 use crate::desk::Desk;
@@ -110,7 +110,7 @@ fn view(
     };
     if let Some(text) = text {
         let world = desk.shared().world();
-        let seen = scope::before_start(text, &world, desk.shared().now(), None, None);
+        let seen = names::before_start(text, &world, desk.shared().now(), None, None);
         view.form = FormView::of(&text.input, &seen)?;
         view.note.clone_from(&text.note);
         view.implements.clone_from(&text.implements);

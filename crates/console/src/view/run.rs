@@ -4,7 +4,7 @@ use yizhan_engine::store;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, TaskId};
 use yizhan_workflow::plan::{Section, Work};
 use yizhan_workflow::run::event::{Failure, Standing};
-use yizhan_workflow::run::scope::{Standpoint, item_word, state_word};
+use yizhan_workflow::run::names::{Standpoint, item_word, state_word};
 use yizhan_workflow::run::state::{At, ItemState, Phase, StepState, Want};
 
 use super::{ErrorView, FailureView, ItemView, Look, RunRow, RunView, StepView, json_of, owned, word_of};

@@ -6,7 +6,7 @@ use yizhan_engine::store::{self, TaskKind};
 use yizhan_workflow::id::{Attempt, Item, Millis, ScopeNo, StepAt};
 use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::run::event::{Question, Raw, Standing};
-use yizhan_workflow::run::scope::{Standpoint, item_word};
+use yizhan_workflow::run::names::{Standpoint, item_word};
 use yizhan_workflow::run::state::{At, Run};
 
 use super::run::failure_view;

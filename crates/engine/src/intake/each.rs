@@ -10,7 +10,7 @@ use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::plan::{Trigger, Workflow};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::list::{List, worked_out};
-use yizhan_workflow::run::scope::{self, Brought};
+use yizhan_workflow::run::names::{self, Brought};
 
 use super::{Fired, IntakeError, Prepared, accept, is_meant, object, trigger_value};
 use crate::handle::{ActError, Engine, StartError, StartReply, Started};
@@ -77,7 +77,7 @@ impl Elements {
         let trigger = text.trigger(fired.trigger).ok_or_else(no_such)?;
         let each = trigger.each.as_ref().ok_or_else(no_such)?;
         let seen = trigger_value(fired, now);
-        let scope = scope::before_start(text, &world, now, None, Some(&seen));
+        let scope = names::before_start(text, &world, now, None, Some(&seen));
         if !is_meant(trigger, &scope, body)? {
             return Err(IntakeError::LeftOut);
         }
@@ -117,7 +117,7 @@ impl Elements {
         let (Some(with), Some(each)) = (&trigger.with, &trigger.each) else { return Ok(element.to_owned()) };
         let (name, value) = (each.name.clone(), value_of_json(element));
         let brought = Brought { name, value, at, length: self.length };
-        let scope = scope::of_element(&self.text, &self.world, self.now, &self.seen, brought);
+        let scope = names::of_element(&self.text, &self.world, self.now, &self.seen, brought);
         with.json(&scope).map_err(IntakeError::Expression)
     }
 

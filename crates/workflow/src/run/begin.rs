@@ -5,7 +5,7 @@ use super::event::{
     Fact, Failure, First, Happened, ItemEnd, Listening, Output, Raw, SlotAsk, Standing, StepEnd, TaskSheet,
 };
 use super::item::MOVED_ON;
-use super::scope::Standpoint;
+use super::names::Standpoint;
 use super::state::{At, Phase, StepPhase};
 use super::{Deciding, ITEMS_OF_RUN_MAX, Refusal, TASKS_MAX};
 use crate::expression::{Template, Tree};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::event::{EndState, Fact, RunError};
-use super::scope::Standpoint;
+use super::names::Standpoint;
 use super::state::{Phase, ScopeState, StepPhase};
 use super::{Deciding, ROUNDS_MAX, Refusal};
 use crate::id::{Item, ScopeNo, StepAt, StepNo};

@@ -279,7 +279,7 @@ impl Deciding<'_> {
     fn title_of(&self, item: Item) -> Arc<str> {
         let step = self.text.step(item.step);
         let Some(title) = &step.title else { return step.id.clone() };
-        let scope = self.scope(super::scope::Standpoint::Item(item));
+        let scope = self.scope(super::names::Standpoint::Item(item));
         title.text(&scope).map_or_else(|_| title.source().into(), Arc::from)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::begin::{failure, rule_for};
 use super::event::{Event, Fact, ItemEnd, Output, Question, Raw, Standing, TaskSheet, Verdict};
 use super::item::used_up;
-use super::scope::Standpoint;
+use super::names::Standpoint;
 use super::state::Phase;
 use super::{Deciding, Refusal};
 use crate::id::{Attempt, StepAt};

@@ -1,734 +1,119 @@
-//! What an expression sees of a run: names looked up when they are named, outputs parsed when they are touched.
+//! A scope: a run itself, or an item of a step that holds steps. Where it stands, how it closes and goes back.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-pub use minijinja::Value;
-use minijinja::value::{Enumerator, Object, ObjectRepr};
+use serde::{Deserialize, Serialize};
 
-use super::event::{ItemEnd, Raw, Started, StepEnd};
-use super::state::{At, Done, ItemState, Phase, Run, ScopeState, StepPhase, StepState};
-use crate::expression::{self, Tree};
-use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
-use crate::plan::{Section, Work, Workflow};
-use crate::run::World;
+use super::event::{EndState, Raw, RunError, given};
+use super::state::StepState;
+use crate::id::{Item, Millis, StepNo};
+use crate::plan::Ending;
 
-/// Fields that every step has beside its own; no form may use them.
-pub const RESERVED: [&str; 9] = ["by", "opened", "ended", "due", "late", "state", "outcome", "round", "item"];
-
-/// Whose expression it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standpoint {
-    Run,
-    Step(StepAt),
-    Item(Item),
+/// A run, or an item of a step that holds steps: it opens, goes back, closes and is opened again as a run is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScopeState {
+    pub opening: u32,
+    pub phase: Phase,
+    /// The item that this scope is; the run itself has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Item>,
+    /// The element of the holding step's `each`.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub element: Option<Raw>,
+    /// The number of the first step in `steps`; those that deeper scopes hold keep a place that is never used.
+    #[serde(default)]
+    pub first: StepNo,
+    pub steps: Arc<Vec<Arc<StepState>>>,
+    /// How often each way back was taken.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ways: BTreeMap<u16, u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back: Option<GoingBack>,
+    /// How it closed last time it was open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Closing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
 }
 
-/// The scopes inside a run, as they stand.
-type Inner = Arc<BTreeMap<ScopeNo, Arc<ScopeState>>>;
-
-/// Everything a run's expressions may name, as of one instant.
-pub struct Scope {
-    text: Arc<Workflow>,
-    run: RunId,
-    started: Arc<Started>,
-    began: Millis,
-    now: Millis,
-    zone: jiff::tz::TimeZone,
-    url: Option<Arc<str>>,
-    steps: Arc<Vec<Arc<StepState>>>,
-    inner: Inner,
-    error: Option<super::event::RunError>,
-    joined: Vec<Raw>,
-    standpoint: Standpoint,
-    /// The undo's own step reads as the round that is taken back.
-    taken_back: Option<Arc<Done>>,
-    attempt: Option<u32>,
-    element: Option<Value>,
-    /// Of a trigger's list, before there is a run.
-    brought: Option<Brought>,
-    input: OnceLock<Value>,
-    /// The steps that were named so far: few, whatever the run has.
-    values: Mutex<Vec<(StepNo, Value)>>,
-    lets: OnceLock<Vec<OnceLock<Value>>>,
-}
-
-impl fmt::Debug for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scope").field("run", &self.run).field("standpoint", &self.standpoint).finish()
-    }
-}
-
-impl Scope {
+impl ScopeState {
     #[must_use]
-    pub fn of(run: &Run, text: &Arc<Workflow>, world: &World, now: Millis, standpoint: Standpoint) -> Value {
-        let (mut taken_back, mut attempt, mut element) = (None, None, None);
-        if let Standpoint::Item(item) = standpoint {
-            if item.undo {
-                let done = run.done(item).cloned().map(Arc::new);
-                element = done
-                    .as_ref()
-                    .and_then(|done| done.element.as_ref().map(|raw| expression::value_of_json(raw.get())));
-                attempt = done.as_ref().map(|done| done.undo.as_ref().map_or(0, |undo| undo.attempts) + 1);
-                taken_back = done;
-            } else {
-                let list = run.step(item.place()).list.as_ref();
-                element = list.and_then(|list| list.element(item.item)).map(expression::value_of_json);
-            }
-        }
-        Value::from_object(Self {
-            text: text.clone(),
-            run: run.id,
-            started: run.started.clone(),
-            began: run.began,
-            now,
-            zone: world.zone.clone(),
-            url: world.url.clone(),
-            steps: run.top.steps.clone(),
-            inner: run.inner.clone(),
-            error: run.top.error.clone(),
-            joined: run.joined.clone(),
-            standpoint,
-            taken_back,
-            attempt,
-            element,
-            brought: None,
-            input: OnceLock::new(),
-            values: Mutex::new(vec![]),
-            lets: OnceLock::new(),
-        })
-    }
-
-    /// What a firing may name before there is a run.
-    fn before_start(
-        text: &Arc<Workflow>,
-        world: &World,
-        now: Millis,
-        input: Option<&Raw>,
-        trigger: Option<Raw>,
-    ) -> Self {
-        let started = Started {
-            workflow: text.name.clone(),
-            text: text.hash.clone(),
-            input: input.cloned().unwrap_or_else(|| Raw::from(&serde_json::Value::Null)),
-            key: None,
-            trigger,
-            by: "".into(),
-            parent: None,
-            origin: None,
-        };
+    pub fn begin(holder: Option<Item>, element: Option<Raw>, first: StepNo, steps: u16) -> Self {
+        // One for all: a step gets a state of its own when it changes.
+        let waiting = Arc::new(StepState { round: 1, ..StepState::default() });
         Self {
-            text: text.clone(),
-            run: RunId::from_number(0),
-            started: Arc::new(started),
-            began: now,
-            now,
-            zone: world.zone.clone(),
-            url: None,
-            steps: Arc::default(),
-            inner: Arc::default(),
+            opening: 1,
+            phase: Phase::Open,
+            holder,
+            element,
+            first,
+            steps: Arc::new((0..steps).map(|_| waiting.clone()).collect()),
+            ways: BTreeMap::new(),
+            back: None,
+            closing: None,
             error: None,
-            joined: vec![],
-            standpoint: Standpoint::Run,
-            taken_back: None,
-            attempt: None,
-            element: None,
-            brought: None,
-            input: OnceLock::new(),
-            values: Mutex::new(vec![]),
-            lets: OnceLock::new(),
         }
     }
 
-    fn place(&self) -> Option<StepAt> {
-        match self.standpoint {
-            Standpoint::Run => None,
-            Standpoint::Step(at) => Some(at),
-            Standpoint::Item(item) => Some(item.place()),
-        }
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over { .. })
     }
 
-    /// The scope an expression stands in, then those around it, up to the one below the run.
-    fn around(&self) -> impl Iterator<Item = (ScopeNo, &ScopeState)> {
-        let of = |no: ScopeNo| self.inner.get(&no).map(|scope| (no, scope.as_ref()));
-        let own = self.place().and_then(|place| of(place.scope));
-        std::iter::successors(own, move |(_, scope)| of(scope.holder?.scope))
+    /// The items of its steps.
+    #[must_use]
+    pub fn items(&self) -> usize {
+        self.steps.iter().map(|step| step.items.len()).sum()
     }
 
-    /// The steps whose own names hold here: the expression's, then those that hold it.
-    fn own_steps(&self) -> impl Iterator<Item = StepNo> {
-        let holders = self.around().filter_map(|(_, scope)| Some(scope.holder?.step));
-        self.place().map(|place| place.step).into_iter().chain(holders)
+    /// A step of this scope; `None` for one of another.
+    #[must_use]
+    pub fn step(&self, no: StepNo) -> Option<&Arc<StepState>> {
+        self.steps.get(no.index().checked_sub(self.first.index())?)
     }
 
-    fn state(&self, at: StepAt) -> Option<&Arc<StepState>> {
-        if at.scope.is_run() {
-            self.steps.get(at.step.index())
-        } else {
-            self.inner.get(&at.scope)?.step(at.step)
-        }
-    }
-
-    /// Names of the step's own `let`, then of those that hold it, then of the file's, each worked out once and only if
-    /// it is read. A name may read those above it: while one is being worked out it is not yet there, so a circle ends
-    /// as an unknown name.
-    fn let_named(self: &Arc<Self>, name: &str) -> Option<Value> {
-        let steps = self.own_steps().map(|no| &*self.text.step(no).lets);
-        let all = steps.chain(std::iter::once(&*self.text.lets)).flatten();
-        let (place, found) = all.enumerate().find(|(_, given)| &*given.name == name)?;
-        let count = || {
-            let own: usize = self.own_steps().map(|no| self.text.step(no).lets.len()).sum();
-            own + self.text.lets.len()
-        };
-        let known = self.lets.get_or_init(|| (0..count()).map(|_| OnceLock::new()).collect());
-        if let Some(value) = known.get(place).and_then(OnceLock::get) {
-            return Some(value.clone());
-        }
-        let value = match &found.value {
-            Tree::Text(template) => template.value(&Value::from_dyn_object(self.clone())),
-            other @ (Tree::Json(_) | Tree::List(_) | Tree::Map(_)) => {
-                other.json(&Value::from_dyn_object(self.clone())).map(|json| expression::value_of_json(&json))
-            }
-        };
-        let value = value.unwrap_or_else(|error| {
-            minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, error.message.to_string()).into()
-        });
-        Some(known.get(place).map_or(value.clone(), |cell| cell.get_or_init(|| value).clone()))
-    }
-
-    fn step_value(self: &Arc<Self>, at: StepAt) -> Option<Value> {
-        self.state(at)?;
-        let mut known = self.values.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, value)) = known.iter().find(|(step, _)| *step == at.step) {
-            return Some(value.clone());
-        }
-        let value = self.work_out(at);
-        known.push((at.step, value.clone()));
-        Some(value)
-    }
-
-    fn work_out(&self, at: StepAt) -> Value {
-        let reader = Reader { text: &self.text, inner: &self.inner, step: at.step };
-        let each = self.text.step(at.step).each.is_some();
-        if let Some(done) = self.taken_back.as_ref().filter(|done| done.of.place() == at && !each) {
-            return Value::from_object(reader.of_done(done));
-        }
-        let Some(now) = self.state(at) else { return expression::empty() };
-        reader.value(now, self.readable(at))
-    }
-
-    /// The latest round that is over; closing sections and undos read all steps as they stand.
-    fn readable(&self, at: StepAt) -> Option<Arc<StepState>> {
-        let state = self.state(at)?;
-        let as_it_stands = match self.standpoint {
-            Standpoint::Item(item) => item.undo || self.text.step(item.step).section != Section::Main,
-            Standpoint::Step(at) => self.text.step(at.step).section != Section::Main,
-            Standpoint::Run => true,
-        };
-        readable(state, as_it_stands)
-    }
-
-    fn run_value(&self) -> Value {
-        let error = self.error.as_ref().map_or_else(expression::empty, |error| {
-            map([
-                ("step", Value::from(error.step.as_ref())),
-                ("item", Value::from(error.item)),
-                ("code", Value::from(error.code.as_ref())),
-                ("message", Value::from(error.message.as_ref())),
-            ])
-        });
-        map([
-            ("id", Value::from(self.run.to_string())),
-            ("key", self.started.key.as_deref().map_or_else(expression::empty, Value::from)),
-            ("by", Value::from(self.started.by.as_ref())),
-            ("started", self.instant(Some(self.began))),
-            (
-                "url",
-                self.url
-                    .as_ref()
-                    .map_or_else(expression::empty, |url| Value::from(format!("{url}/runs/{}", self.run))),
-            ),
-            ("error", error),
-            ("joined", self.joined.iter().map(|raw| expression::value_of_json(raw.get())).collect()),
-        ])
-    }
-
-    fn instant(&self, at: Option<Millis>) -> Value {
-        at.and_then(Millis::timestamp).map_or_else(expression::empty, |instant| {
-            let local = instant.to_zoned(self.zone.clone());
-            Value::from(local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
-        })
-    }
-
-    fn round(&self) -> u32 {
-        match self.standpoint {
-            Standpoint::Run => 1,
-            Standpoint::Step(at) => self.state(at).map_or(1, |state| state.round),
-            Standpoint::Item(item) => item.round,
-        }
-    }
-
-    /// The element of the step's own `each`, then those of the steps that hold it.
-    fn element(&self, name: &str) -> Option<Value> {
-        if let Some(brought) = &self.brought {
-            return (*brought.name == *name || name == "item").then(|| brought.value.clone());
-        }
-        let is_called = |step: StepNo| {
-            self.text.step(step).each.as_ref().is_some_and(|each| &*each.name == name || name == "item")
-        };
-        if self.place().is_some_and(|place| is_called(place.step)) {
-            return self.element.clone();
-        }
-        let (_, holding) =
-            self.around().find(|(_, scope)| scope.holder.is_some_and(|holder| is_called(holder.step)))?;
-        holding.element.as_ref().map(|raw| expression::value_of_json(raw.get()))
-    }
-
-    fn loop_value(&self) -> Option<Value> {
-        if let Some(brought) = &self.brought {
-            return Some(place_in_list(brought.at, brought.length));
-        }
-        let own = match self.standpoint {
-            Standpoint::Item(item) => Some(item),
-            Standpoint::Run | Standpoint::Step(_) => None,
-        };
-        let holders = self.around().filter_map(|(_, scope)| scope.holder);
-        let mut items = own.into_iter().chain(holders);
-        let item = items.find(|item| self.text.step(item.step).each.is_some()).or(own)?;
-        Some(place_in_list(item.item as usize, self.state(item.place())?.items.len()))
-    }
-
-    fn workflow_value(&self) -> Value {
-        map([
-            ("name", Value::from(self.text.name.as_ref())),
-            ("title", Value::from(self.text.title.as_str())),
-        ])
+    pub(super) fn step_mut(&mut self, no: StepNo) -> Option<&mut StepState> {
+        let at = no.index().checked_sub(self.first.index())?;
+        Arc::make_mut(&mut self.steps).get_mut(at).map(Arc::make_mut)
     }
 }
 
-/// What `loop` says.
-fn place_in_list(at: usize, length: usize) -> Value {
-    map([
-        ("index", Value::from(at + 1)),
-        ("index0", Value::from(at)),
-        ("first", Value::from(at == 0)),
-        ("last", Value::from(at + 1 == length)),
-        ("length", Value::from(length)),
-    ])
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Open,
+    /// All is being withdrawn.
+    Stopping,
+    /// What must be taken back is, and the closing section runs.
+    Finishing,
+    Over {
+        state: EndState,
+        outcome: Arc<str>,
+        #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+        output: Option<Raw>,
+    },
 }
 
-/// One element of the list of a trigger's `each`.
-#[derive(Clone, Debug)]
-pub struct Brought {
-    pub name: Arc<str>,
-    pub value: Value,
-    pub at: usize,
-    pub length: usize,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    pub ending: Ending,
+    /// A scope whose holding step was withdrawn: it takes nothing back itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
+    pub by_step: Option<StepNo>,
+    /// Where the way back led that was used up: a retry goes back there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_up: Option<StepNo>,
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub output: Option<Raw>,
 }
 
-/// What the `with` of a trigger with `each` sees.
-#[must_use]
-pub fn of_element(
-    text: &Arc<Workflow>,
-    world: &World,
-    now: Millis,
-    trigger: &serde_json::Value,
-    brought: Brought,
-) -> Value {
-    let scope = Scope::before_start(text, world, now, None, Some(Raw::from(trigger)));
-    Value::from_object(Scope { brought: Some(brought), ..scope })
-}
-
-/// What the expressions of triggers, start forms and keys see.
-#[must_use]
-pub fn before_start(
-    text: &Arc<Workflow>,
-    world: &World,
-    now: Millis,
-    input: Option<&Raw>,
-    trigger: Option<&serde_json::Value>,
-) -> Value {
-    Value::from_object(Scope::before_start(text, world, now, input, trigger.map(Raw::from)))
-}
-
-impl Object for Scope {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Map
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let name = key.as_str()?;
-        if let Some(value) = self.let_named(name) {
-            return Some(value);
-        }
-        match name {
-            "input" => {
-                Some(self.input.get_or_init(|| expression::value_of_text(self.started.input.clone())).clone())
-            }
-            "step" => Some(Value::from_object(Steps(self.clone()))),
-            "table" => Some(
-                self.text
-                    .tables
-                    .iter()
-                    .map(|table| (table.name.to_string(), Value::from_dyn_object(table.clone())))
-                    .collect::<BTreeMap<_, _>>()
-                    .into(),
-            ),
-            "run" => Some(self.run_value()),
-            "round" => Some(Value::from(self.round())),
-            "attempt" => self.attempt.map(Value::from),
-            "loop" => self.loop_value(),
-            "trigger" => Some(
-                self.started
-                    .trigger
-                    .as_ref()
-                    .map_or_else(expression::empty, |raw| expression::value_of_json(raw.get())),
-            ),
-            "workflow" => Some(self.workflow_value()),
-            "now" => Some(self.instant(Some(self.now))),
-            "today" => Some(self.now.timestamp().map_or_else(expression::empty, |now| {
-                Value::from(now.to_zoned(self.zone.clone()).date().to_string())
-            })),
-            _ => self.element(name),
-        }
-    }
-}
-
-/// `step`: the ids of the steps beside the one that asks and around it, in its section and in the main one.
-#[derive(Debug)]
-struct Steps(Arc<Scope>);
-
-impl Object for Steps {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let id = key.as_str()?;
-        let own = self.0.place();
-        let text = &self.0.text;
-        let section = own.map_or(Section::Main, |place| text.step(place.step).section);
-        let here = |no: StepNo| {
-            let holder = text.step(no).holder;
-            match holder {
-                None => Some(ScopeNo::RUN),
-                Some(_) => self
-                    .0
-                    .around()
-                    .find(|(_, scope)| scope.holder.map(|of| of.step) == holder)
-                    .map(|(no, _)| no),
-            }
-        };
-        let named = |wanted: Section| {
-            let is = |step: &crate::plan::Step| &*step.id == id && step.section == wanted;
-            let mut all = text.numbers().filter(|no| is(text.step(*no)));
-            all.find_map(|step| here(step).map(|scope| StepAt { step, scope }))
-        };
-        self.0.step_value(named(section).or_else(|| named(Section::Main))?)
-    }
-}
-
-fn readable(state: &Arc<StepState>, as_it_stands: bool) -> Option<Arc<StepState>> {
-    if state.is_over() || (as_it_stands && state.over > 0) {
-        return Some(state.clone());
-    }
-    state.earlier.clone()
-}
-
-/// Reads what a step gave.
-struct Reader<'s> {
-    text: &'s Arc<Workflow>,
-    inner: &'s Inner,
-    step: StepNo,
-}
-
-impl Reader<'_> {
-    fn value(&self, now: &StepState, read: Option<Arc<StepState>>) -> Value {
-        let each = self.text.step(self.step).each.is_some();
-        match (read, each) {
-            (Some(state), true) => {
-                let (text, inner) = (self.text.clone(), self.inner.clone());
-                Value::from_object(Answers { of: state, text, inner, step: self.step })
-            }
-            (read, _) => Value::from_object(self.of_step(now, read.as_deref())),
-        }
-    }
-
-    /// What a step gave that holds steps: theirs, by their ids.
-    fn inside(&self, scope: Option<ScopeNo>) -> Option<Inside> {
-        let Work::Hold { .. } = &self.text.step(self.step).work else { return None };
-        Some(Inside { text: self.text.clone(), inner: self.inner.clone(), holder: self.step, scope })
-    }
-}
-
-#[derive(Clone)]
-struct Inside {
-    text: Arc<Workflow>,
-    inner: Inner,
-    holder: StepNo,
-    scope: Option<ScopeNo>,
-}
-
-impl Inside {
-    fn step(&self, id: &str) -> Option<Value> {
-        let step =
-            *self.text.steps_in(Some(self.holder)).iter().find(|no| &*self.text.step(**no).id == id)?;
-        let state = self.scope.and_then(|scope| self.inner.get(&scope)).and_then(|scope| scope.step(step));
-        let reader = Reader { text: &self.text, inner: &self.inner, step };
-        Some(match state {
-            Some(state) => reader.value(state, readable(state, true)),
-            // Not begun: a step of which nothing is known.
-            None => reader.value(&StepState::default(), None),
-        })
-    }
-}
-
-/// What one item gave, with the fields that every step has. Fields of a step that gave nothing are empty.
-struct Answer {
-    output: Option<Value>,
-    by: Option<Arc<str>>,
-    opened: Option<Millis>,
-    ended: Option<Millis>,
-    due: Option<Millis>,
-    late: bool,
-    state: &'static str,
-    outcome: Option<Arc<str>>,
-    round: u32,
-    item: Option<u32>,
-    inside: Option<Inside>,
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answer({:?})", self.output)
-    }
-}
-
-impl Reader<'_> {
-    fn of_step(&self, now: &StepState, read: Option<&StepState>) -> Answer {
-        let item = read.and_then(|step| step.items.first());
-        let standing = now.items.first().filter(|_| !now.is_over());
-        Answer {
-            output: item.and_then(|item| item.output.clone()).map(expression::value_of_text),
-            by: item.and_then(|item| item.by.clone()),
-            opened: read.and_then(|step| step.opened),
-            ended: read.and_then(|step| step.ended),
-            due: standing.or(item).and_then(|item| item.due),
-            late: standing.or(item).is_some_and(|item| item.late),
-            state: state_word(now),
-            outcome: item.and_then(|item| item.outcome.clone()),
-            round: read.map_or(now.round, |step| step.round),
-            item: None,
-            inside: self.inside(item.and_then(|item| item.scope)),
-        }
-    }
-
-    fn of_item(&self, step: &StepState, number: u32, item: &ItemState) -> Answer {
-        Answer {
-            output: item.output.clone().map(expression::value_of_text),
-            by: item.by.clone(),
-            opened: item.opened,
-            ended: item.ended,
-            due: item.due,
-            late: item.late,
-            state: item_word(item),
-            outcome: item.outcome.clone(),
-            round: step.round,
-            item: Some(number),
-            inside: self.inside(item.scope),
-        }
-    }
-
-    fn of_done(&self, done: &Done) -> Answer {
-        Answer {
-            output: done.output.clone().map(expression::value_of_text),
-            by: done.by.clone(),
-            opened: done.opened,
-            ended: done.ended,
-            due: None,
-            late: false,
-            state: "done",
-            outcome: done.outcome.clone(),
-            round: done.of.round,
-            item: Some(done.of.item),
-            inside: self.inside(done.scope),
-        }
-    }
-}
-
-impl Object for Answer {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Map
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let instant =
-            |at: Option<Millis>| at.map_or_else(expression::empty, |at| Value::from(at.to_string()));
-        let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
-        Some(match key.as_str()? {
-            "by" => text(&self.by),
-            "opened" => instant(self.opened),
-            "ended" => instant(self.ended),
-            "due" => instant(self.due),
-            "late" => Value::from(self.late),
-            "state" => Value::from(self.state),
-            "outcome" => text(&self.outcome),
-            "round" => Value::from(self.round),
-            "item" => self.item.map_or_else(expression::empty, Value::from),
-            // A name that the step does not declare was found when the file was checked; so what is not there is empty.
-            name if self.inside.is_some() => self.inside.as_ref().and_then(|inside| inside.step(name))?,
-            name => self
-                .output
-                .as_ref()
-                .and_then(|output| output.get_attr(name).ok())
-                .filter(|value| !value.is_undefined())
-                .unwrap_or_else(expression::empty),
-        })
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        if let Some(inside) = &self.inside {
-            let ids = inside.text.steps_in(Some(inside.holder)).iter().map(|no| &inside.text.step(*no).id);
-            return Enumerator::Values(ids.map(|id| Value::from(&**id)).collect());
-        }
-        match self.output.as_ref().and_then(|output| output.try_iter().ok()) {
-            Some(keys) => Enumerator::Values(keys.collect()),
-            None => Enumerator::Empty,
-        }
-    }
-}
-
-/// The items of an `each`: a list, and by a field's name the list of that field.
-struct Answers {
-    of: Arc<StepState>,
-    text: Arc<Workflow>,
-    inner: Inner,
-    step: StepNo,
-}
-
-impl fmt::Debug for Answers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Answers({})", self.of.items.len())
-    }
-}
-
-impl Answers {
-    fn at(&self, number: usize) -> Option<Value> {
-        let item = self.of.items.get(number)?;
-        let number = u32::try_from(number).ok()?;
-        let reader = Reader { text: &self.text, inner: &self.inner, step: self.step };
-        Some(match &item.at {
-            At::Over(ItemEnd::Done) => Value::from_object(reader.of_item(&self.of, number, item)),
-            // Its owner said what it would have given.
-            At::Over(ItemEnd::Skipped) if item.output.is_some() => {
-                Value::from_object(reader.of_item(&self.of, number, item))
-            }
-            // Places are kept; what an item did not give is empty.
-            At::Over(_) | At::Is(_) => expression::empty(),
-        })
-    }
-}
-
-impl Object for Answers {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        if let Some(at) = key.as_usize() {
-            return self.at(at);
-        }
-        let name = key.as_str()?;
-        match name {
-            "state" => Some(Value::from(state_word(&self.of))),
-            "round" => Some(Value::from(self.of.round)),
-            _ => {
-                let all = (0..self.of.items.len()).map(|at| self.at(at)?.get_attr(name).ok());
-                let all: Vec<Value> = all.collect::<Option<_>>()?;
-                let holds = matches!(self.text.step(self.step).work, Work::Hold { .. });
-                Some(if holds { Value::from_object(Many(all)) } else { Value::from(all) })
-            }
-        }
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.of.items.len())
-    }
-}
-
-/// What a step gave in each item of the one that holds it: a list, and by a field's name the list of that field.
-#[derive(Debug)]
-struct Many(Vec<Value>);
-
-impl Object for Many {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Seq
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        if let Some(at) = key.as_usize() {
-            return self.0.get(at).cloned();
-        }
-        let name = key.as_str()?;
-        self.0.iter().map(|one| one.get_attr(name).ok()).collect::<Option<Vec<_>>>().map(Value::from)
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Seq(self.0.len())
-    }
-}
-
-fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
-    entries.into_iter().collect::<BTreeMap<_, _>>().into()
-}
-
-/// The word for a step's state.
-#[must_use]
-pub fn state_word(step: &StepState) -> &'static str {
-    match step.phase {
-        StepPhase::Waiting => "waiting",
-        StepPhase::Over(StepEnd::Done) => "done",
-        StepPhase::Over(StepEnd::Skipped) => "skipped",
-        StepPhase::Over(StepEnd::Failed) => "failed",
-        StepPhase::Open if step.all_over() && step.failed > 0 => "failed",
-        StepPhase::Open if step.all_over() && step.over > 0 => "withdrawn",
-        StepPhase::Open => "open",
-    }
-}
-
-/// The word for an item's state.
-#[must_use]
-pub fn item_word(item: &ItemState) -> &'static str {
-    use super::event::Standing;
-    match &item.at {
-        At::Over(ItemEnd::Done) => "done",
-        At::Over(ItemEnd::Skipped) => "skipped",
-        At::Over(ItemEnd::Failed) => "failed",
-        At::Over(ItemEnd::Dropped) => "dropped",
-        At::Is(standing) => match standing {
-            Standing::Queued {} => "queued",
-            Standing::Running { .. } => "running",
-            Standing::Stopping { .. } => "stopping",
-            Standing::Resting { .. } => "resting",
-            Standing::Unknown { .. } => "unknown",
-            Standing::Asking { .. } => "asking",
-            Standing::Asked { .. } => "asked",
-            Standing::Sleeping { .. } => "sleeping",
-            Standing::Child { .. } => "child",
-            Standing::StoppingChild { .. } => "stopping_child",
-            Standing::Slot { .. } => "slot",
-            Standing::Listening { .. } => "listening",
-            Standing::Holding { .. } => "open",
-        },
-    }
-}
-
-/// The word for a run's state, as lists and the API print it.
-#[must_use]
-pub fn phase_word(phase: &Phase) -> &'static str {
-    use super::event::EndState;
-    match phase {
-        Phase::Open => "open",
-        Phase::Stopping | Phase::Finishing => "closing",
-        Phase::Over { state: EndState::Done, .. } => "done",
-        Phase::Over { state: EndState::Failed, .. } => "failed",
-        Phase::Over { state: EndState::Cancelled, .. } => "cancelled",
-    }
+/// The flow is on its way back over these steps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoingBack {
+    pub cover: BTreeSet<StepNo>,
+    pub after_ms: i64,
+    /// All is withdrawn and taken back; the pause lasts until then.
+    pub until: Option<Millis>,
 }

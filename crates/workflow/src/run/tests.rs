@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::event::{AttemptResult, EndState, Event, Failure, Happened, Lost, Raw, Started, Verdict};
-use super::scope::state_word;
+use super::names::state_word;
 use super::state::{Phase, Run, TaskKind};
 use super::{Command, Decision, Line, Now, PARENT, RULES, Refusal, World, decide, start, wants};
 use crate::catalogue::{Action, Catalogue};

@@ -1,0 +1,263 @@
+//! What a step gave, as expressions read it: one item's fields, the items of an `each`, the steps that a step holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+
+use super::super::event::ItemEnd;
+use super::super::state::{At, Done, ItemState, StepState};
+use super::{Inner, item_word, state_word};
+use crate::expression;
+use crate::id::{Millis, ScopeNo, StepNo};
+use crate::plan::{Work, Workflow};
+
+pub(super) fn readable(state: &Arc<StepState>, as_it_stands: bool) -> Option<Arc<StepState>> {
+    if state.is_over() || (as_it_stands && state.over > 0) {
+        return Some(state.clone());
+    }
+    state.earlier.clone()
+}
+
+/// Reads what a step gave.
+pub(super) struct Reader<'s> {
+    pub(super) text: &'s Arc<Workflow>,
+    pub(super) inner: &'s Inner,
+    pub(super) step: StepNo,
+}
+
+impl Reader<'_> {
+    pub(super) fn value(&self, now: &StepState, read: Option<Arc<StepState>>) -> Value {
+        let each = self.text.step(self.step).each.is_some();
+        match (read, each) {
+            (Some(state), true) => {
+                let (text, inner) = (self.text.clone(), self.inner.clone());
+                Value::from_object(Answers { of: state, text, inner, step: self.step })
+            }
+            (read, _) => Value::from_object(self.of_step(now, read.as_deref())),
+        }
+    }
+
+    /// What a step gave that holds steps: theirs, by their ids.
+    fn inside(&self, scope: Option<ScopeNo>) -> Option<Inside> {
+        let Work::Hold { .. } = &self.text.step(self.step).work else { return None };
+        Some(Inside { text: self.text.clone(), inner: self.inner.clone(), holder: self.step, scope })
+    }
+}
+
+#[derive(Clone)]
+struct Inside {
+    text: Arc<Workflow>,
+    inner: Inner,
+    holder: StepNo,
+    scope: Option<ScopeNo>,
+}
+
+impl Inside {
+    fn step(&self, id: &str) -> Option<Value> {
+        let step =
+            *self.text.steps_in(Some(self.holder)).iter().find(|no| &*self.text.step(**no).id == id)?;
+        let state = self.scope.and_then(|scope| self.inner.get(&scope)).and_then(|scope| scope.step(step));
+        let reader = Reader { text: &self.text, inner: &self.inner, step };
+        Some(match state {
+            Some(state) => reader.value(state, readable(state, true)),
+            // Not begun: a step of which nothing is known.
+            None => reader.value(&StepState::default(), None),
+        })
+    }
+}
+
+/// What one item gave, with the fields that every step has. Fields of a step that gave nothing are empty.
+pub(super) struct Answer {
+    output: Option<Value>,
+    by: Option<Arc<str>>,
+    opened: Option<Millis>,
+    ended: Option<Millis>,
+    due: Option<Millis>,
+    late: bool,
+    state: &'static str,
+    outcome: Option<Arc<str>>,
+    round: u32,
+    item: Option<u32>,
+    inside: Option<Inside>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answer({:?})", self.output)
+    }
+}
+
+impl Reader<'_> {
+    fn of_step(&self, now: &StepState, read: Option<&StepState>) -> Answer {
+        let item = read.and_then(|step| step.items.first());
+        let standing = now.items.first().filter(|_| !now.is_over());
+        Answer {
+            output: item.and_then(|item| item.output.clone()).map(expression::value_of_text),
+            by: item.and_then(|item| item.by.clone()),
+            opened: read.and_then(|step| step.opened),
+            ended: read.and_then(|step| step.ended),
+            due: standing.or(item).and_then(|item| item.due),
+            late: standing.or(item).is_some_and(|item| item.late),
+            state: state_word(now),
+            outcome: item.and_then(|item| item.outcome.clone()),
+            round: read.map_or(now.round, |step| step.round),
+            item: None,
+            inside: self.inside(item.and_then(|item| item.scope)),
+        }
+    }
+
+    fn of_item(&self, step: &StepState, number: u32, item: &ItemState) -> Answer {
+        Answer {
+            output: item.output.clone().map(expression::value_of_text),
+            by: item.by.clone(),
+            opened: item.opened,
+            ended: item.ended,
+            due: item.due,
+            late: item.late,
+            state: item_word(item),
+            outcome: item.outcome.clone(),
+            round: step.round,
+            item: Some(number),
+            inside: self.inside(item.scope),
+        }
+    }
+
+    pub(super) fn of_done(&self, done: &Done) -> Answer {
+        Answer {
+            output: done.output.clone().map(expression::value_of_text),
+            by: done.by.clone(),
+            opened: done.opened,
+            ended: done.ended,
+            due: None,
+            late: false,
+            state: "done",
+            outcome: done.outcome.clone(),
+            round: done.of.round,
+            item: Some(done.of.item),
+            inside: self.inside(done.scope),
+        }
+    }
+}
+
+impl Object for Answer {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let instant =
+            |at: Option<Millis>| at.map_or_else(expression::empty, |at| Value::from(at.to_string()));
+        let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
+        Some(match key.as_str()? {
+            "by" => text(&self.by),
+            "opened" => instant(self.opened),
+            "ended" => instant(self.ended),
+            "due" => instant(self.due),
+            "late" => Value::from(self.late),
+            "state" => Value::from(self.state),
+            "outcome" => text(&self.outcome),
+            "round" => Value::from(self.round),
+            "item" => self.item.map_or_else(expression::empty, Value::from),
+            // A name that the step does not declare was found when the file was checked; so what is not there is empty.
+            name if self.inside.is_some() => self.inside.as_ref().and_then(|inside| inside.step(name))?,
+            name => self
+                .output
+                .as_ref()
+                .and_then(|output| output.get_attr(name).ok())
+                .filter(|value| !value.is_undefined())
+                .unwrap_or_else(expression::empty),
+        })
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        if let Some(inside) = &self.inside {
+            let ids = inside.text.steps_in(Some(inside.holder)).iter().map(|no| &inside.text.step(*no).id);
+            return Enumerator::Values(ids.map(|id| Value::from(&**id)).collect());
+        }
+        match self.output.as_ref().and_then(|output| output.try_iter().ok()) {
+            Some(keys) => Enumerator::Values(keys.collect()),
+            None => Enumerator::Empty,
+        }
+    }
+}
+
+/// The items of an `each`: a list, and by a field's name the list of that field.
+struct Answers {
+    of: Arc<StepState>,
+    text: Arc<Workflow>,
+    inner: Inner,
+    step: StepNo,
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Answers({})", self.of.items.len())
+    }
+}
+
+impl Answers {
+    fn at(&self, number: usize) -> Option<Value> {
+        let item = self.of.items.get(number)?;
+        let number = u32::try_from(number).ok()?;
+        let reader = Reader { text: &self.text, inner: &self.inner, step: self.step };
+        Some(match &item.at {
+            At::Over(ItemEnd::Done) => Value::from_object(reader.of_item(&self.of, number, item)),
+            // Its owner said what it would have given.
+            At::Over(ItemEnd::Skipped) if item.output.is_some() => {
+                Value::from_object(reader.of_item(&self.of, number, item))
+            }
+            // Places are kept; what an item did not give is empty.
+            At::Over(_) | At::Is(_) => expression::empty(),
+        })
+    }
+}
+
+impl Object for Answers {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        if let Some(at) = key.as_usize() {
+            return self.at(at);
+        }
+        let name = key.as_str()?;
+        match name {
+            "state" => Some(Value::from(state_word(&self.of))),
+            "round" => Some(Value::from(self.of.round)),
+            _ => {
+                let all = (0..self.of.items.len()).map(|at| self.at(at)?.get_attr(name).ok());
+                let all: Vec<Value> = all.collect::<Option<_>>()?;
+                let holds = matches!(self.text.step(self.step).work, Work::Hold { .. });
+                Some(if holds { Value::from_object(Many(all)) } else { Value::from(all) })
+            }
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.of.items.len())
+    }
+}
+
+/// What a step gave in each item of the one that holds it: a list, and by a field's name the list of that field.
+#[derive(Debug)]
+struct Many(Vec<Value>);
+
+impl Object for Many {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        if let Some(at) = key.as_usize() {
+            return self.0.get(at).cloned();
+        }
+        let name = key.as_str()?;
+        self.0.iter().map(|one| one.get_attr(name).ok()).collect::<Option<Vec<_>>>().map(Value::from)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.len())
+    }
+}
