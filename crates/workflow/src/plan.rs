@@ -65,6 +65,16 @@ impl Workflow {
         }
     }
 
+    /// A step's path within the file, with what holds it: `visit.look`, `on_failure.tell`.
+    #[must_use]
+    pub fn dotted(&self, no: StepNo) -> String {
+        let mut path = self.step(no).path().into_owned();
+        for holder in self.holders(no) {
+            path = format!("{}.{path}", self.step(holder).path());
+        }
+        path
+    }
+
     /// The step that holds this one, then the one that holds that, and so on.
     pub fn holders(&self, no: StepNo) -> impl Iterator<Item = StepNo> {
         std::iter::successors(self.step(no).holder, |holder| self.step(*holder).holder)
@@ -220,6 +230,23 @@ pub enum Work {
         steps: Vec<StepNo>,
         span: u16,
     },
+}
+
+impl Work {
+    /// The key that says which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Use { .. } => "use",
+            Self::Ask(_) => "ask",
+            Self::Wait { .. } => "wait",
+            Self::Run { .. } => "run",
+            Self::Await(_) => "await",
+            Self::Check { .. } => "check",
+            Self::End { .. } => "end",
+            Self::Hold { .. } => "step",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, TaskId}
 use yizhan_workflow::plan::{Section, Work};
 use yizhan_workflow::run::event::{Failure, Standing};
 use yizhan_workflow::run::names::{Standpoint, item_word, state_word};
-use yizhan_workflow::run::state::{At, ItemState, Phase, StepState, Want};
+use yizhan_workflow::run::state::{At, ItemState, Phase, ScopeState, StepState, Want};
 
 use super::{ErrorView, FailureView, ItemView, Look, RunRow, RunView, StepView, json_of, owned, word_of};
 
@@ -52,7 +52,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
 
 /// The steps of a run, or of an item that holds steps.
 fn steps_view(look: &Look<'_>, scope: ScopeNo) -> Vec<StepView> {
-    let holder = look.run.scope(scope).and_then(|of| of.holder).map(|holder| holder.step);
+    let holder = look.run.scope(scope).and_then(ScopeState::holder_step);
     let numbers = look.text.numbers().filter(|no| look.text.step(*no).holder == holder);
     numbers.map(|step| StepAt { step, scope }).map(|at| step_view(look, at, look.run.step(at))).collect()
 }
@@ -142,16 +142,13 @@ pub(crate) fn section_word(section: Section) -> &'static str {
 }
 
 pub(crate) fn kind_of(work: &Work) -> (&'static str, Option<String>) {
-    match work {
-        Work::Use { action, .. } => ("use", Some(action.to_string())),
-        Work::Ask(_) => ("ask", None),
-        Work::Await(event) => ("await", Some(event.event.source().to_owned())),
-        Work::Wait { .. } => ("wait", None),
-        Work::Run { workflow, .. } => ("run", Some(workflow.to_string())),
-        Work::Hold { .. } => ("step", None),
-        Work::Check { .. } => ("check", None),
-        Work::End { .. } => ("end", None),
-    }
+    let of = match work {
+        Work::Use { action, .. } => Some(action.to_string()),
+        Work::Await(event) => Some(event.event.source().to_owned()),
+        Work::Run { workflow, .. } => Some(workflow.to_string()),
+        Work::Ask(_) | Work::Wait { .. } | Work::Hold { .. } | Work::Check { .. } | Work::End { .. } => None,
+    };
+    (work.kind(), of)
 }
 
 /// The attempt that a task's row names.

@@ -7,7 +7,7 @@ use yizhan_workflow::id::{Attempt, Item, Millis, ScopeNo, StepAt};
 use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::run::event::{Question, Raw, Standing};
 use yizhan_workflow::run::names::{Standpoint, item_word};
-use yizhan_workflow::run::state::{At, Run};
+use yizhan_workflow::run::state::{At, Run, ScopeState};
 
 use super::run::failure_view;
 use super::{CaseView, FailureView, FormView, Look, StoryView, TaskRow, TaskView, json_of, owned, word_of};
@@ -106,7 +106,7 @@ fn case_of(run: &Run, text: &Arc<Workflow>) -> CaseView {
 
 /// What was done in a run, or in an item that holds steps; these come behind it.
 fn tell(run: &Run, text: &Workflow, scope: ScopeNo, story: &mut Vec<StoryView>) {
-    let holder = run.scope(scope).and_then(|of| of.holder).map(|holder| holder.step);
+    let holder = run.scope(scope).and_then(ScopeState::holder_step);
     for no in text.numbers().filter(|no| text.step(*no).holder == holder) {
         let at = StepAt { step: no, scope };
         let (step, state) = (text.step(no), run.step(at));

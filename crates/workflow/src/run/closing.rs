@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::event::{EndState, Fact, RunError};
+use super::event::{EndState, Fact, Raw, RunError};
 use super::names::Standpoint;
 use super::state::{Phase, ScopeState, StepPhase};
 use super::{Deciding, ROUNDS_MAX, Refusal};
+use crate::expression::ExpressionError;
 use crate::id::{Item, ScopeNo, StepAt, StepNo};
 use crate::plan::{BackTo, Ending, Section};
 
@@ -52,14 +53,11 @@ impl Deciding<'_> {
         if self.run.scope(scope).is_none_or(|of| of.phase != Phase::Open) {
             return;
         }
-        let mut output = None;
-        if let (true, Ending::Done { .. }, Some(tree)) = (scope.is_run(), &ending, &self.text.clone().output)
-        {
-            match tree.json(&self.scope(Standpoint::Run)) {
-                Ok(json) => output = super::event::Raw::new(json),
-                Err(problem) => return self.close_as_output_failed(problem),
-            }
-        }
+        let output = if matches!(ending, Ending::Done { .. }) { self.output_of(scope) } else { Ok(None) };
+        let output = match output {
+            Ok(output) => output,
+            Err(problem) => return self.close_as_output_failed(problem),
+        };
         let Because { step, used_up, error } = because;
         let error = error.or_else(|| match &ending {
             Ending::Fail { reason } => {
@@ -106,7 +104,13 @@ impl Deciding<'_> {
         }
     }
 
-    fn close_as_output_failed(&mut self, problem: crate::expression::ExpressionError) {
+    /// `[output]`, which is the run's alone.
+    fn output_of(&self, scope: ScopeNo) -> Result<Option<Raw>, ExpressionError> {
+        let Some(tree) = self.text.output.as_ref().filter(|_| scope.is_run()) else { return Ok(None) };
+        Ok(Raw::new(tree.json(&self.scope(Standpoint::Run))?))
+    }
+
+    fn close_as_output_failed(&mut self, problem: ExpressionError) {
         let error = RunError { step: "output".into(), item: 0, code: problem.code, message: problem.message };
         let ending = Ending::Fail { reason: error.message.clone() };
         self.close(ScopeNo::RUN, ending, Because::failed(error, None));
@@ -114,7 +118,7 @@ impl Deciding<'_> {
 
     /// The step whose item a scope is.
     fn holder_of(&self, scope: ScopeNo) -> Option<StepNo> {
-        self.run.scope(scope).and_then(|of| of.holder).map(|holder| holder.step)
+        self.run.scope(scope).and_then(ScopeState::holder_step)
     }
 
     /// Moves a way back, a close or the end of a scope one stage on. True if something followed.
@@ -146,28 +150,15 @@ impl Deciding<'_> {
         if !steps.all(|step| self.run.step(StepAt { step: *step, scope }).is_over()) {
             return false;
         }
-        let mut output = None;
-        if let (true, Some(tree)) = (scope.is_run(), &self.text.clone().output) {
-            match tree.json(&self.scope(Standpoint::Run)) {
-                Ok(json) => output = super::event::Raw::new(json),
-                Err(problem) => {
-                    self.close_as_output_failed(problem);
-                    return true;
-                }
-            }
+        match self.output_of(scope) {
+            Ok(output) => self.ended_as(scope, EndState::Done, "done".into(), output),
+            Err(problem) => self.close_as_output_failed(problem),
         }
-        self.ended_as(scope, EndState::Done, "done".into(), output);
         true
     }
 
     /// A scope has come to its end; of an inner one the item is over with it.
-    fn ended_as(
-        &mut self,
-        scope: ScopeNo,
-        state: EndState,
-        outcome: Arc<str>,
-        output: Option<super::event::Raw>,
-    ) {
+    fn ended_as(&mut self, scope: ScopeNo, state: EndState, outcome: Arc<str>, output: Option<Raw>) {
         let holder = self.run.scope(scope).and_then(|of| of.holder);
         self.did(Fact::Ended { scope, state, outcome: outcome.clone(), output });
         if let Some(item) = holder {
@@ -329,7 +320,7 @@ impl Deciding<'_> {
         let Some(of) = self.run.scope(scope) else { return BTreeSet::new() };
         let ended = of.closing.as_ref();
         let (by_step, used_up) = (ended.and_then(|end| end.by_step), ended.and_then(|end| end.used_up));
-        let steps = self.text.steps_in(of.holder.map(|holder| holder.step)).iter().copied();
+        let steps = self.text.steps_in(of.holder_step()).iter().copied();
         let mut cover: BTreeSet<StepNo> = steps
             .filter(|step| self.run.step(StepAt { step: *step, scope }).taken_back)
             .chain([from, by_step, used_up].into_iter().flatten())
@@ -343,7 +334,7 @@ impl Deciding<'_> {
     pub(super) fn reopen(&mut self, scope: ScopeNo, cover: BTreeSet<StepNo>) {
         let text = self.text.clone();
         let Some(of) = self.run.scope(scope) else { return };
-        let (opening, holder) = (of.opening + 1, of.holder.map(|holder| holder.step));
+        let (opening, holder) = (of.opening + 1, of.holder_step());
         let closing_steps =
             text.numbers().filter(|no| scope.is_run() && text.step(*no).section != Section::Main).collect();
         self.did(Fact::Reopened { scope, opening, closing_steps });

@@ -7,7 +7,7 @@ use super::event::{Event, Fact, Mapping, Standing, StepEnd};
 use super::state::{At, Place, Run, ScopeState, StepPhase, StepState};
 use super::{Command, Deciding, Decision, Now, Refusal, wants};
 use crate::id::{Item, ScopeNo, StepAt, StepNo};
-use crate::plan::{BackTo, Goes, OnError, OutcomePattern, Step, Work, Workflow};
+use crate::plan::{BackTo, Goes, OnError, OutcomePattern, Work, Workflow};
 
 /// Takes an open run over to another text.
 ///
@@ -27,8 +27,7 @@ pub fn migrate(
     // What waits for an answer is now called by other numbers.
     let mut commands: Vec<Command> = wants(deciding.run);
     commands.retain(|command| matches!(command, Command::OpenTask { .. } | Command::Listen { .. }));
-    let scopes: Vec<ScopeNo> =
-        std::iter::once(ScopeNo::RUN).chain(deciding.run.inner.keys().copied()).collect();
+    let scopes: Vec<ScopeNo> = deciding.run.every_scope().map(|(no, _)| no).collect();
     for scope in scopes {
         deciding.take_up(scope);
     }
@@ -45,7 +44,7 @@ impl Deciding<'_> {
     fn take_up(&mut self, scope: ScopeNo) {
         let text = self.text.clone();
         let Some(of) = self.run.scope(scope).filter(|of| !of.is_over()) else { return };
-        let holder = of.holder.map(|holder| holder.step);
+        let holder = of.holder_step();
         let begun = |run: &Run, step: StepNo| has_begun(run.step(StepAt { step, scope }));
         for step in text.steps_in(holder) {
             let at = StepAt { step: *step, scope };
@@ -69,18 +68,9 @@ fn has_begun(state: &StepState) -> bool {
     state.phase != StepPhase::Waiting
 }
 
-/// The dotted path of a step, with what holds it: by it a step is found again.
-fn path(text: &Workflow, no: StepNo) -> String {
-    let step = text.step(no);
-    match step.holder {
-        Some(holder) => format!("{}.{}", path(text, holder), step.id),
-        None => step.path().into_owned(),
-    }
-}
-
 fn mapping_of(run: &Run, from: &Workflow, to: &Workflow) -> Result<Mapping, Refusal> {
-    let old: BTreeMap<String, StepNo> = from.numbers().map(|no| (path(from, no), no)).collect();
-    let steps: Vec<Option<StepNo>> = to.numbers().map(|no| old.get(&path(to, no)).copied()).collect();
+    let old: BTreeMap<String, StepNo> = from.numbers().map(|no| (from.dotted(no), no)).collect();
+    let steps: Vec<Option<StepNo>> = to.numbers().map(|no| old.get(&to.dotted(no)).copied()).collect();
     let mut wrong = vec![];
     if run.is_over() {
         wrong.push("it is over".to_owned());
@@ -96,12 +86,10 @@ fn mapping_of(run: &Run, from: &Workflow, to: &Workflow) -> Result<Mapping, Refu
             wrong.push(format!("`{path}` is under way; try again when that is over"));
         }
     }
-    for (no, scope) in std::iter::once((ScopeNo::RUN, &run.top))
-        .chain(run.inner.iter().map(|(no, scope)| (*no, scope.as_ref())))
-    {
+    for (no, scope) in run.every_scope() {
         for step in from.numbers() {
             let state = run.step(StepAt { step, scope: no });
-            let within = from.step(step).holder == scope.holder.map(|holder| holder.step);
+            let within = from.step(step).holder == scope.holder_step();
             if within && state.phase == StepPhase::Open {
                 wrong.extend(stands_in_the_way(from, to, step, now_of(step)));
             }
@@ -129,34 +117,25 @@ fn mapping_of(run: &Run, from: &Workflow, to: &Workflow) -> Result<Mapping, Refu
 
 /// Why an open step cannot go on as another.
 fn stands_in_the_way(from: &Workflow, to: &Workflow, no: StepNo, new: Option<StepNo>) -> Option<String> {
-    let (path, was) = (path(from, no), from.step(no));
+    let (path, was) = (from.dotted(no), from.step(no));
     let Some(new) = new else { return Some(format!("`{path}` is open and is no more in the new text")) };
     let is = to.step(new);
-    if kind_of(was) != kind_of(is) {
-        return Some(format!("`{path}` is open and was `{}`, and is now `{}`", kind_of(was), kind_of(is)));
+    if was.work.kind() != is.work.kind() {
+        return Some(format!(
+            "`{path}` is open and was `{}`, and is now `{}`",
+            was.work.kind(),
+            is.work.kind()
+        ));
     }
     (was.each.is_some() != is.each.is_some())
         .then(|| format!("`{path}` is open, and `each` was added or taken away"))
-}
-
-fn kind_of(step: &Step) -> &'static str {
-    match &step.work {
-        Work::Use { .. } => "use",
-        Work::Ask(_) => "ask",
-        Work::Wait { .. } => "wait",
-        Work::Run { .. } => "run",
-        Work::Await(_) => "await",
-        Work::Check { .. } => "check",
-        Work::End { .. } => "end",
-        Work::Hold { .. } => "step",
-    }
 }
 
 /// The ways back of a text, by the step and the outcome that they are written at.
 fn ways_of(text: &Workflow) -> BTreeMap<String, u16> {
     let mut ways = BTreeMap::new();
     for no in text.numbers() {
-        let (step, path) = (text.step(no), path(text, no));
+        let (step, path) = (text.step(no), text.dotted(no));
         for on in &step.on {
             let outcome = match &on.outcome {
                 OutcomePattern::Word(word) => word.to_string(),

@@ -412,11 +412,7 @@ impl Object for Steps {
             let holder = text.step(no).holder;
             match holder {
                 None => Some(ScopeNo::RUN),
-                Some(_) => self
-                    .0
-                    .around()
-                    .find(|(_, scope)| scope.holder.map(|of| of.step) == holder)
-                    .map(|(no, _)| no),
+                Some(_) => self.0.around().find(|(_, scope)| scope.holder_step() == holder).map(|(no, _)| no),
             }
         };
         let named = |wanted: Section| {

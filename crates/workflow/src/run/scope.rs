@@ -61,6 +61,12 @@ impl ScopeState {
         matches!(self.phase, Phase::Over { .. })
     }
 
+    /// The step whose item it is; the run itself has none.
+    #[must_use]
+    pub fn holder_step(&self) -> Option<StepNo> {
+        self.holder.map(|holder| holder.step)
+    }
+
     /// The items of its steps.
     #[must_use]
     pub fn items(&self) -> usize {

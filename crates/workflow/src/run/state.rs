@@ -569,11 +569,15 @@ impl Run {
         self.timers.first().copied()
     }
 
+    /// The run itself, then every scope in it, in the order in which they opened.
+    pub fn every_scope(&self) -> impl Iterator<Item = (ScopeNo, &ScopeState)> {
+        let inner = self.inner.iter().map(|(no, scope)| (*no, scope.as_ref()));
+        std::iter::once((ScopeNo::RUN, &self.top)).chain(inner)
+    }
+
     /// Every item that is not over, scope by scope in file order, then those that take back.
     pub fn standing_items(&self) -> impl Iterator<Item = (Item, &ItemState)> {
-        let top = std::iter::once((ScopeNo::RUN, &self.top));
-        let scopes = top.chain(self.inner.iter().map(|(no, scope)| (*no, scope.as_ref())));
-        let open = scopes.filter(|(_, scope)| !scope.is_over());
+        let open = self.every_scope().filter(|(_, scope)| !scope.is_over());
         let main = open.flat_map(|(no, scope)| {
             (scope.first.0..).zip(scope.steps.iter()).flat_map(move |(step, state)| {
                 let at = StepAt { step: StepNo(step), scope: no };
@@ -616,8 +620,7 @@ impl Run {
     /// What follows from the items, after the run was read back.
     pub fn derive(&mut self) {
         self.standing = Counts::default();
-        let inner = self.inner.values().map(|scope| scope.items());
-        self.items = self.top.items() + inner.sum::<usize>();
+        self.items = self.every_scope().map(|(_, scope)| scope.items()).sum();
         self.undoing = self.undoable.iter().filter(|done| done.undo.is_some()).map(|done| done.of).collect();
         self.timers.clear();
         let wanted: Vec<_> = self.standing_items().map(|(of, state)| (of, state.clone())).collect();
@@ -626,13 +629,11 @@ impl Run {
             let timers = state.timers().into_iter().flatten();
             self.timers.extend(timers.map(|(at, kind)| Timer { at, of: TimerOf::Item(of, kind) }));
         }
-        let top = std::iter::once((ScopeNo::RUN, &self.top));
-        let scopes = top.chain(self.inner.iter().map(|(no, scope)| (*no, scope.as_ref())));
-        for (no, scope) in scopes {
-            if let Some(until) = scope.back.as_ref().and_then(|back| back.until) {
-                self.timers.insert(Timer { at: until, of: TimerOf::Back(no) });
-            }
-        }
+        let pauses: Vec<_> = self
+            .every_scope()
+            .filter_map(|(no, scope)| Some(Timer { at: scope.back.as_ref()?.until?, of: TimerOf::Back(no) }))
+            .collect();
+        self.timers.extend(pauses);
     }
 }
 
