@@ -12,6 +12,7 @@ use crate::problem::{Place, Problem};
 use lost::Lost;
 use section::{Reader, Section};
 
+mod ask;
 mod check;
 mod damage;
 mod fields;
@@ -319,7 +320,7 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let title = root.string("title");
     let owner = root.text("owner");
     if let Some(owner) = &owner {
-        step::check_who(&root, owner);
+        ask::check_who(&root, owner);
     }
     let implements = root.texts("implements").unwrap_or_default();
     let lets = tree::lets(&root);

@@ -1,7 +1,7 @@
 //! Reads what starts a workflow.
 
 use super::section::Section;
-use super::{mail, name_ok, step, time, tree};
+use super::{ask, mail, name_ok, step, time, tree};
 use crate::plan::{Each, FilePer, Publish, Starts, Trigger, WebhookAuth};
 use crate::problem::{Place, nearest};
 use crate::schedule::{Fold, Gap, Missed, Overlap, Schedule};
@@ -171,7 +171,7 @@ fn files(own: &Section<'_, '_>) -> Option<Starts> {
 fn by_hand(own: &Section<'_, '_>) -> Option<Starts> {
     let who = own.texts("by_hand")?;
     for name in &who {
-        step::check_who(own, name);
+        ask::check_who(own, name);
     }
     Some(Starts::ByHand { who: who.iter().map(|text| text.value.to_owned()).collect() })
 }
