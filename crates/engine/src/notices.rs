@@ -60,9 +60,9 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn addresses(&self, world: &World) -> Vec<String> {
-        let mut to: Vec<String> =
-            self.letter.who.iter().flat_map(|who| world.people.addresses(who)).collect();
+    fn addresses(&self, world: &World, now: Millis) -> Vec<String> {
+        let people = world.people_at(now);
+        let mut to: Vec<String> = self.letter.who.iter().flat_map(|who| people.told(who)).collect();
         to.sort();
         to.dedup();
         to
@@ -253,7 +253,7 @@ impl Loop {
     fn send_notice(&mut self, task: &TaskId, now: Millis, world: &World) {
         let config = &self.shared.config;
         let Some(waiting) = self.notices.waiting.get_mut(task) else { return };
-        let mut to = waiting.addresses(world);
+        let mut to = waiting.addresses(world, now);
         let hindered = letter::fault(config.tell.as_ref(), &world.catalogue, Lang::En).or_else(|| {
             let who = waiting.letter.who.join(", ");
             to.is_empty().then(|| format!("nobody of `{who}` has a mail address in `config/people.toml`"))
@@ -379,7 +379,7 @@ impl Loop {
 
     fn addresses(&self, task: &TaskId) -> Vec<String> {
         let (world, waiting) = (self.shared.world(), self.notices.waiting.get(task));
-        waiting.map_or_else(Vec::new, |waiting| waiting.addresses(&world))
+        waiting.map_or_else(Vec::new, |waiting| waiting.addresses(&world, self.shared.now()))
     }
 
     /// What went wrong, and how long to wait: as for a step, but for ever, as nobody else would tell.

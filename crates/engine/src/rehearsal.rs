@@ -383,7 +383,7 @@ impl Walk<'_> {
 
     /// Who of those that may has not answered yet, so that four eyes are four.
     fn somebody(&self, who: &[String]) -> Arc<str> {
-        let mut members = who.iter().flat_map(|who| self.world.people.members(who));
+        let mut members = who.iter().flat_map(|who| self.world.people_at(self.now).members(who));
         let turn = self.told.iter().filter(|told| matches!(told.what, What::Task { .. })).count();
         let all: Vec<String> = members.by_ref().collect();
         match all.get(turn % all.len().max(1)) {

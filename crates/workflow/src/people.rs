@@ -1,24 +1,102 @@
-//! Who is who: people, groups and roles of `config/people.toml`.
+//! Who is who: people, units, groups, roles, superiors and deputies of `config/people.toml`.
+//!
+//! Nothing here knows what time it is: whoever asks says of which instant, and `People::at` answers for it.
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+
+pub use present::{Acts, Found, Gap, How, Present};
+
 use crate::problem::Problem;
+
+mod present;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
     pub name: String,
     pub mail: Option<String>,
     pub phone: Option<String>,
+    /// The unit they belong to.
+    pub unit: Option<String>,
     pub superior: Option<String>,
-    pub deputies: Vec<String>,
+    pub deputies: Vec<Deputy>,
+    /// The days of their employment, both included.
+    pub days: Days,
 }
 
-/// Groups and roles hold ids of people; the first of a role is on duty.
+/// Whoever stands in for another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deputy {
+    pub person: String,
+    /// Open on both sides: they may always act.
+    pub days: Days,
+}
+
+impl From<&str> for Deputy {
+    fn from(person: &str) -> Self {
+        Self { person: person.to_owned(), days: Days::default() }
+    }
+}
+
+/// From one day to another, both included; open where nothing is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Days {
+    pub from: Option<Date>,
+    pub until: Option<Date>,
+}
+
+impl Days {
+    #[must_use]
+    pub fn has(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
+
+    /// Without a first or last day.
+    #[must_use]
+    pub fn always(&self) -> bool {
+        self.from.is_none() && self.until.is_none()
+    }
+
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        let begins_in_time =
+            |one: &Self, other: &Self| one.from.zip(other.until).is_none_or(|(from, until)| from <= until);
+        begins_in_time(self, other) && begins_in_time(other, self)
+    }
+}
+
+/// A part of the house.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unit {
+    pub title: Option<String>,
+    pub head: Option<String>,
+    /// The unit it belongs to.
+    pub above: Option<String>,
+}
+
+/// A post: `班长`, or that of a unit, `班长@一车间`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Role {
+    /// The first of these who is here is on duty.
+    pub members: Vec<String>,
+    /// To whom it goes while nobody is on duty; else it goes to the head of its unit.
+    pub superior: Option<String>,
+}
+
+impl From<Vec<String>> for Role {
+    fn from(members: Vec<String>) -> Self {
+        Self { members, ..Self::default() }
+    }
+}
+
+/// Members of groups are ids of people, or words as in `ask`: `group:…`, `role:…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct People {
     pub people: BTreeMap<String, Person>,
+    pub units: BTreeMap<String, Unit>,
     pub groups: BTreeMap<String, Vec<String>>,
-    pub roles: BTreeMap<String, Vec<String>>,
+    pub roles: BTreeMap<String, Role>,
 }
 
 impl People {
@@ -28,26 +106,6 @@ impl People {
     /// Every fault in it.
     pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
         crate::definition::people::read(text)
-    }
-
-    /// Whether `person` (`person:li.na`, or the bare id) is one of those that `who` names.
-    #[must_use]
-    pub fn may(&self, person: &str, who: &[String]) -> bool {
-        let id = person.strip_prefix("person:").unwrap_or(person);
-        who.iter().any(|one| self.members(one).iter().any(|member| member == id))
-    }
-
-    /// The ids of those that a word names: `person:li.na`, `group:热线`, `role:班长` (whoever is on duty).
-    #[must_use]
-    pub fn members(&self, who: &str) -> Vec<String> {
-        match who.split_once(':') {
-            Some(("person", id)) if self.people.contains_key(id) => vec![id.to_owned()],
-            Some(("group", name)) => self.groups.get(name).cloned().unwrap_or_default(),
-            Some(("role", name)) => {
-                self.roles.get(name).and_then(|all| all.first()).cloned().into_iter().collect()
-            }
-            _ => Vec::new(),
-        }
     }
 
     #[must_use]
@@ -71,26 +129,18 @@ impl People {
         };
         all.into_iter().map(|name| format!("{kind}:{name}")).collect()
     }
+}
 
-    /// The mail addresses of those that `who` names, each once; an address stands for itself.
-    #[must_use]
-    pub fn addresses(&self, who: &str) -> Vec<String> {
-        if let Some(address) = who.strip_prefix("mail:") {
-            return vec![address.to_owned()];
-        }
-        if who.contains('@') && !who.contains(':') {
-            return vec![who.to_owned()];
-        }
-        let mut addresses = Vec::new();
-        for id in self.members(who) {
-            if let Some(mail) = self.people.get(&id).and_then(|person| person.mail.clone())
-                && !addresses.contains(&mail)
-            {
-                addresses.push(mail);
-            }
-        }
-        addresses
-    }
+/// An id with or without `person:` before it.
+#[must_use]
+pub fn bare(person: &str) -> &str {
+    person.strip_prefix("person:").unwrap_or(person)
+}
+
+/// The unit of a post: `一车间` of `班长@一车间`.
+#[must_use]
+pub fn unit_of(role: &str) -> Option<&str> {
+    role.split_once('@').map(|(_, unit)| unit)
 }
 
 #[cfg(test)]

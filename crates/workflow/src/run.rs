@@ -29,7 +29,7 @@ use crate::catalogue::Catalogue;
 use crate::expression::ExpressionError;
 use crate::form::FieldFault;
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt};
-use crate::people::People;
+use crate::people::{People, Present};
 use crate::plan::{Retry, Workflow};
 pub use begin::rest_ms;
 pub use closing::PARENT;
@@ -68,6 +68,14 @@ pub struct World {
     pub owner: Option<Arc<str>>,
     /// Where a person finds a run: `run.url`.
     pub url: Option<Arc<str>>,
+}
+
+impl World {
+    /// Who is who at an instant.
+    #[must_use]
+    pub fn people_at(&self, at: Millis) -> Present<'_> {
+        self.people.at(at, &self.zone)
+    }
 }
 
 /// The instant of a decision.

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use yizhan_engine::live;
 use yizhan_engine::store::{self, TaskFilter};
 use yizhan_workflow::id::{Attempt, RunId, TaskId};
-use yizhan_workflow::people::People;
+use yizhan_workflow::people::Present;
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
 use super::runs::run_named;
@@ -35,27 +35,24 @@ pub(crate) async fn list(
 ) -> Result<Answer<Listing<TaskRow>>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
     let world = desk.shared().world();
-    let who = asked.who.map(|who| belongs_to(&world.people, &who));
+    let now = desk.shared().now();
+    let who = asked.who.map(|who| belongs_to(&world.people_at(now), &who));
     let rows = desk.read(move |desk| {
         let run = asked.run.map(|name| run_named(desk, &name)).transpose()?;
         Ok(desk.reads().tasks(&TaskFilter { run, who }, page.cursor.as_deref(), page.limit())?)
     });
     let rows = rows.await?;
-    let now = desk.shared().now();
     let items = rows.rows.iter().map(|row| task_row(row, now)).collect();
     Ok(Answer(Listing { items, next: rows.next }))
 }
 
-/// A person with the groups it is in and the posts it is on duty for; another word as it stands.
-fn belongs_to(people: &People, who: &str) -> Vec<String> {
+/// A person with all that names them or somebody they stand in for; another word as it stands.
+fn belongs_to(people: &Present<'_>, who: &str) -> Vec<String> {
     if who.contains(':') && !who.starts_with("person:") {
         return vec![who.to_owned()];
     }
-    let id = who.strip_prefix("person:").unwrap_or(who);
-    let groups = people.groups.keys().map(|name| format!("group:{name}"));
-    let roles = people.roles.keys().map(|name| format!("role:{name}"));
-    let mine = groups.chain(roles).filter(|word| people.members(word).iter().any(|member| member == id));
-    std::iter::once(format!("person:{id}")).chain(std::iter::once(id.to_owned())).chain(mine).collect()
+    let words = people.words_of(who);
+    if words.is_empty() { vec![who.to_owned()] } else { words }
 }
 
 fn no_such(name: &str) -> Refusal {

@@ -178,7 +178,8 @@ fn world() -> World {
     let people = People {
         people: [("li.na".into(), person("李娜")), ("wang.wei".into(), person("王伟"))].into(),
         groups: [("热线".to_owned(), vec!["li.na".to_owned()])].into(),
-        roles: [("班长".to_owned(), vec!["wang.wei".to_owned()])].into(),
+        roles: [("班长".to_owned(), vec!["wang.wei".to_owned()].into())].into(),
+        ..People::default()
     };
     World {
         number: 1,

@@ -21,7 +21,7 @@ fn world() -> World {
     let people = People {
         people: BTreeMap::from([("li".to_owned(), Person { name: "李娜".to_owned(), ..Person::default() })]),
         groups: BTreeMap::from([("desk".to_owned(), vec!["li".to_owned()])]),
-        roles: BTreeMap::new(),
+        ..People::default()
     };
     World {
         number: 1,

@@ -6,11 +6,11 @@ use toml::de::DeTable;
 
 use super::section::{Reader, Section, Text};
 use super::{text_of, toml_problems};
-use crate::people::{People, Person};
+use crate::people::{Days, Deputy, People, Person, Role, bare};
 use crate::problem::{Problem, nearest};
 
-/// Keys of people that come with rosters and deputies.
-const LATER: &[&str] = &["deputy", "away", "roster", "unit", "account", "phone_at_night"];
+/// Keys of people that come with rosters.
+const LATER: &[&str] = &["roster", "unit"];
 
 pub(crate) fn read(text: &str) -> Result<People, Vec<Problem>> {
     let text = text_of(text.as_bytes()).map_err(|problem| vec![*problem])?;
@@ -44,8 +44,10 @@ fn whole(root: &Section<'_, '_>) -> People {
                 name,
                 mail: mail(&own),
                 phone: own.string("phone"),
+                unit: None,
                 superior: superior.map(|text| bare(text.value).to_owned()),
-                deputies: deputies.iter().map(|text| bare(text.value).to_owned()).collect(),
+                deputies: deputies.iter().map(|text| Deputy::from(bare(text.value))).collect(),
+                days: Days::default(),
             };
             own.close(LATER);
             people.people.insert(id.value.to_owned(), person);
@@ -55,7 +57,8 @@ fn whole(root: &Section<'_, '_>) -> People {
         known_person(root, &people, &text, &of);
     }
     people.groups = bodies(root, "group", &people);
-    people.roles = bodies(root, "role", &people);
+    let roles = bodies(root, "role", &people);
+    people.roles = roles.into_iter().map(|(name, members)| (name, Role::from(members))).collect();
     people
 }
 
@@ -67,11 +70,6 @@ fn mail(own: &Section<'_, '_>) -> Option<String> {
         return None;
     }
     Some(mail.value.to_owned())
-}
-
-/// People are named by their ids; `person:` before one does no harm.
-fn bare(id: &str) -> &str {
-    id.strip_prefix("person:").unwrap_or(id)
 }
 
 fn known_person(root: &Section<'_, '_>, people: &People, id: &Text<'_>, of: &str) -> bool {

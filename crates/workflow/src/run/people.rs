@@ -25,7 +25,7 @@ impl Deciding<'_> {
         if &**by == OPERATOR || self.decides_closing(by) {
             return Ok(());
         }
-        if !self.now.world.people.may(by, &sheet.who) {
+        if self.now.world.people_at(self.at).may(by, &sheet.who).is_none() {
             return Err(Refusal::NotYours { by: by.clone(), who: sheet.who.clone() });
         }
         match self.claimed_by(of) {
@@ -38,7 +38,7 @@ impl Deciding<'_> {
     fn decides_closing(&self, by: &str) -> bool {
         let owner = self.text.owner.as_deref().or(self.now.world.owner.as_deref());
         self.run.top.phase != Phase::Open
-            && owner.is_some_and(|owner| self.now.world.people.may(by, &[owner.to_owned()]))
+            && owner.is_some_and(|owner| self.now.world.people_at(self.at).may(by, &[owner]).is_some())
     }
 
     fn claimed_by(&self, of: Attempt) -> Option<&Arc<str>> {

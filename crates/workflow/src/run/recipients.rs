@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::begin::failure;
 use super::event::Failure;
-use crate::people::People;
+use crate::people::Present;
 
 /// The top-level fields of an input schema that hold recipients.
 fn fields(schema: &Json) -> impl Iterator<Item = &str> {
@@ -21,7 +21,7 @@ fn fields(schema: &Json) -> impl Iterator<Item = &str> {
 }
 
 /// The input with every recipient an address. Text without such fields is given back as it is.
-pub(super) fn prepare(with: String, schema: &Json, people: &People) -> Result<String, Failure> {
+pub(super) fn prepare(with: String, schema: &Json, people: &Present<'_>) -> Result<String, Failure> {
     if fields(schema).next().is_none() {
         return Ok(with);
     }
@@ -49,7 +49,7 @@ pub(super) fn prepare(with: String, schema: &Json, people: &People) -> Result<St
     Ok(Json::Object(input).to_string())
 }
 
-fn resolve(who: &str, people: &People) -> Option<Vec<String>> {
+fn resolve(who: &str, people: &Present<'_>) -> Option<Vec<String>> {
     let named = ["person:", "group:", "role:"].iter().any(|kind| who.starts_with(kind));
     if !named {
         return Some(vec![who.to_owned()]); // An address; the plugin says what is wrong with it.
@@ -62,7 +62,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::people::Person;
+    use crate::id::Millis;
+    use crate::people::{People, Person, Role};
 
     fn house() -> People {
         let person = |mail: &str| Person { mail: Some(mail.to_owned()), ..Person::default() };
@@ -72,13 +73,14 @@ mod tests {
                 ("wang".to_owned(), person("wang@example.com")),
             ]),
             groups: BTreeMap::from([("热线".to_owned(), vec!["li.na".to_owned(), "wang".to_owned()])]),
-            roles: BTreeMap::from([("班长".to_owned(), vec!["wang".to_owned()])]),
+            roles: BTreeMap::from([("班长".to_owned(), Role::from(vec!["wang".to_owned()]))]),
+            ..People::default()
         }
     }
 
     fn prepared(with: &str) -> Result<String, Failure> {
         let schema = serde_json::json!({ "properties": { "to": { "x-yz": "recipients" }, "text": {} } });
-        prepare(with.to_owned(), &schema, &house())
+        prepare(with.to_owned(), &schema, &house().at(Millis(0), &jiff::tz::TimeZone::UTC))
     }
 
     #[test]

@@ -60,7 +60,8 @@ fn house() -> People {
     People {
         people: BTreeMap::from([("li".to_owned(), person("李娜")), ("wang".to_owned(), person("王伟"))]),
         groups: BTreeMap::from([("热线".to_owned(), vec!["li".to_owned()])]),
-        roles: BTreeMap::from([("班长".to_owned(), vec!["wang".to_owned()])]),
+        roles: BTreeMap::from([("班长".to_owned(), vec!["wang".to_owned()].into())]),
+        ..People::default()
     }
 }
 

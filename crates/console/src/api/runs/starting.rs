@@ -50,7 +50,7 @@ pub(crate) async fn start(
     let world = desk.shared().world();
     let by: Arc<str> = acting(request.by.as_deref(), &world)?.into();
     let payload = payload_of(&request, &by);
-    may_start(&text, &request, &by, &world)?;
+    may_start(&text, &request, &by, &world, desk.shared().now())?;
     if let Some(trigger) = request.trigger.as_deref().filter(|name| has_each(&text, name)) {
         let whole = Whole { desk: &desk, text: &text, trigger, by, key, payload };
         return whole.start(&request.input).await;
@@ -171,13 +171,19 @@ fn payload_of(request: &Request, by: &str) -> String {
 }
 
 /// A start form is for those that its trigger names.
-fn may_start(text: &Workflow, request: &Request, by: &str, world: &World) -> Result<(), Refusal> {
+fn may_start(
+    text: &Workflow,
+    request: &Request,
+    by: &str,
+    world: &World,
+    now: Millis,
+) -> Result<(), Refusal> {
     let Some(name) = &request.trigger else { return Ok(()) };
     let known = text.triggers.iter().find(|known| &*known.name == name.as_str());
     let known = known.ok_or_else(|| Refusal::NoSuch { kind: "trigger", name: name.clone() })?;
     if let Starts::ByHand { who } = &known.starts
         && by != OPERATOR
-        && !world.people.may(by, who)
+        && world.people_at(now).may(by, who).is_none()
     {
         let who = who.join(", ");
         return Err(Refusal::NotYours(format!("`{by}` is not among those who may start this: {who}")));
