@@ -229,6 +229,7 @@ mod tests {
             zone: jiff::tz::TimeZone::UTC,
             catalogue: Arc::default(),
             people: Arc::default(),
+            calendars: Arc::default(),
             retry: Retry::NONE,
             owner: None,
             url: None,

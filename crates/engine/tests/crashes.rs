@@ -163,6 +163,7 @@ fn world() -> World {
         zone: jiff::tz::TimeZone::UTC,
         catalogue: Arc::new(Catalogue { actions: ["say", "fail"].map(action).into() }),
         people: Arc::new(people()),
+        calendars: Arc::default(),
         retry: Retry::NONE,
         owner: Some("role:owner".into()),
         url: None,

@@ -133,6 +133,7 @@ fn world() -> World {
         zone: jiff::tz::TimeZone::UTC,
         catalogue: Arc::new(catalogue),
         people: Arc::new(People::default()),
+        calendars: Arc::default(),
         retry: Retry::NONE,
         owner: Some("role:owner".into()),
         url: None,

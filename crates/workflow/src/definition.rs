@@ -307,10 +307,8 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
 }
 
 /// Keys of the whole file that the language has and this version does not.
-const LATER: &[&str] = &[
-    "calendar", "hours", "due", "remind", "escalate", "limit", "private", "readers", "priority", "undo",
-    "extend",
-];
+const LATER: &[&str] =
+    &["hours", "due", "remind", "escalate", "limit", "private", "readers", "priority", "undo", "extend"];
 
 fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let root = Section::root(reader, table);
@@ -335,6 +333,7 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
         note: root.string("note"),
         owner: owner.map(|owner| owner.value.to_owned()),
         implements: implements.iter().map(|text| text.value.to_owned()).collect(),
+        calendar: root.string("calendar").map(Into::into),
         key: root.template("key"),
         on_duplicate: on_duplicate(&root),
         unique: unique(&root),

@@ -1,5 +1,6 @@
 //! What a workflow file says and what a run does: the pure core. Knows no clock, no file, no network.
 
+pub mod calendar;
 pub mod catalogue;
 pub mod definition;
 pub mod expression;

@@ -1,22 +1,24 @@
 //! When something is due or goes on: what a workflow file says of time, and the instant that follows from it.
 //!
 //! A day ends where the next one begins, so an instant that ends a day is the first of the day after; "in time" is
-//! before it. Calendars (working days and hours, cut-off) are not built yet and give a fault of their own.
+//! before it. Days, times of day and working hours are those of the calendar that the standpoint carries.
 
 use std::fmt;
 
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 
+use crate::calendar::Calendar;
 use crate::expression::{ExpressionError, Template};
 use crate::id::{Millis, StepNo};
 use crate::schedule::Pattern;
 
 pub use crate::schedule::Schedule;
 pub use instant::MomentError;
+pub use length::{Length, Offset};
 pub use span::Span;
 
 mod instant;
+mod length;
 mod read;
 mod span;
 
@@ -26,16 +28,11 @@ mod tests;
 /// What the file says of an instant.
 #[derive(Clone, Debug)]
 pub enum Moment {
-    /// Clock time from when the step opened.
-    Clock(Span),
-    /// The end of the day that many days, weeks, months or years after; none: the end of today.
-    Calendar {
-        n: u32,
-        unit: Unit,
-    },
-    /// Counted from something else than the step's opening; `span` is `Clock` or `Calendar`. `before` counts back.
+    /// Counted from when the step opened.
+    Length(Length),
+    /// Counted from something else than the step's opening. `before` counts back.
     Within {
-        span: Box<Moment>,
+        length: Length,
         of: Vec<Anchor>,
         before: bool,
     },
@@ -70,8 +67,7 @@ pub enum Unit {
 /// A moment that stands in one string, with nothing to work out or look up.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MomentText {
-    Clock(Span),
-    Calendar { n: u32, unit: Unit },
+    Length(Length),
     Next(Pattern),
     Date(Date),
     Local(DateTime),
@@ -103,6 +99,8 @@ pub enum MomentFault {
     NotALength { written: String },
     #[error("`{written}` counts from a due time")]
     Signed { written: String },
+    #[error("`{written}` does not say whether it is before or after the due time")]
+    Unsigned { written: String },
     #[error("`{written}`: there is no such day or time")]
     NoSuchTime { written: String },
     #[error("`{written}` needs a working calendar, which this version does not have")]
@@ -121,7 +119,8 @@ pub struct Standpoint<'a> {
     /// When the step opened, in this round.
     pub opened: Millis,
     pub now: Millis,
-    pub zone: &'a TimeZone,
+    /// The calendar of the step, with the zone of its days and times.
+    pub calendar: &'a Calendar,
     /// A wait for a date begins with its day; a due date ends with it.
     pub as_wait: bool,
     pub ended: &'a dyn Fn(StepNo) -> Anchored,
@@ -148,13 +147,14 @@ impl MomentFault {
             }
             Self::BareM { n, .. } => format!("write `{n}min` or `{n} months`"),
             Self::UnknownUnit { .. } | Self::NoUnit { .. } => {
-                "the units are `s`, `min`, `h`, `days`, `weeks`, `months` and `years`".to_owned()
+                "the units are `s`, `min`, `h`, `days`, `weeks`, `months`, `years`, `workdays` and `workhours`".to_owned()
             }
             Self::Fraction { .. } => "write it in the next smaller unit: `90min` for an hour and a half".to_owned(),
             Self::TooLong { most, .. } => format!("write at most {most} years"),
             Self::TooShort { least, .. } => format!("write at least `every {least}`"),
             Self::NotALength { .. } => "write `90s`, `30min`, `4h`, `3 days` or `2 weeks`".to_owned(),
             Self::Signed { .. } => "write it without the sign: it counts from when the step opened".to_owned(),
+            Self::Unsigned { written } => format!("write `+{written}` or `-{written}`"),
             Self::NoSuchTime { .. } => {
                 "write a day as `2026-10-01` and a time as `09:00`, from `00:00` to `23:59`".to_owned()
             }
@@ -175,8 +175,7 @@ impl MomentFault {
 impl From<MomentText> for Moment {
     fn from(text: MomentText) -> Self {
         match text {
-            MomentText::Clock(span) => Self::Clock(span),
-            MomentText::Calendar { n, unit } => Self::Calendar { n, unit },
+            MomentText::Length(length) => Self::Length(length),
             MomentText::Next(pattern) => Self::Next(pattern),
             MomentText::Date(date) => Self::Date(date),
             MomentText::Local(local) => Self::Local(local),

@@ -32,6 +32,8 @@ pub struct Workflow {
     pub note: Option<String>,
     pub owner: Option<String>,
     pub implements: Vec<String>,
+    /// The name of the calendar of its moments; none: the house's.
+    pub calendar: Option<Arc<str>>,
     /// The case: shown, searched, told from others.
     pub key: Option<Template>,
     pub on_duplicate: OnDuplicate,
@@ -53,6 +55,15 @@ impl Workflow {
     #[must_use]
     pub fn step(&self, no: StepNo) -> &Step {
         &self.steps[no.index()]
+    }
+
+    /// The name of the calendar that a step's moments are worked out with: its own, else that of what holds it, else
+    /// the file's; none: the house's.
+    #[must_use]
+    pub fn calendar_of(&self, no: StepNo) -> Option<&str> {
+        let own =
+            std::iter::once(no).chain(self.holders(no)).find_map(|no| self.step(no).calendar.as_deref());
+        own.or(self.calendar.as_deref())
     }
 
     /// The steps that a step holds, or the main ones; in file order.
@@ -160,6 +171,10 @@ pub struct Step {
     pub effect: Option<Effect>,
     pub undo: Option<Undo>,
     pub limit: Option<Limit>,
+    /// The name of the calendar of its moments, where it is not the file's.
+    pub calendar: Option<Arc<str>>,
+    /// The name of the calendar in whose hours alone it starts and its clock runs.
+    pub hours: Option<Arc<str>>,
 }
 
 /// How many may do it at once, over all runs, and how often.

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::Calendars;
 use crate::catalogue::Catalogue;
 use crate::expression::ExpressionError;
 use crate::form::FieldFault;
@@ -62,6 +63,8 @@ pub struct World {
     pub zone: jiff::tz::TimeZone,
     pub catalogue: Arc<Catalogue>,
     pub people: Arc<People>,
+    /// In force now, as people are: what is worked out later goes by them.
+    pub calendars: Arc<Calendars>,
     /// The default of steps that may be tried again.
     pub retry: Retry,
     /// Who is asked where a workflow names no owner.

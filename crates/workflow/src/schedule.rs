@@ -202,11 +202,9 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, MomentFault> {
         match Moment::parse_text(text)? {
             MomentText::Next(pattern) => Ok(pattern),
-            MomentText::Clock(_)
-            | MomentText::Calendar { .. }
-            | MomentText::Date(_)
-            | MomentText::Local(_)
-            | MomentText::Instant(_) => Err(MomentFault::ComesOnce { written: text.trim().to_owned() }),
+            MomentText::Length(_) | MomentText::Date(_) | MomentText::Local(_) | MomentText::Instant(_) => {
+                Err(MomentFault::ComesOnce { written: text.trim().to_owned() })
+            }
         }
     }
 }

@@ -186,6 +186,9 @@ fn world() -> World {
         zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
         catalogue: Arc::new(catalogue),
         people: Arc::new(people),
+        calendars: Arc::new(yizhan_workflow::calendar::Calendars::built_in(
+            &jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
+        )),
         retry: Retry {
             times: 5,
             first: Span { ms: 5_000 },

@@ -109,6 +109,7 @@ fn world(host: &PluginHost) -> World {
         zone: jiff::tz::TimeZone::UTC,
         catalogue: Arc::new(host.catalogue()),
         people: Arc::new(People::default()),
+        calendars: Arc::default(),
         retry: Retry {
             times: 5,
             first: Span { ms: 5_000 },

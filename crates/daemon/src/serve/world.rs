@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::people::People;
@@ -22,6 +23,7 @@ pub(crate) fn world(
     let retry = &config.retry;
     Ok(World {
         number: 1,
+        calendars: Arc::new(Calendars::built_in(&zone)),
         zone,
         catalogue: Arc::new(catalogue),
         people,

@@ -28,6 +28,7 @@ fn world() -> World {
         zone: jiff::tz::TimeZone::UTC,
         catalogue: Arc::new(catalogue),
         people: Arc::new(people),
+        calendars: Arc::default(),
         retry: Retry { times: 1, first: Span { ms: 1000 }, ..Retry::NONE },
         owner: None,
         url: None,

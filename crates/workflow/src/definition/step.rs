@@ -29,10 +29,8 @@ pub(super) struct Draft<'a, 'r> {
 const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "step"];
 
 /// Keys of a step that the language has and this version does not.
-const LATER: &[&str] = &[
-    "approve", "not", "pause", "remind", "escalate", "extend", "hours", "private", "readers", "calendar",
-    "same_as",
-];
+const LATER: &[&str] =
+    &["approve", "not", "pause", "remind", "escalate", "extend", "private", "readers", "same_as"];
 
 pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
     let drafts = drafts(root);
@@ -153,6 +151,8 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
     }
     let (timeout, give_up) = (time::span(own, "timeout"), time::span(own, "give_up"));
     let (retry, effect) = (flow::retry(own), effect(own));
+    let calendar = own.string("calendar").map(Into::into);
+    let hours = own.string("hours").map(Into::into);
     let undo = own.section("undo").and_then(|own| undo(ways, &own, draft.id));
     Step {
         id: draft.id.into(),
@@ -177,6 +177,8 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
         effect,
         undo,
         limit: limit(own),
+        calendar,
+        hours,
     }
 }
 
@@ -310,6 +312,8 @@ fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
         ("timeout", &["use"]),
         ("give_up", &["use"]),
         ("effect", &["use"]),
+        ("calendar", &["ask", "wait", "await", "step"]),
+        ("hours", &["use", "ask", "wait", "await", "run", "step"]),
     ];
     for (key, kinds) in OF {
         let said = own.get(key).is_some();

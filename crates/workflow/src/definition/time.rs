@@ -4,7 +4,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::section::{Section, Text};
-use crate::moment::{Anchor, Moment, MomentFault, MomentText, Span};
+use crate::moment::{Anchor, Length, Moment, MomentFault, MomentText, Span};
 use crate::problem::{Problem, nearest, wide};
 
 /// Steps by their ids, for what counts from the end of one.
@@ -38,6 +38,7 @@ fn worded(problem: Problem, value: &str, fault: &MomentFault) -> Problem {
         MomentFault::TooShort { least, .. } => problem.case("too_short").name("least", least.to_string()),
         MomentFault::NotALength { .. } => problem.case("not_a_length"),
         MomentFault::Signed { .. } => problem.case("signed"),
+        MomentFault::Unsigned { .. } => problem.case("unsigned"),
         MomentFault::NoSuchTime { .. } => problem.case("no_such"),
         MomentFault::Cron { why, .. } => problem.case("cron").name("why", why),
         MomentFault::ComesOnce { .. } => problem.case("once"),
@@ -50,8 +51,26 @@ fn worded(problem: Problem, value: &str, fault: &MomentFault) -> Problem {
 }
 
 const UNITS: &[&str] = &[
-    "s", "sec", "seconds", "min", "minutes", "h", "hour", "hours", "day", "days", "week", "weeks", "month",
-    "months", "year", "years",
+    "s",
+    "sec",
+    "seconds",
+    "min",
+    "minutes",
+    "h",
+    "hour",
+    "hours",
+    "day",
+    "days",
+    "week",
+    "weeks",
+    "month",
+    "months",
+    "year",
+    "years",
+    "workday",
+    "workdays",
+    "workhour",
+    "workhours",
 ];
 
 /// Chinese units, the longer words first.
@@ -218,7 +237,7 @@ fn within(section: &Section<'_, '_>, steps: StepNames<'_>) -> Option<Moment> {
         section.missing("of");
         return None;
     };
-    let span = length(section, &text)?;
+    let length = length(section, &text)?;
     let mut of = Vec::new();
     for anchor in anchors {
         if anchor.value.contains("{{") {
@@ -233,13 +252,12 @@ fn within(section: &Section<'_, '_>, steps: StepNames<'_>) -> Option<Moment> {
             return None;
         }
     }
-    Some(Moment::Within { span: Box::new(span), of, before })
+    Some(Moment::Within { length, of, before })
 }
 
-fn length(section: &Section<'_, '_>, text: &Text<'_>) -> Option<Moment> {
+fn length(section: &Section<'_, '_>, text: &Text<'_>) -> Option<Length> {
     match Moment::parse_text(text.value) {
-        Ok(MomentText::Clock(span)) => Some(Moment::Clock(span)),
-        Ok(MomentText::Calendar { n, unit }) => Some(Moment::Calendar { n, unit }),
+        Ok(MomentText::Length(length)) => Some(length),
         Ok(_) => {
             say(section, text, &MomentFault::NotALength { written: text.value.to_owned() });
             None

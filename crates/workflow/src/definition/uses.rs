@@ -215,12 +215,8 @@ impl<'w, 's> Walk<'w, 's> {
                     }
                 }
             }
-            Moment::Clock(_)
-            | Moment::Calendar { .. }
-            | Moment::Next(_)
-            | Moment::Date(_)
-            | Moment::Local(_)
-            | Moment::Instant(_) => {}
+            Moment::Length(_) | Moment::Next(_) | Moment::Date(_) | Moment::Local(_) | Moment::Instant(_) => {
+            }
         }
     }
 

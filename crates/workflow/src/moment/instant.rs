@@ -1,10 +1,11 @@
 //! The instant of a moment, seen from where a step stands.
 
-use jiff::civil::{Date, Time};
+use jiff::civil::Date;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
-use super::{Anchor, Anchored, Moment, MomentFault, MomentText, Span, Standpoint, Unit, read};
+use super::length::{Start, end_of_day, start_of_day};
+use super::{Anchor, Anchored, Moment, MomentFault, MomentText, Standpoint, read};
 use crate::expression::{ExpressionError, is_empty};
 use crate::id::Millis;
 use crate::schedule::{Pattern, Slots};
@@ -36,13 +37,12 @@ fn because(why: &Option<MomentFault>) -> String {
 
 pub(super) fn of(moment: &Moment, at: &Standpoint<'_>) -> Result<Option<Millis>, MomentError> {
     match moment {
-        Moment::Clock(span) => Ok(Some(at.opened.plus(span.ms))),
-        Moment::Calendar { n, unit } => {
-            end_of_day(later(at.date(at.opened)?, *n, *unit, false)?, at).map(Some)
-        }
-        Moment::Within { span, of, before } => {
+        Moment::Length(length) => length.after(at.start(at.opened)?, at.calendar).map(Some),
+        Moment::Within { length, of, before } => {
             let Some(anchor) = anchored(of, at)? else { return Ok(None) };
-            counted(span, anchor, *before, at)
+            let count =
+                if *before { length.before(anchor, at.calendar) } else { length.after(anchor, at.calendar) };
+            count.map(Some)
         }
         Moment::Earliest(moments) => {
             let mut earliest: Option<Millis> = None;
@@ -58,10 +58,9 @@ pub(super) fn of(moment: &Moment, at: &Standpoint<'_>) -> Result<Option<Millis>,
             None => Ok(None),
             Some(text) => self::of(&text.into(), at),
         },
-        Moment::Date(date) if at.as_wait => start_of_day(*date, at).map(Some),
-        Moment::Date(date) => end_of_day(*date, at).map(Some),
+        Moment::Date(date) => at.of_date(*date).map(Some),
         Moment::Local(local) => {
-            let zoned = local.to_zoned(at.zone.clone()).map_err(|_| MomentError::OutOfYears)?;
+            let zoned = local.to_zoned(at.calendar.zone.clone()).map_err(|_| MomentError::OutOfYears)?;
             Ok(Some(Millis(zoned.timestamp().as_millisecond())))
         }
         Moment::Instant(instant) => Ok(Some(*instant)),
@@ -70,8 +69,20 @@ pub(super) fn of(moment: &Moment, at: &Standpoint<'_>) -> Result<Option<Millis>,
 
 impl Standpoint<'_> {
     fn date(&self, instant: Millis) -> Result<Date, MomentError> {
-        let timestamp = instant.timestamp().ok_or(MomentError::OutOfYears)?;
-        Ok(self.zone.to_datetime(timestamp).date())
+        self.calendar.date(instant).ok_or(MomentError::OutOfYears)
+    }
+
+    fn start(&self, instant: Millis) -> Result<Start, MomentError> {
+        Ok(Start { instant, day: self.date(instant)?, timed: true })
+    }
+
+    /// A date ends with its day; as a wait it begins with its working hours, or with the day where it has none.
+    fn of_date(&self, date: Date) -> Result<Millis, MomentError> {
+        let instant = match self.as_wait {
+            true => self.calendar.begins(date).or_else(|| start_of_day(date, self.calendar)),
+            false => end_of_day(date, self.calendar),
+        };
+        instant.ok_or(MomentError::OutOfYears)
     }
 }
 
@@ -83,33 +94,24 @@ fn next(pattern: &Pattern, at: &Standpoint<'_>) -> Result<Millis, MomentError> {
         let today = at.date(at.opened)?;
         let mut from_today = today.series(jiff::Span::new().days(1));
         let day = from_today.find(|day| days.takes_date(*day)).ok_or(MomentError::OutOfYears)?;
-        return end_of_day(day, at);
+        return end_of_day(day, at.calendar).ok_or(MomentError::OutOfYears);
     }
-    Slots::plain(pattern, at.zone).after(at.opened).ok_or(MomentError::OutOfYears)
-}
-
-/// What a `within` counts from: an instant, or a day for lengths of days.
-#[derive(Clone, Copy)]
-struct Counted {
-    instant: Millis,
-    day: Date,
+    Slots::plain(pattern, &at.calendar.zone).after(at.opened).ok_or(MomentError::OutOfYears)
 }
 
 /// The latest of the anchors; skipped steps do not count unless there is nothing else.
-fn anchored(anchors: &[Anchor], at: &Standpoint<'_>) -> Result<Option<Counted>, MomentError> {
-    let mut over: Option<Counted> = None;
-    let mut skipped: Option<Counted> = None;
-    let later = |known: Option<Counted>, new: Counted| {
+fn anchored(anchors: &[Anchor], at: &Standpoint<'_>) -> Result<Option<Start>, MomentError> {
+    let mut over: Option<Start> = None;
+    let mut skipped: Option<Start> = None;
+    let later = |known: Option<Start>, new: Start| {
         Some(known.filter(|known| known.instant >= new.instant).unwrap_or(new))
     };
     for anchor in anchors {
         match anchor {
             Anchor::Step(step) => match (at.ended)(*step) {
                 Anchored::NotYet => return Ok(None),
-                Anchored::Over(instant) => over = later(over, Counted { instant, day: at.date(instant)? }),
-                Anchored::Skipped(instant) => {
-                    skipped = later(skipped, Counted { instant, day: at.date(instant)? })
-                }
+                Anchored::Over(instant) => over = later(over, at.start(instant)?),
+                Anchored::Skipped(instant) => skipped = later(skipped, at.start(instant)?),
             },
             Anchor::Value(template) => {
                 let Some(text) = worked(&(at.value)(template)?)? else { return Ok(None) };
@@ -121,73 +123,15 @@ fn anchored(anchors: &[Anchor], at: &Standpoint<'_>) -> Result<Option<Counted>, 
 }
 
 /// A value to count from must be a day or an instant: a length or a schedule has no place in time.
-fn counted_from(text: MomentText, at: &Standpoint<'_>) -> Result<Counted, MomentError> {
+fn counted_from(text: MomentText, at: &Standpoint<'_>) -> Result<Start, MomentError> {
     match text {
-        MomentText::Date(date) => {
-            let instant = if at.as_wait { start_of_day(date, at)? } else { end_of_day(date, at)? };
-            Ok(Counted { instant, day: date })
-        }
+        MomentText::Date(date) => Ok(Start { instant: at.of_date(date)?, day: date, timed: false }),
         MomentText::Local(_) | MomentText::Instant(_) => {
-            let instant = of(&text.into(), at)?.ok_or(MomentError::OutOfYears)?;
-            Ok(Counted { instant, day: at.date(instant)? })
+            at.start(of(&text.into(), at)?.ok_or(MomentError::OutOfYears)?)
         }
-        MomentText::Clock(span) => Err(MomentError::NotAMoment { found: span.to_string(), why: None }),
-        MomentText::Calendar { n, unit } => {
-            Err(MomentError::NotAMoment { found: format!("{n} {unit}"), why: None })
-        }
+        MomentText::Length(length) => Err(MomentError::NotAMoment { found: length.to_string(), why: None }),
         MomentText::Next(pattern) => Err(MomentError::NotAMoment { found: pattern.to_string(), why: None }),
     }
-}
-
-fn counted(
-    span: &Moment,
-    from: Counted,
-    before: bool,
-    at: &Standpoint<'_>,
-) -> Result<Option<Millis>, MomentError> {
-    match span {
-        Moment::Clock(Span { ms }) => Ok(Some(from.instant.plus(if before { -ms } else { *ms }))),
-        Moment::Calendar { n, unit } => end_of_day(later(from.day, *n, *unit, before)?, at).map(Some),
-        // The reader lets nothing else in; whoever builds one by hand gets the moment itself.
-        Moment::Within { .. }
-        | Moment::Earliest(_)
-        | Moment::Next(_)
-        | Moment::Worked(_)
-        | Moment::Date(_)
-        | Moment::Local(_)
-        | Moment::Instant(_) => of(span, at),
-    }
-}
-
-/// Months and years keep the day of the month, or take the last one of a shorter month.
-fn later(day: Date, n: u32, unit: Unit, before: bool) -> Result<Date, MomentError> {
-    let n = i64::from(n);
-    let empty = jiff::Span::new();
-    let span = match unit {
-        Unit::Days => empty.try_days(n),
-        Unit::Weeks => empty.try_weeks(n),
-        Unit::Months => empty.try_months(n),
-        Unit::Years => empty.try_years(n),
-    };
-    let moved = span.and_then(|span| if before { day.checked_sub(span) } else { day.checked_add(span) });
-    moved.map_err(|_| MomentError::OutOfYears)
-}
-
-fn end_of_day(day: Date, at: &Standpoint<'_>) -> Result<Millis, MomentError> {
-    start_of_day(day.tomorrow().map_err(|_| MomentError::OutOfYears)?, at)
-}
-
-/// The first instant of the day, which need not be 00:00.
-fn start_of_day(day: Date, at: &Standpoint<'_>) -> Result<Millis, MomentError> {
-    let midnight = day.to_zoned(at.zone.clone()).map_err(|_| MomentError::OutOfYears)?;
-    let instant = Millis(midnight.timestamp().as_millisecond());
-    if midnight.time() == Time::midnight() {
-        return Ok(instant);
-    }
-    // The clock skips midnight, and the answer lies as far behind the change as midnight would have.
-    let inside = instant.plus(1).timestamp().ok_or(MomentError::OutOfYears)?;
-    let change = at.zone.preceding(inside).next().map(|change| change.timestamp());
-    Ok(change.map_or(instant, |change| Millis(change.as_millisecond())))
 }
 
 /// What a template yielded, as a moment. Empty: the clock has not begun.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 
-use super::{MomentFault, MomentText, Span, Unit};
+use super::{Length, MomentFault, MomentText, Offset, Span, Unit};
 use crate::id::Millis;
 use crate::schedule::{CronLine, Days, Nth, Pattern, Period, WEEKDAYS};
 
@@ -17,20 +17,13 @@ const SECOND: i64 = 1000;
 const HOUR: i64 = 3600 * SECOND;
 const DAY: i64 = 24 * HOUR;
 
-/// A number with its unit.
-enum Quantity {
-    Clock(Span),
-    Calendar { n: u32, unit: Unit },
-}
-
 pub(super) fn moment(text: &str) -> Result<MomentText, MomentFault> {
     let written = text.trim();
     let words: Vec<String> = written.split_whitespace().map(str::to_ascii_lowercase).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let Some(first) = words.first() else { return Err(MomentFault::Empty) };
-    refuse_calendars(written, &words)?;
     if words == ["today"] {
-        return Ok(MomentText::Calendar { n: 0, unit: Unit::Days });
+        return Ok(MomentText::Length(Length::Days { n: 0, unit: Unit::Days }));
     }
     if is_date(first) {
         return date_or_time(written);
@@ -39,10 +32,7 @@ pub(super) fn moment(text: &str) -> Result<MomentText, MomentFault> {
         return cron(written).map(MomentText::Next);
     }
     if is_quantity(&words) {
-        return Ok(match quantity(written, &words.concat())? {
-            Quantity::Clock(span) => MomentText::Clock(span),
-            Quantity::Calendar { n, unit } => MomentText::Calendar { n, unit },
-        });
+        return quantity(written, &words.concat()).map(MomentText::Length);
     }
     pattern(written, &words).map(MomentText::Next)
 }
@@ -54,17 +44,39 @@ pub(super) fn length(text: &str) -> Result<Span, MomentFault> {
     if words.is_empty() {
         return Err(MomentFault::Empty);
     }
-    refuse_calendars(written, &words)?;
     let not_a_length = || MomentFault::NotALength { written: written.to_owned() };
     if !is_quantity(&words) {
         return Err(not_a_length());
     }
     match quantity(written, &words.concat())? {
-        Quantity::Clock(span) => Ok(span),
-        Quantity::Calendar { n, unit: Unit::Days } => Ok(Span { ms: i64::from(n) * DAY }),
-        Quantity::Calendar { n, unit: Unit::Weeks } => Ok(Span { ms: i64::from(n) * 7 * DAY }),
-        Quantity::Calendar { unit: Unit::Months | Unit::Years, .. } => Err(not_a_length()),
+        Length::Clock(span) => Ok(span),
+        Length::Days { n, unit: Unit::Days } => Ok(Span { ms: i64::from(n) * DAY }),
+        Length::Days { n, unit: Unit::Weeks } => Ok(Span { ms: i64::from(n) * 7 * DAY }),
+        Length::Days { unit: Unit::Months | Unit::Years, .. } | Length::Workdays(_) | Length::Open(_) => {
+            Err(not_a_length())
+        }
     }
+}
+
+/// `-1h`, `+2 workdays`.
+pub(super) fn offset(text: &str) -> Result<Offset, MomentFault> {
+    let written = text.trim();
+    let before = written.starts_with('-');
+    let rest = written.strip_prefix(['+', '-']);
+    let words: Vec<String> =
+        rest.unwrap_or(written).split_whitespace().map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if words.is_empty() {
+        return Err(MomentFault::Empty);
+    }
+    if !is_quantity(&words) || words[0].starts_with(['+', '-']) {
+        return Err(MomentFault::NotALength { written: written.to_owned() });
+    }
+    let length = quantity(written, &words.concat())?;
+    if rest.is_none() {
+        return Err(MomentFault::Unsigned { written: written.to_owned() });
+    }
+    Ok(Offset { before, length })
 }
 
 /// Working days and hours are said to be missing, not unknown: whoever wrote them wrote what the language has.
@@ -92,7 +104,7 @@ fn is_quantity(words: &[&str]) -> bool {
     unit.len() < unsigned.len() && !unit.contains(':') && !is_ordinal
 }
 
-fn quantity(written: &str, joined: &str) -> Result<Quantity, MomentFault> {
+fn quantity(written: &str, joined: &str) -> Result<Length, MomentFault> {
     let written = written.to_owned();
     if joined.starts_with(['+', '-']) {
         return Err(MomentFault::Signed { written });
@@ -104,8 +116,8 @@ fn quantity(written: &str, joined: &str) -> Result<Quantity, MomentFault> {
     }
     let too_long = || MomentFault::TooLong { written: written.clone(), most: MOST_YEARS };
     let n: u32 = number.parse().map_err(|_| too_long())?;
-    let clock = |ms: i64| Quantity::Clock(Span { ms: i64::from(n).saturating_mul(ms) });
-    let days = |unit: Unit| Quantity::Calendar { n, unit };
+    let clock = |ms: i64| Length::Clock(Span { ms: i64::from(n).saturating_mul(ms) });
+    let days = |unit: Unit| Length::Days { n, unit };
     let (quantity, days) = match unit {
         "ms" | "millisecond" | "milliseconds" => (clock(1), i64::from(n) / DAY),
         "s" | "sec" | "second" | "seconds" => (clock(SECOND), i64::from(n) / 86_400),
@@ -115,6 +127,10 @@ fn quantity(written: &str, joined: &str) -> Result<Quantity, MomentFault> {
         "week" | "weeks" => (days(Unit::Weeks), i64::from(n) * 7),
         "month" | "months" => (days(Unit::Months), i64::from(n) * 30),
         "year" | "years" => (days(Unit::Years), i64::from(n) * 365),
+        "workday" | "workdays" => (Length::Workdays(n), i64::from(n)),
+        "workhour" | "workhours" => {
+            (Length::Open(Span { ms: i64::from(n).saturating_mul(HOUR) }), i64::from(n) / 24)
+        }
         "" => return Err(MomentFault::NoUnit { written }),
         "m" => return Err(MomentFault::BareM { written, n }),
         _ => return Err(MomentFault::UnknownUnit { unit: unit.to_owned(), written }),
@@ -173,6 +189,7 @@ fn cron(written: &str) -> Result<Pattern, MomentFault> {
 /// Everything that comes again: days by a rule and a time, and `every …`.
 fn pattern(written: &str, words: &[&str]) -> Result<Pattern, MomentFault> {
     let unknown = || MomentFault::Unknown { written: written.to_owned() };
+    refuse_calendars(written, words)?;
     let words = words.strip_prefix(&["next"]).unwrap_or(words);
     let (words, time) = split_time(written, words)?;
     if let Some(words) = words.strip_prefix(&["every"]) {
@@ -227,17 +244,18 @@ fn every(written: &str, words: &[&str], time: Option<Time>) -> Result<Pattern, M
         _ => return Err(unknown()),
     };
     match quantity(written, &amount)? {
-        Quantity::Clock(span) if span < LEAST_EVERY => {
+        Length::Clock(span) if span < LEAST_EVERY => {
             Err(MomentFault::TooShort { written: written.to_owned(), least: LEAST_EVERY })
         }
-        Quantity::Clock(_) if time.is_some() => Err(unknown()),
-        Quantity::Clock(span) => Ok(Pattern::Every(span)),
-        Quantity::Calendar { n: 0, .. } => {
+        Length::Clock(_) if time.is_some() => Err(unknown()),
+        Length::Clock(span) => Ok(Pattern::Every(span)),
+        Length::Days { n: 0, .. } => {
             Err(MomentFault::TooShort { written: written.to_owned(), least: LEAST_EVERY })
         }
-        Quantity::Calendar { n, unit } => {
+        Length::Days { n, unit } => {
             Ok(Pattern::On { days: Days::EveryNth { n, unit }, time: Some(time.unwrap_or(Time::midnight())) })
         }
+        Length::Workdays(_) | Length::Open(_) => Err(unknown()),
     }
 }
 

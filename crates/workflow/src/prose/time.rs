@@ -1,7 +1,7 @@
 //! Says instants and lengths of time.
 
 use super::Teller;
-use crate::moment::{Anchor, Moment, Span, Unit};
+use crate::moment::{Anchor, Length, Moment, Span, Unit};
 use crate::problem::Lang;
 use crate::schedule::{Days, Nth, Pattern, Period};
 
@@ -26,35 +26,11 @@ impl Teller<'_> {
     /// A phrase that fits behind „by“: `4 小时内`.
     pub(super) fn until(&self, moment: &Moment) -> String {
         match moment {
-            Moment::Clock(span) => {
-                let span = self.span(*span);
-                self.pick(format!("开始后 {span}内"), format!("within {span}"))
-            }
-            Moment::Calendar { n: 0, .. } => self.pick("当天之内", "before the day is over"),
-            Moment::Calendar { n, unit } => {
-                let (zh, en) = unit_words(*unit);
-                self.pick(
-                    format!("开始后 {n} {zh}内(到那天结束)"),
-                    format!("within {n} {en}, to the end of that day"),
-                )
-            }
-            Moment::Within { span, of, before } => {
+            Moment::Length(length) => self.within(*length),
+            Moment::Within { length, of, before } => {
                 let of: Vec<String> = of.iter().map(|anchor| self.anchor(anchor)).collect();
                 let of = of.join(&self.pick("、", ", "));
-                let length = match &**span {
-                    Moment::Clock(span) => self.span(*span),
-                    Moment::Calendar { n, unit } => {
-                        let (zh, en) = unit_words(*unit);
-                        self.pick(format!("{n} {zh}"), format!("{n} {en}"))
-                    }
-                    Moment::Within { .. }
-                    | Moment::Earliest(_)
-                    | Moment::Next(_)
-                    | Moment::Worked(_)
-                    | Moment::Date(_)
-                    | Moment::Local(_)
-                    | Moment::Instant(_) => self.until(span),
-                };
+                let length = self.length(*length);
                 match before {
                     true => self.pick(format!("{of}之前 {length}"), format!("{length} before {of}")),
                     false => self.pick(format!("{of}之后 {length}内"), format!("within {length} of {of}")),
@@ -82,6 +58,49 @@ impl Teller<'_> {
             Moment::Instant(at) => {
                 let at = at.timestamp().map(|at| at.to_string()).unwrap_or_default();
                 self.pick(format!("{at} 前"), format!("by {at}"))
+            }
+        }
+    }
+
+    /// From when the step opened.
+    fn within(&self, length: Length) -> String {
+        match length {
+            Length::Clock(span) => {
+                let span = self.span(span);
+                self.pick(format!("开始后 {span}内"), format!("within {span}"))
+            }
+            Length::Days { n: 0, .. } => self.pick("当天之内", "before the day is over"),
+            Length::Days { .. } => {
+                let length = self.length(length);
+                self.pick(
+                    format!("开始后 {length}内(到那天结束)"),
+                    format!("within {length}, to the end of that day"),
+                )
+            }
+            Length::Workdays(_) => {
+                let length = self.length(length);
+                self.pick(
+                    format!("开始后 {length}内(到那天下班)"),
+                    format!("within {length}, to the end of that day's working hours"),
+                )
+            }
+            Length::Open(_) => {
+                let length = self.length(length);
+                self.pick(format!("开始后 {length}内"), format!("within {length}"))
+            }
+        }
+    }
+
+    fn length(&self, length: Length) -> String {
+        match length {
+            Length::Clock(span) => self.span(span),
+            Length::Days { n, unit } => {
+                let (zh, en) = unit_words(unit);
+                self.pick(format!("{n} {zh}"), format!("{n} {en}"))
+            }
+            Length::Workdays(n) => self.pick(format!("{n} 个工作日"), length.to_string()),
+            Length::Open(span) => {
+                self.pick(format!("{} 个工作小时", span.ms / 3_600_000), length.to_string())
             }
         }
     }

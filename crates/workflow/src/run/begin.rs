@@ -8,6 +8,7 @@ use super::item::MOVED_ON;
 use super::names::Standpoint;
 use super::state::{At, Phase, StepPhase};
 use super::{Deciding, ITEMS_OF_RUN_MAX, Refusal, TASKS_MAX};
+use crate::calendar::Calendar;
 use crate::expression::{Template, Tree};
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::moment::{self, Anchored, Moment, MomentError};
@@ -405,7 +406,7 @@ impl Deciding<'_> {
             .instant(&moment::Standpoint {
                 opened: self.at,
                 now: self.at,
-                zone: &self.now.world.zone,
+                calendar: self.calendar(item.step)?,
                 as_wait,
                 ended: &ended,
                 value: &value,
@@ -416,6 +417,15 @@ impl Deciding<'_> {
                     failure("YZ0321", &other.to_string())
                 }
             })
+    }
+
+    /// The calendar of a step: its own, else that of what holds it, else the file's, else the house's.
+    pub(super) fn calendar(&self, step: StepNo) -> Result<&Calendar, Failure> {
+        let name = self.text.calendar_of(step);
+        let found = self.now.world.calendars.named(name);
+        found.map(|found| &**found).ok_or_else(|| {
+            failure("YZ0326", &format!("there is no calendar `{}` any more", name.unwrap_or_default()))
+        })
     }
 
     pub(super) fn effect_in_force(&self, item: Item) -> Effect {

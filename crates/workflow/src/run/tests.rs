@@ -71,6 +71,9 @@ pub(super) fn world() -> World {
         zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
         catalogue: Arc::new(catalogue()),
         people: Arc::new(house()),
+        calendars: Arc::new(crate::calendar::Calendars::built_in(
+            &jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
+        )),
         retry: Retry {
             times: 2,
             first: Span { ms: 5_000 },
