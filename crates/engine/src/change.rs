@@ -174,7 +174,7 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
 }
 
 /// How the items that the decision touched stand to the limits of their steps.
-fn slots_of(run: &Run, text: &Workflow, decision: &Decision) -> Vec<SlotChange> {
+pub(crate) fn slots_of(run: &Run, text: &Workflow, decision: &Decision) -> Vec<SlotChange> {
     let mut touched = BTreeSet::new();
     for fact in &decision.did {
         if let Fact::Entered { at, .. } | Fact::Over { at, .. } = fact
@@ -293,7 +293,7 @@ pub(crate) fn task_id(run: &Run, text: &Workflow, of: Attempt) -> TaskId {
     TaskId::of(&run.key_of(text, of.item), of.attempt)
 }
 
-fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world: &World) -> TaskRow {
+pub(crate) fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world: &World) -> TaskRow {
     let sheet = run.item(of.item).and_then(|state| match &state.at {
         At::Is(Standing::Asked { task, .. }) => Some(task.clone()),
         At::Is(_) | At::Over(_) => None,

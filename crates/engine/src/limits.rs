@@ -97,6 +97,13 @@ impl Limits {
         Some(key)
     }
 
+    /// Every line of which something is known, in order.
+    pub(crate) fn keys(&self) -> Vec<Arc<str>> {
+        let mut keys: Vec<Arc<str>> = self.lines.keys().cloned().collect();
+        keys.sort_unstable();
+        keys
+    }
+
     pub(crate) fn is_held(&self, key: &str) -> bool {
         self.lines.get(key).is_some_and(|line| !line.holders.is_empty())
     }

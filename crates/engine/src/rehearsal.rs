@@ -20,7 +20,9 @@ use yizhan_workflow::run::{Command, Decision, Now, OPERATOR, Refusal, World, dec
 
 use crate::intake::Prepared;
 
+pub mod house;
 mod sample;
+pub mod trial;
 
 /// A walk that takes more decisions goes round and round.
 const MOST_EVENTS: usize = 20_000;

@@ -177,7 +177,7 @@ fn inside(slot: &mut SlotChange, item: Item) {
     }
 }
 
-fn holds(run: &Run, item: Item, key: &str) -> bool {
+pub(crate) fn holds(run: &Run, item: Item, key: &str) -> bool {
     let Some(state) = run.item(item) else { return false };
     state.place() == Place::Holds && state.limit.as_ref().is_some_and(|limit| *limit.key == *key)
 }

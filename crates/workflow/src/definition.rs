@@ -32,6 +32,7 @@ mod slips;
 mod sorts;
 mod step;
 mod table;
+mod testing;
 mod time;
 mod tree;
 mod trigger;
@@ -41,6 +42,7 @@ mod warnings;
 pub use check::{House, check};
 pub use mail::PATTERN_MOST;
 pub use neighbours::Neighbours;
+pub use testing::{Among, read_tests};
 
 use check::Checker;
 

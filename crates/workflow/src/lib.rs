@@ -15,3 +15,4 @@ pub mod prose;
 pub mod run;
 pub mod schedule;
 pub mod table;
+pub mod testing;

@@ -200,6 +200,8 @@ pub(super) struct Section<'a, 'r> {
     pub(super) span: Range<usize>,
     table: &'r DeTable<'a>,
     asked: RefCell<BTreeSet<&'static str>>,
+    /// Somebody has looked at every key there is.
+    all_known: std::cell::Cell<bool>,
 }
 
 /// A string with its place.
@@ -211,7 +213,7 @@ pub(super) struct Text<'r> {
 
 impl<'a, 'r> Section<'a, 'r> {
     pub(super) fn root(reader: &'r Reader<'a>, table: &'r DeTable<'a>) -> Self {
-        Self { reader, path: String::new(), span: 0..0, table, asked: RefCell::default() }
+        Self { reader, path: String::new(), span: 0..0, table, asked: RefCell::default(), all_known: false.into() }
     }
 
     pub(super) fn of(
@@ -220,7 +222,7 @@ impl<'a, 'r> Section<'a, 'r> {
         span: Range<usize>,
         table: &'r DeTable<'a>,
     ) -> Self {
-        Self { reader, path, span, table, asked: RefCell::default() }
+        Self { reader, path, span, table, asked: RefCell::default(), all_known: false.into() }
     }
 
     pub(super) fn at(&self, key: &str) -> String {
@@ -242,6 +244,11 @@ impl<'a, 'r> Section<'a, 'r> {
     pub(super) fn get(&self, key: &'static str) -> Option<&'r Spanned<DeValue<'a>>> {
         self.asked.borrow_mut().insert(key);
         self.table.get(key)
+    }
+
+    /// For tables some of whose keys are named elsewhere: a plugin's fields beside our words.
+    pub(super) fn all_known(&self) {
+        self.all_known.set(true);
     }
 
     /// Whether somebody has asked for it.
@@ -268,6 +275,7 @@ impl<'a, 'r> Section<'a, 'r> {
                 span: self.key_span(key),
                 table,
                 asked: RefCell::default(),
+                all_known: false.into(),
             }),
             _ => {
                 self.reader.wrong_type(key, "a table", item);
@@ -399,6 +407,9 @@ impl<'a, 'r> Section<'a, 'r> {
 
     /// Names every key that nobody asked for; `later` are keys of the language that are not built yet.
     pub(super) fn close(&self, later: &[&'static str]) {
+        if self.all_known.get() {
+            return;
+        }
         let asked = self.asked.borrow();
         for (key, _) in self.entries() {
             if asked.contains(key.value) {

@@ -1,0 +1,356 @@
+//! A house without the world: several runs under one clock that is turned by hand, events between them, places under
+//! limits, and answers in place of plugins. The same `decide` as the daemon; no disk, no network.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::plan::{ActionName, OnDuplicate, Workflow};
+use yizhan_workflow::run::event::{Event, Raw, Started};
+use yizhan_workflow::run::state::{At, Run};
+use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide, start};
+use yizhan_workflow::testing::Fake;
+
+use crate::change::slots_of;
+use crate::intake::Prepared;
+use crate::limits::{Head, Limits};
+use crate::slots::holds;
+use crate::store::{SlotChange, SlotStands};
+
+mod calls;
+mod children;
+mod events;
+mod past;
+
+pub use past::{Asked, Happening, Past, Sent};
+
+/// A case that takes more decisions goes round and round.
+const MOST_EVENTS: usize = 200_000;
+
+/// What a plugin's schema says of an input, as the daemon would ask it: why it is refused.
+pub type Refuses<'w> = &'w (dyn Fn(&ActionName, &str) -> Option<String> + Sync);
+
+/// What the house stands on: the same for many.
+#[derive(Clone, Copy)]
+pub struct Ground<'w> {
+    pub world: &'w Arc<World>,
+    pub refuses: Refuses<'w>,
+    /// What child runs give whose workflow is not there, by its name.
+    pub made_up: &'w BTreeMap<String, Json>,
+}
+
+/// One run of the house.
+#[derive(Debug)]
+pub struct Member {
+    pub run: Run,
+    pub text: Arc<Workflow>,
+}
+
+/// Something that was published.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub id: Arc<str>,
+    pub name: Arc<str>,
+    pub key: Arc<str>,
+    pub payload: Raw,
+    pub at: Millis,
+}
+
+pub struct House<'w> {
+    ground: Ground<'w>,
+    pub now: Millis,
+    pub runs: Vec<Member>,
+    texts: BTreeMap<Arc<str>, Arc<Workflow>>,
+    queue: VecDeque<(usize, Command)>,
+    /// Answers that take their time, by their instant and in their order.
+    later: BTreeMap<(Millis, usize), (usize, Event)>,
+    limits: Limits,
+    fakes: VecDeque<Fake>,
+    pub events: Vec<Known>,
+    pub past: Past,
+    last: Option<RunId>,
+    decisions: usize,
+}
+
+/// Why something could not be done in the house.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Hindrance {
+    #[error("{0}")]
+    Refused(Refusal),
+    #[error("it goes round and round")]
+    Endless,
+    /// The words of the intake.
+    #[error("{0}")]
+    NotTaken(String),
+    #[error("an open run has the key `{0}`")]
+    KeyHeld(String),
+}
+
+/// What became of a firing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    Started(usize),
+    Joined(usize),
+}
+
+impl<'w> House<'w> {
+    #[must_use]
+    pub fn new(ground: Ground<'w>, now: Millis, fakes: Vec<Fake>) -> Self {
+        Self {
+            ground,
+            now,
+            runs: Vec::new(),
+            texts: BTreeMap::new(),
+            queue: VecDeque::new(),
+            later: BTreeMap::new(),
+            limits: Limits::default(),
+            fakes: fakes.into(),
+            events: Vec::new(),
+            past: Past::default(),
+            last: None,
+            decisions: 0,
+        }
+    }
+
+    #[must_use]
+    pub fn world(&self) -> &'w World {
+        self.ground.world
+    }
+
+    /// Puts a workflow in force.
+    pub fn load(&mut self, text: Arc<Workflow>) {
+        self.texts.insert(text.name.clone(), text);
+    }
+
+    /// From now on these answers come first.
+    pub fn fake(&mut self, fakes: Vec<Fake>) {
+        for fake in fakes.into_iter().rev() {
+            self.fakes.push_front(fake);
+        }
+    }
+
+    /// Begins a run, or joins the open one with its key where the file says so.
+    pub fn begin(&mut self, prepared: Prepared, by: &str) -> Result<Begun, Hindrance> {
+        let text = prepared.workflow.clone();
+        if let Some(holder) = self.holder(&prepared) {
+            if text.on_duplicate == OnDuplicate::Reject {
+                return Err(Hindrance::KeyHeld(prepared.key.unwrap_or_default().to_string()));
+            }
+            self.publish_joined(holder, &prepared);
+            let joined = Event::Joined { trigger: prepared.trigger_name, input: prepared.input };
+            self.act(holder, joined)?;
+            return Ok(Begun::Joined(holder));
+        }
+        let id = RunId::mint(self.now, self.last);
+        self.last = Some(id);
+        let started = Started {
+            workflow: text.name.clone(),
+            text: text.hash.clone(),
+            input: prepared.input,
+            key: prepared.key,
+            trigger: prepared.trigger,
+            by: by.into(),
+            parent: None,
+            origin: None,
+        };
+        let at = self.open(id, text, started);
+        self.settle()?;
+        Ok(Begun::Started(at))
+    }
+
+    /// The open run that stands for the same case.
+    fn holder(&self, prepared: &Prepared) -> Option<usize> {
+        let text = &prepared.workflow;
+        let key = prepared.key.as_ref().filter(|key| !key.trim().is_empty())?;
+        if text.on_duplicate == OnDuplicate::Allow {
+            return None;
+        }
+        self.runs.iter().rposition(|member| {
+            let run = &member.run;
+            let counts = !run.is_over() || prepared.since.is_some_and(|since| run.began >= since);
+            let same = run.started.workflow == text.name && run.started.key.as_ref() == Some(key);
+            counts && same && run.started.above().is_none()
+        })
+    }
+
+    fn open(&mut self, id: RunId, text: Arc<Workflow>, started: Started) -> usize {
+        let now = Now { world: self.ground.world, at: self.now, room: usize::MAX };
+        let (run, decision) = start(id, &text, &now, started);
+        self.runs.push(Member { run, text });
+        let at = self.runs.len() - 1;
+        self.hear(at, decision);
+        at
+    }
+
+    /// Something happens to a run from outside, and all that follows from it.
+    pub fn act(&mut self, at: usize, event: Event) -> Result<(), Hindrance> {
+        self.feed(at, event).map_err(Hindrance::Refused)?;
+        self.settle()
+    }
+
+    /// Decides an event.
+    fn feed(&mut self, at: usize, event: Event) -> Result<(), Refusal> {
+        self.decisions += 1;
+        let now = Now { world: self.ground.world, at: self.now, room: usize::MAX };
+        let member = &mut self.runs[at];
+        let decision = decide(&mut member.run, &member.text, &now, event)?;
+        self.hear(at, decision);
+        Ok(())
+    }
+
+    /// Decides an event that may come too late.
+    fn feed_quietly(&mut self, at: usize, event: Event) {
+        if let Err(refusal) = self.feed(at, event) {
+            tracing::debug!(%refusal, "not wanted any more");
+        }
+    }
+
+    /// Takes what a decision asks for into the queue, and keeps what it did.
+    fn hear(&mut self, at: usize, decision: Decision) {
+        let member = &self.runs[at];
+        self.past.take(at, member, &decision);
+        let places = slots_of(&member.run, &member.text, &decision);
+        self.queue.extend(decision.commands.iter().map(|command| (at, *command)));
+        for change in places {
+            self.place_changed(at, change);
+        }
+        self.tell_parent(at, &decision);
+    }
+
+    fn place_changed(&mut self, at: usize, change: SlotChange) {
+        match change {
+            SlotChange::Stands(row) if row.stands == SlotStands::Waits => {
+                // One inside a place of those above is let in by its own question.
+                if !self.is_inside(at, &row.ask.key) {
+                    self.limits.ask(&row);
+                }
+            }
+            SlotChange::Stands(_) => {}
+            SlotChange::Free { run, item } => drop(self.limits.forget((run, item))),
+        }
+    }
+
+    /// One of those above has a place of the same line, which counts for both.
+    fn is_inside(&self, at: usize, key: &str) -> bool {
+        let mut above = self.runs[at].run.started.parent;
+        while let Some(parent) = above {
+            let Some(member) = self.member(parent.run) else { return false };
+            let run = &self.runs[member].run;
+            let has = |item| holds(run, item, key);
+            if has(parent.of.item) || run.holders(parent.of.item.scope).any(has) {
+                return true;
+            }
+            above = run.started.parent;
+        }
+        false
+    }
+
+    #[must_use]
+    pub fn member(&self, run: RunId) -> Option<usize> {
+        self.runs.iter().position(|member| member.run.id == run)
+    }
+
+    /// Does what is owed, until nothing more follows at this instant.
+    pub fn settle(&mut self) -> Result<(), Hindrance> {
+        loop {
+            if self.decisions > MOST_EVENTS {
+                return Err(Hindrance::Endless);
+            }
+            if let Some((at, command)) = self.queue.pop_front() {
+                self.carry_out(at, command);
+            } else if !self.let_in() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn carry_out(&mut self, at: usize, command: Command) {
+        match command {
+            Command::Start { of, begun } => {
+                if begun || self.feed(at, Event::Begun { of }).is_ok() {
+                    self.call(at, of);
+                }
+            }
+            Command::Stop { of } => self.stop(at, of),
+            Command::StartChild { of, child } => self.start_child(at, of, child),
+            Command::StopChild { of, child } => self.stop_child(at, of, child),
+            Command::Listen { of } => self.listen(at, of),
+            // Only of one inside a place of those above: the others wait in the line.
+            Command::AskSlot { of } if self.waits_inside(at, of) => {
+                self.feed_quietly(at, Event::SlotGranted { of });
+            }
+            // Who asks, who listens and whose task it is, is read from the run.
+            Command::AskSlot { .. }
+            | Command::OpenTask { .. }
+            | Command::CloseTask { .. }
+            | Command::StopListening { .. } => {}
+        }
+    }
+
+    fn waits_inside(&self, at: usize, of: Attempt) -> bool {
+        let state = self.runs[at].run.item(of.item);
+        let key = state.and_then(|state| state.limit.as_ref()).map(|ask| ask.key.clone());
+        key.is_some_and(|key| self.is_inside(at, &key))
+    }
+
+    /// Lets those in whose turn it is. False if nobody's is.
+    fn let_in(&mut self) -> bool {
+        while self.limits.due(self.now).is_some() {}
+        let keys: Vec<Arc<str>> = self.limits.keys();
+        for key in keys {
+            if let Head::Enters { run, of, .. } = self.limits.next(&key, self.now)
+                && let Some(at) = self.member(run)
+            {
+                self.feed_quietly(at, Event::SlotGranted { of });
+                return true;
+            }
+        }
+        false
+    }
+
+    /// When something next happens by itself.
+    #[must_use]
+    pub fn next(&self) -> Option<Millis> {
+        let timers = self.runs.iter().filter(|member| !member.run.is_over());
+        let timers = timers.filter_map(|member| Some(member.run.next_timer()?.at));
+        let answers = self.later.first_key_value().map(|((at, _), _)| *at);
+        timers.chain(answers).chain(self.limits.next_wake()).min()
+    }
+
+    /// Turns the clock, and lets everything happen on the way, that instant included.
+    pub fn turn_to(&mut self, until: Millis) -> Result<(), Hindrance> {
+        self.settle()?;
+        while let Some(next) = self.next().filter(|next| *next <= until) {
+            self.now = self.now.max(next);
+            self.fire()?;
+        }
+        self.now = self.now.max(until);
+        Ok(())
+    }
+
+    /// What is due now: timers first, then answers.
+    fn fire(&mut self) -> Result<(), Hindrance> {
+        for at in 0..self.runs.len() {
+            let due = self.runs[at].run.next_timer().is_some_and(|timer| timer.at <= self.now);
+            if due && !self.runs[at].run.is_over() {
+                self.feed(at, Event::Woke {}).map_err(Hindrance::Refused)?;
+            }
+        }
+        self.settle()?;
+        while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let (at, event) = entry.remove();
+            self.feed_quietly(at, event);
+            self.settle()?;
+        }
+        self.settle()
+    }
+
+    /// Where an item of a run stands, if it is not over.
+    fn standing(&self, at: usize, of: Attempt) -> Option<yizhan_workflow::run::event::Standing> {
+        match &self.runs[at].run.item(of.item)?.at {
+            At::Is(standing) if standing.attempt() == Some(of.attempt) => Some(standing.clone()),
+            At::Is(_) | At::Over(_) => None,
+        }
+    }
+}

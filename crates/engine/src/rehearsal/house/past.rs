@@ -1,0 +1,190 @@
+//! What came to be in a house without the world: every call, and the journal in words' stead.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "of most facts there is nothing to tell")]
+
+use std::sync::Arc;
+
+use yizhan_workflow::id::{Attempt, Item, Millis};
+use yizhan_workflow::run::Decision;
+use yizhan_workflow::run::event::{Event, Fact, ItemEnd, Raw, Standing, StepEnd};
+use yizhan_workflow::run::state::Run;
+
+use super::{Known, Member};
+
+/// A call that went out.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub at: Millis,
+    /// Which of the house's runs.
+    pub run: usize,
+    pub step: String,
+    pub of: Attempt,
+    pub action: Arc<str>,
+    pub with: Raw,
+    /// The code of the failure that was answered.
+    pub failed: Option<Arc<str>>,
+    /// A line of a test has spoken of it.
+    pub expected: bool,
+}
+
+/// A line of the journal, as a person reads it.
+#[derive(Clone, Debug)]
+pub struct Happening {
+    pub at: Millis,
+    /// `None`: of no run.
+    pub run: Option<usize>,
+    /// With what holds it and its number: `remind[3].flag`.
+    pub step: String,
+    /// One of our words: `started`, `call`, `task`, …
+    pub word: &'static str,
+    pub detail: String,
+}
+
+/// A child run that a step asked for.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub run: usize,
+    pub step: String,
+    pub workflow: Arc<str>,
+    pub with: Raw,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    pub calls: Vec<Sent>,
+    pub children: Vec<Asked>,
+    pub lines: Vec<Happening>,
+}
+
+impl Past {
+    pub(super) fn take(&mut self, at: usize, member: &Member, decision: &Decision) {
+        let (run, text) = (&member.run, &member.text);
+        let mut say = |step: String, word, detail: String| {
+            self.lines.push(Happening { at: decision.at, run: Some(at), step, word, detail });
+        };
+        let path = |item: Item| path_of(run, member, item);
+        match &decision.event {
+            Event::Started(started) => say(String::new(), "started", started.by.to_string()),
+            Event::Answered { of, by, fields, .. } => {
+                say(path(of.item), "answered", format!("{by} {}", fields.get()));
+            }
+            Event::Claimed { of, by, .. } => say(path(of.item), "claimed", by.to_string()),
+            Event::Released { of, by, .. } => say(path(of.item), "released", by.to_string()),
+            Event::Settled { of, by, .. } => say(path(of.item), "settled", by.to_string()),
+            Event::EventTaken { of, id, payload } => {
+                say(path(of.item), "took", format!("{id} {}", payload.get()));
+            }
+            Event::Cancelled { by, reason, .. } => {
+                say(String::new(), "cancelled", format!("{by} {reason}"));
+            }
+            Event::Retried { by, .. } => say(String::new(), "retried", by.to_string()),
+            Event::Joined { input, .. } => say(String::new(), "joined", input.get().to_owned()),
+            _ => {}
+        }
+        for fact in &decision.did {
+            match fact {
+                Fact::Entered { at, state } => {
+                    if let Some((word, detail)) = entered(state, member, *at) {
+                        say(path(*at), word, detail);
+                    }
+                }
+                Fact::StepOver { s, scope, state: StepEnd::Skipped } => {
+                    let at = yizhan_workflow::id::StepAt { step: *s, scope: *scope };
+                    say(run.path_of(text, at), "skipped", String::new());
+                }
+                Fact::Over { at, end, outcome, failure, .. } => {
+                    let because = failure.as_ref().map(|failure| format!("{}: {}", failure.code, failure.message));
+                    let detail = because.or_else(|| outcome.as_ref().map(ToString::to_string));
+                    if let Some(word) = over(*end) {
+                        say(path(*at), word, detail.unwrap_or_default());
+                    }
+                }
+                Fact::Missed { of, failure, .. } => {
+                    say(path(of.item), "missed", format!("{}: {}", failure.code, failure.message));
+                }
+                Fact::Late { at } => say(path(*at), "late", String::new()),
+                Fact::GoingBack { scope, cover, .. } => {
+                    let first = cover.iter().min().map(|step| yizhan_workflow::id::StepAt { step: *step, scope: *scope });
+                    let to = first.map(|at| run.path_of(text, at)).unwrap_or_default();
+                    say(to, "back", String::new());
+                }
+                Fact::Ended { scope, state, outcome, .. } if scope.is_run() => {
+                    let word = match state {
+                        yizhan_workflow::run::event::EndState::Done => "ended_done",
+                        yizhan_workflow::run::event::EndState::Failed => "ended_failed",
+                        yizhan_workflow::run::event::EndState::Cancelled => "ended_cancelled",
+                    };
+                    say(String::new(), word, outcome.to_string());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn child(
+        &mut self,
+        at: usize,
+        member: &Member,
+        of: Attempt,
+        now: Millis,
+        workflow: &Arc<str>,
+        with: &Raw,
+    ) {
+        let step = path_of(&member.run, member, of.item);
+        let detail = format!("{workflow} {}", with.get());
+        self.lines.push(Happening { at: now, run: Some(at), step: step.clone(), word: "child", detail });
+        self.children.push(Asked { run: at, step, workflow: workflow.clone(), with: with.clone() });
+    }
+
+    pub(super) fn published(&mut self, now: Millis, event: &Known) {
+        let detail = format!("{} {} {}", event.name, event.key, event.payload.get());
+        self.lines.push(Happening { at: now, run: None, step: String::new(), word: "event", detail });
+    }
+}
+
+fn entered(state: &Standing, member: &Member, at: Item) -> Option<(&'static str, String)> {
+    Some(match state {
+        Standing::Running { .. } => {
+            let first = member.run.item(at).and_then(|item| item.first.clone());
+            let step = member.text.step(at.step);
+            let work = match (&step.undo, at.undo) {
+                (Some(undo), true) => &undo.work,
+                (_, _) => &step.work,
+            };
+            let yizhan_workflow::plan::Work::Use { action, .. } = work else { return None };
+            let with = first.map(|first| first.with.get().to_owned()).unwrap_or_default();
+            ("call", format!("{action} {with}"))
+        }
+        Standing::Asked { task, .. } => {
+            let due = task.due.map(|due| format!(" {due}")).unwrap_or_default();
+            ("task", format!("{}{due}", task.who.join(", ")))
+        }
+        Standing::Asking { .. } => ("asking", String::new()),
+        Standing::Unknown { .. } => ("unknown", String::new()),
+        Standing::Sleeping { until, .. } => ("waits", until.to_string()),
+        Standing::Resting { until } => ("rests", until.to_string()),
+        Standing::Listening { to, .. } => ("listens", format!("{} {}", to.event, to.key)),
+        _ => return None,
+    })
+}
+
+fn over(end: ItemEnd) -> Option<&'static str> {
+    match end {
+        ItemEnd::Done => Some("done"),
+        ItemEnd::Skipped => None,
+        ItemEnd::Failed => Some("failed"),
+        ItemEnd::Dropped => Some("dropped"),
+    }
+}
+
+/// With its number, where the step has an `each`.
+fn path_of(run: &Run, member: &Member, item: Item) -> String {
+    let mut path = run.path_of(&member.text, item.place());
+    if member.text.step(item.step).each.is_some() {
+        path.push_str(&format!("[{}]", item.item));
+    }
+    if item.undo {
+        path.push_str(".undo");
+    }
+    path
+}

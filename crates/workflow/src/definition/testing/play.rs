@@ -1,0 +1,176 @@
+//! Reads what is played in a test, line by line.
+
+use std::sync::Arc;
+
+use super::values::Fields;
+use super::{Section, Told, list, nothing};
+use crate::plan::Work;
+use crate::testing::{Line, Play, Refused, Word};
+
+/// The keys of which each line has one: what happens, or what must have happened.
+const VERBS: &[&str] = &[
+    "answer",
+    "claim",
+    "release",
+    "settle",
+    "cancel",
+    "retry",
+    "pass",
+    "until",
+    "event",
+    "trigger",
+    "start",
+    "load",
+    "fake",
+    "expect",
+    "expect_none",
+    "expect_due",
+    "expect_late",
+    "expect_task",
+    "expect_no_task",
+    "expect_wait",
+    "expect_step",
+    "expect_run",
+    "expect_no_run",
+    "expect_event",
+    "expect_state",
+];
+
+const VERDICTS: &[(&str, Word)] = &[
+    ("again", Word::Again),
+    ("happened", Word::Happened),
+    ("skip", Word::Skip),
+    ("fail", Word::Fail),
+    ("leave", Word::Leave),
+];
+
+impl<'a, 'r> Told<'_, 'a, 'r, '_> {
+    pub(super) fn play(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (at, item) in list(self.own, "play").into_iter().enumerate() {
+            let Some(table) = item.get_ref().as_table() else {
+                self.own.reader.wrong_type("play", "a list of tables", item);
+                continue;
+            };
+            let path = format!("{}[{at}]", self.own.at("play"));
+            let own = Section::of(self.own.reader, path, item.span(), table);
+            let told = Told { own: &own, among: self.among };
+            let of = told.case();
+            lines.extend(told.line().map(|what| Line { place: item.span(), of, what }));
+            own.close(&[]);
+        }
+        lines
+    }
+
+    fn line(&self) -> Option<Play> {
+        let own = self.own;
+        let mut said = VERBS.iter().copied().filter(|verb| own.has(verb));
+        let Some(verb) = said.next() else {
+            // A slip in the verb is told by its nearest; what else stands there is known.
+            for key in VERBS.iter().chain(&["with", "by", "at", "step"]) {
+                own.get(key);
+            }
+            if own.entries().all(|(key, _)| own.knows(key.value)) {
+                own.missing("answer");
+            }
+            return None;
+        };
+        if let Some(other) = said.next() {
+            let problem = own.error("YZ0133", own.key_span(other)).name("one", verb);
+            own.say(problem.name("other", other));
+            own.get(other);
+        }
+        match verb {
+            "answer" | "claim" | "release" | "settle" => self.of_task(verb),
+            "cancel" | "retry" => Some(self.of_run(verb)),
+            "pass" | "until" => self.time(verb),
+            "event" | "trigger" | "start" | "load" | "fake" => self.from_outside(verb),
+            _ => self.expected(verb).map(Play::Expect),
+        }
+    }
+
+    fn of_task(&self, verb: &'static str) -> Option<Play> {
+        let (own, step) = (self.own, self.step(verb));
+        let (by, refused) = (self.who("by"), self.refused());
+        match verb {
+            "claim" => Some(Play::Claim { step: step?, by, refused }),
+            "release" => Some(Play::Release { step: step?, by, refused }),
+            "settle" => {
+                if !own.has("verdict") {
+                    own.missing("verdict");
+                }
+                let verdict = own.word("verdict", VERDICTS);
+                let values = own.section("values").map_or_else(nothing, |own| Fields::of(&own).raw());
+                Some(Play::Settle { step: step?, by, verdict: verdict?, values })
+            }
+            _ => {
+                let with = own.section("with");
+                let fields = with.map(|with| match step.as_ref().and_then(|step| self.own_step(step)) {
+                    Some(known) => match &known.work {
+                        Work::Ask(ask) if refused == Refused::No && !ask.form.fields.is_empty() => {
+                            let called = format!("the form of `{}`", known.id);
+                            self.fields_of_form(&with, &ask.form, &called)
+                        }
+                        _ => Fields::of(&with),
+                    },
+                    None => Fields::of(&with),
+                });
+                let with = fields.unwrap_or_default().raw();
+                Some(Play::Answer { step: step?, by, with, refused })
+            }
+        }
+    }
+
+    fn of_run(&self, verb: &'static str) -> Play {
+        let (own, by) = (self.own, self.who("by"));
+        let word = own.get(verb).and_then(|item| item.get_ref().as_str());
+        match verb {
+            "cancel" => Play::Cancel { reason: word.unwrap_or("cancelled in a test").into(), by },
+            _ => Play::Retry { from: word.map(Arc::from), by },
+        }
+    }
+
+    fn time(&self, verb: &'static str) -> Option<Play> {
+        let written = self.written(verb);
+        self.moment(verb).map(|moment| Play::Pass { moment, written })
+    }
+
+    fn from_outside(&self, verb: &'static str) -> Option<Play> {
+        let own = self.own;
+        match verb {
+            "event" => {
+                let name: Arc<str> = own.text("event")?.value.into();
+                let key = own.get("key").map(|item| super::values::json(own, "key", item));
+                let key = key.map_or_else(String::new, |key| key.trim_matches('"').to_owned());
+                let payload = own.section("payload").map_or_else(nothing, |own| Fields::of(&own).raw());
+                Some(Play::Event { name, key: key.into(), payload })
+            }
+            "trigger" => Some(Play::Fire { firing: self.firing()?, refused: self.refused() }),
+            "start" => {
+                let start = own.section("start")?;
+                let fields =
+                    if own.has("of") { Fields::of(&start) } else { self.input(&start) };
+                Some(Play::Begin { input: fields.raw(), by: self.who("by"), refused: self.refused() })
+            }
+            "load" => {
+                let name = own.text("load")?;
+                self.workflow(&name).map(|workflow| Play::Load { workflow })
+            }
+            _ => Some(Play::Fake(self.fakes())),
+        }
+    }
+
+    /// `refused = true`, or words of the reason.
+    fn refused(&self) -> Refused {
+        let Some(item) = self.own.get("refused") else { return Refused::No };
+        match (item.get_ref().as_bool(), item.get_ref().as_str()) {
+            (Some(true), _) => Refused::Yes,
+            (Some(false), _) => Refused::No,
+            (None, Some(words)) => Refused::Because(words.into()),
+            (None, None) => {
+                self.own.reader.wrong_type("refused", "`true` or words of the reason", item);
+                Refused::Yes
+            }
+        }
+    }
+}
