@@ -293,7 +293,13 @@ pub(crate) fn task_id(run: &Run, text: &Workflow, of: Attempt) -> TaskId {
     TaskId::of(&run.key_of(text, of.item), of.attempt)
 }
 
-pub(crate) fn task_row(run: &Run, text: &Arc<Workflow>, of: Attempt, kind: TaskKind, world: &World) -> TaskRow {
+pub(crate) fn task_row(
+    run: &Run,
+    text: &Arc<Workflow>,
+    of: Attempt,
+    kind: TaskKind,
+    world: &World,
+) -> TaskRow {
     let sheet = run.item(of.item).and_then(|state| match &state.at {
         At::Is(Standing::Asked { task, .. }) => Some(task.clone()),
         At::Is(_) | At::Over(_) => None,

@@ -9,6 +9,7 @@ mod emitted;
 mod frame;
 mod host;
 mod house;
+mod inputs;
 mod instance;
 mod large;
 mod library;
@@ -27,6 +28,7 @@ mod thread;
 
 pub use child::child_main;
 pub use host::{ActionInfo, PluginHost, PluginInfo, PluginState};
+pub use inputs::InputSchema;
 pub use refusal::{Fault, Refusal};
 pub use services::artifacts::{Artifacts, FolderArtifacts, StoredFile};
 pub use services::secrets::{FolderSecrets, Secrets};

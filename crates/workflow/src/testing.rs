@@ -75,18 +75,58 @@ pub struct Case {
 /// Something happens, or something must have happened.
 #[derive(Clone, Debug)]
 pub enum Play {
-    Answer { step: StepPath, by: Option<Arc<str>>, with: Raw, refused: Refused },
-    Claim { step: StepPath, by: Option<Arc<str>>, refused: Refused },
-    Release { step: StepPath, by: Option<Arc<str>>, refused: Refused },
-    Settle { step: StepPath, by: Option<Arc<str>>, verdict: Word, values: Raw },
-    Cancel { reason: Arc<str>, by: Option<Arc<str>> },
-    Retry { from: Option<Arc<str>>, by: Option<Arc<str>> },
+    Answer {
+        step: StepPath,
+        by: Option<Arc<str>>,
+        with: Raw,
+        refused: Refused,
+    },
+    Claim {
+        step: StepPath,
+        by: Option<Arc<str>>,
+        refused: Refused,
+    },
+    Release {
+        step: StepPath,
+        by: Option<Arc<str>>,
+        refused: Refused,
+    },
+    Settle {
+        step: StepPath,
+        by: Option<Arc<str>>,
+        verdict: Word,
+        values: Raw,
+    },
+    Cancel {
+        reason: Arc<str>,
+        by: Option<Arc<str>>,
+    },
+    Retry {
+        from: Option<Arc<str>>,
+        by: Option<Arc<str>>,
+    },
     /// So much time goes by: a length, or to the next instant of a moment.
-    Pass { moment: Moment, written: Arc<str> },
-    Event { name: Arc<str>, key: Arc<str>, payload: Raw },
-    Fire { firing: Firing, refused: Refused },
-    Begin { input: Raw, by: Option<Arc<str>>, refused: Refused },
-    Load { workflow: Arc<str> },
+    Pass {
+        moment: Moment,
+        written: Arc<str>,
+    },
+    Event {
+        name: Arc<str>,
+        key: Arc<str>,
+        payload: Raw,
+    },
+    Fire {
+        firing: Firing,
+        refused: Refused,
+    },
+    Begin {
+        input: Raw,
+        by: Option<Arc<str>>,
+        refused: Refused,
+    },
+    Load {
+        workflow: Arc<str>,
+    },
     Fake(Vec<Fake>),
     Expect(Expected),
 }
@@ -116,18 +156,48 @@ pub enum Expected {
     Call(CallExpected),
     /// No call, of that action or of any, that no line expected.
     NoCall(CallExpected),
-    Due { step: StepPath, at: Option<Moment>, written: Arc<str> },
-    Late { step: StepPath, is: bool },
-    Task { step: StepPath, who: Vec<Arc<str>>, fields: Vec<Compared> },
-    NoTask { step: StepPath },
-    Wait { step: StepPath, until: Option<Moment>, written: Arc<str> },
-    Step { step: StepPath, fields: Vec<Compared> },
+    Due {
+        step: StepPath,
+        at: Option<Moment>,
+        written: Arc<str>,
+    },
+    Late {
+        step: StepPath,
+        is: bool,
+    },
+    Task {
+        step: StepPath,
+        who: Vec<Arc<str>>,
+        fields: Vec<Compared>,
+    },
+    NoTask {
+        step: StepPath,
+    },
+    Wait {
+        step: StepPath,
+        until: Option<Moment>,
+        written: Arc<str>,
+    },
+    Step {
+        step: StepPath,
+        fields: Vec<Compared>,
+    },
     /// The run of a workflow, begun by a step, a trigger or an event.
-    Run { workflow: Arc<str>, fields: Vec<Compared> },
-    NoRun { workflow: Arc<str> },
-    Event { name: Arc<str>, fields: Vec<Compared> },
+    Run {
+        workflow: Arc<str>,
+        fields: Vec<Compared>,
+    },
+    NoRun {
+        workflow: Arc<str>,
+    },
+    Event {
+        name: Arc<str>,
+        fields: Vec<Compared>,
+    },
     /// How the run stands.
-    Stands { fields: Vec<Compared> },
+    Stands {
+        fields: Vec<Compared>,
+    },
 }
 
 #[derive(Clone, Debug, Default)]
@@ -165,8 +235,17 @@ pub struct Fake {
 #[derive(Clone, Debug)]
 pub enum Gives {
     /// These fields, beside made-up ones.
-    Done { output: Raw, outcome: Option<Arc<str>> },
-    Failed { code: Arc<str>, message: Arc<str>, retry: bool, happened: Option<bool>, after_ms: Option<i64> },
+    Done {
+        output: Raw,
+        outcome: Option<Arc<str>>,
+    },
+    Failed {
+        code: Arc<str>,
+        message: Arc<str>,
+        retry: bool,
+        happened: Option<bool>,
+        after_ms: Option<i64>,
+    },
     /// The plugin died, nobody knows whether it happened.
     Lost,
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::json;
+use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::expression::ExpressionError;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::{Anchored, Moment, Standpoint};
@@ -49,26 +50,64 @@ pub struct Failed {
 /// What happened instead.
 #[derive(Clone, Debug)]
 pub enum Miss {
-    NoCall { action: String, near: Vec<Near> },
+    NoCall {
+        action: String,
+        near: Vec<Near>,
+    },
     /// So many were wanted, so many fit.
-    Times { action: String, wanted: u32, found: usize, near: Vec<Near> },
-    UnexpectedCall { call: Near },
-    Differs { what: String, all: Vec<Differs> },
+    Times {
+        action: String,
+        wanted: u32,
+        found: usize,
+        near: Vec<Near>,
+    },
+    UnexpectedCall {
+        call: Near,
+    },
+    Differs {
+        what: String,
+        all: Vec<Differs>,
+    },
     /// No task is open there; how the step stands, and the tasks that are open.
-    NoTask { step: String, stands: String, open: Vec<String> },
-    ATask { step: String, who: String },
+    NoTask {
+        step: String,
+        stands: String,
+        open: Vec<String>,
+    },
+    ATask {
+        step: String,
+        who: String,
+    },
     /// The step does not stand as it would have to.
-    NotSo { step: String, stands: String },
-    NoSuchItem { step: String },
-    NoRun { workflow: String, runs: Vec<String> },
-    ARun { workflow: String },
-    NoEvent { name: String, events: Vec<String> },
+    NotSo {
+        step: String,
+        stands: String,
+    },
+    NoSuchItem {
+        step: String,
+    },
+    NoRun {
+        workflow: String,
+        runs: Vec<String>,
+    },
+    ARun {
+        workflow: String,
+    },
+    NoEvent {
+        name: String,
+        events: Vec<String>,
+    },
     Refused(Refusal),
     Hindered(String),
     NotRefused,
-    OtherReason { wanted: String, found: String },
+    OtherReason {
+        wanted: String,
+        found: String,
+    },
     Unreadable(String),
-    RunFailed { error: String },
+    RunFailed {
+        error: String,
+    },
 }
 
 impl From<Hindrance> for Miss {
@@ -115,19 +154,22 @@ pub fn play(test: &Test, stage: Stage<'_>) -> Result<(), Failed> {
     trial.at_the_end().map_err(|found| miss(&trial, &test.place, found))
 }
 
-/// The instant that a moment means at `now`.
+/// The instant that a moment means at `now`, in the days and hours of the workflow.
 fn instant(moment: &Moment, now: Millis, stage: Stage<'_>, as_wait: bool) -> Result<Millis, String> {
+    in_calendar(moment, now, calendar(stage, stage.own.calendar.as_deref()), as_wait)
+}
+
+fn calendar<'w>(stage: Stage<'w>, name: Option<&str>) -> &'w Calendar {
+    let all = &stage.ground.world.calendars;
+    all.named(name).unwrap_or_else(|| all.house())
+}
+
+fn in_calendar(moment: &Moment, now: Millis, calendar: &Calendar, as_wait: bool) -> Result<Millis, String> {
     let none = |_: &yizhan_workflow::expression::Template| {
         Err(ExpressionError::new("YZ0312", "a test has no expressions"))
     };
-    let standpoint = Standpoint {
-        opened: now,
-        now,
-        zone: &stage.ground.world.zone,
-        as_wait,
-        ended: &|_| Anchored::NotYet,
-        value: &none,
-    };
+    let standpoint =
+        Standpoint { opened: now, now, calendar, as_wait, ended: &|_| Anchored::NotYet, value: &none };
     let instant = moment.instant(&standpoint).map_err(|error| error.to_string())?;
     instant.ok_or_else(|| "its clock has not begun".to_owned())
 }
@@ -155,7 +197,9 @@ impl Trial<'_, '_> {
     fn start(&mut self, by: &str, input: &Raw, of: &Case) -> Result<(), Miss> {
         let text = match &of.workflow {
             None => self.stage.own.clone(),
-            Some(name) => (self.stage.others)(name).ok_or_else(|| Miss::Hindered(format!("`{name}` has faults")))?,
+            Some(name) => {
+                (self.stage.others)(name).ok_or_else(|| Miss::Hindered(format!("`{name}` has faults")))?
+            }
         };
         let prepared = intake::prepare(&text, input.get(), None, self.house.world(), self.house.now)
             .map_err(|error| Miss::Hindered(error.to_string()))?;
@@ -279,7 +323,7 @@ impl Trial<'_, '_> {
 
     /// One of those who may.
     fn somebody(&self, who: &[String]) -> Arc<str> {
-        let people = &self.stage.ground.world.people;
+        let people = self.stage.ground.world.people_at(self.house.now);
         let first = who.iter().flat_map(|who| people.members(who)).next();
         first.map_or_else(|| OPERATOR.into(), |id| format!("person:{id}").into())
     }

@@ -213,7 +213,14 @@ pub(super) struct Text<'r> {
 
 impl<'a, 'r> Section<'a, 'r> {
     pub(super) fn root(reader: &'r Reader<'a>, table: &'r DeTable<'a>) -> Self {
-        Self { reader, path: String::new(), span: 0..0, table, asked: RefCell::default(), all_known: false.into() }
+        Self {
+            reader,
+            path: String::new(),
+            span: 0..0,
+            table,
+            asked: RefCell::default(),
+            all_known: false.into(),
+        }
     }
 
     pub(super) fn of(

@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::ask::check_who;
 use super::section::{Item, Reader, Section, Text};
-use super::{MOST_FAULTS, text_of, time, too_deep, toml_problems};
+use super::{MOST_FAULTS, text_of, time, toml_problems, too_deep};
 use crate::catalogue::{Action, Catalogue};
 use crate::form::Form;
 use crate::moment::Moment;
@@ -337,7 +337,8 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
 
     /// What must be true at the end.
     fn ends(&self) -> Vec<Line> {
-        let Some(item) = ["state", "outcome", "reason", "output"].iter().find_map(|key| self.own.get(key)) else {
+        let Some(item) = ["state", "outcome", "reason", "output"].iter().find_map(|key| self.own.get(key))
+        else {
             return Vec::new();
         };
         let what = Play::Expect(crate::testing::Expected::Stands { fields: self.standing() });

@@ -72,7 +72,8 @@ impl House<'_> {
             Some(Gives::Done { output, .. }) => AttemptResult::Done { output: over(made_up(), &output) },
             Some(Gives::Lost) => AttemptResult::Lost { how: Lost::Crash, message: "the plugin died".into() },
             Some(Gives::Failed { code, message, retry, happened, after_ms }) => {
-                let happened = happened.map_or(Happened::Maybe, |it| if it { Happened::Yes } else { Happened::No });
+                let happened =
+                    happened.map_or(Happened::Maybe, |it| if it { Happened::Yes } else { Happened::No });
                 failed(&code, &message, retry, happened, after_ms)
             }
         };
@@ -141,4 +142,3 @@ pub(super) fn over(made_up: Json, given: &Raw) -> Raw {
 }
 
 type BTreeOfRaw = std::collections::BTreeMap<String, Box<serde_json::value::RawValue>>;
-

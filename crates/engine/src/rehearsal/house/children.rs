@@ -127,7 +127,8 @@ impl House<'_> {
     pub(super) fn tell_parent(&mut self, at: usize, decision: &Decision) {
         let run = &self.runs[at].run;
         let Some(Fact::Ended { scope: ScopeNo::RUN, .. }) = decision.did.last() else { return };
-        let (Some(parent), Phase::Over { state, outcome, output }) = (run.started.parent, &run.top.phase) else {
+        let (Some(parent), Phase::Over { state, outcome, output }) = (run.started.parent, &run.top.phase)
+        else {
             return;
         };
         let (child, ended) = (run.id, (*state, Some(outcome.clone()), output.clone()));

@@ -24,7 +24,9 @@ impl House<'_> {
                 .run
                 .standing_items()
                 .filter_map(|(item, state)| match &state.at {
-                    At::Is(Standing::Listening { a, to }) if fits(to, &event) => Some(Attempt { item, attempt: *a }),
+                    At::Is(Standing::Listening { a, to }) if fits(to, &event) => {
+                        Some(Attempt { item, attempt: *a })
+                    }
                     At::Is(_) | At::Over(_) => None,
                 })
                 .collect();
@@ -81,13 +83,23 @@ impl House<'_> {
     }
 
     /// A trigger goes off.
-    pub fn fire_trigger(&mut self, workflow: &str, firing: &Firing, by: Option<&str>) -> Result<Vec<Begun>, Hindrance> {
+    pub fn fire_trigger(
+        &mut self,
+        workflow: &str,
+        firing: &Firing,
+        by: Option<&str>,
+    ) -> Result<Vec<Begun>, Hindrance> {
         let begun = self.set_off(workflow, firing, by)?;
         self.settle()?;
         Ok(begun)
     }
 
-    fn set_off(&mut self, workflow: &str, firing: &Firing, by: Option<&str>) -> Result<Vec<Begun>, Hindrance> {
+    fn set_off(
+        &mut self,
+        workflow: &str,
+        firing: &Firing,
+        by: Option<&str>,
+    ) -> Result<Vec<Begun>, Hindrance> {
         let text = self.texts.get(workflow).cloned();
         let text = text.ok_or_else(|| Hindrance::NotTaken(format!("workflow `{workflow}` is not loaded")))?;
         let (world, now) = (self.ground.world.clone(), self.now);

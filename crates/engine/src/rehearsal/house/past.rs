@@ -93,7 +93,8 @@ impl Past {
                     say(run.path_of(text, at), "skipped", String::new());
                 }
                 Fact::Over { at, end, outcome, failure, .. } => {
-                    let because = failure.as_ref().map(|failure| format!("{}: {}", failure.code, failure.message));
+                    let because =
+                        failure.as_ref().map(|failure| format!("{}: {}", failure.code, failure.message));
                     let detail = because.or_else(|| outcome.as_ref().map(ToString::to_string));
                     if let Some(word) = over(*end) {
                         say(path(*at), word, detail.unwrap_or_default());
@@ -104,7 +105,10 @@ impl Past {
                 }
                 Fact::Late { at } => say(path(*at), "late", String::new()),
                 Fact::GoingBack { scope, cover, .. } => {
-                    let first = cover.iter().min().map(|step| yizhan_workflow::id::StepAt { step: *step, scope: *scope });
+                    let first = cover
+                        .iter()
+                        .min()
+                        .map(|step| yizhan_workflow::id::StepAt { step: *step, scope: *scope });
                     let to = first.map(|at| run.path_of(text, at)).unwrap_or_default();
                     say(to, "back", String::new());
                 }

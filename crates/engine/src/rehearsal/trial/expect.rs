@@ -8,7 +8,7 @@ use yizhan_workflow::testing::{CallExpected, Case, Compared, Expected, StepPath}
 
 use super::compare::{Differs, fits, holds};
 use super::look::Spot;
-use super::{Miss, Trial, instant};
+use super::{Miss, Trial, calendar, in_calendar, instant};
 use crate::rehearsal::house::Sent;
 
 /// So many calls that are not the one are shown.
@@ -78,7 +78,8 @@ impl Trial<'_, '_> {
             }
             Expected::Step { step, fields } => {
                 let spot = self.spot(case, step)?;
-                let wanted: Vec<(&str, Json)> = fields.iter().map(|one| (&*one.name, parsed(&one.wanted))).collect();
+                let wanted: Vec<(&str, Json)> =
+                    fields.iter().map(|one| (&*one.name, parsed(&one.wanted))).collect();
                 self.compare_step(&spot, step, &wanted)
             }
             Expected::Run { workflow, fields } => self.expect_run(workflow, fields),
@@ -130,7 +131,7 @@ impl Trial<'_, '_> {
     /// `group:热线` among recipients that are addresses by now.
     fn is_somebody(&self, wanted: &Json, found: &Json) -> bool {
         let Some(who) = wanted.as_str().filter(|who| who.contains(':')) else { return false };
-        let addresses = self.stage.ground.world.people.addresses(who);
+        let addresses = self.stage.ground.world.people_at(self.house.now).addresses(who);
         !addresses.is_empty() && addresses.iter().all(|address| fits(&json!(address), found))
     }
 
@@ -217,7 +218,11 @@ impl Trial<'_, '_> {
         let from = opened.unwrap_or(self.house.now);
         let at = match wanted {
             None => None,
-            Some(moment) => Some(instant(moment, from, self.stage, false).map_err(Miss::Unreadable)?),
+            Some(moment) => {
+                let text = &self.house.runs[spot.run].text;
+                let days = calendar(self.stage, text.calendar_of(spot.at.step));
+                Some(in_calendar(moment, from, days, false).map_err(Miss::Unreadable)?)
+            }
         };
         if at == found {
             return Ok(());
@@ -242,17 +247,19 @@ impl Trial<'_, '_> {
         let Some((_, Standing::Asked { task, .. })) = self.standing(&spot) else {
             return Err(self.no_task(&spot, step));
         };
-        let people = &self.stage.ground.world.people;
+        let people = self.stage.ground.world.people_at(self.house.now);
         for one in who {
             let asked = task.who.iter().any(|asked| **asked == **one)
-                || one.starts_with("person:") && people.may(one, &task.who);
+                || one.starts_with("person:") && people.may(one, &task.who).is_some();
             if !asked {
                 let differs = Differs::new("who", &json!(&**one), &json!(task.who.join(", ")));
                 return Err(Miss::Differs { what: step.written.to_string(), all: vec![differs] });
             }
         }
-        let (title, rest): (Vec<_>, Vec<_>) =
-            fields.iter().map(|one| (&*one.name, parsed(&one.wanted))).partition(|(name, _)| *name == "title");
+        let (title, rest): (Vec<_>, Vec<_>) = fields
+            .iter()
+            .map(|one| (&*one.name, parsed(&one.wanted)))
+            .partition(|(name, _)| *name == "title");
         for (name, wanted) in &title {
             let found = json!(&*task.title);
             if !fits(wanted, &found) {
@@ -307,7 +314,8 @@ impl Trial<'_, '_> {
             }
             nearest = Some(all);
         }
-        let events = || self.house.events.iter().map(|event| format!("{} {}", event.name, event.key)).collect();
+        let events =
+            || self.house.events.iter().map(|event| format!("{} {}", event.name, event.key)).collect();
         Err(match nearest {
             Some(all) => Miss::Differs { what: name.to_owned(), all },
             None => Miss::NoEvent { name: name.to_owned(), events: events() },

@@ -79,11 +79,11 @@ impl Trial<'_, '_> {
         }
         // Without what holds it a step means the one that is open, else the latest.
         if above.is_empty() && member.text.step(step).holder.is_some() {
-            let here = |(no, _): &(ScopeNo, _)| member.run.scope(*no).is_some_and(|own| own.step(step).is_some());
+            let here =
+                |(no, _): &(ScopeNo, _)| member.run.scope(*no).is_some_and(|own| own.step(step).is_some());
             let all: Vec<ScopeNo> = member.run.every_scope().filter(here).map(|(no, _)| no).collect();
-            let is_open = |no: &&ScopeNo| {
-                member.run.step(StepAt { step, scope: **no }).phase == StepPhase::Open
-            };
+            let is_open =
+                |no: &&ScopeNo| member.run.step(StepAt { step, scope: **no }).phase == StepPhase::Open;
             scope = *all.iter().find(is_open).or(all.last())?;
         }
         Some(Spot { run, at: StepAt { step, scope }, item: last.item, undo })
@@ -164,10 +164,12 @@ impl Trial<'_, '_> {
         match name {
             "round" => number(step.round),
             "items" => number(step.items.len() as u64),
-            "state" => match state.map(|state| &state.at).filter(|_| step.items.len() == 1 || spot.item.is_some()) {
-                Some(At::Is(_)) => json!("open"),
-                _ => json!(self.stands(spot).replace("never", "waiting")),
-            },
+            "state" => {
+                match state.map(|state| &state.at).filter(|_| step.items.len() == 1 || spot.item.is_some()) {
+                    Some(At::Is(_)) => json!("open"),
+                    _ => json!(self.stands(spot).replace("never", "waiting")),
+                }
+            }
             "outcome" => json!(state.and_then(|state| state.outcome.as_deref())),
             "late" => json!(state.is_some_and(|state| state.late)),
             "by" => json!(state.and_then(|state| state.by.as_deref())),
@@ -188,7 +190,8 @@ impl Trial<'_, '_> {
             Phase::Over { outcome, output, .. } => (Some(outcome), output.as_ref()),
             Phase::Open | Phase::Stopping | Phase::Finishing => (None, None),
         };
-        let parsed = |raw: &yizhan_workflow::run::event::Raw| serde_json::from_str(raw.get()).unwrap_or_default();
+        let parsed =
+            |raw: &yizhan_workflow::run::event::Raw| serde_json::from_str(raw.get()).unwrap_or_default();
         match name {
             "state" => json!(state_of(run)),
             "outcome" | "reason" => json!(outcome),
@@ -202,11 +205,14 @@ impl Trial<'_, '_> {
     /// An instant on the house's clock.
     pub(super) fn told(&self, at: yizhan_workflow::id::Millis) -> String {
         let zone = self.stage.ground.world.zone.clone();
-        at.timestamp().map_or_else(|| at.to_string(), |at| {
-            let local = at.to_zoned(zone);
-            let form = if local.second() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
-            local.strftime(form).to_string()
-        })
+        at.timestamp().map_or_else(
+            || at.to_string(),
+            |at| {
+                let local = at.to_zoned(zone);
+                let form = if local.second() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
+                local.strftime(form).to_string()
+            },
+        )
     }
 }
 

@@ -113,7 +113,12 @@ impl Told<'_, '_, '_, '_> {
             action: Some(action.into()),
             step: self.step("step"),
             times: own.whole("times", 1..=1_000_000),
-            contains: own.texts("contains").unwrap_or_default().iter().map(|text| text.value.into()).collect(),
+            contains: own
+                .texts("contains")
+                .unwrap_or_default()
+                .iter()
+                .map(|text| text.value.into())
+                .collect(),
             fields: Vec::new(),
         };
         let Some(known) = known else {

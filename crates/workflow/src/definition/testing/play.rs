@@ -148,8 +148,7 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
             "trigger" => Some(Play::Fire { firing: self.firing()?, refused: self.refused() }),
             "start" => {
                 let start = own.section("start")?;
-                let fields =
-                    if own.has("of") { Fields::of(&start) } else { self.input(&start) };
+                let fields = if own.has("of") { Fields::of(&start) } else { self.input(&start) };
                 Some(Play::Begin { input: fields.raw(), by: self.who("by"), refused: self.refused() })
             }
             "load" => {
