@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 pub use present::{Acts, Found, Gap, How, Present};
+pub use roster::Roster;
 
 use crate::problem::Problem;
 
 mod present;
+pub mod roster;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
@@ -80,6 +82,8 @@ pub struct Unit {
 pub struct Role {
     /// The first of these who is here is on duty.
     pub members: Vec<String>,
+    /// Instead of them: whoever has a shift of this roster is on duty.
+    pub roster: Option<String>,
     /// To whom it goes while nobody is on duty; else it goes to the head of its unit.
     pub superior: Option<String>,
 }
@@ -97,6 +101,7 @@ pub struct People {
     pub units: BTreeMap<String, Unit>,
     pub groups: BTreeMap<String, Vec<String>>,
     pub roles: BTreeMap<String, Role>,
+    pub rosters: BTreeMap<String, Roster>,
 }
 
 impl People {
@@ -105,7 +110,14 @@ impl People {
     /// # Errors
     /// Every fault in it.
     pub fn read(text: &str) -> Result<Self, Vec<Problem>> {
-        crate::definition::people::read(text)
+        let (people, faults) = crate::definition::people::read(text, None);
+        people.ok_or(faults)
+    }
+
+    /// The same with everything that is to be said, also what is only doubtful on the days from `today` on.
+    #[must_use]
+    pub fn check(text: &str, today: Date) -> (Option<Self>, Vec<Problem>) {
+        crate::definition::people::read(text, Some(today))
     }
 
     #[must_use]

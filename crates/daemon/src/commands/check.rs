@@ -197,11 +197,7 @@ fn read_people(home: Option<&Home>) -> Result<(Option<People>, Vec<Found>), Fail
         return Ok((Some(People::default()), Vec::new()));
     };
     let text = std::fs::read_to_string(&path)?;
-    Ok(match People::read(&text) {
-        Ok(people) => (Some(people), Vec::new()),
-        Err(problems) => {
-            let texts = [(String::new(), text)].into();
-            (None, vec![Found { shown: path.display().to_string(), texts, problems }])
-        }
-    })
+    let (people, problems) = People::check(&text, jiff::Zoned::now().date());
+    let found = Found { shown: path.display().to_string(), texts: [(String::new(), text)].into(), problems };
+    Ok((people, vec![found]))
 }

@@ -2,64 +2,270 @@
 
 use std::collections::BTreeMap;
 
-use toml::de::DeTable;
+use jiff::civil::Date;
+use toml::de::{DeTable, DeValue};
 
-use super::section::{Reader, Section, Text};
+use super::section::{Item, Reader, Section, Text};
 use super::{text_of, toml_problems};
-use crate::people::{Days, Deputy, People, Person, Role, bare};
+use crate::people::{Days, Deputy, People, Person, Role, Unit, bare, unit_of};
 use crate::problem::{Problem, nearest};
 
-/// Keys of people that come with rosters.
-const LATER: &[&str] = &["roster", "unit"];
+mod circles;
+mod doubts;
+mod rosters;
 
-pub(crate) fn read(text: &str) -> Result<People, Vec<Problem>> {
-    let text = text_of(text.as_bytes()).map_err(|problem| vec![*problem])?;
+/// The people, and every fault; with one that is no warning there are no people. `today`: what is doubtful from then on
+/// is said too.
+pub(crate) fn read(text: &str, today: Option<Date>) -> (Option<People>, Vec<Problem>) {
+    let text = match text_of(text.as_bytes()) {
+        Ok(text) => text,
+        Err(problem) => return (None, vec![*problem]),
+    };
     let (root, faults) = DeTable::parse_recoverable(text);
     let mut problems = toml_problems(text, &faults);
     if problems.iter().any(|fault| fault.code == "YZ0101") {
-        return Err(problems);
+        return (None, problems);
     }
     let none = BTreeMap::new();
     let reader = Reader::new(text, root.get_ref(), &none);
     let root = Section::root(&reader, root.get_ref());
-    let people = whole(&root);
-    root.close(&["roster", "unit"]);
+    let people = File { root: &root, named: Vec::new() }.read();
+    root.close(&[]);
+    let good = problems.is_empty() && reader.problems.borrow().iter().all(|problem| !problem.is_error());
+    if let (true, Some(today)) = (good, today) {
+        doubts::say(&root, &people, today);
+    }
     drop(root);
     problems.extend(reader.problems.into_inner());
     problems.sort_by(|one, other| one.place.cmp(&other.place));
-    if problems.is_empty() { Ok(people) } else { Err(problems) }
+    (good.then_some(people), problems)
 }
 
-fn whole(root: &Section<'_, '_>) -> People {
-    let mut people = People::default();
-    let mut superiors: Vec<(Text<'_>, String)> = Vec::new();
-    if let Some(all) = root.section("person") {
-        for (id, item) in all.entries() {
-            let Some(own) = all.sub(id.value, item) else { continue };
-            let name = own.string("name").unwrap_or_else(|| id.value.to_owned());
-            let superior = own.text("superior");
-            let deputies = own.texts("deputies").unwrap_or_default();
-            superiors.extend(superior.iter().chain(&deputies).map(|text| (text.clone(), own.name())));
-            let person = Person {
-                name,
-                mail: mail(&own),
-                phone: own.string("phone"),
-                unit: None,
-                superior: superior.map(|text| bare(text.value).to_owned()),
-                deputies: deputies.iter().map(|text| Deputy::from(bare(text.value))).collect(),
-                days: Days::default(),
-            };
-            own.close(LATER);
-            people.people.insert(id.value.to_owned(), person);
+/// What a name of this file must be one of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Person,
+    Unit,
+    Roster,
+    /// A person, or a word as in `ask`.
+    Member,
+}
+
+/// A name that something mentions; whether it is there can be said only when all has been read.
+struct Named<'r> {
+    kind: Kind,
+    name: Text<'r>,
+    /// Which table mentions it.
+    by: String,
+}
+
+struct File<'a, 'r> {
+    root: &'r Section<'a, 'r>,
+    named: Vec<Named<'r>>,
+}
+
+impl<'r> File<'_, 'r> {
+    fn read(mut self) -> People {
+        let people = People {
+            people: self.all("person", Self::person),
+            units: self.all("unit", Self::unit),
+            groups: self.all("group", Self::group),
+            roles: self.all("role", Self::role),
+            rosters: self.all("roster", Self::roster),
+        };
+        for named in &self.named {
+            self.known(named, &people);
+        }
+        self.units_of_roles(&people);
+        circles::check(self.root, &people);
+        people
+    }
+
+    fn all<T>(
+        &mut self,
+        key: &'static str,
+        one: impl Fn(&mut Self, &Section<'_, 'r>) -> Option<T>,
+    ) -> BTreeMap<String, T> {
+        let mut all = BTreeMap::new();
+        let Some(section) = self.root.section(key) else { return all };
+        for (name, item) in section.entries() {
+            let Some(own) = section.sub(name.value, item) else { continue };
+            if let Some(read) = one(self, &own) {
+                all.insert(name.value.to_owned(), read);
+            }
+        }
+        all
+    }
+
+    fn names(&mut self, kind: Kind, own: &Section<'_, 'r>, name: &Text<'r>) {
+        self.named.push(Named { kind, name: name.clone(), by: own.name() });
+    }
+
+    /// The id of somebody whom a key names.
+    fn one(&mut self, own: &Section<'_, 'r>, key: &'static str) -> Option<String> {
+        let text = own.text(key)?;
+        self.names(Kind::Person, own, &text);
+        Some(bare(text.value).to_owned())
+    }
+
+    fn person(&mut self, own: &Section<'_, 'r>) -> Option<Person> {
+        let id = own.path.strip_prefix("person.").unwrap_or(&own.path).to_owned();
+        let unit = own.text("unit");
+        if let Some(unit) = &unit {
+            self.names(Kind::Unit, own, unit);
+        }
+        let person = Person {
+            name: own.string("name").unwrap_or(id),
+            mail: mail(own),
+            phone: own.string("phone"),
+            unit: unit.map(|unit| unit.value.to_owned()),
+            superior: self.one(own, "superior"),
+            deputies: self.deputies(own),
+            days: days(own),
+        };
+        own.close(&[]);
+        Some(person)
+    }
+
+    /// `"li.na"`, or `{ person, from, until }`; several in a list.
+    fn deputies(&mut self, own: &Section<'_, 'r>) -> Vec<Deputy> {
+        let Some(item) = own.get("deputies") else { return Vec::new() };
+        let each: Vec<Item<'_>> = match item.get_ref() {
+            DeValue::Array(list) => list.iter().collect(),
+            _ => vec![item],
+        };
+        let mut deputies = Vec::new();
+        for (at, item) in each.into_iter().enumerate() {
+            match item.get_ref() {
+                DeValue::String(name) => {
+                    self.names(Kind::Person, own, &Text { value: name, span: item.span() });
+                    deputies.push(Deputy::from(bare(name)));
+                }
+                DeValue::Table(table) => {
+                    let path = own.at(&format!("deputies[{at}]"));
+                    let one = Section::of(own.reader, path, item.span(), table);
+                    if one.has("person") {
+                        let person = self.one(&one, "person");
+                        let days = days(&one);
+                        deputies.extend(person.map(|person| Deputy { person, days }));
+                    } else {
+                        one.missing("person");
+                    }
+                    one.close(&[]);
+                }
+                DeValue::Integer(_)
+                | DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_)
+                | DeValue::Array(_) => {
+                    own.reader.wrong_type("deputies", "somebody, or `{ person, from, until }`", item);
+                }
+            }
+        }
+        deputies
+    }
+
+    fn unit(&mut self, own: &Section<'_, 'r>) -> Option<Unit> {
+        let above = own.text("above");
+        if let Some(above) = &above {
+            self.names(Kind::Unit, own, above);
+        }
+        let unit = Unit {
+            title: own.string("title"),
+            head: self.one(own, "head"),
+            above: above.map(|above| above.value.to_owned()),
+        };
+        own.close(&[]);
+        Some(unit)
+    }
+
+    fn group(&mut self, own: &Section<'_, 'r>) -> Option<Vec<String>> {
+        own.get("title");
+        let Some(members) = own.texts("members") else {
+            if !own.has("members") {
+                own.missing("members");
+            }
+            own.close(&[]);
+            return None;
+        };
+        for member in &members {
+            self.names(Kind::Member, own, member);
+        }
+        own.close(&[]);
+        Some(members.iter().map(|member| bare(member.value).to_owned()).collect())
+    }
+
+    fn role(&mut self, own: &Section<'_, 'r>) -> Option<Role> {
+        own.get("title");
+        let (members, roster) = (own.texts("members"), own.text("roster"));
+        if own.has("members") == own.has("roster") {
+            own.say(own.error("YZ0642", own.span.clone()).name("where", own.name()));
+        }
+        for member in members.iter().flatten() {
+            self.names(Kind::Person, own, member);
+        }
+        if let Some(roster) = &roster {
+            self.names(Kind::Roster, own, roster);
+        }
+        let members = members.unwrap_or_default();
+        let role = Role {
+            members: members.iter().map(|member| bare(member.value).to_owned()).collect(),
+            roster: roster.map(|roster| roster.value.to_owned()),
+            superior: self.one(own, "superior"),
+        };
+        own.close(&[]);
+        Some(role)
+    }
+
+    fn known(&self, named: &Named<'_>, people: &People) {
+        let written = named.name.value;
+        match (named.kind, written.split_once(':')) {
+            (Kind::Person, _) | (Kind::Member, None | Some(("person", _))) => {
+                let id = bare(written);
+                if !people.people.contains_key(id) {
+                    let problem = self.root.error("YZ0191", named.name.span.clone());
+                    let problem = problem.name("person", id).name("where", &named.by);
+                    self.root.say(problem.near(nearest(id, people.people.keys())));
+                }
+            }
+            (Kind::Member, Some(("group", group))) => {
+                self.there(named, "group", group, people.groups.keys());
+            }
+            (Kind::Member, Some(("role", role))) => self.there(named, "role", role, people.roles.keys()),
+            (Kind::Member, Some((kind, _))) => {
+                let problem = self.root.error("YZ0653", named.name.span.clone()).name("value", written);
+                self.root.say(problem.near(nearest(kind, ["person", "group", "role"])));
+            }
+            (Kind::Unit, _) => self.there(named, "unit", written, people.units.keys()),
+            (Kind::Roster, _) => self.there(named, "roster", written, people.rosters.keys()),
         }
     }
-    for (text, of) in superiors {
-        known_person(root, &people, &text, &of);
+
+    fn there<'k>(&self, named: &Named<'_>, kind: &str, name: &str, all: impl Iterator<Item = &'k String>) {
+        let all: Vec<&String> = all.collect();
+        if all.iter().any(|known| *known == name) {
+            return;
+        }
+        let problem = self.root.error("YZ0641", named.name.span.clone()).name("where", &named.by);
+        let problem =
+            problem.name("kind", kind).name("name", name).name("table", format!("[{kind}.\"{name}\"]"));
+        self.root.say(problem.near(nearest(name, all)));
     }
-    people.groups = bodies(root, "group", &people);
-    let roles = bodies(root, "role", &people);
-    people.roles = roles.into_iter().map(|(name, members)| (name, Role::from(members))).collect();
-    people
+
+    /// `[role."班长@一车间"]` is a post of a unit.
+    fn units_of_roles(&self, people: &People) {
+        let Some(roles) = self.root.section("role") else { return };
+        for (name, _) in roles.entries() {
+            let Some(unit) = unit_of(name.value).filter(|unit| !people.units.contains_key(*unit)) else {
+                continue;
+            };
+            let problem =
+                self.root.error("YZ0641", name.span).name("where", format!("[role.\"{}\"]", name.value));
+            let problem =
+                problem.name("kind", "unit").name("name", unit).name("table", format!("[unit.\"{unit}\"]"));
+            self.root.say(problem.near(nearest(unit, people.units.keys())));
+        }
+    }
 }
 
 fn mail(own: &Section<'_, '_>) -> Option<String> {
@@ -72,34 +278,33 @@ fn mail(own: &Section<'_, '_>) -> Option<String> {
     Some(mail.value.to_owned())
 }
 
-fn known_person(root: &Section<'_, '_>, people: &People, id: &Text<'_>, of: &str) -> bool {
-    let known = people.people.contains_key(bare(id.value));
-    if !known {
-        let problem = root.error("YZ0191", id.span.clone()).name("person", id.value).name("where", of);
-        root.say(problem.near(nearest(bare(id.value), people.people.keys())));
+/// `from` and `until`, both included.
+fn days(own: &Section<'_, '_>) -> Days {
+    let days = Days { from: day(own, "from"), until: day(own, "until") };
+    if let (Some(from), Some(until)) = (days.from, days.until)
+        && until < from
+    {
+        let place = own.get("until").map_or_else(|| own.span.clone(), toml::Spanned::span);
+        let problem = own.error("YZ0643", place).name("from", from.to_string());
+        own.say(problem.name("until", until.to_string()));
     }
-    known
+    days
 }
 
-fn bodies(root: &Section<'_, '_>, key: &'static str, people: &People) -> BTreeMap<String, Vec<String>> {
-    let mut bodies = BTreeMap::new();
-    let Some(all) = root.section(key) else { return bodies };
-    for (name, item) in all.entries() {
-        let Some(own) = all.sub(name.value, item) else { continue };
-        let Some(members) = own.texts("members") else {
-            if !own.has("members") {
-                own.missing("members");
-            }
-            continue;
-        };
-        own.get("title");
-        own.close(LATER);
-        let members = members
-            .iter()
-            .filter(|member| known_person(root, people, member, &own.name()))
-            .map(|member| bare(member.value).to_owned())
-            .collect();
-        bodies.insert(name.value.to_owned(), members);
+/// A day, as TOML writes it or as a text.
+fn day(own: &Section<'_, '_>, key: &'static str) -> Option<Date> {
+    let item = own.get(key)?;
+    let found = match item.get_ref() {
+        DeValue::Datetime(day) => day.to_string().parse().ok().filter(|_| day.time.is_none()),
+        DeValue::String(text) => text.parse().ok(),
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => None,
+    };
+    if found.is_none() {
+        own.reader.wrong_type(key, "a day such as 2026-10-01", item);
     }
-    bodies
+    found
 }

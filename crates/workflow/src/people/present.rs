@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::roster::{Around, Duty};
 use super::{People, Person, bare, unit_of};
 use crate::id::Millis;
 
@@ -14,6 +16,8 @@ use crate::id::Millis;
 #[derive(Clone, Debug)]
 pub struct Present<'p> {
     people: &'p People,
+    at: Timestamp,
+    zone: TimeZone,
     day: Date,
 }
 
@@ -66,8 +70,14 @@ impl People {
     /// The people as they stand at an instant; days are those of `zone`.
     #[must_use]
     pub fn at(&self, at: Millis, zone: &TimeZone) -> Present<'_> {
-        let instant = at.timestamp().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        Present { people: self, day: zone.to_datetime(instant).date() }
+        let at = at.timestamp().unwrap_or(Timestamp::UNIX_EPOCH);
+        Present { people: self, at, zone: zone.clone(), day: zone.to_datetime(at).date() }
+    }
+
+    /// The people on a day, where the time does not matter.
+    #[must_use]
+    pub fn on(&self, day: Date) -> Present<'_> {
+        Present { people: self, at: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC, day }
     }
 }
 
@@ -184,8 +194,33 @@ impl<'p> Present<'p> {
     #[must_use]
     pub fn on_duty(&self, role: &str) -> Vec<String> {
         let Some(role) = self.people.roles.get(role) else { return Vec::new() };
+        if let Some(roster) = &role.roster {
+            let mut all: Vec<String> = Vec::new();
+            for one in self.duties(roster).into_iter().flat_map(|duty| duty.who) {
+                if !all.contains(&one) {
+                    all.push(one);
+                }
+            }
+            return all;
+        }
         let here = role.members.iter().find(|id| self.person(id).is_some());
         here.map(|id| bare(id).to_owned()).into_iter().collect()
+    }
+
+    /// Who has which shift of a roster at this instant.
+    #[must_use]
+    pub fn duties(&self, roster: &str) -> Vec<Duty> {
+        let roster = self.people.rosters.get(roster);
+        roster
+            .map_or_else(Vec::new, |roster| self.around(|around| roster.on_duty(self.at, &self.zone, around)))
+    }
+
+    /// Asks a roster with what these people and calendars say.
+    pub fn around<T>(&self, ask: impl FnOnce(&Around<'_>) -> T) -> T {
+        let here =
+            |id: &str, day: Date| self.people.people.get(id).is_some_and(|person| person.days.has(day));
+        let works = |_: Option<&str>, day: Date| day.weekday().to_monday_zero_offset() < 5;
+        ask(&Around { here: &here, works: &works })
     }
 
     /// The superior of a post: as written, else the head of its unit or of one above it. Who is not here is passed over
@@ -197,6 +232,12 @@ impl<'p> Present<'p> {
             None => self.head_from(unit_of(name)?, None)?,
         };
         if self.person(&first).is_some() { Some(first) } else { self.superior(&first) }
+    }
+
+    /// Who heads a unit or the nearest one above it.
+    #[must_use]
+    pub fn head_of(&self, unit: &str) -> Option<String> {
+        self.head_from(unit, None)
     }
 
     /// Who heads a unit, or the nearest one above it that has a head other than `not`.

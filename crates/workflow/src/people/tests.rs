@@ -1,5 +1,7 @@
 //! Stories about who is who.
 
+mod rosters;
+
 use jiff::tz::TimeZone;
 
 use super::{Acts, Days, Deputy, Found, Gap, How, People, Person, Role, Unit};

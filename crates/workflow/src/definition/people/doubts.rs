@@ -1,0 +1,39 @@
+//! What will go wrong though nothing is written wrongly: shifts that nobody has, posts without a superior.
+
+use jiff::Span;
+use jiff::civil::Date;
+
+use crate::definition::section::Section;
+use crate::people::People;
+use crate::people::roster::Duty;
+use crate::problem::{Place, Problem};
+
+/// So many days of a roster are looked at.
+const AHEAD: i64 = 31;
+
+pub(super) fn say(root: &Section<'_, '_>, people: &People, today: Date) {
+    let place = |path: &str| Place::at(root.reader.spans.key(path));
+    let here = people.on(today);
+    let last = today.saturating_add(Span::new().days(AHEAD - 1));
+    for (name, roster) in &people.rosters {
+        let gaps = here.around(|around| roster.gaps(today, last, around));
+        let Some(first) = gaps.first() else { continue };
+        let problem = Problem::warning("YZ0650", place(&format!("roster.{name}"))).name("roster", name);
+        let problem = problem.name("when", shown(first)).name("days", AHEAD.to_string());
+        let more = gaps.len() - 1;
+        root.say(problem.name("more", more.to_string()).case(if more > 0 { "more" } else { "one" }));
+    }
+    for (name, role) in people.roles.iter().filter(|(_, role)| role.roster.is_some()) {
+        let unit = crate::people::unit_of(name);
+        if role.superior.is_none() && unit.is_none_or(|unit| here.head_of(unit).is_none()) {
+            let place = place(&format!("role.{name}"));
+            root.say(Problem::warning("YZ0652", place).name("role", name));
+        }
+    }
+}
+
+/// `2026-10-03 08:30-17:30 白班`.
+fn shown(gap: &Duty) -> String {
+    let time = |time: jiff::civil::DateTime| time.strftime("%H:%M").to_string();
+    format!("{} {}-{} {}", gap.day, time(gap.from), time(gap.until), gap.shift).trim_end().to_owned()
+}
