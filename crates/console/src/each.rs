@@ -19,6 +19,8 @@ pub(crate) struct Came {
     pub(crate) joined: bool,
     /// Nothing is new.
     pub(crate) repeated: bool,
+    /// Something is kept for the run of a later slot.
+    pub(crate) gathered: bool,
 }
 
 /// # Errors
@@ -28,26 +30,30 @@ pub(crate) fn came(all: Vec<Became>) -> Result<Came, Refusal> {
     if !all.is_empty() && all.iter().all(refused) {
         return Err(refusal(all));
     }
-    let before = |one: &Became| matches!(one, Became::Before(_));
-    let fresh = |one: &Became| matches!(one, Became::Started(_) | Became::Joined(_));
+    let before = |one: &Became| matches!(one, Became::Before(_) | Became::Gathered { repeated: true });
+    let fresh = |one: &Became| {
+        matches!(one, Became::Started(_) | Became::Joined(_) | Became::Gathered { repeated: false })
+    };
+    let gathered = all.iter().any(|one| matches!(one, Became::Gathered { .. }));
     let repeated = all.iter().any(before) && !all.iter().any(fresh);
     let first = all.iter().find_map(Became::run);
     let joined =
         all.iter().find(|one| one.run().is_some()).is_some_and(|one| matches!(one, Became::Joined(_)));
     let elements = (1..).zip(&all).map(|(number, became)| view(number, became)).collect();
-    Ok(Came { elements, first: first.map(|run| run.to_string()), joined, repeated })
+    Ok(Came { elements, first: first.map(|run| run.to_string()), joined, repeated, gathered })
 }
 
 fn view(number: usize, became: &Became) -> ElementView {
     let problem = match became {
         Became::Refused(error) => Some(error.to_string()),
-        Became::Started(_) | Became::Joined(_) | Became::Before(_) => None,
+        Became::Started(_) | Became::Joined(_) | Became::Gathered { .. } | Became::Before(_) => None,
     };
     ElementView {
         number,
         id: became.run().map(|run| run.to_string()),
         joined: matches!(became, Became::Joined(_)),
-        repeated: matches!(became, Became::Before(_)),
+        repeated: matches!(became, Became::Before(_) | Became::Gathered { repeated: true }),
+        gathered: matches!(became, Became::Gathered { .. }),
         problem,
     }
 }
@@ -61,7 +67,7 @@ fn refusal(all: Vec<Became>) -> Refusal {
                 faults.extend(fields.into_iter().map(|fault| numbered(number, fault)));
             }
             Became::Refused(error) => other = other.or(Some(error)),
-            Became::Started(_) | Became::Joined(_) | Became::Before(_) => {}
+            Became::Started(_) | Became::Joined(_) | Became::Gathered { .. } | Became::Before(_) => {}
         }
     }
     faults.truncate(SHOWN);

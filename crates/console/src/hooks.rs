@@ -27,7 +27,7 @@ use crate::refusal::Refusal;
 use crate::view::ElementView;
 
 /// What a sender is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Taken {
     /// The run that this delivery started or joined; none where the trigger's `where` left it out.
     id: Option<String>,
@@ -35,6 +35,9 @@ pub(crate) struct Taken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event: Option<String>,
     joined: bool,
+    /// It is kept for the run of the trigger's next slot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gathered: bool,
     /// An earlier delivery with this id had this answer.
     repeated: bool,
     /// What came and was not asked for.
@@ -179,6 +182,10 @@ impl Delivery<'_> {
         match self.desk.engine.start(Started { prepared, by, firing }).await {
             Ok(StartReply::Started(run)) => Ok(taken(Some(run), false, dropped)),
             Ok(StartReply::Joined(run)) => Ok(taken(Some(run), true, dropped)),
+            Ok(StartReply::Gathered { repeated: again }) => {
+                let (status, answer) = if again { repeated(None) } else { taken(None, false, dropped) };
+                Ok((status, Taken { gathered: true, ..answer }))
+            }
             Err(StartError::FiredBefore { run }) => Ok(repeated(run)),
             Err(error) => Err(error.into()),
         }
@@ -200,9 +207,9 @@ impl Delivery<'_> {
         let firing = self.firing(FiringOutcome::Started);
         let engine = &self.desk.engine;
         let all = elements.start(engine, &by, firing.as_ref(), 0..elements.len()).await?;
-        let Came { elements: each, first: id, joined, repeated } = came(all)?;
+        let Came { elements: each, first: id, joined, repeated, gathered } = came(all)?;
         let status = if repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
-        Ok((status, Taken { id, event: None, joined, repeated, dropped: vec![], each }))
+        Ok((status, Taken { id, event: None, joined, gathered, repeated, dropped: vec![], each }))
     }
 
     /// It becomes an event, for whoever waits for one.
@@ -218,10 +225,7 @@ impl Delivery<'_> {
                 let PublishReply { id, repeated } = self.desk.engine.publish(publishing).await?;
                 let status = if repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
                 let event = Some(id.to_string());
-                Ok((
-                    status,
-                    Taken { id: None, event, joined: false, repeated, dropped: vec![], each: vec![] },
-                ))
+                Ok((status, Taken { event, repeated, ..Taken::default() }))
             }
             Err(IntakeError::LeftOut) => self.left_out().await,
             Err(error) => Err(error.into()),
@@ -245,10 +249,10 @@ impl Delivery<'_> {
 
 fn taken(run: Option<RunId>, joined: bool, dropped: Vec<String>) -> (StatusCode, Taken) {
     let id = run.map(|run| run.to_string());
-    (StatusCode::ACCEPTED, Taken { id, event: None, joined, repeated: false, dropped, each: vec![] })
+    (StatusCode::ACCEPTED, Taken { id, joined, dropped, ..Taken::default() })
 }
 
 fn repeated(run: Option<RunId>) -> (StatusCode, Taken) {
     let id = run.map(|run| run.to_string());
-    (StatusCode::OK, Taken { id, event: None, joined: false, repeated: true, dropped: vec![], each: vec![] })
+    (StatusCode::OK, Taken { id, repeated: true, ..Taken::default() })
 }

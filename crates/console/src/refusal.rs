@@ -292,7 +292,7 @@ impl From<LoadError> for Refusal {
 impl From<IntakeError> for Refusal {
     fn from(error: IntakeError) -> Self {
         match error {
-            IntakeError::NotAnObject(_) => Self::Unreadable(error.to_string()),
+            IntakeError::NotAnObject(_) | IntakeError::TooLarge { .. } => Self::Unreadable(error.to_string()),
             IntakeError::Fields(faults) => Self::Fields(faults),
             IntakeError::Expression(error) => {
                 Self::Expression { code: error.code.to_string(), message: error.message.to_string() }
@@ -309,6 +309,7 @@ impl From<StartError> for Refusal {
             StartError::NoSuchWorkflow(name) => Self::NoSuch { kind: "workflow", name },
             StartError::Intake(error) => error.into(),
             StartError::KeyHeld { by } => Self::KeyHeld(by),
+            StartError::Gathered { .. } => Self::Busy,
             StartError::FiredBefore { .. } => Self::DealtWith(error.to_string()),
             StartError::Act(error) => error.into(),
         }

@@ -343,6 +343,9 @@ pub struct StartedView {
     /// An earlier request with this id had this answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
+    /// It is kept for the run of its trigger's next slot, and `id` is empty.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gathered: bool,
     /// Of a trigger with `each`: what became of every element. `id` is the first run's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub each: Vec<ElementView>,
@@ -359,6 +362,9 @@ pub struct ElementView {
     pub joined: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repeated: bool,
+    /// It is kept for the run of its trigger's next slot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gathered: bool,
     /// Why it started no run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,

@@ -241,6 +241,7 @@ impl Loop {
             Message::Start(request) => self.start(*request, world),
             Message::Act(act) => self.take_act(*act, world),
             Message::Publish(event, reply) => self.publish(*event, reply),
+            Message::Gather(gathered, reply) => self.gather(*gathered, reply),
             Message::Note(note, reply) => {
                 self.batch.notes.push(note);
                 self.after.replies.extend(reply);
@@ -584,7 +585,7 @@ impl Loop {
             Ok(place) => {
                 let joined = firing
                     .map(|firing| Firing { outcome: FiringOutcome::Joined, ..firing })
-                    .map(|firing| Note::FiredInto { firing, run: by });
+                    .map(|firing| Note::FiredInto { firing, run: by, takes: prepared.takes() });
                 self.batch.notes.extend(joined);
                 self.publish_joined(by, &prepared, &firing_id);
                 self.after.acts[place].reply = Some(reply.joined(by));

@@ -105,7 +105,12 @@ async fn start(
     match engine.start(started).await {
         Ok(_) | Err(StartError::FiredBefore { .. }) => Ok(()),
         Err(StartError::Act(error)) => Err(error.into()),
-        Err(error @ (StartError::KeyHeld { .. } | StartError::NoSuchWorkflow(_) | StartError::Intake(_))) => {
+        Err(
+            error @ (StartError::KeyHeld { .. }
+            | StartError::NoSuchWorkflow(_)
+            | StartError::Gathered { .. }
+            | StartError::Intake(_)),
+        ) => {
             tracing::info!(workflow = %text.name, trigger = %trigger.name, event = %event.id, %error, "an event starts no run");
             engine.note(Note::Firing(firing(FiringOutcome::Rejected))).await?;
             Ok(())

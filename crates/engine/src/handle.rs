@@ -17,12 +17,13 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Failure, Raw};
 
 use crate::carrier::{Carriers, Completion, Completions};
 use crate::engine::Loop;
+use crate::gathering::{self, Rooms};
 use crate::inbox::Inbox;
-use crate::intake::{IntakeError, Prepared};
+use crate::intake::{Gathers, IntakeError, Prepared};
 use crate::letter;
 use crate::library::{Entry, Library, Workflows};
 use crate::notices::Untold;
-use crate::store::{Batch, Firing, Note, Published, Reads, Store, StoreError};
+use crate::store::{Batch, Firing, FiringOutcome, Gathered, Note, Published, Reads, Store, StoreError};
 use crate::writer::{Writer, WriterFigures, Written};
 
 /// Ends that a slow listener may be behind.
@@ -74,6 +75,8 @@ pub struct Shared {
     pub stopped: AtomicBool,
     /// Rings when an event is on disk, for the triggers that wait for one.
     pub published: Notify,
+    /// How much more triggers with `gather` may keep.
+    pub(crate) gathered: Rooms,
     /// Runs that are over, once that is on disk. Who lags behind looks at the store.
     pub ended: broadcast::Sender<RunId>,
     world: RwLock<Arc<World>>,
@@ -154,6 +157,7 @@ pub(crate) enum Message {
     Act(Box<Act>),
     Note(Note, Option<Reply>),
     Publish(Box<Published>, Reply),
+    Gather(Box<Gathered>, Reply),
     Ping(Reply),
     /// As `Ping`, but answered only once the writer has been past it, too.
     Probe(Reply),
@@ -182,6 +186,10 @@ pub enum StartReply {
     Started(RunId),
     /// An open run with the same key took the input in.
     Joined(RunId),
+    /// It is kept for the run of its trigger's next slot.
+    Gathered {
+        repeated: bool,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -192,6 +200,8 @@ pub enum StartError {
     Intake(#[from] IntakeError),
     #[error("{by} holds this key")]
     KeyHeld { by: RunId },
+    #[error("{most} firings are gathered and wait for their run; no more are kept")]
+    Gathered { most: usize },
     #[error("this firing has been dealt with before")]
     FiredBefore { run: Option<RunId> },
     #[error(transparent)]
@@ -420,6 +430,7 @@ impl Opened {
             ready: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             published: Notify::new(),
+            gathered: Rooms::default(),
             ended: broadcast::channel(ENDED_KEPT).0,
             world: RwLock::new(Arc::new(world)),
             broken: Mutex::new(None),
@@ -482,12 +493,42 @@ impl Engine {
         if self.shared.figures.queued.load(Ordering::Relaxed) >= self.shared.config.queued_max as u64 {
             return Err(ActError::Busy.into());
         }
+        if started.prepared.gathers == Gathers::Kept {
+            return self.gather(started).await;
+        }
         let _waiting = self.admit()?;
         let (to, answer) = oneshot::channel();
         let Started { prepared, by, firing } = started;
         let reply = Reply::Start { id: None, to };
         self.inbox.push(Message::Start(Box::new(StartRequest { prepared, by, firing, met: None, reply })));
         answer.await.unwrap_or(Err(ActError::Stopping.into()))
+    }
+
+    /// Keeps what a firing brought for the run of the next slot; answers when it is on disk.
+    async fn gather(&self, started: Started) -> Result<StartReply, StartError> {
+        let Started { prepared, by: _, firing } = started;
+        let unreadable = |error: StoreError| ActError::Unreadable(error.to_string());
+        if let Some(firing) = &firing {
+            let known = self.shared.reads.firing(&firing.workflow, &firing.trigger, &firing.id);
+            match known.map_err(unreadable)? {
+                Some((FiringOutcome::Gathered, _)) => return Ok(StartReply::Gathered { repeated: true }),
+                Some((FiringOutcome::Queued, _)) | None => {}
+                Some((_, run)) => return Err(StartError::FiredBefore { run }),
+            }
+        }
+        let (workflow, trigger) = (prepared.workflow.name.clone(), prepared.trigger_name);
+        let most = gathering::KEPT_MOST;
+        if !self.shared.gathered.admits(&*self.shared.reads, &workflow, &trigger).map_err(unreadable)? {
+            return Err(StartError::Gathered { most });
+        }
+        let firing = firing.map(|firing| Firing { outcome: FiringOutcome::Gathered, ..firing });
+        let (number, at) = (0, self.shared.now());
+        let gathered = Gathered { number, workflow, trigger, at, firing, item: prepared.input };
+        let _waiting = self.admit()?;
+        let (to, answer) = oneshot::channel();
+        self.inbox.push(Message::Gather(Box::new(gathered), Reply::Act(to)));
+        answer.await.unwrap_or(Err(ActError::Stopping))?;
+        Ok(StartReply::Gathered { repeated: false })
     }
 
     /// Something happens to a run: an answer, a claim, a cancel, a retry. Answers when it is on disk.

@@ -1,6 +1,7 @@
 //! From a firing to the input of a run: mapped, converted to the form's types, or refused with the field's name.
 
 pub mod each;
+pub mod gathering;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::names;
 
 use crate::handle::Publishing;
+use crate::store::Takes;
 
 /// The input of a run that may begin.
 #[derive(Clone, Debug)]
@@ -30,6 +32,29 @@ pub struct Prepared {
     pub since: Option<Millis>,
     /// What was given and not asked for.
     pub dropped: Vec<String>,
+    pub gathers: Gathers,
+}
+
+impl Prepared {
+    #[must_use]
+    pub fn takes(&self) -> Option<Takes> {
+        match &self.gathers {
+            Gathers::Takes(takes) => Some(takes.clone()),
+            Gathers::Not | Gathers::Kept => None,
+        }
+    }
+}
+
+/// What `gather` makes of a firing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Gathers {
+    /// It starts its run now.
+    #[default]
+    Not,
+    /// It is kept for the next slot; the input is what it brought.
+    Kept,
+    /// It is a slot's, with all that was kept for it.
+    Takes(Takes),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +68,8 @@ pub enum IntakeError {
     /// `where` says that this firing is not meant.
     #[error("the trigger's `where` leaves this firing out")]
     LeftOut,
+    #[error("what was brought has {bytes} bytes; {most} are allowed")]
+    TooLarge { bytes: usize, most: usize },
     #[error("the workflow has no trigger `{0}`")]
     NoSuchTrigger(String),
 }
@@ -95,6 +122,9 @@ pub fn from_trigger(
     let seen = names::before_start(text, world, now, None, Some(&value));
     if !is_meant(trigger, &seen, body)? {
         return Err(IntakeError::LeftOut);
+    }
+    if trigger.gather.is_some() {
+        return gathering::kept(text, trigger, &value, body);
     }
     let given = mapped(trigger, &seen, body)?;
     accept(text, object(&given)?, Some(value), fired.trigger.into(), world, now)
@@ -192,6 +222,7 @@ fn accept(
         trigger_name,
         since,
         dropped: accepted.dropped,
+        gathers: Gathers::Not,
     })
 }
 

@@ -8,6 +8,7 @@ pub mod doorbell;
 mod engine;
 pub mod event_triggers;
 mod events;
+pub mod gathering;
 mod handle;
 mod inbox;
 pub mod intake;

@@ -9,6 +9,7 @@ use yizhan_workflow::plan::{Starts, Workflow};
 use yizhan_workflow::run::ITEMS_MAX;
 use yizhan_workflow::schedule::{self, Overlap, Schedule, Slot};
 
+use crate::gathering::Gathering;
 use crate::handle::{ActError, Engine, StartError, StartReply, Started};
 use crate::intake::each::{Became, Elements, has_each, note_refused};
 use crate::intake::{self, Fired, IntakeError};
@@ -37,6 +38,7 @@ struct Watched {
 pub struct Schedules {
     engine: Engine,
     watched: BTreeMap<(Arc<str>, Arc<str>), Watched>,
+    gathering: Gathering,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +52,7 @@ pub enum ScheduleError {
 impl Schedules {
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { engine, watched: BTreeMap::new() }
+        Self { engine, watched: BTreeMap::new(), gathering: Gathering::default() }
     }
 
     /// Looks at every schedule once. An error leaves a slot undecided: the next look decides it.
@@ -66,6 +68,11 @@ impl Schedules {
                         tracing::warn!(workflow = %name.0, trigger = %name.1, %error, "a schedule could not be looked at");
                     }
                     known.push(name);
+                }
+                if trigger.gather.is_some()
+                    && let Err(error) = self.gathering.look(&self.engine, text, trigger).await
+                {
+                    tracing::warn!(workflow = %text.name, trigger = %trigger.name, %error, "what was gathered could not be looked at");
                 }
             }
         }
@@ -117,7 +124,9 @@ impl Schedules {
     ) -> Result<Watched, ScheduleError> {
         let reads = &self.engine.shared.reads;
         let most = if has_each(text, &name.1) { REMEMBERED_EACH } else { REMEMBERED };
-        let firings = reads.firings(&name.0, Some(&name.1), most)?;
+        let mut firings = reads.firings(&name.0, Some(&name.1), most)?;
+        // What its slots gathered fires at slots of its own.
+        firings.retain(|(firing, _)| firing.id.as_bytes().first().is_some_and(u8::is_ascii_digit));
         let latest = firings.first();
         let last = if let Some(last) = reads.schedule_seen(&name.0, &name.1)? {
             // A slot may be on disk before the note that it was seen.
@@ -146,7 +155,8 @@ impl Schedules {
         slot: Slot,
         watched: &mut Watched,
     ) -> Result<(), ScheduleError> {
-        let busy = schedule.overlap != Overlap::Allow && self.is_open(&mut watched.latest)?;
+        let gathers = text.trigger(&name.1).is_some_and(|trigger| trigger.gather.is_some());
+        let busy = !gathers && schedule.overlap != Overlap::Allow && self.is_open(&mut watched.latest)?;
         match schedule.overlap {
             Overlap::Queue if busy => {
                 // One waits, the newest; on disk, too, for its run may end only after our restart.
@@ -218,8 +228,13 @@ impl Schedules {
         };
         match result {
             Ok(StartReply::Started(run) | StartReply::Joined(run)) => watched.latest = vec![run],
+            Ok(StartReply::Gathered { .. }) => {}
             Err(StartError::FiredBefore { run }) => {
                 watched.latest = run.map_or_else(|| std::mem::take(&mut watched.latest), |run| vec![run])
+            }
+            Err(error @ StartError::Gathered { .. }) => {
+                tracing::error!(workflow = %name.0, trigger = %name.1, %error, "a slot is not gathered");
+                self.note(name, slot.at, FiringOutcome::Rejected).await?;
             }
             Err(StartError::KeyHeld { by }) => {
                 tracing::info!(workflow = %name.0, trigger = %name.1, %by, "a slot found its key held");

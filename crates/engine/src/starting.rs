@@ -43,6 +43,7 @@ impl Loop {
             .clone()
             .filter(|key| !key.trim().is_empty() && text.on_duplicate != OnDuplicate::Allow)
             .map(|key| Claim { workflow: text.name.clone(), key, since: prepared.since });
+        let takes = prepared.takes();
         let pending = Pending {
             on_join: text.on_duplicate == OnDuplicate::Join,
             prepared,
@@ -54,7 +55,7 @@ impl Loop {
         let (run, decision) = start(id, &text, &Now { world, at, room }, started);
         self.live.insert(id, Live { unborn: true, ..Live::new(run, text) });
         let place = self.record(id, decision, world);
-        self.batch.changes[place].start = Some(Box::new(Start { claim, firing }));
+        self.batch.changes[place].start = Some(Box::new(Start { claim, firing, takes }));
         self.after.acts[place].reply = Some(reply.of(id));
         self.after.acts[place].started = Some(Box::new(pending));
     }

@@ -47,6 +47,39 @@ pub struct Start {
     pub claim: Option<Claim>,
     /// The firing that caused it: (workflow, trigger, id), unique for ever: a slot of a schedule, a message id, a file.
     pub firing: Option<Firing>,
+    /// What was gathered for it.
+    pub takes: Option<Takes>,
+}
+
+/// What a trigger with `gather` brought, until a run takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gathered {
+    /// Its place in the order of their coming; the store gives it.
+    pub number: u64,
+    pub workflow: Arc<str>,
+    pub trigger: Arc<str>,
+    pub at: Millis,
+    /// The firing that brought it, where that has an id: what came before is not kept twice.
+    pub firing: Option<Firing>,
+    pub item: Raw,
+}
+
+/// The gathered items of a trigger that a run takes: those before an instant, up to a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Takes {
+    pub workflow: Arc<str>,
+    pub trigger: Arc<str>,
+    pub before: Millis,
+    pub upto: u64,
+}
+
+/// How much a trigger gathered that no run has taken yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heap {
+    pub workflow: Arc<str>,
+    pub trigger: Arc<str>,
+    pub items: u64,
+    pub oldest: Millis,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +113,8 @@ pub enum FiringOutcome {
     Missed,
     Queued,
     Failed,
+    /// Kept for the run of the next slot.
+    Gathered,
 }
 
 /// The end of a child, kept until its parent has it in its journal.
@@ -265,7 +300,10 @@ pub enum Note {
     FiredInto {
         firing: Firing,
         run: RunId,
+        takes: Option<Takes>,
     },
+    /// Nothing, where its firing is known.
+    Gathered(Gathered),
     ScheduleSeen {
         workflow: Arc<str>,
         trigger: Arc<str>,
@@ -458,6 +496,20 @@ pub trait Reads: Send + Sync {
     fn listener(&self, run: RunId, item: Item) -> Result<Option<Listener>, StoreError>;
     /// Those for whom an event is there that may be theirs: all that a new process must look after.
     fn listeners_behind(&self, after: u64, most: usize) -> Result<Vec<Listener>, StoreError>;
+    /// What a trigger gathered before an instant and no run has taken, the first to come first.
+    fn gathered(
+        &self,
+        workflow: &str,
+        trigger: &str,
+        before: Millis,
+        most: usize,
+    ) -> Result<Vec<Gathered>, StoreError>;
+    /// When the oldest of it came.
+    fn gathered_since(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError>;
+    /// How much there is, counted no further than `most`.
+    fn gathered_count(&self, workflow: &str, trigger: &str, most: usize) -> Result<usize, StoreError>;
+    /// Every trigger of which something was gathered.
+    fn heaps(&self) -> Result<Vec<Heap>, StoreError>;
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError>;
     fn firing(
         &self,

@@ -220,6 +220,7 @@ impl Place {
     async fn started(&self, workflow: &str, input: &str) -> RunId {
         match self.start(workflow, input).await.unwrap() {
             StartReply::Started(run) | StartReply::Joined(run) => run,
+            StartReply::Gathered { .. } => panic!("no trigger gathers here"),
         }
     }
 
@@ -700,4 +701,108 @@ async fn a_crash_between_two_elements_of_a_slot_loses_none_and_starts_none_twice
     }
     schedules.look().await;
     assert_eq!(inputs(&after.store).len(), 2 * (METERS - 1));
+}
+
+/// Orders are gathered to the full minute.
+const GATHERED: &str = r#"
+title = "Orders"
+[input]
+lines = { type = "text", lines = 2 }
+count = { type = "whole" }
+[trigger.order]
+event = "order"
+where.kind = "order"
+gather = "* * * * *"
+with.lines = "{{ trigger.items | map(attribute='line') | join(',') }}"
+with.count = "{{ trigger.items | length }}"
+[step.rest]
+wait = "1h"
+"#;
+
+/// As an event trigger does it, for an order of this id and line.
+async fn order(place: &Place, id: &str, line: usize) -> Result<StartReply, StartError> {
+    let text = place.engine.shared.library.current("timetable").unwrap();
+    let body = serde_json::json!({ "kind": "order", "line": line });
+    let fired = intake::Fired { trigger: "order", with: serde_json::Map::new() };
+    let body = body.as_object().unwrap();
+    let prepared = intake::from_trigger(&text, fired, body, &world(), place.engine.shared.now()).unwrap();
+    let (workflow, trigger) = ("timetable".into(), "order".into());
+    let at = place.engine.shared.now();
+    let firing = Firing { workflow, trigger, id: id.to_owned(), at, outcome: FiringOutcome::Started };
+    place.engine.start(Started { prepared, by: "trigger:order".into(), firing: Some(firing) }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gathered_starts_one_run_at_each_slot_once_over_crashes_and_downtimes() {
+    let texts = [("timetable", GATHERED)];
+    let gathered = |repeated| StartReply::Gathered { repeated };
+    // START is 40 seconds into a minute.
+    let first = place(Memory::new(), START, true, &texts);
+    let mut schedules = Schedules::new(first.engine.clone());
+    assert_eq!(order(&first, "a", 1).await.unwrap(), gathered(false));
+    first.pass(1_000).await;
+    assert_eq!(order(&first, "b", 2).await.unwrap(), gathered(false));
+    assert_eq!(
+        order(&first, "a", 9).await.unwrap(),
+        gathered(true),
+        "a message that comes twice counts once"
+    );
+    schedules.look().await;
+    assert_eq!(runs(&first), [], "the slot has not come");
+
+    // It dies, and another minute passes in which nobody looks; what comes at the slot itself is of the next.
+    let second = place(first.store.clone_committed(), START + 60_000, true, &texts);
+    assert_eq!(order(&second, "b", 9).await.unwrap(), gathered(true));
+    assert_eq!(order(&second, "c", 3).await.unwrap(), gathered(false));
+    let mut schedules = Schedules::new(second.engine.clone());
+    schedules.look().await;
+    schedules.look().await;
+    assert_eq!(inputs(&second.store), [r#"{"lines":"1,2","count":2}"#]);
+    assert_eq!(order(&second, "a", 9).await.unwrap(), gathered(true), "also after its run began");
+
+    // The power goes before the start of the next slot is on disk, and again right after it is.
+    second.pass(60_000).await;
+    let lost = place(second.store.clone_committed(), START + 120_000, true, &texts);
+    lost.gate.set(0);
+    let mut schedules = Schedules::new(lost.engine.clone());
+    let looking = tokio::spawn(async move { schedules.look().await });
+    lost.pass(1).await;
+    looking.abort();
+    let third = place(lost.store.clone_committed(), START + 120_000, true, &texts);
+    Schedules::new(third.engine.clone()).look().await;
+    let fourth = place(third.store.clone_committed(), START + 120_000, true, &texts);
+    Schedules::new(fourth.engine.clone()).look().await;
+    assert_eq!(inputs(&fourth.store), [r#"{"lines":"1,2","count":2}"#, r#"{"lines":"3","count":1}"#]);
+
+    // Nothing came: no run.
+    fourth.pass(600_000).await;
+    Schedules::new(fourth.engine.clone()).look().await;
+    assert_eq!(inputs(&fourth.store).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_gathered_waits_while_its_run_is_refused_and_starts_when_the_file_is_mended() {
+    let strict = GATHERED.replace("type = \"whole\"", "type = \"whole\", max = 1");
+    let before = place(Memory::new(), START, true, &[("timetable", strict.as_str())]);
+    let mut schedules = Schedules::new(before.engine.clone());
+    for (id, line) in [("a", 1), ("b", 2)] {
+        order(&before, id, line).await.unwrap();
+    }
+    before.pass(60_000).await;
+    schedules.look().await;
+    assert_eq!(runs(&before), []);
+    let text = before.engine.shared.library.current("timetable").unwrap();
+    let refusal = yizhan_engine::gathering::refusal(&text, &text.triggers[0], &before.store, &world());
+    let refusal = refusal.unwrap().unwrap().to_string();
+    assert!(refusal.contains("count"), "{refusal}");
+
+    // A file without the trigger loses nothing either.
+    before.engine.load(workflows(&[("timetable", CHILD)])).await.unwrap();
+    before.pass(600_000).await;
+    schedules.look().await;
+    assert_eq!(before.store.heaps().unwrap()[0].items, 2);
+    before.engine.load(workflows(&[("timetable", GATHERED)])).await.unwrap();
+    schedules.look().await;
+    assert_eq!(inputs(&before.store), [r#"{"lines":"1,2","count":2}"#]);
+    assert_eq!(before.store.heaps().unwrap(), []);
 }

@@ -178,6 +178,7 @@ impl Place {
         let started = Started { prepared, by: "operator".into(), firing: None };
         match self.engine.start(started).await.unwrap() {
             StartReply::Started(run) | StartReply::Joined(run) => run,
+            StartReply::Gathered { .. } => panic!("no trigger gathers here"),
         }
     }
 

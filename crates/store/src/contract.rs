@@ -1,6 +1,7 @@
 //! What every store must do, as stories that each of them runs.
 
 pub(crate) mod claims;
+pub(crate) mod gathered;
 pub(crate) mod lists;
 pub(crate) mod losses;
 pub(crate) mod waiting;
@@ -56,6 +57,10 @@ macro_rules! contract {
                 the_last_minted_run_is_never_a_child,
                 the_house_keeps_its_name,
                 answers_come_batch_by_batch_in_order;
+            gathered:
+                what_was_gathered_is_taken_by_one_run_and_all_else_stays,
+                a_firing_is_gathered_once_also_after_its_run_took_it,
+                a_refused_start_takes_nothing_of_what_was_gathered;
             claims:
                 a_key_is_held_until_its_run_is_over,
                 a_run_that_never_claimed_its_key_holds_it_all_the_same,

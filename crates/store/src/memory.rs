@@ -1,5 +1,6 @@
 //! The store in memory, for tests and rehearsals: the same answers, and nothing left when it is dropped.
 
+mod gathered;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yizhan_engine::store::{
-    Acks, Batch, Change, Claim, Firing, FiringOutcome, Line, Note, Notice, Refused, RunRow, Store,
+    Acks, Batch, Change, Claim, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused, RunRow, Store,
     StoreError, TaskChange, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
@@ -85,6 +86,8 @@ struct Kept {
     notices: BTreeMap<Arc<str>, Notice>,
     schedules: BTreeMap<Name, Millis>,
     waiting: Waiting,
+    gathered: BTreeMap<u64, Gathered>,
+    last_gathered: u64,
     texts: BTreeMap<TextHash, Arc<Source>>,
 }
 
@@ -136,6 +139,9 @@ impl Kept {
         change.listeners.iter().for_each(|listens| self.waiting.listens(listens));
         if let Some(firing) = change.start.as_ref().and_then(|start| start.firing.as_ref()) {
             self.firing(firing, Some(change.run));
+        }
+        if let Some(takes) = change.start.as_ref().and_then(|start| start.takes.as_ref()) {
+            self.taken(takes, change.run);
         }
         self.tells.extend(change.tell_parent.as_ref().map(|tell| (tell.child, (**tell).clone())));
         if let Some(child) = change.told_by {
@@ -236,7 +242,11 @@ impl Kept {
                 self.texts.entry(hash.clone()).or_insert_with(|| Arc::clone(source));
             }
             Note::Firing(firing) => self.firing(firing, None),
-            Note::FiredInto { firing, run } => self.firing(firing, Some(*run)),
+            Note::FiredInto { firing, run, takes } => {
+                self.firing(firing, Some(*run));
+                takes.iter().for_each(|takes| self.taken(takes, *run));
+            }
+            Note::Gathered(gathered) => self.gather(gathered),
             Note::ScheduleSeen { workflow, trigger, at } => {
                 self.schedules.insert((Arc::clone(workflow), Arc::clone(trigger)), *at);
             }

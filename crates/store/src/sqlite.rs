@@ -3,6 +3,7 @@
 mod ballast;
 mod fault;
 mod file_system;
+mod gathered;
 mod lock;
 mod open;
 mod reads;

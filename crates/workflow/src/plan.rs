@@ -391,6 +391,8 @@ pub struct Trigger {
     pub filter: Option<Tree>,
     /// A run for each element of a list. Nothing bounds how many are begun at once: that is the business of `limit`.
     pub each: Option<Each>,
+    /// Collects what it brings for one run at each of these times.
+    pub gather: Option<Box<Schedule>>,
     /// It makes something known instead of starting a run.
     pub publish: Option<Publish>,
 }

@@ -7,11 +7,12 @@ use serde::Serialize;
 use crate::expression::{Dictionary, Template, Tree, condition, phrase, with_holes};
 use crate::form::{Field, Form, Kind, Options, Required};
 use crate::id::StepNo;
-use crate::plan::{Each, FilePer, Let, OnDuplicate, Section, Starts, Trigger, WebhookAuth, Work, Workflow};
+use crate::plan::{Each, Let, OnDuplicate, Section, Work, Workflow};
 use crate::problem::Lang;
 
 mod step;
 mod time;
+mod trigger;
 
 /// A workflow as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -187,64 +188,6 @@ impl Teller<'_> {
             );
         }
         said
-    }
-
-    fn trigger(&self, trigger: &Trigger) -> String {
-        let said = match &trigger.starts {
-            Starts::Schedule(schedule) => {
-                let when = self.pattern(&schedule.pattern);
-                self.pick(format!("定时:{when}"), format!("By the clock: {when}"))
-            }
-            Starts::Webhook(auth) => {
-                let path = format!("/hooks/{}/{}", self.workflow.name, trigger.name);
-                let open = *auth == WebhookAuth::None;
-                let (zh, en) = if open {
-                    ("不核验来历", "from anybody")
-                } else {
-                    ("核验签名或口令", "signed")
-                };
-                self.pick(format!("其他系统发到 {path}({zh})"), format!("Another system calls {path} ({en})"))
-            }
-            Starts::Files { pattern, per } => {
-                let (zh, en) = match per {
-                    FilePer::File => ("一个文件一件", "a case for each file"),
-                    FilePer::Row => ("一行一件", "a case for each row"),
-                };
-                self.pick(format!("文件放进 {pattern},{zh}"), format!("A file lands at {pattern}: {en}"))
-            }
-            Starts::Mail(mail) => {
-                let (account, folder) = (&mail.account, &mail.folder);
-                self.pick(
-                    format!("邮箱「{account}」的 {folder} 收到邮件"),
-                    format!("A mail comes to “{account}”, {folder}"),
-                )
-            }
-            Starts::Event { name } => {
-                self.pick(format!("发布了事件「{name}」"), format!("The event “{name}” is published"))
-            }
-            Starts::ByHand { who } => {
-                let who: Vec<String> = who.iter().map(|who| self.one_who(who)).collect();
-                let who = self.listed(&who);
-                self.pick(format!("由{who}手工登记"), format!("{who} enters it by hand"))
-            }
-        };
-        let own = Teller { brought: trigger.each.as_ref(), ..*self };
-        let with =
-            trigger.with.as_ref().map(|with| own.given(with, &self.workflow.input)).unwrap_or_default();
-        let only = trigger.filter.as_ref().map(|filter| self.given(filter, &self.workflow.input));
-        let only = only.map(|only| self.pick(format!(",仅当{only}"), format!(", only if {only}")));
-        let each = trigger.each.as_ref().map(|each| {
-            let list = self.text(&each.list);
-            self.pick(format!(",对{list}的每一项各办一件"), format!(", a case for each of {list}"))
-        });
-        let with =
-            if with.is_empty() { with } else { self.pick(format!(",{with}"), format!(", with {with}")) };
-        format!(
-            "{said}{}{}{with}{}",
-            only.unwrap_or_default(),
-            each.unwrap_or_default(),
-            self.pick("。", ".")
-        )
     }
 
     /// What a trigger or a child is given: `类别 = …`.

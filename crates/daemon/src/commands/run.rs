@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     let started = ask.send()?;
     let id = text(&started, "id");
-    if !args.wait {
+    if !args.wait || started["gathered"] == json!(true) {
         context.answer(&started, |started| said(started, context));
         return Ok(Exit::Ok);
     }
@@ -69,6 +69,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 
 fn said(started: &Value, context: &Context) -> String {
     let id = text(started, "id");
+    if started["gathered"] == json!(true) {
+        return context
+            .language
+            .pick("已攒下,到时一起开始", "gathered: it starts with others at the next slot")
+            .to_owned();
+    }
     let mut lines = vec![if started["joined"] == json!(true) {
         context
             .language

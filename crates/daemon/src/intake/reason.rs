@@ -17,6 +17,10 @@ pub(crate) fn of_start(error: &StartError, language: Language) -> String {
         StartError::NoSuchWorkflow(name) => {
             language.pick(format!("没有流程 `{name}`"), format!("there is no workflow `{name}`"))
         }
+        StartError::Gathered { most } => language.pick(
+            format!("已有 {most} 次触发攒着等开始,不再收"),
+            format!("{most} firings are gathered and wait for their run; no more are kept"),
+        ),
         // Told of ourselves, not of what came in.
         StartError::FiredBefore { .. } | StartError::Act(_) => error.to_string(),
     }
@@ -31,6 +35,10 @@ pub(crate) fn of_intake(error: &IntakeError, language: Language) -> String {
         IntakeError::NotAnObject(why) => language.pick(
             format!("内容不是带字段的对象:{why}"),
             format!("the input is not an object with fields: {why}"),
+        ),
+        IntakeError::TooLarge { bytes, most } => language.pick(
+            format!("内容有 {bytes} 字节,最多 {most} 字节"),
+            format!("what was brought has {bytes} bytes; {most} are allowed"),
         ),
         IntakeError::NoSuchTrigger(name) => {
             language.pick(format!("流程没有触发器 `{name}`"), format!("the workflow has no trigger `{name}`"))
@@ -51,6 +59,8 @@ mod tests {
         let refused = [
             StartError::KeyHeld { by: RunId::from_number(7) },
             StartError::NoSuchWorkflow("order".to_owned()),
+            StartError::Gathered { most: 7 },
+            StartError::Intake(IntakeError::TooLarge { bytes: 8, most: 7 }),
             StartError::Intake(IntakeError::NotAnObject("[1]".to_owned())),
             StartError::Intake(IntakeError::NoSuchTrigger("mail".to_owned())),
         ];

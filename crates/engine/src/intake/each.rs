@@ -12,7 +12,7 @@ use yizhan_workflow::run::World;
 use yizhan_workflow::run::list::{List, worked_out};
 use yizhan_workflow::run::names::{self, Brought};
 
-use super::{Fired, IntakeError, Prepared, accept, is_meant, object, trigger_value};
+use super::{Fired, IntakeError, Prepared, accept, gathering, is_meant, object, trigger_value};
 use crate::handle::{ActError, Engine, StartError, StartReply, Started};
 use crate::store::{Firing, FiringOutcome, Note};
 
@@ -39,6 +39,10 @@ pub struct Elements {
 pub enum Became {
     Started(RunId),
     Joined(RunId),
+    /// It is kept for the run of the next slot.
+    Gathered {
+        repeated: bool,
+    },
     /// It was dealt with when this firing came before.
     Before(Option<RunId>),
     Refused(StartError),
@@ -50,7 +54,7 @@ impl Became {
         match self {
             Self::Started(run) | Self::Joined(run) => Some(*run),
             Self::Before(run) => *run,
-            Self::Refused(_) => None,
+            Self::Gathered { .. } | Self::Refused(_) => None,
         }
     }
 }
@@ -105,6 +109,9 @@ impl Elements {
         let element = u32::try_from(at).ok().and_then(|at| self.list.element(at)).unwrap_or("null");
         let trigger =
             self.text.trigger(&self.name).ok_or_else(|| IntakeError::NoSuchTrigger(self.name.to_string()))?;
+        if trigger.gather.is_some() {
+            return gathering::element(&self.text, trigger, element);
+        }
         let given = self.given(trigger, element, at)?;
         let mut kept = self.kept.clone();
         kept.insert("item".to_owned(), serde_json::from_str(element).unwrap_or_default());
@@ -159,6 +166,7 @@ impl Elements {
         match engine.start(Started { prepared, by, firing }).await {
             Ok(StartReply::Started(run)) => Ok(Became::Started(run)),
             Ok(StartReply::Joined(run)) => Ok(Became::Joined(run)),
+            Ok(StartReply::Gathered { repeated }) => Ok(Became::Gathered { repeated }),
             Err(StartError::FiredBefore { run }) => Ok(Became::Before(run)),
             Err(StartError::Act(error)) => Err(error),
             Err(error) => Ok(Became::Refused(error)),
@@ -192,6 +200,7 @@ fn outcome_of(error: &StartError) -> FiringOutcome {
         StartError::KeyHeld { .. }
         | StartError::NoSuchWorkflow(_)
         | StartError::FiredBefore { .. }
+        | StartError::Gathered { .. }
         | StartError::Act(_) => FiringOutcome::Rejected,
     }
 }

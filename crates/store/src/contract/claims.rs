@@ -84,7 +84,8 @@ pub(crate) fn a_firing_that_was_skipped_starts_none(house: &mut dyn House) {
 
 pub(crate) fn a_firing_that_a_run_took_in_starts_none(house: &mut dyn House) {
     house.accept(vec![fired(1, "slot-1")]);
-    house.note(Note::FiredInto { firing: firing("slot-2", 2, FiringOutcome::Joined), run: run(1) });
+    let joined = firing("slot-2", 2, FiringOutcome::Joined);
+    house.note(Note::FiredInto { firing: joined, run: run(1), takes: None });
     house.crash();
     assert_eq!(house.refuse(fired(2, "slot-2")), Refused::FiredBefore { run: Some(run(1)) });
     let found = house.reads().firing("refund", "order", "slot-2").unwrap();

@@ -6,8 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use yizhan_engine::store::{
-    Firing, FiringOutcome, Grant, Line, Listener, Notice, Page, Published, Reads, RunFilter, RunRow,
-    RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow, Tell,
+    Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads, RunFilter,
+    RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -254,6 +254,28 @@ impl Reads for Memory {
             events.any(|event| event.name == row.name && event.key == row.key && event.at >= row.since)
         };
         Ok(later.map(|(_, row)| row).filter(is_behind).take(most).cloned().collect())
+    }
+
+    fn gathered(
+        &self,
+        workflow: &str,
+        trigger: &str,
+        before: Millis,
+        most: usize,
+    ) -> Result<Vec<Gathered>, StoreError> {
+        Ok(self.kept().gathered(workflow, trigger, before).take(most).cloned().collect())
+    }
+
+    fn gathered_since(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {
+        Ok(self.kept().gathered(workflow, trigger, Millis(i64::MAX)).map(|one| one.at).min())
+    }
+
+    fn gathered_count(&self, workflow: &str, trigger: &str, most: usize) -> Result<usize, StoreError> {
+        Ok(self.kept().gathered(workflow, trigger, Millis(i64::MAX)).take(most).count())
+    }
+
+    fn heaps(&self) -> Result<Vec<Heap>, StoreError> {
+        Ok(self.kept().heaps())
     }
 
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {

@@ -18,12 +18,13 @@ use super::lock::{self, Lock, Taken};
 const APPLICATION: i64 = 0x5969_5a68;
 
 /// Forward only; the version of a store is how many of them it has seen.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
     include_str!("migrations/0004.sql"),
     include_str!("migrations/0005.sql"),
+    include_str!("migrations/0006.sql"),
 ];
 
 /// Before this one, a reset of the write-ahead log could damage the file.

@@ -6,13 +6,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    Firing, FiringOutcome, Grant, Line, Listener, Notice, Page, Published, Reads, RunFilter, RunRow,
-    RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell,
+    Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads, RunFilter,
+    RunRow, RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
 
 use super::fault::Fault;
+use super::gathered::{self, GATHERED};
 use super::lock::Lock;
 use super::rows::{self, ALL_STATES, State};
 use super::waiting;
@@ -461,6 +462,37 @@ impl Reads for SqliteReads {
             waiting::LISTENER
         );
         self.many(&sql, params![waiting::signed(after), limit(most)], waiting::listener_row)
+    }
+
+    fn gathered(
+        &self,
+        workflow: &str,
+        trigger: &str,
+        before: Millis,
+        most: usize,
+    ) -> Result<Vec<Gathered>, StoreError> {
+        let sql = format!(
+            "SELECT {GATHERED} FROM gathered WHERE workflow = ?1 AND trigger = ?2 AND at < ?3
+             ORDER BY number LIMIT ?4"
+        );
+        self.many(&sql, params![workflow, trigger, before.0, limit(most)], gathered::gathered_row)
+    }
+
+    fn gathered_since(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {
+        let sql = "SELECT at FROM gathered WHERE workflow = ?1 AND trigger = ?2 ORDER BY at LIMIT 1";
+        self.one(sql, [workflow, trigger], |row| rows::instant(row, 0))
+    }
+
+    fn gathered_count(&self, workflow: &str, trigger: &str, most: usize) -> Result<usize, StoreError> {
+        let sql = "SELECT count(*) FROM
+                   (SELECT 1 FROM gathered WHERE workflow = ?1 AND trigger = ?2 LIMIT ?3)";
+        let count = self.one(sql, params![workflow, trigger, limit(most)], |row| waiting::number(row, 0))?;
+        Ok(usize::try_from(count.unwrap_or(0)).unwrap_or(usize::MAX))
+    }
+
+    fn heaps(&self) -> Result<Vec<Heap>, StoreError> {
+        let sql = "SELECT workflow, trigger, count(*), min(at) FROM gathered GROUP BY workflow, trigger";
+        self.many(sql, [], gathered::heap_row)
     }
 
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {

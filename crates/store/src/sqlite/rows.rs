@@ -59,6 +59,7 @@ pub(super) fn outcome_word(outcome: FiringOutcome) -> &'static str {
         FiringOutcome::Missed => "missed",
         FiringOutcome::Queued => "queued",
         FiringOutcome::Failed => "failed",
+        FiringOutcome::Gathered => "gathered",
     }
 }
 
@@ -169,8 +170,8 @@ mod tests {
         for kind in [TaskKind::Asked, TaskKind::Unknown, TaskKind::Asking] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind_word(kind));
         }
-        use FiringOutcome::{Failed, Joined, Late, Missed, Queued, Rejected, Skipped, Started};
-        for outcome in [Started, Joined, Rejected, Skipped, Late, Missed, Queued, Failed] {
+        use FiringOutcome::{Failed, Gathered, Joined, Late, Missed, Queued, Rejected, Skipped, Started};
+        for outcome in [Started, Joined, Rejected, Skipped, Late, Missed, Queued, Failed, Gathered] {
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome_word(outcome));
         }
     }

@@ -127,7 +127,7 @@ fn from_json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> ru
     serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
 }
 
-fn raw(row: &Row<'_>, column: usize) -> rusqlite::Result<Raw> {
+pub(super) fn raw(row: &Row<'_>, column: usize) -> rusqlite::Result<Raw> {
     from_json(row, column)
 }
 

@@ -11,7 +11,7 @@ use yizhan_workflow::id::{Millis, RunId};
 
 use super::fault::{Fault, is_taken};
 use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
-use super::waiting;
+use super::{gathered, waiting};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
@@ -285,7 +285,7 @@ impl Writing<'_> {
         if let Some(firing) = &start.firing {
             self.firing(firing, Some(change.run))?;
         }
-        Ok(())
+        start.takes.iter().try_for_each(|takes| gathered::taken(self.connection, takes, change.run))
     }
 
     /// What was decided about a firing stays; only one that waits for its turn gets its answer later.
@@ -318,7 +318,17 @@ impl Writing<'_> {
                 self.run("INSERT INTO text(hash, source) VALUES (?1, ?2)", params![hash.0, source])?;
             }
             Note::Firing(firing) => self.firing(firing, None)?,
-            Note::FiredInto { firing, run } => self.firing(firing, Some(*run))?,
+            Note::FiredInto { firing, run, takes } => {
+                self.firing(firing, Some(*run))?;
+                takes.iter().try_for_each(|takes| gathered::taken(self.connection, takes, *run))?;
+            }
+            Note::Gathered(gathered) => {
+                let known = gathered.firing.as_ref().map(|firing| self.fired(firing)).transpose()?.flatten();
+                if known.is_none_or(|(outcome, _)| outcome == FiringOutcome::Queued) {
+                    gathered.firing.iter().try_for_each(|firing| self.firing(firing, None))?;
+                    gathered::keep(self.connection, gathered)?;
+                }
+            }
             Note::ScheduleSeen { workflow, trigger, at } => {
                 self.run(
                     "INSERT INTO schedule(workflow, trigger, at) VALUES (?1, ?2, ?3)

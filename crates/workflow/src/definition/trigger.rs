@@ -10,7 +10,7 @@ const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand", "eve
 
 /// Keys of a trigger that the language has and this version does not.
 const LATER: &[&str] =
-    &["where", "publish", "complete", "gather", "holiday", "ahead", "yearly", "at", "calendar", "unique"];
+    &["where", "publish", "complete", "holiday", "ahead", "yearly", "at", "calendar", "unique"];
 
 pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
     let Some(all) = root.section("trigger") else { return Vec::new() };
@@ -36,9 +36,14 @@ pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
             let problem = own.error("YZ0133", own.key_span("each")).name("one", "publish");
             own.say(problem.name("other", "each").cause(Place::at(own.key_span("publish"))));
         }
+        let gather = gather(&own, starts.as_ref());
+        if publish.is_some() && gather.is_some() {
+            let problem = own.error("YZ0133", own.key_span("gather")).name("one", "publish");
+            own.say(problem.name("other", "gather").cause(Place::at(own.key_span("publish"))));
+        }
         own.close(LATER);
         if let Some(starts) = starts {
-            triggers.push(Trigger { name: key.value.into(), starts, with, filter, each, publish });
+            triggers.push(Trigger { name: key.value.into(), starts, with, filter, each, gather, publish });
         }
     }
     triggers
@@ -74,6 +79,16 @@ fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
             None
         }
     }
+}
+
+/// At which times what came is made one run. Every one of them counts, whatever the clock does.
+fn gather(own: &Section<'_, '_>, starts: Option<&Starts>) -> Option<Box<Schedule>> {
+    let text = own.text("gather")?;
+    let mut schedule = Schedule::new(time::pattern(own, &text)?);
+    if let Some(Starts::Schedule(own)) = starts {
+        schedule.zone = own.zone.clone();
+    }
+    Some(Box::new(schedule))
 }
 
 fn publish(own: &Section<'_, '_>) -> Option<Publish> {

@@ -70,7 +70,8 @@ impl<'w, 's> Walk<'w, 's> {
             let mut inside = start;
             if let Some(each) = &trigger.each {
                 walk.template(&format!("trigger.{}.each", trigger.name), &each.list, start);
-                inside.own.each = Some(&each.name);
+                // What is gathered is mapped as a whole.
+                inside.own.each = trigger.gather.is_none().then_some(&each.name);
             }
             if let Some(with) = &trigger.with {
                 walk.tree(&format!("trigger.{}.with", trigger.name), with, inside);

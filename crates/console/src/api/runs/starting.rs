@@ -122,8 +122,9 @@ impl Whole<'_> {
 }
 
 fn all_created(came: Came) -> Response {
-    let Came { elements: each, first, joined, repeated } = came;
-    let view = StartedView { id: first.unwrap_or_default(), joined, dropped: vec![], repeated, each };
+    let Came { elements: each, first, joined, repeated, gathered } = came;
+    let view =
+        StartedView { id: first.unwrap_or_default(), joined, dropped: vec![], repeated, gathered, each };
     (StatusCode::CREATED, Answer(view)).into_response()
 }
 
@@ -136,10 +137,13 @@ pub(crate) fn current(desk: &Desk, name: &str) -> Result<Arc<Workflow>, Refusal>
 
 fn created(reply: StartReply, dropped: Vec<String>, repeated: bool) -> Response {
     let (id, joined) = match reply {
-        StartReply::Started(id) => (id, false),
-        StartReply::Joined(id) => (id, true),
+        StartReply::Started(id) => (id.to_string(), false),
+        StartReply::Joined(id) => (id.to_string(), true),
+        StartReply::Gathered { .. } => (String::new(), false),
     };
-    let view = StartedView { id: id.to_string(), joined, dropped, repeated, each: vec![] };
+    let gathered = matches!(reply, StartReply::Gathered { .. });
+    let repeated = repeated || reply == StartReply::Gathered { repeated: true };
+    let view = StartedView { id, joined, dropped, repeated, gathered, each: vec![] };
     (StatusCode::CREATED, Answer(view)).into_response()
 }
 

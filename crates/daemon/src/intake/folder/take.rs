@@ -49,6 +49,8 @@ pub(crate) enum Miss {
 pub(crate) struct Came {
     pub(crate) runs: Vec<RunId>,
     pub(crate) refused: Vec<String>,
+    /// How many are kept for the run of a later slot.
+    pub(crate) gathered: usize,
 }
 
 /// A file as it was read once.
@@ -74,6 +76,7 @@ struct Outcome {
     /// Elements of a trigger's list that started nothing, while others did.
     elements: Vec<String>,
     left_out: usize,
+    gathered: usize,
     later: bool,
 }
 
@@ -145,7 +148,8 @@ impl Taker {
             let is_row = row.is_some();
             match self.start(slot, dropped, number, row.clone()).await {
                 Ok(came) => {
-                    outcome.left_out += usize::from(came.runs.is_empty());
+                    outcome.left_out += usize::from(came.runs.is_empty() && came.gathered == 0);
+                    outcome.gathered += came.gathered;
                     outcome.started.extend(came.runs);
                     let row = self.language.pick(format!("第 {number} 行,"), format!("row {number}, "));
                     let place = if is_row { row } else { String::new() };
@@ -205,8 +209,9 @@ impl Taker {
         match self.engine.start(Started { prepared, by, firing: Some(firing) }).await {
             Ok(StartReply::Started(run) | StartReply::Joined(run))
             | Err(StartError::FiredBefore { run: Some(run) }) => {
-                Ok(Came { runs: vec![run], refused: vec![] })
+                Ok(Came { runs: vec![run], ..Came::default() })
             }
+            Ok(StartReply::Gathered { .. }) => Ok(Came { gathered: 1, ..Came::default() }),
             Err(StartError::FiredBefore { run: None }) => Ok(Came::default()),
             Err(error) if passes(&error) => Err(Miss::Later),
             Err(error) => Err(Miss::Refused(reason::of_start(&error, self.language))),
@@ -214,14 +219,15 @@ impl Taker {
     }
 
     fn finish(&self, path: &Path, dropped: &Dropped, outcome: Outcome) -> Taken {
-        let Outcome { started, bad, refused, elements, .. } = outcome;
+        let Outcome { started, bad, refused, elements, gathered, .. } = outcome;
         tracing::info!(
             file = dropped.shown,
             runs = started.len(),
+            gathered,
             bad = bad.len() + refused.len() + elements.len(),
             "a file was dropped"
         );
-        let nothing_good = started.is_empty() && (!bad.is_empty() || !refused.is_empty());
+        let nothing_good = started.is_empty() && gathered == 0 && (!bad.is_empty() || !refused.is_empty());
         let mut reasons = refused;
         reasons.extend(bad.iter().map(|(number, _, why)| {
             self.language.pick(format!("第 {number} 行:{why}"), format!("row {number}: {why}"))
@@ -275,13 +281,14 @@ pub(crate) async fn start_each(
             let why = reason::of_start(error, language);
             Some(language.pick(format!("第 {number} 项:{why}"), format!("element {number}: {why}")))
         }
-        Became::Started(_) | Became::Joined(_) | Became::Before(_) => None,
+        Became::Started(_) | Became::Joined(_) | Became::Gathered { .. } | Became::Before(_) => None,
     });
     let refused: Vec<String> = refused.collect();
     if !all.is_empty() && refused.len() == all.len() {
         return Err(Miss::Refused(refused.join("\n")));
     }
-    Ok(Came { runs: all.iter().filter_map(Became::run).collect(), refused })
+    let gathered = all.iter().filter(|became| matches!(became, Became::Gathered { .. })).count();
+    Ok(Came { runs: all.iter().filter_map(Became::run).collect(), refused, gathered })
 }
 
 /// What the trigger's expressions see, and the fields where it maps none.
@@ -328,6 +335,7 @@ pub(crate) fn passes(error: &StartError) -> bool {
         | StartError::Intake(_)
         | StartError::KeyHeld { .. }
         | StartError::FiredBefore { .. } => false,
+        StartError::Gathered { .. } => true,
     }
 }
 

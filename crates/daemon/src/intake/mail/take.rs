@@ -258,11 +258,12 @@ impl Taker {
         }
         match self.engine.start(Started { prepared, by, firing: Some(firing) }).await {
             Ok(StartReply::Started(run) | StartReply::Joined(run)) => {
-                Ok(Came { runs: vec![run], refused: vec![] })
+                Ok(Came { runs: vec![run], ..Came::default() })
             }
+            Ok(StartReply::Gathered { .. }) => Ok(Came::default()),
             Err(StartError::FiredBefore { run }) => {
                 tracing::info!(mail = which.id, "this mail was handled before");
-                Ok(Came { runs: run.into_iter().collect(), refused: vec![] })
+                Ok(Came { runs: run.into_iter().collect(), ..Came::default() })
             }
             Err(error) if passes(&error) => Err(Miss::Later),
             Err(error) => Err(Miss::Refused(reason::of_start(&error, self.language))),

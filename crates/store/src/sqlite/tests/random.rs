@@ -114,7 +114,7 @@ fn start_of(number: i64, key: Option<u8>, since: Option<Option<i64>>, fired: Opt
         since: since.map(|second| if second == 8 { Millis(i64::MIN) } else { at(second) }),
     };
     let fired: Option<Firing> = fired.map(|id| firing(&id.to_string(), number, FiringOutcome::Started));
-    Start { claim: key.zip(since).map(claim), firing: fired }
+    Start { claim: key.zip(since).map(claim), firing: fired, takes: None }
 }
 
 /// Of the task of the same name.
