@@ -9,6 +9,7 @@ use jiff::civil::Date;
 pub use present::{Acts, Found, Gap, How, Present};
 pub use roster::Roster;
 
+use crate::calendar::Calendars;
 use crate::problem::Problem;
 
 mod present;
@@ -116,8 +117,8 @@ impl People {
 
     /// The same with everything that is to be said, also what is only doubtful on the days from `today` on.
     #[must_use]
-    pub fn check(text: &str, today: Date) -> (Option<Self>, Vec<Problem>) {
-        crate::definition::people::read(text, Some(today))
+    pub fn check(text: &str, today: Date, calendars: &Calendars) -> (Option<Self>, Vec<Problem>) {
+        crate::definition::people::read(text, Some((today, calendars)))
     }
 
     #[must_use]

@@ -77,7 +77,7 @@ impl World {
     /// Who is who at an instant.
     #[must_use]
     pub fn people_at(&self, at: Millis) -> Present<'_> {
-        self.people.at(at, &self.zone)
+        self.people.at(at, &self.zone).by(&self.calendars)
     }
 }
 

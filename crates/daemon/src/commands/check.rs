@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::definition::{House, Neighbours};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::Starts;
@@ -197,7 +198,7 @@ fn read_people(home: Option<&Home>) -> Result<(Option<People>, Vec<Found>), Fail
         return Ok((Some(People::default()), Vec::new()));
     };
     let text = std::fs::read_to_string(&path)?;
-    let (people, problems) = People::check(&text, jiff::Zoned::now().date());
+    let (people, problems) = People::check(&text, jiff::Zoned::now().date(), &Calendars::default());
     let found = Found { shown: path.display().to_string(), texts: [(String::new(), text)].into(), problems };
     Ok((people, vec![found]))
 }

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::section::{Item, Reader, Section, Text};
 use super::{text_of, toml_problems};
+use crate::calendar::Calendars;
 use crate::people::{Days, Deputy, People, Person, Role, Unit, bare, unit_of};
 use crate::problem::{Problem, nearest};
 
@@ -14,9 +15,9 @@ mod circles;
 mod doubts;
 mod rosters;
 
-/// The people, and every fault; with one that is no warning there are no people. `today`: what is doubtful from then on
-/// is said too.
-pub(crate) fn read(text: &str, today: Option<Date>) -> (Option<People>, Vec<Problem>) {
+/// The people, and every fault; with one that is no warning there are no people. With a day and the
+/// calendars what is doubtful from then on is said too.
+pub(crate) fn read(text: &str, among: Option<(Date, &Calendars)>) -> (Option<People>, Vec<Problem>) {
     let text = match text_of(text.as_bytes()) {
         Ok(text) => text,
         Err(problem) => return (None, vec![*problem]),
@@ -32,8 +33,8 @@ pub(crate) fn read(text: &str, today: Option<Date>) -> (Option<People>, Vec<Prob
     let people = File { root: &root, named: Vec::new() }.read();
     root.close(&[]);
     let good = problems.is_empty() && reader.problems.borrow().iter().all(|problem| !problem.is_error());
-    if let (true, Some(today)) = (good, today) {
-        doubts::say(&root, &people, today);
+    if let (true, Some((today, calendars))) = (good, among) {
+        doubts::say(&root, &people, today, calendars);
     }
     drop(root);
     problems.extend(reader.problems.into_inner());

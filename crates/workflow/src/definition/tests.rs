@@ -126,12 +126,13 @@ const WITHOUT_EXAMPLES: &[&str] = &[
 /// Codes whose examples are of `config/people.toml`.
 const OF_PEOPLE: &[&str] = &[
     "YZ0191", "YZ0192", "YZ0640", "YZ0641", "YZ0642", "YZ0643", "YZ0644", "YZ0645", "YZ0646", "YZ0647",
-    "YZ0649", "YZ0650", "YZ0651", "YZ0652", "YZ0653", "YZ0654",
+    "YZ0649", "YZ0650", "YZ0651", "YZ0652", "YZ0653", "YZ0654", "YZ0655",
 ];
 
 fn said_of(code: &str, text: &str) -> Vec<Problem> {
     if OF_PEOPLE.contains(&code) {
-        crate::people::People::check(text, jiff::civil::date(2026, 10, 1)).1
+        let calendars = crate::calendar::Calendars::default();
+        crate::people::People::check(text, jiff::civil::date(2026, 10, 1), &calendars).1
     } else {
         said(text)
     }

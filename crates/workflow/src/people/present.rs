@@ -8,14 +8,17 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::roster::{Around, Duty};
+use super::roster::{Around, DayKind, Duty};
 use super::{People, Person, bare, unit_of};
+use crate::calendar::{Calendars, Special};
 use crate::id::Millis;
 
 /// The people as they stand at an instant.
 #[derive(Clone, Debug)]
 pub struct Present<'p> {
     people: &'p People,
+    /// Without them every day from Monday to Friday is worked.
+    calendars: Option<&'p Calendars>,
     at: Timestamp,
     zone: TimeZone,
     day: Date,
@@ -71,17 +74,23 @@ impl People {
     #[must_use]
     pub fn at(&self, at: Millis, zone: &TimeZone) -> Present<'_> {
         let at = at.timestamp().unwrap_or(Timestamp::UNIX_EPOCH);
-        Present { people: self, at, zone: zone.clone(), day: zone.to_datetime(at).date() }
+        Present { people: self, calendars: None, at, zone: zone.clone(), day: zone.to_datetime(at).date() }
     }
 
     /// The people on a day, where the time does not matter.
     #[must_use]
     pub fn on(&self, day: Date) -> Present<'_> {
-        Present { people: self, at: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC, day }
+        Present { people: self, calendars: None, at: Timestamp::UNIX_EPOCH, zone: TimeZone::UTC, day }
     }
 }
 
 impl<'p> Present<'p> {
+    /// With the calendars that rosters go by.
+    #[must_use]
+    pub fn by(self, calendars: &'p Calendars) -> Self {
+        Self { calendars: Some(calendars), ..self }
+    }
+
     /// Somebody of the file who is employed on this day.
     #[must_use]
     pub fn person(&self, id: &str) -> Option<&'p Person> {
@@ -219,8 +228,22 @@ impl<'p> Present<'p> {
     pub fn around<T>(&self, ask: impl FnOnce(&Around<'_>) -> T) -> T {
         let here =
             |id: &str, day: Date| self.people.people.get(id).is_some_and(|person| person.days.has(day));
-        let works = |_: Option<&str>, day: Date| day.weekday().to_monday_zero_offset() < 5;
-        ask(&Around { here: &here, works: &works })
+        let kind = |name: Option<&str>, day: Date| self.kind_of(name, day);
+        ask(&Around { here: &here, kind: &kind })
+    }
+
+    fn kind_of(&self, calendar: Option<&str>, day: Date) -> DayKind {
+        let worked = day.weekday().to_monday_zero_offset() < 5;
+        let calendar = self.calendars.and_then(|all| all.named(calendar));
+        match calendar {
+            None if worked => DayKind::Workday,
+            None => DayKind::Off,
+            Some(known) if known.dates.get(&day).is_some_and(|dated| dated.what == Special::Holiday) => {
+                DayKind::Holiday
+            }
+            Some(known) if known.is_workday(day) => DayKind::Workday,
+            Some(_) => DayKind::Off,
+        }
     }
 
     /// The superior of a post: as written, else the head of its unit or of one above it. Who is not here is passed over

@@ -21,9 +21,11 @@ pub struct Roster {
     /// The Monday of the first week of the cycle.
     pub first_week: Option<Date>,
     pub turns: Vec<Turn>,
-    /// Whose holidays are those of `holiday`; the house's, if none is named.
+    /// Whose days off and holidays are meant; the house's, if none is named.
     pub calendar: Option<Arc<str>>,
-    /// Instead of weeks and turns, on days on which the calendar does not work.
+    /// Instead of weeks and turns, on every day that the calendar does not work.
+    pub day_off: Option<Plan>,
+    /// On its holidays, before `day_off`.
     pub holiday: Option<Plan>,
     /// Single days, shift by shift: a swap.
     pub single: BTreeMap<Date, Plan>,
@@ -74,12 +76,22 @@ pub struct Duty {
     pub until: DateTime,
 }
 
+/// What a calendar says of a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DayKind {
+    Workday,
+    /// Not worked, such as a Sunday.
+    Off,
+    /// Not worked because it is a holiday.
+    Holiday,
+}
+
 /// What a roster is asked with beside a day.
 pub struct Around<'a> {
     /// Whether somebody is employed on a day.
     pub here: &'a dyn Fn(&str, Date) -> bool,
-    /// Whether a calendar works on a day.
-    pub works: &'a dyn Fn(Option<&str>, Date) -> bool,
+    /// What a calendar says of a day.
+    pub kind: &'a dyn Fn(Option<&str>, Date) -> DayKind,
 }
 
 impl Hours {
@@ -115,8 +127,8 @@ impl Roster {
         if !self.days.has(day) {
             return Plan::new();
         }
-        let mut plan = match self.on_holiday(day, around) {
-            Some(holiday) => holiday.clone(),
+        let mut plan = match self.free_day(day, around) {
+            Some(free) => free.clone(),
             None => {
                 let mut plan = self.of_week(day).cloned().unwrap_or_default();
                 for (turn, shift) in self.turns.iter().filter_map(|turn| Some((turn, turn.shift(day)?))) {
@@ -131,8 +143,16 @@ impl Roster {
         plan
     }
 
-    fn on_holiday(&self, day: Date, around: &Around<'_>) -> Option<&Plan> {
-        self.holiday.as_ref().filter(|_| !(around.works)(self.calendar.as_deref(), day))
+    /// What holds instead of weeks and turns on a day that the calendar does not work.
+    fn free_day(&self, day: Date, around: &Around<'_>) -> Option<&Plan> {
+        if self.holiday.is_none() && self.day_off.is_none() {
+            return None;
+        }
+        match (around.kind)(self.calendar.as_deref(), day) {
+            DayKind::Workday => None,
+            DayKind::Off => self.day_off.as_ref(),
+            DayKind::Holiday => self.holiday.as_ref().or(self.day_off.as_ref()),
+        }
     }
 
     fn of_week(&self, day: Date) -> Option<&Plan> {
@@ -174,7 +194,7 @@ impl Roster {
     /// Whether a shift of which the day says nothing must be manned all the same: its turns leave a day out, or the
     /// week has no such day.
     fn needs(&self, shift: ShiftNo, day: Date, around: &Around<'_>) -> bool {
-        if !self.days.has(day) || !self.cover.is_empty() || self.on_holiday(day, around).is_some() {
+        if !self.days.has(day) || !self.cover.is_empty() || self.free_day(day, around).is_some() {
             return false;
         }
         let in_turns = |turn: &Turn| turn.start <= day && turn.days.contains(&Some(shift));
@@ -238,7 +258,7 @@ impl Roster {
     /// Everybody whom it names, as written.
     pub fn everybody(&self) -> impl Iterator<Item = &str> {
         let weeks = self.weeks.iter().flatten().flatten();
-        let plans = weeks.chain(&self.holiday).chain(self.single.values());
+        let plans = weeks.chain(&self.day_off).chain(&self.holiday).chain(self.single.values());
         let planned = plans.flat_map(BTreeMap::values).flatten().map(String::as_str);
         planned.chain(self.turns.iter().map(|turn| turn.who.as_str()))
     }

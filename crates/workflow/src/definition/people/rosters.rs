@@ -36,16 +36,17 @@ impl<'r> File<'_, 'r> {
             first_week: start.map(monday_of),
             weeks,
             turns: self.turns(own, &shifts, start),
-            calendar: None,
-            holiday: None,
+            calendar: own.string("calendar").map(Into::into),
+            day_off: self.plan_at(own, "day_off", &shifts),
+            holiday: self.plan_at(own, "holiday", &shifts),
             single: self.single(own, &shifts),
             cover: own.texts("cover").map(|texts| hours_of(own, &texts)).unwrap_or_default(),
             shifts,
         };
-        if !["week", "turns", "day"].iter().any(|key| own.has(key)) {
+        if !["week", "turns", "day_off", "holiday", "day"].iter().any(|key| own.has(key)) {
             own.say(own.error("YZ0654", own.span.clone()).name("where", own.name()));
         }
-        own.close(&["calendar", "holiday"]);
+        own.close(&[]);
         Some(roster)
     }
 

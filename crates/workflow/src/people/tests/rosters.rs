@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime};
 use super::{noon, shanghai};
 use crate::id::Millis;
 use crate::people::People;
-use crate::people::roster::{Hours, Roster, Shift, Turn};
+use crate::people::roster::{Around, DayKind, Hours, Roster, Shift, Turn};
 
 const CREW: &str = r#"
 [person.a]
@@ -224,6 +224,31 @@ week.daily = { "白班" = "a" }
     assert_eq!(may("boss", "2026-10-01T12:00"), None);
     assert_eq!(may("a", "2026-10-01T20:00"), None);
     assert_eq!(may("boss", "2026-10-01T20:00"), Some(How::Superior));
+}
+
+#[test]
+fn days_off_and_holidays_have_people_of_their_own_and_a_make_up_saturday_is_a_working_day() {
+    let people = crew(
+        r#"
+shift."白班" = "08:30-17:30"
+week.daily = { "白班" = "a" }
+day_off    = { "白班" = "b" }
+holiday    = { "白班" = "c" }
+"#,
+    );
+    let here = |_: &str, _: Date| true;
+    let kind = |_: Option<&str>, day: Date| match (day.month(), day.day()) {
+        (10, 1) => DayKind::Holiday,
+        (10, 11) => DayKind::Off,
+        _ => DayKind::Workday,
+    };
+    let around = Around { here: &here, kind: &kind };
+    let on_duty = |day: &str| {
+        let plan = people.rosters["班长"].plan(day.parse().unwrap(), &around);
+        plan.values().flatten().cloned().collect::<Vec<_>>().join("+")
+    };
+    // A Wednesday, the holiday, a Sunday, a Saturday that is worked.
+    assert_eq!(["2026-09-30", "2026-10-01", "2026-10-11", "2026-10-10"].map(on_duty), ["a", "c", "b", "a"]);
 }
 
 /// Days of which turns are wanted, with every kind of hours.
