@@ -348,7 +348,10 @@ impl From<RunRefusal> for Refusal {
         match refusal {
             RunRefusal::Echo(why) => Self::DealtWith(why.to_owned()),
             RunRefusal::Form(faults) => Self::Fields(faults),
-            RunRefusal::NotYours { .. } | RunRefusal::ClaimedBy(_) => Self::NotYours(refusal.to_string()),
+            RunRefusal::NotYours { .. }
+            | RunRefusal::ClaimedBy(_)
+            | RunRefusal::HasSigned(_)
+            | RunRefusal::Excluded { .. } => Self::NotYours(refusal.to_string()),
             RunRefusal::NoSuchStep(step) => Self::NoSuch { kind: "step", name: step.to_string() },
             RunRefusal::NotRetriable(_)
             | RunRefusal::FromRequired { .. }

@@ -12,6 +12,7 @@ use crate::problem::{Place, Problem};
 use lost::Lost;
 use section::{Reader, Section};
 
+mod approvals;
 mod ask;
 mod check;
 mod damage;
@@ -191,6 +192,7 @@ fn structure(
     let read = Read { workflow, source, spans, from_file, lost, damage, warnings: Vec::new() };
     problems.extend(names::check(&read));
     problems.extend(outcomes::check(&read));
+    problems.extend(approvals::check(&read));
     (read, problems)
 }
 

@@ -45,6 +45,29 @@ pub struct Field {
 }
 
 impl Field {
+    /// One that must be given, of which nothing else is said.
+    #[must_use]
+    pub fn plain(name: &str, kind: Kind) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            label: None,
+            required: Required::Always(true),
+            default: None,
+            value: None,
+            options: Options::None,
+            min: None,
+            max: None,
+            pattern: None,
+            when: None,
+            check: None,
+            message: None,
+            help: None,
+            private: false,
+            lines: None,
+        }
+    }
+
     #[must_use]
     pub fn label(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)

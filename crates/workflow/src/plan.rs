@@ -196,6 +196,12 @@ pub struct Rate {
 }
 
 impl Step {
+    /// Several sign: then its items are the signatures.
+    #[must_use]
+    pub fn approve(&self) -> Option<&Approve> {
+        if let Work::Ask(ask) = &self.work { ask.approve.as_ref() } else { None }
+    }
+
     /// The step's name in keys: with its section, where that is not the main one.
     #[must_use]
     pub fn path(&self) -> std::borrow::Cow<'_, str> {
@@ -278,9 +284,54 @@ impl std::fmt::Display for ActionName {
 
 #[derive(Debug)]
 pub struct Ask {
-    /// Who may take it: `person:…`, `group:…`, `role:…`, `starter`, or a template that yields one or a list.
+    /// Who may take it: `person:…`, `group:…`, `role:…`, `starter`, or a template that yields one or a list. Empty where
+    /// several must sign: then `approve` has them.
     pub who: Vec<Template>,
+    /// Who may not, whoever else may (four eyes).
+    pub not: Vec<Template>,
+    pub approve: Option<Approve>,
     pub form: Form,
+    pub due: Option<Moment>,
+}
+
+/// Several people sign, stage by stage; the step is over as soon as the result cannot change.
+#[derive(Debug)]
+pub struct Approve {
+    pub need: Need,
+    /// In the order of the file, stage by stage.
+    pub signers: Vec<Signer>,
+}
+
+/// How many of a stage must approve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    One,
+    All,
+    /// All, one after the other.
+    InOrder,
+    Count(u32),
+}
+
+impl Need {
+    /// Of so many that may sign.
+    #[must_use]
+    pub fn of(self, signers: usize) -> usize {
+        match self {
+            Self::One => 1,
+            Self::All | Self::InOrder => signers,
+            Self::Count(count) => count as usize,
+        }
+    }
+}
+
+/// One signature; what is in `who` may give it. A template that yields a list stands for a signature of each.
+#[derive(Debug)]
+pub struct Signer {
+    /// Where it is written, below `ask`: `[1]`, `[1][0]`.
+    pub place: String,
+    pub stage: u16,
+    pub who: Vec<Template>,
+    pub when: Option<Expression>,
     pub due: Option<Moment>,
 }
 

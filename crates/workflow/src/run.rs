@@ -4,6 +4,7 @@
 //! or the world. Every decision is a list of facts, and a run changes only by applying them: replaying a journal cannot
 //! differ from having lived it.
 
+mod approve;
 mod begin;
 mod closing;
 pub mod event;
@@ -50,6 +51,9 @@ pub const ITEMS_MAX: usize = 100_000;
 
 /// Items of a run in all its scopes, in the rounds that they are in: one `each` within another multiplies.
 pub const ITEMS_OF_RUN_MAX: usize = 200_000;
+
+/// Signatures of one step.
+pub const SIGNERS_MAX: usize = 100;
 
 /// Open tasks of one run.
 pub const TASKS_MAX: u32 = 10_000;
@@ -149,6 +153,10 @@ pub enum Refusal {
     Form(Vec<FieldFault>),
     #[error("`{by}` is not among those who may take this task: {}", .who.join(", "))]
     NotYours { by: Arc<str>, who: Vec<String> },
+    #[error("`{0}` has signed already, and nobody signs twice")]
+    HasSigned(Arc<str>),
+    #[error("`{by}` may not do this: it is for others than {}", .not.join(", "))]
+    Excluded { by: Arc<str>, not: Vec<String> },
     #[error("`{0}` has claimed this task")]
     ClaimedBy(Arc<str>),
     #[error("the run is {0}, so it cannot be retried")]

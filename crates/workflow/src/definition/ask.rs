@@ -1,37 +1,202 @@
 //! Reads whom a step asks, and how they answer.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
 use super::flow::Ways;
 use super::section::{Section, Text};
 use super::{fields, time};
 use crate::expression::Template;
-use crate::plan::Ask;
+use crate::form::{Field, Form, Kind, Required};
+use crate::plan::{Approve, Ask, Need, Signer};
 use crate::problem::nearest;
 
-pub(super) fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<Ask> {
-    let form = own.section("form").map(|form| fields::form(&form, fields::RESERVED)).unwrap_or_default();
+/// Signatures of one step.
+const SIGNERS_MAX: u32 = 100;
+
+/// `undo`: a small step, which takes no approvals.
+pub(super) fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, undo: bool) -> Option<Ask> {
     let due = time::moment(own, "due", &|name| ways.named(name));
     if due.is_none() && own.has("due") {
         own.reader.lose(&own.at("due"));
     }
-    if let Some(item) = own.get("ask").filter(|item| item.get_ref().as_table().is_some()) {
+    let not = whom(own, "not");
+    let need = if undo { None } else { need(own) };
+    let mut reserved = fields::RESERVED.to_vec();
+    if need.is_some() {
+        reserved.extend(["approved", "signatures"]);
+    }
+    let mut form = own.section("form").map(|form| fields::form(&form, &reserved)).unwrap_or_default();
+    let Some(need) = need else {
+        return Some(Ask { who: who(own), not, approve: None, form, due });
+    };
+    sign(own, &mut form);
+    let signers = Signers::read(ways, own);
+    if let Need::Count(count) = need {
+        signers.enough(own, count);
+    }
+    let nested = signers.nested;
+    let mut signers = signers.all;
+    if need == Need::InOrder && !nested {
+        (0..).zip(&mut signers).for_each(|(stage, signer)| signer.stage = stage);
+    }
+    Some(Ask { who: Vec::new(), not, approve: Some(Approve { need, signers }), form, due })
+}
+
+/// `approve = "one" | "all" | "in order" | 2`. One that cannot be read asks for all: what else is wrong is told as well.
+fn need(own: &Section<'_, '_>) -> Option<Need> {
+    let item = own.get("approve")?;
+    if item.get_ref().as_integer().is_some() {
+        return Some(own.whole("approve", 1..=SIGNERS_MAX).map_or(Need::All, Need::Count));
+    }
+    let known = [("one", Need::One), ("all", Need::All), ("in order", Need::InOrder)];
+    Some(own.word("approve", &known).unwrap_or(Need::All))
+}
+
+/// The fields that every signer has: yes or no, and why.
+fn sign(own: &Section<'_, '_>, form: &mut Form) {
+    let chinese = own.reader.text.chars().any(|sign| ('\u{4e00}'..='\u{9fff}').contains(&sign));
+    let label = |zh: &str, en: &str| Some(if chinese { zh } else { en }.to_owned());
+    if form.field("opinion").is_none() {
+        let opinion =
+            Field {
+                label: label("意见", "Opinion"), lines: Some(3), ..Field::plain("opinion", Kind::Text)
+            };
+        form.fields.insert(0, Field { required: Required::Always(false), ..opinion });
+    }
+    form.fields
+        .insert(0, Field { label: label("同意", "Approved"), ..Field::plain("approved", Kind::Yesno) });
+}
+
+/// Those who sign, as they are being read.
+#[derive(Default)]
+struct Signers {
+    all: Vec<Signer>,
+    /// There is a list within the list: every entry of the outer one is a stage.
+    nested: bool,
+    /// Each stands for one signature: no template among them, which may yield several.
+    counted: bool,
+}
+
+impl Signers {
+    fn read(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Self {
+        let mut signers = Self { counted: true, ..Self::default() };
+        let Some(item) = own.get("ask") else { return signers };
+        let Some(list) = item.get_ref().as_array() else {
+            signers.add(ways, own, (item, String::new()), 0);
+            return signers;
+        };
+        signers.nested = list.iter().any(|one| one.get_ref().as_array().is_some());
+        if list.is_empty() {
+            nobody(own, own.key_span("ask"));
+        }
+        for (at, one) in list.iter().enumerate() {
+            let stage = if signers.nested { u16::try_from(at).unwrap_or(u16::MAX) } else { 0 };
+            match one.get_ref().as_array() {
+                Some(stage_of) if stage_of.is_empty() => nobody(own, one.span()),
+                Some(stage_of) => {
+                    for (inner, one) in stage_of.iter().enumerate() {
+                        signers.add(ways, own, (one, format!("[{at}][{inner}]")), stage);
+                    }
+                }
+                None => signers.add(ways, own, (one, format!("[{at}]")), stage),
+            }
+        }
+        signers
+    }
+
+    fn add<'a, 'r>(
+        &mut self,
+        ways: &Ways<'_, '_, '_>,
+        own: &Section<'a, 'r>,
+        (item, place): (&'r Spanned<DeValue<'a>>, String),
+        stage: u16,
+    ) {
+        let empty = |place| Signer { place, stage, who: Vec::new(), when: None, due: None };
+        if let Some(text) = item.get_ref().as_str() {
+            let text = Text { value: text, span: item.span() };
+            check_who(own, &text);
+            self.counted &= !text.value.contains("{{");
+            let who = own.reader.template(text.value, &text.span).into_iter().collect();
+            self.all.push(Signer { who, ..empty(place) });
+        } else if let Some(table) = item.get_ref().as_table() {
+            let path = format!("{}{place}", own.at("ask"));
+            let one = Section::of(own.reader, path, item.span(), table);
+            let who = whom(&one, "who");
+            if !one.has("who") {
+                one.missing("who");
+            }
+            self.counted &= who.iter().all(Template::is_literal);
+            let due = time::moment(&one, "due", &|name| ways.named(name));
+            let when = one.expression("when");
+            one.close(&[]);
+            self.all.push(Signer { who, when, due, ..empty(place) });
+        } else {
+            own.reader.wrong_type(
+                "ask",
+                "a list of texts, of `{ who, when, due }`, or of lists of these",
+                item,
+            );
+        }
+    }
+
+    /// More can be asked for than there are: then nothing would ever be approved.
+    fn enough(&self, own: &Section<'_, '_>, count: u32) {
+        if !self.counted {
+            return;
+        }
+        let stages: BTreeSet<u16> = self.all.iter().map(|signer| signer.stage).collect();
+        let of = |stage: u16| self.all.iter().filter(|signer| signer.stage == stage).count();
+        let Some(fewest) = stages.into_iter().map(of).min() else { return };
+        if fewest < count as usize {
+            let place = own.get("approve").map_or(0..0, Spanned::span);
+            let problem = own.error("YZ0175", place).name("count", count.to_string());
+            own.say(problem.name("signers", fewest.to_string()));
+        }
+    }
+}
+
+fn nobody(own: &Section<'_, '_>, span: Range<usize>) {
+    own.say(own.error("YZ0186", span).name("value", "[]"));
+}
+
+/// Who may take a task that one person does.
+fn who(own: &Section<'_, '_>) -> Vec<Template> {
+    let Some(item) = own.get("ask") else { return Vec::new() };
+    if item.get_ref().as_table().is_some() {
         let problem = own.error("YZ0106", item.span()).name("key", "ask = { … }").name("where", own.name());
         own.say(problem);
-        return Some(Ask { who: Vec::new(), form, due });
+        return Vec::new();
     }
-    let names = own.texts("ask").unwrap_or_default();
-    if own
-        .get("ask")
-        .and_then(|item| item.get_ref().as_array())
-        .is_some_and(|list| list.iter().next().is_none())
-    {
-        own.say(own.error("YZ0186", own.key_span("ask")).name("value", "[]"));
+    if let Some(list) = item.get_ref().as_array() {
+        if list.is_empty() {
+            nobody(own, own.key_span("ask"));
+        }
+        let several = |one: &&Spanned<DeValue<'_>>| one.get_ref().as_str().is_none();
+        if let Some(one) = list
+            .iter()
+            .find(several)
+            .filter(|one| one.get_ref().as_array().is_some() || one.get_ref().as_table().is_some())
+        {
+            own.say(own.error("YZ0176", one.span()).name("where", own.name()));
+            return Vec::new();
+        }
     }
+    whom(own, "ask")
+}
+
+/// A list of people, as they are written.
+fn whom(own: &Section<'_, '_>, key: &'static str) -> Vec<Template> {
+    let names = own.texts(key).unwrap_or_default();
     let mut who: Vec<Template> = Vec::new();
     for name in &names {
         check_who(own, name);
         who.extend(own.reader.template(name.value, &name.span));
     }
-    Some(Ask { who, form, due })
+    who
 }
 
 /// Whether a text without templates has the form of somebody; who it is, the check asks.

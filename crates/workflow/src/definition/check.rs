@@ -91,6 +91,15 @@ impl Checker<'_> {
                     let path = if many { format!("{path}.ask[{at}]") } else { format!("{path}.ask") };
                     self.who(&path, who.source(), problems);
                 }
+                let not = ask.not.iter().enumerate().filter(|(_, who)| who.is_literal());
+                for (at, who) in not {
+                    self.who(&format!("{path}.not[{at}]"), who.source(), problems);
+                }
+                for signer in ask.approve.iter().flat_map(|approve| &approve.signers) {
+                    for (at, who) in signer.who.iter().enumerate().filter(|(_, who)| who.is_literal()) {
+                        self.who(&format!("{path}.ask{}.who[{at}]", signer.place), who.source(), problems);
+                    }
+                }
             }
             Work::Await(_)
             | Work::Wait { .. }

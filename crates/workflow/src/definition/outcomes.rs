@@ -50,6 +50,9 @@ fn wrong(read: &Read, no: StepNo, on: &On, action: Option<&Action>) -> Option<Pr
             if ask.due.is_some() || lost_due {
                 known.push("late".to_owned());
             }
+            if ask.approve.is_some() {
+                known.extend(["approved".to_owned(), "refused".to_owned()]);
+            }
             known.extend(of_form(&ask.form)?);
         }
         (Work::Use { .. }, Some(action)) => known.extend(of_action(action)?),

@@ -211,6 +211,7 @@ impl Checker<'_> {
             return None;
         }
         match &step.work {
+            Work::Ask(ask) if ask.approve.is_some() && field == "signatures" => Some(Sort::List),
             Work::Ask(ask) => of_field(&ask.form, field),
             Work::Use { action, .. } => {
                 let action = self.house.catalogue.action(action)?;

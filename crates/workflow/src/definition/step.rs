@@ -30,7 +30,7 @@ const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "
 
 /// Keys of a step that the language has and this version does not.
 const LATER: &[&str] =
-    &["approve", "not", "pause", "remind", "escalate", "extend", "private", "readers", "same_as"];
+    &["pause", "remind", "escalate", "extend", "private", "readers", "same_as"];
 
 pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
     let drafts = drafts(root);
@@ -134,7 +134,7 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
     let kind = kind(own, KINDS, draft.id);
     let work = match kind {
         Some("step") => Some(held(ways, at)),
-        kind => kind.and_then(|kind| work(ways, own, kind)),
+        kind => kind.and_then(|kind| work(ways, own, kind, false)),
     };
     let (on, on_error) = (ways.on(draft, no), ways.on_error(draft, no));
     if draft.section != Part::Main {
@@ -143,7 +143,7 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
         }
     }
     if own.has("each") {
-        for key in ["on", "check", "end"] {
+        for key in ["on", "check", "end", "approve"] {
             if own.has(key) {
                 own.say(own.error("YZ0128", own.key_span(key)).name("key", key).name("step", draft.id));
             }
@@ -302,6 +302,8 @@ fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
     const OF: &[(&str, &[&str])] = &[
         ("with", &["use", "run"]),
         ("form", &["ask"]),
+        ("approve", &["ask"]),
+        ("not", &["ask"]),
         ("due", &["ask", "await"]),
         ("where", &["await"]),
         ("key", &["await"]),
@@ -324,7 +326,7 @@ fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
     }
 }
 
-fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Work> {
+fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str, undo: bool) -> Option<Work> {
     match kind {
         "use" => {
             let with = with(own);
@@ -335,7 +337,7 @@ fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Wo
             let detach = own.boolean("detach").unwrap_or(false);
             Some(Work::Run { workflow: own.text("run")?.value.into(), with, detach })
         }
-        "ask" => ask::ask(ways, own).map(|ask| Work::Ask(Box::new(ask))),
+        "ask" => ask::ask(ways, own, undo).map(|ask| Work::Ask(Box::new(ask))),
         "await" => listen(ways, own).map(|event| Work::Await(Box::new(event))),
         "wait" => Some(Work::Wait { until: time::moment(own, "wait", &|name| ways.named(name))? }),
         "check" => Some(Work::Check { holds: own.expression("check")? }),
@@ -390,7 +392,7 @@ fn effect(own: &Section<'_, '_>) -> Option<Effect> {
 
 fn undo(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, id: &str) -> Option<Undo> {
     let kind = kind(own, &["use", "ask", "wait", "run", "await"], id);
-    let work = kind.and_then(|kind| work(ways, own, kind));
+    let work = kind.and_then(|kind| work(ways, own, kind, true));
     let undo = (
         own.template("title"),
         flow::retry(own),

@@ -4,7 +4,7 @@ use crate::expression::{Expression, Name, Template, Tree};
 use crate::form::{Field, Form, Options, Required};
 use crate::id::StepNo;
 use crate::moment::{Anchor, Moment};
-use crate::plan::{Let, Section, Undo, Work, Workflow};
+use crate::plan::{Approve, Let, Section, Undo, Work, Workflow};
 
 /// From where an expression looks.
 #[derive(Clone, Copy)]
@@ -178,6 +178,12 @@ impl<'w, 's> Walk<'w, 's> {
                 for (at, who) in ask.who.iter().enumerate() {
                     self.template(&format!("{path}.ask[{at}]"), who, stand);
                 }
+                for (at, who) in ask.not.iter().enumerate() {
+                    self.template(&format!("{path}.not[{at}]"), who, stand);
+                }
+                if let Some(approve) = &ask.approve {
+                    self.signers(path, approve, stand);
+                }
                 self.form(&format!("{path}.form"), &ask.form, stand);
                 if let Some(due) = &ask.due {
                     self.moment(&format!("{path}.due"), due, stand);
@@ -198,6 +204,21 @@ impl<'w, 's> Walk<'w, 's> {
             Work::Wait { until } => self.moment(&format!("{path}.wait"), until, stand),
             Work::Check { holds } => self.expression(&format!("{path}.check"), holds, stand),
             Work::End { .. } | Work::Hold { .. } => {}
+        }
+    }
+
+    fn signers(&mut self, path: &str, approve: &'w Approve, stand: Stand<'w>) {
+        for signer in &approve.signers {
+            let path = format!("{path}.ask{}", signer.place);
+            for (at, who) in signer.who.iter().enumerate() {
+                self.template(&format!("{path}.who[{at}]"), who, stand);
+            }
+            if let Some(when) = &signer.when {
+                self.expression(&format!("{path}.when"), when, stand);
+            }
+            if let Some(due) = &signer.due {
+                self.moment(&format!("{path}.due"), due, stand);
+            }
         }
     }
 

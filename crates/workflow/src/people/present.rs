@@ -101,10 +101,24 @@ impl<'p> Present<'p> {
     /// An own right comes before one that is lent.
     #[must_use]
     pub fn may<W: AsRef<str>>(&self, person: &str, who: &[W]) -> Option<Acts> {
+        self.may_but(person, who, &[] as &[&str])
+    }
+
+    /// The same, where those that `not` names may not act, nor anybody for them.
+    #[must_use]
+    pub fn may_but<W: AsRef<str>, N: AsRef<str>>(&self, person: &str, who: &[W], not: &[N]) -> Option<Acts> {
         let id = bare(person);
         self.person(id)?;
-        let found: Vec<(&str, Found)> =
-            who.iter().map(|word| (word.as_ref(), self.found(word.as_ref()))).collect();
+        let out: Vec<String> = not.iter().flat_map(|word| self.members(word.as_ref())).collect();
+        if out.iter().any(|one| one == id) {
+            return None;
+        }
+        let found = |word| {
+            let mut found = self.found(word);
+            found.people.retain(|one| !out.contains(one));
+            (word, found)
+        };
+        let found: Vec<(&str, Found)> = who.iter().map(|word| found(word.as_ref())).collect();
         let acts = |word: &str, found: &Found, for_whom: Option<&str>| Acts {
             by: format!("person:{id}").into(),
             for_whom: for_whom.map(|whom| format!("person:{whom}").into()),

@@ -92,6 +92,7 @@ impl Deciding<'_> {
             Some(when) => when.truth(&self.scope(Standpoint::Step(at))),
         };
         match taken {
+            Ok(true) if let Some(approve) = step.approve() => self.open_signers(at, approve),
             Ok(true) => {
                 self.did(Fact::StepOpened { s, scope, n: 1, list: None, broken: false });
                 self.begin(at.item(self.run.step(at).round, 0));
@@ -111,7 +112,7 @@ impl Deciding<'_> {
     }
 
     /// A `when` or `each` that fails is one failed item of the whole step.
-    fn open_failed(&mut self, at: StepAt, failure: Failure) {
+    pub(super) fn open_failed(&mut self, at: StepAt, failure: Failure) {
         let StepAt { step: s, scope } = at;
         self.did(Fact::StepOpened { s, scope, n: 1, list: None, broken: true });
         self.fail(at.item(self.run.step(at).round, 0), failure);
@@ -134,6 +135,9 @@ impl Deciding<'_> {
     pub(super) fn begin_more(&mut self, at: StepAt) {
         let text = self.text.clone();
         let step = text.step(at.step);
+        if step.approve().is_some() && !self.run.step(at).broken {
+            return self.begin_signers(at);
+        }
         let at_once = step.each.as_ref().and_then(|each| each.at_once).unwrap_or(u32::MAX);
         loop {
             let state = self.run.step(at);
@@ -351,22 +355,14 @@ impl Deciding<'_> {
         let text = self.text.clone();
         let step = text.step(item.step);
         let scope = self.scope(Standpoint::Item(item));
-        let mut who = vec![];
-        for template in &ask.who {
-            let value = template.value(&scope)?;
-            match value.try_iter() {
-                Ok(many) if value.kind() == minijinja::value::ValueKind::Seq => {
-                    who.extend(many.map(|one| one.to_string()));
-                }
-                _ => who.push(value.to_string()),
+        let seat = self.seat(item);
+        let (mut who, mut not) = (seat.as_ref().map_or_else(Vec::new, |seat| seat.who.clone()), vec![]);
+        for (all, templates) in [(&mut who, &ask.who), (&mut not, &ask.not)] {
+            for template in templates {
+                all.extend(self.whom(template, &scope)?);
             }
         }
-        for name in &mut who {
-            if name == "starter" {
-                *name = self.run.started.by.to_string();
-            }
-        }
-        if who.iter().all(|name| name.trim().is_empty()) {
+        if who.is_empty() {
             return Err(failure("YZ0314", "the task has nobody to do it: `ask` is empty"));
         }
         if self.run.standing.tasks >= TASKS_MAX {
@@ -379,13 +375,14 @@ impl Deciding<'_> {
             Some(title) => title.text(&scope)?,
             None => step.id.to_string(),
         };
-        let due = match &ask.due {
+        let signer = seat.zip(ask.approve.as_ref()).and_then(|(seat, all)| all.signers.get(seat.of as usize));
+        let due = match signer.and_then(|signer| signer.due.as_ref()).or(ask.due.as_ref()) {
             Some(due) => self.instant(item, due, false)?,
             None => None,
         };
         let ends_late = !item.undo && step.on.iter().any(|on| is_late(&on.outcome));
         drop(scope); // It holds the steps, which would be copied when the item changes.
-        let task = TaskSheet { title: title.into(), who, due, ends_late };
+        let task = TaskSheet { title: title.into(), who, not, due, ends_late };
         self.did(Fact::Entered { at: item, state: Standing::Asked { a, task: Box::new(task) } });
         Ok(())
     }

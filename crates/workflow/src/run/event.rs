@@ -648,6 +648,9 @@ pub struct TaskSheet {
     pub title: Arc<str>,
     /// As written: `group:热线`. Who that is, is asked when somebody looks.
     pub who: Vec<String>,
+    /// Who may not, whoever else may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Millis>,
     /// `on.late` is written: at the due instant the task ends.

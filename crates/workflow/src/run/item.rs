@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::approve::{Signed, settling};
 use super::begin::{failure, rest_ms, rule_for};
 use super::closing::Because;
 use super::event::{
@@ -242,6 +243,14 @@ impl Deciding<'_> {
             self.finish_item(item, outcome, output, None);
             return;
         }
+        let outcome = match self.signed(item, outcome.as_deref(), raw) {
+            Signed::Alone => outcome,
+            Signed::Counts => return self.count_signature(item, output),
+            Signed::Decides(word) => {
+                self.let_go(item, None);
+                Some(word.into())
+            }
+        };
         let rule = if self.is_withdrawn(item) { None } else { rule_for(step, outcome.as_deref(), raw) };
         if self.asks_owner(item, rule.as_ref(), outcome.clone(), raw) {
             return;
@@ -303,13 +312,20 @@ impl Deciding<'_> {
     }
 
     /// Goes on without an item, with the values that the event brought.
-    pub(super) fn skip(&mut self, item: Item) {
-        let (outcome, output) = (None, Output::OfEvent);
+    pub(super) fn skip(&mut self, item: Item, values: &Raw) {
+        let outcome = match self.signed(item, None, Some(values)) {
+            Signed::Alone | Signed::Counts => None,
+            Signed::Decides(word) => {
+                self.let_go(item, None);
+                Some(word.into())
+            }
+        };
+        let output = Output::OfEvent;
         self.did(Fact::Over { at: item, end: ItemEnd::Skipped, outcome, output, failure: None, undo: false });
         self.after_item(item, None);
     }
 
-    fn after_item(&mut self, item: Item, rule: Option<Goes>) {
+    pub(super) fn after_item(&mut self, item: Item, rule: Option<Goes>) {
         let state = self.run.step(item.place());
         if !item.undo && state.outrun && state.all_over() && state.phase == StepPhase::Open {
             return self.outrun_over(item.place());
@@ -336,8 +352,8 @@ impl Deciding<'_> {
         if self.is_withdrawn(at.item(state.round, 0)) {
             return;
         }
-        let only =
-            state.items.first().filter(|only| step.each.is_none() && only.at == At::Over(ItemEnd::Done));
+        let only = if step.approve().is_some() { settling(state) } else { state.items.first() };
+        let only = only.filter(|only| step.each.is_none() && only.at == At::Over(ItemEnd::Done));
         let Some(only) = only else { return self.step_over(at, None) };
         let (outcome, output) = (only.outcome.clone(), only.output.clone());
         match rule_for(step, outcome.as_deref(), output.as_ref()) {

@@ -127,6 +127,9 @@ fn stands_in_the_way(from: &Workflow, to: &Workflow, no: StepNo, new: Option<Ste
             is.work.kind()
         ));
     }
+    if was.approve().is_some() != is.approve().is_some() {
+        return Some(format!("`{path}` is open, and `approve` was added or taken away"));
+    }
     (was.each.is_some() != is.each.is_some())
         .then(|| format!("`{path}` is open, and `each` was added or taken away"))
 }

@@ -25,7 +25,14 @@ impl Deciding<'_> {
         if &**by == OPERATOR || self.decides_closing(by) {
             return Ok(());
         }
-        if self.now.world.people_at(self.at).may(by, &sheet.who).is_none() {
+        if self.has_signed(of.item, by) {
+            return Err(Refusal::HasSigned(by.clone()));
+        }
+        let people = self.now.world.people_at(self.at);
+        if people.may_but(by, &sheet.who, &sheet.not).is_none() {
+            if people.may(by, &sheet.who).is_some() {
+                return Err(Refusal::Excluded { by: by.clone(), not: sheet.not.clone() });
+            }
             return Err(Refusal::NotYours { by: by.clone(), who: sheet.who.clone() });
         }
         match self.claimed_by(of) {
@@ -134,7 +141,7 @@ impl Deciding<'_> {
                     self.begin(of.item);
                 }
             }
-            (Question::Failed { .. }, Verdict::Skip { .. }) => self.skip(of.item),
+            (Question::Failed { .. }, Verdict::Skip { values }) => self.skip(of.item, values),
             (Question::Failed { failure }, Verdict::Fail {}) => self.fail_for_good(of.item, failure.clone()),
             (Question::Failed { .. }, Verdict::Happened { .. } | Verdict::Leave {}) => {
                 return Err(Refusal::WrongVerdict);

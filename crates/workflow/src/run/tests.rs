@@ -1,6 +1,7 @@
 //! Stories about runs: a file, what happens, and what the world then owes. `Tale` is the only place that knows the API.
 
 mod again;
+mod approve;
 mod back;
 mod bounds;
 mod closing;
@@ -340,7 +341,11 @@ impl Tale {
     fn name(&self, of: Attempt) -> String {
         let part = |item: Item| {
             let step = self.text.step(item.step);
-            let number = if step.each.is_some() { format!(".{}", item.item) } else { String::new() };
+            let number = if step.each.is_some() || step.approve().is_some() {
+                format!(".{}", item.item)
+            } else {
+                String::new()
+            };
             let round = if item.round > 1 { format!("@{}", item.round) } else { String::new() };
             format!("{}{number}{round}", step.path())
         };

@@ -1,10 +1,12 @@
 //! What a step gave, as expressions read it: one item's fields, the items of an `each`, the steps that a step holds.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 
+use super::super::approve::settling;
 use super::super::event::ItemEnd;
 use super::super::state::{At, Done, ItemState, StepState};
 use super::{Inner, item_word, state_word};
@@ -80,6 +82,8 @@ pub(super) struct Answer {
     round: u32,
     item: Option<u32>,
     inside: Option<Inside>,
+    /// Who signed what and when, where several sign.
+    signatures: Option<Vec<Value>>,
 }
 
 impl fmt::Debug for Answer {
@@ -90,9 +94,16 @@ impl fmt::Debug for Answer {
 
 impl Reader<'_> {
     fn of_step(&self, now: &StepState, read: Option<&StepState>) -> Answer {
-        let item = read.and_then(|step| step.items.first());
-        let standing = now.items.first().filter(|_| !now.is_over());
+        let signed = self.text.step(self.step).approve().is_some();
+        let item = read.and_then(|step| if signed { settling(step) } else { step.items.first() });
+        // Of several who sign, the one who must be first.
+        let standing = || {
+            let open = now.items.iter().filter(|item| !signed || !item.is_over());
+            open.min_by_key(|item| item.due.map_or(i64::MAX, |due| due.0))
+        };
+        let standing = if now.is_over() { None } else { standing() };
         Answer {
+            signatures: signed.then(|| read.into_iter().flat_map(signatures).collect()),
             output: item.and_then(|item| item.output.clone()).map(expression::value_of_text),
             by: item.and_then(|item| item.by.clone()),
             opened: read.and_then(|step| step.opened),
@@ -109,6 +120,7 @@ impl Reader<'_> {
 
     fn of_item(&self, step: &StepState, number: u32, item: &ItemState) -> Answer {
         Answer {
+            signatures: None,
             output: item.output.clone().map(expression::value_of_text),
             by: item.by.clone(),
             opened: item.opened,
@@ -125,6 +137,7 @@ impl Reader<'_> {
 
     pub(super) fn of_done(&self, done: &Done) -> Answer {
         Answer {
+            signatures: None,
             output: done.output.clone().map(expression::value_of_text),
             by: done.by.clone(),
             opened: done.opened,
@@ -138,6 +151,26 @@ impl Reader<'_> {
             inside: self.inside(done.scope),
         }
     }
+}
+
+/// The signatures of a step, each with what its signer filled in.
+fn signatures(step: &StepState) -> Vec<Value> {
+    let signed = step.items.iter().filter(|item| item.is_over() && item.by.is_some());
+    signed
+        .map(|item| {
+            let said = item.output.clone().map(expression::value_of_text);
+            let keys = said.iter().flat_map(|said| said.try_iter().into_iter().flatten());
+            let fields = keys.filter_map(|key| {
+                let value = said.as_ref()?.get_item(&key).ok()?;
+                Some((key.to_string(), value))
+            });
+            let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
+            let at = item.ended.map_or_else(expression::empty, |at| Value::from(at.to_string()));
+            let own = [("by", text(&item.by)), ("at", at)];
+            let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+            fields.chain(own).collect::<BTreeMap<_, _>>().into()
+        })
+        .collect()
 }
 
 impl Object for Answer {
@@ -159,6 +192,7 @@ impl Object for Answer {
             "outcome" => text(&self.outcome),
             "round" => Value::from(self.round),
             "item" => self.item.map_or_else(expression::empty, Value::from),
+            "signatures" if self.signatures.is_some() => Value::from(self.signatures.clone()?),
             // A name that the step does not declare was found when the file was checked; so what is not there is empty.
             name if self.inside.is_some() => self.inside.as_ref().and_then(|inside| inside.step(name))?,
             name => self
