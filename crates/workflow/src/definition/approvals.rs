@@ -11,6 +11,10 @@ const TELLS: &[&str] = &["approved", "outcome", "signatures"];
 
 pub(super) fn check(read: &Read) -> Vec<Problem> {
     let workflow = &read.workflow;
+    // What cannot be read may be what reads it.
+    if read.damage.is_some() {
+        return Vec::new();
+    }
     let mut unread: Vec<StepNo> =
         workflow.numbers().filter(|no| workflow.step(*no).approve().is_some()).collect();
     unread.retain(|no| {
@@ -36,7 +40,8 @@ pub(super) fn check(read: &Read) -> Vec<Problem> {
 
 fn tells(outcome: &OutcomePattern) -> bool {
     match outcome {
-        OutcomePattern::Word(word) => &**word == "refused",
+        // A word that is none was said already, and is most likely this one.
+        OutcomePattern::Word(word) => !["done", "late", "approved"].contains(&&**word),
         OutcomePattern::Field { field, value } => &**field == "approved" && &**value == "no",
     }
 }

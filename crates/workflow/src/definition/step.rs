@@ -145,7 +145,8 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
     if own.has("each") {
         for key in ["on", "check", "end", "approve"] {
             if own.has(key) {
-                own.say(own.error("YZ0128", own.key_span(key)).name("key", key).name("step", draft.id));
+                let problem = own.error("YZ0128", own.key_span(key)).name("key", key).name("step", draft.id);
+                own.say(if key == "approve" { problem.case("approve") } else { problem });
             }
         }
     }

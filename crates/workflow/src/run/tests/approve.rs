@@ -39,7 +39,10 @@ fn all_must_approve_side_by_side_and_the_last_word_settles_it() {
     sign.0 answer by person:li {"approved":true,"opinion":"好"} -> close sign.0#1
     sign.1 answer by person:wang {"approved":true} -> close sign.1#1, start pay#1
     "#);
-    assert_eq!(tale.with("pay"), "");
+    assert_eq!(
+        tale.with("pay"),
+        r#"{"said":"是  person:wang","all":[{"approved":true,"at":"2026-11-23T01:00:00Z","by":"person:li","opinion":"好"},{"approved":true,"at":"2026-11-23T01:00:00Z","by":"person:wang","opinion":null}]}"#
+    );
 }
 
 #[test]
