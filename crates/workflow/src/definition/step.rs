@@ -29,8 +29,7 @@ pub(super) struct Draft<'a, 'r> {
 const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "step"];
 
 /// Keys of a step that the language has and this version does not.
-const LATER: &[&str] =
-    &["pause", "remind", "escalate", "extend", "private", "readers", "same_as"];
+const LATER: &[&str] = &["pause", "remind", "escalate", "extend", "private", "readers", "same_as"];
 
 pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
     let drafts = drafts(root);
