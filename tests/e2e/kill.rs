@@ -12,7 +12,7 @@ use yizhan_harness::client::{Client, ClientError};
 use yizhan_harness::evidence::{Ack, Arrival, Evidence};
 use yizhan_harness::sink::{HttpSink, Mood, letters};
 
-use crate::house::{House, PATIENCE, binary, is_over};
+use crate::house::{House, PATIENCE, is_over};
 
 const KILLS: usize = 12;
 /// Cases of one process that are under way at once.
@@ -383,16 +383,4 @@ fn old_papers_are_destroyed_and_sealed_although_the_daemon_is_killed_again_and_a
     let destroyed = Script { file: "archive/demo/retention.json", varied: &[] };
     let sealed = Script { file: "archive/demo/retention-sealed.json", varied: &[] };
     survives(14, &[destroyed, sealed], 1);
-}
-
-#[test]
-fn fifteen_kills_under_load_lose_nothing_and_double_nothing() {
-    let chaos = binary().with_file_name("yizhan-chaos");
-    assert!(chaos.exists(), "{} is not built: cargo build --workspace", chaos.display());
-    let mut command = std::process::Command::new(chaos);
-    command.args(["kill", "--cycles", "15", "--clients", "2", "--seed", "7"]);
-    let output = command.output().unwrap();
-    let said =
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(0), "{said}");
 }

@@ -34,8 +34,8 @@ const WORKFLOW_MAY_USE: &[&str] = &[
     "toml",
 ];
 
-/// Where `unsafe` may be asked for: the two sides of the plugins' border, and what tests it.
-const MAY_BE_UNSAFE: &[&str] = &["crates/plugin-api", "crates/plugin-host", "tests/fixtures"];
+/// Where `unsafe` may be asked for: the two sides of the plugins' border, what tests it, and the disk that lies.
+const MAY_BE_UNSAFE: &[&str] = &["crates/plugin-api", "crates/plugin-host", "tests/disk", "tests/fixtures"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()

@@ -9,6 +9,8 @@ mod commands;
 #[cfg(test)]
 mod dovecot;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod house;

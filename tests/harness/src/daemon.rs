@@ -108,6 +108,11 @@ impl Daemon {
         kill_process(pid, signal).ok()
     }
 
+    /// Whether it has ended, by itself or by somebody.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Waits for an end that comes by itself or was asked for; its exit code.
     pub fn ended(mut self) -> Option<i32> {
         self.child.wait().ok()?.code()

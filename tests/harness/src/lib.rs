@@ -5,4 +5,6 @@ pub mod checker;
 pub mod client;
 pub mod daemon;
 pub mod evidence;
+pub mod fault;
+pub mod load;
 pub mod sink;

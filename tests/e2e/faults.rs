@@ -1,0 +1,53 @@
+//! The short forms of the fault runs; `yizhan-chaos RUN --cycles N` is the long one.
+
+use serde_json::Value;
+
+use crate::house::binary;
+
+/// Carries a fault run out: its exit code, its report, and all it said.
+fn chaos(arguments: &[&str]) -> (Option<i32>, Value, String) {
+    let chaos = binary().with_file_name("yizhan-chaos");
+    assert!(chaos.exists(), "{} is not built: cargo build --workspace", chaos.display());
+    let output = std::process::Command::new(chaos).args(arguments).args(["--clients", "2"]).output().unwrap();
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code(), report, said)
+}
+
+#[test]
+fn fifteen_kills_under_load_lose_nothing_and_double_nothing() {
+    let (code, _, said) = chaos(&["kill", "--cycles", "15", "--seed", "7"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn power_that_goes_on_a_disk_that_keeps_only_what_was_synced_loses_nothing() {
+    let (code, report, said) = chaos(&["power", "--cycles", "12", "--seed", "3"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["torn_sectors"].as_u64().unwrap() > 0, "nothing was ever in the air: {said}");
+}
+
+#[test]
+fn the_same_run_finds_losses_where_the_log_is_not_synced() {
+    let (code, report, said) = chaos(&["power", "--cycles", "3", "--seed", "3", "--control"]);
+    assert_eq!(code, Some(1), "{said}");
+    let lost = report["first_violations"][0].as_str().unwrap();
+    assert!(lost.contains("was acknowledged and is not in the store"), "{said}");
+}
+
+#[test]
+fn a_disk_that_fills_up_under_load_and_is_freed_loses_nothing_and_goes_on_by_itself() {
+    let (code, report, said) = chaos(&["full", "--cycles", "5", "--seed", "5"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["struck"].as_u64().unwrap() >= 5, "{said}");
+}
+
+#[test]
+fn after_a_write_or_a_sync_that_failed_the_daemon_ends_and_starts_from_what_is_on_the_disk() {
+    for run in ["write-error", "sync-error"] {
+        let (code, report, said) = chaos(&[run, "--cycles", "3", "--seed", "9"]);
+        assert_eq!(code, Some(0), "{said}");
+        assert_eq!(report["ended_itself"], 3, "{said}");
+    }
+}

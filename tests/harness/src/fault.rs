@@ -1,0 +1,39 @@
+//! The fault runs: what is done to a daemon under load, each from a seed.
+
+pub mod disk;
+pub mod kill;
+pub mod power;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::load::{FaultError, Findings};
+
+/// How a fault run is carried out.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub cycles: u32,
+    pub clients: u32,
+    pub seed: u64,
+    /// The daemon; what it needs beside it (the disk that lies) is looked for in the same folder.
+    pub binary: PathBuf,
+    pub keep: bool,
+    /// A run that must find losses: what is to be wrong.
+    pub control: bool,
+}
+
+/// What was found, and what this kind of run counted.
+pub type Outcome = Result<(Findings, Value), FaultError>;
+
+/// A fault run by its name.
+pub type Fault = fn(&Options) -> Outcome;
+
+/// All of them, with a line on each.
+pub const ALL: &[(&str, Fault, &str)] = &[
+    ("kill", kill::run, "kills the daemon after 20 to 400 ms with SIGKILL (R1)"),
+    ("power", power::run, "cuts the power: what was not synced is gone or torn (R2)"),
+    ("full", disk::full, "fills the disk and frees it (R7)"),
+    ("write-error", disk::write_error, "lets a write fail (R8)"),
+    ("sync-error", disk::sync_error, "lets a sync fail (R8)"),
+];

@@ -1,0 +1,271 @@
+//! A home under load: clients that start runs as fast as they are acknowledged, the sinks that these runs go to, and how
+//! everything is brought to its end and judged.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::checker::{Violation, check};
+use crate::client::{Client, ClientError};
+use crate::daemon::{Daemon, DaemonError};
+use crate::evidence::{Ack, Evidence, EvidenceError};
+use crate::sink::{HttpSink, Mood, appended, mails};
+
+/// Runs must come to their end within this, once nothing disturbs them.
+const END: Duration = Duration::from_secs(180);
+
+/// So many violations are named in a report.
+const SHOWN: usize = 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum FaultError {
+    #[error(transparent)]
+    Daemon(#[from] DaemonError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Evidence(#[from] EvidenceError),
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("a client panicked")]
+    ClientPanicked,
+    #[error("{what} after {within:?}: {shown}")]
+    TooLate { what: &'static str, within: Duration, shown: String },
+}
+
+/// A small generator, so that a seed is the whole run.
+#[derive(Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % n
+    }
+
+    pub fn between(&mut self, least: u64, most: u64) -> u64 {
+        least + self.below(most - least)
+    }
+}
+
+/// A home, its sinks and its clients.
+#[derive(Debug)]
+pub struct Load {
+    pub home: PathBuf,
+    pub binary: PathBuf,
+    folder: tempfile::TempDir,
+    sink: HttpSink,
+    acks: Arc<Mutex<Vec<Ack>>>,
+    stop: Arc<AtomicBool>,
+    clients: Vec<JoinHandle<()>>,
+    began: Instant,
+}
+
+/// What a fault run found.
+#[derive(Debug)]
+pub struct Findings {
+    pub acknowledged: usize,
+    pub runs: usize,
+    pub arrivals: usize,
+    /// Unknown outcomes that were looked up at the receiver, as a person would.
+    pub settled: usize,
+    pub seconds: u64,
+    pub violations: Vec<Violation>,
+    /// Where the home is, if it was kept.
+    pub kept: Option<PathBuf>,
+}
+
+impl Findings {
+    /// The report, with what this kind of run counted beside.
+    #[must_use]
+    pub fn report(&self, run: &str, seed: u64, counted: Value) -> Value {
+        let mut report = json!({
+            "run": run, "seed": seed, "seconds": self.seconds, "acknowledged": self.acknowledged,
+            "runs": self.runs, "arrivals": self.arrivals, "settled_by_hand": self.settled,
+            "violations": self.violations.len(),
+            "first_violations": self.violations.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>(),
+        });
+        if let (Value::Object(report), Value::Object(counted)) = (&mut report, counted) {
+            report.extend(counted);
+        }
+        report
+    }
+}
+
+impl Load {
+    /// Makes the home and starts the clients; nobody answers them yet.
+    ///
+    /// # Errors
+    /// When the home cannot be made.
+    pub fn begin(binary: &Path, clients: u32) -> Result<Self, FaultError> {
+        let folder = tempfile::Builder::new().prefix("yizhan-chaos").tempdir()?;
+        let home = folder.path().join("home");
+        let sink = HttpSink::start(Mood { refuse_every: 17, cut_every: 0 })?;
+        Daemon::init(binary, &home)?;
+        let config = format!("timezone = \"Asia/Shanghai\"\n\n[egress]\nallow = [\"{}\"]\n", sink.address);
+        std::fs::write(home.join("config/yizhan.toml"), config)?;
+        std::fs::write(home.join("workflows/chaos.toml"), workflow(&sink))?;
+        let (acks, stop, cases) = (Arc::default(), Arc::new(AtomicBool::new(false)), Arc::default());
+        let mut load = Self {
+            binary: binary.to_owned(),
+            folder,
+            sink,
+            acks,
+            stop,
+            clients: vec![],
+            began: Instant::now(),
+            home,
+        };
+        load.clients = (0..clients).map(|_| load.client(&cases)).collect();
+        Ok(load)
+    }
+
+    fn client(&self, cases: &Arc<AtomicU64>) -> JoinHandle<()> {
+        let (client, acks) = (Client::of_home(&self.home), self.acks.clone());
+        let (stop, cases) = (self.stop.clone(), cases.clone());
+        std::thread::spawn(move || starts(&client, &acks, &stop, &cases))
+    }
+
+    #[must_use]
+    pub fn acknowledged(&self) -> usize {
+        lock(&self.acks).len()
+    }
+
+    /// Waits until so many more starts were acknowledged.
+    ///
+    /// # Errors
+    /// When they are not within a minute.
+    pub fn until_acknowledged(&self, more: usize) -> Result<(), FaultError> {
+        let wanted = self.acknowledged() + more;
+        self.until("starts are not acknowledged", || (self.acknowledged() >= wanted).then_some(()))
+    }
+
+    /// Looks again and again, with a deadline.
+    ///
+    /// # Errors
+    /// When it does not come to be.
+    pub fn until<T>(&self, what: &'static str, mut look: impl FnMut() -> Option<T>) -> Result<T, FaultError> {
+        let (within, begin) = (Duration::from_secs(60), Instant::now());
+        while begin.elapsed() < within {
+            if let Some(seen) = look() {
+                return Ok(seen);
+            }
+            std::thread::sleep(Duration::from_millis(5)); // Between two looks at a state, with a deadline.
+        }
+        Err(FaultError::TooLate { what, within, shown: format!("{} acknowledged", self.acknowledged()) })
+    }
+
+    /// Ends the load, brings every run to its end under an undisturbed daemon, and judges what is left. `least_done`: a
+    /// system in which nothing succeeds must not pass.
+    ///
+    /// # Errors
+    /// When the daemon does not start, or runs do not end.
+    pub fn judge(mut self, least_done: usize, keep: bool) -> Result<Findings, FaultError> {
+        self.stop.store(true, Ordering::Relaxed);
+        for client in std::mem::take(&mut self.clients) {
+            client.join().map_err(|_| FaultError::ClientPanicked)?;
+        }
+        let daemon = Daemon::start(&self.binary, &self.home)?;
+        let settled = bring_to_an_end(&daemon.client(), &self.sink)?;
+        daemon.stop();
+        let mut evidence = Evidence {
+            acks: lock(&self.acks).clone(),
+            once: vec!["/line".into(), "/pay".into()],
+            ..Evidence::default()
+        };
+        evidence.read_store(&self.home.join("data/yizhan.db"))?;
+        evidence.arrivals = self.sink.arrivals();
+        evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
+        evidence.arrivals.extend(mails(&self.home.join("data/mail"))?);
+        let violations = check(&evidence, least_done.min(evidence.acks.len()).max(1));
+        let keep = keep || !violations.is_empty();
+        Ok(Findings {
+            acknowledged: evidence.acks.len(),
+            runs: evidence.runs.len(),
+            arrivals: evidence.arrivals.len(),
+            settled,
+            seconds: self.began.elapsed().as_secs(),
+            violations,
+            kept: keep.then(|| self.folder.keep()),
+        })
+    }
+}
+
+/// One step of each kind that must survive: a call with a key, a line in a file, a mail, a call that must happen once, a
+/// wait.
+fn workflow(sink: &HttpSink) -> String {
+    let url = format!("http://{}/", sink.address);
+    let call = |name: &str, more: &str| {
+        format!(
+            "[step.{name}]\nuse = \"webhook.call\"\nwith.url = \"{url}\"\nwith.headers = {{ X-Item = \"{{{{ input.case }}}}/{name}\" }}\nwith.json = {{ case = \"{{{{ input.case }}}}\" }}\n{more}\n"
+        )
+    };
+    format!(
+        "title = \"故障演练\"\n[input]\ncase = {{ label = \"案例\", type = \"text\" }}\n\
+         {}\n\
+         [step.line]\nuse = \"file.append\"\nwith.path = \"lines.csv\"\nwith.text = \"{{{{ input.case }}}}/line,案例\\n\"\n\
+         [step.mail]\nuse = \"email.send\"\nwith.to = \"a@example.com\"\nwith.subject = \"{{{{ input.case }}}}/mail\"\nwith.text = \"你好\"\n\
+         {}[step.nap]\nwait = \"1s\"\n{}",
+        call("call", "retry = { times = 60, first = \"100ms\", factor = 1.2, most = \"1s\" }"),
+        call("pay", "effect = \"once\""),
+        call("last", "retry = { times = 60, first = \"100ms\", factor = 1.2, most = \"1s\" }"),
+    )
+}
+
+fn lock(acks: &Mutex<Vec<Ack>>) -> std::sync::MutexGuard<'_, Vec<Ack>> {
+    acks.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts runs as fast as they are acknowledged. What gets no answer may have been taken or not: nobody counts on it.
+fn starts(client: &Client, acks: &Mutex<Vec<Ack>>, stop: &AtomicBool, cases: &AtomicU64) {
+    while !stop.load(Ordering::Relaxed) {
+        let case = format!("c{}", cases.fetch_add(1, Ordering::Relaxed));
+        match client.post("/api/v1/workflows/chaos/runs", &json!({ "input": { "case": case } })) {
+            Ok(answer) => {
+                if let Some(run) = answer["id"].as_str().and_then(|id| id.parse().ok()) {
+                    lock(acks).push(Ack { run, case });
+                }
+            }
+            Err(_) => std::thread::sleep(Duration::from_millis(5)), // Nobody is there just now.
+        }
+    }
+}
+
+/// Looks at the receiver for every unknown outcome, as a person would, and says what it saw; until no run is open.
+fn bring_to_an_end(client: &Client, sink: &HttpSink) -> Result<usize, FaultError> {
+    let (end, mut settled) = (Instant::now() + END, 0);
+    while Instant::now() < end {
+        let tasks = client.get("/api/v1/tasks?limit=200")?;
+        for task in tasks["items"].as_array().into_iter().flatten() {
+            let id = task["id"].as_str().unwrap_or("");
+            let shown = client.get(&format!("/api/v1/tasks/{id}"))?;
+            let item = format!("{}/pay", shown["case"]["input"]["case"].as_str().unwrap_or(""));
+            let has_arrived = sink.calls().iter().any(|call| call.item == item);
+            let verdict = if has_arrived {
+                json!({ "verdict": "happened", "values": { "status": 200 } })
+            } else {
+                json!({ "verdict": "again" })
+            };
+            // Somebody (a late answer) may have been quicker.
+            settled += usize::from(client.post(&format!("/api/v1/tasks/{id}/settle"), &verdict).is_ok());
+        }
+        let open = client.get("/api/v1/runs?open=true&limit=1")?;
+        if open["items"].as_array().is_some_and(Vec::is_empty) {
+            return Ok(settled);
+        }
+        std::thread::sleep(Duration::from_millis(50)); // Between two looks at a state, with a deadline.
+    }
+    let open = client.get("/api/v1/runs?open=true&limit=3")?;
+    Err(FaultError::TooLate { what: "runs are still open", within: END, shown: open.to_string() })
+}
