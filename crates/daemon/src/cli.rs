@@ -48,6 +48,8 @@ enum Command {
     Read(commands::read::Args),
     /// Walk a workflow without doing anything: every mail, call, task and branch of one case
     Plan(commands::plan::Args),
+    /// Play the tests beside workflows, under a clock of their own
+    Test(commands::test::Args),
     /// Print the JSON Schema of workflow files, for editors
     Schema(commands::schema::Args),
     /// Draw a workflow: SVG, Mermaid or DOT
@@ -150,6 +152,7 @@ impl Command {
             Self::Fmt(args) => commands::fmt::run(&args, context),
             Self::Read(args) => commands::read::run(&args, context),
             Self::Plan(args) => commands::plan::run(&args, context),
+            Self::Test(args) => commands::test::run(&args, context),
             Self::Schema(args) => commands::schema::run(&args, context),
             Self::Graph(args) => commands::graph::run(&args, context),
             Self::Run(args) => commands::run::run(&args, context),

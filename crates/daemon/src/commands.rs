@@ -27,6 +27,7 @@ pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod task;
 pub(crate) mod tasks;
+pub(crate) mod test;
 pub(crate) mod why;
 pub(crate) mod workflow;
 

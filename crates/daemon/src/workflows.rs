@@ -11,6 +11,7 @@ use std::sync::Arc;
 use yizhan_workflow::definition::{self, Files, House, MOST_TEXT, Neighbours, Read, Survey};
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::problem::{Place, Problem, render};
+use yizhan_workflow::testing::ENDING;
 
 use crate::language::Language;
 
@@ -212,11 +213,22 @@ impl Below {
 
 pub(crate) fn find(folder: &Path) -> Below {
     let mut found = Below::default();
-    walk(folder, DEEPEST, &mut found);
+    walk(folder, DEEPEST, &mut found, &is_workflow);
     found
 }
 
-fn walk(folder: &Path, deeper: usize, found: &mut Below) {
+/// The files of tests below a folder.
+pub(crate) fn walk_tests(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut found = Below::default();
+    walk(folder, DEEPEST, &mut found, &|name| name.ends_with(ENDING));
+    found.files
+}
+
+fn is_workflow(name: &str) -> bool {
+    name.ends_with(".toml") && !name.ends_with(ENDING)
+}
+
+fn walk(folder: &Path, deeper: usize, found: &mut Below, wanted: &dyn Fn(&str) -> bool) {
     let entries: std::io::Result<Vec<_>> = std::fs::read_dir(folder).and_then(Iterator::collect);
     let entries = match entries {
         Ok(entries) => entries,
@@ -231,9 +243,9 @@ fn walk(folder: &Path, deeper: usize, found: &mut Below) {
         }
         if path.is_dir() {
             if deeper > 0 && !BESIDE.contains(&&*name) {
-                walk(&path, deeper - 1, found);
+                walk(&path, deeper - 1, found, wanted);
             }
-        } else if name.ends_with(".toml") && !name.ends_with(".test.toml") {
+        } else if wanted(&name) {
             found.files.insert(path);
         }
     }

@@ -125,7 +125,7 @@ fn sarif_of(found: &[Found], context: &Context) -> Value {
 }
 
 /// `1 file`, `2 files`.
-fn of(count: usize, word: &str) -> String {
+pub(super) fn of(count: usize, word: &str) -> String {
     if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
@@ -167,7 +167,7 @@ pub(crate) fn read_all(paths: &[PathBuf], home: Option<&Home>) -> Result<Vec<Fil
 }
 
 /// The folder that the files a workflow names may lie in: that of all workflows, where it is one of them.
-fn root_of(file: &Path, own: Option<&Path>) -> PathBuf {
+pub(super) fn root_of(file: &Path, own: Option<&Path>) -> PathBuf {
     let own = own.and_then(|own| std::fs::canonicalize(own).ok()).filter(|own| file.starts_with(own));
     let folder = file.parent().unwrap_or(file);
     own.unwrap_or_else(|| {

@@ -108,6 +108,16 @@ pub enum Miss {
     RunFailed {
         error: String,
     },
+    /// The rules broke off: a fault of ours.
+    BrokenOff,
+}
+
+impl Failed {
+    /// The test that stands there brought the program to a panic.
+    #[must_use]
+    pub fn broken_off(place: Range<usize>) -> Self {
+        Self { place, at: Millis(0), miss: Box::new(Miss::BrokenOff), around: Vec::new() }
+    }
 }
 
 impl From<Hindrance> for Miss {
