@@ -319,6 +319,11 @@ pub struct TriggerView {
     pub what: String,
     /// The next firings of a schedule.
     pub next: Vec<String>,
+    /// Of a trigger with `gather`: when what is gathered becomes a run, and how many firings wait for that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gathers: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gathered: Option<usize>,
     pub last: Vec<FiringView>,
 }
 
@@ -326,7 +331,7 @@ pub struct TriggerView {
 pub struct FiringView {
     pub at: String,
     pub id: String,
-    /// `started`, `joined`, `rejected`, `skipped`, `late`, `missed`, `queued`, `failed`.
+    /// `started`, `joined`, `rejected`, `skipped`, `late`, `missed`, `queued`, `failed`, `gathered`.
     pub outcome: String,
     pub run: Option<String>,
 }

@@ -374,7 +374,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     (
         "trigger.*",
-        &["schedule", "webhook", "files", "mail", "event", "by_hand", "with", "where", "each", "as"],
+        &["schedule", "webhook", "files", "mail", "event", "by_hand", "with", "where", "each", "as", "gather"],
     ),
     ("trigger.*.schedule", &["timezone", "missed", "missed_within", "overlap", "gap", "fold"]),
     ("trigger.*.files", &["per"]),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
+use yizhan_engine::gathering;
 use yizhan_engine::live::{self, Loaded};
-use yizhan_engine::store::{RunFilter, RunState};
+use yizhan_engine::store::{Heap, RunFilter, RunState};
 use yizhan_workflow::id::{Item, RunId};
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::Line;
@@ -43,6 +44,7 @@ pub(crate) async fn doctor(
         let mut visit = Visit { desk, language, findings, runs: 0, replayed: 0, more: 0 };
         desk.house.findings(language).into_iter().for_each(|finding| visit.found(finding));
         visit.notices()?;
+        visit.gathered()?;
         visit.open_runs()?;
         visit.replay(if asked.all { usize::MAX } else { SAMPLE })?;
         Ok(visit.view())
@@ -111,6 +113,36 @@ impl Visit<'_> {
                     self,
                     "{key}:从 {at} 起,它在等答复,信没有送到所有该收的人{why}",
                     "{key}: since {at} not everybody could be told that it asks{why}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What was gathered for a run that does not come.
+    fn gathered(&mut self) -> Result<(), Refusal> {
+        let shared = self.desk.shared();
+        let (reads, world, now) = (self.desk.reads(), shared.world(), shared.now());
+        for heap in reads.heaps()? {
+            let Heap { workflow, trigger, items, oldest } = &heap;
+            let text = shared.library.current(workflow);
+            let known = text.as_ref().and_then(|text| Some((text, text.trigger(trigger)?)));
+            let Some((text, known)) = known.filter(|(_, known)| known.gather.is_some()) else {
+                self.found(say!(
+                    self,
+                    "{workflow}/{trigger}:从 {oldest} 起攒下的 {items} 次触发还没有办,这个触发已不在,或不再攒了;把 `gather` 写回去就会办",
+                    "{workflow}/{trigger}: {items} firings since {oldest} are gathered, and the trigger is gone or gathers no more; put `gather` back and they start"
+                ));
+                continue;
+            };
+            let slot = gathering::next_slot(text, known, reads, &world)?;
+            if slot.is_some_and(|slot| now.0 - slot.0 > UNTOLD_MS) {
+                let why = gathering::refusal(text, known, reads, &world)?;
+                let why = why.map_or_else(String::new, |why| say!(self, ":{why}", ": {why}"));
+                self.found(say!(
+                    self,
+                    "{workflow}/{trigger}:从 {oldest} 起攒下的 {items} 次触发过了时刻还没有办{why}",
+                    "{workflow}/{trigger}: {items} firings since {oldest} are gathered, and their run did not begin at its time{why}"
                 ));
             }
         }

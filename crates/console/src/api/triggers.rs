@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
+use yizhan_engine::gathering::KEPT_MOST;
 use yizhan_engine::store::{Firing, StoreError};
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::plan::{Starts, Trigger, Workflow};
@@ -60,6 +61,14 @@ fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<Tr
         | Starts::ByHand { .. }
         | Starts::Event { .. } => vec![],
     };
+    let gathers = trigger
+        .gather
+        .as_ref()
+        .map(|gather| schedule::preview(gather, &shared.world().zone, now, now.plus(days * DAY), SHOWN));
+    let gathered = match gathers {
+        Some(_) => Some(desk.reads().gathered_count(&text.name, &trigger.name, KEPT_MOST)?),
+        None => None,
+    };
     let last = desk.reads().firings(&text.name, Some(&trigger.name), SHOWN)?;
     Ok(TriggerView {
         workflow: text.name.to_string(),
@@ -67,6 +76,8 @@ fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<Tr
         kind: trigger_kind(&trigger.starts).to_owned(),
         what: what(text, trigger),
         next: next.iter().map(ToString::to_string).collect(),
+        gathers: gathers.iter().flatten().map(ToString::to_string).collect(),
+        gathered,
         last: last.iter().map(|(firing, run)| firing_view(firing, *run)).collect(),
     })
 }

@@ -413,3 +413,59 @@ async fn one_day(day: Vec<Sent>) {
     assert_eq!(runs(&place).await, genuine.len());
     place.stop().await;
 }
+
+const GATHERED: &str = r#"
+title = "攒单"
+[input]
+count = { label = "件数", type = "whole", max = 2 }
+[trigger.hook]
+webhook = { signature = "none" }
+where.kind = ["order"]
+gather = "12:00"
+with.count = "{{ trigger.items | length }}"
+[trigger.lines]
+webhook = { signature = "none" }
+each = "{{ trigger.body.lines }}"
+gather = "12:00"
+with.count = "{{ trigger.items | sum }}"
+[step.rest]
+wait = "1h"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_that_is_gathered_is_told_so_and_the_doctor_tells_of_what_no_run_takes() {
+    let place = place(&[("gathered", GATHERED)]).await;
+    let send = async |hook: &str, id: &str, body: &str| {
+        let headers = [("content-type", "application/json"), ("webhook-id", id)];
+        let answer =
+            place.stranger.send("POST", &format!("/hooks/gathered/{hook}"), &headers, body.into()).await;
+        (answer.status, answer.json())
+    };
+    let order = r#"{"kind":"order"}"#;
+    let (status, first) = send("hook", "a", order).await;
+    assert_eq!((status, &first["gathered"], &first["id"]), (202, &json!(true), &serde_json::Value::Null));
+    let (status, again) = send("hook", "a", order).await;
+    assert_eq!((status, &again["gathered"], &again["repeated"]), (200, &json!(true), &json!(true)));
+    let (status, other) = send("hook", "b", r#"{"kind":"other"}"#).await;
+    assert_eq!((status, &other["gathered"]), (202, &serde_json::Value::Null), "`where` leaves it out");
+    let (status, lines) = send("lines", "a", r#"{"lines":[1,2,3]}"#).await;
+    assert_eq!((status, &lines["each"][2]["gathered"]), (202, &json!(true)));
+
+    let triggers = place.socket.get("/api/v1/triggers?days=1").await.json();
+    let hook = &triggers["items"][0];
+    assert_eq!((&hook["gathered"], &hook["gathers"][0]), (&json!(1), &json!("2026-11-22T04:00:00Z")));
+    let doctor = async || place.socket.get("/api/v1/doctor?lang=en").await.json()["findings"].clone();
+    assert_eq!(doctor().await, json!([]), "the slot has not come");
+
+    let mut schedules = yizhan_engine::schedules::Schedules::new(place.engine.clone());
+    place.pass(3 * 3_600_000).await;
+    schedules.look().await;
+    assert_eq!(runs(&place).await, 1, "of the one order; three lines are six, and two are allowed");
+    let findings = doctor().await;
+    assert!(findings[0].as_str().unwrap().contains("gathered/lines: 3 firings"), "{findings}");
+    assert!(findings[0].as_str().unwrap().contains("count"), "{findings}");
+    place.load(&[("gathered", LINES)]).await;
+    let findings = doctor().await;
+    assert!(findings[0].as_str().unwrap().contains("gone or gathers no more"), "{findings}");
+    place.stop().await;
+}

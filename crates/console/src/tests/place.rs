@@ -303,6 +303,11 @@ impl Place {
         }
     }
 
+    /// Puts other workflows in force.
+    pub(super) async fn load(&self, texts: &[(&str, &str)]) {
+        self.engine.load(workflows(texts)).await.unwrap();
+    }
+
     /// How many requests have come so far, this one counted in.
     pub(super) async fn requests(&self) -> u64 {
         let page = self.stranger.get("/metrics").await.body;

@@ -57,6 +57,11 @@ fn from_files(args: &Args, context: &Context) -> Result<Value, Failure> {
                     preview(schedule, &zone, now, until, MOST).into_iter().map(|at| at.0).collect();
                 items.push(json!({ "workflow": &*workflow.name, "trigger": &*trigger.name, "next": next }));
             }
+            if let Some(gather) = &trigger.gather {
+                let at: Vec<i64> =
+                    preview(gather, &zone, now, until, MOST).into_iter().map(|at| at.0).collect();
+                items.push(json!({ "workflow": &*workflow.name, "trigger": &*trigger.name, "gathers": at }));
+            }
         }
     }
     Ok(json!({ "items": items }))
@@ -66,11 +71,25 @@ fn shown(answer: &Value, context: &Context) -> String {
     let zone = context.zone();
     let mut rows: Vec<(String, Vec<String>)> = Vec::new();
     for trigger in answer["items"].as_array().into_iter().flatten() {
-        for slot in trigger["next"].as_array().into_iter().flatten() {
+        let of = |key: &str| trigger[key].as_array().cloned().unwrap_or_default();
+        let mut say = |slot: &Value, name: String| {
             // A slot is an instant, or an object that has one.
             let at = if slot.is_object() { slot.clone() } else { json!({ "at": slot }) };
             let at = instant(&at, "at", &zone);
-            rows.push((at.clone(), vec![at, text(trigger, "workflow"), text(trigger, "trigger")]));
+            rows.push((at.clone(), vec![at, text(trigger, "workflow"), name]));
+        };
+        of("next").iter().for_each(|slot| say(slot, text(trigger, "trigger")));
+        // Only the first takes what waits now.
+        let waiting = trigger["gathered"].as_u64().unwrap_or(0);
+        for (number, slot) in of("gathers").iter().enumerate() {
+            let name = text(trigger, "trigger");
+            let waiting = if number == 0 { waiting } else { 0 };
+            say(
+                slot,
+                context
+                    .language
+                    .pick(format!("{name}(攒,现有 {waiting})"), format!("{name} (gathers, {waiting} now)")),
+            );
         }
     }
     if rows.is_empty() {

@@ -217,6 +217,14 @@ pub(super) const TRIGGER: &[Key] = &[
     key("by_hand", LIST, "谁可以手工登记", "Who may enter it by hand"),
     key("each", TEXT, "对列表的每一项各开一件", "A case for each item of a list"),
     key("as", TEXT, "每一项的名字(不写是 item)", "The item's name (`item` where not said)"),
+    key("event", TEXT, "发布了这个事件", "This event is published"),
+    key(
+        "gather",
+        TEXT,
+        "攒到这些时刻,一并办一件:workday at 16:30",
+        "One case of all that came, at these times: `workday at 16:30`",
+    ),
+    key("where", OBJECT, "带来的内容要符合什么才算", "What the firing must bring"),
     key("with", OBJECT, "怎样填开始的内容", "How the start form is filled"),
 ];
 
