@@ -101,6 +101,10 @@ impl Home {
         self.root.join("config/people.toml")
     }
 
+    pub(crate) fn registers(&self) -> PathBuf {
+        self.root.join("config/registers.toml")
+    }
+
     pub(crate) fn workflows(&self) -> PathBuf {
         self.root.join("workflows")
     }

@@ -110,6 +110,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
     let reads = store.reads();
     let (reading, workflows) = Reading::first(home, config, host.clone(), refused, &*reads);
     let world = world::world(config, address, reading.people(), host.catalogue())?;
+    let world = yizhan_workflow::run::World { registers: reading.registers(), ..world };
     yizhan_workflow::expression::speak(config.language.lang());
     let limits = EngineConfig {
         attempts_max: config.engine.attempts_max.get(),

@@ -414,7 +414,12 @@ mod tests {
         shelf.look(home.path(), &home.path().join("workflows"), &BTreeSet::new());
         let catalogue = yizhan_workflow::catalogue::Catalogue::default();
         for file in shelf.files() {
-            let house = House { catalogue: &catalogue, people: None, workflows: &shelf.neighbours() };
+            let house = House {
+                catalogue: &catalogue,
+                people: None,
+                workflows: &shelf.neighbours(),
+                registers: None,
+            };
             let checked = file.check(house);
             assert!(checked.errors.iter().any(|problem| problem.code == "YZ0194"), "{}", file.shown);
         }

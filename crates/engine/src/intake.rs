@@ -261,6 +261,7 @@ mod tests {
             catalogue: Arc::default(),
             people: Arc::default(),
             calendars: Arc::default(),
+            registers: Arc::default(),
             retry: Retry::NONE,
             owner: None,
             url: None,

@@ -1,5 +1,7 @@
 //! The port to the store: what is committed, in one batch and acknowledged as a whole; and what can be read.
 
+mod registers;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +9,10 @@ use yizhan_workflow::id::{Attempt, Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::run::event::{Raw, SlotAsk};
 pub use yizhan_workflow::run::state::TaskKind;
+
+pub use registers::{
+    HEAD_MARK, NewEntry, Present, PresentFilter, RegisterReads, Standing, TakenNumber, heads_in,
+};
 
 /// One decided event of one run and everything that must stand or fall with it.
 #[derive(Debug, Clone)]
@@ -319,6 +325,10 @@ pub enum Note {
     },
     /// What has its name and id already is left as it is.
     Published(Published),
+    /// A new line of a register.
+    Entry(Box<NewEntry>),
+    /// A number of a sequence.
+    Number(Box<TakenNumber>),
     /// The triggers that fire on events have seen those up to this number.
     EventsSeen {
         number: u64,
@@ -433,7 +443,7 @@ pub struct TaskFilter {
 }
 
 /// Lists and pages, on connections of their own; may be called from any thread.
-pub trait Reads: Send + Sync {
+pub trait Reads: RegisterReads + Send + Sync {
     fn run(&self, id: RunId) -> Result<Option<Stored>, StoreError>;
     fn row(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
     /// The runs whose ids lie between these two, both counted in, ascending.

@@ -161,6 +161,7 @@ fn world() -> World {
     World {
         number: 1,
         zone: jiff::tz::TimeZone::UTC,
+        registers: Arc::default(),
         catalogue: Arc::new(Catalogue { actions: ["say", "fail"].map(action).into() }),
         people: Arc::new(people()),
         calendars: Arc::default(),

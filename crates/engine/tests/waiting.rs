@@ -131,6 +131,7 @@ fn world() -> World {
     World {
         number: 1,
         zone: jiff::tz::TimeZone::UTC,
+        registers: Arc::default(),
         catalogue: Arc::new(catalogue),
         people: Arc::new(People::default()),
         calendars: Arc::default(),

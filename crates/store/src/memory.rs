@@ -2,6 +2,7 @@
 
 mod gathered;
 mod reads;
+mod registers;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -16,6 +17,7 @@ use yizhan_engine::store::{
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
 
+use self::registers::Ledgers;
 use self::waiting::Waiting;
 use crate::sense::{begins, over, twice};
 
@@ -88,6 +90,7 @@ struct Kept {
     waiting: Waiting,
     gathered: BTreeMap<u64, Gathered>,
     last_gathered: u64,
+    ledgers: Ledgers,
     texts: BTreeMap<TextHash, Arc<Source>>,
 }
 
@@ -253,6 +256,8 @@ impl Kept {
             Note::Told { child } => drop(self.tells.remove(child)),
             Note::Noticed { key } => drop(self.notices.remove(key)),
             Note::Published(event) => self.waiting.published(event),
+            Note::Entry(new) => self.ledgers.written(new),
+            Note::Number(taken) => self.ledgers.taken(taken),
             Note::EventsSeen { number } => self.waiting.seen = *number,
             Note::ForgetEvents { before } => self.waiting.forget(*before),
             // Nothing to see here: what it would have met was found before.

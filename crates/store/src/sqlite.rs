@@ -7,6 +7,7 @@ mod gathered;
 mod lock;
 mod open;
 mod reads;
+mod registers;
 mod rows;
 #[cfg(test)]
 mod tests;

@@ -61,9 +61,12 @@ pub struct BadDescription {
 }
 
 /// The actions that the daemon carries out itself, as a plugin would describe them.
-const BUILT_IN: [(&str, &str); 1] = [(
-    "event",
-    r#"{"actions":{"publish":{
+const BUILT_IN: [(&str, &str); 3] = [
+    ("register", include_str!("catalogue/register.json")),
+    ("number", include_str!("catalogue/number.json")),
+    (
+        "event",
+        r#"{"actions":{"publish":{
         "summary":"Makes something known to the runs and triggers that wait for it",
         "effect":"keyed",
         "input":{"type":"object","required":["name"],"additionalProperties":false,"properties":{
@@ -72,7 +75,8 @@ const BUILT_IN: [(&str, &str); 1] = [(
             "payload":{"type":"object","title":"What came to be"}}},
         "output":{"type":"object","properties":{
             "id":{"type":"string"},"name":{"type":"string"},"key":{"type":"string"}}}}}}"#,
-)];
+    ),
+];
 
 /// Whether the daemon carries out the actions of this name itself.
 #[must_use]

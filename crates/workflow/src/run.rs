@@ -33,6 +33,7 @@ use crate::form::FieldFault;
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt};
 use crate::people::{People, Present};
 use crate::plan::{Retry, Workflow};
+use crate::register::Registers;
 pub use begin::rest_ms;
 pub use closing::PARENT;
 use event::{Event, Fact, Failure, Happened, Started};
@@ -69,6 +70,7 @@ pub struct World {
     pub people: Arc<People>,
     /// In force now, as people are: what is worked out later goes by them.
     pub calendars: Arc<Calendars>,
+    pub registers: Arc<Registers>,
     /// The default of steps that may be tried again.
     pub retry: Retry,
     /// Who is asked where a workflow names no owner.

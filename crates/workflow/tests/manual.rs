@@ -20,6 +20,7 @@ use yizhan_workflow::definition::{self, Files, House, Neighbours, Survey};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::problem::{Lang, Problem, render};
+use yizhan_workflow::register::Registers;
 
 const LANGUAGES: [&str; 2] = ["zh", "en"];
 
@@ -166,6 +167,7 @@ struct Town {
     catalogue: Catalogue,
     people: People,
     workflows: Neighbours,
+    registers: Registers,
 }
 
 impl Town {
@@ -183,14 +185,20 @@ impl Town {
         for block in blocks(language).iter().filter(|block| whole(block)) {
             workflows.add(block.name(), &block.place(), survey(block.name(), &block.text).read.as_ref());
         }
-        Self { catalogue, people, workflows }
+        let registers = std::fs::read_to_string(root().join("config/registers.toml")).unwrap();
+        let registers = Registers::read(&registers).unwrap();
+        Self { catalogue, people, workflows, registers }
     }
 
     fn problems(&self, name: &str, text: &str) -> Vec<Problem> {
         let Survey { read, mut problems } = survey(name, text);
         if let Some(read) = read {
-            let house =
-                House { catalogue: &self.catalogue, people: Some(&self.people), workflows: &self.workflows };
+            let house = House {
+                catalogue: &self.catalogue,
+                people: Some(&self.people),
+                workflows: &self.workflows,
+                registers: Some(&self.registers),
+            };
             problems.extend(definition::check(&read, house));
             problems.extend(read.warnings);
         }

@@ -184,6 +184,7 @@ fn world() -> World {
     World {
         number: 1,
         zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
+        registers: Arc::default(),
         catalogue: Arc::new(catalogue),
         people: Arc::new(people),
         calendars: Arc::new(yizhan_workflow::calendar::Calendars::built_in(

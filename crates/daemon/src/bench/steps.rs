@@ -110,6 +110,7 @@ fn world(host: &PluginHost) -> World {
         catalogue: Arc::new(host.catalogue()),
         people: Arc::new(People::default()),
         calendars: Arc::default(),
+        registers: Arc::default(),
         retry: Retry {
             times: 5,
             first: Span { ms: 5_000 },

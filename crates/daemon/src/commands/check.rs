@@ -10,6 +10,7 @@ use yizhan_workflow::definition::{House, Neighbours};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::Starts;
 use yizhan_workflow::problem::{Place, Problem, nearest, render, sarif, to_json};
+use yizhan_workflow::register::Registers;
 
 use super::Context;
 use crate::exit::{Exit, Failure};
@@ -56,7 +57,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let (people, mut found) = read_people(home.as_ref())?;
     let (catalogue, refused) = plugins::offline_catalogue(home.as_ref())?;
     let neighbours = neighbours_of(&files, home.as_ref());
-    let house = House { catalogue: &catalogue, people: people.as_ref(), workflows: &neighbours };
+    let (registers, faulty) = read_registers(home.as_ref())?;
+    found.extend(faulty);
+    let house = House {
+        catalogue: &catalogue,
+        people: people.as_ref(),
+        workflows: &neighbours,
+        registers: registers.as_ref(),
+    };
     let mailboxes = Mailboxes::of(home.as_ref());
     for file in &files {
         let checked = file.check(house);
@@ -201,4 +209,18 @@ fn read_people(home: Option<&Home>) -> Result<(Option<People>, Vec<Found>), Fail
     let (people, problems) = People::check(&text, jiff::Zoned::now().date(), &Calendars::default());
     let found = Found { shown: path.display().to_string(), texts: [(String::new(), text)].into(), problems };
     Ok((people, vec![found]))
+}
+
+/// The same of the registers.
+fn read_registers(home: Option<&Home>) -> Result<(Option<Registers>, Option<Found>), Failure> {
+    let Some(path) = home.map(Home::registers).filter(|path| path.exists()) else {
+        return Ok((Some(Registers::default()), None));
+    };
+    let text = std::fs::read_to_string(&path)?;
+    let (registers, problems) = match Registers::read(&text) {
+        Ok(registers) => (Some(registers), Vec::new()),
+        Err(problems) => (None, problems),
+    };
+    let found = Found { shown: path.display().to_string(), texts: [(String::new(), text)].into(), problems };
+    Ok((registers, Some(found)))
 }

@@ -12,6 +12,7 @@ use yizhan_workflow::expression::Tree;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{Work, Workflow};
+use yizhan_workflow::register::Registers;
 
 use super::Context;
 use super::fields::{Fields, object, text_of};
@@ -54,6 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     })?;
     let (catalogue, _) = plugins::offline_catalogue(Some(&home))?;
     let world = world::world(&home.config(None)?, None, Arc::new(people), catalogue)?;
+    let world = yizhan_workflow::run::World { registers: Arc::new(registers_of(&home)?), ..world };
     let Ok(read) = file.outcome else { return Ok(Exit::Faults) };
     let text = Arc::new(read.workflow);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -64,6 +66,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let rehearsal = rehearse(&prepared, &args.by, &world, now, &answers);
     context.answer(&json!(rehearsal), |_| said(&rehearsal, &text, context));
     Ok(if rehearsal.stopped.is_some() { Exit::Failed } else { Exit::Ok })
+}
+
+fn registers_of(home: &Home) -> Result<Registers, Failure> {
+    if !home.registers().exists() {
+        return Ok(Registers::default());
+    }
+    Registers::read(&std::fs::read_to_string(home.registers())?).map_err(|_| {
+        Failure::new(Exit::Faults, "YZ0519", "config/registers.toml has faults")
+            .help("`yizhan check` says which")
+    })
 }
 
 fn refused(error: intake::IntakeError) -> Failure {

@@ -3,6 +3,7 @@
 
 mod good;
 mod people;
+mod registers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use yizhan_workflow::definition;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{Source, Workflow};
 use yizhan_workflow::problem::Lang;
+use yizhan_workflow::register::Registers;
 
 use super::watch::Watch;
 use crate::config::Config;
@@ -30,6 +32,7 @@ use crate::plugins::{said, span};
 use crate::workflows::{FileRead, Shelf, Stamp};
 use good::Good;
 use people::PeopleFile;
+use registers::RegistersFile;
 
 /// Somebody who waits until everything was read again.
 pub(crate) type Reload = oneshot::Sender<Reloaded>;
@@ -49,6 +52,7 @@ pub(crate) struct Reading {
     settings: Option<Stamp>,
     shelf: Shelf,
     people: PeopleFile,
+    registers: RegistersFile,
     good: Good,
 }
 
@@ -56,6 +60,7 @@ pub(crate) struct Reading {
 struct Looked {
     workflows: Option<Workflows>,
     people: Option<Arc<People>>,
+    registers: Option<Arc<Registers>>,
     catalogue: Option<Catalogue>,
     /// Some files still moved and were left for the next look.
     moving: bool,
@@ -86,6 +91,7 @@ impl Reading {
             settings: Stamp::at(&home.config_file()),
             shelf: Shelf::default(),
             people: PeopleFile::read(home, config.language),
+            registers: RegistersFile::read(home, config.language),
             good: Good::read(home),
         };
         reading.shelf.look(&reading.home.root, &reading.home.workflows(), &BTreeSet::new());
@@ -98,6 +104,10 @@ impl Reading {
 
     pub(crate) fn people(&self) -> Arc<People> {
         self.people.good()
+    }
+
+    pub(crate) fn registers(&self) -> Arc<Registers> {
+        self.registers.good()
     }
 
     /// Plugins that are not in use, with why.
@@ -152,19 +162,21 @@ impl Reading {
 
     /// Looks at everything once. Blocks: files are read, plugins are started.
     fn look(&mut self, settle: Duration, before: &Workflows) -> Looked {
-        let none = Looked { workflows: None, people: None, catalogue: None, moving: false };
+        let none = Looked { workflows: None, people: None, registers: None, catalogue: None, moving: false };
         let moving = self.still_moving(settle);
         self.look_at_settings();
         let catalogue = self.look_at_plugins();
         let people = self.people.look(&self.home, self.language, &moving).then(|| self.people.good());
+        let others = self.registers.look(&self.home, self.language, &moving);
+        let registers = others.then(|| self.registers.good());
         let different = self.shelf.look(&self.home.root, &self.home.workflows(), &moving);
         let moving = !moving.is_empty();
-        if !different && people.is_none() && catalogue.is_none() {
+        if !different && people.is_none() && registers.is_none() && catalogue.is_none() {
             return Looked { moving, ..none };
         }
         let offered = catalogue.clone().unwrap_or_else(|| self.host.catalogue());
         let workflows = self.put_together(&offered, before, None);
-        Looked { workflows: Some(workflows), people, catalogue, moving }
+        Looked { workflows: Some(workflows), people, registers, catalogue, moving }
     }
 
     /// Files that changed while we watched for the settling time.
@@ -181,7 +193,9 @@ impl Reading {
     }
 
     fn anything_new(&self) -> bool {
-        self.shelf.has_news(&self.home.workflows()) || self.people.stamp() != Stamp::at(&self.home.people())
+        self.shelf.has_news(&self.home.workflows())
+            || self.people.stamp() != Stamp::at(&self.home.people())
+            || self.registers.stamp() != Stamp::at(&self.home.registers())
     }
 
     /// Of everything that may be part of a workflow's text.
@@ -197,7 +211,10 @@ impl Reading {
                 }
             }
         }
-        stamps.insert(self.home.people(), Stamp::at(&self.home.people()));
+        for path in [self.home.people(), self.home.registers()] {
+            let stamp = Stamp::at(&path);
+            stamps.insert(path, stamp);
+        }
         stamps
     }
 
@@ -234,8 +251,13 @@ impl Reading {
         reads: Option<&dyn Reads>,
     ) -> Workflows {
         let neighbours = self.shelf.neighbours();
-        let people = self.people.good();
-        let house = definition::House { catalogue, people: Some(&people), workflows: &neighbours };
+        let (people, registers) = (self.people.good(), self.registers.good());
+        let house = definition::House {
+            catalogue,
+            people: Some(&people),
+            workflows: &neighbours,
+            registers: Some(&registers),
+        };
         let mut workflows = Workflows::new();
         for file in self.shelf.files() {
             let checked = file.check(house);
@@ -268,13 +290,16 @@ impl Reading {
     }
 
     async fn put_in_force(&mut self, engine: &Engine, looked: Looked) {
-        let Looked { workflows, people, catalogue, .. } = looked;
+        let Looked { workflows, people, registers, catalogue, .. } = looked;
         let other_plugins = catalogue.is_some();
-        if people.is_some() || catalogue.is_some() {
+        if people.is_some() || registers.is_some() || catalogue.is_some() {
             engine.set_world(|world| {
                 let mut world = world.clone();
                 if let Some(people) = people {
                     world.people = people;
+                }
+                if let Some(registers) = registers {
+                    world.registers = registers;
                 }
                 if let Some(catalogue) = catalogue {
                     world.catalogue = Arc::new(catalogue);
@@ -328,6 +353,7 @@ impl Reading {
         let loaded = workflows.iter().filter(|(_, entry)| entry.workflow.is_some());
         let mut faults: Vec<String> = workflows.values().flat_map(|entry| entry.faults.clone()).collect();
         faults.extend(self.people.faults().iter().cloned());
+        faults.extend(self.registers.faults().iter().cloned());
         faults.extend(
             engine.shared.config.tell.as_ref().and_then(|_| engine.shared.tell_fault(self.language.lang())),
         );

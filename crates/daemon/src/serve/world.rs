@@ -27,6 +27,7 @@ pub(crate) fn world(
         zone,
         catalogue: Arc::new(catalogue),
         people,
+        registers: Arc::default(),
         retry: Retry {
             times: retry.times,
             first: Span { ms: retry.first.ms },

@@ -26,6 +26,7 @@ fn world() -> World {
     World {
         number: 1,
         zone: jiff::tz::TimeZone::UTC,
+        registers: Arc::default(),
         catalogue: Arc::new(catalogue),
         people: Arc::new(people),
         calendars: Arc::default(),

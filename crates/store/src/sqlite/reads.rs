@@ -109,7 +109,7 @@ impl SqliteReads {
         read(connection).map_err(Fault::of_reading)
     }
 
-    fn one<T>(
+    pub(super) fn one<T>(
         &self,
         sql: &str,
         values: impl rusqlite::Params,
@@ -118,7 +118,7 @@ impl SqliteReads {
         self.read(|connection| Ok(connection.prepare_cached(sql)?.query_row(values, map).optional()?))
     }
 
-    fn many<T>(
+    pub(super) fn many<T>(
         &self,
         sql: &str,
         values: impl rusqlite::Params,

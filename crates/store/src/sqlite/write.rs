@@ -11,7 +11,8 @@ use yizhan_workflow::id::{Millis, RunId};
 
 use super::fault::{Fault, is_taken};
 use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
-use super::{gathered, waiting};
+
+use super::{gathered, registers, waiting};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
@@ -339,6 +340,8 @@ impl Writing<'_> {
             Note::Told { child } => self.told(*child)?,
             Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
             Note::Published(event) => waiting::published(self.connection, event)?,
+            Note::Entry(new) => registers::written(self.connection, new)?,
+            Note::Number(taken) => registers::taken(self.connection, taken)?,
             Note::EventsSeen { number } => waiting::events_seen(self.connection, *number)?,
             Note::ForgetEvents { before } => waiting::forget_events(self.connection, *before)?,
             Note::Room { at } => {

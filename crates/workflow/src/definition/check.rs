@@ -1,12 +1,13 @@
 //! What can only be said with the plugins, the people and the other workflows at hand.
 
 use super::schema::{Schema, SchemaFault, What, secret_in};
-use super::{Neighbours, Read, names, outcomes, path_of, rows, sorts, warnings};
+use super::{Neighbours, Read, ledger, names, outcomes, path_of, rows, sorts, warnings};
 use crate::catalogue::Catalogue;
 use crate::expression::Tree;
 use crate::people::People;
 use crate::plan::{ActionName, Effect, Starts, Step, Work};
 use crate::problem::{Place, Problem, nearest};
+use crate::register::Registers;
 
 /// What a workflow stands among.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,8 @@ pub struct House<'h> {
     /// `None`: their file has faults, so nothing is said of who is in it.
     pub people: Option<&'h People>,
     pub workflows: &'h Neighbours,
+    /// `None`: their file has faults, so nothing is said of what is in it.
+    pub registers: Option<&'h Registers>,
 }
 
 /// Everything that is wrong or doubtful about a workflow among the others.
@@ -50,6 +53,7 @@ pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
     problems.extend(outcomes::check_actions(read, catalogue));
     problems.extend(rows::check(read));
     problems.extend(sorts::check(&checker));
+    problems.extend(ledger::check(&checker));
     let doubts = warnings::check(read, catalogue);
     // What is wrong already need not be doubted.
     let wrong = |doubt: &Problem| problems.iter().any(|known| known.is_error() && known.place == doubt.place);

@@ -15,6 +15,12 @@ impl Lost {
         self.paths.insert(path.to_owned());
     }
 
+    /// Whether anything at or below the path could not be read.
+    pub(super) fn touches(&self, path: &str) -> bool {
+        self.has(path)
+            || self.paths.iter().any(|lost| lost.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    }
+
     /// Whether the path, or anything that it is part of, could not be read.
     pub(super) fn has(&self, path: &str) -> bool {
         let mut path = path;

@@ -66,7 +66,7 @@ fn every_workflow_that_comes_along_can_be_read_and_read_again_from_what_is_kept(
 
 /// A house with three plugins, one group, and two workflows beside the one that is looked at.
 fn house() -> (crate::catalogue::Catalogue, crate::people::People, Neighbours) {
-    let mut catalogue = crate::catalogue::Catalogue::default();
+    let mut catalogue = crate::catalogue::Catalogue::built_in();
     let email = r##"{"actions":{"send":{"effect":"keyed","input":{"type":"object","additionalProperties":false,
         "required":["to","subject"],"properties":{
         "to":{"x-yz":"recipients","anyOf":[{"type":"string"},{"type":"array","items":{"type":"string"}}]},
@@ -103,13 +103,25 @@ fn house() -> (crate::catalogue::Catalogue, crate::people::People, Neighbours) {
     (catalogue, people, workflows)
 }
 
+fn registers() -> crate::register::Registers {
+    let text = "[register.\"来电登记\"]\nnumber = \"LD{year}-{n:04}\"\nfield.phone = { type = \"phone\" }\n\
+                field.area = { required = false }\nfield.amount = { type = \"money\", required = false }\n\
+                [sequence.\"合同\"]\nnumber = \"HT{n}\"\n";
+    crate::register::Registers::read(text).unwrap()
+}
+
 /// Everything that is said of a text, as codes.
 fn said(text: &str) -> Vec<Problem> {
     let source = Source { name: "x".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
     let Survey { read, mut problems } = survey(&source, &BTreeMap::new());
     if let Some(read) = read {
         let (catalogue, people, workflows) = house();
-        let house = House { catalogue: &catalogue, people: Some(&people), workflows: &workflows };
+        let house = House {
+            catalogue: &catalogue,
+            people: Some(&people),
+            workflows: &workflows,
+            registers: Some(&registers()),
+        };
         problems.extend(check(&read, house));
         problems.extend(read.warnings);
     }
@@ -120,7 +132,7 @@ fn said(text: &str) -> Vec<Problem> {
 /// Codes of which no file alone is an example: what a file's bytes, name or size are, and other files.
 const WITHOUT_EXAMPLES: &[&str] = &[
     "YZ0100", "YZ0102", "YZ0103", "YZ0104", "YZ0111", "YZ0113", "YZ0114", "YZ0149", "YZ0173", "YZ0194",
-    "YZ0199", "YZ0614",
+    "YZ0199", "YZ0614", "YZ0673", "YZ0674",
 ];
 
 /// Codes whose examples are of `config/people.toml`.
@@ -221,9 +233,12 @@ fn a_schema_without_end_does_not_hold_the_check_up() {
     let source = Source { name: "x".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
     let read = read(&source, &BTreeMap::new()).unwrap();
     assert!(
-        check(&read, House { catalogue: &catalogue, people: None, workflows: &Neighbours::default() })
-            .iter()
-            .all(|problem| problem.code != "YZ0131")
+        check(
+            &read,
+            House { catalogue: &catalogue, people: None, workflows: &Neighbours::default(), registers: None }
+        )
+        .iter()
+        .all(|problem| problem.code != "YZ0131")
     );
 }
 
@@ -344,7 +359,7 @@ mod properties {
             prop_assert!(read.is_some() || !problems.is_empty());
             if let Some(read) = read {
                 let (catalogue, people, workflows) = house();
-                let house = House { catalogue: &catalogue, people: Some(&people), workflows: &workflows };
+                let house = House { catalogue: &catalogue, people: Some(&people), workflows: &workflows, registers: Some(&registers()) };
                 problems.extend(check(&read, house));
             }
             let shown = shown(&text, &problems);

@@ -70,6 +70,7 @@ pub(super) fn world() -> World {
     World {
         number: 1,
         zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
+        registers: Arc::default(),
         catalogue: Arc::new(catalogue()),
         people: Arc::new(house()),
         calendars: Arc::new(crate::calendar::Calendars::built_in(

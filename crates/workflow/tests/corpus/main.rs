@@ -17,6 +17,7 @@ use yizhan_workflow::definition::{self, Files, House, Neighbours, Survey};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::problem::{Lang, Problem, render, sarif, to_json};
+use yizhan_workflow::register::Registers;
 
 mod mutation;
 
@@ -50,11 +51,12 @@ struct Town {
     catalogue: Catalogue,
     people: People,
     workflows: Neighbours,
+    registers: Registers,
 }
 
 impl Town {
     fn new() -> Self {
-        let mut catalogue = Catalogue::default();
+        let mut catalogue = Catalogue::built_in();
         let plugins = std::fs::read_to_string(folder("house").join("plugins.json")).unwrap();
         let plugins: BTreeMap<String, serde_json::Value> = serde_json::from_str(&plugins).unwrap();
         for (plugin, describe) in plugins {
@@ -64,17 +66,24 @@ impl Town {
         let people = People::read(&people).unwrap();
         let mut workflows = Neighbours::default();
         for path in files_of("house").iter().chain(&files_of("right")) {
-            if !path.ends_with("people.toml") {
+            if !path.ends_with("people.toml") && !path.ends_with("registers.toml") {
                 let Survey { read, problems } = survey(path);
                 assert!(problems.is_empty(), "{}: {problems:?}", path.display());
                 workflows.add(&name_of(path), &name_of(path), read.as_ref());
             }
         }
-        Self { catalogue, people, workflows }
+        let registers = std::fs::read_to_string(folder("house").join("registers.toml")).unwrap();
+        let registers = Registers::read(&registers).unwrap();
+        Self { catalogue, people, workflows, registers }
     }
 
     fn house(&self) -> House<'_> {
-        House { catalogue: &self.catalogue, people: Some(&self.people), workflows: &self.workflows }
+        House {
+            catalogue: &self.catalogue,
+            people: Some(&self.people),
+            workflows: &self.workflows,
+            registers: Some(&self.registers),
+        }
     }
 }
 

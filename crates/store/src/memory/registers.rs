@@ -1,0 +1,154 @@
+//! Registers and sequences in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use yizhan_engine::store::{
+    NewEntry, Present, PresentFilter, RegisterReads, Standing, StoreError, TakenNumber, heads_in,
+};
+use yizhan_workflow::expression::value_of_json;
+use yizhan_workflow::id::RunId;
+use yizhan_workflow::register::{EntryKind, Head};
+
+use super::Memory;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ledgers {
+    lines: BTreeMap<Arc<str>, Vec<Standing>>,
+    taken: BTreeMap<Arc<str>, TakenNumber>,
+}
+
+impl Ledgers {
+    pub(super) fn written(&mut self, new: &NewEntry) {
+        let NewEntry { entry, card, forgets } = new;
+        let lines = self.lines.entry(entry.register.clone()).or_default();
+        let own = entry.kind == EntryKind::Entry;
+        let about = lines.iter_mut().find(|line| Some(line.entry.seq) == entry.of);
+        match (entry.kind, about) {
+            (EntryKind::Amend, Some(about)) => {
+                about.shown = Some(entry.seq);
+                about.card.clone_from(card);
+            }
+            (EntryKind::Void, Some(about)) => {
+                about.shown = None;
+                about.card.clone_from(card);
+            }
+            (EntryKind::Entry | EntryKind::Erase | EntryKind::Amend | EntryKind::Void, _) => {}
+        }
+        for (seq, private) in forgets {
+            if let Some(line) = lines.iter_mut().find(|line| line.entry.seq == *seq) {
+                line.entry.private.clone_from(private);
+            }
+        }
+        let shown = own.then_some(entry.seq);
+        lines.push(Standing { entry: entry.clone(), shown, card: card.clone().filter(|_| own) });
+    }
+
+    pub(super) fn taken(&mut self, taken: &TakenNumber) {
+        self.taken.insert(taken.key.clone(), taken.clone());
+    }
+
+    fn of(&self, register: &str) -> &[Standing] {
+        self.lines.get(register).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl RegisterReads for Memory {
+    fn register_head(&self, register: &str) -> Result<Option<Head>, StoreError> {
+        Ok(self.kept().ledgers.of(register).last().map(|line| line.entry.head()))
+    }
+
+    fn register_heads(&self) -> Result<Vec<Head>, StoreError> {
+        let kept = self.kept();
+        Ok(kept.ledgers.lines.values().filter_map(|lines| Some(lines.last()?.entry.head())).collect())
+    }
+
+    fn register_count(&self, register: &str, series: &str) -> Result<u64, StoreError> {
+        let kept = self.kept();
+        let own = |line: &&Standing| line.entry.kind == EntryKind::Entry && &*line.entry.series == series;
+        Ok(kept.ledgers.of(register).iter().filter(own).map(|line| line.entry.count).max().unwrap_or(0))
+    }
+
+    fn register_line(&self, register: &str, seq: u64) -> Result<Option<Standing>, StoreError> {
+        Ok(self.kept().ledgers.of(register).iter().find(|line| line.entry.seq == seq).cloned())
+    }
+
+    fn register_numbered(&self, register: &str, number: &str) -> Result<Option<Standing>, StoreError> {
+        let kept = self.kept();
+        let own = |line: &&Standing| line.entry.kind == EntryKind::Entry && &*line.entry.number == number;
+        Ok(kept.ledgers.of(register).iter().find(own).cloned())
+    }
+
+    fn register_written(&self, key: &str) -> Result<Vec<Standing>, StoreError> {
+        let kept = self.kept();
+        let own = |line: &&Standing| &*line.entry.key == key;
+        let mut lines: Vec<Standing> = kept.ledgers.lines.values().flatten().filter(own).cloned().collect();
+        lines.sort_by_key(|line| line.entry.part);
+        Ok(lines)
+    }
+
+    fn register_lines(&self, register: &str, after: u64, most: usize) -> Result<Vec<Standing>, StoreError> {
+        let kept = self.kept();
+        let lines = kept.ledgers.of(register).iter().filter(|line| line.entry.seq > after);
+        Ok(lines.take(most).cloned().collect())
+    }
+
+    fn register_about(&self, register: &str, seq: u64) -> Result<Vec<Standing>, StoreError> {
+        let kept = self.kept();
+        Ok(kept.ledgers.of(register).iter().filter(|line| line.entry.of == Some(seq)).cloned().collect())
+    }
+
+    fn register_present(
+        &self,
+        filter: &PresentFilter,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<Present>, StoreError> {
+        let kept = self.kept();
+        let lines = kept.ledgers.of(&filter.register);
+        let mut last = BTreeMap::new();
+        for line in lines.iter().filter(|line| line.shown.is_some()) {
+            if let Some(card) = &line.card {
+                last.insert(card.clone(), line.entry.seq);
+            }
+        }
+        let present = lines.iter().filter_map(|line| {
+            let replaced = line.card.as_ref().is_some_and(|card| last.get(card) != Some(&line.entry.seq));
+            let shown = line.shown.filter(|_| !replaced && line.entry.seq > after)?;
+            let values = &lines.iter().find(|line| line.entry.seq == shown)?.entry;
+            let given = value_of_json(values.body.get());
+            let equal = |(column, text): &(String, String)| {
+                given.get_attr(column).is_ok_and(|value| value.as_str() == Some(text))
+            };
+            let fits = filter.bounds.hold(line.entry.at) && filter.equal.iter().all(equal);
+            fits.then(|| Present {
+                seq: line.entry.seq,
+                number: line.entry.number.clone(),
+                at: line.entry.at,
+                card: line.card.clone(),
+                shown,
+                body: values.body.clone(),
+                private: values.private.clone(),
+            })
+        });
+        Ok(present.take(most).collect())
+    }
+
+    fn sequence_count(&self, sequence: &str, series: &str) -> Result<u64, StoreError> {
+        let kept = self.kept();
+        let own = |taken: &&TakenNumber| &*taken.sequence == sequence && &*taken.series == series;
+        Ok(kept.ledgers.taken.values().filter(own).map(|taken| taken.count).max().unwrap_or(0))
+    }
+
+    fn sequence_taken(&self, key: &str) -> Result<Option<TakenNumber>, StoreError> {
+        Ok(self.kept().ledgers.taken.get(key).cloned())
+    }
+
+    fn heads_in_journals(&self) -> Result<Vec<(RunId, Head)>, StoreError> {
+        let kept = self.kept();
+        let lines = kept.runs.iter().flat_map(|(id, run)| run.lines.iter().map(move |line| (*id, line)));
+        Ok(lines
+            .flat_map(|(id, line)| heads_in(&line.body).into_iter().map(move |head| (id, head)))
+            .collect())
+    }
+}
