@@ -282,21 +282,24 @@ fn rows() -> Vec<Row> {
     ]
 }
 
+fn found_text(with: &str) -> String {
+    found(&rows(), &Wanted::of(&Find::read(with).unwrap()).unwrap()).unwrap()
+}
+
 fn find(with: &str) -> serde_json::Value {
-    let find = Find::read(with).unwrap();
-    serde_json::from_str(&found(&rows(), &Wanted::of(&find).unwrap()).unwrap()).unwrap()
+    serde_json::from_str(&found_text(with)).unwrap()
 }
 
 #[test]
 fn figures_are_exact_and_what_is_empty_counts_for_nothing() {
     let all = find(r#"{"register":"x","show":{"total":"sum(amount)","typical":"mean(amount)","n":"count"}}"#);
     assert_eq!(all["figures"].to_string(), r#"{"total":15.3,"typical":5.1,"n":4}"#);
-    let groups = find(
+    let groups = found_text(
         r#"{"register":"x","by":"area","show":{"total":"sum(amount)","most":"max(amount)"},"order":"-total"}"#,
     );
     assert_eq!(
-        groups["rows"].to_string(),
-        r#"[{"area":"城南","total":10.3,"most":10.10},{"area":"城北","total":5,"most":5}]"#
+        groups,
+        r#"{"count":4,"figures":null,"rows":[{"area":"城南","total":10.3,"most":10.10},{"area":"城北","total":5,"most":5}]}"#
     );
 }
 

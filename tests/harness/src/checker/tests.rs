@@ -35,6 +35,7 @@ fn world() -> World {
         catalogue: Arc::new(Catalogue { actions: BTreeMap::from([(name.to_string(), Arc::new(action))]) }),
         people: Arc::new(People::default()),
         calendars: Arc::default(),
+        registers: Arc::default(),
         retry: Retry { times: 2, first: Span { ms: 10 }, factor: 1.0, most: Span { ms: 10 }, jitter: 0.0 },
         owner: None,
         url: None,
