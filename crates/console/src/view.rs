@@ -192,14 +192,10 @@ pub struct FormView {
 
 impl FormView {
     /// # Errors
-    /// When a template of the form fails.
+    /// Never, unless a form's view is no list.
     pub(crate) fn of(form: &Form, scope: &Value) -> Result<Self, Refusal> {
-        let view = form.view(scope).map_err(|error| Refusal::Expression {
-            code: error.code.to_string(),
-            message: error.message.to_string(),
-        })?;
-        let fields =
-            serde_json::from_str(&view).map_err(|error| Refusal::bug("a form's view is no list", &error))?;
+        let fields = serde_json::from_str(&form.view(scope))
+            .map_err(|error| Refusal::bug("a form's view is no list", &error))?;
         Ok(Self { fields })
     }
 
@@ -209,7 +205,7 @@ impl FormView {
         for field in self.fields.iter_mut().filter_map(Json::as_object_mut) {
             let known = field.get("name").and_then(Json::as_str).and_then(|name| given.get(name));
             if let Some(known) = known.filter(|value| !value.is_null()).cloned()
-                && !field.contains_key("value")
+                && (!field.contains_key("value") || field["type"] == "table")
             {
                 field.insert("default".to_owned(), known);
             }

@@ -366,10 +366,9 @@ impl Walk<'_> {
         let given = self.given(of.item);
         let scope = Names::of(&self.run, &self.text, self.world, self.now, Standpoint::Item(of.item));
         let made_up = match self.work(of.item) {
-            Work::Ask(ask) => ask.form.view(&scope).map(|view| sample::of_form(&parsed(&view), self.now)),
-            _ => Ok(json!({})),
+            Work::Ask(ask) => sample::of_form(&parsed(&ask.form.view(&scope)), self.now),
+            _ => json!({}),
         };
-        let made_up = made_up.map_err(|error| error.to_string())?;
         let is_given = given.is_some();
         let mut fields = made_up;
         if let (Some(Json::Object(own)), Json::Object(all)) = (given, &mut fields) {

@@ -26,6 +26,7 @@ mod neighbours;
 mod notation;
 mod order;
 mod outcomes;
+mod parts;
 pub(crate) mod people;
 pub(crate) mod register;
 mod rows;
@@ -39,6 +40,7 @@ mod testing;
 mod time;
 mod tree;
 mod trigger;
+mod updates;
 mod uses;
 mod warnings;
 
@@ -195,6 +197,7 @@ fn structure(
     problems.extend(names::check(&read));
     problems.extend(outcomes::check(&read));
     problems.extend(approvals::check(&read));
+    problems.extend(updates::check(&read));
     (read, problems)
 }
 

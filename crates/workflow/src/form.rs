@@ -6,14 +6,18 @@ use std::sync::Arc;
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::expression::{Expression, ExpressionError, Template, Tree, value_of_json};
+use crate::expression::{Expression, Template, Tree, value_of_json};
 use crate::problem::Lang;
 
 mod accept;
 mod convert;
 mod kind;
+mod scope;
+mod ticks;
+mod view;
 
 pub use kind::Kind;
+pub use ticks::PARTS;
 
 /// Fields in file order.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +46,27 @@ pub struct Field {
     pub help: Option<String>,
     pub private: bool,
     pub lines: Option<u32>,
+    /// Of a table: its columns.
+    pub columns: Form,
+    /// Of a signature: who is to sign.
+    pub by: Option<Template>,
+    pub witness: Witness,
+    /// Of files: the endings that are taken.
+    pub kinds: Arc<[Arc<str>]>,
+    /// Of files: how many bytes each may have.
+    pub most_bytes: Option<u64>,
+    /// The field of the input that an answer corrects.
+    pub updates: Option<Arc<str>>,
+}
+
+/// When a signature needs somebody who saw it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Witness {
+    #[default]
+    Never,
+    /// When somebody refuses to sign.
+    Refused,
+    Always,
 }
 
 impl Field {
@@ -65,6 +90,12 @@ impl Field {
             help: None,
             private: false,
             lines: None,
+            columns: Form::default(),
+            by: None,
+            witness: Witness::Never,
+            kinds: Arc::default(),
+            most_bytes: None,
+            updates: None,
         }
     }
 
@@ -109,6 +140,7 @@ pub struct Accepted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
 #[error("`{field}`: {message}")]
 pub struct FieldFault {
+    /// As an expression would write it: of the third row's price `rows[2].price`.
     pub field: String,
     pub code: Arc<str>,
     /// In English; `sentence` has it in the reader's language.
@@ -131,12 +163,20 @@ impl FieldFault {
         self
     }
 
+    /// The same of a cell in a row of a table; people count from one.
+    fn in_row(mut self, table: &Field, at: usize) -> Self {
+        self.field = format!("{}[{at}].{}", table.name, self.field);
+        self.names.insert("in_table", table.label().to_owned());
+        self.name("in_row", (at + 1).to_string())
+    }
+
     /// What is wrong, for whoever filled the form in. The words of the workflow itself go first.
     #[must_use]
     pub fn sentence(&self, language: Lang) -> String {
+        let place = crate::problem::row_in_words(&self.names, language);
         match self.names.get("own") {
-            Some(own) => own.clone(),
-            None => crate::problem::worded(&self.code, &self.names, language),
+            Some(own) => format!("{place}{own}"),
+            None => format!("{place}{}", crate::problem::worded(&self.code, &self.names, language)),
         }
     }
 }
@@ -166,15 +206,42 @@ impl Form {
     /// # Errors
     /// Every field that cannot be taken.
     pub fn accept_text(&self, given: &str, scope: &Value) -> Result<Accepted, Vec<FieldFault>> {
-        accept::accept(self, &value_of_json(given), scope)
+        accept::accept(self, &value_of_json(given), scope, None)
     }
 
-    /// What a page needs to show the form: a JSON array of fields, everything worked out.
+    /// The same of an answer that somebody gives: a signature is theirs, where nobody else is named.
     ///
     /// # Errors
-    /// When a template of the form fails.
-    pub fn view(&self, scope: &Value) -> Result<String, ExpressionError> {
-        accept::view(self, scope)
+    /// Every field that cannot be taken.
+    pub fn accept_from(&self, by: &str, given: &str, scope: &Value) -> Result<Accepted, Vec<FieldFault>> {
+        accept::accept(self, &value_of_json(given), scope, Some(by))
+    }
+
+    /// Puts new values into an input that was accepted before, each under its field's type, bounds and check. The other
+    /// fields stay as they are.
+    ///
+    /// # Errors
+    /// Every new value that cannot be taken.
+    pub fn correct(
+        &self,
+        accepted: &str,
+        new: &[(Arc<str>, Value)],
+        scope: &Value,
+    ) -> Result<String, Vec<FieldFault>> {
+        accept::correct(self, &value_of_json(accepted), new, scope)
+    }
+
+    /// What a page needs to show the form: a JSON array of fields, everything worked out as far as it can be while
+    /// nothing is filled in.
+    #[must_use]
+    pub fn view(&self, scope: &Value) -> String {
+        self.view_of("{}", scope)
+    }
+
+    /// The same with what is filled in so far: what hangs on other fields follows them.
+    #[must_use]
+    pub fn view_of(&self, given: &str, scope: &Value) -> String {
+        view::view(self, &value_of_json(given), scope)
     }
 }
 

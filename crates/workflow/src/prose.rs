@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::expression::{Dictionary, Template, Tree, condition, phrase, with_holes};
-use crate::form::{Field, Form, Kind, Options, Required};
+use crate::form::{Field, Form, Kind, Options, Required, Witness};
 use crate::id::StepNo;
 use crate::plan::{Each, Let, OnDuplicate, Section, Work, Workflow};
 use crate::problem::Lang;
@@ -251,7 +251,7 @@ impl Teller<'_> {
 
     /// The fields that are asked, each as a phrase.
     fn fields(&self, form: &Form, long: bool) -> Vec<String> {
-        let asked = form.fields.iter().filter(|field| field.value.is_none());
+        let asked = form.fields.iter().filter(|field| field.value.is_none() || field.kind == Kind::Table);
         asked.map(|field| self.field(field, long)).collect()
     }
 
@@ -264,6 +264,8 @@ impl Teller<'_> {
             }
             (Options::Worked(_), _) => {}
             (Options::None, Kind::Yesno) => notes.push(self.pick("是 / 否", "yes / no")),
+            (Options::None, Kind::Table) => notes.push(self.rows(field)),
+            (Options::None, Kind::Signature) => notes.push(self.signature(field)),
             (Options::None, _) if long => notes.push(self.kind(field.kind)),
             (Options::None, _) => {}
         }
@@ -279,12 +281,44 @@ impl Teller<'_> {
             let when = self.condition(when);
             notes.push(self.pick(format!("仅当{when}"), format!("only if {when}")));
         }
+        if let Some(updates) = &field.updates {
+            let corrected = self.workflow.input.field(updates).map_or(&**updates, Field::label);
+            let corrected = self.quoted(corrected);
+            notes.push(
+                self.pick(format!("更正登记的{corrected}"), format!("corrects {corrected} of the case")),
+            );
+        }
         let label = self.quoted(field.label());
         if notes.is_empty() {
             return label;
         }
         let notes = notes.join(&self.pick(",", ", "));
         self.pick(format!("{label}({notes})"), format!("{label} ({notes})"))
+    }
+
+    /// The columns of a table that are asked.
+    fn rows(&self, field: &Field) -> String {
+        let columns = self.listed(&self.fields(&field.columns, false));
+        match &field.value {
+            Some(_) => self.pick(format!("每行填{columns}"), format!("in each row {columns}")),
+            None => self.pick(format!("每行:{columns}"), format!("rows of {columns}")),
+        }
+    }
+
+    fn signature(&self, field: &Field) -> String {
+        let mut notes = vec![self.kind(Kind::Signature)];
+        if let Some(by) = &field.by {
+            let by = self.text(by);
+            notes.push(self.pick(format!("由{by}签"), format!("by {by}")));
+        }
+        match field.witness {
+            Witness::Never => {}
+            Witness::Refused => {
+                notes.push(self.pick("拒签须另有人见证", "somebody else must witness a refusal"));
+            }
+            Witness::Always => notes.push(self.pick("须另有人见证", "somebody else must witness it")),
+        }
+        notes.join(&self.pick(",", ", "))
     }
 
     fn kind(&self, kind: Kind) -> String {
@@ -304,6 +338,9 @@ impl Teller<'_> {
             Kind::File => ("一个文件", "a file"),
             Kind::Files => ("若干文件", "files"),
             Kind::Person => ("人员", "a person"),
+            Kind::Table => ("若干行", "rows"),
+            Kind::Checklist => ("逐项核对", "a checklist"),
+            Kind::Signature => ("签字或拒签", "signed or refused"),
         };
         self.pick(zh, en)
     }

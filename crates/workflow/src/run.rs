@@ -7,6 +7,7 @@
 mod approve;
 mod begin;
 mod closing;
+mod correction;
 pub mod event;
 mod fold;
 mod item;

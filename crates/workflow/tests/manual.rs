@@ -377,7 +377,8 @@ const KEYS: &[(&str, &[&str])] = &[
         "input.*",
         &[
             "label", "type", "required", "default", "value", "options", "min", "max", "pattern", "when",
-            "check", "message", "help", "private", "lines", "like",
+            "check", "message", "help", "private", "lines", "like", "fields", "by", "witness", "kinds",
+            "size", "updates",
         ],
     ),
     (
@@ -417,6 +418,8 @@ fn home(path: &[&str]) -> String {
         ["trigger", _, "per"] => "trigger.*.files".to_owned(),
         ["trigger", _, "publish" | "key"] => "trigger.*.webhook".to_owned(),
         ["input", _, _] | ["step", _, "form", _, _] => "input.*".to_owned(),
+        // The columns of a table are fields.
+        ["input", _, "fields", _, _] | ["step", _, "form", _, "fields", _, _] => "input.*".to_owned(),
         ["step", _, "step", rest @ ..] if rest.len() > 1 => home(&[&["step"], rest].concat()),
         ["step", _, "on" | "on_error", .., _] if path.len() > 3 => "step.*.on".to_owned(),
         ["step", _, "wait", _] => "step.*.due".to_owned(),

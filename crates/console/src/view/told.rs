@@ -1,5 +1,7 @@
 //! One journal line in one sentence: what happened, and what came of it step by step.
 
+use std::sync::Arc;
+
 use yizhan_workflow::id::{Item, StepNo};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
@@ -132,6 +134,14 @@ impl Teller<'_> {
             Fact::Round { steps, .. } => {
                 let steps: Vec<_> = steps.iter().map(|no| self.step(*no)).collect();
                 format!("{} {}", self.pick("新一轮", "next round of"), steps.join(" "))
+            }
+            Fact::InputUpdated { fields, .. } => {
+                let label = |name: &Arc<str>| {
+                    let field = self.text.input.field(name);
+                    field.map_or_else(|| name.to_string(), |field| field.label().to_owned())
+                };
+                let labels: Vec<String> = fields.iter().map(label).collect();
+                format!("{} {}", self.pick("更正", "corrected"), labels.join(self.pick("、", ", ").as_str()))
             }
             Fact::Left { at } => format!("{} {}", self.item(*at), self.pick("保留", "left")),
             // Of a step that holds steps its item tells the end.

@@ -174,6 +174,17 @@ pub(super) const FIELD: &[Key] = &[
     key("private", FLAG, "保密", "Confidential"),
     key("lines", COUNT, "输入框几行", "How many lines the box has"),
     key("like", TEXT, "与另一个字段相同", "As another field"),
+    key("fields", FORM, "表格的列", "The columns of a table"),
+    key("by", TEXT, "签字:该谁签", "Of a signature: who is to sign"),
+    key(
+        "witness",
+        r#"{ "enum": ["refused", "always"] }"#,
+        "签字:何时要另一人见证",
+        "Of a signature: when somebody else must witness it",
+    ),
+    key("kinds", TEXTS, "文件:收哪些结尾", "Of files: the endings that are taken"),
+    key("size", TEXT, "文件:每个最大多少", "Of files: the most that each may have"),
+    key("updates", TEXT, "更正登记的哪一项:input.字段", "The field of the input that it corrects"),
 ];
 
 pub(super) const RULE: &[Key] = &[

@@ -58,12 +58,14 @@ fn of(schema: &Json, root: &Json, name: &str, deeper: u8) -> Json {
 pub(super) fn of_form(view: &Json, now: Millis) -> Json {
     let mut answer = Map::new();
     for field in view.as_array().into_iter().flatten() {
-        if field.get("value").is_some() || field.get("default").is_some() {
+        let is_table = field["type"] == "table";
+        if field.get("value").is_some() && !is_table || field.get("default").is_some() {
             continue;
         }
         // What may stay empty stays so, but for lists to tick: they are there to be ticked.
         let kind = text(field, "type");
-        if field["required"] != json!(true) || field.get("when").is_some() {
+        let needed = field["required"] == json!(true) || is_table && field.get("value").is_some();
+        if !needed || field.get("when").is_some() {
             continue;
         }
         answer.insert(text(field, "name").to_owned(), of_field(field, kind, now));
@@ -91,6 +93,10 @@ fn of_field(field: &Json, kind: &str, now: Millis) -> Json {
         "file" => json!({ "path": "example.pdf" }),
         "files" => json!([{ "path": "example.pdf" }]),
         "person" => json!("person:someone"),
+        "table" => of_rows(field, now),
+        "checklist" => json!({ "done": codes }),
+        "signature" if field["witness"] == "always" => json!({ "signed": true, "witness": "person:witness" }),
+        "signature" => json!(true),
         _ => {
             let label = format!("‹{}›", text(field, "label"));
             let most = field.get("max").and_then(Json::as_u64).and_then(|most| usize::try_from(most).ok());
@@ -98,6 +104,14 @@ fn of_field(field: &Json, kind: &str, now: Millis) -> Json {
             json!(field.get("pattern").and_then(Json::as_str).map_or(short, of_pattern))
         }
     }
+}
+
+/// As few rows as will do; of those that are shown each one.
+fn of_rows(field: &Json, now: Millis) -> Json {
+    let row = of_form(&field["fields"], now);
+    let shown = field.get("value").and_then(Json::as_array).map(Vec::len);
+    let least = field.get("min").and_then(Json::as_u64).and_then(|least| usize::try_from(least).ok());
+    json!(vec![row; shown.or(least).unwrap_or(1)])
 }
 
 fn text<'f>(field: &'f Json, key: &str) -> &'f str {

@@ -10,16 +10,14 @@ use toml::de::{DeTable, DeValue};
 use super::section::{Section, Text, home_of};
 use super::{name_ok, tree};
 use crate::expression::Tree;
-use crate::form::{Choice, Field, Form, Kind, Options, Required};
+use crate::form::{Choice, Field, Form, Kind, Options, Required, Witness};
 use crate::problem::{listed, nearest};
 
 /// What a step says of itself: no field of its form may be called so.
 pub(crate) const RESERVED: &[&str] =
     &["by", "opened", "ended", "due", "late", "state", "outcome", "round", "item"];
 
-/// Keys and types that the language has and this version does not.
-const LATER: &[&str] = &["fields", "updates", "witness"];
-const LATER_TYPES: &[&str] = &["table", "checklist", "signature"];
+const WITNESS: &[(&str, Witness)] = &[("refused", Witness::Refused), ("always", Witness::Always)];
 
 /// How long a chain of `like` may be.
 const MOST_LIKE: u8 = 8;
@@ -81,8 +79,14 @@ fn field(own: &Section<'_, '_>, name: &str, depth: u8) -> Field {
         help: own.string("help"),
         private: own.boolean("private").unwrap_or(false),
         lines: own.whole("lines", 1..=200),
+        columns: columns(own),
+        by: own.template("by"),
+        witness: own.word("witness", WITNESS).unwrap_or_default(),
+        kinds: kinds(own),
+        most_bytes: size(own),
+        updates: updates(own),
     };
-    own.close(LATER);
+    own.close(&[]);
     let field = match like {
         Some(like) => merged(field, like, own),
         None => field,
@@ -91,6 +95,64 @@ fn field(own: &Section<'_, '_>, name: &str, depth: u8) -> Field {
         fits(own, &field);
     }
     field
+}
+
+/// What a page calls the columns of a table are fields of their own.
+fn columns(own: &Section<'_, '_>) -> Form {
+    let Some(columns) = own.section("fields") else { return Form::default() };
+    let form = form(&columns, &[]);
+    for (key, item) in columns.entries() {
+        let inner = item.get_ref().as_table().and_then(|column| column.get("type"));
+        if let Some(inner) = inner.filter(|inner| inner.get_ref().as_str() == Some("table")) {
+            let names: Vec<&str> =
+                Kind::ALL.iter().map(|(name, _)| *name).filter(|name| *name != "table").collect();
+            let problem = own.error("YZ0116", inner.span()).name("key", "type").name("value", "table");
+            own.say(problem.name("known", listed(&names)).name("where", key.value));
+        }
+    }
+    form
+}
+
+/// Endings of files, without their dot.
+fn kinds(own: &Section<'_, '_>) -> Arc<[Arc<str>]> {
+    let kinds = own.texts("kinds").unwrap_or_default();
+    kinds.iter().map(|kind| kind.value.trim_start_matches('.').to_lowercase().into()).collect()
+}
+
+/// `10 MB`.
+fn size(own: &Section<'_, '_>) -> Option<u64> {
+    let text = own.text("size")?;
+    let bytes = bytes_of(text.value);
+    if bytes.is_none()
+        && let Some(item) = own.get("size")
+    {
+        own.reader.wrong_type("size", "a size such as \"10 MB\"", item);
+    }
+    bytes
+}
+
+fn bytes_of(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len());
+    let unit: u64 = match text[digits..].trim().to_ascii_uppercase().as_str() {
+        "B" => 1,
+        "K" | "KB" => 1 << 10,
+        "M" | "MB" => 1 << 20,
+        "G" | "GB" => 1 << 30,
+        _ => return None,
+    };
+    text[..digits].parse::<u64>().ok().filter(|size| *size > 0)?.checked_mul(unit)
+}
+
+/// The field of the input that an answer corrects. Whether there is one, and of this type, is asked when all is read.
+fn updates(own: &Section<'_, '_>) -> Option<Arc<str>> {
+    let text = own.text("updates")?;
+    let name = text.value.strip_prefix("input.").filter(|name| !name.contains('.'));
+    if name.is_none() || !own.path.contains("form.") || own.path.contains(".fields.") {
+        own.say(own.error("YZ0169", text.span).name("field", text.value).case("place"));
+        return None;
+    }
+    name.map(Arc::from)
 }
 
 fn tree_of(own: &Section<'_, '_>, key: &'static str) -> Option<Tree> {
@@ -104,15 +166,11 @@ fn kind(own: &Section<'_, '_>, like: Option<&Field>, options: &Options) -> Optio
         }
         return Some(match (like, options) {
             (Some(like), _) => like.kind,
+            (None, Options::None) if own.has("fields") => Kind::Table,
             (None, Options::None) => Kind::Text,
             (None, Options::Fixed(_) | Options::Worked(_)) => Kind::Choice,
         });
     };
-    if LATER_TYPES.contains(&text.value) {
-        let problem = own.error("YZ0106", text.span.clone()).name("key", text.value).name("where", "type");
-        own.say(problem);
-        return None;
-    }
     let kind = Kind::named(text.value);
     if kind.is_none() {
         let names: Vec<&str> = Kind::ALL.iter().map(|(name, _)| *name).collect();
@@ -190,14 +248,23 @@ fn pattern(own: &Section<'_, '_>) -> Option<Arc<str>> {
 /// The field that `like = "step.repair.result"` names, read from where it stands.
 fn like_of(own: &Section<'_, '_>, like: &Text<'_>, depth: u8) -> Option<Field> {
     let parts: Vec<&str> = like.value.split('.').collect();
-    let (path, name): (Vec<&str>, &str) = match parts.as_slice() {
-        ["input", name] => (vec!["input"], name),
-        ["step", step, name] => (vec!["step", step, "form"], name),
+    let column = |path: &[&str], table: &str| -> Vec<String> {
+        path.iter().copied().chain([table, "fields"]).map(str::to_owned).collect()
+    };
+    let (path, name): (Vec<String>, &str) = match parts.as_slice() {
+        ["input", name] => (vec!["input".to_owned()], name),
+        ["input", table, name] => (column(&["input"], table), name),
+        ["step", step, name] => (form_of(own, step), name),
+        ["step", step, table, name] => {
+            let form = form_of(own, step);
+            (column(&form.iter().map(String::as_str).collect::<Vec<_>>(), table), name)
+        }
         _ => {
             own.say(own.error("YZ0166", like.span.clone()).name("like", like.value));
             return None;
         }
     };
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let found = own.reader.at_path(&path).and_then(|table| {
         let (key, item) = table.iter().find(|(key, _)| key.get_ref() == name)?;
         let DeValue::Table(table) = item.get_ref() else { return None };
@@ -207,12 +274,33 @@ fn like_of(own: &Section<'_, '_>, like: &Text<'_>, depth: u8) -> Option<Field> {
         Some(section) if depth < MOST_LIKE => Some(field(&section, name, depth + 1)),
         _ => None,
     };
-    if field.is_none() {
+    let is_lost = own.reader.lost.borrow().has(&format!("{}.{name}", path.join(".")));
+    if field.is_none() && is_lost {
+        own.reader.lose(&own.path);
+    } else if field.is_none() {
         let known = own.reader.at_path(&path).into_iter().flatten().map(|(key, _)| key.get_ref().as_ref());
         let near = nearest(name, known).map(|near| like.value.replacen(name, &near, 1));
         own.say(own.error("YZ0166", like.span.clone()).name("like", like.value).near(near));
     }
     field
+}
+
+/// Where the form of a step stands, also of one that another step holds.
+fn form_of(own: &Section<'_, '_>, step: &str) -> Vec<String> {
+    let mut places = vec![vec!["step".to_owned()]];
+    while let Some(mut place) = places.pop() {
+        let steps = own.reader.at_path(&place.iter().map(String::as_str).collect::<Vec<_>>());
+        for (id, inner) in steps.into_iter().flatten() {
+            if id.get_ref() == step {
+                place.extend([step.to_owned(), "form".to_owned()]);
+                return place;
+            }
+            if inner.get_ref().as_table().is_some_and(|inner| inner.contains_key("step")) {
+                places.push([&place[..], &[id.get_ref().to_string(), "step".to_owned()]].concat());
+            }
+        }
+    }
+    vec!["step".to_owned(), step.to_owned(), "form".to_owned()]
 }
 
 /// What the field itself does not say, it takes from the one that it is like.
@@ -231,21 +319,37 @@ fn merged(field: Field, like: Field, own: &Section<'_, '_>) -> Field {
         private: field.private || like.private,
         check: field.check.or(like.check),
         message: field.message.or(like.message),
+        columns: if field.columns.fields.is_empty() { like.columns } else { field.columns },
+        by: field.by.or(like.by),
+        witness: if own.has("witness") { field.witness } else { like.witness },
+        kinds: if field.kinds.is_empty() { like.kinds } else { field.kinds },
+        most_bytes: field.most_bytes.or(like.most_bytes),
         ..field
     }
 }
 
 /// Keys that mean nothing for the field's type, and defaults that it would not take.
 fn fits(own: &Section<'_, '_>, field: &Field) {
-    use Kind::{Choice, Choices, Date, Datetime, Files, Money, Number, Phone, Text, Time, Whole};
-    let bounded =
-        matches!(field.kind, Text | Number | Whole | Money | Date | Time | Datetime | Choices | Files);
+    use Kind::{
+        Choice, Choices, Date, Datetime, File, Files, Money, Number, Phone, Signature, Table, Text, Time,
+        Whole,
+    };
+    let bounded = matches!(
+        field.kind,
+        Text | Number | Whole | Money | Date | Time | Datetime | Choices | Files | Table
+    );
+    let is_file = matches!(field.kind, File | Files);
     let wrong = [
         ("lines", field.kind == Text),
         ("pattern", matches!(field.kind, Text | Phone)),
         ("min", bounded),
         ("max", bounded),
         ("options", field.kind.has_options()),
+        ("fields", field.kind == Table),
+        ("by", field.kind == Signature),
+        ("witness", field.kind == Signature),
+        ("kinds", is_file),
+        ("size", is_file),
     ];
     for (key, fine) in wrong {
         if own.has(key) && !fine {
@@ -256,6 +360,9 @@ fn fits(own: &Section<'_, '_>, field: &Field) {
     }
     if field.kind.has_options() && matches!(field.options, Options::None) && !own.has("options") {
         own.say(own.error("YZ0162", own.span.clone()).name("field", field.name.to_string()));
+    }
+    if field.kind == Table && field.columns.fields.is_empty() && !own.has("fields") {
+        own.missing("fields");
     }
     if own.has("message") && field.check.is_none() && !own.has("check") {
         own.say(own.error("YZ0108", own.key_span("message")).name("key", "check").name("where", own.name()));

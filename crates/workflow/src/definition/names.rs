@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Read;
 use super::section::place_in;
 use super::uses::{At, Stand, Use, Walk};
+use super::{Read, parts};
 use crate::catalogue::{Action, Catalogue};
 use crate::expression::{Name, NameKind, Template, Tree};
 use crate::form::{Form, Kind, Options};
@@ -64,11 +64,15 @@ fn run(read: &Read, catalogue: Option<&Catalogue>) -> Vec<Problem> {
     let checker = Checker { read, workflow, catalogue, lets: expanded(&workflow.lets) };
     let mut problems = Vec::new();
     Walk::over(workflow, &mut |one| {
-        for name in one.names.iter().filter(|name| name.kind == NameKind::Value) {
+        for name in one.names.iter().filter(|name| matches!(name.kind, NameKind::Value | NameKind::Column)) {
             if problems.len() > super::MOST_FAULTS {
                 return;
             }
-            problems.extend(checker.name(&one, name).map(|problem| checker.at_word(&one, name, problem)));
+            let wrong = match name.kind {
+                NameKind::Column => None,
+                _ => checker.name(&one, name).map(|problem| checker.at_word(&one, name, problem)),
+            };
+            problems.extend(wrong.or_else(|| checker.part(&one, name)));
         }
     });
     problems
@@ -118,9 +122,7 @@ impl Checker<'_> {
         let stand = &one.stand;
         let place = || self.place(one, &name.at);
         let root = &*name.path[0];
-        if let Some(form) = stand.own.form
-            && (root == "value" || form.field(root).is_some())
-        {
+        if stand.own.form.is_some() && root == "value" || stand.own.field(root).is_some() {
             return None;
         }
         let own_let = stand.own.lets.iter().find(|own| &*own.name == root);
@@ -167,6 +169,24 @@ impl Checker<'_> {
         }
     }
 
+    /// What is read of a field that has parts, and is none of them.
+    fn part(&self, one: &Use<'_>, name: &Name) -> Option<Problem> {
+        // What plugins give is looked at when they are at hand; forms were looked at before.
+        if self.catalogue.is_some() {
+            return None;
+        }
+        let found = parts::field_at(self.workflow, &one.stand, &name.path)?;
+        let wrong = parts::missing(found.field, &found.rest)?;
+        let at = format!("{}.fields.{}", found.at, wrong.part);
+        if self.read.lost.has(&at) {
+            return None;
+        }
+        let above = name.path.len().saturating_sub(found.rest.len());
+        let of = if above == 0 { wrong.of.name.to_string() } else { name.path[..above].join(".") };
+        let problem = no_part(&of, &wrong.part, &wrong.known, self.place(one, &name.at));
+        Some(if wrong.rows { problem.case("rows") } else { problem })
+    }
+
     /// Names that hold in a step because one that holds it gives them. `None`: none gives this one.
     fn of_holders(
         &self,
@@ -195,7 +215,7 @@ impl Checker<'_> {
             return problem.near(Some(format!("step.{root}")));
         }
         let mut known: Vec<&str> = ROOTS[..9].to_vec();
-        if let Some(form) = stand.own.form {
+        for form in stand.own.form.into_iter().chain(stand.own.around) {
             known.extend(form.fields.iter().map(|field| &*field.name));
         }
         // One of the file's names reads only those above it.
@@ -214,7 +234,8 @@ impl Checker<'_> {
             return None;
         }
         match self.workflow.input.field(part) {
-            Some(field) => wrong_code(field, &name.against, &place),
+            Some(field) if name.path.len() == 2 => wrong_code(field, &name.against, &place),
+            Some(_) => None,
             None => {
                 let known: Vec<&str> = self.workflow.input.fields.iter().map(|field| &*field.name).collect();
                 Some(no_part("input", part, &known, place()).case("input"))

@@ -67,7 +67,8 @@ fn wrong(read: &Read, no: StepNo, on: &On, action: Option<&Action>) -> Option<Pr
     }
     let place = Place::at(read.spans.key(&path));
     let problem = Problem::error("YZ0126", place).name("outcome", &written).name("step", &*step.id);
-    let near = by_label(step, &on.outcome).or_else(|| nearest(&written, &known));
+    let whole = || known.iter().find(|known| known.ends_with(&format!(".{written}"))).cloned();
+    let near = by_label(step, &on.outcome).or_else(whole).or_else(|| nearest(&written, &known));
     Some(problem.near(near).name("known", listed(&known)))
 }
 
@@ -105,8 +106,7 @@ fn of_form(form: &Form) -> Option<Vec<String>> {
             (Kind::Choice, Options::Fixed(choices)) => {
                 known.extend(choices.iter().map(|choice| format!("{}.{}", field.name, choice.code)));
             }
-            (Kind::Yesno, _) => known.extend(["yes", "no"].map(|word| format!("{}.{word}", field.name))),
-            _ => {}
+            (kind, _) => known.extend(kind.outcomes().iter().map(|word| format!("{}.{word}", field.name))),
         }
     }
     Some(known)

@@ -36,7 +36,7 @@ pub(super) fn problem(fault: &SyntaxFault, place: Place, text: &str) -> Problem 
             let kind = match kind {
                 NameKind::Filter => "filter",
                 NameKind::Test => "test",
-                NameKind::Function | NameKind::Value => "function",
+                NameKind::Function | NameKind::Value | NameKind::Column => "function",
             };
             Problem::error("YZ0143", place).name("kind", kind).name("word", word).near(nearest.clone())
         }

@@ -9,12 +9,15 @@ use serde_json::Value;
 use super::names::place;
 use super::schema::{choices, resolved};
 use super::uses::{Stand, Use, Walk};
-use super::{Checker, Read};
+use super::{Checker, Read, parts};
 use crate::expression::{self, Name, Sort, SortFault, SortProblem, Tree};
-use crate::form::{Form, Kind, Options};
+use crate::form::{Kind, Options};
 use crate::plan::{Work, Workflow};
 use crate::problem::{Problem, listed, nearest};
 use crate::table::Cell;
+
+/// How checklists and signatures come out, which are parts of them.
+const OUTCOMES: [&str; 4] = ["complete", "missing", "signed", "refused"];
 
 /// How far names are followed through `let`.
 const MOST_NAMES: u8 = 8;
@@ -51,6 +54,11 @@ fn problem(read: &Read, one: &Use<'_>, fault: SortFault) -> Option<Problem> {
                     let no = ["no", "false", "否", "n"].contains(&bare(word).to_lowercase().as_str());
                     let right = if no { format!("not {name}") } else { name.to_owned() };
                     problem.case("flag").name("right", right)
+                }
+                ((name, Sort::Map), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Map))
+                    if is_quoted(word) && OUTCOMES.contains(&bare(word)) =>
+                {
+                    problem.case("part").name("right", format!("{name}.{}", bare(word)))
                 }
                 ((name, Sort::Number), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Number))
                     if is_quoted(word) && bare(word).trim().parse::<f64>().is_ok() =>
@@ -91,23 +99,6 @@ fn in_words(sort: Sort) -> &'static str {
         Sort::List => "a list",
         Sort::Map => "a group of values",
     }
-}
-
-fn of_field(form: &Form, name: &str) -> Option<Sort> {
-    Some(match form.field(name)?.kind {
-        Kind::Number | Kind::Whole | Kind::Money => Sort::Number,
-        Kind::Yesno => Sort::Flag,
-        Kind::Choices | Kind::Files => Sort::List,
-        Kind::Text
-        | Kind::Date
-        | Kind::Time
-        | Kind::Datetime
-        | Kind::Choice
-        | Kind::Phone
-        | Kind::Email
-        | Kind::IdCard => Sort::Text,
-        _ => return None,
-    })
 }
 
 fn of_schema(schema: &Value) -> Option<Sort> {
@@ -152,10 +143,12 @@ impl Checker<'_> {
         if left == 0 {
             return None;
         }
-        if let Some(form) = stand.own.form
-            && form.field(root).is_some()
-        {
-            return (name.path.len() == 1).then(|| of_field(form, root)).flatten();
+        if let Some(found) = parts::field_at(workflow, stand, &name.path) {
+            // Where a column could not be read, or its type, nobody knows what it holds.
+            let columns = found.rest.iter().filter(|part| !part.parse::<usize>().is_ok() && &***part != "*");
+            let columns = columns.map(|column| format!("{}.fields.{column}", found.at));
+            let is_lost = std::iter::once(found.at.clone()).chain(columns).any(|at| lost.has(&at));
+            return if is_lost { None } else { parts::sort_of(found.field, &found.rest) };
         }
         let lets = stand.own.lets.iter().chain(workflow.lets.iter());
         if let Some(own) = lets.clone().find(|own| &*own.name == root) {
@@ -165,7 +158,6 @@ impl Checker<'_> {
             return None;
         }
         match name.path.iter().map(|part| &**part).collect::<Vec<_>>().as_slice() {
-            ["input", field] if !lost.has(&format!("input.{field}")) => of_field(&workflow.input, field),
             ["table", table] => of_column(workflow, table, name.call.as_ref()?.attribute.as_deref()?),
             ["table", _, "column"] if name.call.is_some() => Some(Sort::List),
             ["round"] | ["step", _, "round"] => Some(Sort::Number),
@@ -205,20 +197,18 @@ impl Checker<'_> {
     fn of_output(&self, stand: &Stand<'_>, id: &str, field: &str) -> Option<Sort> {
         let workflow = &self.read.workflow;
         let step = workflow.step(super::names::find(workflow, stand.step, id)?);
-        if step.each.is_some()
-            || self.read.lost.has(&format!("{}.form.{field}", super::own_path(workflow, step)))
-        {
+        if step.each.is_some() {
             return None;
         }
         match &step.work {
             Work::Ask(ask) if ask.approve.is_some() && field == "signatures" => Some(Sort::List),
-            Work::Ask(ask) => of_field(&ask.form, field),
             Work::Use { action, .. } => {
                 let action = self.house.catalogue.action(action)?;
                 let schema = resolved(&action.output, &action.output);
                 of_schema(resolved(schema.get("properties")?.get(field)?, &action.output))
             }
-            Work::Await(_)
+            Work::Ask(_)
+            | Work::Await(_)
             | Work::Wait { .. }
             | Work::Run { .. }
             | Work::Check { .. }

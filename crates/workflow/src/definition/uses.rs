@@ -35,6 +35,8 @@ pub(super) struct Own<'w> {
     pub(super) each: Option<&'w str>,
     /// Sibling fields, and `value`.
     pub(super) form: Option<&'w Form>,
+    /// Of a table's columns: the form that the table is a field of.
+    pub(super) around: Option<&'w Form>,
     pub(super) attempt: bool,
     /// An expression within the list of file-wide names may read those above it: so many.
     pub(super) file_lets: Option<usize>,
@@ -53,6 +55,14 @@ pub(super) struct Use<'w> {
 
 pub(super) struct Walk<'w, 's> {
     see: &'s mut dyn FnMut(Use<'w>),
+}
+
+impl<'w> Own<'w> {
+    /// The field of the form, or of the one around a table, that a bare name means.
+    pub(super) fn field(&self, name: &str) -> Option<&'w Field> {
+        let found = self.form.and_then(|form| form.field(name));
+        found.or_else(|| self.around.and_then(|form| form.field(name)))
+    }
 }
 
 impl<'w, 's> Walk<'w, 's> {
@@ -243,14 +253,17 @@ impl<'w, 's> Walk<'w, 's> {
     }
 
     fn form(&mut self, path: &str, form: &'w Form, stand: Stand<'w>) {
+        let stand = Stand { own: Own { form: Some(form), ..stand.own }, ..stand };
+        self.form_in(path, form, stand);
+    }
+
+    fn form_in(&mut self, path: &str, form: &'w Form, stand: Stand<'w>) {
         for field in &form.fields {
-            let path = format!("{path}.{}", field.name);
-            self.field(&path, field, stand, form);
+            self.field(&format!("{path}.{}", field.name), field, stand, form);
         }
     }
 
     fn field(&mut self, path: &str, field: &'w Field, stand: Stand<'w>, form: &'w Form) {
-        let stand = Stand { own: Own { form: Some(form), ..stand.own }, ..stand };
         for (key, tree) in
             [("default", &field.default), ("value", &field.value), ("min", &field.min), ("max", &field.max)]
         {
@@ -269,8 +282,13 @@ impl<'w, 's> Walk<'w, 's> {
                 self.expression(&format!("{path}.{key}"), expression, stand);
             }
         }
-        if let Some(message) = &field.message {
-            self.template(&format!("{path}.message"), message, stand);
+        for (key, template) in [("message", &field.message), ("by", &field.by)] {
+            if let Some(template) = template {
+                self.template(&format!("{path}.{key}"), template, stand);
+            }
         }
+        // In a row its columns stand before the fields of the form.
+        let own = Own { form: Some(&field.columns), around: Some(form), ..stand.own };
+        self.form_in(&format!("{path}.fields"), &field.columns, Stand { own, ..stand });
     }
 }

@@ -202,7 +202,7 @@ fn brief(source: &str) -> String {
 /// Every name that the machine itself knows, for the check.
 pub(super) fn knows(kind: names::NameKind, name: &str) -> bool {
     match kind {
-        names::NameKind::Value => true,
+        names::NameKind::Value | names::NameKind::Column => true,
         names::NameKind::Function => ENVIRONMENT.globals().any(|(known, _)| known == name),
         names::NameKind::Filter => functions::FILTERS.contains(&name),
         names::NameKind::Test => functions::TESTS.contains(&name),
@@ -212,7 +212,7 @@ pub(super) fn knows(kind: names::NameKind, name: &str) -> bool {
 /// Names of that kind, to find the nearest.
 pub(super) fn known(kind: names::NameKind) -> Vec<String> {
     match kind {
-        names::NameKind::Value => Vec::new(),
+        names::NameKind::Value | names::NameKind::Column => Vec::new(),
         names::NameKind::Function => ENVIRONMENT
             .globals()
             .map(|(name, _)| name.to_owned())

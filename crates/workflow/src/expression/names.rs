@@ -51,6 +51,8 @@ pub enum NameKind {
     Filter,
     Test,
     Function,
+    /// What a filter reads of each item of a list: of `rows | sum(attribute='price')` it is `rows.*.price`.
+    Column,
 }
 
 pub(super) fn of_expression(text: &str) -> Vec<Name> {
@@ -199,6 +201,9 @@ impl Walk {
                 }
                 self.word(NameKind::Filter, filter.name, span(&filter.span()));
                 self.arguments(&filter.args);
+                if let Some(name) = column(filter) {
+                    self.name(name);
+                }
             }
             Expr::Test(test) => {
                 self.expression(&test.expr);
@@ -323,6 +328,39 @@ pub(super) fn called<'e, 'a>(expression: &'e Expr<'a>) -> Option<(Name, &'e ast:
     }
 }
 
+/// The column of a list that a filter reads.
+pub(super) fn column(filter: &ast::Filter<'_>) -> Option<Name> {
+    let mut name = list_of(filter.expr.as_ref()?)?;
+    let first = matches!(filter.name, "selectattr" | "rejectattr" | "groupby");
+    let (attribute, at) = filter.args.iter().enumerate().find_map(|(at, argument)| match argument {
+        CallArg::Kwarg("attribute", Expr::Const(text)) => Some((text.value.as_str()?, span(&text.span()))),
+        CallArg::Pos(Expr::Const(text)) if first && at == 0 => {
+            Some((text.value.as_str()?, span(&text.span())))
+        }
+        _ => None,
+    })?;
+    name.kind = NameKind::Column;
+    name.path.push("*".into());
+    name.path.extend(attribute.split('.').map(Arc::from));
+    name.at = at;
+    Some(name)
+}
+
+/// The list itself, where filters only took some of it or put it in another order.
+fn list_of(expression: &Expr<'_>) -> Option<Name> {
+    match expression {
+        Expr::Filter(filter)
+            if matches!(
+                filter.name,
+                "selectattr" | "rejectattr" | "select" | "reject" | "sort" | "unique" | "reverse" | "list"
+            ) =>
+        {
+            list_of(filter.expr.as_ref()?)
+        }
+        other => path(other),
+    }
+}
+
 /// A variable with attributes and constant keys behind it.
 pub(super) fn path(expression: &Expr<'_>) -> Option<Name> {
     match expression {
@@ -343,10 +381,12 @@ pub(super) fn path(expression: &Expr<'_>) -> Option<Name> {
         Expr::GetItem(item) => {
             let mut name = path(&item.expr)?;
             let Expr::Const(key) = &item.subscript_expr else { return None };
-            if key.value.kind() != ValueKind::String {
-                return None;
+            match key.value.kind() {
+                ValueKind::String => name.path.push(key.value.as_str()?.into()),
+                // A place in a list.
+                ValueKind::Number => name.path.push(key.value.as_usize()?.to_string().into()),
+                _ => return None,
             }
-            name.path.push(key.value.as_str()?.into());
             name.at.end = name.at.end.max(span(&item.span()).end);
             Some(name)
         }

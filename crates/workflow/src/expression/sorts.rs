@@ -118,6 +118,7 @@ impl Walk<'_> {
             Expr::Filter(filter) => {
                 let inner = filter.expr.as_ref().and_then(|value| self.sort(value));
                 self.arguments(&filter.args);
+                self.column(filter);
                 filtered(filter.name, inner)
             }
             Expr::Test(test) => {
@@ -151,6 +152,20 @@ impl Walk<'_> {
             }
             Expr::Map(_) => Some(Sort::Map),
             _ => None,
+        }
+    }
+
+    /// Only numbers add up.
+    fn column(&mut self, filter: &minijinja::machinery::ast::Filter<'_>) {
+        let sign = match filter.name {
+            "sum" => "sum",
+            "mean" => "mean",
+            _ => return,
+        };
+        let Some(name) = names::column(filter) else { return };
+        if let Some(sort) = (self.known)(&name).filter(|sort| *sort != Sort::Number) {
+            let side = self.text.get(name.at.clone()).unwrap_or_default().to_owned();
+            self.faults.push(SortFault { at: name.at, what: SortProblem::NoNumber { sign, side, sort } });
         }
     }
 

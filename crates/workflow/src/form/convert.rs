@@ -16,7 +16,15 @@ const LONGEST: usize = 100_000;
 
 pub(super) enum Refusal {
     Type,
-    NotOneOf { value: String, known: Vec<String> },
+    NotOneOf {
+        value: String,
+        known: Vec<String>,
+    },
+    /// A signature by nobody.
+    NoSigner,
+    NoWitness,
+    /// Who signs is no witness of it.
+    SamePerson(String),
 }
 
 pub(super) fn convert(kind: Kind, given: &Value, choices: &[Choice]) -> Result<Value, Refusal> {
@@ -48,6 +56,8 @@ pub(super) fn convert(kind: Kind, given: &Value, choices: &[Choice]) -> Result<V
             _ => file(given).map(|file| Value::from(vec![file])),
         },
         Kind::Person => person(text()?.trim()).map(Value::from),
+        // They look at more than one value.
+        Kind::Table | Kind::Checklist | Kind::Signature => None,
     };
     taken.ok_or(Refusal::Type)
 }
@@ -99,7 +109,7 @@ fn money(given: &Value) -> Option<Value> {
     money_of(exact(&amount?)?)
 }
 
-fn yes_or_no(given: &Value) -> Option<Value> {
+pub(super) fn yes_or_no(given: &Value) -> Option<Value> {
     if given.kind() == ValueKind::Bool {
         return Some(given.clone());
     }
@@ -149,7 +159,7 @@ fn instant(text: &str) -> Option<String> {
     Some(local.strftime("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
-fn choice(given: &str, choices: &[Choice]) -> Result<String, Refusal> {
+pub(super) fn choice(given: &str, choices: &[Choice]) -> Result<String, Refusal> {
     let given = given.trim();
     let found = choices
         .iter()
@@ -163,6 +173,10 @@ fn choice(given: &str, choices: &[Choice]) -> Result<String, Refusal> {
 }
 
 fn several(given: &Value, choices: &[Choice]) -> Result<Value, Refusal> {
+    codes(given, choices).map(Value::from)
+}
+
+pub(super) fn codes(given: &Value, choices: &[Choice]) -> Result<Vec<String>, Refusal> {
     let words: Vec<String> = match (given.as_str(), given.kind()) {
         // A label may hold a comma itself.
         (Some(text), _) if choice(text, choices).is_ok() => vec![text.to_owned()],
@@ -180,7 +194,7 @@ fn several(given: &Value, choices: &[Choice]) -> Result<Value, Refusal> {
             codes.push(code);
         }
     }
-    Ok(Value::from(codes))
+    Ok(codes)
 }
 
 fn phone(text: &str) -> Option<String> {
@@ -213,7 +227,7 @@ fn id_card(text: &str) -> Option<String> {
 }
 
 /// What the artifact store knows, or a path below the files' root.
-fn file(given: &Value) -> Option<Value> {
+pub(super) fn file(given: &Value) -> Option<Value> {
     if let Some(path) = given.as_str() {
         let path = path.trim();
         return (!path.is_empty()).then(|| Value::from_pairs([("path", path)]));
@@ -223,7 +237,7 @@ fn file(given: &Value) -> Option<Value> {
     (given.kind() == ValueKind::Map && (text("artifact") || text("path"))).then(|| given.clone())
 }
 
-fn person(text: &str) -> Option<String> {
+pub(super) fn person(text: &str) -> Option<String> {
     let id = text.strip_prefix("person:").unwrap_or(text);
     let good = !id.is_empty() && !id.contains(|sign: char| sign.is_whitespace() || sign == ':');
     good.then(|| format!("person:{id}"))

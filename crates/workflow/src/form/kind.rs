@@ -19,6 +19,12 @@ pub enum Kind {
     File,
     Files,
     Person,
+    /// Rows of fields.
+    Table,
+    /// Things that are there or missing.
+    Checklist,
+    /// Signed, or refused.
+    Signature,
 }
 
 impl Kind {
@@ -40,6 +46,9 @@ impl Kind {
         ("file", Self::File),
         ("files", Self::Files),
         ("person", Self::Person),
+        ("table", Self::Table),
+        ("checklist", Self::Checklist),
+        ("signature", Self::Signature),
     ];
 
     #[must_use]
@@ -54,6 +63,32 @@ impl Kind {
 
     #[must_use]
     pub fn has_options(self) -> bool {
-        matches!(self, Self::Choice | Self::Choices)
+        matches!(self, Self::Choice | Self::Choices | Self::Checklist)
+    }
+
+    /// The words that `on.<field>.<word>` may have beside those of options.
+    #[must_use]
+    pub fn outcomes(self) -> &'static [&'static str] {
+        match self {
+            Self::Yesno => &["yes", "no"],
+            Self::Checklist => &["complete", "missing"],
+            Self::Signature => &["signed", "refused"],
+            Self::Text
+            | Self::Number
+            | Self::Whole
+            | Self::Money
+            | Self::Date
+            | Self::Time
+            | Self::Datetime
+            | Self::Choice
+            | Self::Choices
+            | Self::Phone
+            | Self::Email
+            | Self::IdCard
+            | Self::File
+            | Self::Files
+            | Self::Person
+            | Self::Table => &[],
+        }
     }
 }

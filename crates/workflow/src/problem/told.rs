@@ -1,5 +1,6 @@
 //! What a fault is called in the reader's language when only its code and its English words have arrived.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use super::messages::{Lang, Message, filled};
@@ -18,7 +19,18 @@ pub struct Told {
 pub fn told(code: &str, names: &BTreeMap<String, String>, language: Lang) -> Option<Told> {
     let message = Message::of(code, language)?;
     let sentence = filled(message.line("sentence", None), names, language)?;
+    let sentence = format!("{}{sentence}", row_in_words(names, language));
     Some(Told { whole: true, sentence, help: help(message, names, language) })
+}
+
+/// In which row of which table a field stands, before the sentence about it. Empty where it stands in none.
+#[must_use]
+pub fn row_in_words<N: Borrow<str> + Ord>(names: &BTreeMap<N, String>, language: Lang) -> String {
+    match (names.get("in_table"), names.get("in_row"), language) {
+        (Some(table), Some(row), Lang::Zh) => format!("“{table}”第 {row} 行:"),
+        (Some(table), Some(row), Lang::En) => format!("`{table}`, row {row}: "),
+        _ => String::new(),
+    }
 }
 
 /// By its English sentence. One that is not the catalogue's is told by what its code means.

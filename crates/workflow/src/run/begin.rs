@@ -469,7 +469,16 @@ fn says(is: &serde_json::Value, wanted: &str) -> bool {
         }
         serde_json::Value::Number(number) => number.to_string() == wanted,
         serde_json::Value::Array(many) => many.iter().any(|one| says(one, wanted)),
-        serde_json::Value::Null | serde_json::Value::Object(_) => false,
+        // A checklist and a signature say in their parts how they came out.
+        serde_json::Value::Object(parts) => {
+            let part = |part: &str| parts.get(part).and_then(serde_json::Value::as_bool);
+            match wanted {
+                "complete" | "signed" | "refused" => part(wanted) == Some(true),
+                "missing" => part("complete") == Some(false),
+                _ => false,
+            }
+        }
+        serde_json::Value::Null => false,
     }
 }
 

@@ -268,6 +268,12 @@ pub enum Fact {
     Opened {
         steps: u16,
     },
+    /// An answer corrected what was entered at the start: these fields of the input, which is now this.
+    InputUpdated {
+        at: Item,
+        fields: Vec<Arc<str>>,
+        input: Raw,
+    },
     /// A step's needs are over: it has this many items; of an `each`, the list.
     StepOpened {
         s: StepNo,
@@ -439,6 +445,7 @@ impl Fact {
             | Self::TaskClaimed { .. }
             | Self::TaskReleased { .. }
             | Self::Late { .. }
+            | Self::InputUpdated { .. }
             | Self::InputJoined {} => None,
             Self::Migrated(_) => Some(ScopeNo::RUN),
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::event::{AttemptResult, EndState, Event, Fact, ItemEnd, Output, Question, Raw, Standing, Verdict};
+use super::event::{
+    AttemptResult, EndState, Event, Fact, ItemEnd, Output, Question, Raw, Standing, Started, Verdict,
+};
 use super::list::List;
 use super::state::{
     At, Closing, Done, GoingBack, ItemState, Phase, Run, ScopeState, StepPhase, StepState, Timer, TimerOf,
@@ -58,6 +60,10 @@ impl Run {
     pub(super) fn apply(&mut self, at: Millis, event: &Event, fact: &Fact) {
         match fact {
             Fact::Opened { steps } => self.top = ScopeState::begin(None, None, StepNo(0), *steps),
+            // What was entered first stays in the journal.
+            Fact::InputUpdated { input, .. } => {
+                self.started = Arc::new(Started { input: input.clone(), ..(*self.started).clone() });
+            }
             Fact::StepOpened { s, scope, n, list, broken } => {
                 self.items += *n as usize;
                 if let Some(step) = self.step_mut(StepAt { step: *s, scope: *scope }) {

@@ -85,9 +85,10 @@ impl Deciding<'_> {
         // What is read is let go at once: else the step would be copied when its item changes.
         let accepted = ask
             .form
-            .accept_text(fields.get(), &self.scope(Standpoint::Item(of.item)))
+            .accept_from(by, fields.get(), &self.scope(Standpoint::Item(of.item)))
             .map_err(Refusal::Form)?;
         let accepted = Raw::new(accepted.json).ok_or(Refusal::Impossible("a form gave no JSON"))?;
+        self.correct_input(of.item, &ask.form, &accepted)?;
         // The journal keeps the answer as it was accepted.
         if let Event::Answered { fields, .. } = &mut self.event {
             *fields = accepted.clone();

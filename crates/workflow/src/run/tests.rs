@@ -6,6 +6,7 @@ mod back;
 mod bounds;
 mod closing;
 mod flow;
+mod forms;
 mod migration;
 mod pace;
 mod people;
