@@ -68,10 +68,9 @@ fn run(read: &Read, catalogue: Option<&Catalogue>) -> Vec<Problem> {
             if problems.len() > super::MOST_FAULTS {
                 return;
             }
-            let wrong = match name.kind {
-                NameKind::Column => None,
-                _ => checker.name(&one, name).map(|problem| checker.at_word(&one, name, problem)),
-            };
+            // The list that a column is read of was looked at by its own name.
+            let whole = (name.kind == NameKind::Value).then(|| checker.name(&one, name)).flatten();
+            let wrong = whole.map(|problem| checker.at_word(&one, name, problem));
             problems.extend(wrong.or_else(|| checker.part(&one, name)));
         }
     });

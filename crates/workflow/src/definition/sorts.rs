@@ -145,7 +145,7 @@ impl Checker<'_> {
         }
         if let Some(found) = parts::field_at(workflow, stand, &name.path) {
             // Where a column could not be read, or its type, nobody knows what it holds.
-            let columns = found.rest.iter().filter(|part| !part.parse::<usize>().is_ok() && &***part != "*");
+            let columns = found.rest.iter().filter(|part| part.parse::<usize>().is_err() && &***part != "*");
             let columns = columns.map(|column| format!("{}.fields.{column}", found.at));
             let is_lost = std::iter::once(found.at.clone()).chain(columns).any(|at| lost.has(&at));
             return if is_lost { None } else { parts::sort_of(found.field, &found.rest) };

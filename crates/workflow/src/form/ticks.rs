@@ -1,7 +1,5 @@
 //! Checklists, signatures and what is asked of files.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "values have many kinds, and a few are meant")]
-
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
@@ -61,7 +59,7 @@ pub(super) fn checklist(given: &Value, choices: &[Choice]) -> Result<Value, Refu
         ("complete", Value::from(choices.iter().all(|one| is_done(&one)))),
         ("done", codes(true)),
         ("missing", codes(false)),
-        ("reasons", Value::from_pairs(reasons.into_iter())),
+        ("reasons", Value::from_pairs(reasons)),
     ]))
 }
 

@@ -21,7 +21,7 @@ fn fields(form: &Form, given: &Value, scope: &Value) -> Value {
         let value = so_far(&mut taking, field, given);
         taking.taken.push((Arc::clone(&field.name), value));
     }
-    form.fields.iter().map(|field| Value::from_pairs(one(&taking, field).into_iter())).collect()
+    form.fields.iter().map(|field| Value::from_pairs(one(&taking, field))).collect()
 }
 
 /// What the field holds while the form is being filled in.
@@ -86,7 +86,7 @@ fn one(taking: &Taking<'_>, field: &Field) -> Entries {
     put("size", Ok(Value::from(field.most_bytes)));
     put("updates", Ok(Value::from(field.updates.as_deref())));
     if !unknown.is_empty() {
-        shown.push(("unknown", Value::from_pairs(unknown.into_iter())));
+        shown.push(("unknown", Value::from_pairs(unknown)));
     }
     shown
 }
@@ -103,7 +103,7 @@ fn columns(field: &Field, scope: &Value) -> Value {
         if headed.contains(&column.name) {
             entries.push(("shown", Value::from(true)));
         }
-        Value::from_pairs(entries.into_iter())
+        Value::from_pairs(entries)
     };
     field.columns.fields.iter().map(column).collect()
 }
