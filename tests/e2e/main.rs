@@ -36,3 +36,5 @@ mod service;
 mod signals;
 #[cfg(test)]
 mod survival;
+#[cfg(test)]
+mod testing;

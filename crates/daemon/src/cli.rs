@@ -48,6 +48,8 @@ enum Command {
     Read(commands::read::Args),
     /// Walk a workflow without doing anything: every mail, call, task and branch of one case
     Plan(commands::plan::Args),
+    /// Print the calendar of a case: every due time and wait, with weekday and working days
+    WhatIf(commands::what_if::Args),
     /// Play the tests beside workflows, under a clock of their own
     Test(commands::test::Args),
     /// Print the JSON Schema of workflow files, for editors
@@ -152,6 +154,7 @@ impl Command {
             Self::Fmt(args) => commands::fmt::run(&args, context),
             Self::Read(args) => commands::read::run(&args, context),
             Self::Plan(args) => commands::plan::run(&args, context),
+            Self::WhatIf(args) => commands::what_if::run(&args, &context),
             Self::Test(args) => commands::test::run(&args, context),
             Self::Schema(args) => commands::schema::run(&args, context),
             Self::Graph(args) => commands::graph::run(&args, context),

@@ -9,6 +9,9 @@ use yizhan_workflow::form::Kind;
 use crate::language::Language;
 
 mod keys;
+mod testing;
+
+pub(crate) use testing::of_tests;
 
 /// The schema, its words in that language.
 pub(crate) fn of_workflows(catalogue: &Catalogue, language: Language) -> Value {

@@ -1,7 +1,8 @@
 //! Holds the manual to the program: every example checks, every wrong one says what the page says, no key is left out.
 //!
 //! What stands behind ```` ```toml ````: nothing for a whole file, `part` for what a small frame completes, `wrong=YZ0123` for
-//! what must give that code and no other, `people` and `settings` for those files. ```` ```text,said ```` is what the check says of
+//! what must give that code and no other, `people` and `settings` for those files, `tests` for tests of the
+//! page's workflow (which the engine's tests play). ```` ```text,said ```` is what the check says of
 //! the example above it. The first line of a whole file may name it: `# workflows/refund.toml`.
 
 #![allow(
@@ -56,7 +57,7 @@ impl Block {
     }
 
     fn is_workflow(&self) -> bool {
-        self.is("toml") && !self.is("people") && !self.is("settings")
+        self.is("toml") && !self.is("people") && !self.is("settings") && !self.is("tests")
     }
 
     fn place(&self) -> String {
@@ -383,7 +384,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     (
         "trigger.*",
-        &["schedule", "webhook", "files", "mail", "event", "by_hand", "with", "where", "each", "as", "gather"],
+        &[
+            "schedule", "webhook", "files", "mail", "event", "by_hand", "with", "where", "each", "as",
+            "gather",
+        ],
     ),
     ("trigger.*.schedule", &["timezone", "missed", "missed_within", "overlap", "gap", "fold"]),
     ("trigger.*.files", &["per"]),

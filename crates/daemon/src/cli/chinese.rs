@@ -8,6 +8,7 @@ const ABOUT: &[(&str, &str)] = &[
     ("fmt", "整理流程文件:对齐、拆开过长的内联表"),
     ("read", "用句子说明一个流程:谁做什么,何时做,之后怎样"),
     ("plan", "走一遍流程而不真做:这一件会发的邮件、调用、待办和走哪条路"),
+    ("what-if", "如果那时开始:这一件的日程,每个期限和等待是哪天、星期几、第几个工作日"),
     ("test", "试验流程:在虚拟时钟下走一遍流程旁边的测试,什么都不会真的发生"),
     ("schema", "输出流程文件的 JSON Schema,供编辑器补全和解释"),
     ("graph", "画出流程图:SVG、Mermaid 或 DOT"),
@@ -50,6 +51,9 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("set", "一个字段:名=文字,或 名:=JSON"),
     ("file", "一个附件字段:名=路径"),
     ("wait", "等到运行结束"),
+    ("junit", "把结果写成 CI 读的 JUnit XML"),
+    ("filter", "只做名字或文件名里有这些字的测试"),
+    ("tests", "测试文件(*.test.toml)的"),
 ];
 
 /// The command with what is known in Chinese; the rest stays as it is.

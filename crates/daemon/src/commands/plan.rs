@@ -1,7 +1,7 @@
 //! `yizhan plan`: walks a workflow for one case and says all that it would do. Acts on nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -13,6 +13,7 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::register::Registers;
+use yizhan_workflow::run::World;
 
 use super::Context;
 use super::fields::{Fields, object, text_of};
@@ -41,8 +42,40 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    let given = args.fields.read_alone()?;
+    let case = Case { workflow: &args.workflow, given, answers: args.answers.as_deref(), by: &args.by };
+    let Some(Walked { rehearsal, text, .. }) = walked(case, |_| Ok(now), context)? else {
+        return Ok(Exit::Faults);
+    };
+    context.answer(&json!(rehearsal), |_| said(&rehearsal, &text, context));
+    Ok(if rehearsal.stopped.is_some() { Exit::Failed } else { Exit::Ok })
+}
+
+/// A case that is walked through.
+pub(super) struct Case<'a> {
+    pub(super) workflow: &'a str,
+    pub(super) given: serde_json::Map<String, Value>,
+    pub(super) answers: Option<&'a Path>,
+    pub(super) by: &'a str,
+}
+
+pub(super) struct Walked {
+    pub(super) rehearsal: Rehearsal,
+    pub(super) text: Arc<Workflow>,
+    pub(super) world: World,
+    pub(super) now: Millis,
+}
+
+/// Walks a case that begins at an instant of the world's clock. `None`: the file has faults, which were said.
+pub(super) fn walked(
+    case: Case<'_>,
+    now: impl FnOnce(&World) -> Result<Millis, Failure>,
+    context: &Context,
+) -> Result<Option<Walked>, Failure> {
     let home = context.home()?;
-    let file = named(&args.workflow, Some(&home))?;
+    let file = named(case.workflow, Some(&home))?;
     sound(&file, context)?;
     let people = if home.people().exists() {
         People::read(&std::fs::read_to_string(home.people())?)
@@ -55,20 +88,18 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     })?;
     let (catalogue, _) = plugins::offline_catalogue(Some(&home))?;
     let world = world::world(&home.config(None)?, None, Arc::new(people), catalogue)?;
-    let world = yizhan_workflow::run::World { registers: Arc::new(registers_of(&home)?), ..world };
-    let Ok(read) = file.outcome else { return Ok(Exit::Faults) };
+    let world = World { registers: Arc::new(registers_of(&home)?), ..world };
+    let Ok(read) = file.outcome else { return Ok(None) };
     let text = Arc::new(read.workflow);
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-    let answers = answers(args, &text, &home)?;
-    let given = Value::Object(args.fields.read_alone()?).to_string();
+    let now = now(&world)?;
+    let answers = answers(case.answers, &text, &home)?;
+    let given = Value::Object(case.given).to_string();
     let prepared = intake::prepare(&text, &given, None, &world, now).map_err(refused)?;
-    let rehearsal = rehearse(&prepared, &args.by, &world, now, &answers);
-    context.answer(&json!(rehearsal), |_| said(&rehearsal, &text, context));
-    Ok(if rehearsal.stopped.is_some() { Exit::Failed } else { Exit::Ok })
+    let rehearsal = rehearse(&prepared, case.by, &world, now, &answers);
+    Ok(Some(Walked { rehearsal, text, world, now }))
 }
 
-fn registers_of(home: &Home) -> Result<Registers, Failure> {
+pub(super) fn registers_of(home: &Home) -> Result<Registers, Failure> {
     if !home.registers().exists() {
         return Ok(Registers::default());
     }
@@ -87,8 +118,8 @@ fn refused(error: intake::IntakeError) -> Failure {
     Failure { message: error.to_string(), ..failure }
 }
 
-fn answers(args: &Args, text: &Workflow, home: &Home) -> Result<Answers, Failure> {
-    let of = match &args.answers {
+fn answers(file: Option<&Path>, text: &Workflow, home: &Home) -> Result<Answers, Failure> {
+    let of = match file {
         None => BTreeMap::new(),
         Some(path) => {
             let path = path.display().to_string();

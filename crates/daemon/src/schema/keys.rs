@@ -9,7 +9,7 @@ pub(super) struct Key {
     pub(super) en: &'static str,
 }
 
-const fn key(name: &'static str, schema: &'static str, zh: &'static str, en: &'static str) -> Key {
+pub(super) const fn key(name: &'static str, schema: &'static str, zh: &'static str, en: &'static str) -> Key {
     Key { name, schema, zh, en }
 }
 

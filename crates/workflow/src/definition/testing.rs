@@ -362,3 +362,6 @@ fn by_usual(begins: &Begins) -> Arc<str> {
 fn nothing() -> Raw {
     Fields::default().raw()
 }
+
+#[cfg(test)]
+mod tests;

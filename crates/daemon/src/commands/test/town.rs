@@ -19,6 +19,7 @@ use yizhan_workflow::testing::{ENDING, Tests};
 
 use crate::commands::Context;
 use crate::commands::check::root_of;
+use crate::commands::plan::registers_of;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
@@ -67,7 +68,9 @@ impl Town {
         let inputs =
             inputs.filter_map(|action| Some((action.name.clone(), InputSchema::compile(&action.input)?)));
         let inputs = inputs.collect();
-        let world = Arc::new(world::world(&config, None, Arc::new(people), catalogue)?);
+        let world = world::world(&config, None, Arc::new(people), catalogue)?;
+        let registers = home.as_ref().map(registers_of).transpose()?.unwrap_or_default();
+        let world = Arc::new(World { registers: Arc::new(registers), ..world });
         let own = home.as_ref().map(Home::workflows);
         let roots: BTreeSet<PathBuf> = tests.iter().map(|file| root_of(file, own.as_deref())).collect();
         let mut shelf = BTreeMap::new();

@@ -1,1 +1,360 @@
-//! What a test of a workflow finds.
+//! What a test of a workflow finds: small files, played.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde_json::Value as Json;
+use yizhan_workflow::calendar::Calendars;
+use yizhan_workflow::catalogue::Catalogue;
+use yizhan_workflow::definition::{Among, read, read_tests};
+use yizhan_workflow::moment::Span;
+use yizhan_workflow::people::People;
+use yizhan_workflow::plan::{ActionName, Retry, Source};
+use yizhan_workflow::run::World;
+
+use super::*;
+
+const PEOPLE: &str = "[person.\"li\"]\nname = \"李\"\nmail = \"li@example.com\"\n[person.\"wang\"]\nname = \"王\"\n\
+                      mail = \"wang@example.com\"\n[group.\"desk\"]\nmembers = [\"li\"]\n[group.\"crew\"]\nmembers = [\"wang\"]\n";
+
+static WORLD: LazyLock<Arc<World>> = LazyLock::new(|| {
+    let mut catalogue = Catalogue::built_in();
+    let describe = json!({ "actions": {
+        "send": { "effect": "idempotent",
+            "input": { "type": "object", "properties": {
+                "to": { "type": ["string", "array"], "x-yz": "recipients" },
+                "subject": { "type": "string" }, "text": { "type": "string" } } },
+            "output": { "type": "object", "properties": { "id": { "type": "string" } } } },
+        "call": { "effect": "keyed", "input": { "type": "object" },
+            "output": { "type": "object", "properties": { "status": { "type": "integer" } } } },
+        "once": { "effect": "once", "input": { "type": "object" }, "output": { "type": "object" } },
+    } });
+    catalogue.add("mail", &describe.to_string()).unwrap();
+    Arc::new(World {
+        number: 1,
+        calendars: Arc::new(Calendars::built_in(&jiff::tz::TimeZone::UTC)),
+        registers: Arc::default(),
+        zone: jiff::tz::TimeZone::UTC,
+        catalogue: Arc::new(catalogue),
+        people: Arc::new(People::read(PEOPLE).unwrap()),
+        retry: Retry {
+            times: 1,
+            first: Span { ms: 10_000 },
+            factor: 1.0,
+            most: Span { ms: 10_000 },
+            jitter: 0.0,
+        },
+        owner: Some("group:desk".into()),
+        url: None,
+    })
+});
+
+fn workflow(name: &str, toml: &str) -> Arc<Workflow> {
+    let text = format!("title = \"t\"\n{toml}");
+    let source = Source { name: name.to_owned(), text, files: BTreeMap::new() };
+    Arc::new(read(&source, &source.files).unwrap().workflow)
+}
+
+/// Plays the tests; the first miss, with the line that has it.
+fn played(files: &[(&str, &str)], tests: &str) -> Result<(), (String, Miss)> {
+    let all: Vec<Arc<Workflow>> = files.iter().map(|(name, toml)| workflow(name, toml)).collect();
+    let others: Vec<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let among = Among {
+        workflow: &all[0],
+        catalogue: &WORLD.catalogue,
+        people: Some(&WORLD.people),
+        others: &others,
+    };
+    let read = read_tests(tests, among).unwrap();
+    let made_up = BTreeMap::from([("absent".to_owned(), json!({ "number": "‹number›" }))]);
+    let refuses = |_: &ActionName, input: &str| {
+        let input: Json = serde_json::from_str(input).ok()?;
+        (input.get("subject").is_some_and(Json::is_number)).then(|| "/subject: expected a text".to_owned())
+    };
+    let ground = Ground { world: &WORLD, refuses: &refuses, made_up: &made_up };
+    let named = |name: &str| all.iter().find(|text| &*text.name == name).cloned();
+    for test in &read.tests {
+        play(test, Stage { ground, own: &all[0], others: &named })
+            .map_err(|failed| (tests[failed.place].to_owned(), *failed.miss))?;
+    }
+    Ok(())
+}
+
+#[track_caller]
+fn holds(files: &[(&str, &str)], tests: &str) {
+    if let Err((line, miss)) = played(files, tests) {
+        panic!("{line}\n{miss:?}");
+    }
+}
+
+#[track_caller]
+fn misses(files: &[(&str, &str)], tests: &str) -> (String, Miss) {
+    played(files, tests).expect_err("a line that does not hold")
+}
+
+const DISPATCH: (&str, &str) = (
+    "dispatch",
+    r#"
+[input]
+area = { type = "text" }
+[step.send]
+use = "mail.send"
+with.to = "group:crew"
+with.subject = "派工 {{ input.area }}"
+[step.repair]
+title = "修 {{ input.area }}"
+ask = "group:crew"
+due = "4h"
+form.result = { type = "choice", options = ["fixed", "complex"] }
+on.result.complex = { back_to = "send", most = 1, then = { go = "cancel:放弃" } }
+[step.callback]
+needs = ["send"]
+ask = "group:desk"
+due = { within = "24h", of = "send" }
+form.good = { type = "yesno" }
+[step.close]
+needs = ["repair", "callback"]
+use = "mail.call"
+with.result = "{{ step.repair.result }}"
+[output]
+result = "{{ step.repair.result }}"
+"#,
+);
+
+fn test(play: &str) -> String {
+    format!(
+        "[[test]]\nname = \"x\"\nat = \"2026-09-30 16:55\"\ninput = {{ area = \"城南\" }}\nplay = [\n{play}\n]\n"
+    )
+}
+
+#[test]
+fn a_case_is_played_with_its_mails_tasks_limits_and_end() {
+    holds(
+        &[DISPATCH],
+        &format!(
+            "{}state = \"done\"\noutput = {{ result = \"fixed\" }}\n",
+            test(
+                r#"{ expect = "mail.send", to = "wang@example.com", subject = "派工 城南" },
+                   { expect_none = true },
+                   { expect_task = "repair", who = ["group:crew", "person:wang"], title = "修 城南", due = "2026-09-30 20:55" },
+                   { expect_due = "repair", at = "4h" },
+                   { expect_due = "callback", at = "2026-10-01 16:55" },
+                   { claim = "repair" },
+                   { expect_task = "repair", claimed = "person:wang" },
+                   { answer = "repair", by = "person:wang", with = { result = "fixed" } },
+                   { expect_no_task = "repair" },
+                   { pass = "24h" },
+                   { expect_late = "callback" },
+                   { answer = "callback", with = { good = true } },
+                   { expect = "mail.call", result = "fixed" },"#
+            )
+        ),
+    );
+}
+
+#[test]
+fn late_is_at_the_due_instant_and_not_before() {
+    holds(
+        &[DISPATCH],
+        &test(
+            "{ until = \"2026-09-30 20:54\" }, { expect_late = \"repair\", is = false }, { pass = \"1min\" }, { expect_late = \"repair\" }",
+        ),
+    );
+    let (line, miss) = misses(&[DISPATCH], &test("{ pass = \"3h\" }, { expect_late = \"repair\" }"));
+    assert_eq!(line, "{ expect_late = \"repair\" }");
+    let Miss::Differs { all, .. } = miss else { panic!("{miss:?}") };
+    assert_eq!(all, [Differs { name: "late".into(), wanted: "true".into(), found: "false".into() }]);
+}
+
+#[test]
+fn a_call_that_is_not_there_is_shown_with_the_nearest_and_in_what_it_differs() {
+    let (line, miss) = misses(
+        &[DISPATCH],
+        &test("{ expect = \"mail.send\", to = \"group:crew\", subject = \"派工 城北\" }"),
+    );
+    assert!(line.starts_with("{ expect = "), "{line}");
+    let Miss::NoCall { action, near } = miss else { panic!("{miss:?}") };
+    assert_eq!((action.as_str(), near.len()), ("mail.send", 1));
+    let differs =
+        Differs { name: "subject".into(), wanted: "派工 城北".into(), found: "派工 城南".into() };
+    assert_eq!(near[0].differs, [differs]);
+}
+
+#[test]
+fn a_call_is_expected_once_and_the_second_time_there_must_be_a_second() {
+    let twice = "{ expect = \"mail.send\" }, { expect = \"mail.send\" }";
+    assert!(matches!(misses(&[DISPATCH], &test(twice)).1, Miss::NoCall { near, .. } if near[0].taken));
+    let back = format!(
+        "{}, {}",
+        "{ expect = \"mail.send\" }, { answer = \"repair\", with = { result = \"complex\" } }",
+        "{ expect = \"mail.send\" }, { expect_step = \"repair\", round = 2 }"
+    );
+    holds(&[DISPATCH], &test(&back));
+    let times = "{ expect = \"mail.send\", times = 2 }";
+    assert!(matches!(misses(&[DISPATCH], &test(times)).1, Miss::Times { wanted: 2, found: 1, .. }));
+}
+
+#[test]
+fn what_nobody_expected_is_a_miss_where_the_test_is_strict() {
+    let strict = test("{ expect_task = \"repair\" }").replace("name = \"x\"", "name = \"x\"\nstrict = true");
+    assert!(matches!(misses(&[DISPATCH], &strict).1, Miss::UnexpectedCall { call } if call.step == "send"));
+    let expected = strict.replace("{ expect_task", "{ expect = \"mail.send\" }, { expect_task");
+    holds(&[DISPATCH], &expected);
+}
+
+#[test]
+fn an_act_that_must_be_refused_is_and_with_the_reason() {
+    let by_li = "{ answer = \"repair\", by = \"person:li\", with = { result = \"fixed\" }";
+    holds(&[DISPATCH], &test(&format!("{by_li}, refused = \"not among\" }}")));
+    assert!(matches!(misses(&[DISPATCH], &test(&format!("{by_li} }}"))).1, Miss::Refused(_)));
+    let other = misses(&[DISPATCH], &test(&format!("{by_li}, refused = \"the moon\" }}"))).1;
+    assert!(matches!(other, Miss::OtherReason { .. }));
+    let right = "{ answer = \"repair\", with = { result = \"fixed\" }, refused = true }";
+    assert!(matches!(misses(&[DISPATCH], &test(right)).1, Miss::NotRefused));
+    let bad = "{ answer = \"repair\", with = { result = \"lost\" }, refused = \"result\" }";
+    holds(&[DISPATCH], &test(bad));
+}
+
+#[test]
+fn a_failed_action_rests_and_is_tried_again_as_the_daemon_would() {
+    let fake = "{ fake = { \"mail.call\" = { status = 503, times = 1 } } },";
+    let play = format!(
+        "{fake} {{ answer = \"repair\", with = {{ result = \"fixed\" }} }}, {{ answer = \"callback\", with = {{ good = true }} }},\
+         {{ expect = \"mail.call\" }}, {{ expect_none = \"mail.call\" }}, {{ pass = \"10s\" }}, {{ expect = \"mail.call\" }}, {{ expect_state = \"done\" }}"
+    );
+    holds(&[DISPATCH], &test(&play));
+    // Used up, and no line says that the run may fail.
+    let (_, miss) = misses(
+        &[DISPATCH],
+        &test(&play.replace("times = 1", "times = 9").replace(", { expect_state = \"done\" }", "")),
+    );
+    assert!(matches!(&miss, Miss::RunFailed { error } if error.contains("mail.status_503")), "{miss:?}");
+}
+
+#[test]
+fn an_input_that_the_plugin_would_refuse_fails_as_in_the_daemon() {
+    let file =
+        ("one", "[step.a]\nuse = \"mail.send\"\nwith.to = \"group:crew\"\nwith.subject = \"{{ 3 }}\"\n");
+    let (_, miss) = misses(&[file], "[[test]]\nname = \"x\"\n");
+    assert!(matches!(&miss, Miss::RunFailed { error } if error.contains("plugin.input_invalid")), "{miss:?}");
+}
+
+#[test]
+fn a_call_takes_its_time_and_its_timeout_ends_it() {
+    let file = (
+        "slow",
+        "[step.a]\nuse = \"mail.call\"\ntimeout = \"5min\"\nretry = { times = 0 }\non_error = \"continue\"\n",
+    );
+    let takes = |time: &str| {
+        format!("[[test]]\nname = \"x\"\nfake = {{ \"mail.call\" = {{ takes = \"{time}\" }} }}\nplay = [")
+    };
+    holds(
+        &[file],
+        &format!(
+            "{}{{ pass = \"2min\" }}, {{ expect_state = \"open\" }}, {{ pass = \"1min\" }}, {{ expect_state = \"done\" }}]\n",
+            takes("3min")
+        ),
+    );
+    holds(
+        &[file],
+        &format!("{}{{ pass = \"5min\" }}, {{ expect_step = \"a\", state = \"failed\" }}]\n", takes("1h")),
+    );
+}
+
+#[test]
+fn children_are_real_where_they_are_loaded_and_else_what_a_fake_says() {
+    let parent =
+        ("parent", "[step.pay]\nrun = \"child\"\nwith.n = 3\n[output]\nnumber = \"{{ step.pay.number }}\"\n");
+    let child = (
+        "child",
+        "[input]\nn = { type = \"whole\" }\n[step.sign]\nask = \"group:desk\"\nform.number = { type = \"text\" }\n[output]\nnumber = \"{{ step.sign.number }}\"\n",
+    );
+    holds(
+        &[parent, child],
+        "[[test]]\nname = \"x\"\nload = \"child\"\nstate = \"done\"\noutput = { number = \"A7\" }\nplay = [\
+         { expect_run = \"child\", input = { n = 3 }, state = \"open\" }, { expect_task = \"pay/sign\" },\
+         { answer = \"pay/sign\", by = \"person:li\", with = { number = \"A7\" } }]\n",
+    );
+    holds(
+        &[parent, child],
+        "[[test]]\nname = \"x\"\nfake = { child = { number = \"B8\" } }\nstate = \"done\"\noutput = { number = \"B8\" }\nplay = [{ expect_run = \"child\", input = { n = 3 } }]\n",
+    );
+    holds(
+        &[parent, child],
+        "[[test]]\nname = \"x\"\nload = \"child\"\nstate = \"cancelled\"\nplay = [{ cancel = \"not wanted\" }, { expect_run = \"child\", state = \"cancelled\" }]\n",
+    );
+}
+
+#[test]
+fn events_reach_who_listens_and_triggers_that_wait_for_them() {
+    let file = (
+        "order",
+        "key = \"{{ input.order }}\"\n[input]\norder = { type = \"text\" }\n[trigger.new]\nevent = \"order.new\"\nwith.order = \"{{ trigger.body.order }}\"\n[step.paid]\nawait = \"paid\"\nwhere = { amount = { from = 10 } }\n[step.tell]\nuse = \"event.publish\"\nwith.name = \"shipped\"\nwith.key = \"{{ input.order }}\"\n",
+    );
+    holds(
+        &[file],
+        "[[test]]\nname = \"x\"\nbegins = \"later\"\nplay = [\
+         { event = \"order.new\", payload = { order = \"A1\" } }, { event = \"order.new\", payload = { order = \"A2\" } },\
+         { event = \"paid\", key = \"A1\", payload = { amount = 5 } }, { expect_step = \"paid\", state = \"open\", case = \"A1\" },\
+         { event = \"paid\", key = \"A1\", payload = { amount = 50 } }, { expect_state = \"done\", case = \"A1\" },\
+         { expect_event = \"shipped\", key = \"A1\" }, { expect_state = \"open\", case = \"A2\" }]\n",
+    );
+    let (_, miss) = misses(
+        &[file],
+        "[[test]]\nname = \"x\"\ninput = { order = \"A1\" }\nplay = [{ expect_event = \"shipped\" }]\n",
+    );
+    assert!(matches!(miss, Miss::NoEvent { .. }));
+}
+
+#[test]
+fn items_of_an_each_and_what_holding_steps_hold_have_their_own_paths() {
+    let file = (
+        "remind",
+        "[step.remind]\neach = \"{{ ['a', 'b'] }}\"\n[step.remind.step.flag]\nask = \"group:desk\"\nform.ok = { type = \"yesno\" }\n[step.sent]\neach = \"{{ [1, 2, 3] }}\"\nat_once = 1\nuse = \"mail.call\"\nwith.n = \"{{ item }}\"\n",
+    );
+    holds(
+        &[file],
+        "[[test]]\nname = \"x\"\nstate = \"done\"\nplay = [\
+         { answer = \"remind[1].flag\", with = { ok = true } }, { expect_step = \"remind[1]\", state = \"done\" },\
+         { expect_task = \"remind[0].flag\" }, { expect_no_task = \"remind[1].flag\" },\
+         { answer = \"flag\", with = { ok = false } }, { expect = \"mail.call\", n = 2 }, { expect = \"mail.call\", step = \"sent\", times = 3 }]\n",
+    );
+}
+
+#[test]
+fn places_under_a_limit_are_given_as_by_the_daemon() {
+    let file = (
+        "limited",
+        "[step.a]\nask = \"group:desk\"\nlimit = { key = \"crane\", most = 1 }\nform.ok = { type = \"yesno\" }\n",
+    );
+    holds(
+        &[file],
+        "[[test]]\nname = \"x\"\nplay = [{ start = {} }, { expect_task = \"a\" }, { expect_no_task = \"a\", of = \"limited\" },\
+         { answer = \"a\", with = { ok = true } }, { expect_task = \"a\", of = \"limited\" }]\n",
+    );
+}
+
+#[test]
+fn nobody_knows_whether_it_happened_until_somebody_says_so() {
+    let file = ("once", "[step.a]\nuse = \"mail.once\"\n");
+    let begin = "[[test]]\nname = \"x\"\nfake = { \"mail.once\" = { lost = true, times = 1 } }\nplay = [{ expect_step = \"a\", state = \"open\" },";
+    holds(
+        &[file],
+        &format!("{begin} {{ settle = \"a\", verdict = \"again\" }}, {{ expect_state = \"done\" }}]\n"),
+    );
+    let (_, miss) = misses(&[file], &format!("{begin} {{ answer = \"a\" }}]\n"));
+    assert!(matches!(&miss, Miss::NoTask { stands, .. } if stands == "unknown"), "{miss:?}");
+}
+
+#[test]
+fn a_miss_brings_the_journal_before_it() {
+    let all = workflow(DISPATCH.0, DISPATCH.1);
+    let among = Among { workflow: &all, catalogue: &WORLD.catalogue, people: None, others: &[] };
+    let read = read_tests(&test("{ pass = \"5h\" }, { expect_task = \"close\" }"), among).unwrap();
+    let (made_up, refuses) = (BTreeMap::new(), |_: &ActionName, _: &str| None);
+    let ground = Ground { world: &WORLD, refuses: &refuses, made_up: &made_up };
+    let failed = play(&read.tests[0], Stage { ground, own: &all, others: &|_| None }).unwrap_err();
+    let lines: Vec<String> =
+        failed.around.iter().map(|line| format!("{} {}", line.step, line.word)).collect();
+    assert_eq!(lines, [" started", "send call", "send done", "repair task", "callback task", "repair late"]);
+}

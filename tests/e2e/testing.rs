@@ -1,0 +1,82 @@
+//! Tests of workflows, as a person and a CI run them.
+
+use std::path::Path;
+
+use crate::house::{House, program};
+
+const TASK: &str = "title = 'x'\nowner = 'operator'\n[step.say]\nuse = 'echo.echo'\nwith.value = 'hello'\n[step.a]\nwait = '1h'\n";
+
+#[test]
+fn the_tests_of_the_shipped_workflows_hold() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut command = program();
+    command.args(["--home", "."]).args(["test", "workflows", "--json"]).current_dir(&root);
+    let output = command.output().unwrap();
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "{said:#}");
+    let files: std::collections::BTreeSet<&str> =
+        said["tests"].as_array().unwrap().iter().filter_map(|test| test["file"].as_str()).collect();
+    assert!(files.len() >= 6, "{files:?}");
+}
+
+#[test]
+fn a_test_that_does_not_hold_ends_with_one_and_says_what_happened_instead() {
+    let home = House::new();
+    home.write("workflows/x.toml", TASK);
+    let right = "[[test]]\nname = 'waits'\nplay = [{ expect = 'echo.echo', value = 'hello' }, { pass = '1h' }]\nstate = 'done'\n";
+    home.write("workflows/x.test.toml", right);
+    assert!(home.call(&["test"]).ok().out.contains("1 test passed"));
+    home.write(
+        "workflows/x.test.toml",
+        format!("{right}[[test]]\nname = 'a < b'\nplay = [{{ expect = 'echo.echo', value = 'bye' }}]\n"),
+    );
+    let said = home.call(&["test", "--junit", "junit.xml"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    for words in
+        ["FAILED workflows/x.test.toml:7  a < b", "expected bye, and it is hello", "say  call echo.echo"]
+    {
+        assert!(said.out.contains(words), "{words}: {said:?}");
+    }
+    let chinese = home.call(&["test", "--lang", "zh", "--filter", "a <"]);
+    assert!(chinese.out.contains("未通过") && chinese.out.contains("期望 bye,实际 hello"), "{chinese:?}");
+    let junit = home.read("junit.xml");
+    assert!(junit.contains("<testsuites tests=\"2\" failures=\"1\" errors=\"0\">"), "{junit}");
+    assert!(junit.contains("name=\"a &lt; b\"") && junit.contains("<failure message="), "{junit}");
+    assert_eq!(home.call(&["test", "--filter", "nothing"]).code, 3);
+    assert_eq!(home.call(&["test", "--filter", "waits", "--json"]).ok().json()["tests"][0]["passed"], true);
+}
+
+#[test]
+fn a_slip_in_a_file_of_tests_is_told_as_one_in_a_workflow_and_is_no_workflow_itself() {
+    let home = House::new();
+    home.write("workflows/x.toml", TASK);
+    home.write("workflows/x.test.toml", "[[test]]\nname = 'waits'\nplay = [{ expct = 'echo.echo' }]\n");
+    let said = home.call(&["test"]);
+    assert!(said.code == 3 && said.out.contains("did you mean `expect`"), "{said:?}");
+    home.call(&["check"]).ok();
+    home.write("workflows/lonely.test.toml", "[[test]]\nname = 'x'\n");
+    let said = home.call(&["test", "workflows/lonely.test.toml"]);
+    assert!(said.code == 3 && said.out.contains("no workflow `lonely`"), "{said:?}");
+}
+
+#[test]
+fn what_if_says_the_weekday_and_the_working_days_of_each_date() {
+    let home = House::new();
+    home.write(
+        "workflows/x.toml",
+        "title = 'x'\nowner = 'operator'\n[step.a]\nask = 'person:li'\ndue = '3 days'\nform.ok = { type = 'yesno' }\n[step.b]\nwait = '24h'\n",
+    );
+    home.write("config/people.toml", "[person.li]\nname = '李'\n");
+    let said = home.call(&["what-if", "x", "--at", "2026-09-30 16:55", "--lang", "en"]).ok();
+    let lines: Vec<Vec<&str>> = said.out.lines().map(|line| line.split_whitespace().collect()).collect();
+    // A Wednesday; the third day after it is a Saturday, two working days on.
+    assert!(lines.iter().any(|line| line.starts_with(&["2026-09-30", "16:55", "Wed", "0"])), "{said:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with(&["2026-10-03", "24:00", "Sat", "2", "off", "due"])),
+        "{said:?}"
+    );
+    assert!(
+        lines.iter().any(|line| line.starts_with(&["2026-10-01", "16:55", "Thu", "1", "waits"])),
+        "{said:?}"
+    );
+}
