@@ -27,6 +27,8 @@ pub(crate) const DEFAULTS: &str = include_str!("../../../config/yizhan.toml");
 pub(crate) struct Config {
     pub(crate) language: Language,
     pub(crate) timezone: String,
+    /// The name of the house's calendar.
+    pub(crate) calendar: String,
     pub(crate) owner: String,
     pub(crate) url: String,
     pub(crate) drain: Span,

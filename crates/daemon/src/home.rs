@@ -105,6 +105,10 @@ impl Home {
         self.root.join("config/registers.toml")
     }
 
+    pub(crate) fn calendars(&self) -> PathBuf {
+        self.root.join("config/calendars")
+    }
+
     pub(crate) fn workflows(&self) -> PathBuf {
         self.root.join("workflows")
     }

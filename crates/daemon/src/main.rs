@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod bench;
+mod calendars;
 mod cli;
 mod client;
 mod commands;

@@ -109,7 +109,8 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
     let host = Arc::new(host);
     let reads = store.reads();
     let (reading, workflows) = Reading::first(home, config, host.clone(), refused, &*reads);
-    let world = world::world(config, address, reading.people(), host.catalogue())?;
+    let calendars = reading.calendars(config)?;
+    let world = world::world(config, address, reading.people(), calendars, host.catalogue())?;
     let world = yizhan_workflow::run::World { registers: reading.registers(), ..world };
     yizhan_workflow::expression::speak(config.language.lang());
     let limits = EngineConfig {

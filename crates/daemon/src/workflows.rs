@@ -417,8 +417,10 @@ mod tests {
             let house = House {
                 catalogue: &catalogue,
                 people: None,
+                calendars: None,
                 workflows: &shelf.neighbours(),
                 registers: None,
+                today: None,
             };
             let checked = file.check(house);
             assert!(checked.errors.iter().any(|problem| problem.code == "YZ0194"), "{}", file.shown);

@@ -79,7 +79,9 @@ pub fn next_slot(
 ) -> Result<Option<Millis>, StoreError> {
     let Some(gather) = &trigger.gather else { return Ok(None) };
     let Some(oldest) = reads.gathered_since(&text.name, &trigger.name)? else { return Ok(None) };
-    Ok(schedule::preview(gather, &world.zone, oldest, Millis(i64::MAX), 1).first().copied())
+    // While its calendar is gone no slot comes, and what was gathered waits.
+    let Some(calendar) = world.calendars.named(text.calendar.as_deref()) else { return Ok(None) };
+    Ok(schedule::preview(gather, calendar, oldest, Millis(i64::MAX), 1).first().copied())
 }
 
 /// Why the slot that the oldest item waits for would start no run; none where it would.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
+use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::plan::{Starts, Workflow};
 use yizhan_workflow::run::ITEMS_MAX;
@@ -94,8 +95,8 @@ impl Schedules {
         if watched.queued.is_none() && watched.next.is_some_and(|next| now < next && now >= watched.last) {
             return Ok(());
         }
-        let zone = &self.engine.shared.world().zone;
-        let decided = schedule::decide(schedule, zone, watched.last, now);
+        let Some(calendar) = self.calendar_of(text) else { return Ok(()) };
+        let decided = schedule::decide(schedule, &calendar, watched.last, now);
         for (at, why) in &decided.missed {
             tracing::info!(workflow = %name.0, trigger = %name.1, slot = %at, ?why, "a slot was passed over");
             self.note(name, *at, FiringOutcome::Missed).await?;
@@ -113,6 +114,18 @@ impl Schedules {
         watched.next = decided.next;
         self.watched.insert(name.clone(), watched);
         Ok(())
+    }
+
+    /// The calendar of a file's schedules. Without it nothing is decided, so nothing is lost either: it is all decided
+    /// when the calendar is there again.
+    fn calendar_of(&self, text: &Workflow) -> Option<Arc<Calendar>> {
+        let name = text.calendar.as_deref();
+        let found = self.engine.shared.world().calendars.named(name).cloned();
+        if found.is_none() {
+            let calendar = name.unwrap_or_default();
+            tracing::error!(workflow = %text.name, calendar, "the calendar of a schedule is gone: it does not fire");
+        }
+        found
     }
 
     /// What the store knows of a schedule; one that was never seen begins now.
@@ -208,9 +221,7 @@ impl Schedules {
         watched: &mut Watched,
     ) -> Result<(), ScheduleError> {
         let world = self.engine.shared.world();
-        let mut with = serde_json::Map::new();
-        with.insert("at".to_owned(), json!(slot.at.to_string()));
-        with.insert("late".to_owned(), json!(slot.late));
+        let with = self.told(name, text, slot)?;
         let fired = Fired { trigger: &name.1, with };
         let outcome = if slot.late { FiringOutcome::Late } else { FiringOutcome::Started };
         if has_each(text, &name.1) {
@@ -248,6 +259,31 @@ impl Schedules {
             Err(StartError::Act(error)) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// What `trigger` holds: the slot, the moment it is ahead of, and the time since the one before.
+    fn told(
+        &self,
+        name: &(Arc<str>, Arc<str>),
+        text: &Workflow,
+        slot: Slot,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, StoreError> {
+        let mut with = serde_json::Map::new();
+        with.insert("at".to_owned(), json!(slot.at.to_string()));
+        with.insert("late".to_owned(), json!(slot.late));
+        let starts = text.trigger(&name.1).map(|trigger| &trigger.starts);
+        if let (Some(Starts::Schedule(schedule)), Some(calendar)) = (starts, self.calendar_of(text)) {
+            let moment = schedule::Moments::of(schedule, &calendar).moment_of(slot.at);
+            with.insert("moment".to_owned(), json!(moment.to_string()));
+            // What was passed over belongs to the firing that takes its place, so nothing falls between two windows.
+            let firings = self.engine.shared.reads.firings(&name.0, Some(&name.1), REMEMBERED)?;
+            let began = firings.iter().filter(|(firing, run)| firing.at < slot.at && run.is_some());
+            let from = began.map(|(firing, _)| firing.at).max();
+            let from = from.or_else(|| schedule::before(schedule, &calendar, slot.at));
+            let window = json!({ "from": from.map(|at| at.to_string()), "to": slot.at.to_string() });
+            with.insert("window".to_owned(), window);
+        }
+        Ok(with)
     }
 
     /// A slot whose elements are firings of their own. Until all are begun it is on disk as one that waits: so a crash in

@@ -5,17 +5,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 pub(crate) use count::first_instant;
+pub use house::{Calendars, UnknownCalendar};
 
 mod count;
+mod house;
 
 /// The name of the calendar that is always there: Monday to Friday, 09:00 to 18:00, no holidays.
 pub const WEEKDAYS: &str = "weekdays";
+
+/// The name of the one with the public holidays of mainland China, as far as they are announced.
+pub const CHINA: &str = "china";
 
 /// From a minute of the day to another one, at most to its end (1440).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,11 +71,17 @@ pub struct Calendar {
     pub years: Years,
 }
 
-/// All calendars of a house.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Calendars {
-    all: BTreeMap<Arc<str>, Arc<Calendar>>,
-    house: Arc<Calendar>,
+/// What one file says, before its base is known.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) title: Option<String>,
+    pub(crate) based_on: Option<(String, Range<usize>)>,
+    pub(crate) zone: Option<TimeZone>,
+    pub(crate) week: [Option<Hours>; 7],
+    /// With the places that say it.
+    pub(crate) dates: BTreeMap<Date, (Dated, Range<usize>)>,
+    pub(crate) cut_off: Option<Option<Time>>,
+    pub(crate) years: Option<(Years, Range<usize>)>,
 }
 
 impl Calendar {
@@ -125,39 +137,6 @@ impl Calendar {
             Years::All => true,
             Years::Known(first, last) => (first..=last).contains(&year),
         }
-    }
-}
-
-impl Calendars {
-    /// Those that come along, in the house's zone.
-    #[must_use]
-    pub fn built_in(zone: &TimeZone) -> Self {
-        let house = Arc::new(Calendar::weekdays(zone.clone()));
-        Self { all: BTreeMap::from([(house.name.clone(), house.clone())]), house }
-    }
-
-    /// The calendar of that name; without a name the house's.
-    #[must_use]
-    pub fn named(&self, name: Option<&str>) -> Option<&Arc<Calendar>> {
-        match name {
-            None => Some(&self.house),
-            Some(name) => self.all.get(name),
-        }
-    }
-
-    #[must_use]
-    pub fn house(&self) -> &Arc<Calendar> {
-        &self.house
-    }
-
-    pub fn all(&self) -> impl Iterator<Item = &Arc<Calendar>> {
-        self.all.values()
-    }
-}
-
-impl Default for Calendars {
-    fn default() -> Self {
-        Self::built_in(&TimeZone::UTC)
     }
 }
 

@@ -14,6 +14,8 @@ use section::{Reader, Section};
 
 mod approvals;
 mod ask;
+pub(crate) mod calendar;
+mod calendars;
 mod check;
 mod damage;
 mod fields;

@@ -23,6 +23,8 @@ mod read;
 mod span;
 
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 mod tests;
 
 /// What the file says of an instant.
@@ -40,6 +42,8 @@ pub enum Moment {
     Earliest(Vec<Moment>),
     /// The next slot of a schedule after the step opened.
     Next(Pattern),
+    /// The next one that is not today: `next workday 16:30`.
+    AfterToday(Pattern),
     /// Whatever the template yields: a date, a time, a length.
     Worked(Template),
     /// Ends with its day; as a wait it begins with it.
@@ -69,6 +73,7 @@ pub enum Unit {
 pub enum MomentText {
     Length(Length),
     Next(Pattern),
+    AfterToday(Pattern),
     Date(Date),
     Local(DateTime),
     Instant(Millis),
@@ -103,8 +108,6 @@ pub enum MomentFault {
     Unsigned { written: String },
     #[error("`{written}`: there is no such day or time")]
     NoSuchTime { written: String },
-    #[error("`{written}` needs a working calendar, which this version does not have")]
-    NotYet { written: String, what: &'static str },
     #[error("the cron line `{written}` is not valid: {why}")]
     Cron { written: String, why: String },
     #[error("`{written}` comes once, and a schedule comes again")]
@@ -141,7 +144,7 @@ impl MomentFault {
     pub fn help(&self) -> Option<String> {
         Some(match self {
             Self::Empty | Self::Unknown { .. } => {
-                "write a length (`4h`, `3 days`), a day and time (`monday at 09:00`, `last day of month at 17:00`), \
+                "write a length (`4h`, `3 days`), a day and time (`monday at 09:00`, `last workday of month at 17:00`), \
                  a date (`2026-10-01`), or `every 8h`"
                     .to_owned()
             }
@@ -158,13 +161,13 @@ impl MomentFault {
             Self::NoSuchTime { .. } => {
                 "write a day as `2026-10-01` and a time as `09:00`, from `00:00` to `23:59`".to_owned()
             }
-            Self::NotYet { .. } => "write a clock time (`8h`) or calendar days (`3 days`) for now".to_owned(),
             Self::Cron { .. } => {
                 "the five fields are minute, hour, day of the month, month and day of the week: `30 16 * * 1-5`"
                     .to_owned()
             }
             Self::ComesOnce { written } => match written.as_str() {
                 "today" => "write the time of day: `18:00`".to_owned(),
+                next if next.starts_with("next ") => "write it without `next`: a schedule comes again".to_owned(),
                 _ => "write `every …`, or the days and the time: `monday at 09:00`".to_owned(),
             },
             Self::Never { .. } => "name a day that the month has".to_owned(),
@@ -177,6 +180,7 @@ impl From<MomentText> for Moment {
         match text {
             MomentText::Length(length) => Self::Length(length),
             MomentText::Next(pattern) => Self::Next(pattern),
+            MomentText::AfterToday(pattern) => Self::AfterToday(pattern),
             MomentText::Date(date) => Self::Date(date),
             MomentText::Local(local) => Self::Local(local),
             MomentText::Instant(instant) => Self::Instant(instant),

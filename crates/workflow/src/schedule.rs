@@ -2,6 +2,7 @@
 //!
 //! Slots are instants and rise strictly. Times of day are times of the zone's clock: one that a spring change skips
 //! happens at the first instant after the gap, and one that an autumn change repeats happens once, the first time.
+//! Working days are those of a calendar.
 
 use std::fmt;
 
@@ -9,10 +10,10 @@ use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::id::Millis;
-use crate::moment::{Moment, MomentFault, MomentText, Span, Unit};
+use crate::moment::{Length, Moment, MomentFault, MomentText, Span, Unit};
 
 pub use cron::CronLine;
-pub use decide::{decide, preview};
+pub use decide::{Moments, before, decide, moments, preview};
 pub(crate) use slots::Slots;
 
 mod cron;
@@ -28,8 +29,9 @@ pub enum Pattern {
     /// `every 8h`. A length that divides a day is counted on the zone's clock from midnight, so that every day has the
     /// same times; any other from 1970-01-01T00:00Z in elapsed time. Runs through both halves of a repeated hour.
     Every(Span),
-    /// Days by a rule, at a time of day; without one (`monday`, `last day of month`) a schedule and a wait begin with
-    /// the day and a due time ends with it.
+    /// Days by a rule, at a time of day. Without one (`monday`, `last day of month`) a due time ends with the day, and of a
+    /// working day with its hours; a wait begins with the hours of the day; a schedule begins with a working day's hours,
+    /// and with any other day itself.
     On { days: Days, time: Option<Time> },
     /// Five fields: minute, hour, day of the month, month, day of the week. One that comes in every hour of a day is an
     /// interval and runs through both halves of a repeated hour.
@@ -47,20 +49,30 @@ pub enum Days {
         unit: Unit,
     },
     Weekday(Weekday),
+    /// Every day that is worked.
+    Workday,
     /// The 31st of a shorter month is its last day.
     OfMonth(u8),
-    /// `first monday of month`, `last day of year`.
+    /// `first monday of month`, `last day of year`, `5th workday of month`.
     Nth {
         nth: Nth,
-        day: Option<Weekday>,
+        day: Which,
         of: Period,
     },
+}
+
+/// Days that are counted within a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    Any,
+    On(Weekday),
+    Workday,
 }
 
 /// Which of the matching days of a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nth {
-    /// 1 to 4.
+    /// 1 to 4; of working days to 23.
     From(u8),
     Last,
 }
@@ -83,6 +95,21 @@ pub struct Schedule {
     pub overlap: Overlap,
     pub gap: Gap,
     pub fold: Fold,
+    pub holiday: Holiday,
+    /// So long before the moment that the pattern names, after `holiday` has moved it.
+    pub ahead: Option<Length>,
+}
+
+/// What becomes of a slot on a day that is not worked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Holiday {
+    #[default]
+    Keep,
+    Skip,
+    /// At the same time on the next working day.
+    Next,
+    /// At the same time on the working day before.
+    Previous,
 }
 
 /// What becomes of slots that passed while nobody looked.
@@ -169,6 +196,8 @@ impl Schedule {
             overlap: Overlap::default(),
             gap: Gap::default(),
             fold: Fold::default(),
+            holiday: Holiday::default(),
+            ahead: None,
         }
     }
 }
@@ -202,9 +231,22 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, MomentFault> {
         match Moment::parse_text(text)? {
             MomentText::Next(pattern) => Ok(pattern),
-            MomentText::Length(_) | MomentText::Date(_) | MomentText::Local(_) | MomentText::Instant(_) => {
-                Err(MomentFault::ComesOnce { written: text.trim().to_owned() })
-            }
+            MomentText::Length(_)
+            | MomentText::AfterToday(_)
+            | MomentText::Date(_)
+            | MomentText::Local(_)
+            | MomentText::Instant(_) => Err(MomentFault::ComesOnce { written: text.trim().to_owned() }),
+        }
+    }
+}
+
+impl Pattern {
+    /// Whether it names days, and not only elapsed time: what becomes of days off can be said of it.
+    #[must_use]
+    pub fn has_days(&self) -> bool {
+        match self {
+            Self::Every(span) => span.ms > 0 && (24 * 3_600_000) % span.ms == 0,
+            Self::On { .. } | Self::Cron(_) => true,
         }
     }
 }
@@ -237,20 +279,27 @@ impl fmt::Display for Days {
             Self::Every => f.write_str("every day"),
             Self::EveryNth { n, unit } => write!(f, "every {n} {unit}"),
             Self::Weekday(day) => f.write_str(weekday_name(*day)),
+            Self::Workday => f.write_str("workday"),
             Self::OfMonth(day) => write!(f, "{day}{} of month", ordinal_suffix(*day)),
             Self::Nth { nth, day, of } => {
                 let nth = match nth {
-                    Nth::Last => "last",
-                    Nth::From(1) => "first",
-                    Nth::From(2) => "second",
-                    Nth::From(3) => "third",
-                    Nth::From(_) => "fourth",
+                    Nth::Last => "last".to_owned(),
+                    Nth::From(1) => "first".to_owned(),
+                    Nth::From(2) => "second".to_owned(),
+                    Nth::From(3) => "third".to_owned(),
+                    Nth::From(4) => "fourth".to_owned(),
+                    Nth::From(n) => format!("{n}{}", ordinal_suffix(*n)),
+                };
+                let day = match day {
+                    Which::Any => "day",
+                    Which::On(day) => weekday_name(*day),
+                    Which::Workday => "workday",
                 };
                 let of = match of {
                     Period::Month => "month",
                     Period::Year => "year",
                 };
-                write!(f, "{nth} {} of {of}", day.map_or("day", weekday_name))
+                write!(f, "{nth} {day} of {of}")
             }
         }
     }

@@ -16,6 +16,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition::{self, Files, House, Neighbours, Survey};
 use yizhan_workflow::people::People;
@@ -167,6 +168,7 @@ impl Files for Beside {
 struct Town {
     catalogue: Catalogue,
     people: People,
+    calendars: Calendars,
     workflows: Neighbours,
     registers: Registers,
 }
@@ -188,7 +190,7 @@ impl Town {
         }
         let registers = std::fs::read_to_string(root().join("config/registers.toml")).unwrap();
         let registers = Registers::read(&registers).unwrap();
-        Self { catalogue, people, workflows, registers }
+        Self { catalogue, people, calendars: calendars(language), workflows, registers }
     }
 
     fn problems(&self, name: &str, text: &str) -> Vec<Problem> {
@@ -197,8 +199,10 @@ impl Town {
             let house = House {
                 catalogue: &self.catalogue,
                 people: Some(&self.people),
+                calendars: Some(&self.calendars),
                 workflows: &self.workflows,
                 registers: Some(&self.registers),
+                today: None,
             };
             problems.extend(definition::check(&read, house));
             problems.extend(read.warnings);
@@ -207,6 +211,23 @@ impl Town {
         problems.dedup();
         problems
     }
+}
+
+/// The calendars that the manual shows, by the names in their first lines.
+fn calendars(language: &str) -> Calendars {
+    let blocks = blocks(language).into_iter().filter(|block| block.is("calendar"));
+    let texts: BTreeMap<String, String> = blocks
+        .map(|block| {
+            let name = block.text.lines().next().and_then(|line| line.strip_prefix("# config/calendars/"));
+            let name = name
+                .and_then(|name| name.strip_suffix(".toml"))
+                .unwrap_or_else(|| panic!("{}", block.place()));
+            (name.to_owned(), block.text.clone())
+        })
+        .collect();
+    let (calendars, faults) = Calendars::read(&texts, &jiff::tz::TimeZone::UTC);
+    assert!(faults.is_empty() && !texts.is_empty(), "{language}: {faults:?}");
+    calendars
 }
 
 fn survey(name: &str, text: &str) -> Survey {

@@ -51,20 +51,21 @@ pub(crate) async fn list(
 fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<TriggerView, StoreError> {
     let shared = desk.shared();
     let now = shared.now();
+    let calendar = shared.world().calendars.named(text.calendar.as_deref()).cloned();
+    // Without its calendar a schedule does not fire.
+    let slots = |schedule| match &calendar {
+        Some(calendar) => schedule::preview(schedule, calendar, now, now.plus(days * DAY), SHOWN),
+        None => vec![],
+    };
     let next = match &trigger.starts {
-        Starts::Schedule(schedule) => {
-            schedule::preview(schedule, &shared.world().zone, now, now.plus(days * DAY), SHOWN)
-        }
+        Starts::Schedule(schedule) => slots(schedule),
         Starts::Webhook(_)
         | Starts::Files { .. }
         | Starts::Mail(_)
         | Starts::ByHand { .. }
         | Starts::Event { .. } => vec![],
     };
-    let gathers = trigger
-        .gather
-        .as_ref()
-        .map(|gather| schedule::preview(gather, &shared.world().zone, now, now.plus(days * DAY), SHOWN));
+    let gathers = trigger.gather.as_ref().map(|gather| slots(gather));
     let gathered = match gathers {
         Some(_) => Some(desk.reads().gathered_count(&text.name, &trigger.name, KEPT_MOST)?),
         None => None,

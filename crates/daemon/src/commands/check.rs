@@ -13,6 +13,7 @@ use yizhan_workflow::problem::{Place, Problem, nearest, render, sarif, to_json};
 use yizhan_workflow::register::Registers;
 
 use super::Context;
+use crate::calendars;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::plugins;
@@ -57,13 +58,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let (people, mut found) = read_people(home.as_ref())?;
     let (catalogue, refused) = plugins::offline_catalogue(home.as_ref())?;
     let neighbours = neighbours_of(&files, home.as_ref());
+    let (calendars, faulty) = read_calendars(home.as_ref())?;
+    found.extend(faulty);
     let (registers, faulty) = read_registers(home.as_ref())?;
     found.extend(faulty);
     let house = House {
         catalogue: &catalogue,
         people: people.as_ref(),
+        calendars: calendars.as_ref(),
         workflows: &neighbours,
         registers: registers.as_ref(),
+        today: Some(jiff::Zoned::now().date()),
     };
     let mailboxes = Mailboxes::of(home.as_ref());
     for file in &files {
@@ -198,6 +203,26 @@ fn neighbours_of(files: &[FileRead], home: Option<&Home>) -> Neighbours {
         }
     }
     neighbours(files.iter().chain(&others))
+}
+
+/// Those of the home, or those that come along. None where a file has faults: which there are is not known then.
+fn read_calendars(home: Option<&Home>) -> Result<(Option<Calendars>, Vec<Found>), Failure> {
+    let Some(home) = home else { return Ok((Some(Calendars::default()), Vec::new())) };
+    let (mut texts, config) = (calendars::texts(home)?, home.config(None));
+    let zone = config.as_ref().ok().and_then(|config| config.zone().ok()).unwrap_or(jiff::tz::TimeZone::UTC);
+    let (all, faults) = Calendars::read(&texts, &zone);
+    if faults.is_empty() {
+        let all = match config {
+            Ok(config) => calendars::with_house(all, &config)?,
+            Err(_) => all,
+        };
+        return Ok((Some(all), Vec::new()));
+    }
+    let found = faults.into_iter().map(|(name, problems)| {
+        let texts = [(String::new(), texts.remove(&name).unwrap_or_default())].into();
+        Found { shown: home.root.join(calendars::path_of(&name)).display().to_string(), texts, problems }
+    });
+    Ok((None, found.collect()))
 }
 
 /// Nobody is given back where the file has faults: who is in it is not known then.

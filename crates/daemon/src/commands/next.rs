@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 
 fn from_files(args: &Args, context: &Context) -> Result<Value, Failure> {
     let home = context.home()?;
-    let zone = home.config(None)?.zone().map_err(|error| Failure::of(Exit::Failed, error.code(), &error))?;
+    let calendars = crate::calendars::in_force(Some(&home), &home.config(None)?)?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     let until = now.plus(i64::from(args.days) * 86_400_000);
@@ -51,16 +51,19 @@ fn from_files(args: &Args, context: &Context) -> Result<Value, Failure> {
         if args.workflow.as_deref().is_some_and(|name| name != &*workflow.name) {
             continue;
         }
+        let Some(calendar) = calendars.named(workflow.calendar.as_deref()) else { continue };
+        let slots = |schedule| -> Vec<i64> {
+            preview(schedule, calendar, now, until, MOST).into_iter().map(|at| at.0).collect()
+        };
         for trigger in &workflow.triggers {
+            let mut say = |key: &str, at: Vec<i64>| {
+                items.push(json!({ "workflow": &*workflow.name, "trigger": &*trigger.name, key: at }));
+            };
             if let Starts::Schedule(schedule) = &trigger.starts {
-                let next: Vec<i64> =
-                    preview(schedule, &zone, now, until, MOST).into_iter().map(|at| at.0).collect();
-                items.push(json!({ "workflow": &*workflow.name, "trigger": &*trigger.name, "next": next }));
+                say("next", slots(schedule));
             }
             if let Some(gather) = &trigger.gather {
-                let at: Vec<i64> =
-                    preview(gather, &zone, now, until, MOST).into_iter().map(|at| at.0).collect();
-                items.push(json!({ "workflow": &*workflow.name, "trigger": &*trigger.name, "gathers": at }));
+                say("gathers", slots(gather));
             }
         }
     }

@@ -87,7 +87,9 @@ pub(super) fn walked(
             .help("`yizhan check` says which")
     })?;
     let (catalogue, _) = plugins::offline_catalogue(Some(&home))?;
-    let world = world::world(&home.config(None)?, None, Arc::new(people), catalogue)?;
+    let config = home.config(None)?;
+    let calendars = crate::calendars::in_force(Some(&home), &config)?;
+    let world = world::world(&config, None, Arc::new(people), calendars, catalogue)?;
     let world = World { registers: Arc::new(registers_of(&home)?), ..world };
     let Ok(read) = file.outcome else { return Ok(None) };
     let text = Arc::new(read.workflow);

@@ -1,6 +1,7 @@
 //! Reads workflows, people and plugins again when they change. What checks is in force at once; what does not leaves
 //! its last good text in force and says what is wrong.
 
+mod calendars;
 mod good;
 mod people;
 mod registers;
@@ -17,6 +18,7 @@ use yizhan_engine::Engine;
 use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::store::Reads;
 use yizhan_plugin_host::{PluginHost, Refusal};
+use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition;
 use yizhan_workflow::people::People;
@@ -25,11 +27,14 @@ use yizhan_workflow::problem::Lang;
 use yizhan_workflow::register::Registers;
 
 use super::watch::Watch;
+use crate::calendars::with_house;
 use crate::config::Config;
+use crate::exit::Failure;
 use crate::home::Home;
 use crate::language::Language;
 use crate::plugins::{said, span};
 use crate::workflows::{FileRead, Shelf, Stamp};
+use calendars::CalendarFiles;
 use good::Good;
 use people::PeopleFile;
 use registers::RegistersFile;
@@ -53,6 +58,7 @@ pub(crate) struct Reading {
     shelf: Shelf,
     people: PeopleFile,
     registers: RegistersFile,
+    calendars: CalendarFiles,
     good: Good,
 }
 
@@ -61,6 +67,7 @@ struct Looked {
     workflows: Option<Workflows>,
     people: Option<Arc<People>>,
     registers: Option<Arc<Registers>>,
+    calendars: Option<Arc<Calendars>>,
     catalogue: Option<Catalogue>,
     /// Some files still moved and were left for the next look.
     moving: bool,
@@ -92,6 +99,7 @@ impl Reading {
             shelf: Shelf::default(),
             people: PeopleFile::read(home, config.language),
             registers: RegistersFile::read(home, config.language),
+            calendars: CalendarFiles::read(home, config),
             good: Good::read(home),
         };
         reading.shelf.look(&reading.home.root, &reading.home.workflows(), &BTreeSet::new());
@@ -108,6 +116,11 @@ impl Reading {
 
     pub(crate) fn registers(&self) -> Arc<Registers> {
         self.registers.good()
+    }
+
+    /// Those of the first reading: without the house's own nothing begins.
+    pub(crate) fn calendars(&self, config: &Config) -> Result<Arc<Calendars>, Failure> {
+        with_house((*self.calendars.good()).clone(), config).map(Arc::new)
     }
 
     /// Plugins that are not in use, with why.
@@ -157,26 +170,36 @@ impl Reading {
         watch.forget_gone();
         watch.add(self.home.workflows(), RecursiveMode::Recursive);
         watch.add(self.home.root.join("config"), RecursiveMode::NonRecursive);
+        watch.add(self.home.calendars(), RecursiveMode::NonRecursive);
         watch.add(self.home.plugins(), RecursiveMode::NonRecursive);
     }
 
     /// Looks at everything once. Blocks: files are read, plugins are started.
     fn look(&mut self, settle: Duration, before: &Workflows) -> Looked {
-        let none = Looked { workflows: None, people: None, registers: None, catalogue: None, moving: false };
+        let none = Looked {
+            workflows: None,
+            people: None,
+            registers: None,
+            calendars: None,
+            catalogue: None,
+            moving: false,
+        };
         let moving = self.still_moving(settle);
         self.look_at_settings();
         let catalogue = self.look_at_plugins();
         let people = self.people.look(&self.home, self.language, &moving).then(|| self.people.good());
         let others = self.registers.look(&self.home, self.language, &moving);
         let registers = others.then(|| self.registers.good());
+        let calendars = self.calendars.look(&self.home, &moving).then(|| self.calendars.good());
         let different = self.shelf.look(&self.home.root, &self.home.workflows(), &moving);
         let moving = !moving.is_empty();
-        if !different && people.is_none() && registers.is_none() && catalogue.is_none() {
+        let same_people = people.is_none() && registers.is_none() && calendars.is_none();
+        if !different && same_people && catalogue.is_none() {
             return Looked { moving, ..none };
         }
         let offered = catalogue.clone().unwrap_or_else(|| self.host.catalogue());
         let workflows = self.put_together(&offered, before, None);
-        Looked { workflows: Some(workflows), people, registers, catalogue, moving }
+        Looked { workflows: Some(workflows), people, registers, calendars, catalogue, moving }
     }
 
     /// Files that changed while we watched for the settling time.
@@ -196,6 +219,7 @@ impl Reading {
         self.shelf.has_news(&self.home.workflows())
             || self.people.stamp() != Stamp::at(&self.home.people())
             || self.registers.stamp() != Stamp::at(&self.home.registers())
+            || self.calendars.has_news(&self.home)
     }
 
     /// Of everything that may be part of a workflow's text.
@@ -215,6 +239,7 @@ impl Reading {
             let stamp = Stamp::at(&path);
             stamps.insert(path, stamp);
         }
+        stamps.extend(CalendarFiles::stamps(&self.home));
         stamps
     }
 
@@ -252,11 +277,14 @@ impl Reading {
     ) -> Workflows {
         let neighbours = self.shelf.neighbours();
         let (people, registers) = (self.people.good(), self.registers.good());
+        let calendars = self.calendars.good();
         let house = definition::House {
             catalogue,
             people: Some(&people),
+            calendars: Some(&calendars),
             workflows: &neighbours,
             registers: Some(&registers),
+            today: Some(jiff::Zoned::now().date()),
         };
         let mut workflows = Workflows::new();
         for file in self.shelf.files() {
@@ -290,9 +318,9 @@ impl Reading {
     }
 
     async fn put_in_force(&mut self, engine: &Engine, looked: Looked) {
-        let Looked { workflows, people, registers, catalogue, .. } = looked;
+        let Looked { workflows, people, registers, calendars, catalogue, .. } = looked;
         let other_plugins = catalogue.is_some();
-        if people.is_some() || registers.is_some() || catalogue.is_some() {
+        if people.is_some() || registers.is_some() || calendars.is_some() || catalogue.is_some() {
             engine.set_world(|world| {
                 let mut world = world.clone();
                 if let Some(people) = people {
@@ -300,6 +328,9 @@ impl Reading {
                 }
                 if let Some(registers) = registers {
                     world.registers = registers;
+                }
+                if let Some(calendars) = calendars {
+                    world.calendars = calendars;
                 }
                 if let Some(catalogue) = catalogue {
                     world.catalogue = Arc::new(catalogue);
@@ -354,6 +385,7 @@ impl Reading {
         let mut faults: Vec<String> = workflows.values().flat_map(|entry| entry.faults.clone()).collect();
         faults.extend(self.people.faults().iter().cloned());
         faults.extend(self.registers.faults().iter().cloned());
+        faults.extend(self.calendars.faults().iter().cloned());
         faults.extend(
             engine.shared.config.tell.as_ref().and_then(|_| engine.shared.tell_fault(self.language.lang())),
         );

@@ -16,6 +16,7 @@ pub(crate) fn world(
     config: &Config,
     address: Option<&str>,
     people: Arc<People>,
+    calendars: Arc<Calendars>,
     catalogue: Catalogue,
 ) -> Result<World, Failure> {
     let zone = config.zone().map_err(|error| Failure::of(Exit::Failed, error.code(), &error))?;
@@ -23,7 +24,7 @@ pub(crate) fn world(
     let retry = &config.retry;
     Ok(World {
         number: 1,
-        calendars: Arc::new(Calendars::built_in(&zone)),
+        calendars,
         zone,
         catalogue: Arc::new(catalogue),
         people,

@@ -2,6 +2,7 @@
 
 use super::schema::{Schema, SchemaFault, What, secret_in};
 use super::{Neighbours, Read, ledger, names, outcomes, path_of, rows, sorts, warnings};
+use crate::calendar::Calendars;
 use crate::catalogue::Catalogue;
 use crate::expression::Tree;
 use crate::people::People;
@@ -15,9 +16,13 @@ pub struct House<'h> {
     pub catalogue: &'h Catalogue,
     /// `None`: their file has faults, so nothing is said of who is in it.
     pub people: Option<&'h People>,
+    /// `None`: nothing is said of those that it names.
+    pub calendars: Option<&'h Calendars>,
     pub workflows: &'h Neighbours,
     /// `None`: their file has faults, so nothing is said of what is in it.
     pub registers: Option<&'h Registers>,
+    /// In what days a case of now would run; `None`: nothing is said of years without data.
+    pub today: Option<jiff::civil::Date>,
 }
 
 /// Everything that is wrong or doubtful about a workflow among the others.
@@ -49,6 +54,7 @@ pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
         checker.of_child(read.workflow.step(no), no, &mut problems);
     }
     checker.owner(&mut problems);
+    super::calendars::check(&checker, &mut problems);
     problems.extend(names::check_outputs(read, catalogue));
     problems.extend(outcomes::check_actions(read, catalogue));
     problems.extend(rows::check(read));

@@ -119,8 +119,10 @@ fn said(text: &str) -> Vec<Problem> {
         let house = House {
             catalogue: &catalogue,
             people: Some(&people),
+            calendars: None,
             workflows: &workflows,
             registers: Some(&registers()),
+            today: None,
         };
         problems.extend(check(&read, house));
         problems.extend(read.warnings);
@@ -235,7 +237,14 @@ fn a_schema_without_end_does_not_hold_the_check_up() {
     assert!(
         check(
             &read,
-            House { catalogue: &catalogue, people: None, workflows: &Neighbours::default(), registers: None }
+            House {
+                catalogue: &catalogue,
+                people: None,
+                calendars: None,
+                workflows: &Neighbours::default(),
+                registers: None,
+                today: None
+            }
         )
         .iter()
         .all(|problem| problem.code != "YZ0131")
@@ -359,7 +368,7 @@ mod properties {
             prop_assert!(read.is_some() || !problems.is_empty());
             if let Some(read) = read {
                 let (catalogue, people, workflows) = house();
-                let house = House { catalogue: &catalogue, people: Some(&people), workflows: &workflows, registers: Some(&registers()) };
+                let house = House { catalogue: &catalogue, people: Some(&people), calendars: None, workflows: &workflows, registers: Some(&registers()), today: None };
                 problems.extend(check(&read, house));
             }
             let shown = shown(&text, &problems);

@@ -11,8 +11,7 @@ use crate::problem::{Problem, nearest, wide};
 pub(super) type StepNames<'s> = &'s dyn Fn(&str) -> Option<crate::id::StepNo>;
 
 fn say(section: &Section<'_, '_>, text: &Text<'_>, fault: &MomentFault) {
-    let code = if matches!(fault, MomentFault::NotYet { .. }) { "YZ0156" } else { "YZ0155" };
-    let problem = section.error(code, text.span.clone()).name("value", text.value);
+    let problem = section.error("YZ0155", text.span.clone()).name("value", text.value);
     section.say(worded(problem, text.value, fault));
 }
 
@@ -43,10 +42,6 @@ fn worded(problem: Problem, value: &str, fault: &MomentFault) -> Problem {
         MomentFault::Cron { why, .. } => problem.case("cron").name("why", why),
         MomentFault::ComesOnce { .. } => problem.case("once"),
         MomentFault::Never { .. } => problem.case("never"),
-        other => {
-            let problem = problem.name("cause", other.to_string());
-            other.help().into_iter().fold(problem, |problem, help| problem.name("write", help))
-        }
     }
 }
 
@@ -253,6 +248,11 @@ fn within(section: &Section<'_, '_>, steps: StepNames<'_>) -> Option<Moment> {
         }
     }
     Some(Moment::Within { length, of, before })
+}
+
+/// A length as a key of its own: `ahead = "1 day"`.
+pub(super) fn length_of(section: &Section<'_, '_>, key: &'static str) -> Option<Length> {
+    length(section, &section.text(key)?)
 }
 
 fn length(section: &Section<'_, '_>, text: &Text<'_>) -> Option<Length> {

@@ -4,13 +4,12 @@ use super::section::Section;
 use super::{ask, mail, name_ok, step, time, tree};
 use crate::plan::{Each, FilePer, Publish, Starts, Trigger, WebhookAuth};
 use crate::problem::{Place, nearest};
-use crate::schedule::{Fold, Gap, Missed, Overlap, Schedule};
+use crate::schedule::{Fold, Gap, Holiday, Missed, Overlap, Schedule};
 
 const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand", "event"];
 
 /// Keys of a trigger that the language has and this version does not.
-const LATER: &[&str] =
-    &["where", "publish", "complete", "holiday", "ahead", "yearly", "at", "calendar", "unique"];
+const LATER: &[&str] = &["where", "publish", "complete", "yearly", "at", "unique"];
 
 pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
     let Some(all) = root.section("trigger") else { return Vec::new() };
@@ -117,8 +116,22 @@ fn schedule(own: &Section<'_, '_>) -> Option<Schedule> {
         own.word("overlap", &[("queue", Overlap::Queue), ("skip", Overlap::Skip), ("allow", Overlap::Allow)]);
     let gap = own.word("gap", &[("after", Gap::After), ("skip", Gap::Skip)]);
     let fold = own.word("fold", &[("first", Fold::First), ("second", Fold::Second), ("both", Fold::Both)]);
+    let known = [
+        ("keep", Holiday::Keep),
+        ("skip", Holiday::Skip),
+        ("next", Holiday::Next),
+        ("previous", Holiday::Previous),
+    ];
+    let holiday = own.word("holiday", &known);
+    let ahead = time::length_of(own, "ahead");
     let pattern = time::pattern(own, &text?)?;
+    if !pattern.has_days() && holiday.is_some_and(|holiday| holiday != Holiday::Keep) {
+        let problem = own.error("YZ0696", own.key_span("holiday")).name("pattern", pattern.to_string());
+        own.say(problem);
+    }
     let mut schedule = Schedule::new(pattern);
+    schedule.holiday = holiday.unwrap_or_default();
+    schedule.ahead = ahead;
     schedule.zone = zone;
     schedule.missed = missed.unwrap_or_default();
     schedule.missed_within = within.unwrap_or(schedule.missed_within);

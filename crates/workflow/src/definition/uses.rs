@@ -247,8 +247,12 @@ impl<'w, 's> Walk<'w, 's> {
                     }
                 }
             }
-            Moment::Length(_) | Moment::Next(_) | Moment::Date(_) | Moment::Local(_) | Moment::Instant(_) => {
-            }
+            Moment::Length(_)
+            | Moment::Next(_)
+            | Moment::AfterToday(_)
+            | Moment::Date(_)
+            | Moment::Local(_)
+            | Moment::Instant(_) => {}
         }
     }
 

@@ -13,6 +13,9 @@ use crate::schedule::{Pattern, Slots};
 /// Numbers below are lengths that lost their unit, not instants: it stands for a day in 1973.
 const LEAST_INSTANT: i64 = 100_000_000_000;
 
+/// How far a day is looked for.
+const MOST_DAYS: usize = 120 * 366;
+
 /// Why a moment cannot be worked out now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MomentError {
@@ -53,7 +56,11 @@ pub(super) fn of(moment: &Moment, at: &Standpoint<'_>) -> Result<Option<Millis>,
             }
             Ok(earliest)
         }
-        Moment::Next(pattern) => next(pattern, at).map(Some),
+        Moment::Next(pattern) => next(pattern, at, at.opened).map(Some),
+        Moment::AfterToday(pattern) => {
+            let tomorrow = end_of_day(at.date(at.opened)?, at.calendar).ok_or(MomentError::OutOfYears)?;
+            next(pattern, at, tomorrow.plus(-1)).map(Some)
+        }
         Moment::Worked(template) => match worked(&(at.value)(template)?)? {
             None => Ok(None),
             Some(text) => self::of(&text.into(), at),
@@ -86,17 +93,25 @@ impl Standpoint<'_> {
     }
 }
 
-/// The next slot after the step opened. A day without a time ends with its day for a due time.
-fn next(pattern: &Pattern, at: &Standpoint<'_>) -> Result<Millis, MomentError> {
-    if let Pattern::On { days, time: None } = pattern
-        && !at.as_wait
-    {
-        let today = at.date(at.opened)?;
-        let mut from_today = today.series(jiff::Span::new().days(1));
-        let day = from_today.find(|day| days.takes_date(*day)).ok_or(MomentError::OutOfYears)?;
-        return end_of_day(day, at.calendar).ok_or(MomentError::OutOfYears);
-    }
-    Slots::plain(pattern, &at.calendar.zone).after(at.opened).ok_or(MomentError::OutOfYears)
+/// The next slot after an instant. A day without a time ends with its day for a due time, a working day with its hours.
+fn next(pattern: &Pattern, at: &Standpoint<'_>, after: Millis) -> Result<Millis, MomentError> {
+    let found = match pattern {
+        Pattern::On { days, time: None } if !at.as_wait => {
+            let mut from_today = at.date(after.plus(1))?.series(jiff::Span::new().days(1)).take(MOST_DAYS);
+            from_today.find_map(|day| {
+                let end = || match days.are_worked() {
+                    true => at.calendar.ends(day),
+                    false => end_of_day(day, at.calendar),
+                };
+                // A working day whose hours are over is over.
+                days.takes_date(day, at.calendar).then(end).flatten().filter(|end| *end > after)
+            })
+        }
+        Pattern::On { .. } | Pattern::Every(_) | Pattern::Cron(_) => {
+            Slots::waited(pattern, at.calendar).after(after)
+        }
+    };
+    found.ok_or(MomentError::OutOfYears)
 }
 
 /// The latest of the anchors; skipped steps do not count unless there is nothing else.
@@ -130,7 +145,9 @@ fn counted_from(text: MomentText, at: &Standpoint<'_>) -> Result<Start, MomentEr
             at.start(of(&text.into(), at)?.ok_or(MomentError::OutOfYears)?)
         }
         MomentText::Length(length) => Err(MomentError::NotAMoment { found: length.to_string(), why: None }),
-        MomentText::Next(pattern) => Err(MomentError::NotAMoment { found: pattern.to_string(), why: None }),
+        MomentText::Next(pattern) | MomentText::AfterToday(pattern) => {
+            Err(MomentError::NotAMoment { found: pattern.to_string(), why: None })
+        }
     }
 }
 

@@ -148,6 +148,8 @@ impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const HOUR: i64 = 3_600_000;
         match self {
+            // Not `7 days`: those end with their day.
+            Self::Clock(span) if span.ms % HOUR == 0 => write!(f, "{}h", span.ms / HOUR),
             Self::Clock(span) => write!(f, "{span}"),
             Self::Days { n: 1, unit } => write!(f, "1 {}", unit.to_string().trim_end_matches('s')),
             Self::Days { n, unit } => write!(f, "{n} {unit}"),

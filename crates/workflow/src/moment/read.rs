@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 use super::{Length, MomentFault, MomentText, Offset, Span, Unit};
 use crate::id::Millis;
-use crate::schedule::{CronLine, Days, Nth, Pattern, Period, WEEKDAYS};
+use crate::schedule::{CronLine, Days, Nth, Pattern, Period, WEEKDAYS, Which};
 
 /// Longer than any process; and the search for a slot has to end.
 pub(super) const MOST_YEARS: u32 = 100;
@@ -34,7 +34,17 @@ pub(super) fn moment(text: &str) -> Result<MomentText, MomentFault> {
     if is_quantity(&words) {
         return quantity(written, &words.concat()).map(MomentText::Length);
     }
-    pattern(written, &words).map(MomentText::Next)
+    match words.strip_prefix(&["next"]) {
+        None => pattern(written, &words).map(MomentText::Next),
+        Some(words) => match pattern(written, words)? {
+            day @ Pattern::On { days: Days::Weekday(_) | Days::Workday, .. } => {
+                Ok(MomentText::AfterToday(day))
+            }
+            Pattern::On { .. } | Pattern::Every(_) | Pattern::Cron(_) => {
+                Err(MomentFault::Unknown { written: written.to_owned() })
+            }
+        },
+    }
 }
 
 pub(super) fn length(text: &str) -> Result<Span, MomentFault> {
@@ -77,22 +87,6 @@ pub(super) fn offset(text: &str) -> Result<Offset, MomentFault> {
         return Err(MomentFault::Unsigned { written: written.to_owned() });
     }
     Ok(Offset { before, length })
-}
-
-/// Working days and hours are said to be missing, not unknown: whoever wrote them wrote what the language has.
-fn refuse_calendars(written: &str, words: &[&str]) -> Result<(), MomentFault> {
-    let what = words.iter().find_map(|word| {
-        let word = word.trim_start_matches(|letter: char| !letter.is_ascii_alphabetic());
-        match word {
-            "workday" | "workdays" => Some("working days"),
-            "workhour" | "workhours" => Some("working hours"),
-            _ => None,
-        }
-    });
-    match what {
-        Some(what) => Err(MomentFault::NotYet { written: written.to_owned(), what }),
-        None => Ok(()),
-    }
 }
 
 /// A number and nothing but one word: `4h`, `3 days`, `-1h`, `1.5h`. Times of day and ordinals are not.
@@ -189,14 +183,13 @@ fn cron(written: &str) -> Result<Pattern, MomentFault> {
 /// Everything that comes again: days by a rule and a time, and `every …`.
 fn pattern(written: &str, words: &[&str]) -> Result<Pattern, MomentFault> {
     let unknown = || MomentFault::Unknown { written: written.to_owned() };
-    refuse_calendars(written, words)?;
-    let words = words.strip_prefix(&["next"]).unwrap_or(words);
     let (words, time) = split_time(written, words)?;
     if let Some(words) = words.strip_prefix(&["every"]) {
         return every(written, words, time);
     }
     let days = match words {
         [] if time.is_some() => Days::Every,
+        ["workday"] => Days::Workday,
         [day] => Days::Weekday(weekday(day).ok_or_else(unknown)?),
         [nth, "of", "month"] if nth.starts_with(|letter: char| letter.is_ascii_digit()) => {
             let day = ordinal(nth).ok_or_else(unknown)?;
@@ -205,26 +198,37 @@ fn pattern(written: &str, words: &[&str]) -> Result<Pattern, MomentFault> {
             }
             Days::OfMonth(day)
         }
-        [nth, day, "of", period] => {
-            let nth = match *nth {
-                "first" | "1st" => Nth::From(1),
-                "second" | "2nd" => Nth::From(2),
-                "third" | "3rd" => Nth::From(3),
-                "fourth" | "4th" => Nth::From(4),
-                "last" => Nth::Last,
-                _ => return Err(unknown()),
-            };
-            let day = if *day == "day" { None } else { Some(weekday(day).ok_or_else(unknown)?) };
-            let of = match *period {
-                "month" => Period::Month,
-                "year" => Period::Year,
-                _ => return Err(unknown()),
-            };
-            Days::Nth { nth, day, of }
-        }
+        [nth, day, "of", period] => nth_day(nth, day, period).ok_or_else(unknown)?,
         _ => return Err(unknown()),
     };
     Ok(Pattern::On { days, time })
+}
+
+/// `first monday of month`, `5th workday of month`. Of working days every month has 15 and no month more than 23.
+fn nth_day(nth: &str, day: &str, period: &str) -> Option<Days> {
+    let day = match day {
+        "day" => Which::Any,
+        "workday" => Which::Workday,
+        day => Which::On(weekday(day)?),
+    };
+    let nth = match nth {
+        "first" => Nth::From(1),
+        "second" => Nth::From(2),
+        "third" => Nth::From(3),
+        "fourth" => Nth::From(4),
+        "last" => Nth::Last,
+        nth => Nth::From(ordinal(nth)?),
+    };
+    let most = if day == Which::Workday { 23 } else { 4 };
+    if matches!(nth, Nth::From(n) if n == 0 || n > most) {
+        return None;
+    }
+    let of = match period {
+        "month" => Period::Month,
+        "year" => Period::Year,
+        _ => return None,
+    };
+    Some(Days::Nth { nth, day, of })
 }
 
 /// `every 8h`, `every 2 months at 09:00`, `every day at 18:00`, `every monday at 09:00`.
@@ -233,6 +237,9 @@ fn every(written: &str, words: &[&str], time: Option<Time>) -> Result<Pattern, M
     if let [word] = words {
         if let Some(day) = weekday(word) {
             return Ok(Pattern::On { days: Days::Weekday(day), time });
+        }
+        if *word == "workday" {
+            return Ok(Pattern::On { days: Days::Workday, time });
         }
         if *word == "day" {
             return Ok(Pattern::On { days: Days::Every, time: Some(time.unwrap_or(Time::midnight())) });

@@ -129,7 +129,7 @@ fn a_wait_for_a_day_begins_with_its_hours_or_with_the_day() {
     for (text, expected) in [
         ("2026-12-01", "Tue 2026-12-01 09:00"),
         ("2026-12-05", "Sat 2026-12-05 00:00"),
-        ("last day of month", "Mon 2026-11-30 00:00"),
+        ("last day of month", "Mon 2026-11-30 09:00"),
         ("sunday", "Sun 2026-11-29 00:00"),
         // A length of days ends with its day, also as a wait.
         ("3 days", "Thu 2026-11-26 00:00"),
@@ -327,16 +327,25 @@ fn what_is_no_moment_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_working_calendar_is_said_to_be_missing_not_unknown() {
-    for (text, what) in [
-        ("next workday 16:30", "working days"),
-        ("workday at 16:30", "working days"),
-        ("last workday of month at 17:00", "working days"),
-        ("first workday of year", "working days"),
-        ("every 2 workdays", "working days"),
+fn next_means_after_today() {
+    let monday = Ask { opened: "2026-11-23 08:00", ..DUE };
+    for (text, expected) in [
+        ("workday at 16:30", "Mon 2026-11-23 16:30"),
+        ("next workday 16:30", "Tue 2026-11-24 16:30"),
+        ("next workday", "Tue 2026-11-24 18:00"),
+        ("monday at 09:00", "Mon 2026-11-23 09:00"),
+        ("next monday 09:00", "Mon 2026-11-30 09:00"),
+        ("next monday", "Tue 2026-12-01 00:00"),
     ] {
-        refused(text, MomentFault::NotYet { written: text.to_owned(), what });
+        assert_eq!(monday.when(&read(text)), expected, "{text}");
     }
+    for text in ["next", "next every 8h", "next 18:00", "next last day of month", "every 2 workdays"] {
+        refused(text, MomentFault::Unknown { written: text.to_owned() });
+    }
+    assert_eq!(
+        Pattern::parse("next workday 16:30").unwrap_err(),
+        MomentFault::ComesOnce { written: "next workday 16:30".to_owned() }
+    );
 }
 
 #[test]

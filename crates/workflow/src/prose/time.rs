@@ -3,7 +3,7 @@
 use super::Teller;
 use crate::moment::{Anchor, Length, Moment, Span, Unit};
 use crate::problem::Lang;
-use crate::schedule::{Days, Nth, Pattern, Period};
+use crate::schedule::{Days, Nth, Pattern, Period, Which};
 
 impl Teller<'_> {
     pub(super) fn span(&self, span: Span) -> String {
@@ -43,7 +43,14 @@ impl Teller<'_> {
             }
             Moment::Next(pattern) => {
                 let slot = self.pattern(pattern);
-                self.pick(format!("下一个{slot}前"), format!("by the next slot of {slot}"))
+                self.pick(format!("下一个{}前", bare(&slot)), format!("by the next slot of {slot}"))
+            }
+            Moment::AfterToday(pattern) => {
+                let slot = self.pattern(pattern);
+                self.pick(
+                    format!("今天之后的下一个{}前", bare(&slot)),
+                    format!("by the next {slot} after today"),
+                )
             }
             Moment::Worked(template) => {
                 let name = template.expression().map(|name| name.source()).unwrap_or_default();
@@ -134,6 +141,11 @@ impl Teller<'_> {
     }
 }
 
+/// `工作日 16:30` of `每个工作日 16:30`.
+fn bare(slot: &str) -> &str {
+    slot.strip_prefix("每个").or_else(|| slot.strip_prefix('每')).unwrap_or(slot)
+}
+
 fn unit_words(unit: Unit) -> (&'static str, &'static str) {
     match unit {
         Unit::Days => ("天", "days"),
@@ -154,13 +166,18 @@ fn days_in_chinese(days: &Days) -> String {
         Days::Every => "每天".to_owned(),
         Days::EveryNth { n, unit } => format!("每 {n} {}", unit_words(*unit).0),
         Days::Weekday(day) => format!("每{}", weekday(*day)),
+        Days::Workday => "每个工作日".to_owned(),
         Days::OfMonth(day) => format!("每月 {day} 日"),
         Days::Nth { nth, day, of } => {
             let of = match of {
                 Period::Month => "每月",
                 Period::Year => "每年",
             };
-            let day = day.map_or("一天", weekday);
+            let day = match day {
+                Which::Any => "一天",
+                Which::On(day) => weekday(*day),
+                Which::Workday => "工作日",
+            };
             match nth {
                 Nth::Last => format!("{of}最后{}{day}", if day == "一天" { "" } else { "一个" }),
                 Nth::From(1) if day == "一天" => format!("{of}第一天"),

@@ -7,11 +7,15 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use super::{CronLine, Days, Fold, Gap, Nth, Pattern, Period, Schedule};
+use super::{CronLine, Days, Fold, Gap, Holiday, Nth, Pattern, Period, Schedule, Which};
+use crate::calendar::Calendar;
 use crate::id::Millis;
 use crate::moment::Unit;
 
 const DAY: i64 = 24 * 3_600_000;
+
+/// How many days off in a row a slot is moved over.
+const MOST_OFF: i64 = 366;
 
 /// How far ahead a slot is looked for. A 29 February that is a Monday comes within 40 years.
 const HORIZON: i64 = 120 * 366 * DAY;
@@ -24,6 +28,8 @@ pub(crate) struct Slots<'a> {
     interval: bool,
     gap: Gap,
     fold: Fold,
+    holiday: Holiday,
+    calendar: &'a Calendar,
     zone: &'a TimeZone,
 }
 
@@ -39,6 +45,8 @@ enum Times<'a> {
     One(i64),
     Each(i64),
     List(&'a [i64]),
+    /// When the hours of the day begin, or the day where it has none.
+    Opening(&'a Calendar),
 }
 
 /// Time of one offset: `start..end` in milliseconds, with the offsets at its borders.
@@ -51,26 +59,42 @@ struct Stretch {
 }
 
 impl<'a> Slots<'a> {
-    pub(crate) fn of(schedule: &'a Schedule, house: &'a TimeZone) -> Self {
-        let zone = schedule.zone.as_ref().unwrap_or(house);
-        Self { gap: schedule.gap, fold: schedule.fold, ..Self::plain(&schedule.pattern, zone) }
+    pub(crate) fn of(schedule: &'a Schedule, calendar: &'a Calendar) -> Self {
+        let zone = schedule.zone.as_ref().unwrap_or(&calendar.zone);
+        let Schedule { gap, fold, holiday, .. } = *schedule;
+        Self { gap, fold, holiday, zone, ..Self::plain(&schedule.pattern, calendar) }
     }
 
     /// With the usual rules at the changes of the clock.
-    pub(crate) fn plain(pattern: &'a Pattern, zone: &'a TimeZone) -> Self {
+    pub(crate) fn plain(pattern: &'a Pattern, calendar: &'a Calendar) -> Self {
         let (days, times, interval) = match pattern {
             Pattern::Every(span) if span.ms > 0 && DAY % span.ms == 0 => {
                 (DayRule::Days(Days::Every), Times::Each(span.ms), true)
             }
             Pattern::Every(span) => (DayRule::None, Times::Each(span.ms.max(1)), true),
             Pattern::On { days, time } => {
-                let time = time
-                    .map_or(0, |time| i64::from(time.hour()) * 3_600_000 + i64::from(time.minute()) * 60_000);
-                (DayRule::Days(*days), Times::One(time), false)
+                let time = match time {
+                    Some(time) => {
+                        Times::One(i64::from(time.hour()) * 3_600_000 + i64::from(time.minute()) * 60_000)
+                    }
+                    None if days.are_worked() => Times::Opening(calendar),
+                    None => Times::One(0),
+                };
+                (DayRule::Days(*days), time, false)
             }
             Pattern::Cron(line) => (DayRule::Cron(line), Times::List(line.times()), line.is_interval()),
         };
-        Self { days, times, interval, gap: Gap::After, fold: Fold::First, zone }
+        let (gap, fold, holiday, zone) = (Gap::After, Fold::First, Holiday::Keep, &calendar.zone);
+        Self { days, times, interval, gap, fold, holiday, calendar, zone }
+    }
+
+    /// As a wait: a day without a time begins with its hours.
+    pub(crate) fn waited(pattern: &'a Pattern, calendar: &'a Calendar) -> Self {
+        let plain = Self::plain(pattern, calendar);
+        match pattern {
+            Pattern::On { time: None, .. } => Self { times: Times::Opening(calendar), ..plain },
+            Pattern::On { .. } | Pattern::Every(_) | Pattern::Cron(_) => plain,
+        }
     }
 
     /// The first slot after an instant.
@@ -171,7 +195,7 @@ impl<'a> Slots<'a> {
         let mut time = low.rem_euclid(DAY);
         while day * DAY + time < high {
             if self.takes(day)
-                && let Some(found) = self.times.at_or_after(time)
+                && let Some(found) = self.times.at_or_after(time, day)
             {
                 let found = day * DAY + found;
                 return (found < high).then_some(found);
@@ -190,17 +214,36 @@ impl<'a> Slots<'a> {
         let within = |day: i64| {
             let from = if day == first { low.rem_euclid(DAY) } else { 0 };
             let until = if day == last { (high - 1).rem_euclid(DAY) + 1 } else { DAY };
-            self.times.count(from, until)
+            self.times.count(from, until, day)
         };
         (first..=last).filter(|day| self.takes(*day)).map(within).sum()
     }
 
-    /// Whether the pattern takes a day, numbered from 1970-01-01.
+    /// Whether there are slots on a day, numbered from 1970-01-01: by the pattern, and by what becomes of days off.
     fn takes(&self, day: i64) -> bool {
+        match self.holiday {
+            Holiday::Keep => self.names(day),
+            Holiday::Skip => self.is_worked(day) && self.names(day),
+            Holiday::Next => self.is_worked(day) && (self.names(day) || self.names_off(day, -1)),
+            Holiday::Previous => self.is_worked(day) && (self.names(day) || self.names_off(day, 1)),
+        }
+    }
+
+    /// Whether the pattern names one of the days off that lie directly before or after a day.
+    fn names_off(&self, day: i64, step: i64) -> bool {
+        let off = (1..=MOST_OFF).map(|n| day + n * step).take_while(|day| !self.is_worked(*day));
+        off.into_iter().any(|day| self.names(day))
+    }
+
+    fn is_worked(&self, day: i64) -> bool {
+        date_of(day).is_some_and(|date| self.calendar.is_workday(date))
+    }
+
+    fn names(&self, day: i64) -> bool {
         match &self.days {
             DayRule::None => false,
             DayRule::Days(Days::Every) => true,
-            DayRule::Days(days) => date_of(day).is_some_and(|date| days.takes(date, day)),
+            DayRule::Days(days) => date_of(day).is_some_and(|date| days.takes(date, day, self.calendar)),
             DayRule::Cron(line) => date_of(day).is_some_and(|date| line.takes(date)),
         }
     }
@@ -212,7 +255,7 @@ fn date_of(day: i64) -> Option<Date> {
 }
 
 impl Times<'_> {
-    fn at_or_after(&self, time: i64) -> Option<i64> {
+    fn at_or_after(&self, time: i64, day: i64) -> Option<i64> {
         match self {
             Self::One(only) => (time <= *only).then_some(*only),
             Self::Each(step) => {
@@ -220,33 +263,48 @@ impl Times<'_> {
                 (next < DAY).then_some(next)
             }
             Self::List(list) => list.get(list.partition_point(|known| *known < time)).copied(),
+            Self::Opening(calendar) => Some(opening(calendar, day)).filter(|opening| time <= *opening),
         }
     }
 
     /// How many are within `from..until`.
-    fn count(&self, from: i64, until: i64) -> u64 {
+    fn count(&self, from: i64, until: i64, day: i64) -> u64 {
         let before = |time: i64| match self {
             Self::One(only) => i64::from(*only < time).unsigned_abs(),
             Self::Each(step) => ((time + step - 1) / step).unsigned_abs(),
             Self::List(list) => list.partition_point(|known| *known < time) as u64,
+            Self::Opening(calendar) => i64::from(opening(calendar, day) < time).unsigned_abs(),
         };
         before(until) - before(from)
     }
 }
 
+fn opening(calendar: &Calendar, day: i64) -> i64 {
+    let first = date_of(day).and_then(|date| calendar.hours(date).first().copied());
+    first.map_or(0, |open| i64::from(open.from) * 60_000)
+}
+
 impl Days {
-    pub(crate) fn takes_date(self, date: Date) -> bool {
+    pub(crate) fn takes_date(self, date: Date, calendar: &Calendar) -> bool {
         let epoch = jiff::civil::date(1970, 1, 1);
-        self.takes(date, epoch.duration_until(date).as_hours() / 24)
+        self.takes(date, epoch.duration_until(date).as_hours() / 24, calendar)
     }
 
-    fn takes(self, date: Date, number: i64) -> bool {
+    /// Whether only working days are meant.
+    pub(crate) fn are_worked(self) -> bool {
+        matches!(self, Self::Workday | Self::Nth { day: Which::Workday, .. })
+    }
+
+    fn takes(self, date: Date, number: i64, calendar: &Calendar) -> bool {
         match self {
             Self::Every => true,
             Self::EveryNth { n, unit } => every_nth(date, number, i64::from(n.max(1)), unit),
             Self::Weekday(day) => date.weekday() == day,
+            Self::Workday => calendar.is_workday(date),
             Self::OfMonth(day) => date.day().unsigned_abs() == day.min(date.days_in_month().unsigned_abs()),
-            Self::Nth { nth, day, of } => nth_of(date, nth, day, of),
+            Self::Nth { nth, day: Which::Workday, of } => nth_workday(date, nth, of, calendar),
+            Self::Nth { nth, day: Which::On(day), of } => date.weekday() == day && nth_of(date, nth, 7, of),
+            Self::Nth { nth, day: Which::Any, of } => nth_of(date, nth, 1, of),
         }
     }
 }
@@ -262,16 +320,35 @@ fn every_nth(date: Date, number: i64, n: i64, unit: Unit) -> bool {
     }
 }
 
-fn nth_of(date: Date, nth: Nth, day: Option<Weekday>, of: Period) -> bool {
+/// Of days that come once in `width` days of the period, counted from its start or its end.
+fn nth_of(date: Date, nth: Nth, width: i32, of: Period) -> bool {
     let (number, length) = match of {
         Period::Month => (i32::from(date.day()), i32::from(date.days_in_month())),
         Period::Year => (i32::from(date.day_of_year()), i32::from(date.days_in_year())),
     };
-    // A weekday comes once in seven days of the period, counted from its start or its end.
-    let width = if day.is_some() { 7 } else { 1 };
-    let place = match nth {
+    match nth {
         Nth::From(place) => (number - 1) / width + 1 == i32::from(place),
         Nth::Last => number + width > length,
+    }
+}
+
+fn nth_workday(date: Date, nth: Nth, of: Period, calendar: &Calendar) -> bool {
+    if !calendar.is_workday(date) {
+        return false;
+    }
+    let one = jiff::Span::new().days(1);
+    let (first, last) = match of {
+        Period::Month => (date.first_of_month(), date.last_of_month()),
+        Period::Year => (date.first_of_year(), date.last_of_year()),
     };
-    place && day.is_none_or(|day| date.weekday() == day)
+    match nth {
+        Nth::From(place) => {
+            let before =
+                first.series(one).take_while(|day| *day < date).filter(|day| calendar.is_workday(*day));
+            before.take(usize::from(place)).count() + 1 == usize::from(place)
+        }
+        Nth::Last => {
+            !date.series(one).skip(1).take_while(|day| *day <= last).any(|day| calendar.is_workday(day))
+        }
+    }
 }

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 
+use super::slots::Slots;
 use super::*;
+use crate::calendar::Calendar;
 
 const SHANGHAI: &str = "Asia/Shanghai";
 const NEW_YORK: &str = "America/New_York";
@@ -32,7 +34,13 @@ fn schedule(pattern: &str) -> Schedule {
 fn coming(pattern: &str, zone_name: &str, from: &str, slots: &[&str]) {
     let schedule = schedule(pattern);
     let from = local(zone_name, from);
-    let found = preview(&schedule, &zone(zone_name).unwrap(), from, Millis(i64::MAX / 4), slots.len());
+    let found = preview(
+        &schedule,
+        &Calendar::weekdays(zone(zone_name).unwrap()),
+        from,
+        Millis(i64::MAX / 4),
+        slots.len(),
+    );
     let found: Vec<String> = found.into_iter().map(|at| shown(zone_name, at)).collect();
     assert_eq!(found, slots, "`{pattern}` in {zone_name}");
 }
@@ -44,7 +52,6 @@ fn a_clerk_reads_a_schedule_as_it_is_written() {
         ("at 9:05", &["Mon 2026-11-23 09:05", "Tue 2026-11-24 09:05"]),
         ("every day at 18:00", &["Sun 2026-11-22 18:00", "Mon 2026-11-23 18:00"]),
         ("monday at 09:00", &["Mon 2026-11-23 09:00", "Mon 2026-11-30 09:00"]),
-        ("next monday 09:00", &["Mon 2026-11-23 09:00", "Mon 2026-11-30 09:00"]),
         ("sunday at 10:00", &["Sun 2026-11-29 10:00", "Sun 2026-12-06 10:00"]),
         ("sunday at 16:00", &["Sun 2026-11-22 16:00", "Sun 2026-11-29 16:00"]),
         ("15th of month at 09:00", &["Tue 2026-12-15 09:00", "Fri 2027-01-15 09:00", "Mon 2027-02-15 09:00"]),
@@ -142,7 +149,7 @@ fn a_time_that_the_clock_repeats_happens_once() {
     // New York goes from 02:00 back to 01:00 on 1 November 2026: 01:30 is 05:30Z and 06:30Z.
     let from = instant("2026-11-01T04:30:00Z");
     let until = instant("2026-11-01T12:00:00Z");
-    let zone = zone(NEW_YORK).unwrap();
+    let zone = Calendar::weekdays(zone(NEW_YORK).unwrap());
     for (fold, slots) in [
         (Fold::First, &["2026-11-01T05:30:00Z"][..]),
         (Fold::Second, &["2026-11-01T06:30:00Z"]),
@@ -158,7 +165,7 @@ fn a_time_that_the_clock_repeats_happens_once() {
 
 #[test]
 fn an_interval_runs_through_both_halves_of_a_repeated_hour_and_never_back() {
-    let zone = zone(NEW_YORK).unwrap();
+    let zone = Calendar::weekdays(zone(NEW_YORK).unwrap());
     for pattern in ["every 30min", "*/30 * * * *"] {
         let found = preview(
             &schedule(pattern),
@@ -190,7 +197,7 @@ fn an_interval_runs_through_both_halves_of_a_repeated_hour_and_never_back() {
 #[test]
 fn a_gap_can_be_left_out_on_request() {
     let schedule = Schedule { gap: Gap::Skip, ..schedule("02:30") };
-    let zone = zone(NEW_YORK).unwrap();
+    let zone = Calendar::weekdays(zone(NEW_YORK).unwrap());
     let found = preview(
         &schedule,
         &zone,
@@ -205,14 +212,15 @@ fn a_gap_can_be_left_out_on_request() {
 fn the_schedules_own_zone_goes_before_the_houses() {
     let schedule = Schedule { zone: Some(zone(NEW_YORK).unwrap()), ..schedule("09:00") };
     let from = instant("2026-11-22T00:00:00Z");
-    let found = preview(&schedule, &zone(SHANGHAI).unwrap(), from, from.plus(86_400_000), 9);
+    let found =
+        preview(&schedule, &Calendar::weekdays(zone(SHANGHAI).unwrap()), from, from.plus(86_400_000), 9);
     assert_eq!(found, [instant("2026-11-22T14:00:00Z")]);
 }
 
 /// What is decided, in words: `fire 18:00`, `late 18:00`, `missed 18:00 (why)`, all on the clock of Shanghai.
 #[track_caller]
 fn decided(schedule: &Schedule, last: &str, now: &str) -> String {
-    let zone = zone(SHANGHAI).unwrap();
+    let zone = Calendar::weekdays(zone(SHANGHAI).unwrap());
     let decided = decide(schedule, &zone, local(SHANGHAI, last), local(SHANGHAI, now));
     let mut lines = vec![];
     let time = |at: Millis| shown(SHANGHAI, at)[12..].to_owned();
@@ -318,7 +326,7 @@ fn a_clock_that_went_back_fires_nothing_twice_and_goes_on_where_it_was() {
 
 #[test]
 fn after_years_away_the_answer_is_bounded_and_nothing_goes_uncounted() {
-    let zone = zone(SHANGHAI).unwrap();
+    let zone = Calendar::weekdays(zone(SHANGHAI).unwrap());
     let minutely = Schedule { missed: Missed::All, ..schedule("* * * * *") };
     let (last, now) = (instant("2016-11-22T00:00:00Z"), instant("2026-11-22T00:00:30Z"));
     let decided = decide(&minutely, &zone, last, now);
@@ -401,7 +409,7 @@ fn any_instant() -> impl Strategy<Value = Millis> {
 proptest! {
     #[test]
     fn slots_rise_strictly(schedule in any_schedule(), zone_name in any_zone(), from in any_instant()) {
-        let zone = zone(zone_name).unwrap();
+        let zone = Calendar::weekdays(zone(zone_name).unwrap());
         let slots = preview(&schedule, &zone, from, Millis(i64::MAX / 4), 60);
         prop_assert_eq!(slots.len(), 60);
         prop_assert!(slots[0] > from);
@@ -416,7 +424,7 @@ proptest! {
     fn where_one_starts_to_look_changes_no_slot(
         schedule in any_schedule(), zone_name in any_zone(), from in any_instant(), cut in 0.0..1.0_f64,
     ) {
-        let zone = zone(zone_name).unwrap();
+        let zone = Calendar::weekdays(zone(zone_name).unwrap());
         let slots = preview(&schedule, &zone, from, Millis(i64::MAX / 4), 30);
         let span = slots[29].0 - from.0;
         let cut = from.plus((span as f64 * cut) as i64);
@@ -429,7 +437,7 @@ proptest! {
     fn each_slot_is_decided_exactly_once(
         schedule in any_schedule(), zone_name in any_zone(), from in any_instant(), cuts in prop::collection::vec(0.0..1.0_f64, 0..12),
     ) {
-        let zone = zone(zone_name).unwrap();
+        let zone = Calendar::weekdays(zone(zone_name).unwrap());
         let slots = preview(&schedule, &zone, from, Millis(i64::MAX / 4), 90);
         let until = slots[89];
         let mut cuts: Vec<Millis> =
@@ -454,7 +462,7 @@ proptest! {
     /// Who looks at every slot as it comes hears the preview, and nothing is late.
     #[test]
     fn looking_in_time_fires_the_preview(schedule in any_schedule(), zone_name in any_zone(), from in any_instant()) {
-        let zone = zone(zone_name).unwrap();
+        let zone = Calendar::weekdays(zone(zone_name).unwrap());
         let slots = preview(&schedule, &zone, from, Millis(i64::MAX / 4), 40);
         let (mut last, mut now, mut fired) = (from, from, vec![]);
         while fired.len() < 40 {
@@ -471,7 +479,7 @@ proptest! {
     fn counting_agrees_with_walking(
         schedule in any_schedule(), zone_name in any_zone(), from in any_instant(), most in 0_usize..400, beyond in 0..7_200_000_i64,
     ) {
-        let zone = zone(zone_name).unwrap();
+        let zone = Calendar::weekdays(zone(zone_name).unwrap());
         let slots = Slots::of(&schedule, &zone);
         let walked = preview(&schedule, &zone, from, Millis(i64::MAX / 4), most + 1);
         let until = Millis((walked[most].0 - 1).min(walked[most.saturating_sub(1)].0 + beyond));

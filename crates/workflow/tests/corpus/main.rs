@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition::{self, Files, House, Neighbours, Survey};
 use yizhan_workflow::people::People;
@@ -50,6 +51,7 @@ impl Files for Beside {
 struct Town {
     catalogue: Catalogue,
     people: People,
+    calendars: Calendars,
     workflows: Neighbours,
     registers: Registers,
 }
@@ -74,15 +76,17 @@ impl Town {
         }
         let registers = std::fs::read_to_string(folder("house").join("registers.toml")).unwrap();
         let registers = Registers::read(&registers).unwrap();
-        Self { catalogue, people, workflows, registers }
+        Self { catalogue, people, calendars: Calendars::default(), workflows, registers }
     }
 
     fn house(&self) -> House<'_> {
         House {
             catalogue: &self.catalogue,
             people: Some(&self.people),
+            calendars: Some(&self.calendars),
             workflows: &self.workflows,
             registers: Some(&self.registers),
+            today: Some(jiff::civil::date(2026, 12, 15)),
         }
     }
 }

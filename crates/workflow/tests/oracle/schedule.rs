@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::schedule::{Fold, Gap, Pattern, Schedule, preview};
 
@@ -29,12 +30,12 @@ fn every_slot_is_where_python_puts_it() {
         Err(error) if all => panic!("python3 is needed for this test: {error}"),
         Err(error) => return println!("skipped: no python3 ({error})"),
     };
-    let (mut zone_name, mut zone) = (String::new(), TimeZone::UTC);
+    let (mut zone_name, mut zone) = (String::new(), Calendar::weekdays(TimeZone::UTC));
     let (mut lines, mut found, mut differences) = (0, 0, vec![]);
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         match serde_json::from_str(&line.unwrap()).unwrap() {
             Line::Zone { zone: name, tzif } => {
-                zone = TimeZone::tzif(&name, &bytes(&tzif)).unwrap();
+                zone = Calendar::weekdays(TimeZone::tzif(&name, &bytes(&tzif)).unwrap());
                 zone_name = name;
             }
             Line::Slots { pattern, gap, fold, from, until, slots } => {

@@ -68,7 +68,8 @@ impl Town {
         let inputs =
             inputs.filter_map(|action| Some((action.name.clone(), InputSchema::compile(&action.input)?)));
         let inputs = inputs.collect();
-        let world = world::world(&config, None, Arc::new(people), catalogue)?;
+        let calendars = crate::calendars::in_force(home.as_ref(), &config)?;
+        let world = world::world(&config, None, Arc::new(people), calendars, catalogue)?;
         let registers = home.as_ref().map(registers_of).transpose()?.unwrap_or_default();
         let world = Arc::new(World { registers: Arc::new(registers), ..world });
         let own = home.as_ref().map(Home::workflows);
