@@ -348,6 +348,9 @@ impl From<RunRefusal> for Refusal {
         match refusal {
             RunRefusal::Echo(why) => Self::DealtWith(why.to_owned()),
             RunRefusal::Form(faults) => Self::Fields(faults),
+            RunRefusal::NobodyCalled(_) | RunRefusal::NoWords | RunRefusal::TooManyWords => {
+                Self::Unreadable(refusal.to_string())
+            }
             RunRefusal::NotYours { .. }
             | RunRefusal::ClaimedBy(_)
             | RunRefusal::HasSigned(_)

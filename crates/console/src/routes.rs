@@ -37,6 +37,8 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
         .get("/api/v1/tasks/{id}", Operator, tasks::show)
         .post("/api/v1/tasks/{id}/claim", Operator, tasks::claim)
         .post("/api/v1/tasks/{id}/release", Operator, tasks::release)
+        .post("/api/v1/tasks/{id}/hand-over", Operator, tasks::hand_over)
+        .post("/api/v1/tasks/{id}/comment", Operator, tasks::comment)
         .post("/api/v1/tasks/{id}/answer", Operator, tasks::answer)
         .post("/api/v1/tasks/{id}/settle", Operator, tasks::settle)
         .post("/api/v1/events", Operator, events::publish)

@@ -181,7 +181,23 @@ pub struct TaskView {
     pub answers: Vec<String>,
     /// What is known where nobody knows whether it happened.
     pub evidence: Option<FailureView>,
+    /// Who may not do it, whoever else may.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not: Vec<String>,
+    /// Whoever gave it to those who have it now, and for whom they answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<CommentView>,
     pub case: CaseView,
+}
+
+/// What somebody said of an open task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommentView {
+    pub by: String,
+    pub at: String,
+    pub text: String,
 }
 
 /// A form with everything worked out.

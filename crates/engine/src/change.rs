@@ -169,6 +169,15 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
             let id = task_id(run, text, Attempt { item: *at, attempt });
             changes.push(TaskChange::Claimed { id, by: state.claimed.clone() });
         }
+        // For others now: its row is written anew.
+        if let Fact::TaskHandedOver { at, .. } = fact
+            && let Some(state) = run.item(*at)
+            && let Some(attempt) = state.attempt()
+        {
+            let row = task_row(run, text, Attempt { item: *at, attempt }, TaskKind::Asked, world);
+            let opened = state.opened.unwrap_or(row.opened);
+            changes.push(TaskChange::Open(Box::new(TaskRow { opened, ..row })));
+        }
     }
     changes
 }

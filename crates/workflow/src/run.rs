@@ -4,6 +4,7 @@
 //! or the world. Every decision is a list of facts, and a run changes only by applying them: replaying a journal cannot
 //! differ from having lived it.
 
+mod acts;
 mod approve;
 mod begin;
 mod closing;
@@ -35,11 +36,11 @@ use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt};
 use crate::people::{People, Present};
 use crate::plan::{Retry, Workflow};
 use crate::register::Registers;
+pub use acts::OPERATOR;
 pub use begin::rest_ms;
 pub use closing::PARENT;
 use event::{Event, Fact, Failure, Happened, Started};
 use names::{Names, Standpoint};
-pub use people::OPERATOR;
 use state::{Run, TaskKind, Want};
 
 /// The number of the rules in `semantics.md` by which this program decides. A journal replays under its own.
@@ -53,6 +54,10 @@ pub const ITEMS_MAX: usize = 100_000;
 
 /// Items of a run in all its scopes, in the rounds that they are in: one `each` within another multiplies.
 pub const ITEMS_OF_RUN_MAX: usize = 200_000;
+
+/// Comments on one task, and the characters of one.
+pub const COMMENTS_MAX: usize = 100;
+pub const COMMENT_LONGEST: usize = 4_000;
 
 /// Signatures of one step.
 pub const SIGNERS_MAX: usize = 100;
@@ -160,6 +165,12 @@ pub enum Refusal {
     HasSigned(Arc<str>),
     #[error("`{by}` may not do this: it is for others than {}", .not.join(", "))]
     Excluded { by: Arc<str>, not: Vec<String> },
+    #[error("nobody is called `{0}`")]
+    NobodyCalled(Arc<str>),
+    #[error("a comment says something")]
+    NoWords,
+    #[error("a task has at most {COMMENTS_MAX} comments of {COMMENT_LONGEST} characters")]
+    TooManyWords,
     #[error("`{0}` has claimed this task")]
     ClaimedBy(Arc<str>),
     #[error("the run is {0}, so it cannot be retried")]
@@ -213,6 +224,11 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
         Event::Claimed { of, by, via: _ } => deciding.claimed(of, &by)?,
         Event::Released { of, by, via: _ } => deciding.released(of, &by)?,
         Event::Answered { of, by, via: _, fields } => deciding.answered(of, &by, &fields)?,
+        Event::AnsweredFor { of, by, whom, fields, .. } => deciding.answered_for(of, &by, &whom, &fields)?,
+        Event::HandedOver { of, by, to, delegate, .. } => {
+            deciding.handed_over(of, &acts::HandOver { by: &by, to: &to, delegate })?;
+        }
+        Event::Commented { of, by, text, .. } => deciding.commented(of, &by, &text)?,
         Event::Settled { of, by: _, verdict } => deciding.settled(of, &verdict)?,
         Event::Cancelled { opening, by, reason } => deciding.cancelled(opening, &by, &reason)?,
         Event::Retried { opening, by, from } => deciding.retried(opening, &by, from)?,

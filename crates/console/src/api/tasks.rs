@@ -18,8 +18,19 @@ use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{Listing, Look, TaskRow, TaskView, attempt_of, task_row, task_view};
 
-/// How an answer came in, for the journal.
+/// How an act came in, for the journal, where nothing else is said.
 const VIA: &str = "api";
+const VIA_LONGEST: usize = 20;
+
+/// Through what somebody acted: `cli`, `console`, `phone`; a word that whoever sends it chooses.
+fn through(via: Option<&str>) -> Result<Arc<str>, Refusal> {
+    let via = via.unwrap_or(VIA);
+    let is_word = via.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    if via.is_empty() || via.len() > VIA_LONGEST || !is_word {
+        return Err(Refusal::Unreadable(format!("`via` is a word of at most {VIA_LONGEST} small letters")));
+    }
+    Ok(via.into())
+}
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Filter {
@@ -106,6 +117,7 @@ async fn act(
 #[derive(Debug, Deserialize)]
 pub(crate) struct By {
     by: Option<String>,
+    via: Option<String>,
 }
 
 pub(crate) async fn claim(
@@ -114,7 +126,8 @@ pub(crate) async fn claim(
     Given(given): Given<By>,
 ) -> Result<Answer<Json>, Refusal> {
     let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
-    act(&desk, name, |of| Event::Claimed { of, by, via: VIA.into() }).await
+    let via = through(given.via.as_deref())?;
+    act(&desk, name, |of| Event::Claimed { of, by, via }).await
 }
 
 pub(crate) async fn release(
@@ -123,15 +136,81 @@ pub(crate) async fn release(
     Given(given): Given<By>,
 ) -> Result<Answer<Json>, Refusal> {
     let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
-    act(&desk, name, |of| Event::Released { of, by, via: VIA.into() }).await
+    let via = through(given.via.as_deref())?;
+    act(&desk, name, |of| Event::Released { of, by, via }).await
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct HandingOver {
+    by: Option<String>,
+    via: Option<String>,
+    to: OneOrMany,
+    note: Option<String>,
+    /// It stays visible for whoever gives it, and is answered for them.
+    #[serde(default)]
+    delegate: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// Characters of the note that goes with a task.
+const NOTE_LONGEST: usize = 2_000;
+
+pub(crate) async fn hand_over(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Given(given): Given<HandingOver>,
+) -> Result<Answer<Json>, Refusal> {
+    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let via = through(given.via.as_deref())?;
+    let to = match given.to {
+        OneOrMany::One(who) => vec![who],
+        OneOrMany::Many(who) => who,
+    };
+    if to.len() > 20 || given.note.as_ref().is_some_and(|note| note.chars().count() > NOTE_LONGEST) {
+        return Err(Refusal::Unreadable(format!(
+            "`to` names at most 20, and `note` has at most {NOTE_LONGEST} characters"
+        )));
+    }
+    let note = given.note.filter(|note| !note.trim().is_empty()).map(Arc::from);
+    let delegate = given.delegate;
+    act(&desk, name, |of| Event::HandedOver { of, by, via, to, note, delegate }).await
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Commenting {
+    by: Option<String>,
+    via: Option<String>,
+    text: String,
+}
+
+pub(crate) async fn comment(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Given(given): Given<Commenting>,
+) -> Result<Answer<Json>, Refusal> {
+    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let (via, text) = (through(given.via.as_deref())?, given.text.trim().into());
+    act(&desk, name, |of| Event::Commented { of, by, via, text }).await
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Answering {
     by: Option<String>,
+    via: Option<String>,
     /// As they came, so that no digit of a number is lost.
     #[serde(default)]
     fields: Option<Raw>,
+    /// The outsider (`mail:…`) for whom somebody of the house enters what came on paper.
+    on_behalf_of: Option<String>,
+    /// The kept files of that paper.
+    #[serde(default)]
+    paper: Vec<Json>,
 }
 
 pub(crate) async fn answer(
@@ -141,7 +220,19 @@ pub(crate) async fn answer(
 ) -> Result<Answer<Json>, Refusal> {
     let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
     let fields = object(given.fields)?;
-    act(&desk, name, |of| Event::Answered { of, by, via: VIA.into(), fields }).await
+    let via = through(given.via.as_deref())?;
+    let Some(whom) = given.on_behalf_of else {
+        return act(&desk, name, |of| Event::Answered { of, by, via, fields }).await;
+    };
+    let kept = |one: &Json| one.get("artifact").and_then(Json::as_str).is_some_and(|hash| !hash.is_empty());
+    if given.paper.is_empty() || !given.paper.iter().all(kept) {
+        return Err(Refusal::Unreadable(
+            "an answer for an outsider needs the `paper` it came on: a list of `{ artifact, name }`"
+                .to_owned(),
+        ));
+    }
+    let (whom, paper) = (whom.into(), Raw::from(&Json::Array(given.paper)));
+    act(&desk, name, |of| Event::AnsweredFor { of, by, via, whom, paper, fields }).await
 }
 
 #[derive(Debug, Deserialize)]

@@ -10,7 +10,9 @@ use yizhan_workflow::run::names::{Standpoint, item_word};
 use yizhan_workflow::run::state::{At, Run, ScopeState};
 
 use super::run::failure_view;
-use super::{CaseView, FailureView, FormView, Look, StoryView, TaskRow, TaskView, json_of, owned, word_of};
+use super::{
+    CaseView, CommentView, FailureView, FormView, Look, StoryView, TaskRow, TaskView, json_of, owned, word_of,
+};
 use crate::refusal::Refusal;
 
 /// Answers of earlier steps that a case shows.
@@ -55,6 +57,12 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         },
         At::Is(_) | At::Over(_) => (vec!["answer"], None),
     };
+    let sheet = if let At::Is(Standing::Asked { task, .. }) = &state.at { Some(task) } else { None };
+    let comments = state.comments.iter().map(|said| CommentView {
+        by: said.by.to_string(),
+        at: said.at.to_string(),
+        text: said.text.to_string(),
+    });
     let evidence = question.or_else(|| state.failure.as_deref().map(failure_view));
     let evidence: Option<FailureView> = evidence.filter(|_| row.kind != TaskKind::Asked);
     Ok(TaskView {
@@ -62,6 +70,9 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         form,
         answers: answers.into_iter().map(str::to_owned).collect(),
         evidence,
+        not: sheet.map_or_else(Vec::new, |sheet| sheet.not.clone()),
+        delegated_by: sheet.and_then(|sheet| owned(&sheet.delegated_by)),
+        comments: comments.collect(),
         case: case_of(look.run, look.text),
     })
 }

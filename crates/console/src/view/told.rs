@@ -45,7 +45,11 @@ impl Teller<'_> {
     }
 
     fn item(&self, of: Item) -> String {
-        let is_each = self.text.steps.get(of.step.index()).is_some_and(|step| step.each.is_some());
+        let is_each = self
+            .text
+            .steps
+            .get(of.step.index())
+            .is_some_and(|step| step.each.is_some() || step.approve().is_some());
         let number = if is_each { format!("[{}]", of.item + 1) } else { String::new() };
         let undo = if of.undo { self.pick(" 撤回", " undo") } else { String::new() };
         format!("{}{number}{undo}", self.step(of.step))
@@ -77,6 +81,22 @@ impl Teller<'_> {
             }
             Event::Answered { of, by, .. } => {
                 format!("{by} {} {}", self.pick("答复", "answered"), self.item(of.item))
+            }
+            Event::AnsweredFor { of, by, whom, .. } => {
+                let item = self.item(of.item);
+                match self.language {
+                    Language::Zh => format!("{by} 代 {whom} 答复 {item}(有来件)"),
+                    Language::En => format!("{by} answered {item} for {whom}, whose paper is kept"),
+                }
+            }
+            Event::HandedOver { of, by, to, note, delegate, .. } => {
+                let word = if *delegate { ("委托", "delegated") } else { ("转交", "handed over") };
+                let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+                let (word, to) = (self.pick(word.0, word.1), to.join(" "));
+                format!("{by} {word} {} → {to}{note}", self.item(of.item))
+            }
+            Event::Commented { of, by, text, .. } => {
+                format!("{by} {} {}: {text}", self.pick("留言", "said of"), self.item(of.item))
             }
             Event::Settled { of, by, verdict } => {
                 let verdict = match verdict {
@@ -126,6 +146,11 @@ impl Teller<'_> {
             Fact::StepOver { s, state: StepEnd::Skipped, .. } => {
                 format!("{} {}", self.step(*s), self.pick("跳过", "skipped"))
             }
+            // Whoever acts for somebody else is named with them.
+            Fact::Acted { acts, .. } => {
+                let whom = acts.for_whom.as_ref()?;
+                format!("{} {whom}", self.pick("代", "for"))
+            }
             Fact::Late { at } => format!("{} {}", self.item(*at), self.pick("超时", "late")),
             Fact::GoingBack { cover, .. } => {
                 let steps: Vec<_> = cover.iter().map(|no| self.step(*no)).collect();
@@ -160,6 +185,8 @@ impl Teller<'_> {
             | Fact::Cleared { .. }
             | Fact::TaskClaimed { .. }
             | Fact::TaskReleased { .. }
+            | Fact::TaskHandedOver { .. }
+            | Fact::Commented { .. }
             | Fact::BackPaused { .. }
             | Fact::Finishing { .. }
             | Fact::Outrun { .. }

@@ -22,6 +22,32 @@ pub(crate) enum Action {
     /// Give a task back
     #[command(after_help = "Example:\n  yizhan task release task_01hsk3v9q2r4t --by person:li.na")]
     Release(Whose),
+    /// Hand a task over to others, who then do it
+    #[command(
+        after_help = "Example:\n  yizhan task hand-over task_01hsk3v9q2r4t group:供水管理部 --by person:li.na --note 不归我们管"
+    )]
+    HandOver {
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Let others do a task for you; it stays yours as well
+    #[command(
+        after_help = "Example:\n  yizhan task delegate task_01hsk3v9q2r4t person:wang.wei --by person:li.na"
+    )]
+    Delegate {
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Say something of a task to whoever does it
+    #[command(
+        after_help = "Example:\n  yizhan task comment task_01hsk3v9q2r4t 客户下午不在家 --by person:li.na"
+    )]
+    Comment {
+        #[command(flatten)]
+        whose: Whose,
+        /// What to say
+        text: String,
+    },
     /// Answer a task
     #[command(
         after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂"
@@ -45,6 +71,27 @@ pub(crate) enum Action {
         fields: Fields,
     },
 }
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Given {
+    #[command(flatten)]
+    whose: Whose,
+    /// Who is to do it: `person:li.na`, `group:…`, `role:…`; several may
+    #[arg(required = true, value_name = "TO")]
+    to: Vec<String>,
+    /// Why, for whoever gets it
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+}
+
+impl Given {
+    fn body(&self, delegate: bool) -> Value {
+        json!({ "by": self.whose.by, "via": VIA, "to": self.to, "note": self.note, "delegate": delegate })
+    }
+}
+
+/// How acts from here are called in the journal.
+const VIA: &str = "cli";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Whose {
@@ -87,16 +134,30 @@ pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
             (task, said)
         }
         Action::Claim(whose) => {
-            let answer = client.post(path(&whose.task, "/claim")).json(&json!({ "by": whose.by })).send()?;
+            let body = json!({ "by": whose.by, "via": VIA });
+            let answer = client.post(path(&whose.task, "/claim")).json(&body).send()?;
             (answer, say("已领取", "it is yours"))
         }
         Action::Release(whose) => {
-            let answer =
-                client.post(path(&whose.task, "/release")).json(&json!({ "by": whose.by })).send()?;
+            let body = json!({ "by": whose.by, "via": VIA });
+            let answer = client.post(path(&whose.task, "/release")).json(&body).send()?;
             (answer, say("已退回", "it was given back"))
         }
+        Action::HandOver { given } => {
+            let answer =
+                client.post(path(&given.whose.task, "/hand-over")).json(&given.body(false)).send()?;
+            (answer, say("已转交", "handed over"))
+        }
+        Action::Delegate { given } => {
+            let answer = client.post(path(&given.whose.task, "/hand-over")).json(&given.body(true)).send()?;
+            (answer, say("已委托", "delegated"))
+        }
+        Action::Comment { whose, text } => {
+            let body = json!({ "by": whose.by, "via": VIA, "text": text });
+            (client.post(path(&whose.task, "/comment")).json(&body).send()?, say("已留言", "said"))
+        }
         Action::Answer { whose, fields } => {
-            let body = json!({ "by": whose.by, "fields": fields.read(&client)? });
+            let body = json!({ "by": whose.by, "via": VIA, "fields": fields.read(&client)? });
             (client.post(path(&whose.task, "/answer")).json(&body).send()?, say("已答复", "answered"))
         }
         Action::Settle { whose, verdict, fields } => {
@@ -124,6 +185,8 @@ fn shown(task: &Value, context: &Context) -> String {
     for (name, said) in [
         (say("谁", "who"), who),
         (say("已由", "taken by"), text(task, "claimed_by")),
+        (say("受谁委托", "done for"), text(task, "delegated_by")),
+        (say("回避", "not"), list(&task["not"], "、")),
         (say("期限", "due"), instant(task, "due", &zone)),
         (say("运行", "run"), format!("{} {}", text(task, "run"), text(task, "workflow"))),
         (say("案件", "case"), value(&task["case"]["input"], 4)),
@@ -134,6 +197,9 @@ fn shown(task: &Value, context: &Context) -> String {
     }
     for field in task["form"]["fields"].as_array().into_iter().flatten() {
         lines.push(field_line(field, context));
+    }
+    for said in task["comments"].as_array().into_iter().flatten() {
+        lines.push(format!("  {} {}: {}", instant(said, "at", &zone), text(said, "by"), text(said, "text")));
     }
     lines.join("\n")
 }

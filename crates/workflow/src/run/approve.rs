@@ -10,6 +10,7 @@ use super::state::{At, ItemState, StepPhase, StepState};
 use super::{Deciding, SIGNERS_MAX};
 use crate::expression::Template;
 use crate::id::{Item, StepAt};
+use crate::people::bare;
 use crate::plan::{Approve, Need};
 
 /// One signature as it was worked out when its step opened; kept as the step's list.
@@ -225,7 +226,11 @@ impl Deciding<'_> {
     /// Who has signed this step in this round, for themselves or for somebody.
     pub(super) fn has_signed(&self, item: Item, who: &str) -> bool {
         let signs = self.text.step(item.step).approve().is_some() && !item.undo;
-        signs && self.run.step(item.place()).items.iter().any(|other| other.by.as_deref() == Some(who))
+        let is = |known: &Option<std::sync::Arc<str>>| {
+            known.as_deref().is_some_and(|known| bare(known) == bare(who))
+        };
+        let of = |other: &ItemState| is(&other.by) || is(&other.for_whom);
+        signs && self.run.step(item.place()).items.iter().any(of)
     }
 }
 

@@ -382,7 +382,7 @@ impl Deciding<'_> {
         };
         let ends_late = !item.undo && step.on.iter().any(|on| is_late(&on.outcome));
         drop(scope); // It holds the steps, which would be copied when the item changes.
-        let task = TaskSheet { title: title.into(), who, not, due, ends_late };
+        let task = TaskSheet { title: title.into(), who, not, delegated_by: None, due, ends_late };
         self.did(Fact::Entered { at: item, state: Standing::Asked { a, task: Box::new(task) } });
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TextHash};
+use crate::people::Acts;
 use crate::plan::{Effect, Ending, Rate};
 
 /// JSON as it came, parsed only when an expression names it.
@@ -120,6 +121,34 @@ pub enum Event {
         by: Arc<str>,
         via: Arc<str>,
         fields: Raw,
+    },
+    /// Somebody of the house answers for an outsider, whose paper it holds.
+    AnsweredFor {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+        /// `mail:…`, as it was asked.
+        whom: Arc<str>,
+        /// The kept files of it.
+        paper: Raw,
+        fields: Raw,
+    },
+    HandedOver {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+        to: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Arc<str>>,
+        /// It stays visible for whoever gave it, and is answered for them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        delegate: bool,
+    },
+    Commented {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+        text: Arc<str>,
     },
     Settled {
         of: Attempt,
@@ -333,6 +362,22 @@ pub enum Fact {
     TaskReleased {
         at: Item,
     },
+    /// The task is for others now.
+    TaskHandedOver {
+        at: Item,
+        who: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        delegated_by: Option<Arc<str>>,
+    },
+    /// The event's words are put on the task.
+    Commented {
+        at: Item,
+    },
+    /// Who acted, for whom, and through which word of those asked.
+    Acted {
+        at: Item,
+        acts: Box<Acts>,
+    },
     /// A task's due instant passed. Ends nothing.
     Late {
         at: Item,
@@ -444,6 +489,9 @@ impl Fact {
             | Self::Cleared { .. }
             | Self::TaskClaimed { .. }
             | Self::TaskReleased { .. }
+            | Self::TaskHandedOver { .. }
+            | Self::Commented { .. }
+            | Self::Acted { .. }
             | Self::Late { .. }
             | Self::InputUpdated { .. }
             | Self::InputJoined {} => None,
@@ -622,6 +670,14 @@ pub struct Listening {
     pub ends_late: bool,
 }
 
+/// What somebody said of an open task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    pub by: Arc<str>,
+    pub at: Millis,
+    pub text: Arc<str>,
+}
+
 /// What was worked out once for a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct First {
@@ -658,6 +714,9 @@ pub struct TaskSheet {
     /// Who may not, whoever else may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not: Vec<String>,
+    /// Somebody gave it to those that `who` names now, who answer for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated_by: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Millis>,
     /// `on.late` is written: at the due instant the task ends.

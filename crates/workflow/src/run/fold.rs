@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::event::{
-    AttemptResult, EndState, Event, Fact, ItemEnd, Output, Question, Raw, Standing, Started, Verdict,
+    AttemptResult, Comment, EndState, Event, Fact, ItemEnd, Output, Question, Raw, Standing, Started, Verdict,
 };
 use super::list::List;
 use super::state::{
@@ -140,6 +140,25 @@ impl Run {
                 state.begin_afresh();
             }),
             Fact::TaskClaimed { at: of, by } => self.change(*of, |state| state.claimed = Some(by.clone())),
+            Fact::TaskHandedOver { at: of, who, delegated_by } => self.change(*of, |state| {
+                state.claimed = None;
+                if let At::Is(Standing::Asked { task, .. }) = &mut state.at {
+                    task.who.clone_from(who);
+                    task.delegated_by.clone_from(delegated_by);
+                }
+            }),
+            Fact::Commented { at: of } => {
+                if let Event::Commented { by, text, .. } = event {
+                    let comment = Comment { by: by.clone(), at, text: text.clone() };
+                    self.change(*of, |state| state.comments.push(comment));
+                }
+            }
+            // Of an answer it is kept for whom it was given.
+            Fact::Acted { at: of, acts } => {
+                if matches!(event, Event::Answered { .. } | Event::AnsweredFor { .. }) {
+                    self.change(*of, |state| state.for_whom.clone_from(&acts.for_whom));
+                }
+            }
             Fact::TaskReleased { at: of } => self.change(*of, |state| state.claimed = None),
             Fact::Late { at: of } => self.change(*of, |state| state.late = true),
             Fact::GoingBack { scope, way, cover, after_ms } => {
@@ -299,6 +318,7 @@ impl Run {
         self.recount(of, false);
         self.change(of, |state| {
             state.at = At::Over(end);
+            state.comments = Vec::new(); // The journal has them.
             state.ended = Some(at);
             state.opened.get_or_insert(at);
             if end == ItemEnd::Done {
@@ -452,7 +472,7 @@ fn brought(event: &Event) -> Option<Raw> {
     match event {
         Event::Ended { result: AttemptResult::Done { output }, .. } => Some(output.clone()),
         Event::ChildEnded { output, .. } => output.clone(),
-        Event::Answered { fields, .. } => Some(fields.clone()),
+        Event::Answered { fields, .. } | Event::AnsweredFor { fields, .. } => Some(fields.clone()),
         Event::EventTaken { payload, .. } => Some(payload.clone()),
         Event::Settled { verdict: Verdict::Happened { values } | Verdict::Skip { values }, .. } => {
             Some(values.clone())
@@ -465,6 +485,8 @@ fn brought(event: &Event) -> Option<Raw> {
         | Event::Ended { .. }
         | Event::Claimed { .. }
         | Event::Released { .. }
+        | Event::HandedOver { .. }
+        | Event::Commented { .. }
         | Event::Settled { .. }
         | Event::Cancelled { .. }
         | Event::Retried { .. }
@@ -476,6 +498,7 @@ fn brought(event: &Event) -> Option<Raw> {
 fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
     match event {
         Event::Answered { of: Attempt { item: of, .. }, by, .. }
+        | Event::AnsweredFor { of: Attempt { item: of, .. }, by, .. }
         | Event::Settled { of: Attempt { item: of, .. }, by, verdict: Verdict::Happened { .. } }
             if *of == item =>
         {
@@ -491,7 +514,10 @@ fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
         | Event::ChildEnded { .. }
         | Event::Claimed { .. }
         | Event::Released { .. }
+        | Event::HandedOver { .. }
+        | Event::Commented { .. }
         | Event::Answered { .. }
+        | Event::AnsweredFor { .. }
         | Event::Settled { .. }
         | Event::Cancelled { .. }
         | Event::Retried { .. }

@@ -1,102 +1,17 @@
-//! What people do with tasks: claim, release, answer, and settle what nobody else can decide.
+//! What an owner decides where the file has no answer: whether something happened, and how to go on.
 
 use std::sync::Arc;
 
 use super::begin::{failure, rule_for};
-use super::event::{Event, Fact, ItemEnd, Output, Question, Raw, Standing, TaskSheet, Verdict};
+use super::event::{Fact, ItemEnd, Output, Question, Standing, Verdict};
 use super::item::used_up;
-use super::names::Standpoint;
-use super::state::Phase;
 use super::{Deciding, Refusal};
 use crate::id::{Attempt, StepAt};
-use crate::plan::{BackTo, Goes, Work};
-
-/// Who acts for the house itself: the owner of the socket.
-pub const OPERATOR: &str = "operator";
+use crate::plan::{BackTo, Goes};
 
 const NOT_OPEN: Refusal = Refusal::Echo("the task is over");
 
 impl Deciding<'_> {
-    fn sheet(&self, of: Attempt) -> Result<Box<TaskSheet>, Refusal> {
-        if let Standing::Asked { task, .. } = self.standing(of)? { Ok(task) } else { Err(NOT_OPEN) }
-    }
-
-    fn may(&self, of: Attempt, by: &Arc<str>, sheet: &TaskSheet) -> Result<(), Refusal> {
-        if &**by == OPERATOR || self.decides_closing(by) {
-            return Ok(());
-        }
-        if self.has_signed(of.item, by) {
-            return Err(Refusal::HasSigned(by.clone()));
-        }
-        let people = self.now.world.people_at(self.at);
-        if people.may_but(by, &sheet.who, &sheet.not).is_none() {
-            if people.may(by, &sheet.who).is_some() {
-                return Err(Refusal::Excluded { by: by.clone(), not: sheet.not.clone() });
-            }
-            return Err(Refusal::NotYours { by: by.clone(), who: sheet.who.clone() });
-        }
-        match self.claimed_by(of) {
-            Some(other) if *other != *by => Err(Refusal::ClaimedBy(other.clone())),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// A closing run must come to its end: its owner may do what is still to be done.
-    fn decides_closing(&self, by: &str) -> bool {
-        let owner = self.text.owner.as_deref().or(self.now.world.owner.as_deref());
-        self.run.top.phase != Phase::Open
-            && owner.is_some_and(|owner| self.now.world.people_at(self.at).may(by, &[owner]).is_some())
-    }
-
-    fn claimed_by(&self, of: Attempt) -> Option<&Arc<str>> {
-        self.run.item(of.item)?.claimed.as_ref()
-    }
-
-    pub(super) fn claimed(&mut self, of: Attempt, by: &Arc<str>) -> Result<(), Refusal> {
-        let sheet = self.sheet(of)?;
-        self.may(of, by, &sheet)?;
-        if self.claimed_by(of) == Some(by) {
-            return Err(Refusal::Echo("the task is claimed"));
-        }
-        self.did(Fact::TaskClaimed { at: of.item, by: by.clone() });
-        Ok(())
-    }
-
-    pub(super) fn released(&mut self, of: Attempt, by: &Arc<str>) -> Result<(), Refusal> {
-        let sheet = self.sheet(of)?;
-        self.may(of, by, &sheet)?;
-        if self.claimed_by(of).is_none() {
-            return Err(Refusal::Echo("nobody has claimed the task"));
-        }
-        self.did(Fact::TaskReleased { at: of.item });
-        Ok(())
-    }
-
-    pub(super) fn answered(&mut self, of: Attempt, by: &Arc<str>, fields: &Raw) -> Result<(), Refusal> {
-        let sheet = self.sheet(of)?;
-        self.may(of, by, &sheet)?;
-        let text = self.text.clone();
-        let step = text.step(of.item.step);
-        let work = match (&step.undo, of.item.undo) {
-            (Some(undo), true) => &undo.work,
-            (_, _) => &step.work,
-        };
-        let Work::Ask(ask) = work else { return Err(Refusal::Impossible("the step asks nobody")) };
-        // What is read is let go at once: else the step would be copied when its item changes.
-        let accepted = ask
-            .form
-            .accept_from(by, fields.get(), &self.scope(Standpoint::Item(of.item)))
-            .map_err(Refusal::Form)?;
-        let accepted = Raw::new(accepted.json).ok_or(Refusal::Impossible("a form gave no JSON"))?;
-        self.correct_input(of.item, &ask.form, &accepted)?;
-        // The journal keeps the answer as it was accepted.
-        if let Event::Answered { fields, .. } = &mut self.event {
-            *fields = accepted.clone();
-        }
-        self.done(of.item, None, Output::OfEvent, Some(&accepted));
-        Ok(())
-    }
-
     pub(super) fn settled(&mut self, of: Attempt, verdict: &Verdict) -> Result<(), Refusal> {
         let standing = self.standing(of)?;
         if let Standing::Asking { why, .. } = standing {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Failure, First, ItemEnd, Raw, SlotAsk, Standing, Started, StepEnd, given};
+use super::event::{Comment, Failure, First, ItemEnd, Raw, SlotAsk, Standing, Started, StepEnd, given};
 use super::list::List;
 pub use super::scope::{Closing, GoingBack, Phase, ScopeState};
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, StepNo, TextHash};
@@ -152,6 +152,12 @@ pub struct ItemState {
     /// Who answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Arc<str>>,
+    /// For whom, where that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_whom: Option<Arc<str>>,
+    /// Of an open task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<Comment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

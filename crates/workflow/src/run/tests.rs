@@ -237,6 +237,23 @@ impl Tale {
                 Event::Answered { of, by, via: "test".into(), fields }
             }
             "claim" => Event::Claimed { of, by: by(rest).0, via: "test".into() },
+            "hands" | "delegates" => {
+                let (by, rest) = rest.strip_prefix("by ").unwrap().split_once(" to ").unwrap();
+                let to = rest.split(' ').map(str::to_owned).collect();
+                let (by, via) = (by.into(), "test".into());
+                Event::HandedOver { of, by, via, to, note: Some("看".into()), delegate: verb == "delegates" }
+            }
+            "says" => {
+                let (by, text) = rest.strip_prefix("by ").unwrap().split_once(' ').unwrap();
+                Event::Commented { of, by: by.into(), via: "test".into(), text: text.into() }
+            }
+            // `t paper by person:li for mail:x {…}`
+            "paper" => {
+                let (by, rest) = rest.strip_prefix("by ").unwrap().split_once(" for ").unwrap();
+                let (whom, fields) = rest.split_once(' ').unwrap_or((rest, "{}"));
+                let (by, via, whom) = (by.into(), "test".into(), whom.into());
+                Event::AnsweredFor { of, by, via, whom, paper: json("[]"), fields: json(fields) }
+            }
             "release" => Event::Released { of, by: by(rest).0, via: "test".into() },
             "settle" => {
                 let (verdict, values) = rest.split_once(' ').unwrap_or((rest, "{}"));

@@ -166,7 +166,7 @@ fn signatures(step: &StepState) -> Vec<Value> {
             });
             let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
             let at = item.ended.map_or_else(expression::empty, |at| Value::from(at.to_string()));
-            let own = [("by", text(&item.by)), ("at", at)];
+            let own = [("by", text(&item.by)), ("for", text(&item.for_whom)), ("at", at)];
             let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
             fields.chain(own).collect::<BTreeMap<_, _>>().into()
         })

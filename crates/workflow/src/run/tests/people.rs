@@ -1,6 +1,25 @@
 //! Tasks: who may, claims, forms, lateness.
 
+use std::sync::Arc;
+
 use super::{Tale, story};
+use crate::people::Deputy;
+
+/// `wang` stands in for `li`, and the other way round.
+fn with_deputies(tale: &mut Tale) {
+    let mut people = (*tale.world.people).clone();
+    for (of, deputy) in [("li", "wang"), ("wang", "li")] {
+        people.people.get_mut(of).unwrap().deputies = vec![Deputy::from(deputy)];
+    }
+    tale.world.people = Arc::new(people);
+}
+
+/// The facts of the last line that name who acted, and for whom.
+fn last_acts(tale: &Tale) -> String {
+    let line: serde_json::Value = serde_json::from_str(&tale.lines.last().unwrap().1).unwrap();
+    let acts = line["did"].as_array().unwrap().iter().filter_map(|fact| fact.get("acted"));
+    acts.map(|acted| acted["acts"].to_string()).collect()
+}
 
 const ASK: &str = r#"
     [step.a]
@@ -182,4 +201,124 @@ fn late_ends_the_task_of_the_step_and_not_that_of_its_undo() {
     +1h ->
     a/undo answer by person:li {} -> close a/undo#1, => failed no
     ");
+}
+
+#[test]
+fn a_task_that_was_handed_over_is_for_those_it_was_given_to() {
+    let mut tale = Tale::begin(ASK, "{}");
+    let owner = tale.world.owner.take();
+    tale.hear("a claim by person:li; a hands by person:wang to person:wang");
+    tale.world.owner = owner;
+    // Its owner may give it to others without being asked himself.
+    tale.hear(
+        r#"a hands by person:li to person:nobody; a hands by person:li to role:班长;
+        a answer by person:li {"note":"x"}; a hands by person:wang to group:热线; a answer by person:li {"note":"x"}"#,
+    );
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> ask a#1, wake +14400s
+    a claim by person:li -> wake +14400s
+    a hands by person:wang to person:wang -> (`person:wang` is not among those who may take this task: group:热线)
+    a hands by person:li to person:nobody -> (nobody is called `person:nobody`)
+    a hands by person:li to role:班长 -> wake +14400s
+    a answer by person:li {"note":"x"} -> (`person:li` is not among those who may take this task: role:班长)
+    a hands by person:wang to group:热线 -> wake +14400s
+    a answer by person:li {"note":"x"} -> close a#1, => done done
+    "#);
+    assert_eq!(last_acts(&tale), r#"{"by":"person:li","through":"group:热线","how":"member"}"#);
+}
+
+#[test]
+fn a_delegated_task_stays_with_whoever_gave_it_and_is_answered_for_them() {
+    let mut tale = Tale::begin(ASK, "{}");
+    tale.hear(r#"a delegates by person:li to person:wang; a claim by person:li; a release by person:li; a answer by person:wang {"note":"x"}"#);
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> ask a#1, wake +14400s
+    a delegates by person:li to person:wang -> wake +14400s
+    a claim by person:li -> wake +14400s
+    a release by person:li -> wake +14400s
+    a answer by person:wang {"note":"x"} -> close a#1, => done done
+    "#);
+    assert_eq!(
+        last_acts(&tale),
+        r#"{"by":"person:wang","for":"person:li","through":"person:wang","how":"named"}"#
+    );
+    assert_eq!(tale.run.top.steps[0].items[0].for_whom.as_deref(), Some("person:li"));
+}
+
+#[test]
+fn a_deputy_acts_for_somebody_and_the_journal_says_for_whom_and_by_which_word() {
+    let mut tale = Tale::begin(ASK, "{}");
+    with_deputies(&mut tale);
+    tale.hear(r#"a answer by person:wang {"note":"x"}"#);
+    assert_eq!(
+        last_acts(&tale),
+        r#"{"by":"person:wang","for":"person:li","through":"group:热线","how":"member"}"#
+    );
+}
+
+#[test]
+fn nobody_acts_for_whoever_must_not_and_a_signature_for_somebody_counts_as_theirs() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        ask = ["group:热线", "person:wang"]
+        not = ["starter"]
+        "#,
+        "{}",
+    );
+    with_deputies(&mut tale);
+    // Whoever was started by `li` may be done by `wang`, but not for her.
+    tale.hear("a answer by person:li {}; a answer by person:wang {}");
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> ask a#1
+    a answer by person:li {} -> (`person:li` may not do this: it is for others than person:li)
+    a answer by person:wang {} -> close a#1, => done done
+    "#);
+    assert_eq!(last_acts(&tale), r#"{"by":"person:wang","through":"person:wang","how":"named"}"#);
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        ask = ["group:热线", "role:班长"]
+        approve = "all"
+        on.refused = { go = "cancel:no" }
+        "#,
+        "{}",
+    );
+    with_deputies(&mut tale);
+    tale.hear(r#"a.0 answer by person:wang {"approved":true}; a.1 answer by person:wang {"approved":true}; a.1 answer by person:li {"approved":true}; a.1 answer by operator {"approved":true}"#);
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> ask a.0#1, ask a.1#1
+    a.0 answer by person:wang {"approved":true} -> close a.0#1
+    a.1 answer by person:wang {"approved":true} -> (`person:wang` has signed already, and nobody signs twice)
+    a.1 answer by person:li {"approved":true} -> (`person:li` has signed already, and nobody signs twice)
+    a.1 answer by operator {"approved":true} -> close a.1#1, => done done
+    "#);
+}
+
+#[test]
+fn what_is_said_of_a_task_stands_on_it_until_it_is_over() {
+    let mut tale = Tale::begin(ASK, "{}");
+    tale.hear(r#"a says by person:wang 客户不在; a says by person:li 客户不在; a says by operator 再等等"#);
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> ask a#1, wake +14400s
+    a says by person:wang 客户不在 -> wake +14400s
+    a says by person:li 客户不在 -> wake +14400s
+    a says by operator 再等等 -> wake +14400s
+    "#);
+    let said = |tale: &Tale| tale.run.top.steps[0].items[0].comments.len();
+    assert_eq!(said(&tale), 3, "the owner may say something as well");
+    tale.hear(r#"a answer by person:li {"note":"x"}; a#1 says by person:li 晚了"#);
+    assert_eq!(said(&tale), 0);
+}
+
+#[test]
+fn answers_that_come_for_a_run_that_was_cancelled_change_nothing() {
+    insta::assert_snapshot!(story(ASK, r#"cancel; a#1 answer by person:li {"note":"x"}; a#1 hands by person:li to person:wang; a#1 says by person:li 晚了; a#1 claim by person:li"#), @r#"
+    go -> ask a#1, wake +14400s
+    cancel -> close a#1, => cancelled told to
+    a#1 answer by person:li {"note":"x"} -> (echo)
+    a#1 hands by person:li to person:wang -> (echo)
+    a#1 says by person:li 晚了 -> (echo)
+    a#1 claim by person:li -> (echo)
+    "#);
 }
