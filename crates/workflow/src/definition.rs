@@ -45,6 +45,7 @@ mod trigger;
 mod updates;
 mod uses;
 mod warnings;
+mod who;
 
 pub use check::{House, check};
 pub use mail::PATTERN_MOST;

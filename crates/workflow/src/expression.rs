@@ -14,6 +14,7 @@ mod machine;
 mod names;
 mod number;
 pub(crate) mod operators;
+mod people;
 mod plain;
 mod print;
 mod rewrite;
@@ -31,6 +32,7 @@ pub use names::{Argument, Call, Name, NameKind};
 pub use number::{QUOTIENT_PLACES, is_number, number_of_text, whole};
 pub(crate) use number::{compare, exact, money_of, number_of_words};
 pub(crate) use operators::same;
+pub use people::{FUNCTIONS as OF_WHO, House, OF_PERSON, SCOPE as PEOPLE, person, with_person, word_of};
 pub use print::{empty, is_empty, json_of_value, print, speak, value_of_json};
 pub use sorts::{
     Sort, SortFault, SortProblem, faults_of_expression, faults_of_template,

@@ -205,12 +205,7 @@ pub(super) fn check_who(own: &Section<'_, '_>, who: &Text<'_>) {
         return;
     }
     match who.value.split_once(':') {
-        Some(("person" | "group" | "role", name)) if !name.is_empty() => {}
-        Some(("mail", _)) => {
-            let problem =
-                own.error("YZ0106", who.span.clone()).name("key", "mail:…").name("where", own.name());
-            own.say(problem);
-        }
+        Some(("person" | "group" | "role" | "mail", name)) if !name.is_empty() => {}
         _ => {
             let problem = own.error("YZ0186", who.span.clone()).name("value", who.value);
             own.say(match meant(who.value) {

@@ -8,7 +8,7 @@ use super::section::place_in;
 use super::uses::{At, Stand, Use, Walk};
 use super::{Read, parts};
 use crate::catalogue::{Action, Catalogue};
-use crate::expression::{Name, NameKind, Template, Tree};
+use crate::expression::{Name, NameKind, OF_PERSON, Template, Tree};
 use crate::form::{Form, Kind, Options};
 use crate::id::StepNo;
 use crate::plan::{Let, Section, Step, Work, Workflow};
@@ -349,10 +349,13 @@ impl Checker<'_> {
     ) -> Option<Problem> {
         let part = path.get(2)?;
         // The outputs of all items are a list; what a list can do is no field.
+        let of = format!("step.{}", step.id);
+        if &**part == "by" && step.each.is_none() && self.catalogue.is_none() {
+            return of_person(&path[2..], &of, place);
+        }
         if OF_STEP.contains(&&**part) || step.each.is_some() || self.is_lost(step, part) {
             return None;
         }
-        let of = format!("step.{}", step.id);
         match (&step.work, self.catalogue) {
             (Work::Hold { steps, .. }, _) => {
                 let inner = steps.iter().map(|no| self.workflow.step(*no)).find(|inner| inner.id == *part);
@@ -415,6 +418,13 @@ fn no_part<S: AsRef<str>>(of: &str, part: &str, known: &[S], place: Place) -> Pr
 fn known_part(name: &Name, known: &[&str], place: impl Fn() -> Place) -> Option<Problem> {
     let part = name.path.get(1)?;
     (!known.contains(&&**part)).then(|| no_part(&name.path[0], part, known, place()))
+}
+
+/// What is read of somebody, and nobody has.
+fn of_person(path: &[Arc<str>], of: &str, place: &dyn Fn() -> Place) -> Option<Problem> {
+    let part = path.get(1)?;
+    let known = OF_PERSON.contains(&&**part);
+    (!known).then(|| no_part(&format!("{of}.{}", path[0]), part, &OF_PERSON, place()))
 }
 
 fn known_fields(form: &Form) -> Vec<&str> {

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::uses::{Own, Stand};
-use crate::expression::Sort;
+use crate::expression::{OF_PERSON, Sort};
 use crate::form::{Field, Kind, PARTS};
 use crate::id::StepNo;
 use crate::plan::{Work, Workflow};
@@ -119,10 +119,11 @@ pub(super) fn missing<'w>(field: &'w Field, rest: &[Arc<str>]) -> Option<Missing
             None => Some(Missing { part: column.clone(), of: field, known, rows: false }),
         };
     }
-    let (_, known) = PARTS
-        .iter()
-        .find(|(kind, _)| *kind == field.kind && matches!(kind, Kind::Checklist | Kind::Signature))?;
-    let known = known.to_vec();
+    let known = match field.kind {
+        Kind::Person => OF_PERSON.to_vec(),
+        Kind::Checklist | Kind::Signature => PARTS.iter().find(|(kind, _)| *kind == field.kind)?.1.to_vec(),
+        _ => return None,
+    };
     (!known.contains(&&**part)).then(|| Missing { part: part.clone(), of: field, known, rows: false })
 }
 
@@ -135,6 +136,7 @@ pub(super) fn sort_of(field: &Field, rest: &[Arc<str>]) -> Option<Sort> {
             Some((column, rest)) => sort_of(field.columns.field(column)?, rest),
         },
         Kind::Choices if is_row(part) && rest.is_empty() => Some(Sort::Text),
+        Kind::Person if rest.is_empty() => Some(Sort::Text),
         Kind::Checklist | Kind::Signature if rest.is_empty() => match &**part {
             "complete" | "signed" | "refused" => Some(Sort::Flag),
             "done" | "missing" => Some(Sort::List),
@@ -159,7 +161,8 @@ fn of_kind(kind: Kind) -> Option<Sort> {
         | Kind::Choice
         | Kind::Phone
         | Kind::Email
-        | Kind::IdCard => Sort::Text,
-        Kind::File | Kind::Person => return None,
+        | Kind::IdCard
+        | Kind::Person => Sort::Text,
+        Kind::File => return None,
     })
 }

@@ -131,9 +131,9 @@ impl<'r> File<'_, 'r> {
     /// `"li.na"`, or `{ person, from, until }`; several in a list.
     fn deputies(&mut self, own: &Section<'_, 'r>) -> Vec<Deputy> {
         let Some(item) = own.get("deputies") else { return Vec::new() };
-        let each: Vec<Item<'_>> = match item.get_ref() {
-            DeValue::Array(list) => list.iter().collect(),
-            _ => vec![item],
+        let each: Vec<Item<'_>> = match item.get_ref().as_array() {
+            Some(list) => list.iter().collect(),
+            None => vec![item],
         };
         let mut deputies = Vec::new();
         for (at, item) in each.into_iter().enumerate() {

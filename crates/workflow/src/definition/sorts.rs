@@ -162,7 +162,8 @@ impl Checker<'_> {
             ["table", _, "column"] if name.call.is_some() => Some(Sort::List),
             ["round"] | ["step", _, "round"] => Some(Sort::Number),
             ["step", id, "late"] => (!self.has_each(stand, id)).then_some(Sort::Flag),
-            ["step", id, "state" | "outcome"] => (!self.has_each(stand, id)).then_some(Sort::Text),
+            ["run", "by"] => Some(Sort::Text),
+            ["step", id, "state" | "outcome" | "by"] => (!self.has_each(stand, id)).then_some(Sort::Text),
             ["step", id, field] => self.of_output(stand, id, field),
             _ => None,
         }

@@ -12,6 +12,7 @@ use super::functions::text_of;
 use super::number;
 use super::operators::refused;
 use super::print::{empty, is_empty, spoken};
+use crate::id::Millis;
 use crate::problem::Lang;
 
 pub(super) fn add(environment: &mut Environment<'static>) {
@@ -83,6 +84,21 @@ impl When {
             Self::Instant(zoned) => zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
         }
     }
+}
+
+/// The instant of a time, and of a date its beginning.
+pub(super) fn instant(value: &Value, zone: &jiff::tz::TimeZone) -> Result<Millis, Error> {
+    let when = When::of(value)?;
+    let instant = match &when {
+        When::Instant(zoned) => Ok(zoned.timestamp()),
+        When::Day(_) | When::Local(_) => when.local().to_zoned(zone.clone()).map(|zoned| zoned.timestamp()),
+    };
+    instant.map(|instant| Millis(instant.as_millisecond())).map_err(|error| refused("YZ0310", error))
+}
+
+/// The day of a date or a time, on the clock that it was written by.
+pub(super) fn day(value: &Value) -> Result<Date, Error> {
+    When::of(value).map(|when| when.local().date())
 }
 
 /// `| date`, `| date("%Y年%m月%d日")`.

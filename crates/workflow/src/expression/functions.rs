@@ -5,7 +5,7 @@ use minijinja::{Environment, Error, State, Value, filters};
 
 use super::operators::refused;
 use super::print::{self, is_empty};
-use super::{MOST_OUTPUT, dates, format, lists, number};
+use super::{MOST_OUTPUT, dates, format, lists, number, people};
 
 /// All filters; the machine does not list its own.
 pub(super) const FILTERS: &[&str] = &[
@@ -135,6 +135,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("format", format::format);
     lists::add(environment);
     dates::add(environment);
+    people::add(environment);
 }
 
 /// Fuel counts steps, and not what one step makes: so no filter may make more than a value may have.

@@ -30,7 +30,20 @@ fn blocks(page: &'static str, kind: &str) -> Vec<&'static str> {
 fn scope(page: &'static str) -> Value {
     let [json] = blocks(page, "json values-scope")[..] else { panic!("the page has one block of data") };
     let data = value_of_json(json);
-    Value::from_pairs([("input", data.get_attr("input").unwrap()), ("skipped", empty())])
+    let [people] = blocks(page, "toml,people")[..] else { panic!("the page has one block of people") };
+    let people = std::sync::Arc::new(crate::people::People::read(people).unwrap());
+    let house = House {
+        people: people.clone(),
+        calendars: std::sync::Arc::default(),
+        at: crate::id::Millis(1_790_816_700_000), // 2026-10-01 09:05 in Shanghai
+        zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
+    };
+    Value::from_pairs([
+        ("input", data.get_attr("input").unwrap()),
+        ("skipped", empty()),
+        ("run", Value::from_pairs([("by", person("person:li.na", &people))])),
+        (PEOPLE, Value::from_object(house)),
+    ])
 }
 
 /// Each example and what it prints; one may go over several lines.

@@ -236,6 +236,12 @@ impl Walk {
         match &call.expr {
             Expr::Var(function) if !self.own.iter().any(|own| own == function.id) => {
                 self.word(NameKind::Function, function.id, span(&function.span()));
+                if let (Some(CallArg::Pos(Expr::Const(text))), Some(found)) =
+                    (call.args.first(), self.found.last_mut())
+                {
+                    let first = text.value.as_str().map(Arc::from);
+                    found.call = Some(Call { first, ..Call::default() });
+                }
             }
             // A method: `input.list.split(',')`.
             Expr::GetAttr(attr) => self.expression(&attr.expr),

@@ -1,5 +1,6 @@
 //! The operators of expressions: they know the empty value and refuse what cannot be compared or calculated.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use minijinja::value::ValueKind;
@@ -7,6 +8,7 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 
 use super::functions;
 use super::number::{self, Sign, is_number, number_of_text};
+use super::people;
 use super::print::{self, is_empty};
 
 /// A code of our own goes before the words, and is taken off again where the error is told.
@@ -72,6 +74,17 @@ enum Sort {
     Map,
 }
 
+/// A person is compared as the word that names them: `person:li.na`.
+fn compared(value: &Value) -> Cow<'_, Value> {
+    match value.kind() {
+        ValueKind::Plain => match people::word_of(value) {
+            Some(word) => Cow::Owned(Value::from(&*word)),
+            None => Cow::Borrowed(value),
+        },
+        _ => Cow::Borrowed(value),
+    }
+}
+
 fn sort(value: &Value) -> Sort {
     match value.kind() {
         ValueKind::Bool => Sort::Flag,
@@ -123,6 +136,7 @@ pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
         (false, true) => return Ok(is_blank(a)),
         (false, false) => {}
     }
+    let (a, b) = (&*compared(a), &*compared(b));
     if sort(a) != sort(b) {
         return Err(unlike(a, b));
     }
@@ -131,6 +145,7 @@ pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
 
 /// Numbers by their size, also inside lists and groups: `1.50` is `1.5`.
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
+    let (a, b) = (&*compared(a), &*compared(b));
     match (sort(a), sort(b)) {
         (Sort::Number, Sort::Number) => number::compare(a, b) == Some(Ordering::Equal),
         (Sort::List, Sort::List) => match (a.try_iter(), b.try_iter()) {
@@ -169,6 +184,7 @@ pub(crate) fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
     if is_empty(a) || is_empty(b) {
         return Ok(None);
     }
+    let (a, b) = (&*compared(a), &*compared(b));
     match (sort(a), sort(b)) {
         (Sort::Number, Sort::Number) => match number::compare(a, b) {
             Some(order) => Ok(Some(order)),
@@ -188,6 +204,7 @@ pub(crate) fn contained(a: &Value, b: &Value) -> Result<bool, Error> {
     if is_empty(a) || is_empty(b) {
         return Ok(false);
     }
+    let a = &*compared(a);
     match (sort(a), sort(b)) {
         (Sort::Text, Sort::Text) => {
             Ok(b.as_str().zip(a.as_str()).is_some_and(|(text, part)| text.contains(part)))
@@ -210,7 +227,7 @@ fn sum(a: &Value, b: &Value) -> Result<Value, Error> {
         return calculate(Sign::Add, a, b);
     }
     defined([a, b])?;
-    match (sort(a), sort(b)) {
+    match (sort(&compared(a)), sort(&compared(b))) {
         (Sort::Text, Sort::Text) => concat(a, b),
         (Sort::List, Sort::List) if !is_empty(a) || !is_empty(b) => {
             functions::not_too_many(a.len().unwrap_or(0).saturating_add(b.len().unwrap_or(0)))?;

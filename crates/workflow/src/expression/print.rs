@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 
-use super::json;
 use super::number::is_number;
+use super::{json, people};
 use crate::problem::Lang;
 
 /// What a skipped step returned: prints nothing, is false, is an empty list where a list belongs, and so is every
@@ -148,6 +148,7 @@ fn write_at(value: &Value, to: &mut String, depth: usize) -> Result<(), String> 
         return Ok(());
     }
     match value.kind() {
+        ValueKind::Plain if let Some(text) = people::as_text(value) => write_string(&text, to),
         ValueKind::None => to.push_str("null"),
         ValueKind::Bool => to.push_str(if value.is_true() { "true" } else { "false" }),
         ValueKind::Number => write_number(value, to),

@@ -132,6 +132,10 @@ impl Walk<'_> {
                     Expr::Var(name) if matches!(name.id, "days" | "hours" | "months" | "workdays") => {
                         Some(Sort::Number)
                     }
+                    Expr::Var(name) if matches!(name.id, "superiors" | "members" | "gaps") => {
+                        Some(Sort::List)
+                    }
+                    Expr::Var(name) if name.id == "shift" => Some(Sort::Text),
                     _ => None,
                 }
             }

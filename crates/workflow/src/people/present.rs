@@ -238,6 +238,22 @@ impl<'p> Present<'p> {
             .map_or_else(Vec::new, |roster| self.around(|around| roster.on_duty(self.at, &self.zone, around)))
     }
 
+    /// The shifts that somebody has on a day, by all rosters, the earliest first.
+    #[must_use]
+    pub fn shifts(&self, id: &str, day: Date) -> Vec<String> {
+        let duties =
+            self.people.rosters.values().flat_map(|roster| self.around(|around| roster.day(day, around)));
+        let mut own: Vec<Duty> = duties.filter(|duty| duty.who.iter().any(|one| one == bare(id))).collect();
+        own.sort_by_key(|duty| duty.from);
+        let mut shifts: Vec<String> = Vec::new();
+        for duty in own {
+            if !shifts.iter().any(|known| **known == *duty.shift) {
+                shifts.push(duty.shift.to_string());
+            }
+        }
+        shifts
+    }
+
     /// Asks a roster with what these people and calendars say.
     pub fn around<T>(&self, ask: impl FnOnce(&Around<'_>) -> T) -> T {
         let here =
@@ -262,7 +278,8 @@ impl<'p> Present<'p> {
 
     /// The superior of a post: as written, else the head of its unit or of one above it. Who is not here is passed over
     /// for their own superior.
-    fn superior_of_role(&self, name: &str) -> Option<String> {
+    #[must_use]
+    pub fn superior_of_role(&self, name: &str) -> Option<String> {
         let written = self.people.roles.get(name).and_then(|role| role.superior.as_deref());
         let first = match written {
             Some(superior) => bare(superior).to_owned(),

@@ -1,6 +1,7 @@
 //! Shift rosters: who has which shift on a day, and who is on duty at an instant.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::civil::{Date, DateTime, Time};
@@ -92,6 +93,14 @@ pub struct Around<'a> {
     pub here: &'a dyn Fn(&str, Date) -> bool,
     /// What a calendar says of a day.
     pub kind: &'a dyn Fn(Option<&str>, Date) -> DayKind,
+}
+
+/// `2026-10-03 08:30-17:30 白班`.
+impl fmt::Display for Duty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}-{}", self.day, self.from.strftime("%H:%M"), self.until.strftime("%H:%M"))?;
+        if self.shift.is_empty() { Ok(()) } else { write!(f, " {}", self.shift) }
+    }
 }
 
 impl Hours {

@@ -134,9 +134,9 @@ impl Deciding<'_> {
         let value = template.value(scope)?;
         let mut who: Vec<String> = match value.try_iter() {
             Ok(many) if value.kind() == minijinja::value::ValueKind::Seq => {
-                many.map(|one| one.to_string()).collect()
+                many.map(|one| word_of(&one)).collect()
             }
-            _ => vec![value.to_string()],
+            _ => vec![word_of(&value)],
         };
         who.retain(|name| !name.trim().is_empty());
         for name in who.iter_mut().filter(|name| *name == "starter") {
@@ -281,4 +281,9 @@ fn of_stage(need: Need, seats: &[Seat], state: &StepState, stage: u16, given: (u
 
 fn bug() -> Failure {
     failure("YZ0399", "who signs cannot be written down")
+}
+
+/// The word that names whom a value means: a person is asked by their id, and printed by their name.
+fn word_of(value: &minijinja::Value) -> String {
+    crate::expression::word_of(value).map_or_else(|| value.to_string(), |word| word.to_string())
 }

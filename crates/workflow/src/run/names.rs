@@ -8,11 +8,14 @@ pub use minijinja::Value;
 use minijinja::value::{Object, ObjectRepr};
 
 mod gave;
+mod people;
 
 use super::event::{ItemEnd, Raw, Started, StepEnd};
 use super::state::{At, Done, ItemState, Phase, Run, ScopeState, StepPhase, StepState};
+use crate::calendar::Calendars;
 use crate::expression::{self, Tree};
 use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
+use crate::people::People;
 use crate::plan::{Section, Workflow};
 use crate::run::World;
 use gave::{Reader, readable};
@@ -39,6 +42,8 @@ pub struct Names {
     began: Millis,
     now: Millis,
     zone: jiff::tz::TimeZone,
+    people: Arc<People>,
+    calendars: Arc<Calendars>,
     url: Option<Arc<str>>,
     steps: Arc<Vec<Arc<StepState>>>,
     inner: Inner,
@@ -87,6 +92,8 @@ impl Names {
             began: run.began,
             now,
             zone: world.zone.clone(),
+            people: world.people.clone(),
+            calendars: world.calendars.clone(),
             url: world.url.clone(),
             steps: run.top.steps.clone(),
             inner: run.inner.clone(),
@@ -128,6 +135,8 @@ impl Names {
             began: now,
             now,
             zone: world.zone.clone(),
+            people: world.people.clone(),
+            calendars: world.calendars.clone(),
             url: None,
             steps: Arc::default(),
             inner: Arc::default(),
@@ -212,7 +221,7 @@ impl Names {
     }
 
     fn work_out(&self, at: StepAt) -> Value {
-        let reader = Reader { text: &self.text, inner: &self.inner, step: at.step };
+        let reader = Reader { text: &self.text, people: &self.people, inner: &self.inner, step: at.step };
         let each = self.text.step(at.step).each.is_some();
         if let Some(done) = self.taken_back.as_ref().filter(|done| done.of.place() == at && !each) {
             return Value::from_object(reader.of_done(done));
@@ -244,7 +253,7 @@ impl Names {
         map([
             ("id", Value::from(self.run.to_string())),
             ("key", self.started.key.as_deref().map_or_else(expression::empty, Value::from)),
-            ("by", Value::from(self.started.by.as_ref())),
+            ("by", expression::person(&self.started.by, &self.people)),
             ("started", self.instant(Some(self.began))),
             (
                 "url",
@@ -281,11 +290,12 @@ impl Names {
             self.text.step(step).each.as_ref().is_some_and(|each| &*each.name == name || name == "item")
         };
         if self.place().is_some_and(|place| is_called(place.step)) {
-            return self.element.clone();
+            return self.element.clone().map(|value| expression::with_person(value, &self.people));
         }
         let (_, holding) =
             self.around().find(|(_, scope)| scope.holder.is_some_and(|holder| is_called(holder.step)))?;
-        holding.element.as_ref().map(|raw| expression::value_of_json(raw.get()))
+        let value = holding.element.as_ref().map(|raw| expression::value_of_json(raw.get()));
+        value.map(|value| expression::with_person(value, &self.people))
     }
 
     fn loop_value(&self) -> Option<Value> {
@@ -367,7 +377,11 @@ impl Object for Names {
         }
         match name {
             "input" => {
-                Some(self.input.get_or_init(|| expression::value_of_text(self.started.input.clone())).clone())
+                let read = || {
+                    let input = expression::value_of_text(self.started.input.clone());
+                    people::read(input, &self.text.input, &self.people)
+                };
+                Some(self.input.get_or_init(read).clone())
             }
             "step" => Some(Value::from_object(Steps(self.clone()))),
             "table" => Some(
@@ -392,6 +406,12 @@ impl Object for Names {
             "now" => Some(self.instant(Some(self.now))),
             "today" => Some(self.now.timestamp().map_or_else(expression::empty, |now| {
                 Value::from(now.to_zoned(self.zone.clone()).date().to_string())
+            })),
+            expression::PEOPLE => Some(Value::from_object(expression::House {
+                people: self.people.clone(),
+                calendars: self.calendars.clone(),
+                at: self.now,
+                zone: self.zone.clone(),
             })),
             _ => self.element(name),
         }

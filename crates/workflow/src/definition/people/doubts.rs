@@ -6,7 +6,6 @@ use jiff::civil::Date;
 use crate::calendar::Calendars;
 use crate::definition::section::Section;
 use crate::people::People;
-use crate::people::roster::Duty;
 use crate::problem::{Place, Problem, listed, nearest};
 
 /// So many days of a roster are looked at.
@@ -28,7 +27,7 @@ pub(super) fn say(root: &Section<'_, '_>, people: &People, today: Date, calendar
         let gaps = here.around(|around| roster.gaps(today, last, around));
         let Some(first) = gaps.first() else { continue };
         let problem = Problem::warning("YZ0650", place(&format!("roster.{name}"))).name("roster", name);
-        let problem = problem.name("when", shown(first)).name("days", AHEAD.to_string());
+        let problem = problem.name("when", first.to_string()).name("days", AHEAD.to_string());
         let more = gaps.len() - 1;
         root.say(problem.name("more", more.to_string()).case(if more > 0 { "more" } else { "one" }));
     }
@@ -39,10 +38,4 @@ pub(super) fn say(root: &Section<'_, '_>, people: &People, today: Date, calendar
             root.say(Problem::warning("YZ0652", place).name("role", name));
         }
     }
-}
-
-/// `2026-10-03 08:30-17:30 白班`.
-fn shown(gap: &Duty) -> String {
-    let time = |time: jiff::civil::DateTime| time.strftime("%H:%M").to_string();
-    format!("{} {}-{} {}", gap.day, time(gap.from), time(gap.until), gap.shift).trim_end().to_owned()
 }

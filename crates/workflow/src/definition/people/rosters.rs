@@ -118,9 +118,9 @@ impl<'r> File<'_, 'r> {
     }
 
     fn people_of(&mut self, own: &Section<'_, 'r>, key: &str, item: Item<'r>) -> Vec<String> {
-        let each: Vec<Item<'r>> = match item.get_ref() {
-            DeValue::Array(list) => list.iter().collect(),
-            _ => vec![item],
+        let each: Vec<Item<'r>> = match item.get_ref().as_array() {
+            Some(list) => list.iter().collect(),
+            None => vec![item],
         };
         let mut people = Vec::new();
         for one in each {
@@ -250,9 +250,9 @@ fn shifts(own: &Section<'_, '_>) -> Vec<Shift> {
     };
     let mut shifts = Vec::new();
     for (name, item) in all.entries() {
-        let each: Vec<Item<'_>> = match item.get_ref() {
-            DeValue::Array(list) => list.iter().collect(),
-            _ => vec![item],
+        let each: Vec<Item<'_>> = match item.get_ref().as_array() {
+            Some(list) => list.iter().collect(),
+            None => vec![item],
         };
         let mut texts = Vec::new();
         for one in each {

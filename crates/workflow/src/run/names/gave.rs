@@ -7,11 +7,12 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 
 use super::super::approve::settling;
-use super::super::event::ItemEnd;
+use super::super::event::{ItemEnd, Raw};
 use super::super::state::{At, Done, ItemState, StepState};
 use super::{Inner, item_word, state_word};
 use crate::expression;
 use crate::id::{Millis, ScopeNo, StepNo};
+use crate::people::People;
 use crate::plan::{Work, Workflow};
 
 pub(super) fn readable(state: &Arc<StepState>, as_it_stands: bool) -> Option<Arc<StepState>> {
@@ -24,6 +25,7 @@ pub(super) fn readable(state: &Arc<StepState>, as_it_stands: bool) -> Option<Arc
 /// Reads what a step gave.
 pub(super) struct Reader<'s> {
     pub(super) text: &'s Arc<Workflow>,
+    pub(super) people: &'s Arc<People>,
     pub(super) inner: &'s Inner,
     pub(super) step: StepNo,
 }
@@ -33,8 +35,8 @@ impl Reader<'_> {
         let each = self.text.step(self.step).each.is_some();
         match (read, each) {
             (Some(state), true) => {
-                let (text, inner) = (self.text.clone(), self.inner.clone());
-                Value::from_object(Answers { of: state, text, inner, step: self.step })
+                let (text, people, inner) = (self.text.clone(), self.people.clone(), self.inner.clone());
+                Value::from_object(Answers { of: state, text, people, inner, step: self.step })
             }
             (read, _) => Value::from_object(self.of_step(now, read.as_deref())),
         }
@@ -43,13 +45,34 @@ impl Reader<'_> {
     /// What a step gave that holds steps: theirs, by their ids.
     fn inside(&self, scope: Option<ScopeNo>) -> Option<Inside> {
         let Work::Hold { .. } = &self.text.step(self.step).work else { return None };
-        Some(Inside { text: self.text.clone(), inner: self.inner.clone(), holder: self.step, scope })
+        let (text, people, inner) = (self.text.clone(), self.people.clone(), self.inner.clone());
+        Some(Inside { text, people, inner, holder: self.step, scope })
+    }
+
+    /// What a task's form took, with its people as people.
+    fn output(&self, output: Option<&Raw>) -> Option<Value> {
+        let value = expression::value_of_text(output?.clone());
+        Some(match &self.text.step(self.step).work {
+            Work::Ask(ask) => super::people::read(value, &ask.form, self.people),
+            Work::Use { .. }
+            | Work::Await(_)
+            | Work::Wait { .. }
+            | Work::Run { .. }
+            | Work::Check { .. }
+            | Work::End { .. }
+            | Work::Hold { .. } => value,
+        })
+    }
+
+    fn by(&self, by: Option<&Arc<str>>) -> Option<Value> {
+        by.map(|by| expression::person(by, self.people))
     }
 }
 
 #[derive(Clone)]
 struct Inside {
     text: Arc<Workflow>,
+    people: Arc<People>,
     inner: Inner,
     holder: StepNo,
     scope: Option<ScopeNo>,
@@ -60,7 +83,7 @@ impl Inside {
         let step =
             *self.text.steps_in(Some(self.holder)).iter().find(|no| &*self.text.step(**no).id == id)?;
         let state = self.scope.and_then(|scope| self.inner.get(&scope)).and_then(|scope| scope.step(step));
-        let reader = Reader { text: &self.text, inner: &self.inner, step };
+        let reader = Reader { text: &self.text, people: &self.people, inner: &self.inner, step };
         Some(match state {
             Some(state) => reader.value(state, readable(state, true)),
             // Not begun: a step of which nothing is known.
@@ -72,7 +95,7 @@ impl Inside {
 /// What one item gave, with the fields that every step has. Fields of a step that gave nothing are empty.
 pub(super) struct Answer {
     output: Option<Value>,
-    by: Option<Arc<str>>,
+    by: Option<Value>,
     opened: Option<Millis>,
     ended: Option<Millis>,
     due: Option<Millis>,
@@ -103,9 +126,9 @@ impl Reader<'_> {
         };
         let standing = if now.is_over() { None } else { standing() };
         Answer {
-            signatures: signed.then(|| read.into_iter().flat_map(signatures).collect()),
-            output: item.and_then(|item| item.output.clone()).map(expression::value_of_text),
-            by: item.and_then(|item| item.by.clone()),
+            signatures: signed.then(|| read.into_iter().flat_map(|step| self.signatures(step)).collect()),
+            output: self.output(item.and_then(|item| item.output.as_ref())),
+            by: self.by(item.and_then(|item| item.by.as_ref())),
             opened: read.and_then(|step| step.opened),
             ended: read.and_then(|step| step.ended),
             due: standing.or(item).and_then(|item| item.due),
@@ -121,8 +144,8 @@ impl Reader<'_> {
     fn of_item(&self, step: &StepState, number: u32, item: &ItemState) -> Answer {
         Answer {
             signatures: None,
-            output: item.output.clone().map(expression::value_of_text),
-            by: item.by.clone(),
+            output: self.output(item.output.as_ref()),
+            by: self.by(item.by.as_ref()),
             opened: item.opened,
             ended: item.ended,
             due: item.due,
@@ -138,8 +161,8 @@ impl Reader<'_> {
     pub(super) fn of_done(&self, done: &Done) -> Answer {
         Answer {
             signatures: None,
-            output: done.output.clone().map(expression::value_of_text),
-            by: done.by.clone(),
+            output: self.output(done.output.as_ref()),
+            by: self.by(done.by.as_ref()),
             opened: done.opened,
             ended: done.ended,
             due: None,
@@ -151,26 +174,26 @@ impl Reader<'_> {
             inside: self.inside(done.scope),
         }
     }
-}
 
-/// The signatures of a step, each with what its signer filled in.
-fn signatures(step: &StepState) -> Vec<Value> {
-    let signed = step.items.iter().filter(|item| item.is_over() && item.by.is_some());
-    signed
-        .map(|item| {
-            let said = item.output.clone().map(expression::value_of_text);
-            let keys = said.iter().flat_map(|said| said.try_iter().into_iter().flatten());
-            let fields = keys.filter_map(|key| {
-                let value = said.as_ref()?.get_item(&key).ok()?;
-                Some((key.to_string(), value))
-            });
-            let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
-            let at = item.ended.map_or_else(expression::empty, |at| Value::from(at.to_string()));
-            let own = [("by", text(&item.by)), ("for", text(&item.for_whom)), ("at", at)];
-            let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
-            fields.chain(own).collect::<BTreeMap<_, _>>().into()
-        })
-        .collect()
+    /// The signatures of a step, each with what its signer filled in.
+    fn signatures(&self, step: &StepState) -> Vec<Value> {
+        let signed = step.items.iter().filter(|item| item.is_over() && item.by.is_some());
+        signed
+            .map(|item| {
+                let said = self.output(item.output.as_ref());
+                let keys = said.iter().flat_map(|said| said.try_iter().into_iter().flatten());
+                let fields = keys.filter_map(|key| {
+                    let value = said.as_ref()?.get_item(&key).ok()?;
+                    Some((key.to_string(), value))
+                });
+                let who = |who: Option<&Arc<str>>| self.by(who).unwrap_or_else(expression::empty);
+                let at = item.ended.map_or_else(expression::empty, |at| Value::from(at.to_string()));
+                let own = [("by", who(item.by.as_ref())), ("for", who(item.for_whom.as_ref())), ("at", at)];
+                let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+                fields.chain(own).collect::<BTreeMap<_, _>>().into()
+            })
+            .collect()
+    }
 }
 
 impl Object for Answer {
@@ -183,7 +206,7 @@ impl Object for Answer {
             |at: Option<Millis>| at.map_or_else(expression::empty, |at| Value::from(at.to_string()));
         let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
         Some(match key.as_str()? {
-            "by" => text(&self.by),
+            "by" => self.by.clone().unwrap_or_else(expression::empty),
             "opened" => instant(self.opened),
             "ended" => instant(self.ended),
             "due" => instant(self.due),
@@ -220,6 +243,7 @@ impl Object for Answer {
 struct Answers {
     of: Arc<StepState>,
     text: Arc<Workflow>,
+    people: Arc<People>,
     inner: Inner,
     step: StepNo,
 }
@@ -234,7 +258,7 @@ impl Answers {
     fn at(&self, number: usize) -> Option<Value> {
         let item = self.of.items.get(number)?;
         let number = u32::try_from(number).ok()?;
-        let reader = Reader { text: &self.text, inner: &self.inner, step: self.step };
+        let reader = Reader { text: &self.text, people: &self.people, inner: &self.inner, step: self.step };
         Some(match &item.at {
             At::Over(ItemEnd::Done) => Value::from_object(reader.of_item(&self.of, number, item)),
             // Its owner said what it would have given.
