@@ -16,6 +16,7 @@ use crate::carrier::{Call, Completion, Outcome};
 use crate::engine::Loop;
 use crate::handle::{Message, Publishing};
 use crate::intake::Prepared;
+use crate::registers;
 use crate::store::Published;
 
 /// What `event.publish` is given.
@@ -37,6 +38,13 @@ impl Loop {
             self.carriers.start(theirs);
         }
         for call in ours {
+            if matches!(&*call.plugin, "register" | "number") {
+                let id = call.id;
+                if let Err(fault) = self.keep_later(call) {
+                    self.inbox.push(Message::Completed(vec![registers::failed(id, fault)]));
+                }
+                continue;
+            }
             if let Err(message) = self.carry_out(&call) {
                 let failure = refused(message);
                 let completion =

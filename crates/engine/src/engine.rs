@@ -22,6 +22,7 @@ use crate::limits::Limits;
 use crate::live::{Live, LoadError};
 use crate::notices::Notices;
 use crate::outgoing::call_of;
+use crate::registers::Ledgers;
 use crate::store::{
     Acks, Batch, Firing, FiringOutcome, Note, Notice, Published, Refused, SlotChange, TaskChange,
 };
@@ -93,6 +94,7 @@ pub(crate) struct Loop {
     /// Runs that wait for something slow, longest first; looked at when too many are in memory.
     pub idle: VecDeque<RunId>,
     calls: MapById<u64, (RunId, Attempt)>,
+    pub ledgers: Ledgers,
     pub next_call: u64,
     pub notices: Notices,
     pub limits: Limits,
@@ -135,6 +137,7 @@ impl Loop {
             live: MapById::default(),
             idle: VecDeque::new(),
             calls: MapById::default(),
+            ledgers: Ledgers::default(),
             next_call: 1,
             notices: Notices::default(),
             limits: Limits::default(),
@@ -171,6 +174,7 @@ impl Loop {
                     self.hand_over();
                 }
             }
+            self.keep_registers(&world);
             self.fire_due(&world);
             self.let_in_due(&world);
             self.bring_events(&world);
@@ -294,6 +298,11 @@ impl Loop {
         let event = Event::Ended { of, result, took_us };
         self.feed_quietly(run, event, world);
         self.fill_places(world);
+    }
+
+    /// Whose call this is, if anybody still waits for it.
+    pub(crate) fn run_of_call(&self, call: u64) -> Option<RunId> {
+        self.calls.get(&call).map(|(run, _)| *run)
     }
 
     /// Attempts that waited for a place go out now.

@@ -19,6 +19,7 @@ pub mod live;
 mod notices;
 mod outgoing;
 mod recovery;
+pub mod registers;
 pub mod rehearsal;
 pub mod schedules;
 mod slots;

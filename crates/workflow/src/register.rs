@@ -123,6 +123,19 @@ impl Register {
         Ok(taken.json)
     }
 
+    /// The values with some of them given anew. What an older form of the register asked for stays with the entry.
+    ///
+    /// # Errors
+    /// When a value does not fit its field, or a new one has no column.
+    pub fn amended(&self, present: &str, set: &str) -> Result<String, EntryFault> {
+        let (now, new) = (chain::pairs(present), chain::pairs(set));
+        let is_own = |name: &str| self.form.field(name).is_some();
+        let kept = now.iter().filter(|(name, _)| is_own(name) && new.iter().all(|(set, _)| set != name));
+        let taken = self.accept(&chain::object_of(kept.chain(&new)))?;
+        let old: Vec<(String, String)> = now.iter().filter(|(name, _)| !is_own(name)).cloned().collect();
+        Ok(chain::object_of(chain::pairs(&taken).iter().chain(&old)))
+    }
+
     /// What tells the thing that an entry is about from others of its kind; none where a part of it is empty.
     #[must_use]
     pub fn card(&self, values: &Value) -> Option<Arc<str>> {

@@ -33,6 +33,13 @@ impl Row {
         Self { json: format!("{{{}{comma}{inner}", own.join(",")) }
     }
 
+    /// The same with more beside its fields, which go first.
+    #[must_use]
+    pub fn with(&self, more: &[(&str, serde_json::Value)]) -> Self {
+        let more: String = more.iter().map(|(name, value)| format!("\"{name}\":{value},")).collect();
+        Self { json: format!("{{{more}{}", &self.json[1..]) }
+    }
+
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json

@@ -1,0 +1,235 @@
+//! Registers and sequences: entries are decided by the loop, and written in one commit with the result of their step.
+//!
+//! The loop knows the head of each register, so numbers have no gap. What looks at a register before it writes (a
+//! condition, which of its like an entry is, an amendment) waits until all that was written before is on disk, and whoever
+//! comes after it waits behind it: two that ask at the same time cannot both be the fiftieth.
+
+mod look;
+mod work;
+mod writing;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use yizhan_workflow::register::Head;
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::{Failure, Happened};
+
+use crate::carrier::{Call, Completion, Outcome};
+use crate::engine::{JOB_RECORDS, Loop};
+use crate::store::{Note, StoreError};
+use look::Reader;
+pub use look::{LookError, MOST_ROWS, found, look, rows};
+use work::{Task, Work};
+
+/// What the loop knows of registers and sequences.
+#[derive(Debug, Default)]
+pub(crate) struct Ledgers {
+    queue: VecDeque<Task>,
+    heads: BTreeMap<Arc<str>, Option<Head>>,
+    /// The largest count of each register's series.
+    counts: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// The same of sequences.
+    sequences: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// The job with which the last line of a register goes to the disk.
+    unwritten: BTreeMap<Arc<str>, u64>,
+    reader: Option<Reader>,
+}
+
+/// Why a step got no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub code: &'static str,
+    pub message: String,
+    /// It may go better later: the file may declare the register again.
+    pub retry: bool,
+}
+
+impl Fault {
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), retry: false }
+    }
+
+    fn failure(self) -> Failure {
+        Failure {
+            code: self.code.into(),
+            message: self.message.into(),
+            retry: self.retry,
+            retry_after_ms: None,
+            happened: Happened::No,
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self { code: "YZ0327", message: error.to_string(), retry: true }
+    }
+}
+
+/// The result of a step, and the rows that stand or fall with it.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub output: String,
+    pub notes: Vec<Note>,
+    pub advance: Advance,
+}
+
+/// How far registers and sequences are once the rows are taken.
+#[derive(Debug, Default)]
+pub(crate) struct Advance {
+    pub head: Option<Head>,
+    pub count: Option<(Arc<str>, Arc<str>, u64)>,
+    pub sequence: Option<(Arc<str>, Arc<str>, u64)>,
+}
+
+impl Written {
+    pub(crate) fn nothing(output: String) -> Self {
+        Self { output, notes: vec![], advance: Advance::default() }
+    }
+}
+
+pub(crate) fn completion(id: u64, outcome: Outcome) -> Completion {
+    Completion { id, outcome, took: Duration::ZERO }
+}
+
+pub(crate) fn failed(id: u64, fault: Fault) -> Completion {
+    completion(id, Outcome::Failed(fault.failure()))
+}
+
+impl Loop {
+    /// A step of ours that is about a register or a sequence. It is carried out in the loop's turn, not here: what it
+    /// decides must not come between another's numbers.
+    pub(crate) fn keep_later(&mut self, call: Call) -> Result<(), Fault> {
+        if &*call.plugin == "register" && matches!(&*call.action, "find" | "count") {
+            return self.look_apart(call);
+        }
+        self.ledgers.queue.push_back(Task::read(call)?);
+        Ok(())
+    }
+
+    /// Reading takes its time, so it is done beside the loop. What the run wrote before is on disk.
+    fn look_apart(&mut self, call: Call) -> Result<(), Fault> {
+        if self.ledgers.reader.is_none() {
+            let reader = Reader::start(self.shared.clone(), self.inbox.clone());
+            self.ledgers.reader = Some(reader.map_err(|error| Fault::new("YZ0327", error.to_string()))?);
+        }
+        if let Some(reader) = &self.ledgers.reader {
+            reader.ask(call);
+        }
+        Ok(())
+    }
+
+    /// Carries out what is there, in the order of its coming within each register.
+    pub(crate) fn keep_registers(&mut self, world: &World) {
+        if self.ledgers.queue.is_empty() {
+            return;
+        }
+        let mut behind: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut waiting = VecDeque::new();
+        for task in std::mem::take(&mut self.ledgers.queue) {
+            let written = self.written;
+            let unwritten = &self.ledgers.unwritten;
+            let is_unwritten = |name: &Arc<str>| unwritten.get(name).is_some_and(|job| *job > written);
+            let waits = task.registers.iter().any(|name| behind.contains(name))
+                || task.looks && task.registers.iter().any(is_unwritten);
+            if waits {
+                behind.extend(task.registers.iter().cloned());
+                waiting.push_back(task);
+                continue;
+            }
+            self.keep(task, world);
+            if self.batch.changes.len() >= JOB_RECORDS {
+                self.hand_over();
+            }
+        }
+        // What came meanwhile came later.
+        waiting.append(&mut self.ledgers.queue);
+        self.ledgers.queue = waiting;
+    }
+
+    fn keep(&mut self, task: Task, world: &World) {
+        let id = task.call.id;
+        let Some(run) = self.run_of_call(id) else { return };
+        let now = self.shared.now();
+        let reads = self.shared.reads.clone();
+        let work = Work { reads: &*reads, world, now, ledgers: &mut self.ledgers };
+        let Written { output, notes, advance } = match work.carry_out(&task) {
+            Ok(written) => written,
+            Err(fault) => return self.completed(failed(id, fault), world),
+        };
+        let before = self.batch.changes.len();
+        self.completed(completion(id, Outcome::Done { output: output.into() }), world);
+        // The run has moved on, and nothing was written.
+        if !self.batch.changes[before..].iter().any(|change| change.run == run) {
+            return;
+        }
+        self.batch.notes.extend(notes);
+        self.ledgers.advance(advance, self.job);
+    }
+}
+
+impl Ledgers {
+    fn advance(&mut self, advance: Advance, job: u64) {
+        if let Some(head) = advance.head {
+            self.unwritten.insert(head.register.clone(), job);
+            self.heads.insert(head.register.clone(), Some(head));
+        }
+        if let Some((register, series, count)) = advance.count {
+            self.counts.insert((register, series), count);
+        }
+        if let Some((sequence, series, count)) = advance.sequence {
+            self.sequences.insert((sequence, series), count);
+        }
+    }
+
+    fn head(
+        &mut self,
+        reads: &dyn crate::store::Reads,
+        register: &Arc<str>,
+    ) -> Result<Option<Head>, StoreError> {
+        if let Some(known) = self.heads.get(register) {
+            return Ok(known.clone());
+        }
+        let head = reads.register_head(register)?;
+        self.heads.insert(register.clone(), head.clone());
+        Ok(head)
+    }
+
+    fn count(
+        &mut self,
+        reads: &dyn crate::store::Reads,
+        register: &Arc<str>,
+        series: &Arc<str>,
+    ) -> Result<u64, StoreError> {
+        match self.counts.get(&(register.clone(), series.clone())) {
+            Some(count) => Ok(*count),
+            None => reads.register_count(register, series),
+        }
+    }
+
+    fn sequence(
+        &mut self,
+        reads: &dyn crate::store::Reads,
+        sequence: &Arc<str>,
+        series: &Arc<str>,
+    ) -> Result<u64, StoreError> {
+        match self.sequences.get(&(sequence.clone(), series.clone())) {
+            Some(count) => Ok(*count),
+            None => reads.sequence_count(sequence, series),
+        }
+    }
+}
+
+/// Another salt for each private value, so that nobody can try out which value a seal is of.
+fn salt() -> String {
+    let mut bytes = [0_u8; 16];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        // The kernel gives some in one go; interrupted, it is asked again.
+        filled +=
+            rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty()).unwrap_or(0);
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,266 @@
+//! Reading registers: the entries that fit, how many, and what is made of them.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+
+use yizhan_workflow::expression::value_of_json;
+use yizhan_workflow::filter::passes;
+use yizhan_workflow::form::Kind;
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::problem::nearest;
+use yizhan_workflow::register::{
+    AskFault, Body, Bounds, Count, EntryFault, Find, Period, Register, Row, Wanted, found as made_of,
+};
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::Raw;
+
+use super::{completion, failed};
+use crate::carrier::{Call, Completion, Outcome};
+use crate::handle::{Message, Shared};
+use crate::inbox::Inbox;
+use crate::store::{PresentFilter, Reads, StoreError};
+
+/// Entries that are looked at for one question.
+pub const MOST_ROWS: usize = 200_000;
+
+/// Entries that are read at once.
+const PAGE: usize = 1_000;
+
+/// What a step may be given.
+const MOST_OUTPUT: usize = 1024 * 1024;
+
+/// No bounds.
+pub(super) const EVER: Bounds = Bounds { from: None, until: None };
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    #[error("config/registers.toml declares no register `{name}`{}", did_you_mean(.near.as_deref()))]
+    NoSuchRegister { name: Arc<str>, near: Option<String> },
+    #[error("{0}")]
+    Ask(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
+impl From<AskFault> for LookError {
+    fn from(fault: AskFault) -> Self {
+        Self::Ask(fault.0)
+    }
+}
+
+pub(super) fn declared<'w>(world: &'w World, name: &Arc<str>) -> Result<&'w Arc<Register>, LookError> {
+    let no_such = || LookError::NoSuchRegister { name: name.clone(), near: world.registers.near(name) };
+    world.registers.register(name).ok_or_else(no_such)
+}
+
+pub(super) fn no_column(register: &Register, column: &str) -> EntryFault {
+    EntryFault::NoColumn {
+        register: register.name.clone(),
+        column: column.to_owned(),
+        nearest: nearest(column, register.columns()),
+    }
+}
+
+pub(super) fn bounds(period: Option<&Period>, now: Millis, world: &World) -> Result<Bounds, LookError> {
+    period.map_or(Ok(EVER), |period| period.bounds(now, &world.zone).map_err(LookError::Ask))
+}
+
+/// Columns that must be a text, for the store to look for; the rest is judged here.
+fn equal(register: &Register, filter: &str) -> Vec<(String, String)> {
+    use Kind::{Choice, Date, Datetime, Email, IdCard, Phone, Text, Time};
+    let wanted = value_of_json(filter);
+    let texts = register.form.fields.iter().filter(|field| {
+        !field.private
+            && matches!(field.kind, Text | Date | Time | Datetime | Choice | Phone | Email | IdCard)
+    });
+    texts
+        .filter_map(|field| {
+            let value = wanted.get_attr(&field.name).ok()?;
+            Some((field.name.to_string(), value.as_str()?.to_owned()))
+        })
+        .collect()
+}
+
+fn columns_known(register: &Register, filter: &str) -> Result<(), LookError> {
+    let wanted = value_of_json(filter);
+    let mut columns = wanted.try_iter().into_iter().flatten().map(|column| column.to_string());
+    match columns.find(|column| !register.has_column(column)) {
+        Some(column) => Err(LookError::Ask(no_column(register, &column).to_string())),
+        None => Ok(()),
+    }
+}
+
+fn fits(filter: &str, row: &Row) -> Result<bool, LookError> {
+    passes(filter, row.json()).map_err(|error| LookError::Ask(format!("`where`: {error}")))
+}
+
+/// Has `see` every entry that fits, in order.
+fn each_fitting(
+    reads: &dyn Reads,
+    register: &Register,
+    filter: &str,
+    bounds: Bounds,
+    see: &mut dyn FnMut(Row) -> Result<(), LookError>,
+) -> Result<(), LookError> {
+    columns_known(register, filter)?;
+    let wanted = PresentFilter { register: register.name.clone(), bounds, equal: equal(register, filter) };
+    let mut after = 0;
+    loop {
+        let page = reads.register_present(&wanted, after, PAGE)?;
+        for entry in &page {
+            let values = Body::opened(&entry.body, entry.private.as_ref(), true);
+            let row = Row::new(&entry.number, entry.at, &values);
+            if fits(filter, &row)? {
+                see(row)?;
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = last.seq,
+            Some(_) | None => return Ok(()),
+        }
+    }
+}
+
+pub(super) fn count(
+    reads: &dyn Reads,
+    register: &Register,
+    filter: &str,
+    bounds: Bounds,
+) -> Result<u64, LookError> {
+    let mut count = 0;
+    let mut see = |_| {
+        count += 1;
+        Ok(())
+    };
+    each_fitting(reads, register, filter, bounds, &mut see)?;
+    Ok(count)
+}
+
+/// The entries that fit, in order.
+pub fn rows(
+    reads: &dyn Reads,
+    register: &Register,
+    filter: &str,
+    bounds: Bounds,
+) -> Result<Vec<Row>, LookError> {
+    let mut rows = Vec::new();
+    let mut see = |row| {
+        if rows.len() == MOST_ROWS {
+            return Err(too_many(MOST_ROWS));
+        }
+        rows.push(row);
+        Ok(())
+    };
+    each_fitting(reads, register, filter, bounds, &mut see)?;
+    Ok(rows)
+}
+
+fn too_many(count: usize) -> LookError {
+    LookError::Ask(format!(
+        "{count} entries or more are too many: say `first`, `show`, or more in `where` or `period`"
+    ))
+}
+
+/// Every line as it was written, of entries that were amended and voided as well.
+fn history(reads: &dyn Reads, find: &Find, bounds: Bounds) -> Result<Vec<Row>, LookError> {
+    let filter = find.filter.as_ref().map_or("{}", Raw::get);
+    let (mut rows, mut after) = (Vec::new(), 0);
+    loop {
+        let page = reads.register_lines(&find.register, after, PAGE)?;
+        for line in page.iter().filter(|line| bounds.hold(line.entry.at)) {
+            let entry = &line.entry;
+            let values = Body::opened(&entry.body, entry.private.as_ref(), true);
+            let row = Row::new(&entry.number, entry.at, &values);
+            if !fits(filter, &row)? {
+                continue;
+            }
+            rows.push(row.with(&[
+                ("kind", entry.kind.word().into()),
+                ("place", entry.seq.into()),
+                ("of", entry.of.into()),
+                ("why", entry.why.as_deref().into()),
+            ]));
+        }
+        if rows.len() > MOST_ROWS {
+            return Err(too_many(MOST_ROWS));
+        }
+        match page.last() {
+            Some(last) if page.len() == PAGE => after = last.entry.seq,
+            Some(_) | None => return Ok(rows),
+        }
+    }
+}
+
+/// The output of `register.find`.
+pub fn found(reads: &dyn Reads, world: &World, now: Millis, find: &Find) -> Result<String, LookError> {
+    let register = declared(world, &find.register)?;
+    let bounds = bounds(find.period.as_ref(), now, world)?;
+    let wanted = Wanted::of(find)?;
+    let mut named = wanted.by.iter().chain(wanted.show.iter().filter_map(|show| show.column.as_ref()));
+    if let Some(column) = named.find(|column| !register.has_column(column)) {
+        return Err(LookError::Ask(no_column(register, column).to_string()));
+    }
+    let rows = if find.history {
+        history(reads, find, bounds)?
+    } else {
+        rows(reads, register, find.filter.as_ref().map_or("{}", Raw::get), bounds)?
+    };
+    let output = made_of(&rows, &wanted)?;
+    if output.len() > MOST_OUTPUT { Err(too_many(rows.len())) } else { Ok(output) }
+}
+
+/// The output of `register.find` or `register.count`, by its `with`.
+pub fn look(
+    reads: &dyn Reads,
+    world: &World,
+    now: Millis,
+    (action, with): (&str, &str),
+) -> Result<String, LookError> {
+    if action == "find" {
+        return found(reads, world, now, &Find::read(with)?);
+    }
+    let asked: Count = serde_json::from_str(with).map_err(AskFault::from)?;
+    let register = declared(world, &asked.register)?;
+    let bounds = bounds(asked.period.as_ref(), now, world)?;
+    let count = count(reads, register, asked.filter.as_ref().map_or("{}", Raw::get), bounds)?;
+    Ok(format!("{{\"count\":{count}}}"))
+}
+
+/// Reads beside the loop, one question after the other.
+#[derive(Debug)]
+pub(super) struct Reader {
+    asks: Sender<Call>,
+}
+
+impl Reader {
+    /// The thread ends with the loop that asks it. It is never behind with more than the attempts that may be under way.
+    pub(super) fn start(shared: Arc<Shared>, inbox: Arc<Inbox<Message>>) -> std::io::Result<Self> {
+        let (asks, asked) = channel::<Call>();
+        let work = move || {
+            for call in asked {
+                let answered = answer(&shared, &call);
+                inbox.push(Message::Completed(vec![answered]));
+            }
+        };
+        std::thread::Builder::new().name("registers".into()).spawn(work)?;
+        Ok(Self { asks })
+    }
+
+    pub(super) fn ask(&self, call: Call) {
+        // The thread is there for as long as the sender.
+        drop(self.asks.send(call));
+    }
+}
+
+fn answer(shared: &Shared, call: &Call) -> Completion {
+    let (world, now) = (shared.world(), shared.now());
+    match look(&*shared.reads, &world, now, (&call.action, &call.input)) {
+        Ok(output) => completion(call.id, Outcome::Done { output: output.into() }),
+        Err(error) => failed(call.id, error.into()),
+    }
+}
