@@ -5,6 +5,7 @@
 //! comes after it waits behind it: two that ask at the same time cannot both be the fiftieth.
 
 mod look;
+mod verify;
 mod work;
 mod writing;
 
@@ -21,6 +22,7 @@ use crate::engine::{JOB_RECORDS, Loop};
 use crate::store::{Note, StoreError};
 use look::Reader;
 pub use look::{LookError, MOST_ROWS, found, look, rows};
+pub use verify::{Verified, Witness, verify, witnesses};
 use work::{Task, Work};
 
 /// What the loop knows of registers and sequences.

@@ -1,0 +1,462 @@
+//! Registers with the real engine: numbers without gaps over crashes, conditions that two runs ask at the same time.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use yizhan_engine::carrier::{Call, CancelReason, Carriers};
+use yizhan_engine::library::{Entry as Shelved, Workflows};
+use yizhan_engine::registers::{verify, witnesses};
+use yizhan_engine::store::{Acks, Batch, Reads, RegisterReads, RunFilter, RunState, Store, StoreError};
+use yizhan_engine::{Clock, Engine, EngineConfig, Opened, StartReply, Started, intake, live};
+use yizhan_store::Memory;
+use yizhan_workflow::catalogue::Catalogue;
+use yizhan_workflow::definition;
+use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::people::People;
+use yizhan_workflow::plan::{Retry, Source};
+use yizhan_workflow::register::{EntryKind, Registers};
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::Event;
+use yizhan_workflow::run::state::Phase;
+
+/// 2026-11-22 in the house.
+const START: i64 = 1_795_312_800_000;
+
+const REGISTERS: &str = r#"
+[register."罚单"]
+number = "FD{year}-{n:03}"
+field.card   = { label = "卡号" }
+field.amount = { label = "金额", type = "money", required = false }
+field.name   = { label = "姓名", required = false, private = true }
+[register."水表"]
+key = "meter"
+field.meter = { label = "表号" }
+field.state = { label = "状态", options = ["out", "back"] }
+[sequence."合同"]
+number = "HT{n:04}"
+"#;
+
+struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// There is nothing outside.
+struct Nobody;
+
+impl Carriers for Nobody {
+    fn start(&self, calls: Vec<Call>) {
+        panic!("{calls:?}")
+    }
+
+    fn cancel(&self, _: &[u64], _: CancelReason) {}
+}
+
+/// How many commits with lines of runs the disk still takes.
+#[derive(Clone)]
+struct Gate(Arc<(Mutex<usize>, Condvar)>);
+
+impl Gate {
+    fn set(&self, commits: usize) {
+        *self.0.0.lock().unwrap() = commits;
+        self.0.1.notify_all();
+    }
+
+    fn is_shut(&self) -> bool {
+        *self.0.0.lock().unwrap() == 0
+    }
+}
+
+struct Slow {
+    store: Memory,
+    gate: Gate,
+}
+
+impl Store for Slow {
+    fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+        if batches.iter().any(|batch| !batch.changes.is_empty()) {
+            let left = self.gate.0.0.lock().unwrap();
+            let mut left = self.gate.0.1.wait_while(left, |left| *left == 0).unwrap();
+            if *left != usize::MAX {
+                *left -= 1;
+            }
+        }
+        self.store.commit(batches)
+    }
+}
+
+struct Place {
+    engine: Engine,
+    store: Memory,
+    gate: Gate,
+    hands: Arc<Hands>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.gate.set(usize::MAX);
+    }
+}
+
+fn world(registers: &str) -> World {
+    World {
+        number: 1,
+        zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
+        registers: Arc::new(Registers::read(registers).unwrap()),
+        catalogue: Arc::new(Catalogue::built_in()),
+        people: Arc::new(People::default()),
+        calendars: Arc::default(),
+        retry: Retry::NONE,
+        owner: Some("role:owner".into()),
+        url: None,
+    }
+}
+
+fn workflows(texts: &[(&str, &str)]) -> Workflows {
+    let entry = |name: &str, text: &str| {
+        let source =
+            Source { name: name.into(), text: format!("title = \"x\"\n{text}"), files: BTreeMap::new() };
+        let read = definition::read(&source, &source.files)
+            .unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        Shelved {
+            workflow: Some(Arc::new(read.workflow)),
+            source: Some(Arc::new(read.source)),
+            path: name.into(),
+            faults: vec![],
+            warnings: vec![],
+        }
+    };
+    texts.iter().map(|(name, text)| ((*name).to_owned(), entry(name, text))).collect()
+}
+
+fn place(store: Memory, at: i64, texts: &[(&str, &str)]) -> Place {
+    let hands = Arc::new(Hands(AtomicI64::new(at)));
+    let gate = Gate(Arc::new((Mutex::new(usize::MAX), Condvar::new())));
+    let opened = Opened::default().holding(workflows(texts));
+    let slow = Slow { store: store.clone(), gate: gate.clone() };
+    let reads = Arc::new(store.clone());
+    let config = EngineConfig::default();
+    let engine =
+        opened.start(config, slow, reads, Arc::new(Nobody), world(REGISTERS), hands.clone()).unwrap();
+    Place { engine, store, gate, hands }
+}
+
+impl Place {
+    async fn start(&self, workflow: &str, input: &str) -> RunId {
+        let text = self.engine.shared.library.current(workflow).unwrap();
+        let world = self.engine.shared.world();
+        let prepared = intake::prepare(&text, input, None, &world, self.engine.shared.now()).unwrap();
+        let started = Started { prepared, by: "operator".into(), firing: None };
+        match self.engine.start(started).await.unwrap() {
+            StartReply::Started(run) | StartReply::Joined(run) => run,
+            StartReply::Gathered { .. } => panic!("no trigger gathers here"),
+        }
+    }
+
+    async fn until(&self, what: &str, is: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !is(self) {
+            assert!(Instant::now() < end, "it never came to be: {what}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// What a run gave in the end.
+    async fn done(&self, run: RunId) -> serde_json::Value {
+        let over = |place: &Self| {
+            let state = place.store.row(run).unwrap().map(|row| row.state);
+            state.is_some_and(|state| !matches!(state, RunState::Open | RunState::Closing))
+        };
+        self.until(&format!("{run} is over"), over).await;
+        let run = live::load(run, &self.store).unwrap().run;
+        let Phase::Over { output, outcome, .. } = run.top.phase else { panic!("{} is open", run.id) };
+        output
+            .map_or_else(|| outcome.to_string().into(), |output| serde_json::from_str(output.get()).unwrap())
+    }
+
+    async fn gives(&self, workflow: &str, input: &str) -> serde_json::Value {
+        let run = self.start(workflow, input).await;
+        self.done(run).await
+    }
+
+    fn open_runs(&self) -> usize {
+        self.store.open_runs(None, usize::MAX).unwrap().len()
+    }
+
+    #[track_caller]
+    fn is_whole(&self) {
+        for verified in verify(&self.store, None, &witnesses(&self.store).unwrap()).unwrap() {
+            assert_eq!(verified.faults, [], "{}", verified.register);
+        }
+    }
+
+    /// The power goes, and comes again.
+    fn crashed(&self, texts: &[(&str, &str)]) -> Self {
+        let at = self.engine.shared.now().0 + 1_000;
+        place(self.store.clone_committed(), at, texts)
+    }
+
+    fn numbers(&self, register: &str) -> Vec<String> {
+        let lines = self.store.register_lines(register, 0, usize::MAX).unwrap();
+        let own = lines.into_iter().filter(|line| line.entry.kind == EntryKind::Entry);
+        own.map(|line| line.entry.number.to_string()).collect()
+    }
+}
+
+const FINE: &str = r#"
+[input]
+card = {}
+amount = { type = "money", required = false }
+name = { required = false }
+[step.fine]
+use = "register.append"
+with.register = "罚单"
+with.entry = "{{ input }}"
+with.per = "card"
+with.period = "today"
+[output]
+number = "{{ step.fine.number }}"
+nth = "{{ step.fine.nth }}"
+total = "{{ step.fine.total }}"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_gets_the_next_number_and_knows_which_of_its_like_it_is() {
+    let place = place(Memory::new(), START, &[("fine", FINE)]);
+    let fined = |number: &str, nth: u32, total: u32| serde_json::json!({ "number": number, "nth": nth, "total": total });
+    assert_eq!(place.gives("fine", r#"{"card":"A"}"#).await, fined("FD2026-001", 1, 1));
+    assert_eq!(place.gives("fine", r#"{"card":"A"}"#).await, fined("FD2026-002", 2, 2));
+    assert_eq!(place.gives("fine", r#"{"card":"B"}"#).await, fined("FD2026-003", 1, 1));
+    place.hands.0.fetch_add(86_400_000, Ordering::SeqCst);
+    assert_eq!(place.gives("fine", r#"{"card":"A"}"#).await, fined("FD2026-004", 1, 3), "a new day");
+    place.hands.0.fetch_add(60 * 86_400_000, Ordering::SeqCst);
+    assert_eq!(
+        place.gives("fine", r#"{"card":"A"}"#).await["number"],
+        "FD2027-001",
+        "a new year counts anew"
+    );
+    place.is_whole();
+}
+
+const METER: &str = r#"
+[input]
+meter = {}
+state = {}
+[step.give]
+use = "register.append"
+with.register = "水表"
+with.entry = "{{ input }}"
+with.only_if = { where = { meter = "{{ input.meter }}", state = "{{ input.state }}" }, fewer = 1 }
+on.refused = { go = "cancel:not back yet" }
+[output]
+result = "{{ step.give.result }}"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_card_is_the_latest_entry_and_a_condition_is_judged_on_it() {
+    let place = place(Memory::new(), START, &[("meter", METER)]);
+    let out = r#"{"meter":"M1","state":"out"}"#;
+    assert_eq!(place.gives("meter", out).await["result"], "appended");
+    assert_eq!(place.gives("meter", out).await, "not back yet");
+    assert_eq!(place.gives("meter", r#"{"meter":"M1","state":"back"}"#).await["result"], "appended");
+    assert_eq!(place.gives("meter", out).await["result"], "appended", "it came back, so it may go out again");
+    place.is_whole();
+}
+
+const QUOTA: &str = r#"
+[step.give]
+use = "register.append"
+with.register = "罚单"
+with.entry = { card = "A" }
+with.only_if = { where = { card = "A" }, period = "today", fewer = 5 }
+on.refused = { go = "done:refused" }
+"#;
+
+/// So many runs at once, and no more than five may.
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_ask_at_the_same_time_never_one_too_many_is_let_in() {
+    let place = place(Memory::new(), START, &[("quota", QUOTA)]);
+    let mut runs = Vec::new();
+    for _ in 0..long(200, 10_000) {
+        runs.push(place.start("quota", "{}").await);
+    }
+    for run in &runs {
+        place.done(*run).await;
+    }
+    assert_eq!(place.numbers("罚单").len(), 5);
+    place.is_whole();
+}
+
+/// The short form of what is done before a release: `YIZHAN_LONG=1`.
+fn long(short: usize, long: usize) -> usize {
+    if std::env::var_os("YIZHAN_LONG").is_some() { long } else { short }
+}
+
+const TEN: &str = r#"
+[input]
+card = {}
+[step.many]
+each = "{{ [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] }}"
+use = "register.append"
+with.register = "罚单"
+with.entry = { card = "{{ input.card }}", amount = "{{ item }}" }
+[step.number]
+use = "number.next"
+with.sequence = "合同"
+"#;
+
+/// Each entry once, each number once, none left out: whatever the moment at which the power goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_number_is_lost_or_taken_twice_however_often_the_power_goes() {
+    let texts = [("ten", TEN)];
+    let (runs, kills) = (long(64, 1_000), long(40, 200));
+    let mut place = place(Memory::new(), START, &texts);
+    for run in 0..runs {
+        place.start("ten", &format!(r#"{{"card":"{run}"}}"#)).await;
+        if run % (runs / kills).max(1) == 0 {
+            // So many commits more, and then the end.
+            place.gate.set(run % 7 + 1);
+            let shut = |place: &Place| place.gate.is_shut() || place.open_runs() == 0;
+            place.until("the disk takes no more", shut).await;
+            place = place.crashed(&texts);
+        }
+    }
+    place.until("all are over", |place| place.open_runs() == 0).await;
+    let numbers = place.numbers("罚单");
+    assert_eq!(numbers.len(), runs * 10);
+    let wanted: Vec<String> = (1..=runs * 10).map(|n| format!("FD2026-{n:03}")).collect();
+    assert_eq!(numbers, wanted);
+    let lines = place.store.register_lines("罚单", 0, usize::MAX).unwrap();
+    let bodies: BTreeSet<&str> = lines.iter().map(|line| line.entry.body.get()).collect();
+    assert_eq!(bodies.len(), runs * 10, "no entry is there twice");
+    assert_eq!(place.store.sequence_count("合同", "").unwrap(), runs as u64);
+    place.is_whole();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_cut_gets_its_first_number_back() {
+    let texts = [("fine", FINE)];
+    let before = place(Memory::new(), START, &texts);
+    before.gate.set(1); // The start, and nothing after it.
+    let run = before.start("fine", r#"{"card":"A"}"#).await;
+    let after = before.crashed(&texts);
+    assert_eq!(after.done(run).await["number"], "FD2026-001");
+    assert_eq!(after.numbers("罚单"), ["FD2026-001"]);
+    after.is_whole();
+}
+
+const MEND: &str = r#"
+[input]
+number = {}
+[step.amend]
+use = "register.amend"
+with.register = "罚单"
+with.number = "{{ input.number }}"
+with.set = { amount = "2.50" }
+with.why = "misread"
+[step.seen]
+use = "register.find"
+with.register = "罚单"
+with.show = { total = "sum(amount)", n = "count" }
+[step.void]
+use = "register.void"
+with.register = "罚单"
+with.number = "{{ input.number }}"
+[step.left]
+use = "register.count"
+with.register = "罚单"
+with.where = { card = "A" }
+[step.all]
+use = "register.find"
+with.register = "罚单"
+with.history = true
+[output]
+total = "{{ step.seen.figures.total }}"
+left = "{{ step.left.count }}"
+lines = "{{ step.all.entries | map(attribute='kind') | join(' ') }}"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_amended_and_voided_is_seen_so_and_stays_readable() {
+    let place = place(Memory::new(), START, &[("fine", FINE), ("mend", MEND)]);
+    place.gives("fine", r#"{"card":"A","amount":"10.10","name":"李娜"}"#).await;
+    place.gives("fine", r#"{"card":"A","amount":"0.20"}"#).await;
+    let mended = place.gives("mend", r#"{"number":"FD2026-001"}"#).await;
+    let wanted = serde_json::json!({ "total": 2.7, "left": 1, "lines": "entry entry amend void" });
+    assert_eq!(mended, wanted);
+    place.is_whole();
+    // What is void cannot be amended.
+    let told = place.gives("mend", r#"{"number":"FD2026-001"}"#).await;
+    assert_eq!(told, "the entry `FD2026-001` of `罚单` is void");
+    assert_eq!(place.numbers("罚单").len(), 2);
+}
+
+const ERASE: &str = r#"
+[step.erase]
+use = "register.erase"
+with.register = "罚单"
+with.number = "FD2026-001"
+with.why = "asked for by the customer"
+[step.seen]
+use = "register.find"
+with.register = "罚单"
+[output]
+name = "{{ step.seen.entry.name }}"
+card = "{{ step.seen.entry.card }}"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_value_that_is_erased_is_nowhere_in_the_register_and_the_chain_holds() {
+    let place = place(Memory::new(), START, &[("fine", FINE), ("erase", ERASE)]);
+    place.gives("fine", r#"{"card":"A","name":"李娜"}"#).await;
+    assert_eq!(place.gives("erase", "{}").await, serde_json::json!({ "name": null, "card": "A" }));
+    let lines = place.store.register_lines("罚单", 0, usize::MAX).unwrap();
+    assert!(!format!("{lines:?}").contains("李娜"), "{lines:?}");
+    place.is_whole();
+}
+
+const WRONG: &str = r#"
+[input]
+entries = {}
+[step.fine]
+use = "register.append"
+with.register = "罚单"
+with.entries = [{ card = "A" }, { card = "B", amount = "{{ input.entries }}" }]
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_several_entries_all_are_written_or_none() {
+    let place = place(Memory::new(), START, &[("wrong", WRONG)]);
+    let told = place.gives("wrong", r#"{"entries":"much"}"#).await;
+    assert_eq!(told, "entry 2: amount: `金额`: `much` is no money");
+    assert_eq!(place.numbers("罚单"), Vec::<String>::new());
+    place.gives("wrong", r#"{"entries":"1.50"}"#).await;
+    assert_eq!(place.numbers("罚单"), ["FD2026-001", "FD2026-002"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_register_that_is_taken_out_of_the_file_fails_the_step_and_loses_nothing() {
+    let place = place(Memory::new(), START, &[("fine", FINE)]);
+    place.gives("fine", r#"{"card":"A"}"#).await;
+    place.engine.set_world(|_| World { number: 2, ..world("") });
+    let run = place.start("fine", r#"{"card":"B"}"#).await;
+    assert_eq!(place.done(run).await, "config/registers.toml declares no register `罚单`");
+    let told = place.store.journal(run, 0, 99).unwrap();
+    let told: String = told.iter().map(|line| String::from_utf8_lossy(&line.body).into_owned()).collect();
+    assert!(told.contains("YZ0350") && told.contains("declares no register `罚单`"), "{told}");
+    place.engine.set_world(|_| World { number: 3, ..world(REGISTERS) });
+    let again = Event::Retried { opening: 0, by: "operator".into(), from: None };
+    place.engine.act(run, again).await.unwrap();
+    place.until("it is written now", |place| place.numbers("罚单").len() == 2).await;
+    place.done(run).await;
+    place.is_whole();
+    let all = place.store.runs(&RunFilter::default(), None, 9).unwrap();
+    assert_eq!(all.rows.len(), 2);
+}
