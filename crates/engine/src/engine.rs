@@ -576,6 +576,9 @@ impl Loop {
         }
         self.live.remove(&acts.run);
         let Some(pending) = acts.started else { return };
+        if let Some(began) = acts.began {
+            return self.not_begun(began, acts.run, *pending, refused, world);
+        }
         let Some(reply) = acts.reply else { return };
         match refused {
             Refused::KeyHeld { by } if pending.on_join => self.join(by, *pending, reply, world),
@@ -587,25 +590,33 @@ impl Loop {
 
     /// The firing becomes an event of the run that holds its key.
     fn join(&mut self, by: RunId, pending: Pending, reply: Reply, world: &World) {
-        let Pending { prepared, by: who, firing, met, .. } = pending;
-        let (trigger, input) = (prepared.trigger_name.clone(), prepared.input.clone());
-        let firing_id = firing.as_ref().map(|firing| firing.id.clone());
-        match self.feed(by, Event::Joined { trigger, input }, world) {
-            Ok(place) => {
-                let joined = firing
-                    .map(|firing| Firing { outcome: FiringOutcome::Joined, ..firing })
-                    .map(|firing| Note::FiredInto { firing, run: by, takes: prepared.takes() });
-                self.batch.notes.extend(joined);
-                self.publish_joined(by, &prepared, &firing_id);
-                self.after.acts[place].reply = Some(reply.joined(by));
-            }
+        match self.feed_joined(by, &pending, world) {
+            Ok(place) => self.after.acts[place].reply = Some(reply.joined(by)),
             // It ended meanwhile, so the key is free, unless it is one for longer than its run.
-            Err(ActError::Refused(Refusal::Echo(_))) if met != Some(by) => {
+            Err(ActError::Refused(Refusal::Echo(_))) if pending.met != Some(by) => {
+                let Pending { prepared, by: who, firing, .. } = pending;
                 self.start(StartRequest { prepared, by: who, firing, met: Some(by), reply }, world);
             }
             Err(ActError::Refused(Refusal::Echo(_))) => reply.start_failed(StartError::KeyHeld { by }),
             Err(error) => reply.failed(error),
         }
+    }
+
+    /// Puts the input on the run that holds its key.
+    pub(crate) fn feed_joined(
+        &mut self,
+        by: RunId,
+        pending: &Pending,
+        world: &World,
+    ) -> Result<usize, ActError> {
+        let Pending { prepared, firing, .. } = pending;
+        let (trigger, input) = (prepared.trigger_name.clone(), prepared.input.clone());
+        let place = self.feed(by, Event::Joined { trigger, input }, world)?;
+        let joined = firing.clone().map(|firing| Firing { outcome: FiringOutcome::Joined, ..firing });
+        let joined = joined.map(|firing| Note::FiredInto { firing, run: by, takes: prepared.takes() });
+        self.batch.notes.extend(joined);
+        self.publish_joined(by, prepared, &firing.as_ref().map(|firing| firing.id.clone()));
+        Ok(place)
     }
 
     fn stop_attempt(&mut self, run: RunId, of: Attempt, calls: &mut Vec<Call>) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, broadcast, oneshot};
-use yizhan_workflow::definition;
+use yizhan_workflow::definition::{self, completing};
 use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::plan::ActionName;
 use yizhan_workflow::problem::Lang;
@@ -436,7 +436,7 @@ impl Opened {
             broken: Mutex::new(None),
             clock,
         });
-        let notes: Vec<Note> = self.workflows.values().filter_map(text_of).collect();
+        let notes: Vec<Note> = self.workflows.values().flat_map(texts_of).collect();
         store.commit(&[Batch { notes, ..Batch::default() }])?;
         shared.library.replace(self.workflows);
         let inbox = self.inbox;
@@ -460,9 +460,15 @@ impl Opened {
     }
 }
 
-fn text_of(entry: &Entry) -> Option<Note> {
-    let (workflow, source) = (entry.workflow.as_ref()?, entry.source.as_ref()?);
-    Some(Note::Text { hash: workflow.hash.clone(), source: source.clone() })
+/// Its text, and the start forms that its triggers have people complete.
+fn texts_of(entry: &Entry) -> Vec<Note> {
+    let (Some(workflow), Some(source)) = (&entry.workflow, &entry.source) else { return vec![] };
+    let forms = workflow.start_forms().map(|(trigger, form)| {
+        let source = completing::source_of(source, &trigger).into();
+        Note::Text { hash: form.hash, source }
+    });
+    let whole = Note::Text { hash: workflow.hash.clone(), source: source.clone() };
+    std::iter::once(whole).chain(forms).collect()
 }
 
 /// Counts a request for as long as it waits.
@@ -575,7 +581,9 @@ impl Engine {
                 debug_assert_eq!(workflow.hash, definition::hash_of(source));
                 let known = self.shared.library.current(&workflow.name).map(|known| known.hash.clone());
                 if known.as_ref() != Some(&workflow.hash) {
-                    self.note(Note::Text { hash: workflow.hash.clone(), source: source.clone() }).await?;
+                    for text in texts_of(entry) {
+                        self.note(text).await?;
+                    }
                 }
             }
         }

@@ -7,17 +7,18 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
-use yizhan_workflow::expression::ExpressionError;
+use yizhan_workflow::definition::completing;
+use yizhan_workflow::expression::{ExpressionError, Tree};
 use yizhan_workflow::filter::passes;
 use yizhan_workflow::form::FieldFault;
-use yizhan_workflow::id::Millis;
-use yizhan_workflow::plan::{Trigger, Unique, Workflow};
+use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::plan::{OnDuplicate, Trigger, Unique, Workflow};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::names;
 
 use crate::handle::Publishing;
-use crate::store::Takes;
+use crate::store::{Claim, Takes};
 
 /// The input of a run that may begin.
 #[derive(Clone, Debug)]
@@ -36,6 +37,14 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// The key that its run is to hold.
+    #[must_use]
+    pub fn claim(&self) -> Option<Claim> {
+        let key = self.key.clone().filter(|key| !key.trim().is_empty());
+        let key = key.filter(|_| self.workflow.on_duplicate != OnDuplicate::Allow)?;
+        Some(Claim { workflow: self.workflow.name.clone(), key, since: self.since })
+    }
+
     #[must_use]
     pub fn takes(&self) -> Option<Takes> {
         match &self.gathers {
@@ -185,12 +194,78 @@ fn is_meant(trigger: &Trigger, seen: &names::Value, body: &Map<String, Json>) ->
 fn mapped(trigger: &Trigger, seen: &names::Value, body: &Map<String, Json>) -> Result<String, IntakeError> {
     match &trigger.with {
         None => Ok(Json::Object(body.clone()).to_string()),
-        Some(with) => with.json(seen).map_err(IntakeError::Expression),
+        Some(with) => given_with(trigger, with, seen),
     }
 }
 
+/// What `with` gives. Where a person completes it, what cannot be worked out is left to that person.
+fn given_with(trigger: &Trigger, with: &Tree, seen: &names::Value) -> Result<String, IntakeError> {
+    let entries = match with {
+        Tree::Map(entries) if !trigger.complete.is_empty() => entries,
+        Tree::Json(_) | Tree::Text(_) | Tree::List(_) | Tree::Map(_) => {
+            return with.json(seen).map_err(IntakeError::Expression);
+        }
+    };
+    let given = entries.iter().filter_map(|(name, value)| {
+        let worked = value.json(seen).inspect_err(|error| {
+            tracing::info!(trigger = %trigger.name, field = %name, %error, "left to whoever completes the form");
+        });
+        Some(format!("{}:{}", Json::from(&**name), worked.ok()?))
+    });
+    Ok(format!("{{{}}}", given.collect::<Vec<_>>().join(",")))
+}
+
+/// The start of the run whose form was completed: by whoever did, with the trigger that opened the form.
+///
+/// # Errors
+/// When the form as it is now does not take the answer.
+pub fn completed(
+    text: &Arc<Workflow>,
+    answer: &str,
+    trigger: (&Arc<str>, Option<&Raw>, RunId),
+    world: &World,
+    now: Millis,
+) -> Result<Prepared, IntakeError> {
+    let (name, brought, form) = trigger;
+    let brought = brought.and_then(|raw| serde_json::from_str::<Map<String, Json>>(raw.get()).ok());
+    let mut brought = brought.unwrap_or_default();
+    brought.insert("form".to_owned(), form.to_string().into());
+    taken(text, answer, Some(Json::Object(brought)), name.clone(), world, now)
+}
+
+/// What the trigger has a person complete first is filled in as far as it goes.
 #[expect(clippy::too_many_arguments, reason = "what a firing is made of")]
 fn accept(
+    text: &Arc<Workflow>,
+    given: &str,
+    trigger: Option<Json>,
+    trigger_name: Arc<str>,
+    world: &World,
+    now: Millis,
+) -> Result<Prepared, IntakeError> {
+    let Some(form) = completing::start_form(text, &trigger_name) else {
+        return taken(text, given, trigger, trigger_name, world, now);
+    };
+    let seen = names::before_start(text, world, now, None, trigger.as_ref());
+    let (filled, unfit) = text.input.fill_in(given, &seen);
+    for fault in unfit {
+        tracing::info!(workflow = %text.name, trigger = %trigger_name, %fault, "left to whoever completes the form");
+    }
+    let none = || IntakeError::NotAnObject("the form gave none".to_owned());
+    Ok(Prepared {
+        workflow: Arc::new(form),
+        input: Raw::new(filled.json).ok_or_else(none)?,
+        key: None,
+        trigger: trigger.as_ref().map(Raw::from),
+        trigger_name,
+        since: None,
+        dropped: filled.dropped,
+        gathers: Gathers::Not,
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "what a firing is made of")]
+fn taken(
     text: &Arc<Workflow>,
     given: &str,
     trigger: Option<Json>,

@@ -4,6 +4,7 @@ mod built_in;
 pub mod by_id;
 pub mod carrier;
 mod change;
+mod completing;
 pub mod doorbell;
 mod engine;
 pub mod event_triggers;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use yizhan_workflow::definition;
+use yizhan_workflow::definition::{self, completing};
 use yizhan_workflow::id::TextHash;
 use yizhan_workflow::plan::{Source, Workflow};
 
@@ -66,6 +66,7 @@ impl Library {
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         for workflow in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
             texts.insert(workflow.hash.clone(), workflow.clone());
+            texts.extend(workflow.start_forms().map(|(_, form)| (form.hash.clone(), Arc::new(form))));
         }
         drop(texts);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(workflows);
@@ -77,12 +78,24 @@ impl Library {
             return Ok(known.clone());
         }
         let source = reads.text(hash)?.ok_or_else(|| TextError::Missing(hash.clone()))?;
-        let read = definition::read(&source, &source.files).map_err(|problems| {
-            let said = problems.iter().map(|problem| problem.code).collect::<Vec<_>>().join(", ");
-            TextError::Unreadable(hash.clone(), said)
-        })?;
-        let workflow = Arc::new(read.workflow);
+        let workflow = Arc::new(read(hash, &source)?);
         self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(hash.clone(), workflow.clone());
         Ok(workflow)
+    }
+}
+
+fn read(hash: &TextHash, source: &Source) -> Result<Workflow, TextError> {
+    let (trigger, source) = match completing::marked(source) {
+        Some((trigger, whole)) => (Some(trigger), whole),
+        None => (None, source.clone()),
+    };
+    let unreadable = |said: String| TextError::Unreadable(hash.clone(), said);
+    let read = definition::read(&source, &source.files).map_err(|problems| {
+        unreadable(problems.iter().map(|problem| problem.code).collect::<Vec<_>>().join(", "))
+    })?;
+    match trigger {
+        None => Ok(read.workflow),
+        Some(trigger) => completing::start_form(&read.workflow, &trigger)
+            .ok_or_else(|| unreadable(format!("`{trigger}` has no form to complete"))),
     }
 }

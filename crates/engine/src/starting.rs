@@ -10,7 +10,7 @@ use crate::engine::{Loop, Pending};
 use crate::handle::{Act, ActError, StartRequest};
 use crate::intake;
 use crate::live::Live;
-use crate::store::{Claim, Note, Start};
+use crate::store::{Note, Start};
 
 /// How deep children may stand.
 pub(crate) const DEPTH_MAX: u8 = 16;
@@ -38,11 +38,7 @@ impl Loop {
             parent: None,
             origin: None,
         };
-        let claim = prepared
-            .key
-            .clone()
-            .filter(|key| !key.trim().is_empty() && text.on_duplicate != OnDuplicate::Allow)
-            .map(|key| Claim { workflow: text.name.clone(), key, since: prepared.since });
+        let claim = prepared.claim();
         let takes = prepared.takes();
         let pending = Pending {
             on_join: text.on_duplicate == OnDuplicate::Join,
@@ -152,6 +148,9 @@ impl Loop {
             self.shared.library.current(workflow).ok_or_else(|| {
                 format!("there is no workflow `{workflow}`; its file is missing or has faults")
             })?;
+        if live.text.completes.is_some() {
+            return self.begin_completed((parent, of), child, &text, world);
+        }
         let prepared = intake::prepare(&text, with.get(), None, world, self.shared.now())
             .map_err(|error| error.to_string())?;
         let started = Started {

@@ -807,3 +807,133 @@ async fn what_was_gathered_waits_while_its_run_is_refused_and_starts_when_the_fi
     assert_eq!(inputs(&before.store), [r#"{"lines":"1,2","count":2}"#]);
     assert_eq!(before.store.heaps().unwrap(), []);
 }
+
+const COMPLETED: &str = r#"
+title = "Orders"
+owner = "person:ann"
+key = "{{ input.line }}"
+on_duplicate = "reject"
+[input]
+kind = { type = "text", value = "phone" }
+line = { type = "whole" }
+amount = { type = "money", max = "100" }
+note = { type = "text", required = false }
+[trigger.order]
+event = "order"
+complete = "group:crew"
+with.line = "{{ trigger.body.line }}"
+with.amount = "{{ trigger.body.amount }}"
+[step.rest]
+title = "{{ trigger.body.line }} {{ run.by }}"
+wait = "1h"
+"#;
+
+fn tasks(place: &Place) -> Vec<yizhan_engine::store::TaskRow> {
+    place.store.tasks(&yizhan_engine::store::TaskFilter::default(), None, 9).unwrap().rows
+}
+
+async fn heard(place: &Place, id: &str, body: serde_json::Value) -> Result<StartReply, StartError> {
+    let text = place.engine.shared.library.current("timetable").unwrap();
+    let with = serde_json::Map::from_iter([("body".to_owned(), body.clone())]);
+    let fired = intake::Fired { trigger: "order", with };
+    let at = place.engine.shared.now();
+    let prepared = intake::from_trigger(&text, fired, body.as_object().unwrap(), &world(), at).unwrap();
+    let (workflow, trigger) = ("timetable".into(), "order".into());
+    let firing = Firing { workflow, trigger, id: id.to_owned(), at, outcome: FiringOutcome::Started };
+    place.engine.start(Started { prepared, by: "trigger:order".into(), firing: Some(firing) }).await
+}
+
+/// Completes the form that waits.
+async fn complete(place: &Place, form: RunId, by: &str, fields: &str) -> Result<(), ActError> {
+    let row = tasks(place).into_iter().find(|row| row.run == form).unwrap();
+    let of = serde_json::from_str(&row.of).unwrap();
+    let fields = yizhan_workflow::run::event::Raw::new(fields.to_owned()).unwrap();
+    place.engine.act(form, Event::Answered { of, by: by.into(), via: "test".into(), fields }).await
+}
+
+fn begun_by(place: &Place, form: RunId) -> Vec<(RunId, Arc<str>, String)> {
+    let rows = place.store.runs(&RunFilter::default(), None, 99).unwrap().rows;
+    let started = rows.into_iter().map(|row| yizhan_engine::live::load(row.id, &place.store).unwrap().run);
+    let of_form = format!("\"form\":\"{form}\"");
+    let begun =
+        started.filter(|run| run.started.trigger.as_ref().is_some_and(|raw| raw.get().contains(&of_form)));
+    begun.map(|run| (run.id, run.started.by.clone(), run.started.input.get().to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_a_trigger_opens_is_filled_in_and_whoever_completes_it_starts_the_run() {
+    let texts = [("timetable", COMPLETED)];
+    let before = place(Memory::new(), START, true, &texts);
+    let body = serde_json::json!({ "line": "7", "amount": "many" });
+    let StartReply::Started(form) = heard(&before, "a", body.clone()).await.unwrap() else { panic!() };
+    assert!(
+        matches!(heard(&before, "a", body).await, Err(StartError::FiredBefore { run: Some(run) }) if run == form)
+    );
+
+    // It waits over a crash, and over a file that is not there any more.
+    let after = place(before.store.clone_committed(), START + 60_000, true, &[("other", CHILD)]);
+    let [row] = &tasks(&after)[..] else { panic!("one form waits") };
+    assert_eq!((&*row.title, &row.who[..], &*row.step), ("Orders", &["group:crew".to_owned()][..], "form"));
+    assert_eq!(
+        inputs(&after.store),
+        [r#"{"kind":"phone","line":7,"amount":null,"note":null}"#],
+        "what fits is filled in"
+    );
+    let refused = complete(&after, form, "person:mute", r#"{"amount":"12.50"}"#).await;
+    assert!(matches!(refused, Err(ActError::Refused(Refusal::NotYours { .. }))), "{refused:?}");
+    let refused = complete(&after, form, "person:cat", r#"{"amount":"120"}"#).await;
+    assert!(matches!(refused, Err(ActError::Refused(Refusal::Form(_)))), "{refused:?}");
+    after.engine.load(workflows(&texts)).await.unwrap();
+
+    // The power goes when the answer is on disk and the run is not begun.
+    after.gate.set(1);
+    complete(&after, form, "person:cat", r#"{"amount":"12.50"}"#).await.unwrap();
+    assert_eq!(begun_by(&after, form), []);
+    let last = place(after.store.clone_committed(), START + 120_000, true, &texts);
+    last.until_state(form, RunState::Done).await;
+    let [(run, by, input)] = &begun_by(&last, form)[..] else { panic!("one run begins") };
+    assert_eq!((&**by, &**input), ("person:cat", r#"{"kind":"phone","line":7,"amount":12.50,"note":null}"#));
+    let trigger = yizhan_engine::live::load(*run, &last.store).unwrap().run.started.trigger.clone().unwrap();
+    assert!(trigger.get().contains(r#""amount":"many""#), "the trigger is kept: {}", trigger.get());
+
+    // The key is compared now: the owner is asked, and tries again when it is free.
+    let body = serde_json::json!({ "line": 7, "amount": "1" });
+    let StartReply::Started(second) = heard(&last, "b", body).await.unwrap() else { panic!() };
+    complete(&last, second, "person:cat", "{}").await.unwrap();
+    last.until("the owner to be asked", |store| {
+        store.row(second).unwrap().unwrap().waits.as_deref() == Some("unknown")
+    })
+    .await;
+    assert_eq!(begun_by(&last, second), []);
+    let event = Event::Cancelled { opening: 0, by: "operator".into(), reason: "enough".into() };
+    last.engine.act(*run, event).await.unwrap();
+    let asks = tasks(&last).into_iter().find(|row| row.run == second).unwrap();
+    let of = serde_json::from_str(&asks.of).unwrap();
+    let again = Event::Settled { of, by: "person:ann".into(), verdict: Verdict::Again {} };
+    last.engine.act(second, again).await.unwrap();
+    last.until_state(second, RunState::Done).await;
+    assert_eq!(begun_by(&last, second).len(), 1);
+
+    // Nothing begins of a form that is cancelled.
+    let StartReply::Started(third) = heard(&last, "c", serde_json::json!({})).await.unwrap() else {
+        panic!()
+    };
+    let event = Event::Cancelled { opening: 0, by: "operator".into(), reason: "spam".into() };
+    last.engine.act(third, event).await.unwrap();
+    last.until_state(third, RunState::Cancelled).await;
+    assert_eq!((begun_by(&last, third).len(), tasks(&last).len()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_completed_form_whose_key_an_open_run_holds_joins_it_once() {
+    let text = COMPLETED.replace("reject", "join");
+    let texts = [("timetable", text.as_str())];
+    let before = place(Memory::new(), START, true, &texts);
+    let holder = before.started("timetable", r#"{"line":7,"amount":"1"}"#).await;
+    let body = serde_json::json!({ "line": 7, "amount": "2" });
+    let StartReply::Started(form) = heard(&before, "a", body).await.unwrap() else { panic!() };
+    complete(&before, form, "person:cat", "{}").await.unwrap();
+    before.until_state(form, RunState::Done).await;
+    let joined = |store: &Memory| yizhan_engine::live::load(holder, store).unwrap().run.joined.len();
+    assert_eq!((joined(&before.store), begun_by(&before, form).len()), (1, 0));
+}

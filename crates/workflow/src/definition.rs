@@ -17,6 +17,7 @@ mod ask;
 pub(crate) mod calendar;
 mod calendars;
 mod check;
+pub mod completing;
 mod damage;
 mod fields;
 mod flow;
@@ -356,6 +357,7 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
         main: main_of(&steps),
         steps,
         output: root.get("output").map(|item| tree::tree(&root, "output", item)),
+        completes: None,
     };
     root.close(LATER);
     workflow

@@ -209,6 +209,12 @@ impl Form {
         accept::accept(self, &value_of_json(given), scope, None)
     }
 
+    /// Fills the form in as far as it goes: what does not fit is left out, and named. JSON text of an object.
+    #[must_use]
+    pub fn fill_in(&self, given: &str, scope: &Value) -> (Accepted, Vec<FieldFault>) {
+        accept::fill_in(self, &value_of_json(given), scope)
+    }
+
     /// The same of an answer that somebody gives: a signature is theirs, where nobody else is named.
     ///
     /// # Errors

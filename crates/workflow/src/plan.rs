@@ -49,6 +49,8 @@ pub struct Workflow {
     pub main: Vec<StepNo>,
     /// What a parent reads when the run is over.
     pub output: Option<Tree>,
+    /// It is the start form of another text: which of its triggers opened it.
+    pub completes: Option<Arc<str>>,
 }
 
 impl Workflow {
@@ -444,6 +446,8 @@ pub struct Trigger {
     pub each: Option<Each>,
     /// Collects what it brings for one run at each of these times.
     pub gather: Option<Box<Schedule>>,
+    /// Who completes the start form before the run begins; nobody, where it is empty.
+    pub complete: Vec<String>,
     /// It makes something known instead of starting a run.
     pub publish: Option<Publish>,
 }

@@ -407,7 +407,7 @@ const KEYS: &[(&str, &[&str])] = &[
         "trigger.*",
         &[
             "schedule", "webhook", "files", "mail", "event", "by_hand", "with", "where", "each", "as",
-            "gather",
+            "gather", "complete",
         ],
     ),
     ("trigger.*.schedule", &["timezone", "missed", "missed_within", "overlap", "gap", "fold"]),

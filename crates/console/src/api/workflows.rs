@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use yizhan_engine::library::Entry;
 use yizhan_engine::store::RunFilter;
+use yizhan_workflow::definition::completing;
 use yizhan_workflow::id::TextHash;
 use yizhan_workflow::plan::{Source, Starts, Workflow};
 use yizhan_workflow::run::names;
@@ -75,6 +76,7 @@ pub(crate) async fn text(
 ) -> Result<Answer<Source>, Refusal> {
     let found = desk.read(move |desk| {
         let found = desk.reads().text(&TextHash(hash.as_str().into()))?;
+        let found = found.map(|source| completing::marked(&source).map_or(source, |(_, whole)| whole));
         found.ok_or(Refusal::NoSuch { kind: "text", name: hash })
     });
     found.await.map(Answer)

@@ -235,6 +235,7 @@ pub(super) const TRIGGER: &[Key] = &[
         "攒到这些时刻,一并办一件:workday at 16:30",
         "One case of all that came, at these times: `workday at 16:30`",
     ),
+    key("complete", LIST, "开始之前,谁来补全登记", "Who completes the start form before the run begins"),
     key("where", OBJECT, "带来的内容要符合什么才算", "What the firing must bring"),
     key("with", OBJECT, "怎样填开始的内容", "How the start form is filled"),
 ];

@@ -125,7 +125,7 @@ impl Elements {
         let (name, value) = (each.name.clone(), value_of_json(element));
         let brought = Brought { name, value, at, length: self.length };
         let scope = names::of_element(&self.text, &self.world, self.now, &self.seen, brought);
-        with.json(&scope).map_err(IntakeError::Expression)
+        super::given_with(trigger, with, &scope)
     }
 
     /// Starts the runs of some elements, in their order. An error leaves some of them undone: what has begun is known

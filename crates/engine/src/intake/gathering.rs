@@ -73,7 +73,7 @@ pub fn of_slot(
         None => format!("{{\"items\":{all}}}"),
         Some(with) => {
             let seen = names::before_start(text, world, slot, None, Some(&value));
-            with.json(&seen).map_err(IntakeError::Expression)?
+            super::given_with(trigger, with, &seen)?
         }
     };
     let prepared = accept(text, object(&given)?, Some(value), trigger.name.clone(), world, slot)?;

@@ -49,6 +49,12 @@ pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
                 checker.who(&format!("trigger.{}.by_hand[{at}]", trigger.name), who, &mut problems);
             }
         }
+        for (at, who) in trigger.complete.iter().enumerate() {
+            let list = format!("trigger.{}.complete[{at}]", trigger.name);
+            let one = format!("trigger.{}.complete", trigger.name);
+            let place = if read.spans.of.contains_key(&list) { list } else { one };
+            checker.who(&place, who, &mut problems);
+        }
     }
     for no in read.workflow.numbers() {
         checker.of_child(read.workflow.step(no), no, &mut problems);

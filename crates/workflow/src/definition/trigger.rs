@@ -9,7 +9,7 @@ use crate::schedule::{Fold, Gap, Holiday, Missed, Overlap, Schedule};
 const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand", "event"];
 
 /// Keys of a trigger that the language has and this version does not.
-const LATER: &[&str] = &["where", "publish", "complete", "yearly", "at", "unique"];
+const LATER: &[&str] = &["where", "publish", "yearly", "at", "unique"];
 
 pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
     let Some(all) = root.section("trigger") else { return Vec::new() };
@@ -36,13 +36,26 @@ pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
             own.say(problem.name("other", "each").cause(Place::at(own.key_span("publish"))));
         }
         let gather = gather(&own, starts.as_ref());
-        if publish.is_some() && gather.is_some() {
-            let problem = own.error("YZ0133", own.key_span("gather")).name("one", "publish");
-            own.say(problem.name("other", "gather").cause(Place::at(own.key_span("publish"))));
+        let complete = own.texts("complete").unwrap_or_default();
+        let complete: Vec<String> = complete.iter().map(|who| who.value.to_owned()).collect();
+        for (key, is_said) in [("gather", gather.is_some()), ("complete", !complete.is_empty())] {
+            if publish.is_some() && is_said {
+                let problem = own.error("YZ0133", own.key_span(key)).name("one", "publish");
+                own.say(problem.name("other", key).cause(Place::at(own.key_span("publish"))));
+            }
         }
         own.close(LATER);
         if let Some(starts) = starts {
-            triggers.push(Trigger { name: key.value.into(), starts, with, filter, each, gather, publish });
+            triggers.push(Trigger {
+                name: key.value.into(),
+                starts,
+                with,
+                filter,
+                each,
+                gather,
+                complete,
+                publish,
+            });
         }
     }
     triggers

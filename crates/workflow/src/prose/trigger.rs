@@ -27,10 +27,15 @@ impl Teller<'_> {
                 format!("; what has come by then makes one case: {when}, and none where nothing came"),
             )
         });
+        let complete = (!trigger.complete.is_empty()).then(|| {
+            let who: Vec<String> = trigger.complete.iter().map(|who| self.one_who(who)).collect();
+            let who = self.listed(&who);
+            self.pick(format!(",先由{who}补全登记"), format!("; {who} completes the form first"))
+        });
         let publish = trigger.publish.as_ref().map(|publish| self.publishes(publish));
         let with =
             if with.is_empty() { with } else { self.pick(format!(",{with}"), format!(", with {with}")) };
-        let more = [only, each, gather, publish].into_iter().flatten().collect::<String>();
+        let more = [only, each, gather, complete, publish].into_iter().flatten().collect::<String>();
         format!("{said}{more}{with}{}", self.pick("。", "."))
     }
 

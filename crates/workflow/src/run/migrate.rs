@@ -75,6 +75,9 @@ fn mapping_of(run: &Run, from: &Workflow, to: &Workflow) -> Result<Mapping, Refu
     if run.is_over() {
         wrong.push("it is over".to_owned());
     }
+    if from.completes.is_some() {
+        wrong.push("it is a start form: answer it, or cancel it".to_owned());
+    }
     let now_of = |no: StepNo| to.numbers().find(|new| steps[new.index()] == Some(no));
     for (item, state) in run.standing_items() {
         let busy = matches!(
