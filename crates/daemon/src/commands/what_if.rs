@@ -197,7 +197,7 @@ fn said(walk: &Walked, dates: &[Dated], context: &Context) -> String {
         "due" => say("期限", "due"),
         "wait" => say("等到", "waits until"),
         "late" => say("逾期", "late"),
-        "ends" => say("结束", "ends"),
+        "ends" => say("最早结束", "ends at the earliest"),
         _ => say("定时触发", "schedule"),
     };
     let rows: Vec<Vec<String>> = dates

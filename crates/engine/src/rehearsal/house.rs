@@ -13,14 +13,15 @@ use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide, start
 use yizhan_workflow::testing::Fake;
 
 use crate::change::slots_of;
-use crate::intake::Prepared;
+use crate::intake::{Gathers, Prepared};
 use crate::limits::{Head, Limits};
 use crate::slots::holds;
-use crate::store::{SlotChange, SlotStands};
+use crate::store::{Gathered, SlotChange, SlotStands};
 
 mod calls;
 mod children;
 mod events;
+mod gathered;
 mod past;
 
 pub use past::{Asked, Happening, Past, Sent};
@@ -68,6 +69,7 @@ pub struct House<'w> {
     limits: Limits,
     fakes: VecDeque<Fake>,
     pub events: Vec<Known>,
+    gathered: Vec<Gathered>,
     pub past: Past,
     last: Option<RunId>,
     decisions: usize,
@@ -92,6 +94,8 @@ pub enum Hindrance {
 pub enum Begun {
     Started(usize),
     Joined(usize),
+    /// It is kept for a slot.
+    Kept,
 }
 
 impl<'w> House<'w> {
@@ -107,6 +111,7 @@ impl<'w> House<'w> {
             limits: Limits::default(),
             fakes: fakes.into(),
             events: Vec::new(),
+            gathered: Vec::new(),
             past: Past::default(),
             last: None,
             decisions: 0,
@@ -132,6 +137,10 @@ impl<'w> House<'w> {
 
     /// Begins a run, or joins the open one with its key where the file says so.
     pub fn begin(&mut self, prepared: Prepared, by: &str) -> Result<Begun, Hindrance> {
+        if prepared.gathers == Gathers::Kept {
+            self.keep(prepared);
+            return Ok(Begun::Kept);
+        }
         let text = prepared.workflow.clone();
         if let Some(holder) = self.holder(&prepared) {
             if text.on_duplicate == OnDuplicate::Reject {
@@ -315,7 +324,8 @@ impl<'w> House<'w> {
         let timers = self.runs.iter().filter(|member| !member.run.is_over());
         let timers = timers.filter_map(|member| Some(member.run.next_timer()?.at));
         let answers = self.later.first_key_value().map(|((at, _), _)| *at);
-        timers.chain(answers).chain(self.limits.next_wake()).min()
+        let slot = self.next_slot().map(|(slot, ..)| slot);
+        timers.chain(answers).chain(self.limits.next_wake()).chain(slot).min()
     }
 
     /// Turns the clock, and lets everything happen on the way, that instant included.
@@ -343,6 +353,7 @@ impl<'w> House<'w> {
             self.feed_quietly(at, event);
             self.settle()?;
         }
+        self.make_runs()?;
         self.settle()
     }
 

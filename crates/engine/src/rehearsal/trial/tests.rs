@@ -358,3 +358,20 @@ fn a_miss_brings_the_journal_before_it() {
         failed.around.iter().map(|line| format!("{} {}", line.step, line.word)).collect();
     assert_eq!(lines, [" started", "send call", "send done", "repair task", "callback task", "repair late"]);
 }
+
+#[test]
+fn what_a_trigger_gathers_is_one_run_at_its_slot_and_nothing_is_none() {
+    let file = (
+        "daily",
+        "[input]\norders = { type = \"whole\" }\n[trigger.shop]\nevent = \"order\"\ngather = \"16:30\"\nwith.orders = \"{{ trigger.items | length }}\"\n[step.a]\nask = \"group:desk\"\nform.ok = { type = \"yesno\" }\n",
+    );
+    let order = "{ event = \"order\", payload = { n = 1 } }";
+    holds(
+        &[file],
+        &format!(
+            "[[test]]\nname = \"x\"\nat = \"2026-09-30 10:00\"\nbegins = \"later\"\nplay = [{order}, {{ pass = \"1h\" }}, {order}, \
+             {{ expect_no_run = \"daily\" }}, {{ until = \"2026-09-30 16:30\" }}, {{ expect_run = \"daily\", input = {{ orders = 2 }} }}, \
+             {{ answer = \"a\", with = {{ ok = true }} }}, {{ pass = \"48h\" }}, {{ expect_state = \"done\", of = \"daily\" }}]\n"
+        ),
+    );
+}
