@@ -28,7 +28,8 @@ impl House<'_> {
         let slots = self.gathered.iter().filter_map(|one| {
             let text = self.texts.get(&one.workflow)?;
             let gather = text.trigger(&one.trigger)?.gather.as_ref()?;
-            let slot = schedule::preview(gather, &self.world().zone, one.at, Millis(i64::MAX), 1);
+            let calendar = self.world().calendars.named(text.calendar.as_deref())?;
+            let slot = schedule::preview(gather, calendar, one.at, Millis(i64::MAX), 1);
             Some((*slot.first()?, text.clone(), one.trigger.clone()))
         });
         slots.min_by_key(|(slot, _, _)| *slot)
