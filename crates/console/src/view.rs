@@ -10,6 +10,7 @@ use std::sync::Arc;
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::plan::Workflow;
@@ -74,13 +75,13 @@ pub struct RunRow {
 pub struct RunView {
     #[serde(flatten)]
     pub row: RunRow,
-    pub input: Json,
+    pub input: Exact,
     pub error: Option<ErrorView>,
     pub opening: u32,
     /// The hash of the text it runs by.
     pub text: String,
     pub steps: Vec<StepView>,
-    pub output: Option<Json>,
+    pub output: Option<Exact>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +114,7 @@ pub struct ItemView {
     pub state: String,
     pub attempts: u32,
     pub outcome: Option<String>,
-    pub output: Option<Json>,
+    pub output: Option<Exact>,
     pub failure: Option<FailureView>,
     pub by: Option<String>,
     pub opened: Option<String>,
@@ -203,29 +204,33 @@ pub struct CommentView {
 /// A form with everything worked out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FormView {
-    pub fields: Vec<Json>,
+    pub fields: Vec<Exact>,
 }
 
 impl FormView {
-    /// # Errors
-    /// Never, unless a form's view is no list.
-    pub(crate) fn of(form: &Form, scope: &Value) -> Result<Self, Refusal> {
-        let fields = serde_json::from_str(&form.view(scope))
-            .map_err(|error| Refusal::bug("a form's view is no list", &error))?;
+    /// `known`: what was answered before, put into the fields that are asked.
+    pub(crate) fn of(form: &Form, known: Option<&Raw>, scope: &Value) -> Result<Self, Refusal> {
+        let view = form.view_of(known.map_or("{}", Raw::get), scope);
+        let fields =
+            serde_json::from_str(&view).map_err(|error| Refusal::bug("a form's view is no list", &error))?;
         Ok(Self { fields })
     }
+}
 
-    /// Puts what was answered before into the fields that are asked.
-    pub(crate) fn fill_in(&mut self, given: &Raw) {
-        let given: serde_json::Map<String, Json> = serde_json::from_str(given.get()).unwrap_or_default();
-        for field in self.fields.iter_mut().filter_map(Json::as_object_mut) {
-            let known = field.get("name").and_then(Json::as_str).and_then(|name| given.get(name));
-            if let Some(known) = known.filter(|value| !value.is_null()).cloned()
-                && (!field.contains_key("value") || field["type"] == "table")
-            {
-                field.insert("default".to_owned(), known);
-            }
-        }
+/// JSON as it was kept: every number has its digits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Exact(Box<RawValue>);
+
+impl Exact {
+    fn of(text: String) -> Option<Self> {
+        RawValue::from_string(text).ok().map(Self)
+    }
+}
+
+impl PartialEq for Exact {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
     }
 }
 
@@ -238,7 +243,7 @@ pub struct CaseView {
     pub key: Option<String>,
     pub by: String,
     pub started: String,
-    pub input: Json,
+    pub input: Exact,
     /// What is over, in file order.
     pub story: Vec<StoryView>,
 }
@@ -250,7 +255,7 @@ pub struct StoryView {
     pub state: String,
     pub by: Option<String>,
     pub ended: Option<String>,
-    pub output: Option<Json>,
+    pub output: Option<Exact>,
 }
 
 /// One line of a journal.
@@ -412,9 +417,12 @@ pub struct ArtifactView {
     pub size: usize,
 }
 
-/// Raw JSON as a value; what is no JSON (a damaged store) as text, so that it can be seen.
-pub(crate) fn json_of(raw: &yizhan_workflow::run::event::Raw) -> Json {
-    serde_json::from_str(raw.get()).unwrap_or_else(|_| Json::String(raw.get().to_owned()))
+/// What is no JSON (a damaged store) as text, so that it can be seen.
+pub(crate) fn json_of(raw: &Raw) -> Exact {
+    let as_text = || Json::String(raw.get().to_owned()).to_string();
+    Exact::of(raw.get().to_owned())
+        .or_else(|| Exact::of(as_text()))
+        .unwrap_or_else(|| Exact(RawValue::NULL.to_owned()))
 }
 
 pub(crate) fn owned(text: &Option<Arc<str>>) -> Option<String> {

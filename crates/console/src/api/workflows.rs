@@ -113,7 +113,7 @@ fn view(
     if let Some(text) = text {
         let world = desk.shared().world();
         let seen = names::before_start(text, &world, desk.shared().now(), None, None);
-        view.form = FormView::of(&text.input, &seen)?;
+        view.form = FormView::of(&text.input, None, &seen)?;
         view.note.clone_from(&text.note);
         view.implements.clone_from(&text.implements);
         view.steps = sketches(text);

@@ -81,11 +81,8 @@ fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal> {
     let step = look.text.step(of.item.step);
     let work = step.undo.as_ref().filter(|_| of.item.undo).map_or(&step.work, |undo| &undo.work);
     let Work::Ask(ask) = work else { return Ok(FormView::default()) };
-    let mut form = FormView::of(&ask.form, &look.scope(Standpoint::Item(of.item)))?;
-    if let Some(given) = last_answer(look.run, of.item).filter(|_| !of.item.undo) {
-        form.fill_in(given);
-    }
-    Ok(form)
+    let known = last_answer(look.run, of.item).filter(|_| !of.item.undo);
+    FormView::of(&ask.form, known, &look.scope(Standpoint::Item(of.item)))
 }
 
 /// What the round before gave: in a new round a form comes filled in with it.

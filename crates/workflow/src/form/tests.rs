@@ -1,5 +1,7 @@
 //! Stories about answers to forms.
 
+mod property;
+
 use std::collections::BTreeMap;
 
 use minijinja::Value;

@@ -21,7 +21,7 @@ fn fields(form: &Form, given: &Value, scope: &Value) -> Value {
         let value = so_far(&mut taking, field, given);
         taking.taken.push((Arc::clone(&field.name), value));
     }
-    form.fields.iter().map(|field| Value::from_pairs(one(&taking, field))).collect()
+    form.fields.iter().map(|field| Value::from_pairs(one(&taking, field, Some(given)))).collect()
 }
 
 /// What the field holds while the form is being filled in.
@@ -37,11 +37,15 @@ fn so_far(taking: &mut Taking<'_>, field: &Field, given: &Value) -> Value {
     typed.or(value).unwrap_or_else(|| Value::from(()))
 }
 
-fn one(taking: &Taking<'_>, field: &Field) -> Entries {
+/// `given`: what is filled in so far.
+fn one(taking: &Taking<'_>, field: &Field, given: Option<&Value>) -> Entries {
     let scope = taking.scope(None);
+    let is_asked = field.value.is_none() || field.kind == Kind::Table;
+    let known = given.and_then(|given| given.get_attr(&field.name).ok()).filter(|_| is_asked);
+    let known = known.filter(|known| !known.is_undefined() && !known.is_none());
     let (mut shown, mut unknown): (Entries, Entries) = (Vec::new(), Vec::new());
     let mut put = |key: &'static str, value: Result<Value, ExpressionError>| match value {
-        Ok(value) if value.is_none() => {}
+        Ok(value) if value.is_none() || value.is_undefined() => {}
         Ok(value) => shown.push((key, value)),
         // It hangs on what is not filled in yet, or never works: the rest of the form is shown all the same.
         Err(error) => unknown.push((key, Value::from(error.to_string()))),
@@ -51,8 +55,10 @@ fn one(taking: &Taking<'_>, field: &Field) -> Entries {
     put("type", Ok(Value::from(field.kind.as_str())));
     let required = taking.required(field).map(|required| required && field.value.is_none());
     put("required", required.map(Value::from));
+    let default = if known.is_some() { &None } else { &field.default };
+    put("default", Ok(known.unwrap_or_default()));
     for (key, tree) in
-        [("default", &field.default), ("value", &field.value), ("min", &field.min), ("max", &field.max)]
+        [("default", default), ("value", &field.value), ("min", &field.min), ("max", &field.max)]
     {
         if let Some(tree) = tree {
             put(key, accept::worked(tree, &scope));
@@ -99,7 +105,7 @@ fn columns(field: &Field, scope: &Value) -> Value {
     let nothing = Value::from(());
     let taking = Taking::of(&field.columns, &nothing, scope);
     let column = |column: &Field| {
-        let mut entries = one(&taking, column);
+        let mut entries = one(&taking, column, None);
         if headed.contains(&column.name) {
             entries.push(("shown", Value::from(true)));
         }
