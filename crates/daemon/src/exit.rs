@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use yizhan_workflow::problem::{retold, told};
+use yizhan_workflow::problem::{retold, row_in_words, told};
 
 use crate::language::Language;
 
@@ -136,8 +136,12 @@ impl Failure {
             // The words that the workflow's author gave go first.
             let said =
                 told(&field.code, &field.names, language.lang()).filter(|_| !field.names.contains_key("own"));
-            let (sentence, help) =
-                said.map_or((field.message.clone(), vec![]), |said| (said.sentence, said.help));
+            let own = field.names.get("own");
+            let own = own.map(|own| format!("{}{own}", row_in_words(&field.names, language.lang())));
+            let (sentence, help) = said.map_or_else(
+                || (own.unwrap_or(field.message.clone()), vec![]),
+                |said| (said.sentence, said.help),
+            );
             lines.push(format!("  - {}: {sentence}", field.field));
             lines.extend(help.into_iter().map(|help| format!("      {help}")));
         }

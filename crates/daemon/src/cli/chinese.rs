@@ -50,6 +50,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("input", "JSON 或 TOML 文件,- 为标准输入"),
     ("set", "一个字段:名=文字,或 名:=JSON"),
     ("file", "一个附件字段:名=路径"),
+    ("rows", "一个表格字段:名=路径,从 csv、JSON 或 TOML 文件读入各行"),
     ("wait", "等到运行结束"),
     ("junit", "把结果写成 CI 读的 JUnit XML"),
     ("filter", "只做名字或文件名里有这些字的测试"),

@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 use crate::client::{Client, query};
 use crate::exit::{Exit, Failure};
+use crate::intake::folder::rows_of;
+use crate::language::Language;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Fields {
@@ -19,6 +21,9 @@ pub(crate) struct Fields {
     /// A field that holds a file: `name=PATH` uploads it; several of one name make a list
     #[arg(long, value_name = "FIELD")]
     file: Vec<String>,
+    /// A table: `name=PATH` reads its rows from a csv, JSON or TOML file
+    #[arg(long, value_name = "FIELD")]
+    rows: Vec<String>,
 }
 
 fn wrong(message: String) -> Failure {
@@ -53,6 +58,11 @@ impl Fields {
                 field.split_once('=').ok_or_else(|| wrong(format!("`{field}` does not read `name=PATH`")))?;
             add(&mut fields, name, file(Path::new(path))?);
         }
+        for field in &self.rows {
+            let (name, path) =
+                field.split_once('=').ok_or_else(|| wrong(format!("`{field}` does not read `name=PATH`")))?;
+            fields.insert(name.to_owned(), rows(path)?);
+        }
         Ok(fields)
     }
 }
@@ -81,6 +91,14 @@ pub(super) fn object(path: &str, text: &str) -> Result<Map<String, Value>, Failu
         Ok(_) => Err(wrong(format!("`{path}` holds no object with fields"))),
         Err(why) => Err(wrong(format!("`{path}` cannot be read: {why}"))),
     }
+}
+
+fn rows(path: &str) -> Result<Value, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::of(Exit::Faults, "YZ0519", &error).help(format!("`{path}` is what was named"))
+    })?;
+    let rows = rows_of(Path::new(path), &bytes, Language::En);
+    rows.map(Value::from).map_err(|why| wrong(format!("`{path}` cannot be read: {why}")))
 }
 
 fn one(field: &str) -> Option<(String, Value)> {
@@ -126,6 +144,16 @@ mod tests {
         assert_eq!(object("a.toml", "n = 3").unwrap()["n"], json!(3));
         assert_eq!(object("a.json", "{\"n\": 3}").unwrap()["n"], json!(3));
         assert!(object("a.json", "[1]").is_err());
+    }
+
+    #[test]
+    fn the_rows_of_a_table_come_from_a_file_with_a_heading() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("goods.csv");
+        std::fs::write(&path, "品名,数量\n水表,2\n阀门,1\n").unwrap();
+        let read = rows(path.to_str().unwrap()).unwrap();
+        assert_eq!(read, json!([{ "品名": "水表", "数量": "2" }, { "品名": "阀门", "数量": "1" }]));
+        assert!(rows("goods.csv.of.nobody").is_err());
     }
 
     #[test]

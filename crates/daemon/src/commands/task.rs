@@ -50,7 +50,7 @@ pub(crate) enum Action {
     },
     /// Answer a task
     #[command(
-        after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂"
+        after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂\n  yizhan task answer task_01hsk3v9q2r4t --rows goods=goods.csv --set papers=card,slip\n  yizhan task answer task_01hsk3v9q2r4t --set 'sign:={\"refused\": true, \"witness\": \"person:zhao.min\"}'"
     )]
     Answer {
         #[command(flatten)]
@@ -219,9 +219,24 @@ fn field_line(field: &Value, context: &Context) -> String {
         line.push_str(" — ");
         line.push_str(&options.join(" | "));
     }
-    for (key, zh, en) in [("default", "缺省", "default"), ("value", "内容", "value")] {
+    for (key, zh, en) in [
+        ("default", "缺省", "default"),
+        ("value", "内容", "value"),
+        ("by", "签字人", "by"),
+        ("witness", "见证", "witness"),
+        ("kinds", "收", "takes"),
+        ("size", "每个最多字节", "bytes at most"),
+        ("updates", "更正", "corrects"),
+    ] {
         if !field[key].is_null() {
             line.push_str(&format!(" [{} {}]", context.language.pick(zh, en), value(&field[key], 4)));
+        }
+    }
+    // The columns of a table that are asked.
+    for column in field["fields"].as_array().into_iter().flatten() {
+        if column["shown"] != json!(true) {
+            line.push_str("\n  ");
+            line.push_str(&field_line(column, context));
         }
     }
     line

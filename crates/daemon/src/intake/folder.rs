@@ -23,7 +23,7 @@ use crate::plugins::span;
 use crate::workflows::Stamp;
 use take::{Taken, Taker};
 
-pub(crate) use content::by_labels;
+pub(crate) use content::{by_labels, rows_of};
 pub(crate) use take::{Came, Miss, passes, start_each};
 
 /// Files that one look takes on; the rest waits for the next, so that no flood holds up the others.

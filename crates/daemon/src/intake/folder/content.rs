@@ -68,6 +68,19 @@ pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {
     }
 }
 
+/// The rows of a csv, JSON or TOML file; of a single object, one.
+pub(crate) fn rows_of(path: &Path, bytes: &[u8], language: Language) -> Result<Vec<Row>, String> {
+    match read(path, bytes) {
+        Ok(Content::Rows(rows)) => Ok(rows),
+        Ok(Content::Fields(row)) => Ok(vec![row]),
+        Ok(Content::Other) => Err(language.pick(
+            "它没有行:csv、json、toml 才有".to_owned(),
+            "it has no rows: csv, json and toml have".to_owned(),
+        )),
+        Err(error) => Err(error.said(language)),
+    }
+}
+
 fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }

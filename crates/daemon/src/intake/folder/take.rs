@@ -311,6 +311,9 @@ fn told(
         }
         (Content::Fields(fields), None) => by_labels(fields.clone(), form),
         (Content::Rows(rows), None) => {
+            // Rows that a table takes are headed as its columns are.
+            let form = form.field("rows").map(|rows| &rows.columns).filter(|own| !own.fields.is_empty());
+            let form = form.unwrap_or(&slot.workflow.input);
             let rows: Vec<Map<String, Value>> = rows.iter().map(|row| by_labels(row.clone(), form)).collect();
             file.insert("rows".to_owned(), json!(rows));
             Map::from_iter([("rows".to_owned(), json!(rows))])
