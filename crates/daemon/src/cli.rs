@@ -79,6 +79,9 @@ enum Command {
     Event(commands::event::Args),
     /// Show when schedules fire next
     Next(commands::next::Args),
+    /// Who is who, who is on duty, and who has which shift
+    #[command(subcommand)]
+    People(commands::people::Action),
     /// What plugins there are, and what one offers
     #[command(subcommand)]
     Plugin(commands::plugin::Action),
@@ -170,6 +173,7 @@ impl Command {
             Self::Task(action) => commands::task::run(&action, context),
             Self::Event(args) => commands::event::run(&args, context),
             Self::Next(args) => commands::next::run(&args, context),
+            Self::People(action) => commands::people::run(&action, context),
             Self::Plugin(action) => commands::plugin::run(&action, context),
             Self::Explain(args) => commands::explain::run(&args, context),
             Self::Doctor(args) => commands::doctor::run(&args, context),

@@ -15,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod migrate;
 pub(crate) mod next;
 mod paging;
+pub(crate) mod people;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod read;

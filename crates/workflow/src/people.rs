@@ -115,9 +115,10 @@ impl People {
         people.ok_or(faults)
     }
 
-    /// The same with everything that is to be said, also what is only doubtful on the days from `today` on.
+    /// The same with everything that is to be said, also what is only doubtful on the days from `today` on. Without
+    /// calendars nothing is said of rosters that go by one.
     #[must_use]
-    pub fn check(text: &str, today: Date, calendars: &Calendars) -> (Option<Self>, Vec<Problem>) {
+    pub fn check(text: &str, today: Date, calendars: Option<&Calendars>) -> (Option<Self>, Vec<Problem>) {
         crate::definition::people::read(text, Some((today, calendars)))
     }
 

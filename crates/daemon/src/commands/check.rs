@@ -55,10 +55,10 @@ struct Found {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let home = context.home().ok();
     let files = read_all(&args.paths, home.as_ref())?;
-    let (people, mut found) = read_people(home.as_ref())?;
     let (catalogue, refused) = plugins::offline_catalogue(home.as_ref())?;
     let neighbours = neighbours_of(&files, home.as_ref());
-    let (calendars, faulty) = read_calendars(home.as_ref())?;
+    let (calendars, mut found) = read_calendars(home.as_ref())?;
+    let (people, faulty) = read_people(home.as_ref(), calendars.as_ref())?;
     found.extend(faulty);
     let (registers, faulty) = read_registers(home.as_ref())?;
     found.extend(faulty);
@@ -226,12 +226,15 @@ fn read_calendars(home: Option<&Home>) -> Result<(Option<Calendars>, Vec<Found>)
 }
 
 /// Nobody is given back where the file has faults: who is in it is not known then.
-fn read_people(home: Option<&Home>) -> Result<(Option<People>, Vec<Found>), Failure> {
+fn read_people(
+    home: Option<&Home>,
+    calendars: Option<&Calendars>,
+) -> Result<(Option<People>, Vec<Found>), Failure> {
     let Some(path) = home.map(Home::people).filter(|path| path.exists()) else {
         return Ok((Some(People::default()), Vec::new()));
     };
     let text = std::fs::read_to_string(&path)?;
-    let (people, problems) = People::check(&text, jiff::Zoned::now().date(), &Calendars::default());
+    let (people, problems) = People::check(&text, jiff::Zoned::now().date(), calendars);
     let found = Found { shown: path.display().to_string(), texts: [(String::new(), text)].into(), problems };
     Ok((people, vec![found]))
 }

@@ -177,7 +177,7 @@ fn workdays(calendar: &Calendar, first: Date, last: Date) -> usize {
     days.take_while(|day| *day <= last).filter(|day| calendar.is_workday(*day)).count()
 }
 
-fn weekday(day: Weekday, context: &Context) -> &'static str {
+pub(crate) fn weekday(day: Weekday, context: &Context) -> &'static str {
     let (zh, en) = match day {
         Weekday::Monday => ("周一", "Mon"),
         Weekday::Tuesday => ("周二", "Tue"),

@@ -17,7 +17,7 @@ mod rosters;
 
 /// The people, and every fault; with one that is no warning there are no people. With a day and the
 /// calendars what is doubtful from then on is said too.
-pub(crate) fn read(text: &str, among: Option<(Date, &Calendars)>) -> (Option<People>, Vec<Problem>) {
+pub(crate) fn read(text: &str, among: Option<(Date, Option<&Calendars>)>) -> (Option<People>, Vec<Problem>) {
     let text = match text_of(text.as_bytes()) {
         Ok(text) => text,
         Err(problem) => return (None, vec![*problem]),

@@ -146,7 +146,7 @@ const OF_PEOPLE: &[&str] = &[
 fn said_of(code: &str, text: &str) -> Vec<Problem> {
     if OF_PEOPLE.contains(&code) {
         let calendars = crate::calendar::Calendars::default();
-        crate::people::People::check(text, jiff::civil::date(2026, 10, 1), &calendars).1
+        crate::people::People::check(text, jiff::civil::date(2026, 10, 1), Some(&calendars)).1
     } else {
         said(text)
     }

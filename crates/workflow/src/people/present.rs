@@ -91,6 +91,12 @@ impl<'p> Present<'p> {
         Self { calendars: Some(calendars), ..self }
     }
 
+    /// The day that it is.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.day
+    }
+
     /// Somebody of the file who is employed on this day.
     #[must_use]
     pub fn person(&self, id: &str) -> Option<&'p Person> {

@@ -5,37 +5,44 @@ use jiff::civil::Date;
 
 use crate::calendar::Calendars;
 use crate::definition::section::Section;
-use crate::people::People;
+use crate::people::{People, Present, Roster, unit_of};
 use crate::problem::{Place, Problem, listed, nearest};
 
 /// So many days of a roster are looked at.
 const AHEAD: i64 = 31;
 
-pub(super) fn say(root: &Section<'_, '_>, people: &People, today: Date, calendars: &Calendars) {
-    let place = |path: &str| Place::at(root.reader.spans.key(path));
-    let here = people.on(today).by(calendars);
-    let last = today.saturating_add(Span::new().days(AHEAD - 1));
+pub(super) fn say(root: &Section<'_, '_>, people: &People, today: Date, calendars: Option<&Calendars>) {
+    let here = match calendars {
+        Some(calendars) => people.on(today).by(calendars),
+        None => people.on(today),
+    };
     for (name, roster) in &people.rosters {
-        if let Some(calendar) =
-            roster.calendar.as_deref().filter(|name| calendars.named(Some(name)).is_none())
+        if let (Some(named), Some(all)) = (&roster.calendar, calendars)
+            && all.named(Some(named)).is_none()
         {
             let place = Place::at(root.reader.spans.value(&format!("roster.{name}.calendar")));
-            let known = || calendars.all().map(|known| &*known.name);
-            let problem = Problem::error("YZ0655", place).name("calendar", calendar);
-            root.say(problem.name("known", listed(known())).near(nearest(calendar, known())));
+            let known = || all.all().map(|known| &*known.name);
+            let problem = Problem::error("YZ0655", place).name("calendar", &**named);
+            root.say(problem.name("known", listed(known())).near(nearest(named, known())));
+            continue;
         }
-        let gaps = here.around(|around| roster.gaps(today, last, around));
-        let Some(first) = gaps.first() else { continue };
-        let problem = Problem::warning("YZ0650", place(&format!("roster.{name}"))).name("roster", name);
-        let problem = problem.name("when", first.to_string()).name("days", AHEAD.to_string());
-        let more = gaps.len() - 1;
-        root.say(problem.name("more", more.to_string()).case(if more > 0 { "more" } else { "one" }));
+        gaps(root, (name, roster), &here, today);
     }
     for (name, role) in people.roles.iter().filter(|(_, role)| role.roster.is_some()) {
-        let unit = crate::people::unit_of(name);
-        if role.superior.is_none() && unit.is_none_or(|unit| here.head_of(unit).is_none()) {
-            let place = place(&format!("role.{name}"));
+        if role.superior.is_none() && unit_of(name).is_none_or(|unit| here.head_of(unit).is_none()) {
+            let place = Place::at(root.reader.spans.key(&format!("role.{name}")));
             root.say(Problem::warning("YZ0652", place).name("role", name));
         }
     }
+}
+
+fn gaps(root: &Section<'_, '_>, (name, roster): (&String, &Roster), here: &Present<'_>, today: Date) {
+    let last = today.saturating_add(Span::new().days(AHEAD - 1));
+    let gaps = here.around(|around| roster.gaps(today, last, around));
+    let Some(first) = gaps.first() else { return };
+    let place = Place::at(root.reader.spans.key(&format!("roster.{name}")));
+    let problem = Problem::warning("YZ0650", place).name("roster", name).name("when", first.to_string());
+    let more = gaps.len() - 1;
+    let problem = problem.name("days", AHEAD.to_string()).name("more", more.to_string());
+    root.say(problem.case(if more > 0 { "more" } else { "one" }));
 }
