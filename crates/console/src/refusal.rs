@@ -360,6 +360,10 @@ impl From<RunRefusal> for Refusal {
             | RunRefusal::FromRequired { .. }
             | RunRefusal::ParentDecides(_)
             | RunRefusal::DoesNotMap(_)
+            | RunRefusal::NoClock
+            | RunRefusal::NoReason
+            | RunRefusal::DuePast(_)
+            | RunRefusal::StandsByFile(_)
             | RunRefusal::WrongVerdict => Self::NotNow(refusal.to_string()),
             RunRefusal::Expression { .. } => {
                 Self::Expression { code: String::new(), message: refusal.to_string() }

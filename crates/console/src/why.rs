@@ -1,7 +1,7 @@
 //! Why a run is where it is: one sentence for each thing it waits for, in the reader's language.
 
-use yizhan_workflow::id::{Item, Millis};
-use yizhan_workflow::plan::{Effect, Ending, Retry, Step, Work};
+use yizhan_workflow::id::{Item, Millis, StepNo};
+use yizhan_workflow::plan::{Effect, Ending, Retry, Work};
 use yizhan_workflow::run::event::{
     EndState, Failure, Happened, Listening, Question, SlotAsk, Standing, TaskSheet,
 };
@@ -11,6 +11,8 @@ use yizhan_engine::store::{Reads, SlotStands};
 
 use crate::house::Language;
 use crate::view::Look;
+
+mod due;
 
 /// Runs that are named as having what is waited for.
 const HOLDERS_SHOWN: usize = 5;
@@ -43,7 +45,10 @@ impl Reader<'_> {
         let mut sentences: Vec<String> = self.closing().into_iter().chain(self.going_back()).collect();
         let waiting = || {
             let all = self.look.run.standing_items();
-            all.filter(|(_, state)| !matches!(state.at, At::Is(Standing::Holding { .. })))
+            // What a step that holds steps waits for are these; its own time is told where it has one.
+            all.filter(|(_, state)| {
+                !matches!(state.at, At::Is(Standing::Holding { .. })) || state.clock.is_some()
+            })
         };
         let standing = waiting().count();
         let items = waiting().take(SENTENCES_MAX);
@@ -169,13 +174,13 @@ impl Reader<'_> {
             Standing::Resting { until } => self.resting(&name, of, *until, state),
             Standing::Unknown { .. } => self.unknown(&name, state),
             Standing::Asking { why, .. } => self.asking(&name, why),
-            Standing::Asked { task, .. } => self.asked(&name, task, state),
+            Standing::Asked { task, .. } => self.asked(&name, of, task, state),
             Standing::Sleeping { until, .. } => {
                 let until = self.clock(*until);
                 say!(self, "{name}等到 {until}。", "{name} sleeps until {until}.")
             }
             Standing::Slot { ask, .. } => self.slot(&name, of, ask),
-            Standing::Listening { to, .. } => self.listening(&name, to, state),
+            Standing::Listening { to, .. } => self.listening(&name, of, to, state),
             Standing::Child { child, workflow, .. } => {
                 say!(
                     self,
@@ -192,7 +197,12 @@ impl Reader<'_> {
             }
             // What it waits for are its own steps, which have sentences of their own.
             Standing::Holding { .. } => {
-                say!(self, "{name}正在办理其中的步骤。", "{name} is at work on the steps that it holds.")
+                let time = self.time_of(of, state);
+                say!(
+                    self,
+                    "{name}正在办理其中的步骤{time}。",
+                    "{name} is at work on the steps that it holds{time}."
+                )
             }
         }
     }
@@ -202,6 +212,13 @@ impl Reader<'_> {
         let path = self.look.run.path_of(self.look.text, of.place());
         let item = of.item + 1;
         let is_each = step.each.is_some();
+        if of.step == StepNo::WHOLE && of.rung.is_none() {
+            return say!(self, "整个流程", "The run");
+        }
+        if of.rung.is_some() {
+            let of = self.name(of.main());
+            return say!(self, "{of}到时要办的事", "What the due time set off: {of}");
+        }
         match (of.undo, is_each) {
             (false, false) => say!(self, "步骤“{path}”", "Step `{path}`"),
             (false, true) => say!(self, "步骤“{path}”第 {item} 项", "Item {item} of step `{path}`"),
@@ -214,7 +231,7 @@ impl Reader<'_> {
 
     fn running(&self, name: &str, of: Item, attempt: u32, state: &ItemState) -> String {
         let step = self.look.text.step(of.step);
-        let action = match work_of(step, of) {
+        let action = match step.work_of(of) {
             Work::Use { action, .. } => action.to_string(),
             Work::Ask(_)
             | Work::Await(_)
@@ -255,7 +272,7 @@ impl Reader<'_> {
     /// Tries in all: the first, and as often again as `retry` says.
     fn tries_most(&self, of: Item, state: &ItemState) -> u32 {
         let step = self.look.text.step(of.step);
-        let written = step.undo.as_ref().filter(|_| of.undo).map_or(step.retry, |undo| undo.retry);
+        let written = step.doing(of).and_then(|doing| doing.retry);
         let once = state.first.as_ref().is_none_or(|first| first.effect == Effect::Once);
         let default = if once { Retry::NONE } else { self.look.world.retry };
         written.unwrap_or(default).times + 1
@@ -300,6 +317,14 @@ impl Reader<'_> {
                     "{name} failed ({code}, {message}); its owner must say: again, or leave it."
                 )
             }
+            Question::RungFailed { failure } => {
+                let (code, message) = (&failure.code, &failure.message);
+                say!(
+                    self,
+                    "{name}失败({code} {message}),需要负责人决定:再办一次,或就这样算了。",
+                    "{name} failed ({code}, {message}); its owner must say: again, or leave it."
+                )
+            }
             Question::WayUsedUp { .. } => say!(
                 self,
                 "{name}的退回次数已用完,需要负责人决定:再来一轮、照此继续,或算失败。",
@@ -308,24 +333,14 @@ impl Reader<'_> {
         }
     }
 
-    fn asked(&self, name: &str, task: &TaskSheet, state: &ItemState) -> String {
+    fn asked(&self, name: &str, of: Item, task: &TaskSheet, state: &ItemState) -> String {
         let title = &task.title;
         let who = state
             .claimed
             .as_deref()
             .map_or_else(|| self.people(&task.who), |one| self.people(&[one.to_owned()]));
         let claimed = state.claimed.is_some();
-        let due = match state.due {
-            None => String::new(),
-            Some(due) => {
-                let at = self.clock(due);
-                if state.late {
-                    say!(self, ",应于 {at} 前完成,已超时", ", was due at {at} and is late")
-                } else {
-                    say!(self, ",应于 {at} 前完成", ", due at {at}")
-                }
-            }
-        };
+        let due = self.time_of(of, state);
         if claimed {
             say!(self, "{name}由 {who} 办理“{title}”{due}。", "{name}: {who} has claimed “{title}”{due}.")
         } else {
@@ -384,17 +399,13 @@ impl Reader<'_> {
         }
     }
 
-    fn listening(&self, name: &str, to: &Listening, state: &ItemState) -> String {
+    fn listening(&self, name: &str, of: Item, to: &Listening, state: &ItemState) -> String {
         let event = &to.event;
         let key = match &*to.key {
             "" => String::new(),
             key => say!(self, "({key})", " of `{key}`"),
         };
-        let due = match state.due.map(|due| self.clock(due)) {
-            None => String::new(),
-            Some(at) if state.late => say!(self, ",应于 {at} 前到,已超时", ", was due at {at} and is late"),
-            Some(at) => say!(self, ",应于 {at} 前到", ", due at {at}"),
-        };
+        let due = self.time_of(of, state);
         say!(self, "{name}等待事件“{event}”{key}{due}。", "{name} waits for the event `{event}`{key}{due}.")
     }
 
@@ -427,10 +438,6 @@ impl Reader<'_> {
             },
         )
     }
-}
-
-fn work_of(step: &Step, of: Item) -> &Work {
-    step.undo.as_ref().filter(|_| of.undo).map_or(&step.work, |undo| &undo.work)
 }
 
 fn ordinal(number: u64) -> String {

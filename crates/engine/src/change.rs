@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Serialize;
-use yizhan_workflow::id::{Attempt, Item, ScopeNo, TaskId};
+use yizhan_workflow::id::{Attempt, DueRung, Item, Millis, ScopeNo, TaskId};
 use yizhan_workflow::plan::{Section, Workflow};
+use yizhan_workflow::run::clock::{ClockWhy, RungDid};
 use yizhan_workflow::run::event::{EndState, Event, Fact, Question, SlotAsk, Standing};
 use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::state::{At, ItemState, Phase, Place, Run, TaskKind};
@@ -48,7 +49,13 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tel
     let wake = (next != live.wake).then_some(next);
     let tell_parent = tell_of(run, &decision.did);
     let tasks = tasks_of(run, &live.text, decision, world);
-    let notices = if tells { notices_of(run, &live.text, decision, &tasks) } else { vec![] };
+    let notices = if tells {
+        let mut notices = notices_of(run, &live.text, decision, &tasks);
+        notices.extend(told_of(run, &live.text, decision, world));
+        notices
+    } else {
+        vec![]
+    };
     // A large state (a fan-out) waits until the lines since outweigh it: what snapshots cost stays in proportion to what
     // the lines cost, and loading reads at most as much again as the state.
     let due = live.lines_since >= SNAPSHOT_LINES || live.bytes_since > SNAPSHOT_BYTES;
@@ -161,6 +168,9 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
             | Command::StopListening { .. } => {}
         }
     }
+    for of in changed_tasks(run, decision) {
+        changes.push(TaskChange::Changed(Box::new(task_row(run, text, of, TaskKind::Asked, world))));
+    }
     for fact in &decision.did {
         if let Fact::TaskClaimed { at, .. } | Fact::TaskReleased { at } = fact
             && let Some(state) = run.item(*at)
@@ -180,6 +190,25 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
         }
     }
     changes
+}
+
+/// Open tasks that have other people or another due time now.
+fn changed_tasks(run: &Run, decision: &Decision) -> Vec<Attempt> {
+    let mut changed = vec![];
+    for fact in &decision.did {
+        let at = if let Fact::Clock { at, set } = fact {
+            Some(at).filter(|_| set.why != ClockWhy::Opened)
+        } else if let Fact::Rung { at, did: RungDid::Reassigned { .. }, .. } = fact {
+            Some(at)
+        } else {
+            None
+        };
+        let Some(at) = at else { continue };
+        let state = run.item(*at).filter(|state| matches!(state.at, At::Is(Standing::Asked { .. })));
+        let attempt = state.and_then(ItemState::attempt).map(|attempt| Attempt { item: *at, attempt });
+        changed.extend(attempt.filter(|of| !changed.contains(of)));
+    }
+    changed
 }
 
 /// How the items that the decision touched stand to the limits of their steps.
@@ -260,7 +289,7 @@ fn notices_of(run: &Run, text: &Workflow, decision: &Decision, tasks: &[TaskChan
     });
     let rows = tasks.iter().filter_map(|task| match task {
         TaskChange::Open(row) => Some(row),
-        TaskChange::Claimed { .. } | TaskChange::Closed { .. } => None,
+        TaskChange::Changed(_) | TaskChange::Claimed { .. } | TaskChange::Closed { .. } => None,
     });
     opened.zip(rows).filter_map(|((of, kind), row)| notice_of(run, text, of, kind, row)).collect()
 }
@@ -279,7 +308,11 @@ fn notice_of(run: &Run, text: &Workflow, of: Attempt, kind: TaskKind, row: &Task
         (TaskKind::Asked | TaskKind::Asking, _) => return None,
     };
     let known = match why {
-        Some(Question::UndoFailed { failure } | Question::Failed { failure }) => Some(failure.clone()),
+        Some(
+            Question::UndoFailed { failure }
+            | Question::RungFailed { failure }
+            | Question::Failed { failure },
+        ) => Some(failure.clone()),
         Some(_) | None => state.failure.as_deref().cloned(),
     };
     let letter = Letter {
@@ -293,9 +326,66 @@ fn notice_of(run: &Run, text: &Workflow, of: Attempt, kind: TaskKind, row: &Task
         who: row.who.clone(),
         asks,
         known: known.filter(|_| asks != Asks::Form),
+        due: None,
+        asked: None,
     };
     let key = format!("{}/ask{}", run.key_of(text, of.item), of.attempt).into();
     Some(Notice { key, task: row.id.clone(), at: run.last, letter: to_json(&letter) })
+}
+
+/// The words that due times send: each under the key of its rung, however often the task or the step is decided about.
+fn told_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World) -> Vec<Notice> {
+    let told = decision.did.iter().filter_map(|fact| {
+        let Fact::Rung { at, n, rung, nth, did: RungDid::Told { who }, .. } = fact else { return None };
+        told(run, text, world, (*at, DueRung(*n, *rung), *nth), who)
+    });
+    told.collect()
+}
+
+fn told(
+    run: &Run,
+    text: &Arc<Workflow>,
+    world: &World,
+    (at, rung, nth): (Item, DueRung, u32),
+    who: &[String],
+) -> Option<Notice> {
+    let state = run.item(at)?;
+    let asked = match &state.at {
+        At::Is(Standing::Asked { task, .. }) => Some(task.title.clone()),
+        At::Is(_) | At::Over(_) => None,
+    };
+    let reminds = text.step(at.step).rung(rung.1).is_some_and(|rung| rung.reminds);
+    let late = state.late || state.due.is_some_and(|due| due <= run.last);
+    let asks = match (reminds, late) {
+        (true, _) => Asks::Reminds,
+        (false, true) => Asks::TellsLate,
+        (false, false) => Asks::Tells,
+    };
+    let again = if nth == 0 { String::new() } else { format!("/{nth}") };
+    let key = format!("{}{again}", run.key_of(text, Item { rung: Some(rung), ..at }));
+    let of = Attempt { item: at, attempt: state.attempts };
+    let own = TaskId::of(&key, 0);
+    let letter = Letter {
+        run: run.id,
+        workflow: run.started.workflow.clone(),
+        title: text.title.as_str().into(),
+        key: run.started.key.clone(),
+        step: run.path_of(text, at.place()).into(),
+        of,
+        task: if asked.is_some() { task_id(run, text, of) } else { own.clone() },
+        who: who.to_vec(),
+        asks,
+        known: None,
+        due: state.due.and_then(|due| local(due, world)),
+        asked,
+    };
+    Some(Notice { key: key.into(), task: own, at: run.last, letter: to_json(&letter) })
+}
+
+/// As a clock of the house shows it.
+fn local(at: Millis, world: &World) -> Option<Arc<str>> {
+    let local = at.timestamp()?.to_zoned(world.zone.clone());
+    Some(local.strftime("%Y-%m-%d %H:%M").to_string().into())
 }
 
 pub(crate) fn task_id(run: &Run, text: &Workflow, of: Attempt) -> TaskId {
@@ -309,12 +399,14 @@ pub(crate) fn task_row(
     kind: TaskKind,
     world: &World,
 ) -> TaskRow {
-    let sheet = run.item(of.item).and_then(|state| match &state.at {
-        At::Is(Standing::Asked { task, .. }) => Some(task.clone()),
+    let state = run.item(of.item);
+    let sheet = state.and_then(|state| match &state.at {
+        At::Is(Standing::Asked { task, .. }) => Some((task.clone(), state.due)),
         At::Is(_) | At::Over(_) => None,
     });
+    let from = state.and_then(|state| state.clock.as_ref()).map(|clock| clock.from);
     let (title, who, due) = match sheet {
-        Some(sheet) => (sheet.title.clone(), sheet.who.clone(), sheet.due),
+        Some((sheet, due)) => (sheet.title.clone(), sheet.who.clone(), due),
         None => (title_of(run, text, of.item, world), vec![owner_of(text, world)], None),
     };
     TaskRow {
@@ -327,8 +419,8 @@ pub(crate) fn task_row(
         title,
         who,
         due,
-        opened: run.last,
-        claimed_by: None,
+        opened: from.unwrap_or(run.last),
+        claimed_by: state.and_then(|state| state.claimed.clone()),
     }
 }
 

@@ -639,7 +639,7 @@ impl Loop {
 fn closed(task: &TaskChange) -> Option<TaskId> {
     match task {
         TaskChange::Closed { id } => Some(id.clone()),
-        TaskChange::Open(_) | TaskChange::Claimed { .. } => None,
+        TaskChange::Open(_) | TaskChange::Changed(_) | TaskChange::Claimed { .. } => None,
     }
 }
 

@@ -30,6 +30,12 @@ pub struct Letter {
     pub asks: Asks,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known: Option<Failure>,
+    /// The due time, on the house's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Arc<str>>,
+    /// Of what a due time sets off: the title of the task, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Arc<str>>,
 }
 
 /// What is asked.
@@ -46,6 +52,13 @@ pub enum Asks {
     WayUsedUp,
     /// A form of a closing section: the run cannot end without it.
     Form,
+    /// Whether what a due time set off and failed is done again.
+    RungFailed,
+    /// Nothing: it reminds of what is to be done.
+    Reminds,
+    /// Nothing: it tells that a due time comes or is past.
+    Tells,
+    TellsLate,
 }
 
 impl From<&Question> for Asks {
@@ -53,6 +66,7 @@ impl From<&Question> for Asks {
         match why {
             Question::Failed { .. } => Self::Failed,
             Question::UndoFailed { .. } => Self::UndoFailed,
+            Question::RungFailed { .. } => Self::RungFailed,
             Question::WayUsedUp { .. } => Self::WayUsedUp,
         }
     }
@@ -140,6 +154,23 @@ impl Letter {
                 "【驿站】{case}:收尾步骤“{step}”等您办理",
                 "[Yizhan] {case}: the closing step `{step}` waits for you"
             ),
+            Asks::RungFailed => say!(
+                lang,
+                "【驿站】{case}:步骤“{step}”到时要办的事失败了,请决定",
+                "[Yizhan] {case}: what the due time of step `{step}` set off failed"
+            ),
+            Asks::Reminds => {
+                let what = one_line(self.what());
+                say!(lang, "【驿站】催办:{case}“{what}”", "[Yizhan] reminder: {case}, “{what}”")
+            }
+            Asks::Tells => {
+                let what = one_line(self.what());
+                say!(lang, "【驿站】{case}“{what}”未办", "[Yizhan] {case}: “{what}” is not done")
+            }
+            Asks::TellsLate => {
+                let what = one_line(self.what());
+                say!(lang, "【驿站】超时:{case}“{what}”", "[Yizhan] late: {case}, “{what}”")
+            }
         }
     }
 
@@ -188,13 +219,54 @@ impl Letter {
                 "{case}正在收尾,步骤“{step}”要有人答复才能结束。",
                 "{case} is closing, and its step `{step}` needs an answer before it can end."
             ),
+            Asks::RungFailed => say!(
+                lang,
+                "{case}的步骤“{step}”到时要办的一件事失败了。",
+                "Something that the due time of step `{step}` of {case} set off failed."
+            ),
+            Asks::Reminds | Asks::Tells | Asks::TellsLate => self.by_when(&case, lang),
+        }
+    }
+
+    /// What is to be done: of a task its title, else the step; of the whole file the case.
+    fn what(&self) -> &str {
+        let named = self.asked.as_ref().or(Some(&self.step)).filter(|what| !what.is_empty());
+        named.unwrap_or(&self.title)
+    }
+
+    fn by_when(&self, case: &str, lang: Lang) -> String {
+        let what = self.what();
+        match (&self.due, self.asks) {
+            (Some(due), Asks::TellsLate) => say!(
+                lang,
+                "{case}的“{what}”应于 {due} 前办完,现已超时,还没有办完。",
+                "“{what}” of {case} was due at {due}; it is late and not done."
+            ),
+            (Some(due), _) => say!(
+                lang,
+                "{case}的“{what}”应于 {due} 前办完,还没有办完。",
+                "“{what}” of {case} is due at {due} and not done yet."
+            ),
+            (None, _) => {
+                say!(lang, "{case}的“{what}”还没有办完。", "“{what}” of {case} is not done yet.")
+            }
         }
     }
 
     fn known(&self, lang: Lang) -> Option<String> {
         let Failure { code, message, happened, .. } = self.known.as_ref()?;
         let evidence = match (self.asks, lang, happened) {
-            (Asks::Failed | Asks::UndoFailed | Asks::WayUsedUp | Asks::Form, ..) => "",
+            (
+                Asks::Failed
+                | Asks::UndoFailed
+                | Asks::RungFailed
+                | Asks::WayUsedUp
+                | Asks::Form
+                | Asks::Reminds
+                | Asks::Tells
+                | Asks::TellsLate,
+                ..,
+            ) => "",
             (Asks::Unknown, Lang::Zh, Happened::Yes) => "(对方说已经办成)",
             (Asks::Unknown, Lang::Zh, Happened::Maybe | Happened::No) => "(可能已经办成)",
             (Asks::Unknown, Lang::En, Happened::Yes) => " (it says that it happened)",
@@ -237,6 +309,11 @@ impl Letter {
                 settle("fail", say!(lang, "算失败", "it failed")),
             ]
             .concat(),
+            Asks::RungFailed => [
+                again("再办一次", "try it again"),
+                settle("leave", say!(lang, "就这样算了,记录在案", "leave it, on record")),
+            ]
+            .concat(),
             Asks::UndoFailed => [
                 again("再撤一次", "take it back again"),
                 settle("leave", say!(lang, "就此保留,记录在案", "leave it, on record")),
@@ -248,7 +325,10 @@ impl Letter {
                 settle("fail", say!(lang, "算失败", "fail")),
             ]
             .concat(),
-            Asks::Form => say!(
+            // Whoever is told is mostly not who answers.
+            Asks::Reminds | Asks::Tells | Asks::TellsLate if self.asked.is_none() => return String::new(),
+            Asks::Tells | Asks::TellsLate => return show,
+            Asks::Form | Asks::Reminds => say!(
                 lang,
                 "  yizhan task answer {task} --set 字段=值\n",
                 "  yizhan task answer {task} --set FIELD=VALUE\n"
@@ -282,7 +362,14 @@ mod tests {
             key: Some("A-7".into()),
             step: "pay".into(),
             of: Attempt {
-                item: Item { step: StepNo(0), scope: ScopeNo::RUN, round: 1, item: 0, undo: false },
+                item: Item {
+                    step: StepNo(0),
+                    scope: ScopeNo::RUN,
+                    round: 1,
+                    item: 0,
+                    undo: false,
+                    rung: None,
+                },
                 attempt: 2,
             },
             task: TaskId::of("run/pay/1/0", 2),
@@ -295,6 +382,8 @@ mod tests {
                 retry_after_ms: None,
                 happened: Happened::Maybe,
             }),
+            due: None,
+            asked: None,
         }
     }
 
@@ -305,6 +394,7 @@ mod tests {
             (Asks::Unknown, &["settle T happened", "settle T again", "settle T fail"][..]),
             (Asks::Failed, &["settle T again", "settle T skip", "settle T fail"]),
             (Asks::UndoFailed, &["settle T again", "settle T leave"]),
+            (Asks::RungFailed, &["settle T again", "settle T leave"]),
             (Asks::WayUsedUp, &["settle T again", "settle T leave", "settle T fail"]),
             (Asks::Form, &["answer T"]),
         ];
@@ -320,6 +410,19 @@ mod tests {
                 assert!(text.contains("bank.silent") && text.contains("A-7"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_word_about_a_due_time_says_what_is_to_be_done_by_when_and_offers_no_verdict() {
+        let due = Some("2026-09-30 20:55".into());
+        let late = Letter { due, asked: Some("停水".into()), known: None, ..letter(Asks::TellsLate) };
+        assert_eq!(late.subject(Lang::Zh), "【驿站】超时:“退款”(A-7)“停水”");
+        let text = late.text(Lang::En);
+        assert!(text.contains("was due at 2026-09-30 20:55") && text.contains("task show"), "{text}");
+        assert!(!text.contains("settle") && !text.contains("answer"), "{text}");
+        // Of what is no task nothing can be shown but its run.
+        let text = Letter { asked: None, ..late }.text(Lang::En);
+        assert!(!text.contains("yizhan task") && text.contains("yizhan why"), "{text}");
     }
 
     #[test]

@@ -192,7 +192,7 @@ mod tests {
     use crate::store::SlotStands;
 
     fn row(run: i64, asked: i64, most: Option<u32>, rate: Option<Rate>, priority: i32) -> SlotRow {
-        let item = Item { step: StepNo(0), scope: ScopeNo::RUN, round: 1, item: 0, undo: false };
+        let item = Item { step: StepNo(0), scope: ScopeNo::RUN, round: 1, item: 0, undo: false, rung: None };
         SlotRow {
             run: RunId::from_number(run),
             of: Attempt { item, attempt: 1 },

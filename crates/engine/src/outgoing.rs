@@ -13,12 +13,8 @@ use crate::live::Live;
 /// The call for an attempt that is to go out. `None` where the run has moved on.
 pub(crate) fn call_of(live: &Live, of: Attempt, id: u64, house: &str, now: Millis) -> Option<Call> {
     let step = live.text.step(of.item.step);
-    let (work, timeout) = match (&step.undo, of.item.undo) {
-        (Some(undo), true) => (&undo.work, undo.timeout),
-        (None, true) => return None,
-        (_, false) => (&step.work, step.timeout),
-    };
-    let Work::Use { action, with: tree } = work else { return None };
+    let doing = step.doing(of.item)?;
+    let (Work::Use { action, with: tree }, timeout) = (doing.work, doing.timeout) else { return None };
     let with = live.run.item(of.item)?.first.as_ref()?.with.clone();
     let readable = live.run.key_of(&live.text, of.item);
     Some(Call {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use yizhan_workflow::expression::Expression;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepAt, StepNo};
-use yizhan_workflow::plan::{Step, Work, Workflow};
+use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, Failure, Happened, ItemEnd, Raw, Standing, Started, StepEnd,
     Verdict,
@@ -317,11 +317,7 @@ impl Walk<'_> {
     }
 
     fn work(&self, of: Item) -> &Work {
-        let step: &Step = self.text.step(of.step);
-        match (&step.undo, of.undo) {
-            (Some(undo), true) => &undo.work,
-            (_, _) => &step.work,
-        }
+        self.text.step(of.step).work_of(of)
     }
 
     /// The answer that was given for a step, the next in turn.
@@ -346,7 +342,7 @@ impl Walk<'_> {
         let (name, known) = (action.to_string(), self.world.catalogue.action(action).cloned());
         let what = What::Call { action: name, with: with.unwrap_or_default(), undo: of.item.undo };
         self.tell(of.item.place(), Some(of.item), what);
-        let given = if of.item.undo { None } else { self.given(of.item) };
+        let given = if of.item.is_beside() { None } else { self.given(of.item) };
         let output =
             given.unwrap_or_else(|| known.map_or(json!({}), |action| sample::of_schema(&action.output)));
         AttemptResult::Done { output: Raw::from(&output) }

@@ -250,6 +250,8 @@ pub struct RunRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskChange {
     Open(Box<TaskRow>),
+    /// It has other people or another due time. What is to be told of its opening stands.
+    Changed(Box<TaskRow>),
     /// `None`: given back.
     Claimed {
         id: TaskId,

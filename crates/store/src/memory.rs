@@ -180,6 +180,7 @@ impl Kept {
                 self.notices.retain(|_, notice| notice.task != row.id);
                 self.tasks.insert(row.id.clone(), (**row).clone());
             }
+            TaskChange::Changed(row) => drop(self.tasks.insert(row.id.clone(), (**row).clone())),
             TaskChange::Claimed { id, by } => {
                 if let Some(row) = self.tasks.get_mut(id) {
                     row.claimed_by.clone_from(by);

@@ -17,6 +17,7 @@ mod ask;
 pub(crate) mod calendar;
 mod calendars;
 mod check;
+mod clock;
 pub mod completing;
 mod damage;
 mod fields;
@@ -33,6 +34,7 @@ mod parts;
 pub(crate) mod people;
 pub(crate) mod register;
 mod rows;
+mod rungs;
 mod schema;
 mod section;
 mod slips;
@@ -320,8 +322,7 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
 }
 
 /// Keys of the whole file that the language has and this version does not.
-const LATER: &[&str] =
-    &["hours", "due", "remind", "escalate", "limit", "private", "readers", "priority", "undo", "extend"];
+const LATER: &[&str] = &["hours", "limit", "private", "readers", "priority", "undo", "extend"];
 
 fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let root = Section::root(reader, table);
@@ -338,11 +339,14 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let tables = table::tables(&root);
     let input = root.section("input").map(|input| fields::form(&input, &[])).unwrap_or_default();
     let triggers = trigger::triggers(&root);
-    let steps = step::steps(&root);
+    let (steps, clock) = step::steps(&root);
+    let title = title.unwrap_or_else(|| name.to_owned());
+    let span = u16::try_from(steps.len()).unwrap_or(u16::MAX);
     let workflow = Workflow {
         name: name.into(),
         hash: TextHash("".into()),
-        title: title.unwrap_or_else(|| name.to_owned()),
+        whole: Box::new(Step::whole(&title, main_of(&steps), span, clock)),
+        title,
         note: root.string("note"),
         owner: owner.map(|owner| owner.value.to_owned()),
         implements: implements.iter().map(|text| text.value.to_owned()).collect(),

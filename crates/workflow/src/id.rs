@@ -163,6 +163,9 @@ impl<'de> Deserialize<'de> for RunId {
 pub struct StepNo(pub u16);
 
 impl StepNo {
+    /// The file itself, as the step that holds all others.
+    pub const WHOLE: Self = Self(u16::MAX);
+
     #[must_use]
     pub fn index(self) -> usize {
         usize::from(self.0)
@@ -199,13 +202,14 @@ impl StepAt {
 
     #[must_use]
     pub fn item(self, round: u32, item: u32) -> Item {
-        Item { step: self.step, scope: self.scope, round, item, undo: false }
+        Item { step: self.step, scope: self.scope, round, item, undo: false, rung: None }
     }
 }
 
 /// The smallest piece of work: a step, a round of it, an element of its `each` (0 without). What takes an item back is
 /// an item of its own, told apart by `undo`. Within a run one item is one intention. In the journal it is
-/// `[step, round, item]`, with `true` behind for an undo, and the number of its scope if that is not the run.
+/// `[step, round, item]`, with `true` behind for an undo, the number of its scope if that is not the run, and
+/// `[due, rung]` for what a due time set off beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Item {
     pub step: StepNo,
@@ -213,7 +217,12 @@ pub struct Item {
     pub round: u32,
     pub item: u32,
     pub undo: bool,
+    pub rung: Option<DueRung>,
 }
+
+/// A rung that fired: of which due time of its item, and which of its step's rungs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DueRung(pub u16, pub u16);
 
 impl Item {
     #[must_use]
@@ -221,9 +230,21 @@ impl Item {
         StepAt { step: self.step, scope: self.scope }
     }
 
+    /// Itself, without what is done beside it: what an undo takes back, what a rung belongs to.
+    #[must_use]
+    pub fn main(self) -> Self {
+        Self { undo: false, rung: None, ..self }
+    }
+
+    /// A small step beside an item, whose end leads nowhere.
+    #[must_use]
+    pub fn is_beside(self) -> bool {
+        self.undo || self.rung.is_some()
+    }
+
     /// How many parts of the journal's list stand behind the numbers.
     fn marks(&self) -> usize {
-        usize::from(self.undo) + usize::from(!self.scope.is_run())
+        usize::from(self.undo) + usize::from(!self.scope.is_run()) + usize::from(self.rung.is_some())
     }
 
     fn write_marks<S: SerializeSeq>(&self, parts: &mut S) -> Result<(), S::Error> {
@@ -232,6 +253,9 @@ impl Item {
         }
         if !self.scope.is_run() {
             parts.serialize_element(&self.scope)?;
+        }
+        if let Some(rung) = &self.rung {
+            parts.serialize_element(rung)?;
         }
         Ok(())
     }
@@ -276,13 +300,25 @@ struct Parts<const N: usize>;
 enum Mark {
     Undo(bool),
     Scope(ScopeNo),
+    Rung(DueRung),
+}
+
+/// What stands behind the numbers of an item.
+#[derive(Default)]
+struct Marks {
+    undo: bool,
+    scope: ScopeNo,
+    rung: Option<DueRung>,
 }
 
 impl<'de, const N: usize> Visitor<'de> for Parts<N> {
-    type Value = ([u32; N], bool, ScopeNo);
+    type Value = ([u32; N], Marks);
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{N} numbers, perhaps `true`, perhaps the number of a scope")
+        write!(
+            f,
+            "{N} numbers, perhaps `true`, perhaps the number of a scope, perhaps a due time and its rung"
+        )
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
@@ -290,14 +326,15 @@ impl<'de, const N: usize> Visitor<'de> for Parts<N> {
         for (at, number) in numbers.iter_mut().enumerate() {
             *number = parts.next_element()?.ok_or_else(|| serde::de::Error::invalid_length(at, &self))?;
         }
-        let (mut undo, mut scope) = (false, ScopeNo::RUN);
+        let mut marks = Marks::default();
         while let Some(mark) = parts.next_element()? {
             match mark {
-                Mark::Undo(is) => undo = is,
-                Mark::Scope(of) => scope = of,
+                Mark::Undo(is) => marks.undo = is,
+                Mark::Scope(of) => marks.scope = of,
+                Mark::Rung(of) => marks.rung = Some(of),
             }
         }
-        Ok((numbers, undo, scope))
+        Ok((numbers, marks))
     }
 }
 
@@ -307,15 +344,15 @@ fn step_no<E: serde::de::Error>(number: u32) -> Result<StepNo, E> {
 
 impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let ([step, round, item], undo, scope) = from.deserialize_seq(Parts::<3>)?;
-        Ok(Self { step: step_no(step)?, scope, round, item, undo })
+        let ([step, round, item], Marks { undo, scope, rung }) = from.deserialize_seq(Parts::<3>)?;
+        Ok(Self { step: step_no(step)?, scope, round, item, undo, rung })
     }
 }
 
 impl<'de> Deserialize<'de> for Attempt {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let ([step, round, item, attempt], undo, scope) = from.deserialize_seq(Parts::<4>)?;
-        Ok(Self { item: Item { step: step_no(step)?, scope, round, item, undo }, attempt })
+        let ([step, round, item, attempt], Marks { undo, scope, rung }) = from.deserialize_seq(Parts::<4>)?;
+        Ok(Self { item: Item { step: step_no(step)?, scope, round, item, undo, rung }, attempt })
     }
 }
 

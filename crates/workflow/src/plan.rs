@@ -11,6 +11,10 @@ use crate::id::{StepNo, TextHash};
 use crate::moment::{Moment, Schedule, Span};
 use crate::table::Table;
 
+pub use clock::{Clock, Does, Doing, EXTENDS, Extend, Pause, Rung, RungAt, Small};
+
+mod clock;
+
 /// What a workflow was read from: its file and everything that is part of its text. Kept by hash for as long as a run
 /// holds it, so it must say all that reading needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +51,8 @@ pub struct Workflow {
     pub steps: Vec<Step>,
     /// Those of the main section that no other step holds.
     pub main: Vec<StepNo>,
+    /// The file itself as the step that holds these, with its own due time: `StepNo::WHOLE`.
+    pub whole: Box<Step>,
     /// What a parent reads when the run is over.
     pub output: Option<Tree>,
     /// It is the start form of another text: which of its triggers opened it.
@@ -56,7 +62,7 @@ pub struct Workflow {
 impl Workflow {
     #[must_use]
     pub fn step(&self, no: StepNo) -> &Step {
-        &self.steps[no.index()]
+        if no == StepNo::WHOLE { &self.whole } else { &self.steps[no.index()] }
     }
 
     /// The name of the calendar that a step's moments are worked out with: its own, else that of what holds it, else
@@ -177,6 +183,7 @@ pub struct Step {
     pub calendar: Option<Arc<str>>,
     /// The name of the calendar in whose hours alone it starts and its clock runs.
     pub hours: Option<Arc<str>>,
+    pub clock: Option<Box<Clock>>,
 }
 
 /// How many may do it at once, over all runs, and how often.

@@ -7,13 +7,16 @@
 mod acts;
 mod approve;
 mod begin;
+pub mod clock;
 mod closing;
 mod correction;
+mod due;
 pub mod event;
 mod fold;
 mod item;
 pub mod list;
 pub mod migrate;
+mod moving;
 pub mod names;
 mod people;
 mod recipients;
@@ -183,6 +186,14 @@ pub enum Refusal {
     ParentDecides(RunId),
     #[error("this is not an answer to that question")]
     WrongVerdict,
+    #[error("this has no due time and nothing that waits for one")]
+    NoClock,
+    #[error("a reason is needed")]
+    NoReason,
+    #[error("{0} is past; a due time can only be moved ahead of now")]
+    DuePast(Millis),
+    #[error("the clock stands because the file says so (`{0}`), and goes on by itself")]
+    StandsByFile(Arc<str>),
     #[error("`{expression}`: {message}")]
     Expression { expression: Arc<str>, message: Arc<str> },
     /// What could never have been: a bug or a damaged store.
@@ -200,9 +211,9 @@ pub fn start(id: RunId, text: &Arc<Workflow>, now: &Now<'_>, started: Started) -
     let mut deciding = Deciding::new(&mut run, text, now, event);
     let steps = u16::try_from(text.steps.len()).unwrap_or(u16::MAX);
     deciding.did(Fact::Opened { steps });
+    deciding.start_whole();
     deciding.ready.extend(text.main.iter().map(|step| StepAt::run(*step)));
-    deciding.settle();
-    deciding.fire();
+    deciding.pass_time();
     let decision = deciding.finish();
     (run, decision)
 }
@@ -233,11 +244,14 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
         Event::Cancelled { opening, by, reason } => deciding.cancelled(opening, &by, &reason)?,
         Event::Retried { opening, by, from } => deciding.retried(opening, &by, from)?,
         Event::Joined { .. } => deciding.joined()?,
+        Event::Paused { of, by, via: _, reason } => deciding.paused(of, &by, &reason)?,
+        Event::Resumed { of, by, via: _, reason: _ } => deciding.resumed(of, &by)?,
+        Event::DueMoved { of, to, by, via: _, reason } => deciding.due_moved(of, to, &by, &reason)?,
+        Event::CalendarsChanged {} => deciding.calendars_changed()?,
         // Needs both texts.
         Event::Migrated { .. } => return Err(Refusal::Impossible("a migration goes its own way")),
     }
-    deciding.settle();
-    deciding.fire();
+    deciding.pass_time();
     Ok(deciding.finish())
 }
 

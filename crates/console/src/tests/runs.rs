@@ -214,11 +214,11 @@ async fn why_says_in_both_languages_what_a_run_waits_for() {
     place.run_until(&id, |run| run["waits"] == "task").await;
     assert_eq!(
         why(&id, "zh").await,
-        ["步骤“visit”等待 热线 办理“上门 H1”,应于 2026-11-23 10:00:00 前完成。"]
+        ["步骤“visit”等待 热线 办理“上门 H1”,应于 2026-11-23 10:00:00 前完成(还有 1 天)。"]
     );
     assert_eq!(
         why(&id, "en").await,
-        ["Step `visit` waits for 热线 to answer “上门 H1”, due at 2026-11-23 10:00:00."]
+        ["Step `visit` waits for 热线 to answer “上门 H1”, due at 2026-11-23 10:00:00 (in 1 d)."]
     );
 
     let id = place.start("broken", json!({})).await;

@@ -101,7 +101,7 @@ fn item_view(look: &Look<'_>, of: Item, state: &ItemState) -> ItemView {
         | Want::Listen { .. }
         | Want::Time => None,
     };
-    let is_child = matches!(step.work, Work::Run { .. }) && !of.undo && state.attempts > 0;
+    let is_child = matches!(step.work, Work::Run { .. }) && !of.is_beside() && state.attempts > 0;
     let child = match &state.at {
         At::Is(Standing::Child { child, .. } | Standing::StoppingChild { child, .. }) => Some(*child),
         At::Is(_) | At::Over(_) => is_child.then(|| RunId::child_of(&readable())),
@@ -120,7 +120,7 @@ fn item_view(look: &Look<'_>, of: Item, state: &ItemState) -> ItemView {
         late: state.late,
         task,
         child: child.map(|child| child.to_string()),
-        steps: state.scope.filter(|_| !of.undo).map_or_else(Vec::new, |scope| steps_view(look, scope)),
+        steps: state.scope.filter(|_| !of.is_beside()).map_or_else(Vec::new, |scope| steps_view(look, scope)),
         undo: None,
     }
 }

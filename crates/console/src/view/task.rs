@@ -52,7 +52,9 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         At::Is(Standing::Unknown { .. }) => (vec!["happened", "again", "fail"], None),
         At::Is(Standing::Asking { why, .. }) => match &**why {
             Question::Failed { failure } => (vec!["again", "skip", "fail"], Some(failure_view(failure))),
-            Question::UndoFailed { failure } => (vec!["again", "leave"], Some(failure_view(failure))),
+            Question::UndoFailed { failure } | Question::RungFailed { failure } => {
+                (vec!["again", "leave"], Some(failure_view(failure)))
+            }
             Question::WayUsedUp { .. } => (vec!["again", "leave", "fail"], None),
         },
         At::Is(_) | At::Over(_) => (vec!["answer"], None),
@@ -78,10 +80,10 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
 }
 
 fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal> {
-    let step = look.text.step(of.item.step);
-    let work = step.undo.as_ref().filter(|_| of.item.undo).map_or(&step.work, |undo| &undo.work);
-    let Work::Ask(ask) = work else { return Ok(FormView::default()) };
-    let known = last_answer(look.run, of.item).filter(|_| !of.item.undo);
+    let Work::Ask(ask) = look.text.step(of.item.step).work_of(of.item) else {
+        return Ok(FormView::default());
+    };
+    let known = last_answer(look.run, of.item).filter(|_| !of.item.is_beside());
     FormView::of(&ask.form, known, &look.scope(Standpoint::Item(of.item)))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use yizhan_workflow::id::{Item, StepNo};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
+use yizhan_workflow::run::clock::{ClockWhy, RungDid};
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, ItemEnd, Standing, StepEnd, Verdict,
 };
@@ -41,6 +42,9 @@ impl Teller<'_> {
 
     fn step(&self, no: StepNo) -> String {
         // A line may speak of a step that this text does not have.
+        if no == StepNo::WHOLE {
+            return self.pick("整个流程", "the run");
+        }
         if no.index() < self.text.steps.len() { self.text.dotted(no) } else { no.0.to_string() }
     }
 
@@ -51,7 +55,14 @@ impl Teller<'_> {
             .get(of.step.index())
             .is_some_and(|step| step.each.is_some() || step.approve().is_some());
         let number = if is_each { format!("[{}]", of.item + 1) } else { String::new() };
-        let undo = if of.undo { self.pick(" 撤回", " undo") } else { String::new() };
+        if of.step == StepNo::WHOLE && of.rung.is_none() {
+            return self.pick("整个流程", "the run");
+        }
+        let undo = match (of.undo, of.rung) {
+            (true, _) => self.pick(" 撤回", " undo"),
+            (false, Some(_)) => self.pick(" 到时要办的事", " set off by its due time"),
+            (false, None) => String::new(),
+        };
         format!("{}{number}{undo}", self.step(of.step))
     }
 
@@ -116,6 +127,23 @@ impl Teller<'_> {
                 format!("{by} {}{from}", self.pick("重新办理", "retried it"))
             }
             Event::Migrated { by, .. } => format!("{by} {}", self.pick("换用新文本", "took another text")),
+            Event::Paused { of, by, reason, .. } => {
+                format!(
+                    "{by} {} {}: {reason}",
+                    self.pick("暂停计时", "stopped the clock of"),
+                    self.item(of.item)
+                )
+            }
+            Event::Resumed { of, by, .. } => {
+                let went = self.pick("恢复计时", "let the clock go on of");
+                format!("{by} {went} {}", self.item(of.item))
+            }
+            Event::DueMoved { of, to, by, reason, .. } => {
+                let (moved, to_word) =
+                    (self.pick("改了期限", "moved the due time of"), self.pick("到", "to"));
+                format!("{by} {moved} {} {to_word} {to}: {reason}", self.item(of.item))
+            }
+            Event::CalendarsChanged {} => self.pick("日历有变", "the calendars changed"),
             Event::Joined { trigger, .. } => format!("{trigger} {}", self.pick("并入", "joined it")),
         }
     }
@@ -152,6 +180,15 @@ impl Teller<'_> {
                 format!("{} {whom}", self.pick("代", "for"))
             }
             Fact::Late { at } => format!("{} {}", self.item(*at), self.pick("超时", "late")),
+            Fact::Clock { set, .. } if set.why == ClockWhy::Opened => return None,
+            Fact::Clock { at, set } => {
+                let due = set.due.map_or_else(String::new, |due| due.to_string());
+                format!("{} {} {due}", self.item(*at), self.pick("期限", "due"))
+            }
+            Fact::Stands { at, .. } => {
+                format!("{} {}", self.item(*at), self.pick("时钟停住", "clock stands"))
+            }
+            Fact::Rung { at, did, .. } => format!("{} {}", self.item(*at), self.rung(did)),
             Fact::GoingBack { cover, .. } => {
                 let steps: Vec<_> = cover.iter().map(|no| self.step(*no)).collect();
                 format!("{} {}", self.pick("退回", "back over"), steps.join(" "))
@@ -187,6 +224,7 @@ impl Teller<'_> {
             | Fact::TaskReleased { .. }
             | Fact::TaskHandedOver { .. }
             | Fact::Commented { .. }
+            | Fact::StandsOn { .. }
             | Fact::BackPaused { .. }
             | Fact::Finishing { .. }
             | Fact::Outrun { .. }
@@ -194,6 +232,20 @@ impl Teller<'_> {
             | Fact::Migrated(_)
             | Fact::InputJoined {} => return None,
         })
+    }
+
+    fn rung(&self, did: &RungDid) -> String {
+        match did {
+            RungDid::Told { who } => format!("{} {}", self.pick("告知", "told"), who.join(" ")),
+            RungDid::Reassigned { who } => format!("{} {}", self.pick("转给", "given to"), who.join(" ")),
+            RungDid::Decided {} => self.pick("自动决定", "decided by itself"),
+            RungDid::Begun {} => self.pick("到时开始", "set off"),
+            RungDid::Dropped {} => self.pick("不再催办", "dropped what is past"),
+            RungDid::Failed { failure } => {
+                let failed = self.pick("到时要办的事失败", "what was set off failed");
+                format!("{failed}: {} {}", failure.code, failure.message)
+            }
+        }
     }
 
     fn standing(&self, state: &Standing) -> String {

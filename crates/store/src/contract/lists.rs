@@ -1,11 +1,12 @@
 //! Lists: pages, filters and their order.
 
 use yizhan_engine::store::{
-    Change, FiringOutcome, Note, RunFilter, RunRow, RunState, StoreError, TaskChange, TaskFilter, TaskRow,
+    Change, FiringOutcome, Note, Notice, RunFilter, RunRow, RunState, StoreError, TaskChange, TaskFilter,
+    TaskRow,
 };
 use yizhan_workflow::id::RunId;
 
-use super::{House, at, becomes, begin, fired, firing, ids, line, opens, row, run, runs, task};
+use super::{House, at, becomes, begin, fired, firing, ids, line, notice, opens, row, run, runs, task};
 
 /// All pages of `most`, one after the other.
 fn paged(house: &dyn House, filter: &RunFilter, most: usize) -> Vec<Vec<RunId>> {
@@ -156,6 +157,25 @@ pub(crate) fn tasks_are_found_by_who_may_and_by_who_claimed(house: &mut dyn Hous
     assert_eq!(house.reads().task(&approve.id).unwrap(), None);
     let ann = TaskFilter { who: Some(vec!["ann".into()]), run: None };
     assert_eq!(house.reads().tasks(&ann, None, 10).unwrap().rows, []);
+}
+
+/// Another due time or other people: found by those, and what is to be told of its opening still is.
+pub(crate) fn a_task_that_changed_is_found_by_its_new_people_and_keeps_its_notice(house: &mut dyn House) {
+    let first = task(1, "approve", &["ann"]);
+    let told = Notice { task: first.id.clone(), ..notice(1, "approve", 1) };
+    house.accept(vec![Change { tasks: vec![opens(first.clone())], notices: vec![told], ..begin(1) }]);
+    let later = first.due.map(|due| due.plus(60_000));
+    let second = TaskRow { who: vec!["bob".into()], due: later, ..first };
+    let changed = TaskChange::Changed(Box::new(second.clone()));
+    house.accept(vec![Change { tasks: vec![changed], ..line(run(1), 2) }]);
+    house.crash();
+    let of = |who: &str| {
+        let filter = TaskFilter { who: Some(vec![who.into()]), run: None };
+        house.reads().tasks(&filter, None, 10).unwrap().rows
+    };
+    assert_eq!(of("ann"), []);
+    assert_eq!(of("bob"), [second]);
+    assert_eq!(house.reads().notices(None, 9).unwrap().len(), 1);
 }
 
 pub(crate) fn a_task_that_opens_again_replaces_itself(house: &mut dyn House) {

@@ -11,7 +11,7 @@ use yizhan_workflow::run::event::{Raw, SlotAsk};
 use super::{House, at, becomes, begin, line, run};
 
 fn item(number: u32) -> Item {
-    Item { step: StepNo(3), scope: ScopeNo::RUN, round: 1, item: number, undo: false }
+    Item { step: StepNo(3), scope: ScopeNo::RUN, round: 1, item: number, undo: false, rung: None }
 }
 
 fn slot(number: i64, priority: i32, asked: i64, stands: SlotStands) -> SlotRow {

@@ -167,7 +167,15 @@ impl Writing<'_> {
 
     fn task(&self, task: &TaskChange) -> Result<(), Fault> {
         match task {
-            TaskChange::Open(row) => self.open_task(row),
+            TaskChange::Open(row) => {
+                // An opening carried out again replaces the first.
+                self.close_task(row.id.as_str())?;
+                self.put_task(row)
+            }
+            TaskChange::Changed(row) => {
+                self.drop_task(row.id.as_str())?;
+                self.put_task(row)
+            }
             TaskChange::Claimed { id, by } => {
                 self.run("UPDATE task SET claimed_by = ?2 WHERE id = ?1", params![id.as_str(), by]).map(drop)
             }
@@ -175,9 +183,7 @@ impl Writing<'_> {
         }
     }
 
-    fn open_task(&self, row: &TaskRow) -> Result<(), Fault> {
-        // An opening carried out again replaces the first.
-        self.close_task(row.id.as_str())?;
+    fn put_task(&self, row: &TaskRow) -> Result<(), Fault> {
         let who = serde_json::to_string(&row.who).map_err(|error| StoreError::Failed(error.to_string()))?;
         self.run(
             "INSERT INTO task(id, run, workflow, of, step, kind, title, who, due, opened, claimed_by)
@@ -206,12 +212,15 @@ impl Writing<'_> {
     }
 
     fn close_task(&self, id: &str) -> Result<(), Fault> {
+        self.drop_task(id)?;
+        self.run("DELETE FROM notice WHERE task = ?1", [id]).map(drop)
+    }
+
+    fn drop_task(&self, id: &str) -> Result<(), Fault> {
         let sql = "DELETE FROM task_who WHERE task = ?1
                    AND who IN (SELECT value FROM task, json_each(task.who) WHERE task.id = ?1)";
         self.run(sql, [id])?;
-        self.run("DELETE FROM task WHERE id = ?1", [id])?;
-        self.run("DELETE FROM notice WHERE task = ?1", [id])?;
-        Ok(())
+        self.run("DELETE FROM task WHERE id = ?1", [id]).map(drop)
     }
 
     fn notice(&self, notice: &Notice) -> Result<(), Fault> {

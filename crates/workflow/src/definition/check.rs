@@ -42,6 +42,7 @@ pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
             checker.work(&undo.work, &format!("{path}.undo"), &mut problems);
         }
     }
+    checker.clocks(&mut problems);
     checker.who("owner", read.workflow.owner.as_deref().unwrap_or_default(), &mut problems);
     for trigger in &read.workflow.triggers {
         if let Starts::ByHand { who } = &trigger.starts {
@@ -98,7 +99,7 @@ impl Checker<'_> {
         Place::at(self.read.spans.key(path))
     }
 
-    fn work(&self, work: &Work, path: &str, problems: &mut Vec<Problem>) {
+    pub(super) fn work(&self, work: &Work, path: &str, problems: &mut Vec<Problem>) {
         match work {
             Work::Use { action, with } => self.action(action, with, path, problems),
             Work::Run { workflow, with, .. } => self.child(workflow, with, path, problems),
@@ -222,7 +223,7 @@ impl Checker<'_> {
         }
     }
 
-    fn who(&self, path: &str, who: &str, problems: &mut Vec<Problem>) {
+    pub(super) fn who(&self, path: &str, who: &str, problems: &mut Vec<Problem>) {
         let Some(people) = self.house.people else { return };
         if who.is_empty() || people.known(who) {
             return;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::flow::{self, Ways};
 use super::order::{self, number};
 use super::section::{Section, Text};
-use super::{MOST_STEPS, ask, name_ok, time, tree};
+use super::{MOST_STEPS, ask, clock, name_ok, time, tree};
 use crate::expression::{Template, Tree};
 use crate::plan::{ActionName, Await, Each, Effect, Limit, Rate, Section as Part, Step, Undo, Work};
 use crate::problem::{Place, nearest};
@@ -29,14 +29,15 @@ pub(super) struct Draft<'a, 'r> {
 const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "step"];
 
 /// Keys of a step that the language has and this version does not.
-const LATER: &[&str] = &["pause", "remind", "escalate", "extend", "private", "readers", "same_as"];
+const LATER: &[&str] = &["extend", "private", "readers", "same_as"];
 
-pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
+/// All steps, and the clock of the file itself.
+pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::plan::Clock>>) {
     let drafts = drafts(root);
     if drafts.len() > MOST_STEPS {
         let span = drafts[MOST_STEPS].span.clone();
         root.say(root.error("YZ0113", span).name("most", MOST_STEPS.to_string()));
-        return Vec::new();
+        return (Vec::new(), None);
     }
     let told = root.reader.lost.borrow().order;
     if !drafts.iter().any(|draft| draft.section == Part::Main) && !root.has("step") && !told {
@@ -55,7 +56,8 @@ pub(super) fn steps(root: &Section<'_, '_>) -> Vec<Step> {
         steps.push(step(&ways, draft, at));
         draft.own.close(LATER);
     }
-    steps
+    let whole = clock::clock(&ways, root, Some("step"));
+    (steps, whole)
 }
 
 fn drafts<'a, 'r>(root: &Section<'a, 'r>) -> Vec<Draft<'a, 'r>> {
@@ -179,6 +181,7 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
         limit: limit(own),
         calendar,
         hours,
+        clock: clock::clock(ways, own, kind),
     }
 }
 
@@ -298,13 +301,16 @@ fn kind(own: &Section<'_, '_>, kinds: &[&'static str], id: &str) -> Option<&'sta
 }
 
 /// Keys that only some kinds have.
-fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
+pub(super) fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
     const OF: &[(&str, &[&str])] = &[
         ("with", &["use", "run"]),
         ("form", &["ask"]),
         ("approve", &["ask"]),
         ("not", &["ask"]),
-        ("due", &["ask", "await"]),
+        ("due", &["ask", "await", "step"]),
+        ("remind", &["ask", "await", "step"]),
+        ("escalate", &["ask", "await", "step"]),
+        ("pause", &["ask", "await", "step"]),
         ("where", &["await"]),
         ("key", &["await"]),
         ("detach", &["run"]),
@@ -326,7 +332,7 @@ fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
     }
 }
 
-fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str, undo: bool) -> Option<Work> {
+pub(super) fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str, undo: bool) -> Option<Work> {
     match kind {
         "use" => {
             let with = with(own);
@@ -378,7 +384,7 @@ fn action(own: &Section<'_, '_>) -> Option<ActionName> {
     }
 }
 
-fn effect(own: &Section<'_, '_>) -> Option<Effect> {
+pub(super) fn effect(own: &Section<'_, '_>) -> Option<Effect> {
     own.word(
         "effect",
         &[

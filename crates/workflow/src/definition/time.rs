@@ -10,7 +10,7 @@ use crate::problem::{Problem, nearest, wide};
 /// Steps by their ids, for what counts from the end of one.
 pub(super) type StepNames<'s> = &'s dyn Fn(&str) -> Option<crate::id::StepNo>;
 
-fn say(section: &Section<'_, '_>, text: &Text<'_>, fault: &MomentFault) {
+pub(super) fn say(section: &Section<'_, '_>, text: &Text<'_>, fault: &MomentFault) {
     let problem = section.error("YZ0155", text.span.clone()).name("value", text.value);
     section.say(worded(problem, text.value, fault));
 }

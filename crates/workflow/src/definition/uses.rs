@@ -4,7 +4,7 @@ use crate::expression::{Expression, Name, Template, Tree};
 use crate::form::{Field, Form, Options, Required};
 use crate::id::StepNo;
 use crate::moment::{Anchor, Moment};
-use crate::plan::{Approve, Let, Section, Undo, Work, Workflow};
+use crate::plan::{Approve, Clock, Does, Let, Pause, RungAt, Section, Small, Undo, Work, Workflow};
 
 /// From where an expression looks.
 #[derive(Clone, Copy)]
@@ -100,6 +100,10 @@ impl<'w, 's> Walk<'w, 's> {
         for no in workflow.numbers() {
             walk.step(workflow, no);
         }
+        if let Some(clock) = &workflow.whole.clock {
+            let own = Own { lets: &[], ..Own::default() };
+            walk.clock("", clock, Stand { at: At::Everything, step: None, own });
+        }
         if let Some(output) = &workflow.output {
             walk.tree("output", output, Stand { at: At::Everything, step: None, own: Own::default() });
         }
@@ -165,8 +169,46 @@ impl<'w, 's> Walk<'w, 's> {
                 }
             }
         }
+        if let Some(clock) = &step.clock {
+            self.clock(&format!("{path}."), clock, stand);
+        }
         if let Some(undo) = &step.undo {
             self.undo(&format!("{path}.undo"), undo, stand);
+        }
+    }
+
+    /// `above`: the step's path with its dot, nothing for the file itself.
+    fn clock(&mut self, above: &str, clock: &'w Clock, stand: Stand<'w>) {
+        if let Some(due) = &clock.due {
+            self.moment(&format!("{above}due"), due, stand);
+        }
+        for rung in &clock.rungs {
+            let path = format!("{above}{}", rung.written);
+            if let RungAt::Moment(moment) = &rung.at {
+                self.moment(&format!("{path}.at"), moment, stand);
+            }
+            match &rung.does {
+                Does::Tell(who) => self.templates(&format!("{path}.tell"), who, stand),
+                Does::Reassign(who) => self.templates(&format!("{path}.reassign"), who, stand),
+                Does::Decide(fields) => self.tree(&format!("{path}.decide"), fields, stand),
+                Does::Act(small) => self.small(&path, small, stand),
+            }
+        }
+        if let Some(Pause::While(holds)) = &clock.pause {
+            self.expression(&format!("{above}pause"), holds, stand);
+        }
+    }
+
+    fn small(&mut self, path: &str, small: &'w Small, stand: Stand<'w>) {
+        if let Some(title) = &small.title {
+            self.template(&format!("{path}.title"), title, stand);
+        }
+        self.work(path, &small.work, stand);
+    }
+
+    fn templates(&mut self, path: &str, templates: &'w [Template], stand: Stand<'w>) {
+        for (at, template) in templates.iter().enumerate() {
+            self.template(&format!("{path}[{at}]"), template, stand);
         }
     }
 

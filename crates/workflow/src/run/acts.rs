@@ -233,11 +233,10 @@ impl Deciding<'_> {
     }
 
     fn asked_by<'t>(&self, text: &'t crate::plan::Workflow, of: Attempt) -> Result<&'t Ask, Refusal> {
-        let step = text.step(of.item.step);
-        let work = match (&step.undo, of.item.undo) {
-            (Some(undo), true) => &undo.work,
-            (_, _) => &step.work,
-        };
-        if let Work::Ask(ask) = work { Ok(ask) } else { Err(Refusal::Impossible("the step asks nobody")) }
+        if let Work::Ask(ask) = text.step(of.item.step).work_of(of.item) {
+            Ok(ask)
+        } else {
+            Err(Refusal::Impossible("the step asks nobody"))
+        }
     }
 }

@@ -60,7 +60,7 @@ fn seats(step: &StepState) -> Vec<Seat> {
 
 impl Deciding<'_> {
     pub(super) fn seat(&self, item: Item) -> Option<Seat> {
-        if item.undo || self.text.step(item.step).approve().is_none() {
+        if item.is_beside() || self.text.step(item.step).approve().is_none() {
             return None;
         }
         let list = self.run.step(item.place()).list.as_ref()?;
@@ -169,7 +169,7 @@ impl Deciding<'_> {
     /// What this answer means for the step.
     pub(super) fn signed(&self, item: Item, outcome: Option<&str>, output: Option<&Raw>) -> Signed {
         let step = self.text.step(item.step);
-        let Some(approve) = step.approve().filter(|_| !item.undo) else { return Signed::Alone };
+        let Some(approve) = step.approve().filter(|_| !item.is_beside()) else { return Signed::Alone };
         if outcome == Some("late") {
             return Signed::Decides("late");
         }
@@ -225,7 +225,7 @@ impl Deciding<'_> {
 
     /// Who has signed this step in this round, for themselves or for somebody.
     pub(super) fn has_signed(&self, item: Item, who: &str) -> bool {
-        let signs = self.text.step(item.step).approve().is_some() && !item.undo;
+        let signs = self.text.step(item.step).approve().is_some() && !item.is_beside();
         let is = |known: &Option<std::sync::Arc<str>>| {
             known.as_deref().is_some_and(|known| bare(known) == bare(who))
         };

@@ -199,7 +199,7 @@ impl Deciding<'_> {
     /// The place that an attempt of the item needs. What is inside a step that holds a place of the same key has it.
     fn slot_to_ask_for(&self, item: Item) -> Result<Option<SlotAsk>, Failure> {
         let step = self.text.step(item.step);
-        let Some(limit) = step.limit.as_ref().filter(|_| !item.undo) else { return Ok(None) };
+        let Some(limit) = step.limit.as_ref().filter(|_| !item.is_beside()) else { return Ok(None) };
         let known = self.run.item(item).and_then(|state| state.limit.as_deref().cloned());
         let ask = match known {
             Some(known) => known,
@@ -227,16 +227,13 @@ impl Deciding<'_> {
     fn try_begin(&mut self, item: Item) -> Result<(), Failure> {
         let text = self.text.clone();
         let step = text.step(item.step);
-        let work = match (&step.undo, item.undo) {
-            (Some(undo), true) => &undo.work,
-            (None, true) => return Err(bug("an undo without words for it")),
-            (_, false) => &step.work,
-        };
+        let Some(doing) = step.doing(item) else { return Err(bug("the file has no words for this step")) };
+        let work = doing.work;
         let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
         match work {
             Work::Use { action, with } => {
                 let known = self.run.item(item).and_then(|state| state.first.clone());
-                let give_up = step.give_up.filter(|_| !item.undo).map(|span| self.at.plus(span.ms));
+                let give_up = step.give_up.filter(|_| !item.is_beside()).map(|span| self.at.plus(span.ms));
                 let first = if let Some(known) = known {
                     // After a person's word the time for all attempts counts anew.
                     let anew = known.give_up.is_none() && give_up.is_some();
@@ -253,7 +250,7 @@ impl Deciding<'_> {
                 self.did(Fact::Entered { at: item, state: Standing::Running { a, begun, first } });
             }
             Work::Ask(ask) => self.open_task(item, a, ask)?,
-            Work::Wait { until } => match self.instant(item, until, true)? {
+            Work::Wait { until } => match self.instant(item, until, self.at, true)? {
                 Some(until) if until > self.at => {
                     self.did(Fact::Entered { at: item, state: Standing::Sleeping { a, until } });
                 }
@@ -281,7 +278,7 @@ impl Deciding<'_> {
                 self.finish_item(item, None, Output::None, None);
                 self.close(item.scope, ending.clone(), Because::step(item.step));
             }
-            Work::Hold { steps, span } => self.open_scope(item, a, steps, *span),
+            Work::Hold { steps, span } => self.open_scope(item, a, steps, *span)?,
         }
         Ok(())
     }
@@ -300,33 +297,37 @@ impl Deciding<'_> {
             with = super::recipients::prepare(with, &action.input, &self.now.world.people_at(self.at))?;
         }
         // The class of its attempts, as the action says and the step tightens it.
-        let step = self.text.step(item.step);
         let declared = known.map_or(Effect::Once, |action| action.effect);
-        let tightened = if item.undo { step.undo.as_ref().and_then(|undo| undo.effect) } else { step.effect };
+        let tightened = self.text.step(item.step).doing(item).and_then(|doing| doing.effect);
         let effect = tightened.map_or(declared, |wanted| wanted.max(declared));
         Ok(First { with: raw(with)?, effect, give_up })
     }
 
     /// An item of a holding step is a scope; one that is tried again goes on with its own.
-    fn open_scope(&mut self, item: Item, a: u32, steps: &[StepNo], span: u16) {
-        let Some(first) = steps.first().copied() else { return self.done(item, None, Output::None, None) };
+    fn open_scope(&mut self, item: Item, a: u32, steps: &[StepNo], span: u16) -> Result<(), Failure> {
+        let Some(first) = steps.first().copied() else {
+            self.done(item, None, Output::None, None);
+            return Ok(());
+        };
+        let clock = self.clock_to_open(item)?;
         let known = self.run.item(item).and_then(|state| state.scope);
         let scope = known.unwrap_or(ScopeNo(self.run.scopes + 1));
         self.did(Fact::Entered { at: item, state: Standing::Holding { a, scope, first, steps: span } });
+        self.start_clock(item, clock);
         self.stir(scope);
         if known.is_some() {
             let cover = self.cover_of_retry(scope, None);
             if !cover.iter().all(|no| self.has_rounds_left(StepAt { step: *no, scope })) {
                 let error = self.run_error(item, failure("YZ0320", "no step may have more rounds"));
-                return self.close(
-                    scope,
-                    Ending::Fail { reason: error.message.clone() },
-                    Because::failed(error, None),
-                );
+                let ending = Ending::Fail { reason: error.message.clone() };
+                self.close(scope, ending, Because::failed(error, None));
+                return Ok(());
             }
-            return self.reopen(scope, cover);
+            self.reopen(scope, cover);
+            return Ok(());
         }
         self.ready.extend(steps.iter().map(|step| StepAt { step: *step, scope }));
+        Ok(())
     }
 
     fn listen(&mut self, item: Item, a: u32, event: &Await) -> Result<(), Failure> {
@@ -340,14 +341,14 @@ impl Deciding<'_> {
             None => None,
         };
         let name = event.event.text(&scope)?.into();
-        let due = match &event.due {
-            Some(due) => self.instant(item, due, false)?,
-            None => None,
-        };
-        let ends_late = !item.undo && self.text.step(item.step).on.iter().any(|on| is_late(&on.outcome));
+        let clock = self.clock_to_open(item)?;
+        let due = clock.as_ref().and_then(|clock| clock.due);
+        let ends_late =
+            !item.is_beside() && self.text.step(item.step).on.iter().any(|on| is_late(&on.outcome));
         drop(scope); // It holds the steps, which would be copied when the item changes.
         let to = Box::new(Listening { event: name, key, filter, due, ends_late });
         self.did(Fact::Entered { at: item, state: Standing::Listening { a, to } });
+        self.start_clock(item, clock);
         Ok(())
     }
 
@@ -369,25 +370,31 @@ impl Deciding<'_> {
             let message = format!("the run has {TASKS_MAX} open tasks, which is all that it may have");
             return Err(failure("YZ0329", &message));
         }
-        let own_title =
-            if item.undo { step.undo.as_ref().and_then(|undo| undo.title.as_ref()) } else { None };
+        let own_title = step.doing(item).and_then(|doing| doing.title);
         let title = match own_title.or(step.title.as_ref()) {
             Some(title) => title.text(&scope)?,
             None => step.id.to_string(),
         };
-        let signer = seat.zip(ask.approve.as_ref()).and_then(|(seat, all)| all.signers.get(seat.of as usize));
-        let due = match signer.and_then(|signer| signer.due.as_ref()).or(ask.due.as_ref()) {
-            Some(due) => self.instant(item, due, false)?,
-            None => None,
-        };
-        let ends_late = !item.undo && step.on.iter().any(|on| is_late(&on.outcome));
+        let clock = self.clock_to_open(item)?;
+        let due = clock.as_ref().and_then(|clock| clock.due);
+        let ends_late = !item.is_beside() && step.on.iter().any(|on| is_late(&on.outcome));
         drop(scope); // It holds the steps, which would be copied when the item changes.
         let task = TaskSheet { title: title.into(), who, not, delegated_by: None, due, ends_late };
         self.did(Fact::Entered { at: item, state: Standing::Asked { a, task: Box::new(task) } });
+        self.start_clock(item, clock);
         Ok(())
     }
 
-    fn instant(&self, item: Item, moment: &Moment, as_wait: bool) -> Result<Option<Millis>, Failure> {
+    /// The instant of a moment that counts from `from`.
+    pub(super) fn instant(
+        &self,
+        item: Item,
+        moment: &Moment,
+        from: Millis,
+        as_wait: bool,
+    ) -> Result<Option<Millis>, Failure> {
+        let scope = self.scope(Standpoint::Item(item));
+        let value = |template: &Template| template.value(&scope);
         let ended = |no: StepNo| {
             // What a moment counts from may stand around the step that names it.
             let state = self.run.step(StepAt { step: no, scope: self.scope_of(no, item.scope) });
@@ -397,13 +404,11 @@ impl Deciding<'_> {
                 (StepPhase::Waiting | StepPhase::Open | StepPhase::Over(_), _) => Anchored::NotYet,
             }
         };
-        let scope = self.scope(Standpoint::Item(item));
-        let value = |template: &Template| template.value(&scope);
         moment
             .instant(&moment::Standpoint {
-                opened: self.at,
+                opened: from,
                 now: self.at,
-                calendar: self.calendar(item.step)?,
+                calendar: self.clock_calendar(item)?,
                 as_wait,
                 ended: &ended,
                 value: &value,

@@ -102,6 +102,9 @@ impl Deciding<'_> {
         for step in text.steps_in(self.holder_of(scope)) {
             self.withdraw_step(StepAt { step: *step, scope });
         }
+        if scope.is_run() {
+            self.withdraw_beside(StepAt::run(StepNo::WHOLE));
+        }
     }
 
     /// `[output]`, which is the run's alone.
@@ -150,6 +153,10 @@ impl Deciding<'_> {
         if !steps.all(|step| self.run.step(StepAt { step: *step, scope }).is_over()) {
             return false;
         }
+        // What a due time set off is waited for, as a step that nobody needs.
+        if self.run.beside.iter().any(|beside| beside.of.scope == scope) {
+            return false;
+        }
         match self.output_of(scope) {
             Ok(output) => self.ended_as(scope, EndState::Done, "done".into(), output),
             Err(problem) => self.close_as_output_failed(problem),
@@ -169,12 +176,15 @@ impl Deciding<'_> {
     fn items_over(&self, scope: ScopeNo) -> bool {
         let steps = self.text.steps_in(self.holder_of(scope));
         self.all_items_over(scope, steps.iter().copied())
+            && !self.run.beside.iter().any(|beside| beside.of.scope == scope && self.is_withdrawn(beside.of))
     }
 
     fn all_items_over(&self, scope: ScopeNo, mut steps: impl Iterator<Item = StepNo>) -> bool {
         steps.all(|step| {
-            let state = self.run.step(StepAt { step, scope });
-            state.phase != StepPhase::Open || state.all_over()
+            let at = StepAt { step, scope };
+            let state = self.run.step(at);
+            (state.phase != StepPhase::Open || state.all_over())
+                && !self.run.beside.iter().any(|beside| beside.of.place() == at)
         })
     }
 
@@ -229,7 +239,8 @@ impl Deciding<'_> {
             let through = self.text.numbers().all(|no| {
                 Some(self.text.step(no).section) != section || self.run.step(StepAt::run(no)).is_over()
             });
-            if !through {
+            let beside = self.run.beside.iter().any(|beside| beside.of.scope.is_run());
+            if !through || beside {
                 return false;
             }
         }

@@ -39,6 +39,7 @@ impl Deciding<'_> {
         if !fields.is_empty() {
             let input = Raw::new(input).ok_or(Refusal::Impossible("a form gave no JSON"))?;
             self.did(Fact::InputUpdated { at: by, fields, input });
+            self.follow_input(by);
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::clock::{ClockSet, RungDid, StoppedBy};
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TextHash};
 use crate::people::Acts;
 use crate::plan::{Effect, Ending, Rate};
@@ -58,6 +59,11 @@ impl From<&serde_json::Value> for Raw {
         // What serde_json prints is JSON.
         Self::new(value.to_string()).unwrap_or_else(|| Self(RawValue::NULL.to_owned().into()))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
@@ -172,6 +178,30 @@ pub enum Event {
         to: TextHash,
         by: Arc<str>,
     },
+    /// A person stops the clock of an item, and lets it go on.
+    Paused {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+        reason: Arc<str>,
+    },
+    Resumed {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        reason: Arc<str>,
+    },
+    /// A person gives a running due time another instant.
+    DueMoved {
+        of: Attempt,
+        to: Millis,
+        by: Arc<str>,
+        via: Arc<str>,
+        reason: Arc<str>,
+    },
+    /// Other calendars are in force than those that the run's due times were worked out with.
+    CalendarsChanged {},
     /// A later firing with this run's key brought more input.
     Joined {
         trigger: Arc<str>,
@@ -382,6 +412,38 @@ pub enum Fact {
     Late {
         at: Item,
     },
+    /// A due time was worked out, with all that it sets off.
+    Clock {
+        at: Item,
+        set: Box<ClockSet>,
+    },
+    /// The clock stands: because of the file, or of a person.
+    Stands {
+        at: Item,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<Arc<str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        person: Option<StoppedBy>,
+    },
+    /// One of two reasons for which the clock stands is gone, and it stands on.
+    StandsOn {
+        at: Item,
+        /// The person's; else the file's.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        person: bool,
+    },
+    /// A rung's time came.
+    Rung {
+        at: Item,
+        n: u16,
+        rung: u16,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        nth: u32,
+        did: RungDid,
+        /// Of one that comes again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<Millis>,
+    },
     /// The flow goes back: these steps are covered.
     GoingBack {
         #[serde(default, skip_serializing_if = "is_the_run")]
@@ -494,6 +556,10 @@ impl Fact {
             | Self::Acted { .. }
             | Self::Late { .. }
             | Self::InputUpdated { .. }
+            | Self::Clock { .. }
+            | Self::Stands { .. }
+            | Self::StandsOn { .. }
+            | Self::Rung { .. }
             | Self::InputJoined {} => None,
             Self::Migrated(_) => Some(ScopeNo::RUN),
         }
@@ -695,6 +761,8 @@ pub enum Question {
     Failed { failure: Failure },
     /// Try it again, or leave it.
     UndoFailed { failure: Failure },
+    /// What a due time set off failed: try it again, or leave it.
+    RungFailed { failure: Failure },
     /// One more round, go on with this result, or fail.
     WayUsedUp {
         way: u16,

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::clock::{ClockSet, ClockWhy, RungDid, Stands, WHOLE};
 use super::event::{
     AttemptResult, Comment, EndState, Event, Fact, ItemEnd, Output, Question, Raw, Standing, Started, Verdict,
 };
 use super::list::List;
 use super::state::{
-    At, Closing, Done, GoingBack, ItemState, Phase, Run, ScopeState, StepPhase, StepState, Timer, TimerOf,
+    At, Beside, Closing, Done, GoingBack, ItemState, Phase, Run, ScopeState, StepPhase, StepState, Timer,
+    TimerOf,
 };
 use crate::id::{Attempt, Item, Millis, ScopeNo, StepAt, StepNo};
 
@@ -27,9 +29,14 @@ impl Run {
         let Some(state) = self.item_mut(of) else { return };
         let (want, timers) = (state.want(), state.timers());
         change(state);
-        let (wants, after) = (state.want(), state.timers());
+        let (wants, after, watched) = (state.want(), state.timers(), state.is_watched());
         self.standing.count(want, false);
         self.standing.count(wants, true);
+        if watched {
+            self.watched.insert(of);
+        } else if !self.watched.is_empty() {
+            self.watched.remove(&of);
+        }
         if timers == after {
             return;
         }
@@ -41,14 +48,33 @@ impl Run {
     }
 
     fn item_mut(&mut self, of: Item) -> Option<&mut ItemState> {
+        if of.rung.is_some() {
+            return Some(self.beside_mut(of));
+        }
+        if of == WHOLE {
+            return self.whole.as_mut().map(Arc::make_mut);
+        }
         if of.undo {
-            let main = Item { undo: false, ..of };
+            let main = of.main();
             let done = self.undoable.iter_mut().rfind(|done| done.of == main)?;
             self.undoing.insert(main);
             return Some(done.undo.get_or_insert_with(ItemState::default));
         }
         let step = self.step_mut(of.place())?;
         if step.round == of.round { step.items.get_mut(of.item as usize) } else { None }
+    }
+
+    fn beside_mut(&mut self, of: Item) -> &mut ItemState {
+        let place = self.beside.iter().rposition(|beside| beside.of == of).unwrap_or_else(|| {
+            self.beside.push(Beside { of, state: ItemState::default() });
+            self.beside.len() - 1
+        });
+        &mut self.beside[place].state
+    }
+
+    /// Nothing follows from its end.
+    fn forget_beside(&mut self, of: Item) {
+        self.beside.retain(|beside| beside.of != of);
     }
 
     fn step_mut(&mut self, at: StepAt) -> Option<&mut StepState> {
@@ -161,6 +187,34 @@ impl Run {
             }
             Fact::TaskReleased { at: of } => self.change(*of, |state| state.claimed = None),
             Fact::Late { at: of } => self.change(*of, |state| state.late = true),
+            Fact::Clock { at: of, set } => self.set_clock(at, *of, set),
+            Fact::Stands { at: of, file, person } => self.change(*of, |state| {
+                let clock = Arc::make_mut(state.clock.get_or_insert_default());
+                let new = || Box::new(Stands { since: at, file: None, person: None });
+                let stands = clock.stands.get_or_insert_with(new);
+                stands.file = file.clone().or_else(|| stands.file.take());
+                stands.person = person.clone().or_else(|| stands.person.take());
+            }),
+            Fact::StandsOn { at: of, person } => self.change(*of, |state| {
+                let clock = state.clock.as_mut().map(Arc::make_mut);
+                let Some(stands) = clock.and_then(|clock| clock.stands.as_mut()) else { return };
+                if *person {
+                    stands.person = None;
+                } else {
+                    stands.file = None;
+                }
+            }),
+            Fact::Rung { at: of, rung, did, next, .. } => self.change(*of, |state| {
+                if let Some(clock) = &mut state.clock {
+                    Arc::make_mut(clock).rung_fired(*rung, *next);
+                }
+                if let (RungDid::Reassigned { who }, At::Is(Standing::Asked { task, .. })) =
+                    (did, &mut state.at)
+                {
+                    task.who.clone_from(who);
+                    state.claimed = None;
+                }
+            }),
             Fact::GoingBack { scope, way, cover, after_ms } => {
                 self.timers.retain(|timer| timer.of != TimerOf::Back(*scope));
                 let Some(of) = self.scope_mut(*scope) else { return };
@@ -219,6 +273,9 @@ impl Run {
                     of.back = None;
                 }
                 of.phase = Phase::Over { state: *state, outcome: outcome.clone(), output: output.clone() };
+                if scope.is_run() {
+                    self.change(WHOLE, |whole| whole.at = At::Over(ItemEnd::Done));
+                }
             }
             Fact::Reopened { scope, opening, closing_steps } => {
                 let Some(of) = self.scope_mut(*scope) else { return };
@@ -228,6 +285,9 @@ impl Run {
                 of.closing = None;
                 closing_steps.iter().for_each(|step| self.next_round(StepAt { step: *step, scope: *scope }));
                 self.requeue(*scope);
+                if scope.is_run() {
+                    self.change(WHOLE, |whole| whole.at = At::Is(the_run()));
+                }
             }
             Fact::Migrated(mapping) => self.remap(mapping),
             Fact::InputJoined {} => {
@@ -238,9 +298,36 @@ impl Run {
         }
     }
 
+    fn set_clock(&mut self, at: Millis, of: Item, set: &ClockSet) {
+        if of == WHOLE && self.whole.is_none() {
+            let whole =
+                ItemState { at: At::Is(the_run()), attempts: 1, opened: Some(at), ..ItemState::default() };
+            self.whole = Some(Arc::new(whole));
+        }
+        self.change(of, |state| {
+            let was = state.due;
+            let clock = Arc::make_mut(state.clock.get_or_insert_default());
+            clock.set(set);
+            match set.why {
+                ClockWhy::Resumed => clock.goes_on(at, was, set.due),
+                // Given while it stands: what it stood before is done with.
+                ClockWhy::Moved | ClockWhy::Extended => clock.stands_anew(at, was, set.due),
+                ClockWhy::Opened
+                | ClockWhy::Began
+                | ClockWhy::Calendars
+                | ClockWhy::Input
+                | ClockWhy::Migrated => {}
+            }
+            state.due = set.due;
+            state.dues = state.dues.max(set.n);
+            // Lateness is judged by the due time in force.
+            state.late &= set.due.is_some_and(|due| due <= at);
+        });
+    }
+
     /// Keeps the step's counters while an item goes from one state to another.
     fn recount(&mut self, of: Item, arrives: bool) {
-        if of.undo {
+        if of.is_beside() {
             return;
         }
         let Some(step) = self.step_mut(of.place()).filter(|step| step.round == of.round) else { return };
@@ -281,6 +368,7 @@ impl Run {
                     state.attempts = *a;
                     state.due = task.due;
                     state.late = false;
+                    state.clock = None;
                     state.claimed = None;
                 }
                 Standing::Asking { a, why } => {
@@ -295,12 +383,14 @@ impl Run {
                     state.attempts = *a;
                     state.due = to.due;
                     state.late = false;
+                    state.clock = None;
                 }
                 // The attempt has not begun.
                 Standing::Slot { ask, .. } => state.limit = Some(Arc::from(ask.clone())),
                 Standing::Holding { a, scope, .. } => {
                     state.attempts = *a;
                     state.scope = Some(*scope);
+                    (state.due, state.late, state.clock) = (None, false, None);
                 }
                 Standing::Queued {}
                 | Standing::Stopping { .. }
@@ -331,7 +421,9 @@ impl Run {
             }
         });
         self.recount(of, true);
-        if of.undo && end == ItemEnd::Done {
+        if of.rung.is_some() {
+            self.forget_beside(of);
+        } else if of.undo && end == ItemEnd::Done {
             self.taken_back(of);
         }
     }
@@ -419,7 +511,10 @@ impl Run {
     fn forget_undo(&mut self, of: Item) {
         // What the undo still stood for (a question to the owner) goes with it.
         self.change(of, |state| state.at = At::Over(ItemEnd::Done));
-        let main = Item { undo: false, ..of };
+        if of.rung.is_some() {
+            return self.forget_beside(of);
+        }
+        let main = of.main();
         self.undoing.remove(&main);
         if let Some(at) = self.undoable.iter().rposition(|done| done.of == main) {
             self.undoable.remove(at);
@@ -463,6 +558,11 @@ impl Run {
     }
 }
 
+/// The run as an item: it holds all its steps.
+fn the_run() -> Standing {
+    Standing::Holding { a: 1, scope: ScopeNo::RUN, first: StepNo(0), steps: 0 }
+}
+
 fn at_of(step: &StepState, item: u32) -> &At {
     &step.items[item as usize].at
 }
@@ -491,6 +591,10 @@ fn brought(event: &Event) -> Option<Raw> {
         | Event::Cancelled { .. }
         | Event::Retried { .. }
         | Event::Migrated { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::DueMoved { .. }
+        | Event::CalendarsChanged {}
         | Event::Joined { .. } => None,
     }
 }
@@ -522,6 +626,10 @@ fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
         | Event::Cancelled { .. }
         | Event::Retried { .. }
         | Event::Migrated { .. }
+        | Event::Paused { .. }
+        | Event::Resumed { .. }
+        | Event::DueMoved { .. }
+        | Event::CalendarsChanged {}
         | Event::Joined { .. } => None,
     }
 }

@@ -19,7 +19,8 @@ pub(super) const MOVED_ON: Refusal = Refusal::Echo("the attempt has moved on");
 impl Deciding<'_> {
     /// Where the item stands, if the attempt meant is the one in force.
     pub(super) fn standing(&self, of: Attempt) -> Result<Standing, Refusal> {
-        if of.item.step.index() >= self.text.steps.len() || of.item.scope.0 > self.run.scopes {
+        let known = of.item.step == StepNo::WHOLE || of.item.step.index() < self.text.steps.len();
+        if !known || of.item.scope.0 > self.run.scopes {
             return Err(Refusal::Impossible("the run has no such step"));
         }
         let state = self.run.item(of.item).ok_or(MOVED_ON)?;
@@ -101,8 +102,7 @@ impl Deciding<'_> {
     }
 
     fn work(&self, item: Item) -> Option<&Work> {
-        let step = self.text.step(item.step);
-        if item.undo { step.undo.as_ref().map(|undo| &undo.work) } else { Some(&step.work) }
+        self.text.step(item.step).doing(item).map(|doing| doing.work)
     }
 
     /// An attempt failed or was lost.
@@ -150,8 +150,7 @@ impl Deciding<'_> {
     }
 
     fn retry_of(&self, item: Item) -> Retry {
-        let step = self.text.step(item.step);
-        let written = if item.undo { step.undo.as_ref().and_then(|undo| undo.retry) } else { step.retry };
+        let written = self.text.step(item.step).doing(item).and_then(|doing| doing.retry);
         written.unwrap_or_else(|| match self.work(item) {
             Some(Work::Use { .. }) if self.effect_in_force(item) != Effect::Once => self.now.world.retry,
             _ => Retry::NONE,
@@ -163,7 +162,7 @@ impl Deciding<'_> {
         let state = self.run.item(item);
         let (doubt, a) = state.map_or((false, 0), |state| (state.doubt, state.attempts));
         let must_be_known = self.effect_in_force(item) == Effect::Once
-            || (!item.undo && self.text.step(item.step).undo.is_some());
+            || (!item.is_beside() && self.text.step(item.step).undo.is_some());
         if doubt && must_be_known {
             self.did(Fact::Entered { at: item, state: Standing::Unknown { a } });
         } else if self.is_withdrawn(item) {
@@ -175,7 +174,7 @@ impl Deciding<'_> {
 
     /// An item fails for good, by its step's `on_error`.
     pub(super) fn fail(&mut self, item: Item, failure: Failure) {
-        if matches!(self.text.step(item.step).on_error, OnError::Ask) && !item.undo {
+        if matches!(self.text.step(item.step).on_error, OnError::Ask) && !item.is_beside() {
             let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
             let why = Box::new(Question::Failed { failure });
             return self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
@@ -198,9 +197,13 @@ impl Deciding<'_> {
     ) {
         let text = self.text.clone();
         let step = text.step(item.step);
-        if item.undo {
+        if item.is_beside() {
             let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
-            let why = Box::new(Question::UndoFailed { failure });
+            let why = Box::new(if item.undo {
+                Question::UndoFailed { failure }
+            } else {
+                Question::RungFailed { failure }
+            });
             return self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
         }
         // A scope fails because of a step in it: that one is named.
@@ -239,7 +242,7 @@ impl Deciding<'_> {
     pub(super) fn done(&mut self, item: Item, outcome: Option<Arc<str>>, output: Output, raw: Option<&Raw>) {
         let text = self.text.clone();
         let step = text.step(item.step);
-        if item.undo {
+        if item.is_beside() {
             self.finish_item(item, outcome, output, None);
             return;
         }
@@ -300,7 +303,7 @@ impl Deciding<'_> {
         output: Output,
         rule: Option<Goes>,
     ) {
-        let undo = !item.undo && self.text.step(item.step).undo.is_some();
+        let undo = !item.is_beside() && self.text.step(item.step).undo.is_some();
         self.did(Fact::Over { at: item, end: ItemEnd::Done, outcome, output, failure: None, undo });
         self.after_item(item, rule);
     }
@@ -327,10 +330,13 @@ impl Deciding<'_> {
 
     pub(super) fn after_item(&mut self, item: Item, rule: Option<Goes>) {
         let state = self.run.step(item.place());
-        if !item.undo && state.outrun && state.all_over() && state.phase == StepPhase::Open {
+        if item.is_beside() {
+            return; // Nothing follows from its end but that of its scope, which looks for itself.
+        }
+        if state.outrun && state.all_over() && state.phase == StepPhase::Open {
             return self.outrun_over(item.place());
         }
-        if item.undo || self.is_withdrawn(item) {
+        if self.is_withdrawn(item) {
             return; // The close or the way back goes on by itself.
         }
         if state.all_over() {
@@ -485,6 +491,7 @@ impl Deciding<'_> {
                 }
                 TimerOf::Item(item, TimerKind::Until) => self.time_is_up(item),
                 TimerOf::Item(item, TimerKind::Due) => self.due(item),
+                TimerOf::Item(item, TimerKind::Rung) => self.rung(item),
                 TimerOf::Item(item, TimerKind::GiveUp) => self.out_of_time(item),
             }
             self.settle();
@@ -496,19 +503,6 @@ impl Deciding<'_> {
         let sleeping =
             self.run.item(item).is_some_and(|state| matches!(state.at, At::Is(Standing::Sleeping { .. })));
         if sleeping { self.done(item, None, Output::None, None) } else { self.begin(item) }
-    }
-
-    fn due(&mut self, item: Item) {
-        let at = self.run.item(item).map(|state| &state.at);
-        let ends = match at {
-            Some(At::Is(Standing::Asked { task, .. })) => task.ends_late,
-            Some(At::Is(Standing::Listening { to, .. })) => to.ends_late,
-            Some(At::Is(_) | At::Over(_)) | None => false,
-        };
-        self.did(Fact::Late { at: item });
-        if ends {
-            self.done(item, Some("late".into()), Output::None, None);
-        }
     }
 
     fn out_of_time(&mut self, item: Item) {
@@ -561,6 +555,7 @@ impl Deciding<'_> {
                         self.finish_item(item, outcome, output, None);
                     }
                     Question::Failed { failure } => self.end(item, ItemEnd::Dropped, Some(failure)),
+                    Question::RungFailed { failure } => self.end(item, ItemEnd::Dropped, Some(failure)),
                     Question::UndoFailed { .. } => {}
                 },
                 Standing::Asked { .. } | Standing::Sleeping { .. } | Standing::Listening { .. } => {
@@ -585,6 +580,14 @@ impl Deciding<'_> {
         for item in 0..u32::try_from(items).unwrap_or(u32::MAX) {
             self.withdraw(at.item(round, item));
         }
+        self.withdraw_beside(at);
+    }
+
+    /// What due times of this step set off.
+    pub(super) fn withdraw_beside(&mut self, at: StepAt) {
+        let beside: Vec<Item> =
+            self.run.beside.iter().map(|beside| beside.of).filter(|of| of.place() == at).collect();
+        beside.into_iter().for_each(|of| self.withdraw(of));
     }
 }
 

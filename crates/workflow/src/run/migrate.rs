@@ -84,7 +84,7 @@ fn mapping_of(run: &Run, from: &Workflow, to: &Workflow) -> Result<Mapping, Refu
             state.at,
             At::Is(Standing::Running { .. } | Standing::Stopping { .. } | Standing::StoppingChild { .. })
         );
-        if busy || state.place() != Place::None || item.undo {
+        if busy || state.place() != Place::None || item.is_beside() {
             let path = run.path_of(from, item.place());
             wrong.push(format!("`{path}` is under way; try again when that is over"));
         }

@@ -66,9 +66,15 @@ impl Deciding<'_> {
                 self.did(Fact::Cleared { at: of.item });
                 self.begin(of.item);
             }
-            (Question::UndoFailed { .. }, Verdict::Leave {}) => self.did(Fact::Left { at: of.item }),
+            (Question::RungFailed { .. }, Verdict::Again {}) => {
+                self.did(Fact::Cleared { at: of.item });
+                self.rung_again(of.item);
+            }
+            (Question::UndoFailed { .. } | Question::RungFailed { .. }, Verdict::Leave {}) => {
+                self.did(Fact::Left { at: of.item });
+            }
             (
-                Question::UndoFailed { .. },
+                Question::UndoFailed { .. } | Question::RungFailed { .. },
                 Verdict::Happened { .. } | Verdict::Fail {} | Verdict::Skip { .. },
             ) => {
                 return Err(Refusal::WrongVerdict);

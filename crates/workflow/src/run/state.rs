@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::{ClockState, WHOLE};
 use super::event::{Comment, Failure, First, ItemEnd, Raw, SlotAsk, Standing, Started, StepEnd, given};
 use super::list::List;
 pub use super::scope::{Closing, GoingBack, Phase, ScopeState};
-use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, StepNo, TextHash};
-use crate::plan::Workflow;
+use crate::id::{Attempt, DueRung, Item, Millis, RunId, ScopeNo, StepAt, StepNo, TextHash};
+use crate::plan::{EXTENDS, Workflow};
 
 /// One execution of a workflow. Steps stand behind `Arc`, so that what expressions see of a run is a cheap copy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,12 @@ pub struct Run {
     pub undoable: Vec<Done>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub joined: Vec<Raw>,
+    /// The run itself as an item, where the file has a due time of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Arc<ItemState>>,
+    /// What due times set off and is not over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
     /// The events that the run has taken: each once.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub taken: BTreeSet<Arc<str>>,
@@ -52,11 +59,19 @@ pub struct Run {
     /// Follows from the items.
     #[serde(skip)]
     pub(super) timers: BTreeSet<Timer>,
+    /// Items whose clocks are to be looked at after each event. Follows from the items.
+    #[serde(skip)]
+    pub(super) watched: BTreeSet<Item>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 fn is_none_yet(count: &u32) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_first(dues: &u16) -> bool {
+    *dues == 0
 }
 
 fn no_scopes(inner: &Arc<BTreeMap<ScopeNo, Arc<ScopeState>>>) -> bool {
@@ -165,6 +180,11 @@ pub struct ItemState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Arc<ClockState>>,
+    /// How many due times this key had: their numbers are not used again.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub dues: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Arc<str>>,
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub output: Option<Raw>,
@@ -211,6 +231,13 @@ pub struct Done {
     pub scope: Option<ScopeNo>,
     /// The item that takes it back, once it has begun.
     pub undo: Option<ItemState>,
+}
+
+/// A small step beside an item, that a rung set off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Beside {
+    pub of: Item,
+    pub state: ItemState,
 }
 
 /// What the world owes an item.
@@ -336,6 +363,7 @@ impl ItemState {
             opened: was.opened,
             failure: was.failure,
             scope: was.scope,
+            dues: was.dues,
             limit: was.limit,
             ..Self::default()
         };
@@ -357,15 +385,38 @@ impl ItemState {
         }
     }
 
-    pub(super) fn timers(&self) -> [Option<(Millis, TimerKind)>; 2] {
+    /// Its due time counts, and what hangs on it.
+    #[must_use]
+    pub fn has_time(&self) -> bool {
+        let standing = match &self.at {
+            At::Is(standing) => standing,
+            At::Over(_) => return false,
+        };
+        matches!(standing, Standing::Asked { .. } | Standing::Listening { .. } | Standing::Holding { .. })
+    }
+
+    /// Its clock is stopped.
+    #[must_use]
+    pub fn stands_still(&self) -> bool {
+        self.clock.as_ref().is_some_and(|clock| clock.stands.is_some())
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        self.has_time() && self.clock.as_ref().is_some_and(|clock| clock.watch)
+    }
+
+    pub(super) fn timers(&self) -> [Option<(Millis, TimerKind)>; 3] {
         let own = match &self.at {
             At::Is(Standing::Resting { until } | Standing::Sleeping { until, .. }) => {
                 Some((*until, TimerKind::Until))
             }
-            At::Is(Standing::Asked { task, .. }) if !self.late => task.due.map(|due| (due, TimerKind::Due)),
-            At::Is(Standing::Listening { to, .. }) if !self.late => to.due.map(|due| (due, TimerKind::Due)),
+            At::Is(_) if self.has_time() && !self.late && !self.stands_still() => {
+                self.due.map(|due| (due, TimerKind::Due))
+            }
             At::Is(_) | At::Over(_) => None,
         };
+        let rung = self.clock.as_ref().filter(|_| self.has_time()).and_then(|clock| clock.next());
+        let rung = rung.map(|ahead| (ahead.at, TimerKind::Rung));
         let give_up = match &self.at {
             At::Is(
                 Standing::Queued {}
@@ -375,7 +426,7 @@ impl ItemState {
             ) => self.first.as_ref().and_then(|first| first.give_up).map(|at| (at, TimerKind::GiveUp)),
             At::Is(_) | At::Over(_) => None,
         };
-        [own, give_up]
+        [own, give_up, rung]
     }
 }
 
@@ -424,7 +475,9 @@ pub enum TimerOf {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimerKind {
     Until,
+    /// A task is late before what its due instant sets off.
     Due,
+    Rung,
     GiveUp,
 }
 
@@ -444,11 +497,14 @@ impl Run {
             scopes: 0,
             undoable: vec![],
             joined: vec![],
+            whole: None,
+            beside: vec![],
             taken: BTreeSet::new(),
             standing: Counts::default(),
             items: 0,
             undoing: BTreeSet::new(),
             timers: BTreeSet::new(),
+            watched: BTreeSet::new(),
         }
     }
 
@@ -503,9 +559,15 @@ impl Run {
 
     #[must_use]
     pub fn item(&self, of: Item) -> Option<&ItemState> {
+        if of.rung.is_some() {
+            return self.beside.iter().rfind(|beside| beside.of == of).map(|beside| &beside.state);
+        }
+        if of == WHOLE {
+            return self.whole.as_deref();
+        }
         if of.undo {
             // Whatever else could be taken back has not begun to be.
-            let main = Item { undo: false, ..of };
+            let main = of.main();
             return if self.undoing.contains(&main) { self.done(of)?.undo.as_ref() } else { None };
         }
         let step = self.scope(of.scope)?.step(of.step)?;
@@ -515,7 +577,7 @@ impl Run {
     #[must_use]
     pub fn done(&self, of: Item) -> Option<&Done> {
         // The last done is taken back first, so it is found at once.
-        self.undoable.iter().rfind(|done| done.of == Item { undo: false, ..of })
+        self.undoable.iter().rfind(|done| done.of == of.main())
     }
 
     /// The item that a scope is, then the one that its scope is, up to the run.
@@ -581,7 +643,7 @@ impl Run {
         std::iter::once((ScopeNo::RUN, &self.top)).chain(inner)
     }
 
-    /// Every item that is not over, scope by scope in file order, then those that take back.
+    /// Every item that is not over, scope by scope in file order, then those that take back, then what due times set off.
     pub fn standing_items(&self) -> impl Iterator<Item = (Item, &ItemState)> {
         let open = self.every_scope().filter(|(_, scope)| !scope.is_over());
         let main = open.flat_map(|(no, scope)| {
@@ -594,7 +656,9 @@ impl Run {
             .undoable
             .iter()
             .filter_map(|done| done.undo.as_ref().map(|state| (Item { undo: true, ..done.of }, state)));
-        main.chain(undo).filter(|(_, state)| !state.is_over())
+        let whole = self.whole.iter().map(|state| (WHOLE, state.as_ref()));
+        let beside = self.beside.iter().map(|beside| (beside.of, &beside.state));
+        main.chain(undo).chain(whole).chain(beside).filter(|(_, state)| !state.is_over())
     }
 
     /// What the run waits for, in a word for lists; none when it is over.
@@ -629,9 +693,13 @@ impl Run {
         self.items = self.every_scope().map(|(_, scope)| scope.items()).sum();
         self.undoing = self.undoable.iter().filter(|done| done.undo.is_some()).map(|done| done.of).collect();
         self.timers.clear();
+        self.watched.clear();
         let wanted: Vec<_> = self.standing_items().map(|(of, state)| (of, state.clone())).collect();
         for (of, state) in wanted {
             self.standing.count(state.want(), true);
+            if state.is_watched() {
+                self.watched.insert(of);
+            }
             let timers = state.timers().into_iter().flatten();
             self.timers.extend(timers.map(|(at, kind)| Timer { at, of: TimerOf::Item(of, kind) }));
         }
@@ -647,5 +715,12 @@ fn key_part(key: &mut String, text: &Workflow, item: Item) {
     use std::fmt::Write;
     let undo = if item.undo { "/undo" } else { "" };
     // Writing to a string does not fail.
-    write!(key, "/{}/{}/{}{undo}", text.step(item.step).path(), item.round, item.item).ok();
+    if item.step != StepNo::WHOLE {
+        write!(key, "/{}/{}/{}{undo}", text.step(item.step).path(), item.round, item.item).ok();
+    }
+    match item.rung {
+        None => {}
+        Some(DueRung(n, EXTENDS)) => drop(write!(key, "/due{n}/extend")),
+        Some(DueRung(n, rung)) => drop(write!(key, "/due{n}/{rung}")),
+    }
 }

@@ -11,6 +11,7 @@ mod migration;
 mod pace;
 mod people;
 mod property;
+mod rungs;
 mod scopes;
 mod trouble;
 mod waiting;
@@ -18,13 +19,14 @@ mod waiting;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::clock::WHOLE;
 use super::event::{AttemptResult, EndState, Event, Failure, Happened, Lost, Raw, Started, Verdict};
 use super::names::state_word;
 use super::state::{Phase, Run, TaskKind};
 use super::{Command, Decision, Line, Now, PARENT, RULES, Refusal, World, decide, start, wants};
 use crate::catalogue::{Action, Catalogue};
 use crate::definition;
-use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, TextHash};
+use crate::id::{Attempt, DueRung, Item, Millis, RunId, ScopeNo, StepAt, TextHash};
 use crate::moment::Span;
 use crate::people::{People, Person};
 use crate::plan::{ActionName, Effect, Retry, Source, Workflow};
@@ -170,6 +172,7 @@ impl Tale {
 
     /// `a ok {…}` · `a fails [after 30s]` (no effect, may retry) · `a breaks` (for good) · `a maybe` (may have happened) ·
     /// `a lost` · `a restart` · `+5s`, `-5s` (the clock) · `b answer by person:x {…}` · `b claim by …` · `a settle again` ·
+    /// `b pause by x why` · `b resume by x` · `b move +2h by x why` ·
     /// `c child done {…}` · `cancel` · `retry [from a]`. An item is `a`, `a.2`, `a/undo`, `on_failure.t`; `a#1` names
     /// the attempt.
     #[track_caller]
@@ -236,6 +239,23 @@ impl Tale {
                 let (by, fields) = by(rest);
                 Event::Answered { of, by, via: "test".into(), fields }
             }
+            "pause" | "resume" | "move" => {
+                let via: Arc<str> = "test".into();
+                let (to, rest) = match rest.split_once(" by ") {
+                    Some((to, rest)) => (to, rest),
+                    None => ("+0h", rest.strip_prefix("by ").unwrap_or(rest)),
+                };
+                let (by, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+                let (by, reason): (Arc<str>, Arc<str>) = (by.into(), reason.into());
+                let back = to.starts_with('-');
+                let ms = Span::parse(to.trim_start_matches(['+', '-'])).unwrap().ms;
+                let to = self.now.plus(if back { -ms } else { ms });
+                match verb {
+                    "pause" => Event::Paused { of, by, via, reason },
+                    "resume" => Event::Resumed { of, by, via, reason },
+                    _ => Event::DueMoved { of, to, by, via, reason },
+                }
+            }
             "claim" => Event::Claimed { of, by: by(rest).0, via: "test".into() },
             "hands" | "delegates" => {
                 let (by, rest) = rest.strip_prefix("by ").unwrap().split_once(" to ").unwrap();
@@ -292,6 +312,19 @@ impl Tale {
     #[track_caller]
     fn attempt(&self, subject: &str) -> Attempt {
         let (name, attempt) = subject.split_once('#').map_or((subject, None), |(name, a)| (name, Some(a)));
+        if let Some((main, rung)) = name.split_once("/due") {
+            let (n, rung) = rung.split_once('.').unwrap();
+            let main = if main == "whole" { WHOLE } else { self.attempt(main).item };
+            let of = Item { rung: Some(DueRung(n.parse().unwrap(), rung.parse().unwrap())), ..main };
+            // What it is of may have gone on to another round.
+            let known = self.run.beside.iter().find(|beside| {
+                let known = beside.of;
+                known.rung == of.rung && known.place() == of.place()
+            });
+            let of = known.map_or(of, |beside| beside.of);
+            let current = || self.run.item(of).map_or(0, |state| state.attempt().unwrap_or(state.attempts));
+            return Attempt { item: of, attempt: attempt.map_or_else(current, |a| a.parse().unwrap()) };
+        }
         let (name, undo) = name.strip_suffix("/undo").map_or((name, false), |name| (name, true));
         let (around, name) =
             name.rsplit_once('/').map_or((None, name), |(around, name)| (Some(around), name));
@@ -371,7 +404,8 @@ impl Tale {
         let mut parts: Vec<String> = self.run.holders(of.item.scope).map(part).collect();
         parts.reverse();
         parts.push(part(of.item));
-        let undo = if of.item.undo { "/undo" } else { "" };
+        let undo = if of.item.undo { "/undo".to_owned() } else { String::new() };
+        let undo = of.item.rung.map_or(undo, |DueRung(n, rung)| format!("/due{n}.{rung}"));
         format!("{}{undo}#{}", parts.join("/"), of.attempt)
     }
 

@@ -70,7 +70,14 @@ fn sound() -> Evidence {
         let mut decisions = vec![first];
         for step in 0..2 {
             let of = Attempt {
-                item: Item { step: StepNo(step), scope: ScopeNo::RUN, round: 1, item: 0, undo: false },
+                item: Item {
+                    step: StepNo(step),
+                    scope: ScopeNo::RUN,
+                    round: 1,
+                    item: 0,
+                    undo: false,
+                    rung: None,
+                },
                 attempt: 1,
             };
             let result = AttemptResult::Done { output: Raw::new("{}".into()).unwrap() };
@@ -204,7 +211,8 @@ fn an_attempt_that_went_out_twice_is_found() {
 fn a_key_that_began_again_after_it_was_done_is_found() {
     finds(
         |e| {
-            let at = Item { step: StepNo(0), scope: ScopeNo::RUN, round: 1, item: 0, undo: false };
+            let at =
+                Item { step: StepNo(0), scope: ScopeNo::RUN, round: 1, item: 0, undo: false, rung: None };
             append(
                 first(e),
                 vec![Fact::Entered { at, state: Standing::Running { a: 2, begun: true, first: None } }],
@@ -219,7 +227,8 @@ fn what_must_happen_once_and_was_tried_again_is_found() {
     finds(
         |e| {
             let run = first(e);
-            let at = Item { step: StepNo(1), scope: ScopeNo::RUN, round: 1, item: 0, undo: false };
+            let at =
+                Item { step: StepNo(1), scope: ScopeNo::RUN, round: 1, item: 0, undo: false, rung: None };
             run.lines[1]
                 .1
                 .did
@@ -233,7 +242,8 @@ fn what_must_happen_once_and_was_tried_again_is_found() {
 fn a_step_after_the_end_is_found() {
     finds(
         |e| {
-            let at = Item { step: StepNo(1), scope: ScopeNo::RUN, round: 2, item: 0, undo: false };
+            let at =
+                Item { step: StepNo(1), scope: ScopeNo::RUN, round: 2, item: 0, undo: false, rung: None };
             append(
                 first(e),
                 vec![Fact::Entered { at, state: Standing::Running { a: 1, begun: true, first: None } }],

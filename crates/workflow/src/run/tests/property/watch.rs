@@ -143,8 +143,8 @@ impl Watch {
                 assert!(self.done.insert(*at), "{at:?} is done twice");
                 self.unclear.remove(at);
                 if at.undo {
-                    self.taken_back(Item { undo: false, ..*at });
-                    self.undone.insert(Item { undo: false, ..*at });
+                    self.taken_back(at.main());
+                    self.undone.insert(at.main());
                 } else if text.step(at.step).undo.is_some() {
                     self.can_be_taken_back(*at);
                 }
@@ -152,8 +152,8 @@ impl Watch {
             // The owner would not have what was done: it failed, and can be taken back.
             Fact::Over { at, undo: true, .. } => self.can_be_taken_back(*at),
             Fact::Left { at } => {
-                self.taken_back(Item { undo: false, ..*at });
-                self.left.insert(Item { undo: false, ..*at });
+                self.taken_back(at.main());
+                self.left.insert(at.main());
             }
             Fact::GoingBack { scope, cover, .. } => self.scope(*scope).cover.extend(cover),
             Fact::Round { scope, .. } => self.scope(*scope).cover.clear(),
@@ -235,7 +235,7 @@ impl Watch {
                 self.begun.insert(Attempt { item, attempt: *a });
             }
         }
-        let main = Item { undo: false, ..item };
+        let main = item.main();
         if item.undo && !self.undoing.contains(&main) {
             let taker = self.taker(main);
             let beside = self.undoing.iter().find(|other| self.taker(**other) == taker);

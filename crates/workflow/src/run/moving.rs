@@ -1,0 +1,133 @@
+//! People stop the clock of an item and let it go on, and give a running due time another instant. All of it with a reason.
+
+use std::sync::Arc;
+
+use super::clock::{ClockState, ClockWhy, Part, StoppedBy, Unit};
+use super::event::{Fact, Standing};
+use super::item::MOVED_ON;
+use super::state::At;
+use super::{Deciding, OPERATOR, Refusal};
+use crate::id::{Attempt, Item, Millis, StepNo};
+
+impl Deciding<'_> {
+    /// The clock of an item that is open, if that opening is meant.
+    fn clock_of(&self, of: Attempt) -> Result<Arc<ClockState>, Refusal> {
+        let known = of.item.step == StepNo::WHOLE || of.item.step.index() < self.text.steps.len();
+        if !known || of.item.is_beside() {
+            return Err(Refusal::Impossible("the run has no such step"));
+        }
+        let state = self.run.item(of.item).filter(|state| state.has_time()).ok_or(MOVED_ON)?;
+        match &state.at {
+            At::Is(standing) if standing.attempt() == Some(of.attempt) => {}
+            At::Is(_) | At::Over(_) => return Err(MOVED_ON),
+        }
+        state.clock.clone().ok_or(Refusal::NoClock)
+    }
+
+    fn is_owner(&self, by: &str) -> bool {
+        let owner = self.text.owner.as_deref().or(self.now.world.owner.as_deref());
+        by == OPERATOR
+            || owner.is_some_and(|owner| self.now.world.people_at(self.at).may(by, &[owner]).is_some())
+    }
+
+    /// Whoever answers for the workflow; for a pause also whoever has the task.
+    fn may_stop(&self, of: Item, by: &Arc<str>) -> Result<(), Refusal> {
+        if self.is_owner(by) {
+            return Ok(());
+        }
+        let who = match self.run.item(of).map(|state| &state.at) {
+            Some(At::Is(Standing::Asked { task, .. })) => task.who.clone(),
+            Some(At::Is(_) | At::Over(_)) | None => self.owners(),
+        };
+        match self.now.world.people_at(self.at).may(by, &who) {
+            Some(_) => Ok(()),
+            None => Err(Refusal::NotYours { by: by.clone(), who }),
+        }
+    }
+
+    fn owners(&self) -> Vec<String> {
+        let owner = self.text.owner.as_deref().or(self.now.world.owner.as_deref());
+        vec![owner.unwrap_or(OPERATOR).to_owned()]
+    }
+
+    pub(super) fn paused(&mut self, of: Attempt, by: &Arc<str>, reason: &Arc<str>) -> Result<(), Refusal> {
+        let clock = self.clock_of(of)?;
+        self.may_stop(of.item, by)?;
+        said(reason)?;
+        if clock.stands.as_ref().is_some_and(|stands| stands.person.is_some()) {
+            return Err(Refusal::Echo("the clock stands"));
+        }
+        let person = Some(StoppedBy { by: by.clone(), reason: reason.clone() });
+        self.did(Fact::Stands { at: of.item, file: None, person });
+        Ok(())
+    }
+
+    pub(super) fn resumed(&mut self, of: Attempt, by: &Arc<str>) -> Result<(), Refusal> {
+        let clock = self.clock_of(of)?;
+        self.may_stop(of.item, by)?;
+        match clock.stands.as_deref() {
+            Some(stands) if stands.person.is_some() && stands.file.is_some() => {
+                self.did(Fact::StandsOn { at: of.item, person: true });
+            }
+            Some(stands) if stands.person.is_some() => self.go_on_with(of.item, &clock),
+            Some(stands) => {
+                let why = stands.file.clone().unwrap_or_default();
+                return Err(Refusal::StandsByFile(why));
+            }
+            None => return Err(Refusal::Echo("the clock goes")),
+        }
+        Ok(())
+    }
+
+    pub(super) fn due_moved(
+        &mut self,
+        of: Attempt,
+        to: Millis,
+        by: &Arc<str>,
+        reason: &Arc<str>,
+    ) -> Result<(), Refusal> {
+        let clock = self.clock_of(of)?;
+        if !self.is_owner(by) {
+            return Err(Refusal::NotYours { by: by.clone(), who: self.owners() });
+        }
+        said(reason)?;
+        if to <= self.at {
+            return Err(Refusal::DuePast(to));
+        }
+        if self.run.item(of.item).and_then(|state| state.due) == Some(to) {
+            return Err(Refusal::Echo("that is the due time"));
+        }
+        self.move_due(of.item, &clock, to, ClockWhy::Moved)
+    }
+
+    /// A later pause moves the new due time in the unit of the one before.
+    pub(super) fn move_due(
+        &mut self,
+        item: Item,
+        clock: &ClockState,
+        to: Millis,
+        why: ClockWhy,
+    ) -> Result<(), Refusal> {
+        let unit = clock.parts.iter().min_by_key(|part| part.at).map_or(Unit::Fixed, |part| part.unit);
+        let set = self.clock_with_due(item, clock, vec![Part { at: to, unit }], why);
+        let set = set
+            .map_err(|failure| Refusal::Expression { expression: failure.code, message: failure.message })?;
+        self.did(Fact::Clock { at: item, set: Box::new(set) });
+        Ok(())
+    }
+
+    /// Other calendars: what is not yet past is worked out again, by the moments of the file.
+    pub(super) fn calendars_changed(&mut self) -> Result<(), Refusal> {
+        let items: Vec<Item> =
+            self.run.standing_items().filter(|(_, state)| state.has_time()).map(|(of, _)| of).collect();
+        let before = self.did.len();
+        for item in items {
+            self.count_again(item, ClockWhy::Calendars);
+        }
+        if self.did.len() == before { Err(Refusal::Echo("no due time moves")) } else { Ok(()) }
+    }
+}
+
+fn said(reason: &str) -> Result<(), Refusal> {
+    if reason.trim().is_empty() { Err(Refusal::NoReason) } else { Ok(()) }
+}
