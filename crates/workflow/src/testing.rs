@@ -12,6 +12,9 @@ pub const ENDING: &str = ".test.toml";
 /// A test begins here where it says nothing: a Monday morning.
 pub const BEGINS: &str = "2026-01-05 09:00";
 
+/// The steps of a start form that a person completes (`complete`), before there is a run.
+pub const FORM_STEPS: [&str; 2] = ["form", "start"];
+
 /// The tests of one file, in file order.
 #[derive(Clone, Debug, Default)]
 pub struct Tests {

@@ -88,7 +88,7 @@ fn a_walk_shows_tasks_waits_calls_and_what_was_left_out_and_why() {
             r#"+0s look#1 {"what":"task","who":["group:desk"],"due":null,"answer":{"good":"yes"},"given":false}"#,
             r#"+0s large#1 {"what":"skipped","when":"input.amount > 100","names":[["input.amount",5]]}"#,
             r#"+0s rest#1 {"what":"wait","until":1795399200000}"#,
-            r#"+3600s tell#1 {"what":"call","action":"mail.send","with":{"text":"yes person:li"},"undo":false}"#,
+            r#"+3600s tell#1 {"what":"call","action":"mail.send","with":{"text":"yes 李娜"},"undo":false}"#,
             "done",
         ]
     );

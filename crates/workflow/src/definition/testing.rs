@@ -16,7 +16,7 @@ use crate::people::People;
 use crate::plan::{ActionName, Starts, Step, Workflow};
 use crate::problem::{Place, Problem, listed, nearest};
 use crate::run::event::Raw;
-use crate::testing::{BEGINS, Begins, Case, Fake, Firing, Line, Play, StepPath, Test, Tests};
+use crate::testing::{BEGINS, Begins, Case, FORM_STEPS, Fake, Firing, Line, Play, StepPath, Test, Tests};
 
 mod expected;
 mod fakes;
@@ -280,7 +280,9 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
         }
         // Whose steps those of a child are, is known when it has begun.
         let wrong = path.runs[0].iter().find(|segment| self.named(&segment.step).is_none());
-        if let Some(wrong) = wrong.filter(|segment| &*segment.step != "undo") {
+        let has_form = self.among.workflow.triggers.iter().any(|trigger| !trigger.complete.is_empty());
+        let is_ours = |id: &str| id == "undo" || has_form && FORM_STEPS.contains(&id);
+        if let Some(wrong) = wrong.filter(|segment| !is_ours(&segment.step)) {
             self.no_such_step(&wrong.step, &text.span);
             return None;
         }

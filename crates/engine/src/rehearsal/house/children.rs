@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use yizhan_workflow::id::{Attempt, RunId, ScopeNo};
+use yizhan_workflow::definition::completing::FORM;
+use yizhan_workflow::id::{Attempt, RunId, ScopeNo, StepAt};
 use yizhan_workflow::run::event::{EndState, Event, Fact, Parent, Raw, Standing, Started};
 use yizhan_workflow::run::state::Phase;
-use yizhan_workflow::run::{Decision, PARENT};
+use yizhan_workflow::run::{Decision, OPERATOR, PARENT};
 use yizhan_workflow::testing::Gives;
 
-use super::House;
 use super::calls::over;
+use super::{House, Member};
 use crate::intake;
 use crate::starting::DEPTH_MAX;
 
@@ -20,6 +21,16 @@ type Ended = (EndState, Option<Arc<str>>, Option<Raw>);
 impl House<'_> {
     pub(super) fn start_child(&mut self, at: usize, of: Attempt, child: RunId) {
         let Some(Standing::Child { workflow, with, detach, .. }) = self.standing(at, of) else { return };
+        if self.runs[at].text.completes.is_some() {
+            let event = match self.begin_completed(at, &workflow) {
+                Ok(()) => Event::ChildStarted { of, child },
+                Err(why) => {
+                    let (state, outcome) = (EndState::Failed, Some(why.into()));
+                    Event::ChildEnded { of, child, state, outcome, output: None }
+                }
+            };
+            return self.feed_quietly(at, event);
+        }
         self.past.child(at, &self.runs[at], of, self.now, &workflow, &with);
         if let Some(known) = self.member(child) {
             return self.continue_child(at, of, known, detach);
@@ -46,6 +57,20 @@ impl House<'_> {
             Ok(()) => {}
             Err(why) => self.tell(at, of, child, (EndState::Failed, Some(why.into()), None), detach),
         }
+    }
+
+    /// The run of a start form that a person has completed.
+    fn begin_completed(&mut self, form: usize, workflow: &str) -> Result<(), String> {
+        let text = self.texts.get(workflow).cloned().ok_or("the workflow is not loaded")?;
+        let Member { run, text: own } = &self.runs[form];
+        let item = run.step(StepAt { step: FORM, scope: ScopeNo::RUN }).items.first();
+        let answer = item.and_then(|item| item.output.clone()).ok_or("the form has no answer")?;
+        let by = item.and_then(|item| item.by.clone()).unwrap_or_else(|| OPERATOR.into());
+        let trigger = own.completes.clone().unwrap_or_default();
+        let brought = (&trigger, run.started.trigger.as_ref(), run.id);
+        let prepared = intake::completed(&text, answer.get(), brought, self.world(), self.now);
+        let prepared = prepared.map_err(|error| error.to_string())?;
+        self.begin(prepared, &by).map(drop).map_err(|hindrance| hindrance.to_string())
     }
 
     fn usual_of(&self, workflow: &str) -> serde_json::Value {

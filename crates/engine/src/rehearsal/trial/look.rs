@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use yizhan_workflow::id::{Attempt, Item, ScopeNo, StepAt};
 use yizhan_workflow::run::event::{EndState, ItemEnd, Standing, StepEnd};
 use yizhan_workflow::run::state::{At, ItemState, Phase, Run, StepPhase};
-use yizhan_workflow::testing::{Case, Segment, StepPath};
+use yizhan_workflow::testing::{Case, FORM_STEPS, Segment, StepPath};
 
 use super::{Miss, Trial, number};
 use crate::rehearsal::house::Member;
@@ -29,7 +29,11 @@ impl Trial<'_, '_> {
         };
         let runs = &self.house.runs;
         let found = match case.workflow.is_none() && case.key.is_none() {
-            true => runs.iter().position(is_it),
+            // A start form that waits for a person is not the case yet.
+            true => {
+                let begun = |member: &Member| is_it(member) && member.text.completes.is_none();
+                runs.iter().position(begun).or_else(|| runs.iter().position(is_it))
+            }
             false => runs.iter().rposition(is_it),
         };
         found.ok_or_else(|| Miss::NoRun { workflow: workflow.to_string(), runs: self.runs() })
@@ -45,8 +49,13 @@ impl Trial<'_, '_> {
     }
 
     pub(super) fn spot(&self, case: &Case, path: &StepPath) -> Result<Spot, Miss> {
-        let mut run = self.case(case)?;
         let no_such = || Miss::NoSuchItem { step: path.written.to_string() };
+        let first = path.runs.first().and_then(|run| run.first()).ok_or_else(no_such)?;
+        let is_form = FORM_STEPS.contains(&&*first.step) && self.stage.own.step_named(&first.step).is_none();
+        let mut run = match self.house.runs.iter().position(|member| member.text.completes.is_some()) {
+            Some(form) if is_form => form,
+            Some(_) | None => self.case(case)?,
+        };
         let (last, above) = path.runs.split_last().ok_or_else(no_such)?;
         for segments in above {
             let spot = self.within(run, segments).ok_or_else(no_such)?;

@@ -375,3 +375,17 @@ fn what_a_trigger_gathers_is_one_run_at_its_slot_and_nothing_is_none() {
         ),
     );
 }
+
+#[test]
+fn a_start_form_that_a_person_completes_is_answered_and_then_there_is_the_case() {
+    let file = (
+        "letter",
+        "[input]\narea = { type = \"text\" }\n[trigger.mail]\nevent = \"letter\"\ncomplete = \"group:desk\"\n[step.a]\nask = \"group:crew\"\nform.ok = { type = \"yesno\" }\n",
+    );
+    holds(
+        &[file],
+        "[[test]]\nname = \"x\"\nbegins = \"later\"\nplay = [{ event = \"letter\", payload = {} }, { expect_task = \"form\", who = \"group:desk\" },\
+         { answer = \"form\", by = \"person:li\", with = { area = \"城南\" } },\
+         { expect_state = \"open\" }, { answer = \"a\", by = \"person:wang\", with = { ok = true } }, { expect_state = \"done\" }]\n",
+    );
+}
