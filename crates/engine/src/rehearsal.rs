@@ -411,4 +411,6 @@ fn parsed(json: &str) -> Json {
 }
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod tests;

@@ -108,7 +108,22 @@ pub(super) const TESTS: &[&str] = &[
     "upper",
 ];
 
+/// Filters of the machine that know no empty values, and what stands for one before them.
+pub(super) fn filled_for(filter: &str) -> &'static str {
+    match filter {
+        "upper" | "lower" | "title" | "capitalize" | "trim" | "split" | "lines" => "|_text",
+        "length" | "count" | "first" | "last" | "reverse" | "list" | "items" | "dictsort" | "unique"
+        | "map" | "select" | "reject" | "selectattr" | "rejectattr" | "groupby" | "slice" | "batch"
+        | "zip" | "chain" => "|_list",
+        _ => "",
+    }
+}
+
 pub(super) fn add(environment: &mut Environment<'static>) {
+    environment.add_filter("_text", |value: Value| if is_empty(&value) { Value::from("") } else { value });
+    environment.add_filter("_list", |value: Value| if is_empty(&value) { print::empty() } else { value });
+    environment.add_filter("first", |value: Value| first(&value, filters::first));
+    environment.add_filter("last", |value: Value| first(&value, |list| filters::last(list.clone())));
     // It would print the whole scope.
     environment.remove_global("debug");
     // Values do not change.
@@ -136,6 +151,11 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     lists::add(environment);
     dates::add(environment);
     people::add(environment);
+}
+
+/// Of nothing the first is nothing.
+fn first(list: &Value, of: impl Fn(&Value) -> Result<Value, Error>) -> Result<Value, Error> {
+    if list.len() == Some(0) { Ok(print::empty()) } else { of(list) }
 }
 
 /// Fuel counts steps, and not what one step makes: so no filter may make more than a value may have.

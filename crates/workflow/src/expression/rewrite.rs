@@ -10,6 +10,7 @@ use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, Stmt, U
 use minijinja::machinery::{Span, parse, parse_expr};
 use minijinja::value::ValueKind;
 
+use super::functions;
 use super::number::number_of_text;
 use super::{machine, print};
 
@@ -177,6 +178,7 @@ impl Writer<'_> {
                 if let Some(value) = &filter.expr {
                     self.expression(value);
                 }
+                self.put(functions::filled_for(filter.name));
                 self.put("|");
                 self.put(filter.name);
                 self.arguments(&filter.args);

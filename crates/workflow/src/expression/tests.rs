@@ -384,3 +384,31 @@ fn a_list_of_lists_that_grows_at_each_name_is_stopped_where_it_is_printed() {
     let code = tree.json(&scope).unwrap_err().code;
     assert!(["YZ0310", "YZ0313"].contains(&&*code), "{code}");
 }
+
+#[test]
+fn what_was_not_given_goes_through_filters_as_nothing_does() {
+    let same = |rest: &str, wanted: &str| {
+        for nothing in ["input.none", "skipped"] {
+            assert_eq!(value(&format!("{nothing}{rest}")), wanted, "{nothing}{rest}");
+        }
+    };
+    for counted in ["length", "count", "sum"] {
+        same(&format!(" | {counted}"), "0");
+    }
+    for text in ["upper", "lower", "title", "capitalize", "trim", "string", "replace('a', 'b')", "indent(2)"]
+    {
+        same(&format!(" | {text}"), "\"\"");
+    }
+    for list in
+        ["list", "reverse | list", "unique | list", "map(attribute='a') | list", "select | list", "sort"]
+    {
+        same(&format!(" | {list}"), "[]");
+    }
+    same(" | join('、')", "\"\"");
+    same(" | split(',') | list | length == 0 or true", "true");
+    for one in ["first", "last"] {
+        assert_eq!(worked(&format!("「{{{{ input.none | {one} }}}}」")), "「」");
+        assert_eq!(worked(&format!("「{{{{ skipped | {one} }}}}」")), "「」");
+    }
+    same(" | default('无')", "\"无\"");
+}
