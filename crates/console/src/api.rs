@@ -5,6 +5,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod plugins;
+pub(crate) mod registers;
 pub(crate) mod runs;
 pub(crate) mod tasks;
 pub(crate) mod triggers;

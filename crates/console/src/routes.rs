@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::api::{artifacts, doctor, events, health, plugins, runs, tasks, triggers, workflows};
+use crate::api::{artifacts, doctor, events, health, plugins, registers, runs, tasks, triggers, workflows};
 use crate::desk::Desk;
 use crate::rights::{Anyone, Near, Operator, Routes};
 use crate::{hooks, metrics};
@@ -44,6 +44,11 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
         .post("/api/v1/events", Operator, events::publish)
         .get("/api/v1/plugins", Operator, plugins::list)
         .get("/api/v1/plugins/{id}", Operator, plugins::show)
+        .get("/api/v1/registers", Operator, registers::list)
+        .post("/api/v1/verify", Operator, registers::verify)
+        .get("/api/v1/registers/{name}/lines", Operator, registers::lines)
+        .post("/api/v1/registers/{name}/find", Operator, registers::find)
+        .post("/api/v1/registers/{name}/by-hand/{action}", Operator, registers::keep)
         .get("/api/v1/triggers", Operator, triggers::list)
         .post("/api/v1/artifacts", Operator, artifacts::put)
         .get("/api/v1/artifacts/{sha256}", Operator, artifacts::get)

@@ -1,6 +1,7 @@
 //! What the API shows, as types that the command line reads back. They may change apart from the journal.
 
 mod journal;
+mod register;
 mod run;
 mod task;
 mod told;
@@ -22,6 +23,7 @@ use yizhan_workflow::run::state::Run;
 use crate::refusal::Refusal;
 
 pub(crate) use journal::journal_line;
+pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
 pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word};
 pub(crate) use task::{task_row, task_view};
 pub(crate) use told::Teller;

@@ -250,6 +250,7 @@ impl Loop {
                 self.batch.notes.push(note);
                 self.after.replies.extend(reply);
             }
+            Message::Keep(call, reply) => self.keep_by_hand(*call, reply),
             Message::Ping(reply) => reply.pong(),
             // While the disk is full the next word of the writer answers.
             Message::Probe(reply) => self.probes.push((self.job, reply)),

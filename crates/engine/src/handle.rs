@@ -15,7 +15,7 @@ use yizhan_workflow::run::Refusal;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{AttemptResult, Event, Failure, Raw};
 
-use crate::carrier::{Carriers, Completion, Completions};
+use crate::carrier::{Call, Carriers, Completion, Completions};
 use crate::engine::Loop;
 use crate::gathering::{self, Rooms};
 use crate::inbox::Inbox;
@@ -158,6 +158,8 @@ pub(crate) enum Message {
     Note(Note, Option<Reply>),
     Publish(Box<Published>, Reply),
     Gather(Box<Gathered>, Reply),
+    /// Somebody writes into a register by hand.
+    Keep(Box<Call>, Reply),
     Ping(Reply),
     /// As `Ping`, but answered only once the writer has been past it, too.
     Probe(Reply),
@@ -229,6 +231,7 @@ pub enum ActError {
 pub(crate) enum Reply {
     Start { id: Option<StartReply>, to: oneshot::Sender<Result<StartReply, StartError>> },
     Act(oneshot::Sender<Result<(), ActError>>),
+    Kept { output: Box<str>, to: oneshot::Sender<Result<Box<str>, KeepError>> },
     Pong(oneshot::Sender<()>),
 }
 
@@ -244,7 +247,7 @@ impl Reply {
     fn with(self, reply: StartReply) -> Self {
         match self {
             Self::Start { to, .. } => Self::Start { id: Some(reply), to },
-            other @ (Self::Act(_) | Self::Pong(_)) => other,
+            other @ (Self::Act(_) | Self::Kept { .. } | Self::Pong(_)) => other,
         }
     }
 
@@ -254,6 +257,7 @@ impl Reply {
             Self::Start { id: Some(reply), to } => drop(to.send(Ok(reply))),
             Self::Start { id: None, .. } => {}
             Self::Act(to) => drop(to.send(Ok(()))),
+            Self::Kept { output, to } => drop(to.send(Ok(output))),
             Self::Pong(to) => drop(to.send(())),
         }
     }
@@ -266,7 +270,23 @@ impl Reply {
         match self {
             Self::Start { to, .. } => drop(to.send(Err(error.into()))),
             Self::Act(to) => drop(to.send(Err(error))),
+            Self::Kept { to, .. } => drop(to.send(Err(KeepError::Act(error)))),
             Self::Pong(_) => {}
+        }
+    }
+
+    /// The same of somebody who writes into a register.
+    pub(crate) fn kept(self, answer: Result<Box<str>, KeepError>) {
+        if let Self::Kept { to, .. } = self {
+            drop(to.send(answer));
+        }
+    }
+
+    /// With what is answered once it is on disk.
+    pub(crate) fn giving(self, given: Box<str>) -> Self {
+        match self {
+            Self::Kept { to, .. } => Self::Kept { output: given, to },
+            other @ (Self::Start { .. } | Self::Act(_) | Self::Pong(_)) => other,
         }
     }
 
@@ -275,6 +295,27 @@ impl Reply {
             drop(to.send(Err(error)));
         }
     }
+}
+
+/// What somebody writes into a register by hand.
+#[derive(Debug, Clone)]
+pub struct Keeping {
+    /// `append`, `amend`, `void`, `erase`.
+    pub action: &'static str,
+    /// As the step's `with`, JSON.
+    pub with: String,
+    /// What comes twice with one key is written once.
+    pub key: Arc<str>,
+    pub by: Arc<str>,
+}
+
+/// Why nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    #[error("{message}")]
+    Refused { code: &'static str, message: String },
+    #[error(transparent)]
+    Act(ActError),
 }
 
 /// How a run is to begin.
@@ -572,6 +613,33 @@ impl Engine {
         let (to, answer) = oneshot::channel();
         self.inbox.push(Message::Note(note, Some(Reply::Act(to))));
         answer.await.unwrap_or(Err(ActError::Stopping))
+    }
+
+    /// Writes into a register by hand; answers with what the action gives once it is on disk.
+    ///
+    /// # Errors
+    /// When it does not fit, or nothing is taken in now.
+    pub async fn keep(&self, keeping: Keeping) -> Result<Box<str>, KeepError> {
+        let Keeping { action, with, key, by } = keeping;
+        let call = Call {
+            id: 0,
+            plugin: "register".into(),
+            action: action.into(),
+            key,
+            run: by,
+            workflow: "".into(),
+            step: "".into(),
+            round: 0,
+            item: 0,
+            attempt: 1,
+            now_ms: self.shared.now().0,
+            timeout: None,
+            input: with.into(),
+            secrets: vec![],
+        };
+        let (to, answer) = oneshot::channel();
+        self.inbox.push(Message::Keep(Box::new(call), Reply::Kept { output: "".into(), to }));
+        answer.await.unwrap_or(Err(KeepError::Act(ActError::Stopping)))
     }
 
     /// Puts a set of workflows in force, once their texts are on disk.

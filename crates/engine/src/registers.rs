@@ -19,6 +19,7 @@ use yizhan_workflow::run::event::{Failure, Happened};
 
 use crate::carrier::{Call, Completion, Outcome};
 use crate::engine::{JOB_RECORDS, Loop};
+use crate::handle::{ActError, KeepError, Reply};
 use crate::store::{Note, StoreError};
 use look::Reader;
 pub use look::{LookError, MOST_ROWS, found, look, rows};
@@ -51,6 +52,10 @@ pub(crate) struct Fault {
 impl Fault {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry: false }
+    }
+
+    fn refused(self) -> KeepError {
+        KeepError::Refused { code: self.code, message: self.message }
     }
 
     fn failure(self) -> Failure {
@@ -123,6 +128,20 @@ impl Loop {
         Ok(())
     }
 
+    /// The same by hand: nobody's run waits for it.
+    pub(crate) fn keep_by_hand(&mut self, call: Call, reply: Reply) {
+        if self.full {
+            return reply.failed(ActError::DiskFull);
+        }
+        match Task::read(call) {
+            Ok(mut task) => {
+                task.reply = Some(reply);
+                self.ledgers.queue.push_back(task);
+            }
+            Err(fault) => reply.kept(Err(fault.refused())),
+        }
+    }
+
     /// Carries out what is there, in the order of its coming within each register.
     pub(crate) fn keep_registers(&mut self, world: &World) {
         if self.ledgers.queue.is_empty() {
@@ -151,15 +170,28 @@ impl Loop {
         self.ledgers.queue = waiting;
     }
 
-    fn keep(&mut self, task: Task, world: &World) {
+    fn keep(&mut self, mut task: Task, world: &World) {
         let id = task.call.id;
-        let Some(run) = self.run_of_call(id) else { return };
+        let reply = task.reply.take();
+        let run = self.run_of_call(id);
+        if run.is_none() && reply.is_none() {
+            return; // Nobody waits for it any more.
+        }
         let now = self.shared.now();
         let reads = self.shared.reads.clone();
         let work = Work { reads: &*reads, world, now, ledgers: &mut self.ledgers };
-        let Written { output, notes, advance } = match work.carry_out(&task) {
-            Ok(written) => written,
-            Err(fault) => return self.completed(failed(id, fault), world),
+        let written = work.carry_out(&task);
+        let (Written { output, notes, advance }, run) = match (written, run, reply) {
+            (Err(fault), _, Some(reply)) => return reply.kept(Err(fault.refused())),
+            (Err(fault), _, None) => return self.completed(failed(id, fault), world),
+            (Ok(written), _, Some(reply)) => {
+                self.batch.notes.extend(written.notes);
+                self.ledgers.advance(written.advance, self.job);
+                self.after.replies.push(reply.giving(written.output.into()));
+                return;
+            }
+            (Ok(written), Some(run), None) => (written, run),
+            (Ok(_), None, None) => return,
         };
         let before = self.batch.changes.len();
         self.completed(completion(id, Outcome::Done { output: output.into() }), world);

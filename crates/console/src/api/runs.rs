@@ -150,7 +150,7 @@ pub(crate) async fn journal(
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Tongue {
-    lang: Option<Language>,
+    pub lang: Option<Language>,
 }
 
 pub(crate) async fn why(

@@ -18,6 +18,7 @@ use super::look::{self, LookError};
 use super::writing::{Line, Writing, about_output, appended};
 use super::{Advance, Fault, Ledgers, Written, salt};
 use crate::carrier::Call;
+use crate::handle::Reply;
 use crate::store::{Note, Reads, Standing, TakenNumber};
 
 /// A step that waits for its turn.
@@ -29,6 +30,8 @@ pub(super) struct Task {
     pub registers: Vec<Arc<str>>,
     /// It must see all that was written before.
     pub looks: bool,
+    /// Who is answered, where no run waits for it.
+    pub reply: Option<Reply>,
 }
 
 #[derive(Debug)]
@@ -77,7 +80,7 @@ impl Task {
             What::Erase(erase) => (vec![erase.register.clone()], true),
             What::Next(_) => (vec![], false),
         };
-        Ok(Self { call, what, registers, looks })
+        Ok(Self { call, what, registers, looks, reply: None })
     }
 }
 

@@ -59,7 +59,7 @@ impl<'c> Writing<'c> {
             series: if own { self.series.clone() } else { "".into() },
             count: line.count,
             at: self.at,
-            by: format!("{run}/{step}/{round}/{item}").into(),
+            by: if step.is_empty() { run.clone() } else { format!("{run}/{step}/{round}/{item}").into() },
             key: self.call.key.clone(),
             part: u32::try_from(self.lines.len()).unwrap_or(u32::MAX),
             why: line.why,

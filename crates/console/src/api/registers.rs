@@ -1,0 +1,233 @@
+//! Registers: what there are, their entries and lines, whether they are whole, and what is written by hand.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+use yizhan_engine::registers::{self, LookError, Witness};
+use yizhan_engine::store::Standing;
+use yizhan_engine::{KeepError, Keeping};
+use yizhan_workflow::problem::Lang;
+use yizhan_workflow::register::{Body, Find, Head, Register, told};
+use yizhan_workflow::run::event::Raw;
+
+use super::acting;
+use super::runs::Tongue;
+use crate::body::{Answer, Asked, Given, Named};
+use crate::desk::Desk;
+use crate::house::Language;
+use crate::refusal::Refusal;
+use crate::view::{LineView, Listing, RegisterColumn, RegisterView, VerifiedView};
+
+fn view(register: &Register, head: Option<Head>) -> RegisterView {
+    let column = |field: &yizhan_workflow::form::Field| RegisterColumn {
+        name: field.name.to_string(),
+        label: field.label().to_owned(),
+        kind: field.kind.as_str().to_owned(),
+        private: field.private,
+    };
+    RegisterView {
+        name: register.name.to_string(),
+        title: register.title.clone(),
+        declared: true,
+        number: register.number.source().to_owned(),
+        key: register.key.iter().map(ToString::to_string).collect(),
+        read: register.read.clone(),
+        keep: register.keep.clone(),
+        columns: register.form.fields.iter().map(column).collect(),
+        lines: head.as_ref().map_or(0, |head| head.seq),
+        hash: head.map(|head| head.hash.to_string()),
+    }
+}
+
+/// Those of the file, and those that have lines and are not in it any more.
+pub(crate) async fn list(State(desk): State<Arc<Desk>>) -> Result<Answer<Listing<RegisterView>>, Refusal> {
+    let listing = desk.read(|desk| {
+        let world = desk.shared().world();
+        let mut heads: std::collections::BTreeMap<Arc<str>, Head> =
+            desk.reads().register_heads()?.into_iter().map(|head| (head.register.clone(), head)).collect();
+        let declared = world.registers.registers.values();
+        let mut items: Vec<RegisterView> =
+            declared.map(|register| view(register, heads.remove(&register.name))).collect();
+        items.extend(heads.into_values().map(|head| RegisterView {
+            name: head.register.to_string(),
+            lines: head.seq,
+            hash: Some(head.hash.to_string()),
+            ..RegisterView::default()
+        }));
+        Ok(Listing::whole(items))
+    });
+    listing.await.map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Lines {
+    #[serde(default)]
+    after: u64,
+    limit: Option<usize>,
+    /// The entry of this number, and the lines about it.
+    number: Option<String>,
+    /// Shows private values.
+    #[serde(default)]
+    private: bool,
+}
+
+/// The lines of a register as they were written, in order.
+pub(crate) async fn lines(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Asked(asked): Asked<Lines>,
+) -> Result<Answer<Listing<LineView>>, Refusal> {
+    let listing = desk.read(move |desk| {
+        if let Some(number) = asked.number {
+            let no_such = Refusal::NoSuch { kind: "entry", name: number.clone() };
+            let entry = desk.reads().register_numbered(&name, &number)?.ok_or(no_such)?;
+            let mut lines = desk.reads().register_about(&name, entry.entry.seq)?;
+            lines.insert(0, entry);
+            return Ok(Listing::whole(lines.iter().map(|line| line_view(line, asked.private)).collect()));
+        }
+        let limit = asked.limit.unwrap_or(500).clamp(1, 1_000);
+        let lines = desk.reads().register_lines(&name, asked.after, limit + 1)?;
+        if lines.is_empty() && asked.after == 0 && desk.shared().world().registers.register(&name).is_none() {
+            return Err(Refusal::NoSuch { kind: "register", name });
+        }
+        let more = lines.len() > limit;
+        let items: Vec<LineView> =
+            lines.iter().take(limit).map(|line| line_view(line, asked.private)).collect();
+        let next = items.last().filter(|_| more).map(|line| line.place.to_string());
+        Ok(Listing { items, next })
+    });
+    listing.await.map(Answer)
+}
+
+fn line_view(line: &Standing, private: bool) -> LineView {
+    let entry = &line.entry;
+    let values = Body::opened(&entry.body, entry.private.as_ref(), private);
+    LineView {
+        register: entry.register.to_string(),
+        place: entry.seq,
+        kind: entry.kind.word().to_owned(),
+        of: entry.of,
+        number: entry.number.to_string(),
+        series: entry.series.to_string(),
+        count: entry.count,
+        at: entry.at.0,
+        by: entry.by.to_string(),
+        key: entry.key.to_string(),
+        part: entry.part,
+        why: entry.why.as_deref().map(str::to_owned),
+        values: Raw::new(values).unwrap_or_else(|| entry.body.clone()),
+        body: entry.body.clone(),
+        before: entry.before.to_string(),
+        hash: entry.hash.to_string(),
+        shown: line.shown,
+        card: line.card.as_deref().map(str::to_owned),
+    }
+}
+
+/// What `register.find` would give.
+pub(crate) async fn find(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Given(mut asked): Given<Json>,
+) -> Result<Answer<Raw>, Refusal> {
+    asked["register"] = json!(name);
+    let found = desk.read(move |desk| {
+        let find = Find::read(&asked.to_string()).map_err(|fault| Refusal::Unreadable(fault.0))?;
+        let (world, now) = (desk.shared().world(), desk.shared().now());
+        let found = registers::found(desk.reads(), &world, now, &find).map_err(unlooked)?;
+        Raw::new(found).ok_or(Refusal::Bug)
+    });
+    found.await.map(Answer)
+}
+
+fn unlooked(error: LookError) -> Refusal {
+    match error {
+        LookError::NoSuchRegister { name, .. } => {
+            Refusal::NoSuch { kind: "register", name: name.to_string() }
+        }
+        LookError::Ask(why) => Refusal::Unreadable(why),
+        LookError::Store(error) => error.into(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ToVerify {
+    register: Option<String>,
+    /// What somebody else knows of heads.
+    #[serde(default)]
+    heads: Vec<Known>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Known {
+    witness: String,
+    #[serde(flatten)]
+    head: Head,
+}
+
+/// Looks for what was changed, taken out or put in: against itself, the runs' journals and the heads that are brought.
+pub(crate) async fn verify(
+    State(desk): State<Arc<Desk>>,
+    Asked(tongue): Asked<Tongue>,
+    Given(asked): Given<ToVerify>,
+) -> Result<Answer<Listing<VerifiedView>>, Refusal> {
+    let listing = desk.read(move |desk| {
+        let mut witnesses = registers::witnesses(desk.reads())?;
+        witnesses
+            .extend(asked.heads.into_iter().map(|known| Witness { name: known.witness, head: known.head }));
+        let verified = registers::verify(desk.reads(), asked.register.as_deref(), &witnesses)?;
+        let language = match tongue.lang.unwrap_or_else(|| desk.house.language()) {
+            Language::Zh => Lang::Zh,
+            Language::En => Lang::En,
+        };
+        let items = verified.into_iter().map(|one| VerifiedView {
+            register: one.register.to_string(),
+            lines: one.lines,
+            hash: one.head.map(|head| head.hash.to_string()),
+            sentences: one.faults.iter().map(|fault| told(fault, language)).collect(),
+            faults: one.faults,
+        });
+        Ok(Listing::whole(items.collect()))
+    });
+    listing.await.map(Answer)
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ByHand {
+    /// As the action's `with`, without the register.
+    with: Json,
+    /// What comes twice with one id is written once.
+    id: String,
+    by: Option<String>,
+}
+
+/// Writes into a register without a run: entries that are brought in, an erasure that somebody asked for.
+pub(crate) async fn keep(
+    State(desk): State<Arc<Desk>>,
+    Named((name, action)): Named<(String, String)>,
+    Given(given): Given<ByHand>,
+) -> Result<Answer<Raw>, Refusal> {
+    let action = match action.as_str() {
+        "append" => "append",
+        "amend" => "amend",
+        "void" => "void",
+        "erase" => "erase",
+        _ => return Err(Refusal::NoSuch { kind: "action", name: action }),
+    };
+    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let ByHand { mut with, id, .. } = given;
+    if !with.is_object() {
+        return Err(Refusal::Unreadable("`with` is a table".to_owned()));
+    }
+    with["register"] = json!(name);
+    let keeping = Keeping { action, with: with.to_string(), key: format!("hand/{id}").into(), by };
+    match desk.engine.keep(keeping).await {
+        Ok(output) => Raw::new(output.into()).map(Answer).ok_or(Refusal::Bug),
+        Err(KeepError::Act(error)) => Err(error.into()),
+        Err(KeepError::Refused { code, message }) => {
+            Err(Refusal::Expression { code: code.to_owned(), message })
+        }
+    }
+}
