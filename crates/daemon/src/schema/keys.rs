@@ -32,6 +32,7 @@ pub(super) const TOP: &[Key] = &[
     key("note", TEXT, "说明", "A note for the reader"),
     key("owner", TEXT, "负责的人、组或岗位:group:热线", "Whose it is: `group:desk`"),
     key("implements", LIST, "落实了哪些制度条目", "The processes that this file stands for"),
+    key("calendar", TEXT, "按哪个工作日历:config/calendars 里的名字", "The calendar of its working days and hours"),
     key(
         "key",
         TEXT,
@@ -101,6 +102,8 @@ pub(super) const STEP: &[Key] = &[
         "期限:4h、3 days、{ within = \"24h\", of = \"步骤\" }",
         "The due time: `4h`, `3 days`, `{ within = \"24h\", of = \"step\" }`",
     ),
+    key("calendar", TEXT, "这一步按哪个工作日历", "The calendar of this step's working days and hours"),
+    key("hours", TEXT, "只在哪个日历的上班时间开始和计时", "The calendar in whose hours alone it starts"),
     key(
         "needs",
         r#"{ "type": ["array", "object"], "items": { "type": "string" } }"#,
@@ -203,6 +206,13 @@ pub(super) const TRIGGER: &[Key] = &[
         "By the clock: `monday at 09:00`, `every 8h`, a cron line",
     ),
     key("timezone", TEXT, "时区", "The time zone"),
+    key(
+        "holiday",
+        r#"{ "enum": ["keep", "skip", "next", "previous"] }"#,
+        "落在非工作日时:照常、不做、顺延、提前",
+        "On a day that is not worked: keep, skip, the next working day, the one before",
+    ),
+    key("ahead", TEXT, "比那个时刻早多久:1 day、2 workdays", "So long before that moment: `1 day`, `2 workdays`"),
     key(
         "missed",
         r#"{ "enum": ["none", "one", "all"] }"#,
