@@ -82,6 +82,9 @@ enum Command {
     /// Who is who, who is on duty, and who has which shift
     #[command(subcommand)]
     People(commands::people::Action),
+    /// Look at calendars of working days, and import holidays
+    #[command(subcommand)]
+    Calendar(commands::calendar::Action),
     /// What plugins there are, and what one offers
     #[command(subcommand)]
     Plugin(commands::plugin::Action),
@@ -174,6 +177,7 @@ impl Command {
             Self::Event(args) => commands::event::run(&args, context),
             Self::Next(args) => commands::next::run(&args, context),
             Self::People(action) => commands::people::run(&action, context),
+            Self::Calendar(action) => commands::calendar::run(&action, context),
             Self::Plugin(action) => commands::plugin::run(&action, context),
             Self::Explain(args) => commands::explain::run(&args, context),
             Self::Doctor(args) => commands::doctor::run(&args, context),

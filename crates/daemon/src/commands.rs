@@ -1,6 +1,7 @@
 //! The commands, one file each, and what they share: where they are, whom they talk to, how they speak.
 
 pub(crate) mod bench;
+pub(crate) mod calendar;
 pub(crate) mod cancel;
 pub(crate) mod check;
 pub(crate) mod completions;

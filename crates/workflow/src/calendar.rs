@@ -13,9 +13,11 @@ use jiff::tz::TimeZone;
 
 pub(crate) use count::first_instant;
 pub use house::{Calendars, UnknownCalendar};
+pub use ics::Imported;
 
 mod count;
 mod house;
+mod ics;
 
 /// The name of the calendar that is always there: Monday to Friday, 09:00 to 18:00, no holidays.
 pub const WEEKDAYS: &str = "weekdays";

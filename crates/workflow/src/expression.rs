@@ -27,6 +27,7 @@ use std::sync::Arc;
 use minijinja::Value;
 use plain::Plain;
 
+pub(crate) use dates::{CALENDAR, calendar_value};
 pub use fields::value_of_text;
 pub use names::{Argument, Call, Name, NameKind};
 pub use number::{QUOTIENT_PLACES, is_number, number_of_text, whole};

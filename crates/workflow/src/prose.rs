@@ -167,6 +167,12 @@ impl Teller<'_> {
             let owner = self.all_of(owner);
             said.push(self.pick(format!("负责:{owner}。"), format!("Owned by {owner}.")));
         }
+        if let Some(calendar) = &workflow.calendar {
+            said.push(self.pick(
+                format!("工作日按日历「{calendar}」。"),
+                format!("Working days are those of the calendar “{calendar}”."),
+            ));
+        }
         if !workflow.implements.is_empty() {
             let processes = self.listed(&workflow.implements);
             said.push(self.pick(format!("落实的制度:{processes}。"), format!("Stands for {processes}.")));

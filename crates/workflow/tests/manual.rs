@@ -411,7 +411,10 @@ const KEYS: &[(&str, &[&str])] = &[
             "gather", "complete",
         ],
     ),
-    ("trigger.*.schedule", &["timezone", "holiday", "ahead", "missed", "missed_within", "overlap", "gap", "fold"]),
+    (
+        "trigger.*.schedule",
+        &["timezone", "holiday", "ahead", "missed", "missed_within", "overlap", "gap", "fold"],
+    ),
     ("trigger.*.files", &["per"]),
     ("trigger.*.webhook", &["signature", "secret", "header", "publish", "key"]),
     ("trigger.*.mail", &["account", "folder", "from", "fields", "done", "failed"]),

@@ -32,7 +32,12 @@ pub(super) const TOP: &[Key] = &[
     key("note", TEXT, "说明", "A note for the reader"),
     key("owner", TEXT, "负责的人、组或岗位:group:热线", "Whose it is: `group:desk`"),
     key("implements", LIST, "落实了哪些制度条目", "The processes that this file stands for"),
-    key("calendar", TEXT, "按哪个工作日历:config/calendars 里的名字", "The calendar of its working days and hours"),
+    key(
+        "calendar",
+        TEXT,
+        "按哪个工作日历:config/calendars 里的名字",
+        "The calendar of its working days and hours",
+    ),
     key(
         "key",
         TEXT,
@@ -212,7 +217,12 @@ pub(super) const TRIGGER: &[Key] = &[
         "落在非工作日时:照常、不做、顺延、提前",
         "On a day that is not worked: keep, skip, the next working day, the one before",
     ),
-    key("ahead", TEXT, "比那个时刻早多久:1 day、2 workdays", "So long before that moment: `1 day`, `2 workdays`"),
+    key(
+        "ahead",
+        TEXT,
+        "比那个时刻早多久:1 day、2 workdays",
+        "So long before that moment: `1 day`, `2 workdays`",
+    ),
     key(
         "missed",
         r#"{ "enum": ["none", "one", "all"] }"#,

@@ -48,9 +48,9 @@ fn whole(root: &Section<'_, '_>) -> Written {
         week(&hours, &mut written);
     }
     let mut dates = Dates { root, said: BTreeMap::new(), dates: BTreeMap::new() };
-    dates.section("holidays", |_, item, at| named(root, "holidays", item, at, Special::Holiday));
-    dates.section("workdays", |_, item, at| make_up(root, item, at));
-    dates.section("days", |_, item, at| own(root, item, at));
+    dates.section("holidays", |all, item, at| named(all, item, at, Special::Holiday));
+    dates.section("workdays", make_up);
+    dates.section("days", own);
     written.dates = dates.dates;
     if let Some((Years::Known(first, last), span)) = written.years.clone() {
         outside(root, &written, (first, last), &span);
@@ -252,7 +252,7 @@ impl<'a, 'r> Dates<'_, 'a, 'r> {
     fn section(
         &mut self,
         key: &'static str,
-        what: impl Fn(&Text<'r>, &'r Spanned<DeValue<'a>>, &str) -> Option<Dated>,
+        what: impl Fn(&Section<'a, 'r>, &'r Spanned<DeValue<'a>>, &str) -> Option<Dated>,
     ) {
         let Some(all) = self.root.section(key) else { return };
         for (text, item) in all.entries() {
@@ -264,7 +264,7 @@ impl<'a, 'r> Dates<'_, 'a, 'r> {
                 });
                 continue;
             };
-            let Some(dated) = what(&text, item, text.value) else { continue };
+            let Some(dated) = what(&all, item, text.value) else { continue };
             for day in days {
                 if let Some(before) = self.said.insert(day, text.span.clone()) {
                     let problem = all.error("YZ0693", text.span.clone()).name("day", day.to_string());
@@ -303,28 +303,22 @@ fn right_date(key: &str) -> Option<String> {
 }
 
 /// A date with nothing but its name.
-fn named(
-    root: &Section<'_, '_>,
-    section: &str,
-    item: &Spanned<DeValue<'_>>,
-    at: &str,
-    what: Special,
-) -> Option<Dated> {
+fn named(all: &Section<'_, '_>, item: &Spanned<DeValue<'_>>, at: &str, what: Special) -> Option<Dated> {
     match item.get_ref().as_str() {
         Some(name) => Some(Dated { what, name: Some(name).filter(|name| !name.is_empty()).map(Into::into) }),
         None => {
-            root.reader.wrong_type(&format!("{section}.{at}"), "the day's name, a text", item);
+            all.reader.wrong_type(at, "the day's name, a text", item);
             None
         }
     }
 }
 
 /// `"国庆节调休"`, or `{ name = "…", like = "wednesday" }`.
-fn make_up<'a, 'r>(root: &Section<'a, 'r>, item: &'r Spanned<DeValue<'a>>, at: &str) -> Option<Dated> {
+fn make_up<'a, 'r>(all: &Section<'a, 'r>, item: &'r Spanned<DeValue<'a>>, at: &str) -> Option<Dated> {
     if item.get_ref().as_table().is_none() {
-        return named(root, "workdays", item, at, Special::Workday(None));
+        return named(all, item, at, Special::Workday(None));
     }
-    let own = root.sub(at, item)?;
+    let own = all.sub(at, item)?;
     let name = own.string("name").map(Into::into);
     let like: Option<Option<Weekday>> = match own.has("like") {
         true => own.word("like", &WEEKDAYS).map(Some),
@@ -335,12 +329,11 @@ fn make_up<'a, 'r>(root: &Section<'a, 'r>, item: &'r Spanned<DeValue<'a>>, at: &
 }
 
 /// `["09:00-12:00"]`, or `{ name = "…", hours = […] }`.
-fn own<'a, 'r>(root: &Section<'a, 'r>, item: &'r Spanned<DeValue<'a>>, at: &str) -> Option<Dated> {
+fn own<'a, 'r>(all: &Section<'a, 'r>, item: &'r Spanned<DeValue<'a>>, at: &str) -> Option<Dated> {
     if item.get_ref().as_table().is_none() {
-        return spans(root, &format!("days.{at}"), item)
-            .map(|hours| Dated { what: Special::Own(hours), name: None });
+        return spans(all, at, item).map(|hours| Dated { what: Special::Own(hours), name: None });
     }
-    let own = root.sub(at, item)?;
+    let own = all.sub(at, item)?;
     let name = own.string("name").map(Into::into);
     let hours = own.get("hours");
     own.close(&[]);

@@ -2,17 +2,21 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "units of time are many and two are meant")]
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{Timestamp, Unit, Zoned};
-use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, Value};
+use minijinja::value::{Object, ValueKind};
+use minijinja::{Environment, Error, State, Value};
 use rust_decimal::Decimal;
 
 use super::functions::text_of;
 use super::number;
 use super::operators::refused;
 use super::print::{empty, is_empty, spoken};
+use crate::calendar::Calendar;
 use crate::id::Millis;
+use crate::moment::{Length, Offset};
 use crate::problem::Lang;
 
 pub(super) fn add(environment: &mut Environment<'static>) {
@@ -31,6 +35,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_function("months", |from: &Value, to: &Value| between(from, to, Unit::Month));
     environment.add_function("hours", hours);
     environment.add_function("add", add_span);
+    environment.add_function("workdays", workdays);
 }
 
 /// A date or a time as an expression holds it: a text, or milliseconds since 1970.
@@ -181,8 +186,58 @@ fn hours(from: &Value, to: &Value) -> Result<Value, Error> {
     hours.map(number::value_of).ok_or_else(|| number::too_large("hours"))
 }
 
+/// The name under which an expression's scope holds the calendar of its step: none that a file could write.
+pub(crate) const CALENDAR: &str = "the calendar";
+
+#[derive(Debug)]
+struct OfStep(Arc<Calendar>);
+
+impl Object for OfStep {}
+
+/// The calendar as a scope holds it.
+pub(crate) fn calendar_value(calendar: Arc<Calendar>) -> Value {
+    Value::from_object(OfStep(calendar))
+}
+
+fn calendar(state: &State<'_, '_>) -> Result<Arc<Calendar>, Error> {
+    let found = state.lookup(CALENDAR).and_then(|value| value.downcast_object::<OfStep>());
+    found.map(|found| found.0.clone()).ok_or_else(|| refused("YZ0326", "there is no calendar to count with"))
+}
+
+/// Working days after the one, up to and with the other.
+fn workdays(state: &State<'_, '_>, from: &Value, to: &Value) -> Result<Value, Error> {
+    if is_empty(from) || is_empty(to) {
+        return Ok(empty());
+    }
+    let (from, to) = (When::of(from)?.local().date(), When::of(to)?.local().date());
+    Ok(Value::from(calendar(state)?.workdays(from, to)))
+}
+
+/// So many working days or open hours later or earlier. Working days keep the time of day.
+fn worked(offset: Offset, when: &When, calendar: &Calendar) -> Result<Value, Error> {
+    let too_far = || refused("YZ0310", "that is beyond the years this clock knows");
+    if let (When::Day(day), Length::Workdays(n)) = (when, offset.length) {
+        let found =
+            if offset.before { calendar.workday_before(*day, n) } else { calendar.workday_after(*day, n) };
+        return found.map(|day| Value::from(day.to_string())).ok_or_else(too_far);
+    }
+    let zoned = match when {
+        When::Instant(zoned) => (**zoned).clone(),
+        When::Day(_) | When::Local(_) => {
+            when.local().to_zoned(calendar.zone.clone()).map_err(|error| refused("YZ0310", error))?
+        }
+    };
+    let from = Millis(zoned.timestamp().as_millisecond());
+    let found = offset.from_due(from, calendar).map_err(|_| too_far())?;
+    let found = found.timestamp().ok_or_else(too_far)?.to_zoned(zoned.time_zone().clone());
+    Ok(Value::from(match when {
+        When::Instant(_) => When::Instant(Box::new(found)).text(),
+        When::Day(_) | When::Local(_) => When::Local(found.datetime()).text(),
+    }))
+}
+
 /// `add("5 days", to)`: later by that much; earlier with a minus.
-fn add_span(length: &str, to: &Value) -> Result<Value, Error> {
+fn add_span(state: &State<'_, '_>, length: &str, to: &Value) -> Result<Value, Error> {
     if is_empty(to) {
         return Ok(empty());
     }
@@ -203,7 +258,9 @@ fn add_span(length: &str, to: &Value) -> Result<Value, Error> {
         "month" | "months" => span.try_months(number),
         "year" | "years" => span.try_years(number),
         "workday" | "workdays" | "workhour" | "workhours" => {
-            return Err(refused("YZ0310", "working days come with calendars, which are not built yet"));
+            let sign = if text.starts_with('-') { "" } else { "+" };
+            let offset = Offset::parse(&format!("{sign}{}", text.trim_start_matches('+')));
+            return worked(offset.map_err(|_| wrong())?, &when, &*calendar(state)?);
         }
         _ => return Err(wrong()),
     }

@@ -30,6 +30,8 @@ fn blocks(page: &'static str, kind: &str) -> Vec<&'static str> {
 fn scope(page: &'static str) -> Value {
     let [json] = blocks(page, "json values-scope")[..] else { panic!("the page has one block of data") };
     let data = value_of_json(json);
+    // Of the words of the calendar the page says what a week of Monday to Friday gives.
+    let calendar = crate::calendar::Calendar::weekdays(jiff::tz::TimeZone::get("Asia/Shanghai").unwrap());
     let [people] = blocks(page, "toml,people")[..] else { panic!("the page has one block of people") };
     let people = std::sync::Arc::new(crate::people::People::read(people).unwrap());
     let house = House {
@@ -43,6 +45,7 @@ fn scope(page: &'static str) -> Value {
         ("skipped", empty()),
         ("run", Value::from_pairs([("by", person("person:li.na", &people))])),
         (PEOPLE, Value::from_object(house)),
+        (CALENDAR, calendar_value(calendar.into())),
     ])
 }
 

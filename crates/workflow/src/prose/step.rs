@@ -39,6 +39,18 @@ impl Teller<'_> {
         let mut said = Vec::new();
         said.extend(step.note.clone());
         said.extend(self.order(step, before));
+        if let Some(calendar) = &step.calendar {
+            said.push(self.pick(
+                format!("工作日按日历「{calendar}」。"),
+                format!("Its working days are those of the calendar “{calendar}”."),
+            ));
+        }
+        if let Some(hours) = &step.hours {
+            said.push(self.pick(
+                format!("只在日历「{hours}」的上班时间。"),
+                format!("Only in the hours of the calendar “{hours}”."),
+            ));
+        }
         if let Some(when) = &step.when {
             let when = self.condition(when);
             said.push(self.pick(

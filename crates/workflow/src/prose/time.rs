@@ -98,7 +98,7 @@ impl Teller<'_> {
         }
     }
 
-    fn length(&self, length: Length) -> String {
+    pub(super) fn length(&self, length: Length) -> String {
         match length {
             Length::Clock(span) => self.span(span),
             Length::Days { n, unit } => {

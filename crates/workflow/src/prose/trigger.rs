@@ -2,6 +2,7 @@
 
 use super::Teller;
 use crate::plan::{FilePer, Publish, Starts, Trigger, WebhookAuth};
+use crate::schedule::Holiday;
 
 impl Teller<'_> {
     pub(super) fn trigger(&self, trigger: &Trigger) -> String {
@@ -55,7 +56,19 @@ impl Teller<'_> {
         match &trigger.starts {
             Starts::Schedule(schedule) => {
                 let when = self.pattern(&schedule.pattern);
-                self.pick(format!("定时:{when}"), format!("By the clock: {when}"))
+                let (zh, en) = match schedule.holiday {
+                    Holiday::Keep => ("", ""),
+                    Holiday::Skip => (",非工作日不做", ", not on days off"),
+                    Holiday::Next => (",非工作日顺延到下一个工作日", ", on days off on the next working day"),
+                    Holiday::Previous => {
+                        (",非工作日提前到上一个工作日", ", on days off on the working day before")
+                    }
+                };
+                let ahead = schedule.ahead.map(|length| self.length(length));
+                let ahead =
+                    ahead.map(|length| self.pick(format!(",提前 {length}"), format!(", {length} ahead")));
+                let more = format!("{}{}", self.pick(zh, en), ahead.unwrap_or_default());
+                self.pick(format!("定时:{when}{more}"), format!("By the clock: {when}{more}"))
             }
             Starts::Webhook(auth) => {
                 let path = format!("/hooks/{}/{}", self.workflow.name, trigger.name);

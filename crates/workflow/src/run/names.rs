@@ -12,7 +12,7 @@ mod people;
 
 use super::event::{ItemEnd, Raw, Started, StepEnd};
 use super::state::{At, Done, ItemState, Phase, Run, ScopeState, StepPhase, StepState};
-use crate::calendar::Calendars;
+use crate::calendar::{Calendar, Calendars};
 use crate::expression::{self, Tree};
 use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::people::People;
@@ -44,6 +44,8 @@ pub struct Names {
     zone: jiff::tz::TimeZone,
     people: Arc<People>,
     calendars: Arc<Calendars>,
+    /// That of the step; none where it is gone.
+    calendar: Option<Arc<Calendar>>,
     url: Option<Arc<str>>,
     steps: Arc<Vec<Arc<StepState>>>,
     inner: Inner,
@@ -85,7 +87,14 @@ impl Names {
                 element = list.and_then(|list| list.element(item.item)).map(expression::value_of_json);
             }
         }
+        let step = match standpoint {
+            Standpoint::Run => None,
+            Standpoint::Step(at) => Some(at.step),
+            Standpoint::Item(item) => Some(item.step),
+        };
+        let calendar = step.map_or(text.calendar.as_deref(), |step| text.calendar_of(step));
         Value::from_object(Self {
+            calendar: world.calendars.named(calendar).cloned(),
             text: text.clone(),
             run: run.id,
             started: run.started.clone(),
@@ -129,6 +138,7 @@ impl Names {
             origin: None,
         };
         Self {
+            calendar: world.calendars.named(text.calendar.as_deref()).cloned(),
             text: text.clone(),
             run: RunId::from_number(0),
             started: Arc::new(started),
@@ -403,6 +413,7 @@ impl Object for Names {
                     .map_or_else(expression::empty, |raw| expression::value_of_json(raw.get())),
             ),
             "workflow" => Some(self.workflow_value()),
+            expression::CALENDAR => self.calendar.clone().map(expression::calendar_value),
             "now" => Some(self.instant(Some(self.now))),
             "today" => Some(self.now.timestamp().map_or_else(expression::empty, |now| {
                 Value::from(now.to_zoned(self.zone.clone()).date().to_string())

@@ -100,6 +100,109 @@ fn a_clerk_reads_a_schedule_as_it_is_written() {
     }
 }
 
+/// The slots under the calendar of China, with the moments they are ahead of.
+#[track_caller]
+fn in_china(schedule: &Schedule, from: &str, expected: &[&str]) {
+    let calendars = crate::calendar::Calendars::built_in(&zone(SHANGHAI).unwrap());
+    let china = calendars.named(Some("china")).unwrap();
+    let found = moments(schedule, china, local(SHANGHAI, from), Millis(i64::MAX / 4), expected.len());
+    let found: Vec<String> = found
+        .into_iter()
+        .map(|(at, moment)| match at == moment {
+            true => shown(SHANGHAI, at),
+            false => format!("{} for {}", shown(SHANGHAI, at), shown(SHANGHAI, moment)),
+        })
+        .collect();
+    assert_eq!(found, expected, "{}", schedule.pattern);
+}
+
+#[test]
+fn a_schedule_of_working_days_goes_around_a_holiday_week() {
+    let from = "2026-09-30 12:00";
+    in_china(
+        &schedule("workday at 16:30"),
+        from,
+        &[
+            "Wed 2026-09-30 16:30",
+            "Thu 2026-10-08 16:30",
+            "Fri 2026-10-09 16:30",
+            "Sat 2026-10-10 16:30",
+            "Mon 2026-10-12 16:30",
+        ],
+    );
+    in_china(
+        &schedule("last workday of month at 17:00"),
+        from,
+        &["Wed 2026-09-30 17:00", "Fri 2026-10-30 17:00"],
+    );
+    in_china(&schedule("5th workday of month"), from, &["Tue 2026-10-13 09:00", "Fri 2026-11-06 09:00"]);
+    in_china(&schedule("first workday of year"), "2025-12-01 00:00", &["Sun 2026-01-04 09:00"]);
+}
+
+#[test]
+fn what_falls_on_a_day_off_is_kept_skipped_or_moved() {
+    let monday = |holiday| Schedule { holiday, ..schedule("monday at 09:00") };
+    let from = "2026-09-27 12:00";
+    in_china(
+        &monday(Holiday::Keep),
+        from,
+        &["Mon 2026-09-28 09:00", "Mon 2026-10-05 09:00", "Mon 2026-10-12 09:00"],
+    );
+    in_china(&monday(Holiday::Skip), from, &["Mon 2026-09-28 09:00", "Mon 2026-10-12 09:00"]);
+    in_china(
+        &monday(Holiday::Next),
+        from,
+        &["Mon 2026-09-28 09:00", "Thu 2026-10-08 09:00", "Mon 2026-10-12 09:00"],
+    );
+    in_china(
+        &monday(Holiday::Previous),
+        from,
+        &["Mon 2026-09-28 09:00", "Wed 2026-09-30 09:00", "Mon 2026-10-12 09:00"],
+    );
+    // Seven days off and the day after them are one slot.
+    let daily = Schedule { holiday: Holiday::Next, ..schedule("09:00") };
+    in_china(&daily, "2026-09-30 12:00", &["Thu 2026-10-08 09:00", "Fri 2026-10-09 09:00"]);
+    let cron = Schedule { holiday: Holiday::Previous, ..schedule("0 9,15 5 * *") };
+    in_china(&cron, from, &["Wed 2026-09-30 09:00", "Wed 2026-09-30 15:00", "Thu 2026-11-05 09:00"]);
+}
+
+#[test]
+fn a_slot_may_be_ahead_of_its_moment_after_that_was_moved() {
+    let ahead = |length: &str, holiday| {
+        let length = match Moment::parse_text(length) {
+            Ok(MomentText::Length(length)) => Some(length),
+            other => panic!("{other:?}"),
+        };
+        Schedule { holiday, ahead: length, ..schedule("monday at 09:00") }
+    };
+    let from = "2026-09-28 12:00";
+    in_china(
+        &ahead("1 day", Holiday::Next),
+        from,
+        &["Wed 2026-10-07 09:00 for Thu 2026-10-08 09:00", "Sun 2026-10-11 09:00 for Mon 2026-10-12 09:00"],
+    );
+    in_china(
+        &ahead("1 workday", Holiday::Next),
+        from,
+        &["Wed 2026-09-30 09:00 for Thu 2026-10-08 09:00", "Sat 2026-10-10 09:00 for Mon 2026-10-12 09:00"],
+    );
+    in_china(&ahead("2h", Holiday::Keep), from, &["Mon 2026-10-05 07:00 for Mon 2026-10-05 09:00"]);
+}
+
+#[test]
+fn the_slot_before_an_instant_is_the_last_one_that_came() {
+    let calendar = Calendar::weekdays(zone(SHANGHAI).unwrap());
+    for (pattern, at, expected) in [
+        ("monday at 09:00", "2026-11-23 09:00", "Mon 2026-11-16 09:00"),
+        ("monday at 09:00", "2026-11-23 09:01", "Mon 2026-11-23 09:00"),
+        ("every 30min", "2026-11-23 09:01", "Mon 2026-11-23 09:00"),
+        ("first workday of year", "2026-11-23 09:01", "Thu 2026-01-01 09:00"),
+    ] {
+        let found = before(&schedule(pattern), &calendar, local(SHANGHAI, at)).unwrap();
+        assert_eq!(shown(SHANGHAI, found), expected, "{pattern} before {at}");
+    }
+}
+
 #[test]
 fn every_other_week_is_the_same_week_whenever_it_is_asked() {
     // Monday 2026-11-23 is 2968 weeks after Monday 1970-01-05.

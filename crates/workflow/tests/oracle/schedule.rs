@@ -21,7 +21,7 @@ enum Line {
 
 #[test]
 fn every_slot_is_where_python_puts_it() {
-    let all = all_tests();
+    let all = super::all_tests();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/schedule.py");
     let years = if all { ["2010", "2038"] } else { ["2022", "2025"] };
     let child = Command::new("python3").arg(script).args(years).stdout(Stdio::piped()).spawn();
@@ -70,11 +70,6 @@ fn every_slot_is_where_python_puts_it() {
         differences.len(),
         differences[..differences.len().min(20)].join("\n")
     );
-}
-
-#[expect(clippy::disallowed_methods, reason = "the tests are told by the environment whether all must run")]
-fn all_tests() -> bool {
-    std::env::var("YIZHAN_TESTS").is_ok_and(|tests| tests == "all")
 }
 
 fn schedule(pattern: &str, gap: &str, fold: &str) -> Schedule {
