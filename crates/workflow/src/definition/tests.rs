@@ -119,10 +119,10 @@ fn said(text: &str) -> Vec<Problem> {
         let house = House {
             catalogue: &catalogue,
             people: Some(&people),
-            calendars: None,
+            calendars: Some(&crate::calendar::Calendars::default()),
             workflows: &workflows,
             registers: Some(&registers()),
-            today: None,
+            today: Some(jiff::civil::date(2026, 12, 15)),
         };
         problems.extend(check(&read, house));
         problems.extend(read.warnings);
@@ -143,7 +143,15 @@ const OF_PEOPLE: &[&str] = &[
     "YZ0649", "YZ0650", "YZ0651", "YZ0652", "YZ0653", "YZ0654", "YZ0655",
 ];
 
+/// Codes whose examples are of `config/calendars`.
+const OF_CALENDARS: &[&str] = &["YZ0690", "YZ0691", "YZ0692", "YZ0693", "YZ0694", "YZ0695"];
+
 fn said_of(code: &str, text: &str) -> Vec<Problem> {
+    if OF_CALENDARS.contains(&code) {
+        let texts = BTreeMap::from([("own".to_owned(), text.to_owned())]);
+        let (_, mut faults) = crate::calendar::Calendars::read(&texts, &jiff::tz::TimeZone::UTC);
+        return faults.remove("own").unwrap_or_default();
+    }
     if OF_PEOPLE.contains(&code) {
         let calendars = crate::calendar::Calendars::default();
         crate::people::People::check(text, jiff::civil::date(2026, 10, 1), Some(&calendars)).1

@@ -288,7 +288,7 @@ fn what_a_number_cannot_be_is_said() {
         ("'%d' | format('x')", "YZ0310", "needs a number"),
         ("'%x' | format(1)", "YZ0310", "`%x` is no way"),
         ("'%s' | format()", "YZ0310", "needs more values"),
-        ("add('5 workdays', '2026-10-01')", "YZ0310", "not built yet"),
+        ("add('5 workdays', '2026-10-01')", "YZ0326", "no calendar to count with"),
         ("'x' | money", "YZ0310", "is not an amount of money"),
         ("input.ok > 1", "YZ0323", "yes or no (`是`) cannot be compared with a number (`1`)"),
         ("input.list == 'a'", "YZ0323", "a list (`a、b`) cannot be compared with a text (`a`)"),
