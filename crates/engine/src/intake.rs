@@ -91,6 +91,27 @@ pub struct Fired<'a> {
     pub with: Map<String, Json>,
 }
 
+/// What a firing brought.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    fields: &'a Map<String, Json>,
+    text: Option<&'a str>,
+}
+
+impl<'a> From<&'a Map<String, Json>> for Body<'a> {
+    fn from(fields: &'a Map<String, Json>) -> Self {
+        Self { fields, text: None }
+    }
+}
+
+impl<'a> Body<'a> {
+    /// With the JSON text that the fields were read from: where it is the input itself, no digit of its numbers is lost.
+    #[must_use]
+    pub fn read_from(self, text: Option<&'a str>) -> Self {
+        Self { text, ..self }
+    }
+}
+
 /// The largest input that is taken.
 pub const INPUT_MAX: usize = 1024 * 1024;
 
@@ -115,13 +136,14 @@ pub fn prepare(
 }
 
 /// Prepares a start from a trigger: `where` filters, `with` maps, and without it the firing's own fields are the input.
-pub fn from_trigger(
+pub fn from_trigger<'b>(
     text: &Arc<Workflow>,
     fired: Fired<'_>,
-    body: &Map<String, Json>,
+    body: impl Into<Body<'b>>,
     world: &World,
     now: Millis,
 ) -> Result<Prepared, IntakeError> {
+    let body = body.into();
     let trigger = text
         .triggers
         .iter()
@@ -129,11 +151,11 @@ pub fn from_trigger(
         .ok_or_else(|| IntakeError::NoSuchTrigger(fired.trigger.to_owned()))?;
     let value = trigger_value(&fired, now);
     let seen = names::before_start(text, world, now, None, Some(&value));
-    if !is_meant(trigger, &seen, body)? {
+    if !is_meant(trigger, &seen, body.fields)? {
         return Err(IntakeError::LeftOut);
     }
     if trigger.gather.is_some() {
-        return gathering::kept(text, trigger, &value, body);
+        return gathering::kept(text, trigger, &value, body.fields);
     }
     let given = mapped(trigger, &seen, body)?;
     accept(text, object(&given)?, Some(value), fired.trigger.into(), world, now)
@@ -155,20 +177,21 @@ fn object(given: &str) -> Result<&str, IntakeError> {
 /// # Errors
 /// When the trigger leaves it out, or it cannot be worked out.
 #[expect(clippy::too_many_arguments, reason = "what a firing is made of")]
-pub fn publishing(
+pub fn publishing<'b>(
     text: &Arc<Workflow>,
     fired: Fired<'_>,
-    body: &Map<String, Json>,
+    body: impl Into<Body<'b>>,
     id: Option<String>,
     world: &World,
     now: Millis,
 ) -> Result<Publishing, IntakeError> {
+    let body = body.into();
     let no_such = || IntakeError::NoSuchTrigger(fired.trigger.to_owned());
     let trigger = text.triggers.iter().find(|trigger| &*trigger.name == fired.trigger).ok_or_else(no_such)?;
     let publish = trigger.publish.as_ref().ok_or_else(no_such)?;
     let value = trigger_value(&fired, now);
     let seen = names::before_start(text, world, now, None, Some(&value));
-    if !is_meant(trigger, &seen, body)? {
+    if !is_meant(trigger, &seen, body.fields)? {
         return Err(IntakeError::LeftOut);
     }
     let payload = mapped(trigger, &seen, body)?;
@@ -191,9 +214,9 @@ fn is_meant(trigger: &Trigger, seen: &names::Value, body: &Map<String, Json>) ->
     }))
 }
 
-fn mapped(trigger: &Trigger, seen: &names::Value, body: &Map<String, Json>) -> Result<String, IntakeError> {
+fn mapped(trigger: &Trigger, seen: &names::Value, body: Body<'_>) -> Result<String, IntakeError> {
     match &trigger.with {
-        None => Ok(Json::Object(body.clone()).to_string()),
+        None => Ok(body.text.map_or_else(|| Json::Object(body.fields.clone()).to_string(), str::to_owned)),
         Some(with) => given_with(trigger, with, seen),
     }
 }

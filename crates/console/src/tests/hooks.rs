@@ -212,6 +212,10 @@ async fn a_body_is_json_or_a_form_and_must_fit_the_input() {
     let run = place.run_until(form.json()["id"].as_str().unwrap(), |run| run["state"] == "done").await;
     assert_eq!((&run["input"]["phone"], &run["input"]["times"]), (&json!("138 1"), &json!(2)));
     assert_eq!(send("application/vnd.shop+json", r#"{"phone":"1"}"#).await.status, 202);
+    // A number longer than any machine's is kept to its last digit, and shown so.
+    let long = send("application/json", r#"{"phone":"1","times":123456789012345678901234567890}"#).await;
+    let run = place.socket.get(&format!("/api/v1/runs/{}", long.json()["id"].as_str().unwrap())).await;
+    assert!(run.body.contains(r#""times":123456789012345678901234567890"#), "{}", run.body);
     let refused = send("application/json", r#"{"times":"many"}"#).await;
     assert_eq!((refused.status, refused.code().as_str()), (422, "YZ0412"));
     let fields: Vec<_> =

@@ -167,3 +167,48 @@ on.fine.no = { back_to = "visit", most = 1 }
     let third = answer("visit.fill", json!({ "cause": "水表漏水,已换表" })).await;
     assert_eq!(third[0]["default"], "水表漏水", "also in a new round of the step that holds it");
 }
+
+const GOODS: &str = r#"
+title = "领表"
+[input.goods]
+type = "table"
+[input.goods.fields]
+name  = { label = "品名" }
+price = { label = "单价", type = "money" }
+[step.issue]
+ask = "group:热线"
+form.sign = { type = "signature", witness = "always" }
+[step.issue.form.rows]
+label = "发放"
+type  = "table"
+value = "{{ input.goods }}"
+[step.issue.form.rows.fields]
+name  = { like = "input.goods.name" }
+price = { like = "input.goods.price" }
+got   = { label = "实发", type = "whole" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rows_of_a_task_are_shown_with_every_digit_and_answered_beside() {
+    let place = place(&[("goods", GOODS)]).await;
+    let run = place.start("goods", json!({ "goods": [{ "品名": "水表", "单价": "12.5" }] })).await;
+    let task = the_task(&place, &format!("?run={run}")).await;
+    let shown = place.socket.get(&format!("/api/v1/tasks/{task}")).await;
+    assert!(shown.body.contains(r#""value":[{"name":"水表","price":12.50}]"#), "{}", shown.body);
+    let path = format!("/api/v1/tasks/{task}/answer");
+    let answer = |rows: serde_json::Value, witness: &str| json!({ "by": "person:li.na", "fields": { "rows": rows, "sign": { "signed": true, "witness": witness } } });
+    let refused = place.socket.post(&path, &answer(json!([{ "got": "two" }]), "li.na")).await;
+    let faults: Vec<_> = refused.json()["fields"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| format!("{} {}", fault["field"].as_str().unwrap(), fault["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(faults, ["sign YZ0342", "rows[0].got YZ0331"]);
+    let taken = place.socket.post(&path, &answer(json!([{ "got": 2 }]), "wang.wei")).await;
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    place.run_until(&run, |run| run["state"] == "done").await;
+    let run = place.socket.get(&format!("/api/v1/runs/{run}")).await;
+    assert!(run.body.contains(r#""rows":[{"name":"水表","price":12.50,"got":2}]"#), "{}", run.body);
+    place.stop().await;
+}
