@@ -281,6 +281,22 @@ impl Trial<'_, '_> {
                 }
                 Ok(self.house.turn_to(until)?)
             }
+            Play::Event { .. }
+            | Play::Fire { .. }
+            | Play::Begin { .. }
+            | Play::Load { .. }
+            | Play::Fake(_) => self.outside(line),
+            Play::Expect(expected) => {
+                self.speaks_of_the_end |= matches!(expected, Expected::Stands { .. });
+                self.expect(&line.of, expected)
+            }
+        }
+    }
+
+    /// Something comes in from outside.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the other lines are those of people and time")]
+    fn outside(&mut self, line: &Line) -> Result<(), Miss> {
+        match &line.what {
             Play::Event { name, key, payload } => {
                 Ok(self.house.publish_from_outside(name, key, payload.clone())?)
             }
@@ -303,10 +319,7 @@ impl Trial<'_, '_> {
                 self.house.fake(fakes.clone());
                 Ok(())
             }
-            Play::Expect(expected) => {
-                self.speaks_of_the_end |= matches!(expected, Expected::Stands { .. });
-                self.expect(&line.of, expected)
-            }
+            _ => Ok(()),
         }
     }
 

@@ -31,7 +31,7 @@ impl House<'_> {
             };
             return self.feed_quietly(at, event);
         }
-        self.past.child(at, &self.runs[at], of, self.now, &workflow, &with);
+        self.past.child(at, &self.runs[at], of, (self.now, &workflow, &with));
         if let Some(known) = self.member(child) {
             return self.continue_child(at, of, known, detach);
         }
@@ -50,12 +50,12 @@ impl House<'_> {
                     (EndState::Done, Some("done".into()), Some(output))
                 }
             };
-            return self.tell(at, of, child, ended, detach);
+            return self.tell(at, (of, child), ended, detach);
         };
         match self.begin_child(at, of, child, (text, &with, detach)) {
             Ok(()) if detach => self.feed_quietly(at, Event::ChildStarted { of, child }),
             Ok(()) => {}
-            Err(why) => self.tell(at, of, child, (EndState::Failed, Some(why.into()), None), detach),
+            Err(why) => self.tell(at, (of, child), (EndState::Failed, Some(why.into()), None), detach),
         }
     }
 
@@ -77,7 +77,13 @@ impl House<'_> {
         self.ground.made_up.get(workflow).cloned().unwrap_or_else(|| json!({}))
     }
 
-    fn tell(&mut self, at: usize, of: Attempt, child: RunId, (state, outcome, output): Ended, detach: bool) {
+    fn tell(
+        &mut self,
+        at: usize,
+        (of, child): (Attempt, RunId),
+        (state, outcome, output): Ended,
+        detach: bool,
+    ) {
         if detach && state == EndState::Done {
             return self.feed_quietly(at, Event::ChildStarted { of, child });
         }
@@ -124,14 +130,14 @@ impl House<'_> {
         match &run.top.phase {
             Phase::Over { state: EndState::Done, outcome, output } => {
                 let ended = (EndState::Done, Some(outcome.clone()), output.clone());
-                self.tell(at, of, child, ended, false);
+                self.tell(at, (of, child), ended, false);
             }
             Phase::Over { .. } => {
                 let from = run.top.closing.as_ref().and_then(|closing| closing.by_step);
                 let event = Event::Retried { opening: run.top.opening, by: PARENT.into(), from };
                 if let Err(error) = self.feed(known, event) {
                     let why = Some(error.to_string().into());
-                    self.tell(at, of, child, (EndState::Failed, why, None), false);
+                    self.tell(at, (of, child), (EndState::Failed, why, None), false);
                 }
             }
             Phase::Open | Phase::Stopping | Phase::Finishing => {}
@@ -141,7 +147,7 @@ impl House<'_> {
     pub(super) fn stop_child(&mut self, at: usize, of: Attempt, child: RunId) {
         let Some(known) = self.member(child).filter(|known| !self.runs[*known].run.is_over()) else {
             let cancelled = (EndState::Cancelled, None, None);
-            return self.tell(at, of, child, cancelled, false);
+            return self.tell(at, (of, child), cancelled, false);
         };
         let reason = "the run that needs it is closing or going back".into();
         let opening = self.runs[known].run.top.opening;
@@ -159,6 +165,6 @@ impl House<'_> {
         let (child, ended) = (run.id, (*state, Some(outcome.clone()), output.clone()));
         let Some(above) = self.member(parent.run) else { return };
         let of = self.runs[above].run.waits_for(child, parent.of.item).unwrap_or(parent.of);
-        self.tell(above, of, child, ended, false);
+        self.tell(above, (of, child), ended, false);
     }
 }

@@ -63,23 +63,8 @@ impl Past {
             self.lines.push(Happening { at: decision.at, run: Some(at), step, word, detail });
         };
         let path = |item: Item| path_of(run, member, item);
-        match &decision.event {
-            Event::Started(started) => say(String::new(), "started", started.by.to_string()),
-            Event::Answered { of, by, fields, .. } => {
-                say(path(of.item), "answered", format!("{by} {}", fields.get()));
-            }
-            Event::Claimed { of, by, .. } => say(path(of.item), "claimed", by.to_string()),
-            Event::Released { of, by, .. } => say(path(of.item), "released", by.to_string()),
-            Event::Settled { of, by, .. } => say(path(of.item), "settled", by.to_string()),
-            Event::EventTaken { of, id, payload } => {
-                say(path(of.item), "took", format!("{id} {}", payload.get()));
-            }
-            Event::Cancelled { by, reason, .. } => {
-                say(String::new(), "cancelled", format!("{by} {reason}"));
-            }
-            Event::Retried { by, .. } => say(String::new(), "retried", by.to_string()),
-            Event::Joined { input, .. } => say(String::new(), "joined", input.get().to_owned()),
-            _ => {}
+        if let Some((step, word, detail)) = of_event(&decision.event, path) {
+            say(step, word, detail);
         }
         for fact in &decision.did {
             match fact {
@@ -130,9 +115,7 @@ impl Past {
         at: usize,
         member: &Member,
         of: Attempt,
-        now: Millis,
-        workflow: &Arc<str>,
-        with: &Raw,
+        (now, workflow, with): (Millis, &Arc<str>, &Raw),
     ) {
         let step = path_of(&member.run, member, of.item);
         let detail = format!("{workflow} {}", with.get());
@@ -144,6 +127,25 @@ impl Past {
         let detail = format!("{} {} {}", event.name, event.key, event.payload.get());
         self.lines.push(Happening { at: now, run: None, step: String::new(), word: "event", detail });
     }
+}
+
+/// What an event tells of itself.
+fn of_event(event: &Event, path: impl Fn(Item) -> String) -> Option<(String, &'static str, String)> {
+    let none = String::new();
+    Some(match event {
+        Event::Started(started) => (none, "started", started.by.to_string()),
+        Event::Answered { of, by, fields, .. } => {
+            (path(of.item), "answered", format!("{by} {}", fields.get()))
+        }
+        Event::Claimed { of, by, .. } => (path(of.item), "claimed", by.to_string()),
+        Event::Released { of, by, .. } => (path(of.item), "released", by.to_string()),
+        Event::Settled { of, by, .. } => (path(of.item), "settled", by.to_string()),
+        Event::EventTaken { of, id, payload } => (path(of.item), "took", format!("{id} {}", payload.get())),
+        Event::Cancelled { by, reason, .. } => (none, "cancelled", format!("{by} {reason}")),
+        Event::Retried { by, .. } => (none, "retried", by.to_string()),
+        Event::Joined { input, .. } => (none, "joined", input.get().to_owned()),
+        _ => return None,
+    })
 }
 
 fn entered(state: &Standing, member: &Member, at: Item) -> Option<(&'static str, String)> {

@@ -1,5 +1,7 @@
 //! Reads what is played in a test, line by line.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "of the kinds only a task has a form")]
+
 use std::sync::Arc;
 
 use super::values::Fields;
@@ -84,7 +86,7 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
             "answer" | "claim" | "release" | "settle" => self.of_task(verb),
             "cancel" | "retry" => Some(self.of_run(verb)),
             "pass" | "until" => self.time(verb),
-            "event" | "trigger" | "start" | "load" | "fake" => self.from_outside(verb),
+            "event" | "trigger" | "start" | "load" | "fake" => self.outside(verb),
             _ => self.expected(verb).map(Play::Expect),
         }
     }
@@ -135,7 +137,7 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
         self.moment(verb).map(|moment| Play::Pass { moment, written })
     }
 
-    fn from_outside(&self, verb: &'static str) -> Option<Play> {
+    fn outside(&self, verb: &'static str) -> Option<Play> {
         let own = self.own;
         match verb {
             "event" => {
