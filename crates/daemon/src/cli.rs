@@ -85,6 +85,9 @@ enum Command {
     /// Look at calendars of working days, and import holidays
     #[command(subcommand)]
     Calendar(commands::calendar::Action),
+    /// Registers: their entries, whether they are whole, what goes in and out
+    #[command(subcommand)]
+    Register(commands::register::Action),
     /// What plugins there are, and what one offers
     #[command(subcommand)]
     Plugin(commands::plugin::Action),
@@ -178,6 +181,7 @@ impl Command {
             Self::Next(args) => commands::next::run(&args, context),
             Self::People(action) => commands::people::run(&action, context),
             Self::Calendar(action) => commands::calendar::run(&action, context),
+            Self::Register(action) => commands::register::run(&action, context),
             Self::Plugin(action) => commands::plugin::run(&action, context),
             Self::Explain(args) => commands::explain::run(&args, context),
             Self::Doctor(args) => commands::doctor::run(&args, context),

@@ -20,6 +20,7 @@ pub(crate) mod people;
 pub(crate) mod plan;
 pub(crate) mod plugin;
 pub(crate) mod read;
+pub(crate) mod register;
 pub(crate) mod reload;
 pub(crate) mod retry;
 pub(crate) mod run;

@@ -11,6 +11,7 @@ mod demo;
 mod exit;
 mod formatting;
 mod graph;
+mod heads;
 mod home;
 mod intake;
 mod language;

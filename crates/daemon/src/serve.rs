@@ -180,6 +180,7 @@ async fn run(
         tokio::spawn(Folders::new(home, config, engine.clone()).keep()),
         tokio::spawn(Mails::new(home, config, engine.clone(), outages).keep()),
         tokio::spawn(reading.keep(engine.clone(), reloads)),
+        tokio::spawn(crate::heads::keep(home.clone(), engine.clone())),
     ];
     tracing::info!(home = %home.root.display(), "ready, listening on {said}");
     supervisor::say_ready(&engine);

@@ -101,7 +101,7 @@ fn rows(path: &str) -> Result<Value, Failure> {
     rows.map(Value::from).map_err(|why| wrong(format!("`{path}` cannot be read: {why}")))
 }
 
-fn one(field: &str) -> Option<(String, Value)> {
+pub(super) fn one(field: &str) -> Option<(String, Value)> {
     let (name, text) = field.split_once('=')?;
     match name.strip_suffix(':') {
         None => Some((name.to_owned(), text.into())),

@@ -1,7 +1,7 @@
 //! The trigger `files`: what is dropped into a folder starts runs once it is whole, and is moved to `done/` or
 //! `failed/` with the reason.
 
-mod content;
+pub(crate) mod content;
 mod pattern;
 mod take;
 

@@ -12,7 +12,7 @@ type Row = Map<String, Value>;
 
 /// The content, as far as we read such files.
 #[derive(Debug, PartialEq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Fields(Row),
     Rows(Vec<Row>),
     /// A picture, a document: the run gets the file and no fields.
@@ -20,10 +20,10 @@ pub(super) enum Content {
 }
 
 /// Rows of one file; more are refused, as each may be a run.
-pub(super) const ROWS_MAX: usize = 100_000;
+pub(crate) const ROWS_MAX: usize = 100_000;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ContentError {
+pub(crate) enum ContentError {
     #[error("it is no {0}: {1}")]
     Unreadable(&'static str, String),
     #[error("it is neither an object with fields nor a list of such objects")]
@@ -36,7 +36,7 @@ pub(super) enum ContentError {
 
 impl ContentError {
     /// In the language of the house.
-    pub(super) fn said(&self, language: Language) -> String {
+    pub(crate) fn said(&self, language: Language) -> String {
         let chinese = match self {
             Self::Unreadable(kind, why) => format!("它不是 {kind}:{why}"),
             Self::NoFields => "它既不是带字段的对象,也不是这种对象的列表".to_owned(),
@@ -47,7 +47,7 @@ impl ContentError {
     }
 }
 
-pub(super) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {
+pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     match ending.as_deref() {
         Some("json") => {
