@@ -43,6 +43,7 @@ pub(crate) async fn doctor(
         let findings = desk.reads().verify()?;
         let mut visit = Visit { desk, language, findings, runs: 0, replayed: 0, more: 0 };
         desk.house.findings(language).into_iter().for_each(|finding| visit.found(finding));
+        visit.posts();
         visit.notices()?;
         visit.gathered()?;
         visit.open_runs()?;
@@ -90,6 +91,20 @@ impl Visit<'_> {
             findings: self.findings,
             runs: self.runs,
             replayed: self.replayed,
+        }
+    }
+
+    /// A post for which nobody is on duty: what is for it goes to the superior, or to nobody.
+    fn posts(&mut self) {
+        let shared = self.desk.shared();
+        let world = shared.world();
+        for gap in world.people_at(shared.now()).open_posts() {
+            let role = &gap.role;
+            let to = match gap.superior {
+                Some(id) => say!(self, "找它的事转给 {id}", "what is for it goes to {id}"),
+                None => say!(self, "没有上级可找,没有人能接", "there is no superior, so nobody can take it"),
+            };
+            self.found(say!(self, "{role} 现在没有人当班,{to}", "nobody is on duty for {role}: {to}"));
         }
     }
 

@@ -378,6 +378,26 @@ impl<'p> Present<'p> {
         self.people.roles.keys().filter_map(|name| self.of_role(name).gap).collect()
     }
 
+    /// The gaps that are to be told: a shift is written for now that nobody has, or nobody can take what comes. Beyond the
+    /// hours of a roster its superior is meant to be asked.
+    #[must_use]
+    pub fn open_posts(&self) -> Vec<Gap> {
+        let mut gaps = self.gaps();
+        gaps.retain(|gap| gap.superior.is_none() || !self.is_beyond_hours(&gap.role));
+        gaps
+    }
+
+    fn is_beyond_hours(&self, role: &str) -> bool {
+        let role = self.people.roles.get(role.strip_prefix("role:").unwrap_or(role));
+        let Some(roster) = role.and_then(|role| self.people.rosters.get(role.roster.as_ref()?)) else {
+            return false;
+        };
+        let local = self.zone.to_datetime(self.at);
+        let yesterday = self.day.saturating_sub(jiff::Span::new().days(1));
+        let gaps = self.around(|around| roster.gaps(yesterday, self.day, around));
+        !gaps.iter().any(|gap| gap.from <= local && local < gap.until)
+    }
+
     /// The mail addresses of those that `who` names, each once; an address stands for itself.
     #[must_use]
     pub fn addresses(&self, who: &str) -> Vec<String> {

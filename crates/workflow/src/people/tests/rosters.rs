@@ -251,6 +251,22 @@ holiday    = { "白班" = "c" }
     assert_eq!(["2026-09-30", "2026-10-01", "2026-10-11", "2026-10-10"].map(on_duty), ["a", "c", "b", "a"]);
 }
 
+#[test]
+fn a_gap_is_told_when_somebody_should_be_there_and_not_after_hours() {
+    let mut people = crew(
+        r#"
+shift."白班" = "08:30-17:30"
+week.weekdays = { "白班" = "a" }
+"#,
+    );
+    let told = |people: &People, time: &str| people.at(at(time), &shanghai()).open_posts().len();
+    assert_eq!(told(&people, "2026-10-01T12:00"), 0, "a Thursday");
+    assert_eq!(told(&people, "2026-10-01T20:00"), 0, "after hours the superior is asked");
+    assert_eq!(told(&people, "2026-10-04T12:00"), 1, "nobody has the Sunday");
+    people.roles.get_mut("班长").unwrap().superior = None;
+    assert_eq!(told(&people, "2026-10-01T20:00"), 1, "nobody can take what comes");
+}
+
 /// Days of which turns are wanted, with every kind of hours.
 mod properties {
     use proptest::prelude::*;
