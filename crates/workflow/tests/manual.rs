@@ -58,7 +58,11 @@ impl Block {
     }
 
     fn is_workflow(&self) -> bool {
-        self.is("toml") && !self.is("people") && !self.is("settings") && !self.is("calendar") && !self.is("tests")
+        self.is("toml")
+            && !self.is("people")
+            && !self.is("settings")
+            && !self.is("calendar")
+            && !self.is("tests")
     }
 
     fn place(&self) -> String {
