@@ -163,7 +163,7 @@ impl Command {
             Self::Fmt(args) => commands::fmt::run(&args, context),
             Self::Read(args) => commands::read::run(&args, context),
             Self::Plan(args) => commands::plan::run(&args, context),
-            Self::WhatIf(args) => commands::what_if::run(&args, &context),
+            Self::WhatIf(args) => commands::what_if::run(&args, context),
             Self::Test(args) => commands::test::run(&args, context),
             Self::Schema(args) => commands::schema::run(&args, context),
             Self::Graph(args) => commands::graph::run(&args, context),

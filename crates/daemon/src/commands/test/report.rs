@@ -101,6 +101,7 @@ fn cut(text: &str) -> String {
 }
 
 /// What was expected and what happened instead, a line each.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what needs one sentence is told by `others`")]
 pub(super) fn why(failed: &Failed, town: &Town, context: &Context) -> Vec<String> {
     let words = Words { context, town };
     let with = |head: String, more: Vec<String>| std::iter::once(head).chain(more).collect();
@@ -191,14 +192,10 @@ fn others(miss: &Miss, words: &Words<'_>) -> Vec<String> {
 
 /// What a form refuses is said field by field, in the reader's language.
 fn refused(refusal: &Refusal, words: &Words<'_>) -> String {
-    match refusal {
-        Refusal::Form(faults) => {
-            let language = words.context.language.lang();
-            let all = faults.iter().map(|fault| format!("{}: {}", fault.field, fault.sentence(language)));
-            all.collect::<Vec<_>>().join("; ")
-        }
-        other => other.to_string(),
-    }
+    let Refusal::Form(faults) = refusal else { return refusal.to_string() };
+    let language = words.context.language.lang();
+    let all = faults.iter().map(|fault| format!("{}: {}", fault.field, fault.sentence(language)));
+    all.collect::<Vec<_>>().join("; ")
 }
 
 /// How a step stands, in the reader's language.
