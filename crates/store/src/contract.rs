@@ -4,6 +4,7 @@ pub(crate) mod claims;
 pub(crate) mod gathered;
 pub(crate) mod lists;
 pub(crate) mod losses;
+pub(crate) mod registers;
 pub(crate) mod waiting;
 pub(crate) mod work;
 
@@ -96,6 +97,12 @@ macro_rules! contract {
                 who_listens_is_found_in_the_order_of_listening,
                 a_listener_whose_event_came_is_found_by_a_new_process,
                 a_place_or_a_listener_of_a_run_that_is_over_is_found;
+            registers:
+                a_line_of_a_register_stays_what_it_was,
+                what_is_seen_of_a_register_is_amended_and_without_what_is_void,
+                private_values_are_forgotten_and_nothing_else_of_a_line,
+                a_sequence_gives_a_number_once_under_its_key,
+                the_journals_know_what_steps_wrote;
             losses:
                 a_full_disk_loses_nothing_and_room_ends_it,
                 a_line_that_is_there_already_breaks_the_store,

@@ -1,7 +1,7 @@
 //! Holds the manual to the program: every example checks, every wrong one says what the page says, no key is left out.
 //!
 //! What stands behind ```` ```toml ````: nothing for a whole file, `part` for what a small frame completes, `wrong=YZ0123` for
-//! what must give that code and no other, `people` and `settings` for those files, `tests` for tests of the
+//! what must give that code and no other, `people`, `registers` and `settings` for those files, `tests` for tests of the
 //! page's workflow (which the engine's tests play). ```` ```text,said ```` is what the check says of
 //! the example above it. The first line of a whole file may name it: `# workflows/refund.toml`.
 
@@ -62,6 +62,7 @@ impl Block {
             && !self.is("people")
             && !self.is("settings")
             && !self.is("calendar")
+            && !self.is("registers")
             && !self.is("tests")
     }
 
@@ -265,6 +266,19 @@ fn every_example_of_the_manual_checks_without_a_fault_or_a_warning() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(count >= 60, "only {count} examples were found");
+}
+
+#[test]
+fn the_registers_that_the_manual_shows_can_be_read() {
+    for language in LANGUAGES {
+        let blocks = blocks(language);
+        let shown: Vec<&Block> = blocks.iter().filter(|block| block.is("registers")).collect();
+        assert!(!shown.is_empty(), "{language} shows none");
+        for block in shown {
+            let read = Registers::read(&block.text);
+            assert!(read.is_ok(), "{}: {read:?}", block.place());
+        }
+    }
 }
 
 #[test]

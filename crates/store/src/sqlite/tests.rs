@@ -1,6 +1,7 @@
 //! The contract, kept in a file; and what only a file can suffer.
 
 mod random;
+mod registers;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

@@ -1,0 +1,151 @@
+//! Registers and sequences.
+
+use std::sync::Arc;
+
+use yizhan_engine::store::{NewEntry, Note, Present, PresentFilter, TakenNumber};
+use yizhan_workflow::register::{BEGINNING, Bounds, Entry, EntryKind};
+use yizhan_workflow::run::event::Raw;
+
+use super::{House, at, begin, line, run};
+
+pub(crate) fn raw(text: &str) -> Raw {
+    Raw::new(text.to_owned()).unwrap()
+}
+
+/// The next line of a register, chained to what is there.
+pub(crate) fn next(house: &dyn House, kind: EntryKind, of: Option<u64>, body: &str) -> Entry {
+    let head = house.reads().register_head("罚单").unwrap();
+    let seq = head.as_ref().map_or(1, |head| head.seq + 1);
+    let count = house.reads().register_count("罚单", "2026").unwrap() + 1;
+    let own = kind == EntryKind::Entry;
+    let about = of.map(|of| house.reads().register_line("罚单", of).unwrap().unwrap().entry.number);
+    let entry = Entry {
+        register: "罚单".into(),
+        seq,
+        kind,
+        of,
+        number: about.unwrap_or_else(|| format!("FD2026-{count}").into()),
+        series: if own { "2026".into() } else { "".into() },
+        count: if own { count } else { 0 },
+        at: at(i64::try_from(seq).unwrap()),
+        by: "run_x/fine/1/0".into(),
+        key: format!("key{seq}").into(),
+        part: 0,
+        why: of.map(|_| "misread".into()),
+        body: raw(body),
+        private: None,
+        before: head.map_or(BEGINNING.into(), |head| head.hash),
+        hash: "".into(),
+    };
+    entry.chained()
+}
+
+pub(crate) fn write(house: &mut dyn House, entry: Entry, card: Option<&str>) -> Entry {
+    let new = NewEntry { entry: entry.clone(), card: card.map(Arc::from), forgets: vec![] };
+    house.note(Note::Entry(Box::new(new)));
+    entry
+}
+
+fn present(house: &dyn House, filter: &PresentFilter) -> Vec<Present> {
+    house
+        .reads()
+        .register_present(&PresentFilter { register: "罚单".into(), ..filter.clone() }, 0, 99)
+        .unwrap()
+}
+
+fn places(rows: &[Present]) -> Vec<u64> {
+    rows.iter().map(|row| row.seq).collect()
+}
+
+pub(crate) fn a_line_of_a_register_stays_what_it_was(house: &mut dyn House) {
+    let first = next(house, EntryKind::Entry, None, r#"{"card":"A","amount":1.10}"#);
+    let first = write(house, first, Some("A"));
+    let amend = next(house, EntryKind::Amend, Some(1), r#"{"card":"B","amount":2.20}"#);
+    let amend = write(house, amend, Some("B"));
+    house.crash();
+    let reads = house.reads();
+    let lines = reads.register_lines("罚单", 0, 9).unwrap();
+    assert_eq!(
+        lines.iter().map(|line| line.entry.clone()).collect::<Vec<_>>(),
+        [first.clone(), amend.clone()]
+    );
+    assert_eq!((lines[0].shown, lines[0].card.as_deref()), (Some(2), Some("B")));
+    assert_eq!((lines[1].shown, lines[1].card.as_deref()), (None, None));
+    assert_eq!(reads.register_lines("罚单", 1, 9).unwrap().len(), 1);
+    assert_eq!(reads.register_numbered("罚单", "FD2026-1").unwrap().unwrap().entry, first);
+    assert_eq!(reads.register_numbered("罚单", "FD2026-2").unwrap(), None);
+    assert_eq!(reads.register_about("罚单", 1).unwrap()[0].entry, amend);
+    assert_eq!(reads.register_written("key1").unwrap()[0].entry, first);
+    assert_eq!(reads.register_written("key9").unwrap(), []);
+    assert_eq!(reads.register_heads().unwrap(), [amend.head()]);
+    assert_eq!(reads.register_head("水表").unwrap(), None);
+    assert_eq!(
+        (reads.register_count("罚单", "2026").unwrap(), reads.register_count("罚单", "2027").unwrap()),
+        (1, 0)
+    );
+}
+
+pub(crate) fn what_is_seen_of_a_register_is_amended_and_without_what_is_void(house: &mut dyn House) {
+    for card in ["A", "B", "A", "C"] {
+        let entry = next(house, EntryKind::Entry, None, &format!(r#"{{"card":"{card}"}}"#));
+        write(house, entry, Some(card));
+    }
+    let all = PresentFilter::default();
+    assert_eq!(places(&present(house, &all)), [2, 3, 4], "the later entry of a card is its state");
+    let void = next(house, EntryKind::Void, Some(3), "{}");
+    write(house, void, Some("A"));
+    assert_eq!(places(&present(house, &all)), [1, 2, 4], "once it is void, the one before it counts again");
+    let amend = next(house, EntryKind::Amend, Some(2), r#"{"card":"D"}"#);
+    write(house, amend, Some("D"));
+    house.crash();
+    let rows = present(house, &all);
+    assert_eq!((rows[1].seq, rows[1].shown, rows[1].body.get()), (2, 6, r#"{"card":"D"}"#));
+    let equal = PresentFilter { equal: vec![("card".into(), "D".into())], ..all.clone() };
+    assert_eq!(places(&present(house, &equal)), [2]);
+    let bounds = PresentFilter { bounds: Bounds { from: Some(at(2)), until: Some(at(4)) }, ..all.clone() };
+    assert_eq!(places(&present(house, &bounds)), [2]);
+    let page =
+        house.reads().register_present(&PresentFilter { register: "罚单".into(), ..all }, 1, 1).unwrap();
+    assert_eq!(places(&page), [2]);
+}
+
+pub(crate) fn private_values_are_forgotten_and_nothing_else_of_a_line(house: &mut dyn House) {
+    let mut first = next(house, EntryKind::Entry, None, r#"{"name":{"sealed":"ab"}}"#);
+    first.private = Some(raw(r#"{"name":["salt","李娜"]}"#));
+    write(house, first.clone(), None);
+    let entry = next(house, EntryKind::Erase, Some(1), r#"{"fields":["name"]}"#);
+    let new = NewEntry { entry, card: None, forgets: vec![(1, None)] };
+    house.note(Note::Entry(Box::new(new)));
+    house.crash();
+    let line = house.reads().register_line("罚单", 1).unwrap().unwrap();
+    assert_eq!(line.entry, Entry { private: None, ..first });
+    assert_eq!(line.shown, Some(1), "it still holds");
+}
+
+pub(crate) fn a_sequence_gives_a_number_once_under_its_key(house: &mut dyn House) {
+    let taken = |count: u64| TakenNumber {
+        sequence: "合同".into(),
+        series: "2026".into(),
+        count,
+        number: format!("HT{count}").into(),
+        key: format!("key{count}").into(),
+        at: at(1),
+    };
+    house.note(Note::Number(Box::new(taken(1))));
+    house.note(Note::Number(Box::new(taken(2))));
+    house.crash();
+    let reads = house.reads();
+    assert_eq!(reads.sequence_count("合同", "2026").unwrap(), 2);
+    assert_eq!(reads.sequence_count("合同", "2027").unwrap(), 0);
+    assert_eq!(reads.sequence_taken("key2").unwrap(), Some(taken(2)));
+    assert_eq!(reads.sequence_taken("key3").unwrap(), None);
+}
+
+pub(crate) fn the_journals_know_what_steps_wrote(house: &mut dyn House) {
+    let text = r#"{"did":[{"output":{"number":"1","head":{"register":"罚单","seq":7,"hash":"ab"}}}]}"#;
+    let wrote = yizhan_engine::store::Change { line: text.as_bytes().into(), ..line(run(1), 2) };
+    house.accept(vec![begin(1), wrote]);
+    let heads = house.reads().heads_in_journals().unwrap();
+    assert_eq!(heads.len(), 1);
+    assert_eq!((heads[0].0, heads[0].1.seq, &*heads[0].1.register), (run(1), 7, "罚单"));
+}

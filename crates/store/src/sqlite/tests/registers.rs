@@ -1,0 +1,97 @@
+//! A tamperer who writes into the file past the store.
+
+use yizhan_engine::registers::{Witness, verify};
+use yizhan_workflow::register::{ChainFault, Entry, EntryKind, Head};
+
+use super::InFile;
+use crate::contract::House;
+use crate::contract::registers::{next, write};
+
+/// Five entries, the second of them amended and the third void; and what was written down of the last line.
+fn ledger() -> (InFile, Head) {
+    let mut house = InFile::new();
+    for card in ["A", "B", "C", "D", "E"] {
+        let entry = next(&house, EntryKind::Entry, None, &format!(r#"{{"card":"{card}"}}"#));
+        write(&mut house, entry, Some(card));
+    }
+    let amend = next(&house, EntryKind::Amend, Some(2), r#"{"card":"B2"}"#);
+    write(&mut house, amend, Some("B2"));
+    let void = next(&house, EntryKind::Void, Some(3), "{}");
+    let last = write(&mut house, void, Some("C"));
+    (house, last.head())
+}
+
+fn faults(house: &InFile, known: &Head) -> Vec<ChainFault> {
+    let witness = Witness { name: "registers.heads".into(), head: known.clone() };
+    let verified = verify(&*house.reads(), None, &[witness]).unwrap();
+    verified.into_iter().flat_map(|one| one.faults).collect()
+}
+
+#[track_caller]
+fn found(sql: &str, fits: fn(&ChainFault) -> bool) {
+    let (mut house, known) = ledger();
+    assert_eq!(faults(&house, &known), []);
+    house.spoil(sql);
+    let faults = faults(&house, &known);
+    assert!(faults.iter().any(fits), "{sql}: {faults:?}");
+}
+
+#[test]
+fn an_entry_that_was_edited_is_found() {
+    found("UPDATE entry SET body = '{\"card\":\"X\"}' WHERE seq = 4", |fault| {
+        matches!(fault, ChainFault::Changed { place: 4, .. })
+    });
+    found("UPDATE entry SET at = at + 1 WHERE seq = 1", |fault| {
+        matches!(fault, ChainFault::Changed { place: 1, .. })
+    });
+    found("UPDATE entry SET number = 'FD2026-9' WHERE seq = 5", |fault| {
+        matches!(fault, ChainFault::Changed { place: 5, .. })
+    });
+}
+
+#[test]
+fn an_entry_that_was_deleted_is_found_in_the_middle_at_the_end_and_all_of_them() {
+    found("DELETE FROM entry WHERE seq = 4", |fault| matches!(fault, ChainFault::Gone { from: 4, to: 4 }));
+    found("DELETE FROM entry WHERE seq = 7", |fault| matches!(fault, ChainFault::Cut { place: 7, .. }));
+    found("DELETE FROM entry", |fault| matches!(fault, ChainFault::Cut { place: 7, .. }));
+}
+
+#[test]
+fn an_entry_that_was_put_in_or_swapped_is_found() {
+    found(
+        "INSERT INTO entry(register, seq, kind, number, series, count, at, by, key, part, body, before, hash, shown)
+         SELECT register, 8, 0, 'FD2026-6', series, 6, at, by, 'forged', 0, body, hash, hash, 8 FROM entry WHERE seq = 7",
+        |fault| matches!(fault, ChainFault::Changed { place: 8, .. }),
+    );
+    found(
+        "UPDATE entry SET seq = 100 WHERE seq = 4; UPDATE entry SET seq = 4 WHERE seq = 5; UPDATE entry SET seq = 5 WHERE seq = 100",
+        |fault| matches!(fault, ChainFault::Changed { place: 4, .. }),
+    );
+}
+
+#[test]
+fn what_is_shown_otherwise_than_it_was_amended_is_found() {
+    found("UPDATE entry SET shown = 2 WHERE seq = 2", |fault| {
+        matches!(fault, ChainFault::Standing { place: 2, .. })
+    });
+    found("UPDATE entry SET shown = 3 WHERE seq = 3", |fault| {
+        matches!(fault, ChainFault::Standing { place: 3, .. })
+    });
+}
+
+/// Everything fits, but somebody knows how it was.
+#[test]
+fn a_register_that_was_written_anew_as_a_whole_is_found_by_a_head_that_was_kept() {
+    let (mut house, known) = ledger();
+    let lines = house.reads().register_lines("罚单", 0, 99).unwrap();
+    let mut before = yizhan_workflow::register::BEGINNING.into();
+    for line in lines {
+        let entry = Entry { by: "run_y/forged/1/0".into(), before, ..line.entry }.chained();
+        before = entry.hash.clone();
+        let Entry { by, before, hash, seq, .. } = &entry;
+        house.spoil(&format!(
+            "UPDATE entry SET by = '{by}', before = '{before}', hash = '{hash}' WHERE seq = {seq}"
+        ));
+    }
+    assert!(matches!(faults(&house, &known).as_slice(), [ChainFault::Other { place: 7, .. }]));
+}
