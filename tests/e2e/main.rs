@@ -27,6 +27,8 @@ mod mailbox;
 #[cfg(test)]
 mod plugins;
 #[cfg(test)]
+mod registers;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod schedule;
