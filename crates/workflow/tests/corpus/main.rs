@@ -222,7 +222,7 @@ fn of_a_right_file_with_one_broken_line_only_that_line_is_told() {
     let town = Town::new();
     let mut wrong = Vec::new();
     for path in files_of("right").iter().chain(&files_of("house")) {
-        if path.ends_with("people.toml") {
+        if path.ends_with("people.toml") || path.ends_with("registers.toml") {
             continue;
         }
         let text = std::fs::read_to_string(path).unwrap();
