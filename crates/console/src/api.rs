@@ -1,6 +1,7 @@
 //! The JSON API: one file per kind of thing, handlers of a few lines.
 
 pub(crate) mod artifacts;
+pub(crate) mod clock;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod health;

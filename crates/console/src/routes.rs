@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use crate::api::{artifacts, doctor, events, health, plugins, registers, runs, tasks, triggers, workflows};
+use crate::api::{
+    artifacts, clock, doctor, events, health, plugins, registers, runs, tasks, triggers, workflows,
+};
 use crate::desk::Desk;
 use crate::rights::{Anyone, Near, Operator, Routes};
 use crate::{hooks, metrics};
@@ -39,6 +41,9 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
         .post("/api/v1/tasks/{id}/release", Operator, tasks::release)
         .post("/api/v1/tasks/{id}/hand-over", Operator, tasks::hand_over)
         .post("/api/v1/tasks/{id}/comment", Operator, tasks::comment)
+        .post("/api/v1/tasks/{id}/pause", Operator, clock::pause)
+        .post("/api/v1/tasks/{id}/resume", Operator, clock::resume)
+        .post("/api/v1/tasks/{id}/due", Operator, clock::due)
         .post("/api/v1/tasks/{id}/answer", Operator, tasks::answer)
         .post("/api/v1/tasks/{id}/settle", Operator, tasks::settle)
         .post("/api/v1/events", Operator, events::publish)

@@ -192,7 +192,36 @@ pub struct TaskView {
     pub delegated_by: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comments: Vec<CommentView>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockView>,
     pub case: CaseView,
+}
+
+/// When a task's clock stood, and whether it does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockView {
+    /// Which due time this is: each time it moves it is another.
+    pub n: u16,
+    pub ledger: Vec<StoodView>,
+    /// How much of the time was used, and is left, in seconds; what it stood is not used.
+    pub used_s: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_s: Option<i64>,
+}
+
+/// A line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoodView {
+    pub from: String,
+    /// None while it stands.
+    pub to: Option<String>,
+    /// The step or the expression of the file because of which it stood.
+    pub file: Option<String>,
+    pub by: Option<String>,
+    pub reason: Option<String>,
+    /// The due time before and after.
+    pub was: Option<String>,
+    pub due: Option<String>,
 }
 
 /// What somebody said of an open task.

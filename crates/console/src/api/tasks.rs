@@ -23,7 +23,7 @@ const VIA: &str = "api";
 const VIA_LONGEST: usize = 20;
 
 /// Through what somebody acted: `cli`, `console`, `phone`; a word that whoever sends it chooses.
-fn through(via: Option<&str>) -> Result<Arc<str>, Refusal> {
+pub(super) fn through(via: Option<&str>) -> Result<Arc<str>, Refusal> {
     let via = via.unwrap_or(VIA);
     let is_word = via.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
     if via.is_empty() || via.len() > VIA_LONGEST || !is_word {
@@ -97,7 +97,7 @@ fn changed(run: RunId) -> Answer<Json> {
 }
 
 /// Finds the task, and has `event` decided about it. One that is over has been dealt with; it is not unknown.
-async fn act(
+pub(super) async fn act(
     desk: &Arc<Desk>,
     name: String,
     event: impl FnOnce(Attempt) -> Event,

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use yizhan_engine::store::{self, TaskKind};
 use yizhan_workflow::id::{Attempt, Item, Millis, ScopeNo, StepAt};
 use yizhan_workflow::plan::{Work, Workflow};
+use yizhan_workflow::run::clock::StoppedBy;
 use yizhan_workflow::run::event::{Question, Raw, Standing};
 use yizhan_workflow::run::names::{Standpoint, item_word};
-use yizhan_workflow::run::state::{At, Run, ScopeState};
+use yizhan_workflow::run::state::{At, ItemState, Run, ScopeState};
 
 use super::run::failure_view;
 use super::{
-    CaseView, CommentView, FailureView, FormView, Look, StoryView, TaskRow, TaskView, json_of, owned, word_of,
+    CaseView, ClockView, CommentView, FailureView, FormView, Look, StoodView, StoryView, TaskRow, TaskView,
+    json_of, owned, word_of,
 };
 use crate::refusal::Refusal;
 
@@ -75,7 +77,40 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         not: sheet.map_or_else(Vec::new, |sheet| sheet.not.clone()),
         delegated_by: sheet.and_then(|sheet| owned(&sheet.delegated_by)),
         comments: comments.collect(),
+        clock: clock_view(state, look.now),
         case: case_of(look.run, look.text),
+    })
+}
+
+fn clock_view(state: &ItemState, now: Millis) -> Option<ClockView> {
+    let clock = state.clock.as_deref()?;
+    let text = |at: Millis| at.to_string();
+    let line = |from, to: Option<Millis>, file: &Option<Arc<str>>, person: &Option<StoppedBy>| StoodView {
+        from: text(from),
+        to: to.map(text),
+        file: owned(file),
+        by: person.as_ref().map(|person| person.by.to_string()),
+        reason: person.as_ref().map(|person| person.reason.to_string()),
+        was: None,
+        due: None,
+    };
+    let mut ledger: Vec<StoodView> = clock
+        .stood
+        .iter()
+        .map(|stood| StoodView {
+            was: stood.was.map(text),
+            due: stood.due.map(text),
+            ..line(stood.from, Some(stood.to), &stood.file, &stood.person)
+        })
+        .collect();
+    ledger.extend(clock.stands.as_ref().map(|stands| line(stands.since, None, &stands.file, &stands.person)));
+    let goes_until = clock.stands.as_ref().map_or(now, |stands| stands.since);
+    let stood: i64 = clock.stood.iter().map(|stood| stood.to.0 - stood.from.0).sum();
+    Some(ClockView {
+        n: clock.n,
+        ledger,
+        used_s: (goes_until.0 - clock.from.0 - stood).max(0) / 1000,
+        left_s: state.due.map(|due| (due.0 - goes_until.0) / 1000),
     })
 }
 

@@ -48,6 +48,33 @@ pub(crate) enum Action {
         /// What to say
         text: String,
     },
+    /// Stop the clock of a task: its due time moves by as long as it stands
+    #[command(
+        after_help = "Example:\n  yizhan task pause task_01hsk3v9q2r4t --by person:li.na --reason 等客户补材料"
+    )]
+    Pause {
+        #[command(flatten)]
+        whose: Whose,
+        /// Why; the ledger keeps it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Let the clock of a task go on
+    #[command(after_help = "Example:\n  yizhan task resume task_01hsk3v9q2r4t --by person:li.na")]
+    Resume(Whose),
+    /// Give a task another due time
+    #[command(
+        after_help = "Example:\n  yizhan task due task_01hsk3v9q2r4t '2026-11-30 18:00' --reason 客户同意延后"
+    )]
+    Due {
+        #[command(flatten)]
+        whose: Whose,
+        /// `2026-11-30 18:00` on the house's clock, or a day, which is due at its end
+        to: String,
+        /// Why; the journal keeps it
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// Answer a task
     #[command(
         after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂\n  yizhan task answer task_01hsk3v9q2r4t --rows goods=goods.csv --set papers=card,slip\n  yizhan task answer task_01hsk3v9q2r4t --set 'sign:={\"refused\": true, \"witness\": \"person:zhao.min\"}'"
@@ -156,6 +183,21 @@ pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
             let body = json!({ "by": whose.by, "via": VIA, "text": text });
             (client.post(path(&whose.task, "/comment")).json(&body).send()?, say("已留言", "said"))
         }
+        Action::Pause { whose, reason } => {
+            let body = json!({ "by": whose.by, "via": VIA, "reason": reason });
+            let answer = client.post(path(&whose.task, "/pause")).json(&body).send()?;
+            (answer, say("已暂停计时", "its clock stands"))
+        }
+        Action::Resume(whose) => {
+            let body = json!({ "by": whose.by, "via": VIA });
+            let answer = client.post(path(&whose.task, "/resume")).json(&body).send()?;
+            (answer, say("已恢复计时", "its clock goes on"))
+        }
+        Action::Due { whose, to, reason } => {
+            let body = json!({ "by": whose.by, "via": VIA, "to": to, "reason": reason });
+            let answer = client.post(path(&whose.task, "/due")).json(&body).send()?;
+            (answer, say("已改期限", "it has another due time"))
+        }
         Action::Answer { whose, fields } => {
             let body = json!({ "by": whose.by, "via": VIA, "fields": fields.read(&client)? });
             (client.post(path(&whose.task, "/answer")).json(&body).send()?, say("已答复", "answered"))
@@ -197,6 +239,12 @@ fn shown(task: &Value, context: &Context) -> String {
     }
     for field in task["form"]["fields"].as_array().into_iter().flatten() {
         lines.push(field_line(field, context));
+    }
+    for stood in task["clock"]["ledger"].as_array().into_iter().flatten() {
+        let why = [text(stood, "file"), text(stood, "by"), text(stood, "reason")];
+        let why: Vec<String> = why.into_iter().filter(|part| !part.is_empty()).collect();
+        let (from, to) = (instant(stood, "from", &zone), instant(stood, "to", &zone));
+        lines.push(format!("  {}: {from} – {to} {}", say("停表", "clock stood"), why.join(" ")));
     }
     for said in task["comments"].as_array().into_iter().flatten() {
         lines.push(format!("  {} {}: {}", instant(said, "at", &zone), text(said, "by"), text(said, "text")));

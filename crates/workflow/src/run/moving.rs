@@ -13,7 +13,7 @@ impl Deciding<'_> {
     /// The clock of an item that is open, if that opening is meant.
     fn clock_of(&self, of: Attempt) -> Result<Arc<ClockState>, Refusal> {
         let known = of.item.step == StepNo::WHOLE || of.item.step.index() < self.text.steps.len();
-        if !known || of.item.is_beside() {
+        if !known {
             return Err(Refusal::Impossible("the run has no such step"));
         }
         let state = self.run.item(of.item).filter(|state| state.has_time()).ok_or(MOVED_ON)?;

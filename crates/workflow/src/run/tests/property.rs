@@ -123,7 +123,7 @@ impl Life {
         if *state == EndState::Done {
             return;
         }
-        for item in self.effects.keys().filter(|item| !item.undo) {
+        for item in self.effects.keys().filter(|item| !item.is_beside()) {
             if self.text.step(item.step).undo.is_some() {
                 assert!(self.watch.is_undone(&self.text, *item), "{item:?} happened and stands");
             }
@@ -171,7 +171,15 @@ impl Life {
             _ => {
                 let event = self.heard[usize::from(which) % self.heard.len()].clone();
                 // A person may claim again what was given back; the rest can be true but once.
-                let again = matches!(event, Event::Claimed { .. } | Event::Released { .. } | Event::Woke {});
+                let again = matches!(
+                    event,
+                    Event::Claimed { .. }
+                        | Event::Released { .. }
+                        | Event::Paused { .. }
+                        | Event::Resumed { .. }
+                        | Event::DueMoved { .. }
+                        | Event::Woke {}
+                );
                 assert!(!self.hear(event, room) || again, "an old event was taken");
             }
         }
@@ -241,7 +249,7 @@ impl Life {
 
     fn is_detached(&self, of: Attempt) -> bool {
         let step = self.text.step(of.item.step);
-        !of.item.undo && matches!(step.work, crate::plan::Work::Run { detach: true, .. })
+        !of.item.is_beside() && matches!(step.work, crate::plan::Work::Run { detach: true, .. })
     }
 
     fn result(&mut self, of: Attempt, begun: bool, how: u8) -> AttemptResult {
@@ -280,6 +288,15 @@ impl Life {
             }
             (TaskKind::Asked, 5) => {
                 Event::Answered { of, by, via, fields: Raw::new("{\"ok\":\"x\"}".into()).unwrap() }
+            }
+            // Stops its clock, lets it go on, gives it another due time.
+            (TaskKind::Asked, 6) if how & 16 == 0 => {
+                let reason: Arc<str> = "so".into();
+                match how >> 5 & 3 {
+                    0 => Event::Paused { of, by, via, reason },
+                    1 => Event::Resumed { of, by, via, reason },
+                    _ => Event::DueMoved { of, to: self.now.plus(5_400_000), by, via, reason },
+                }
             }
             (TaskKind::Asked, 6) => Event::Claimed { of, by, via },
             (TaskKind::Asked, _) => Event::Released { of, by, via },

@@ -157,6 +157,7 @@ impl File {
                 self.line("ask = \"group:热线\"\nform.ok = { type = \"yesno\" }");
                 if b[11] & 1 == 1 {
                     self.line(if b[11] & 4 == 0 { "due = \"4h\"" } else { "due = 2020-01-01" });
+                    self.ladder(b);
                 }
             }
             "wait" => self.line(if b[11] & 4 == 0 { "wait = \"1h\"" } else { "wait = 2020-01-01" }),
@@ -192,6 +193,24 @@ impl File {
         }
         if b[9] >= 100 && (USES.contains(&kind) || kind == "run") {
             self.line(&format!("retry = {{ times = {}, first = \"5s\", jitter = 0.0 }}", b[9] % 3));
+        }
+    }
+
+    /// What hangs on a due time: words, other people, a decision, steps of its own.
+    fn ladder(&mut self, b: &Bytes) {
+        let ends_late = b[5] >= 100 && b[11] & 3 == 3;
+        let third = match b[9] % 4 {
+            0 if !ends_late => "{ at = \"+2h\", decide = { ok = true } }",
+            1 => "{ at = \"+2h\", use = \"t.once\" }",
+            2 => "{ at = \"+2h\", run = \"other\" }",
+            _ => "{ at = \"+2h\", ask = \"role:班长\", form.ok = { type = \"yesno\" } }",
+        };
+        if b[12] >= 60 {
+            self.line("remind = [\"-1h\", { at = \"every 90min\", tell = \"role:班长\" }]");
+        }
+        if b[10] >= 60 {
+            let first = "{ at = \"+0h\", use = \"t.keyed\" }, { at = \"+1h\", reassign = \"person:li\" }";
+            self.line(&format!("escalate = [{first}, {third}]"));
         }
     }
 

@@ -32,6 +32,8 @@ pub(super) struct Watch {
     scopes: BTreeMap<ScopeNo, ScopeWatch>,
     sent: BTreeMap<Item, String>,
     moved: bool,
+    /// Rungs that fired, each for one due time of one opening.
+    fired: BTreeSet<(Item, u16, u16, u32)>,
 }
 
 /// What is known of a run or of a scope in it.
@@ -145,15 +147,19 @@ impl Watch {
                 if at.undo {
                     self.taken_back(at.main());
                     self.undone.insert(at.main());
-                } else if text.step(at.step).undo.is_some() {
+                } else if !at.is_beside() && text.step(at.step).undo.is_some() {
                     self.can_be_taken_back(*at);
                 }
             }
             // The owner would not have what was done: it failed, and can be taken back.
             Fact::Over { at, undo: true, .. } => self.can_be_taken_back(*at),
+            Fact::Left { at } if at.rung.is_some() => {}
             Fact::Left { at } => {
                 self.taken_back(at.main());
                 self.left.insert(at.main());
+            }
+            Fact::Rung { at, n, rung, nth, .. } => {
+                assert!(self.fired.insert((*at, *n, *rung, *nth)), "{at:?} has a rung that fires twice");
             }
             Fact::GoingBack { scope, cover, .. } => self.scope(*scope).cover.extend(cover),
             Fact::Round { scope, .. } => self.scope(*scope).cover.clear(),
@@ -215,7 +221,7 @@ impl Watch {
         );
         let has = std::iter::successors(self.scopes[&item.scope].holder, |of| self.scopes[&of.scope].holder)
             .any(|holder| text.step(holder.step).limit.is_some());
-        if begins && text.step(item.step).limit.is_some() && !item.undo && !has {
+        if begins && text.step(item.step).limit.is_some() && !item.is_beside() && !has {
             let attempt = state.attempt().unwrap();
             assert!(self.granted.contains(&Attempt { item, attempt }), "{item:?} begins without a place");
         }
@@ -388,10 +394,6 @@ impl Watch {
 
 /// Whether the item calls this action of the test's plugin.
 pub(super) fn uses(text: &Workflow, item: Item, wanted: &str) -> bool {
-    let step = text.step(item.step);
-    let work = match (&step.undo, item.undo) {
-        (Some(undo), true) => &undo.work,
-        _ => &step.work,
-    };
+    let work = text.step(item.step).work_of(item);
     matches!(work, crate::plan::Work::Use { action, .. } if &*action.action == wanted)
 }
