@@ -59,7 +59,10 @@ fn a_head_that_somebody_kept_tells_of_a_register_that_is_another_now() {
     house.write("kept.heads", format!("2026-11-22T09:00:00Z 1 {} 罚单\n", "ab".repeat(32)));
     let said = house.call(&["register", "verify", "--heads", "kept.heads"]);
     assert_eq!(said.code, 3, "{said:?}");
-    assert!(said.out.contains("kept.heads (2026-11-22T09:00:00Z) knows another entry at the place 1"), "{said:?}");
+    assert!(
+        said.out.contains("kept.heads (2026-11-22T09:00:00Z) knows another entry at the place 1"),
+        "{said:?}"
+    );
 }
 
 #[test]

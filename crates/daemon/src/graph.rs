@@ -35,6 +35,14 @@ pub(crate) fn steps_in(workflow: &Workflow, holder: Option<StepNo>) -> Vec<StepN
     workflow.steps_in(holder).to_vec()
 }
 
+/// What runs beside the undos when a run ends badly: each section that has steps, by its name.
+pub(crate) fn closing(workflow: &Workflow) -> Vec<(&'static str, Vec<StepNo>)> {
+    let sections = [("on_failure", Section::OnFailure), ("on_cancel", Section::OnCancel)];
+    let steps = |section| workflow.numbers().filter(|no| workflow.step(*no).section == section).collect();
+    let all = sections.map(|(name, section)| (name, steps(section)));
+    all.into_iter().filter(|(_, steps): &(_, Vec<StepNo>)| !steps.is_empty()).collect()
+}
+
 pub(crate) fn ways(workflow: &Workflow) -> Vec<Way> {
     let mut ways = Vec::new();
     for from in workflow.numbers().filter(|no| workflow.step(*no).section == Section::Main) {
@@ -79,8 +87,13 @@ fn when(workflow: &Workflow, no: StepNo) -> bool {
 /// For GitHub, wikis and everything else that draws Mermaid.
 pub(crate) fn mermaid(workflow: &Workflow) -> String {
     let mut lines = vec!["flowchart TD".to_owned()];
-    mermaid_steps(workflow, None, "  ", &mut lines);
-    for no in workflow.numbers().filter(|no| workflow.step(*no).section == Section::Main) {
+    mermaid_steps(workflow, &steps_in(workflow, None), "  ", &mut lines);
+    for (section, steps) in closing(workflow) {
+        lines.push(format!("  subgraph {section}[\"{section}\"]"));
+        mermaid_steps(workflow, &steps, "    ", &mut lines);
+        lines.push("  end".to_owned());
+    }
+    for no in workflow.numbers() {
         for need in &workflow.step(no).needs {
             let label = if when(workflow, no) { "|when|" } else { "" };
             lines.push(format!("  {} -->{label} {}", name(workflow, *need), name(workflow, no)));
@@ -96,14 +109,14 @@ pub(crate) fn mermaid(workflow: &Workflow) -> String {
     lines.join("\n")
 }
 
-fn mermaid_steps(workflow: &Workflow, holder: Option<StepNo>, indent: &str, lines: &mut Vec<String>) {
-    for no in steps_in(workflow, holder) {
+fn mermaid_steps(workflow: &Workflow, steps: &[StepNo], indent: &str, lines: &mut Vec<String>) {
+    for no in steps.iter().copied() {
         let (name, label) = (name(workflow, no), quoted(&label(workflow, no)));
         let step = workflow.step(no);
         match &step.work {
             Work::Hold { .. } => {
                 lines.push(format!("{indent}subgraph {name}[{label}]"));
-                mermaid_steps(workflow, Some(no), &format!("{indent}  "), lines);
+                mermaid_steps(workflow, &steps_in(workflow, Some(no)), &format!("{indent}  "), lines);
                 lines.push(format!("{indent}end"));
             }
             Work::Check { .. } => lines.push(format!("{indent}{name}{{{label}}}")),
@@ -117,7 +130,7 @@ fn mermaid_steps(workflow: &Workflow, holder: Option<StepNo>, indent: &str, line
 
 /// An id that Mermaid and DOT take for one: `end` is a word of theirs.
 fn name(workflow: &Workflow, no: StepNo) -> String {
-    format!("s_{}", workflow.step(no).id)
+    format!("s_{}", workflow.step(no).path().replace('.', "_"))
 }
 
 fn quoted(text: &str) -> String {
@@ -127,8 +140,13 @@ fn quoted(text: &str) -> String {
 /// For Graphviz.
 pub(crate) fn dot(workflow: &Workflow) -> String {
     let mut lines = vec!["digraph workflow {".to_owned(), "  node [shape=box, style=rounded];".to_owned()];
-    dot_steps(workflow, None, "  ", &mut lines);
-    for no in workflow.numbers().filter(|no| workflow.step(*no).section == Section::Main) {
+    dot_steps(workflow, &steps_in(workflow, None), "  ", &mut lines);
+    for (section, steps) in closing(workflow) {
+        lines.push(format!("  subgraph cluster_{section} {{ label={};", quoted(section)));
+        dot_steps(workflow, &steps, "    ", &mut lines);
+        lines.push("  }".to_owned());
+    }
+    for no in workflow.numbers() {
         for need in &workflow.step(no).needs {
             lines.push(format!("  {} -> {};", name(workflow, *need), name(workflow, no)));
         }
@@ -147,13 +165,13 @@ pub(crate) fn dot(workflow: &Workflow) -> String {
     lines.join("\n")
 }
 
-fn dot_steps(workflow: &Workflow, holder: Option<StepNo>, indent: &str, lines: &mut Vec<String>) {
-    for no in steps_in(workflow, holder) {
+fn dot_steps(workflow: &Workflow, steps: &[StepNo], indent: &str, lines: &mut Vec<String>) {
+    for no in steps.iter().copied() {
         let (name, label) = (name(workflow, no), quoted(&label(workflow, no)));
         lines.push(format!("{indent}{name} [label={label}];"));
         if let Work::Hold { .. } = &workflow.step(no).work {
             lines.push(format!("{indent}subgraph cluster_{name} {{ label={label};"));
-            dot_steps(workflow, Some(no), &format!("{indent}  "), lines);
+            dot_steps(workflow, &steps_in(workflow, Some(no)), &format!("{indent}  "), lines);
             lines.push(format!("{indent}}}"));
         }
     }

@@ -48,6 +48,9 @@ const ABOUT: &[(&str, &str)] = &[
     ("plugin inspect", "查看一个插件文件或一个已装载的插件"),
     ("workflow diff", "运行的文本(或现行文本)与现在的文件有什么差别"),
     ("task show", "查看一项待办:表单、选项、案情"),
+    ("task hand-over", "把一项待办转给别人,以后由他们办"),
+    ("task delegate", "请别人代办一项待办,自己仍可以办"),
+    ("task comment", "在一项待办上留言"),
     ("task claim", "领取一项待办"),
     ("task release", "退回已领取的待办"),
     ("task pause", "停下一项待办的计时,期限随之后移"),
@@ -74,6 +77,87 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("based_on", "没有说的按哪个日历"),
     ("junit", "把结果写成 CI 读的 JUnit XML"),
     ("filter", "只做名字或文件名里有这些字的测试"),
+    ("rows", "一个表格字段:名=路径,各行取自 csv、JSON 或 TOML 文件"),
+    ("workflow", "流程的名字,或它的文件"),
+    ("run", "运行的编号,或能认出它的开头几位"),
+    ("runs", "运行的编号,或能认出它们的开头几位"),
+    ("task", "待办的编号,`yizhan tasks` 里有"),
+    ("paths", "文件或目录;不写是家里的 `workflows/`"),
+    ("output", "写到哪里;不写就是标准输出"),
+    ("answers", "各步的答复,JSON 或 TOML"),
+    ("limit", "最多列多少"),
+    ("cursor", "接着上一页(它的 JSON 里的 `next`)"),
+    ("reason", "记在流水里"),
+    ("dir", "放在哪个目录"),
+    ("most", "最多等多久(`30s`、`2h`)"),
+    ("check strict", "有警告也算不合格"),
+    ("check format", "错误怎样写出"),
+    ("fmt check", "什么都不改,只指出要改的文件"),
+    ("graph format", "画成哪一种"),
+    ("graph workflow", "流程的名字,或它的文件"),
+    ("read file", "流程的文件,或它的名字"),
+    ("what-if at", "何时开始,如 `2026-09-30 16:55`;只写日期就从上班时算起"),
+    ("test paths", "测试文件、有测试的流程或目录;不写是家里的 `workflows/`"),
+    ("run workflow", "流程的名字,就是文件名"),
+    ("run trigger", "当作这个触发器触发"),
+    ("run idempotency_key", "同一个键说两次,只开始一次"),
+    ("runs workflow", "只看这个流程的"),
+    ("runs state", "open、closing、done、failed、cancelled"),
+    ("runs key", "只看这个案件的"),
+    ("runs waits", "只看在等这个的:step、child、unknown、task、slot、event、time"),
+    ("runs open", "只看未结束的"),
+    ("show journal", "从头到尾,一行一行"),
+    ("retry from", "从这一步起全部重做"),
+    ("migrate to", "哪个文本:它的哈希,或现行的(latest)"),
+    ("migrate dry_run", "只说会怎样,什么都不改"),
+    ("tasks who", "只看这个人、组或岗位可以办的"),
+    ("tasks run", "只看这个运行的"),
+    ("event name", "事件的名字,`await` 和触发器里写的"),
+    ("event key", "是谁的事:在等它的运行的编号"),
+    ("event id", "同一个编号说两次,还是一个事件"),
+    ("next workflow", "只看这个流程的"),
+    ("next days", "往后看多少天"),
+    ("explain code", "`错误[…]` 里的代码"),
+    ("doctor all", "重演每一个运行的流水,不只是抽查"),
+    ("demo once", "各件办完就结束,不留着"),
+    ("init dir", "没有就新建;里面已有的不动"),
+    ("serve config", "另用一份设置"),
+    ("serve log_format", "日志的写法;不写就按设置"),
+    ("bench steps runs", "同时多少个运行"),
+    ("bench steps steps", "每个运行多少步"),
+    ("bench steps seconds", "每种载体测多少秒"),
+    ("bench steps carrier", "只测一种载体"),
+    ("bench steps fsync_delay", "每次提交多等这么久:老实的磁盘要 2ms 左右"),
+    ("bench steps dir", "测量时库放在哪里"),
+    ("to", "交给谁:`person:li.na`、`group:…`、`role:…`,可以几个"),
+    ("note", "给接手的人的说明"),
+    ("task comment text", "留言的内容"),
+    ("task settle verdict", "已经发生(附结果)、再试一次、跳过(附结果)、算失败、就这样"),
+    ("people show who", "`person:li.na` 或只写编号,`group:…`、`role:…`"),
+    ("people show at", "按什么时候看,如 `2026-10-01 20:00`"),
+    ("people roster name", "班表的名字"),
+    ("people roster month", "如 `2026-10`;不写就是本月"),
+    ("register show number", "一笔的编号"),
+    ("register show private", "连保密的值一起"),
+    ("wanted", "一列和它的值:`card=A-7`,或 `amount:={\"from\": 10}`;可以几个"),
+    ("period", "何时登记的:`today`、`last month`、`2026-11-01..2026-11-30`"),
+    ("register find by", "按哪一列分组;可以几列"),
+    ("register find show", "要算什么:`total=sum(amount)`、`n=count`;可以几个"),
+    ("register find order", "按哪一列排;`-列名` 从大到小"),
+    ("register find first", "只要前几笔"),
+    ("history", "每一行都要,照当时写的"),
+    ("register import file", "每一列上面写着列名或标题"),
+    ("register import dry_run", "只说哪些行不合"),
+    ("register import skip_bad", "有的行不合,合的照样写入"),
+    ("register import by", "由谁带进来"),
+    ("register export format", "写成哪一种"),
+    ("register export private", "连保密的值一起"),
+    ("register verify register", "只看这一本台账"),
+    ("register verify heads", "另存在别处的链头文件,家里自己的之外再比;可以几个"),
+    ("register", "台账的名字"),
+    ("plugin inspect plugin", "插件的编号,或它的文件"),
+    ("workflow diff from", "一次运行,或文本的哈希;不写就是现行的文本"),
+    ("completions shell", "哪一种命令行:bash、zsh、fish……"),
     ("tests", "测试文件(*.test.toml)的"),
 ];
 
@@ -86,7 +170,8 @@ pub(super) fn translated(command: clap::Command) -> clap::Command {
 fn each(command: clap::Command, path: &str) -> clap::Command {
     let arguments: Vec<String> =
         command.get_arguments().map(|argument| argument.get_id().to_string()).collect();
-    let command = arguments.iter().fold(command, |command, id| match of(ARGUMENTS, id) {
+    let said = |id: &str| of(ARGUMENTS, format!("{path} {id}").trim_start()).or_else(|| of(ARGUMENTS, id));
+    let command = arguments.iter().fold(command, |command, id| match said(id) {
         Some(help) => command.mut_arg(id, |argument| argument.help(help).long_help(None::<&str>)),
         None => command,
     });
@@ -102,4 +187,36 @@ fn each(command: clap::Command, path: &str) -> clap::Command {
 
 fn of(table: &'static [(&str, &str)], name: &str) -> Option<&'static str> {
     table.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn without(command: &clap::Command, path: &str, found: &mut Vec<String>) {
+        let chinese = |text: &str| text.chars().any(|sign| ('\u{4e00}'..'\u{a000}').contains(&sign));
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            let id = argument.get_id().as_str();
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            // The states of a run are words of the API.
+            if !["help", "version"].contains(&id)
+                && !chinese(&help)
+                && format!("{path} {id}") != " runs state"
+            {
+                found.push(format!("{path} {id}: {help}"));
+            }
+        }
+        for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+            without(inner, &format!("{path} {}", inner.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_argument_of_every_command_is_explained_in_chinese() {
+        let mut found = Vec::new();
+        without(&translated(super::super::Cli::command()), "", &mut found);
+        assert!(found.is_empty(), "{}", found.join("\n"));
+    }
 }

@@ -6,7 +6,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use yizhan_workflow::id::StepNo;
 use yizhan_workflow::plan::{Work, Workflow};
 
-use super::{label, steps_in, ways};
+use super::{closing, label, steps_in, ways};
 
 /// Columns of a line in a box; a Chinese character takes two.
 const COLUMNS: usize = 26;
@@ -33,7 +33,7 @@ struct Laid {
 }
 
 pub(crate) fn svg(workflow: &Workflow) -> String {
-    let laid = lay(workflow, None);
+    let (laid, heads) = whole(workflow);
     let places: BTreeMap<StepNo, Place> =
         laid.places.iter().map(|(no, place)| (*no, moved(*place, MARGIN, 40.0))).collect();
     let (w, h) = (laid.w + 2.0 * MARGIN, laid.h + 60.0);
@@ -43,6 +43,12 @@ pub(crate) fn svg(workflow: &Workflow) -> String {
         r##"<rect width="100%" height="100%" fill="#fff"/>"##.to_owned(),
         format!(r##"<text x="{:.0}" y="24" text-anchor="middle" font-weight="bold">{}</text>"##, w / 2.0, escaped(&workflow.title)),
     ];
+    for (section, y) in heads {
+        let (x, y) = (w / 2.0, y + 40.0);
+        out.push(format!(
+            r##"<text x="{x:.0}" y="{y:.0}" text-anchor="middle" fill="#991b1b">{section}</text>"##
+        ));
+    }
     for (no, place) in &laid.places {
         out.push(step(workflow, *no, moved(*place, MARGIN, 40.0)));
     }
@@ -79,14 +85,31 @@ pub(crate) fn svg(workflow: &Workflow) -> String {
     out.join("\n")
 }
 
+/// The main steps, and below them those of the closing sections, each under its name.
+fn whole(workflow: &Workflow) -> (Laid, Vec<(&'static str, f64)>) {
+    let mut all = lay(workflow, &steps_in(workflow, None));
+    let mut heads = Vec::new();
+    for (section, steps) in closing(workflow) {
+        let below = lay(workflow, &steps);
+        let wide = all.w.max(below.w);
+        all.places =
+            all.places.iter().map(|(no, place)| (*no, moved(*place, (wide - all.w) / 2.0, 0.0))).collect();
+        heads.push((section, all.h + GAP));
+        let top = all.h + GAP + LINE;
+        let placed = below.places.iter().map(|(no, place)| (*no, moved(*place, (wide - below.w) / 2.0, top)));
+        all.places.extend(placed);
+        (all.w, all.h) = (wide, top + below.h);
+    }
+    (all, heads)
+}
+
 fn moved(place: Place, x: f64, y: f64) -> Place {
     Place { x: place.x + x, y: place.y + y, ..place }
 }
 
-fn lay(workflow: &Workflow, holder: Option<StepNo>) -> Laid {
-    let steps = steps_in(workflow, holder);
+fn lay(workflow: &Workflow, steps: &[StepNo]) -> Laid {
     let mut ranks: BTreeMap<StepNo, usize> = BTreeMap::new();
-    for no in &steps {
+    for no in steps {
         let rank =
             workflow.step(*no).needs.iter().filter_map(|need| ranks.get(need)).map(|rank| rank + 1).max();
         ranks.insert(*no, rank.unwrap_or(0));
@@ -120,7 +143,7 @@ fn lay(workflow: &Workflow, holder: Option<StepNo>) -> Laid {
 fn size(workflow: &Workflow, no: StepNo) -> (f64, f64, Laid) {
     let own = lines(&label(workflow, no)).len() as f64 * LINE + 20.0;
     if let Work::Hold { .. } = &workflow.step(no).work {
-        let inner = lay(workflow, Some(no));
+        let inner = lay(workflow, &steps_in(workflow, Some(no)));
         return ((inner.w + 2.0 * GAP).max(BOX), own + inner.h + GAP / 2.0, inner);
     }
     (BOX, own, Laid { w: 0.0, h: 0.0, places: Vec::new() })

@@ -11,7 +11,8 @@ fn workflow() -> Workflow {
     let text = "title = \"t\"\n[step.a]\ntitle = \"登记 <{{ run.id }}>\"\nuse = \"x.y\"\n\
         [step.b]\nask = \"starter\"\nform.ok = { type = \"yesno\" }\non.ok.no = { back_to = \"a\", most = 2 }\n\
         [step.c]\nneeds = [\"a\"]\nwhen = \"run.id == 'x'\"\nuse = \"x.y\"\n\
-        [step.d]\nneeds = [\"b\", \"c\"]\n[step.d.step.e]\ncheck = \"run.id == 'x'\"\non.no = { go = \"cancel:no\" }\n";
+        [step.d]\nneeds = [\"b\", \"c\"]\n[step.d.step.e]\ncheck = \"run.id == 'x'\"\non.no = { go = \"cancel:no\" }\n\
+        [on_failure.a]\ntitle = \"告知\"\nuse = \"x.y\"\n[on_failure.b]\nuse = \"x.y\"\n[on_cancel.c]\nuse = \"x.y\"\n";
     let source = Source { name: "t".into(), text: text.to_owned(), files: BTreeMap::new() };
     definition::survey(&source, &source.files).read.unwrap().workflow
 }
@@ -27,6 +28,10 @@ fn mermaid_shows_order_ways_back_and_what_a_step_holds() {
         "  subgraph s_d[\"d\"]",
         "    s_e{\"e\"}",
         "  s_e --> end1([\"no → cancel: no\"])",
+        "  subgraph on_failure[\"on_failure\"]",
+        "    s_on_failure_a[\"告知\"]",
+        "  s_on_failure_a --> s_on_failure_b",
+        "  subgraph on_cancel[\"on_cancel\"]",
     ] {
         assert!(drawn.lines().any(|drawn| drawn == line), "{line}\n{drawn}");
     }
@@ -35,8 +40,12 @@ fn mermaid_shows_order_ways_back_and_what_a_step_holds() {
 #[test]
 fn a_drawing_has_a_box_for_each_step_inside_the_one_that_holds_it_and_dashed_ways_back() {
     let drawn = svg::svg(&workflow());
-    assert_eq!(drawn.matches("rx=\"8\"").count(), 5, "{drawn}");
+    assert_eq!(drawn.matches("rx=\"8\"").count(), 8, "{drawn}");
+    for shown in ["告知", ">on_failure<", ">on_cancel<"] {
+        assert!(drawn.contains(shown), "{shown}: {drawn}");
+    }
     assert!(drawn.contains("登记 &lt;…&gt;"), "{drawn}");
     assert_eq!(drawn.matches("stroke-dasharray=\"5 4\"").count(), 1);
     assert!(dot(&workflow()).contains("s_b -> s_a [style=dashed"));
+    assert!(dot(&workflow()).contains("subgraph cluster_on_cancel"));
 }

@@ -80,7 +80,7 @@ pub(super) const STEP: &[Key] = &[
     key("use", TEXT, "自动执行一个动作:插件.动作", "Calls an action: `plugin.action`"),
     key(
         "ask",
-        TEXTS,
+        r#"{ "type": ["string", "array", "object"] }"#,
         "派待办给谁:group:热线、role:班长、person:li.na、starter",
         "Opens a task for: `group:desk`, `role:chief`, `person:li.na`, `starter`",
     ),
@@ -153,6 +153,13 @@ pub(super) const STEP: &[Key] = &[
         "所有运行合起来最多同时几个、多久几次",
         "How many at once over all runs, and how often",
     ),
+    key(
+        "approve",
+        r#"{ "anyOf": [{ "enum": ["one", "all", "in order"] }, { "type": "integer", "minimum": 1 }] }"#,
+        "几个人同意才算:one、all、in order、一个数",
+        "How many must approve: `one`, `all`, `in order`, a number",
+    ),
+    key("not", TEXTS, "谁不能办", "Who must not do it"),
 ];
 
 pub(super) const FIELD: &[Key] = &[
@@ -245,7 +252,7 @@ pub(super) const TRIGGER: &[Key] = &[
         "A case for each file, or for each row",
     ),
     key("mail", r#"{ "type": ["string", "object"] }"#, "收到邮件", "A mail comes in"),
-    key("by_hand", LIST, "谁可以手工登记", "Who may enter it by hand"),
+    key("by_hand", TEXTS, "谁可以手工登记", "Who may enter it by hand"),
     key("each", TEXT, "对列表的每一项各开一件", "A case for each item of a list"),
     key("as", TEXT, "每一项的名字(不写是 item)", "The item's name (`item` where not said)"),
     key("event", TEXT, "发布了这个事件", "This event is published"),
@@ -255,9 +262,31 @@ pub(super) const TRIGGER: &[Key] = &[
         "攒到这些时刻,一并办一件:workday at 16:30",
         "One case of all that came, at these times: `workday at 16:30`",
     ),
-    key("complete", LIST, "开始之前,谁来补全登记", "Who completes the start form before the run begins"),
+    key("complete", TEXTS, "开始之前,谁来补全登记", "Who completes the start form before the run begins"),
     key("where", OBJECT, "带来的内容要符合什么才算", "What the firing must bring"),
     key("with", OBJECT, "怎样填开始的内容", "How the start form is filled"),
+    key("publish", TEXT, "不开始新的一件,只发布这个事件", "No run begins: this event is published"),
+    key("key", TEXT, "事件的关键字", "The key of that event"),
+    key(
+        "gap",
+        r#"{ "enum": ["after", "skip"] }"#,
+        "拨快时没有的那一刻:随后、跳过",
+        "What becomes of a time that the clock skips",
+    ),
+    key(
+        "fold",
+        r#"{ "enum": ["first", "second", "both"] }"#,
+        "拨慢时来两次的那一刻",
+        "Which of a time that comes twice",
+    ),
+    key(
+        "holiday",
+        r#"{ "enum": ["keep", "skip", "next", "previous"] }"#,
+        "遇上休息日:照办、不办、顺延、提前",
+        "What becomes of a slot on a day off",
+    ),
+    key("ahead", TEXT, "提前多久", "So long before it"),
+    key("calendar", TEXT, "按哪本日历", "By which calendar"),
 ];
 
 pub(super) const TABLE: &[Key] = &[

@@ -82,3 +82,40 @@ fn an_editor_finds_nothing_in_shipped_files_and_slips_in_wrong_ones() {
         assert_eq!(taplo(&schema, &file), Some(false), "{wrong}");
     }
 }
+
+/// A validator of another house, where it is installed (`pip install jsonschema`): what it finds.
+fn second_opinion(schema: &Path, files: &[std::path::PathBuf]) -> Option<String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/schema.py");
+    let python = std::env::var_os("YIZHAN_PYTHON").unwrap_or_else(|| "python3".into());
+    let known = Command::new(&python).args(["-c", "import jsonschema"]).output();
+    if !known.is_ok_and(|run| run.status.success()) {
+        return None;
+    }
+    let run = Command::new(python).arg(script).arg(schema).args(files).output().unwrap();
+    assert!(run.status.code().is_some_and(|code| code < 2) && run.stderr.is_empty(), "{run:?}");
+    Some(String::from_utf8(run.stdout).unwrap().trim().to_owned())
+}
+
+#[test]
+fn a_second_validator_finds_nothing_in_any_right_file_and_something_in_a_wrong_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("workflow.json");
+    let mut town = catalogue();
+    town.actions.extend(Catalogue::built_in().actions);
+    std::fs::write(&schema, of_workflows(&town, Language::Zh).to_string()).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for place in ["../../workflows", "../workflow/tests/corpus/right"] {
+        files.extend(crate::workflows::find(&std::fs::canonicalize(root.join(place)).unwrap()).files);
+    }
+    assert!(files.len() > 20, "{files:?}");
+    let Some(found) = second_opinion(&schema, &files) else {
+        assert!(std::env::var_os("YIZHAN_TESTS").is_none(), "the second validator is missing");
+        eprintln!("skipped: jsonschema is not installed (`pip install jsonschema`)");
+        return;
+    };
+    assert_eq!(found, "");
+    let wrong = folder.path().join("wrong.toml");
+    std::fs::write(&wrong, "title = \"x\"\n[step.a]\nask = \"starter\"\nduee = \"4h\"\n").unwrap();
+    assert!(second_opinion(&schema, &[wrong]).unwrap().contains("duee"));
+}
