@@ -444,6 +444,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "use", "ask", "wait", "await", "run", "check", "end", "step", "title", "note", "needs", "when",
             "each", "as", "at_once", "let", "on", "on_error", "undo", "limit", "priority", "timeout",
             "give_up", "retry", "effect", "with", "form", "calendar", "due", "where", "key", "detach",
+            "approve", "not", "tell",
         ],
     ),
     ("step.*.needs", &["first"]),

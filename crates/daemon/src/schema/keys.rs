@@ -15,6 +15,9 @@ pub(super) const fn key(name: &'static str, schema: &'static str, zh: &'static s
 
 const TEXT: &str = r#"{ "type": "string" }"#;
 const TEXTS: &str = r#"{ "type": ["string", "array"], "items": { "type": "string" } }"#;
+/// People; with `approve` signers and stages of them, or who did another step.
+const WHOM: &str =
+    r#"{ "type": ["string", "array", "object"], "items": { "type": ["string", "object", "array"] } }"#;
 const LIST: &str = r#"{ "type": "array", "items": { "type": "string" } }"#;
 const FLAG: &str = r#"{ "type": "boolean" }"#;
 const COUNT: &str = r#"{ "type": "integer", "minimum": 1 }"#;
@@ -80,9 +83,21 @@ pub(super) const STEP: &[Key] = &[
     key("use", TEXT, "自动执行一个动作:插件.动作", "Calls an action: `plugin.action`"),
     key(
         "ask",
-        r#"{ "type": ["string", "array", "object"] }"#,
+        WHOM,
         "派待办给谁:group:热线、role:班长、person:li.na、starter",
         "Opens a task for: `group:desk`, `role:chief`, `person:li.na`, `starter`",
+    ),
+    key(
+        "approve",
+        r#"{ "anyOf": [{ "enum": ["one", "all", "in order"] }, { "type": "integer", "minimum": 1 }] }"#,
+        "要几个人同意:one、all、in order 或一个数",
+        "How many must approve: `one`, `all`, `in order`, a number",
+    ),
+    key(
+        "not",
+        TEXTS,
+        "谁要回避:如填表的人 {{ step.fill.by }}",
+        "Who may not: `{{ step.fill.by }}` (four eyes)",
     ),
     key("wait", MOMENT, "等到什么时候", "Sleeps until then"),
     key("await", TEXT, "等一个事件", "Waits for an event"),

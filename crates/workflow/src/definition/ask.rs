@@ -31,7 +31,7 @@ pub(super) fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, undo: bool) ->
     }
     let mut form = own.section("form").map(|form| fields::form(&form, &reserved)).unwrap_or_default();
     let Some(need) = need else {
-        return Some(Ask { who: who(own), not, approve: None, form, due });
+        return Some(Ask { who: who(ways, own), not, approve: None, form, due });
     };
     sign(own, &mut form);
     let signers = Signers::read(ways, own);
@@ -164,12 +164,10 @@ fn nobody(own: &Section<'_, '_>, span: Range<usize>) {
 }
 
 /// Who may take a task that one person does.
-fn who(own: &Section<'_, '_>) -> Vec<Template> {
+fn who(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Vec<Template> {
     let Some(item) = own.get("ask") else { return Vec::new() };
     if item.get_ref().as_table().is_some() {
-        let problem = own.error("YZ0106", item.span()).name("key", "ask = { … }").name("where", own.name());
-        own.say(problem);
-        return Vec::new();
+        return chosen(ways, own);
     }
     if let Some(list) = item.get_ref().as_array() {
         if list.is_empty() {
@@ -186,6 +184,27 @@ fn who(own: &Section<'_, '_>) -> Vec<Template> {
         }
     }
     whom(own, "ask")
+}
+
+/// `ask = { same_as = "repair" }`: whoever did that step.
+fn chosen(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Vec<Template> {
+    let Some(rule) = own.section("ask") else { return Vec::new() };
+    let step = rule.text("same_as");
+    rule.close(&["fewest", "in_turn"]);
+    let Some(step) = step else {
+        if rule.entries().next().is_none() {
+            rule.missing("same_as");
+        }
+        return Vec::new();
+    };
+    const BY_NOBODY: &[&str] = &["use", "wait", "await", "run", "check", "end", "step"];
+    let named = ways.drafts.iter().find(|draft| draft.id == step.value);
+    if named.is_some_and(|draft| BY_NOBODY.iter().any(|kind| draft.own.has(kind))) {
+        rule.say(rule.error("YZ0178", step.span).name("step", step.value));
+        return Vec::new();
+    }
+    // That there is such a step, and that it comes before, is asked of the expression.
+    own.reader.template(&format!("{{{{ step.{}.by }}}}", step.value), &step.span).into_iter().collect()
 }
 
 /// A list of people, as they are written.

@@ -5,7 +5,7 @@ use crate::expression::{Template, Tree, with_holes};
 use crate::form::{Field, Form, Options};
 use crate::id::StepNo;
 use crate::plan::{
-    ActionName, Ask, BackTo, Ending, Goes, OnError, OutcomePattern, Section, Step, Undo, Work,
+    ActionName, Approve, Ask, BackTo, Ending, Goes, Need, OnError, OutcomePattern, Section, Step, Undo, Work,
 };
 
 /// Sentences are put together from phrases, and begin with a capital.
@@ -171,7 +171,11 @@ impl Teller<'_> {
     }
 
     fn ask(&self, ask: &Ask) -> String {
-        let who = self.who(&ask.who);
+        let who = match &ask.approve {
+            Some(approve) => return self.approval(ask, approve),
+            None => self.who(&ask.who),
+        };
+        let not = self.but(ask);
         let fields = self.listed(&self.fields(&ask.form, false));
         let fields = match fields.is_empty() {
             true => String::new(),
@@ -180,7 +184,48 @@ impl Teller<'_> {
         let due = ask.due.as_ref().map(|due| self.until(due));
         let due = due.map(|due| self.pick(format!("。期限:{due}"), format!(". Due {due}")));
         let due = due.unwrap_or_default();
-        self.pick(format!("由{who}办理{fields}{due}。"), format!("{who} does it{fields}{due}."))
+        self.pick(format!("由{who}办理{not}{fields}{due}。"), format!("{who} does it{not}{fields}{due}."))
+    }
+
+    /// Who must keep out.
+    fn but(&self, ask: &Ask) -> String {
+        if ask.not.is_empty() {
+            return String::new();
+        }
+        let who = self.who(&ask.not);
+        self.pick(format!("({who}回避)"), format!(" (but not {who})"))
+    }
+
+    fn approval(&self, ask: &Ask, approve: &Approve) -> String {
+        let mut stages: Vec<(u16, Vec<String>)> = Vec::new();
+        for signer in &approve.signers {
+            let mut who = self.who(&signer.who);
+            if let Some(when) = &signer.when {
+                let when = self.condition(when);
+                who = self.pick(format!("{who}({when}时)"), format!("{who} (if {when})"));
+            }
+            match stages.last_mut().filter(|(stage, _)| *stage == signer.stage) {
+                Some((_, of_stage)) => of_stage.push(who),
+                None => stages.push((signer.stage, vec![who])),
+            }
+        }
+        let stages: Vec<String> = stages.into_iter().map(|(_, who)| self.listed(&who)).collect();
+        let who = stages.join(&self.pick(",然后", ", then "));
+        let each = stages.len() > 1 && approve.need != Need::InOrder;
+        let rule = match approve.need {
+            Need::One => self.pick("有一人同意即可", "one of them is enough"),
+            Need::All | Need::InOrder => self.pick("全部同意才算", "all of them must approve"),
+            Need::Count(count) => {
+                self.pick(format!("有 {count} 人同意即可"), format!("{count} of them are enough"))
+            }
+        };
+        let rule =
+            if each { self.pick(format!("每一级{rule}"), format!("{rule} in each stage")) } else { rule };
+        let not = self.but(ask);
+        let due = ask.due.as_ref().map(|due| self.until(due));
+        let due = due.map(|due| self.pick(format!("。期限:{due}"), format!(". Due {due}")));
+        let due = due.unwrap_or_default();
+        self.pick(format!("请{who}审批{not},{rule}{due}。"), format!("{who} approve it{not}; {rule}{due}."))
     }
 
     fn action(&self, action: &ActionName, with: &Tree) -> String {
@@ -240,6 +285,8 @@ impl Teller<'_> {
             OutcomePattern::Word(word) => match (&**word, &step.work) {
                 ("no", _) => self.pick("不成立", "If not"),
                 ("yes", _) => self.pick("成立", "If so"),
+                ("approved", _) => self.pick("获准后", "When approved"),
+                ("refused", _) => self.pick("不同意时", "If refused"),
                 ("late", _) => self.pick("到期还没办完", "If it is late"),
                 ("done", _) => self.pick("办完后", "When done"),
                 (word, _) => self.pick(format!("结果为「{word}」时"), format!("If it ends “{word}”")),
