@@ -118,6 +118,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
         requests_max: config.engine.requests_max.get(),
         events_keep: config.events.keep.ms,
         tell: config.tell.action().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
+        tell_tasks: config.tell.tasks,
         lang: config.language.lang(),
         ..EngineConfig::default()
     };

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use yizhan_workflow::id::{Attempt, DueRung, Item, Millis, ScopeNo, TaskId};
-use yizhan_workflow::plan::{Section, Workflow};
+use yizhan_workflow::plan::{Section, Step, Work, Workflow};
 use yizhan_workflow::run::clock::{ClockWhy, RungDid};
 use yizhan_workflow::run::event::{EndState, Event, Fact, Question, SlotAsk, Standing};
 use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::state::{At, ItemState, Phase, Place, Run, TaskKind};
 use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
 
-use crate::letter::{Asks, Letter};
+use crate::handle::EngineConfig;
+use crate::letter::{Asks, Letter, Passed};
 use crate::live::{Live, Shown};
 use crate::store::{
     Change, Listener, ListenerChange, Notice, RunRow, RunState, SlotChange, SlotRow, SlotStands, TaskChange,
@@ -33,10 +34,26 @@ struct LineRef<'a> {
     did: &'a [Fact],
 }
 
+/// Of what people are told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Telling {
+    /// That a run asks its owner, and that a claimed task was taken away.
+    owners: bool,
+    /// That a task opened for them.
+    tasks: bool,
+}
+
+impl Telling {
+    pub(crate) fn of(config: &EngineConfig) -> Self {
+        let owners = config.tell.is_some();
+        Self { owners, tasks: owners && config.tell_tasks }
+    }
+}
+
 /// Everything that one decision writes. The live run's own notes of what the store knows are brought up to date.
 ///
-/// `tells`: somebody is to be told when the run asks.
-pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tells: bool) -> Change {
+/// `tells`: of what people are to be told.
+pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tells: Telling) -> Change {
     let line = LineRef { rules: RULES, world: world.number, event: &decision.event, did: &decision.did };
     let line = to_json(&line);
     live.lines_since += 1;
@@ -49,8 +66,8 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tel
     let wake = (next != live.wake).then_some(next);
     let tell_parent = tell_of(run, &decision.did);
     let tasks = tasks_of(run, &live.text, decision, world);
-    let notices = if tells {
-        let mut notices = notices_of(run, &live.text, decision, &tasks);
+    let notices = if tells.owners {
+        let mut notices = notices_of(run, &live.text, (decision, &tasks), (world, tells));
         notices.extend(told_of(run, &live.text, decision, world));
         notices
     } else {
@@ -186,6 +203,8 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
         {
             let row = task_row(run, text, Attempt { item: *at, attempt }, TaskKind::Asked, world);
             let opened = state.opened.unwrap_or(row.opened);
+            // Whoever it was for before need not be told any more.
+            changes.push(TaskChange::Closed { id: row.id.clone() });
             changes.push(TaskChange::Open(Box::new(TaskRow { opened, ..row })));
         }
     }
@@ -273,38 +292,40 @@ fn listeners_of(run: &Run, decision: &Decision) -> Vec<ListenerChange> {
     decision.commands.iter().filter_map(change).collect()
 }
 
-/// Who must be told of what the decision asks: not those whose everyday work the step is, but whoever must say how a run
-/// goes on that cannot by itself.
-fn notices_of(run: &Run, text: &Workflow, decision: &Decision, tasks: &[TaskChange]) -> Vec<Notice> {
-    let opened = decision.commands.iter().filter_map(|command| match command {
-        Command::OpenTask { of, kind } => Some((*of, *kind)),
-        Command::CloseTask { .. }
-        | Command::Start { .. }
-        | Command::Stop { .. }
-        | Command::StartChild { .. }
-        | Command::StopChild { .. }
-        | Command::AskSlot { .. }
-        | Command::Listen { .. }
-        | Command::StopListening { .. } => None,
-    });
-    let rows = tasks.iter().filter_map(|task| match task {
-        TaskChange::Open(row) => Some(row),
+/// Who must be told of what the decision did with tasks: whoever must say how a run goes on that cannot by itself, those
+/// for whom a task opened, those to whom one was handed over, and whoever had claimed one that is no more.
+fn notices_of(
+    run: &Run,
+    text: &Workflow,
+    (decision, tasks): (&Decision, &[TaskChange]),
+    (world, tells): (&World, Telling),
+) -> Vec<Notice> {
+    let opened = tasks.iter().filter_map(|task| match task {
+        TaskChange::Open(row) => Some(&**row),
         TaskChange::Changed(_) | TaskChange::Claimed { .. } | TaskChange::Closed { .. } => None,
     });
-    opened.zip(rows).filter_map(|((of, kind), row)| notice_of(run, text, of, kind, row)).collect()
+    let bereft = decision.bereft.iter().map(|(of, by)| bereft_of(run, text, *of, by));
+    opened.filter_map(|row| notice_of(run, text, (decision, row), (world, tells))).chain(bereft).collect()
 }
 
-fn notice_of(run: &Run, text: &Workflow, of: Attempt, kind: TaskKind, row: &TaskRow) -> Option<Notice> {
+fn notice_of(
+    run: &Run,
+    text: &Workflow,
+    (decision, row): (&Decision, &TaskRow),
+    (world, tells): (&World, Telling),
+) -> Option<Notice> {
+    let of: Attempt = serde_json::from_str(&row.of).ok()?;
     let step = text.step(of.item.step);
     let state = run.item(of.item)?;
     let why = match &state.at {
         At::Is(Standing::Asking { why, .. }) => Some(&**why),
         At::Is(_) | At::Over(_) => None,
     };
-    let asks = match (kind, why) {
+    let asks = match (row.kind, why) {
         (TaskKind::Unknown, _) => Asks::Unknown,
         (TaskKind::Asking, Some(why)) => Asks::from(why),
         (TaskKind::Asked, _) if step.section != Section::Main => Asks::Form,
+        (TaskKind::Asked, _) if tells.tasks && is_told(step, of.item.undo) => Asks::Task,
         (TaskKind::Asked | TaskKind::Asking, _) => return None,
     };
     let known = match why {
@@ -315,22 +336,56 @@ fn notice_of(run: &Run, text: &Workflow, of: Attempt, kind: TaskKind, row: &Task
         ) => Some(failure.clone()),
         Some(_) | None => state.failure.as_deref().cloned(),
     };
+    let (mut who, mut note, mut again) = (row.who.clone(), None, String::new());
+    if let Event::HandedOver { of: task, by, to, note: words, .. } = &decision.event
+        && *task == of
+    {
+        (who, note) = (to.clone(), Some(Passed { by: by.clone(), note: words.clone() }));
+        again = format!("/to{}", decision.seq);
+    }
+    let everyday = asks == Asks::Task;
     let letter = Letter {
+        who,
+        asks,
+        known: known.filter(|_| !matches!(asks, Asks::Form | Asks::Task)),
+        due: row.due.filter(|_| everyday).and_then(|due| local(due, world)),
+        asked: everyday.then(|| row.title.clone()),
+        passed: note,
+        ..letter_of(run, text, of)
+    };
+    let key = format!("{}/ask{}{again}", run.key_of(text, of.item), of.attempt).into();
+    Some(Notice { key, task: row.id.clone(), at: run.last, letter: to_json(&letter) })
+}
+
+fn is_told(step: &Step, undo: bool) -> bool {
+    let work = step.undo.as_ref().filter(|_| undo).map_or(&step.work, |undo| &undo.work);
+    if let Work::Ask(ask) = work { ask.tell } else { false }
+}
+
+/// Whoever had claimed a task hears that it is no more.
+fn bereft_of(run: &Run, text: &Workflow, of: Attempt, by: &Arc<str>) -> Notice {
+    let letter = Letter { who: vec![by.to_string()], asks: Asks::Gone, ..letter_of(run, text, of) };
+    let key = format!("{}/gone{}", run.key_of(text, of.item), of.attempt).into();
+    Notice { key, task: letter.task.clone(), at: run.last, letter: to_json(&letter) }
+}
+
+/// What every letter says of its case.
+fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
+    Letter {
         run: run.id,
         workflow: run.started.workflow.clone(),
         title: text.title.as_str().into(),
         key: run.started.key.clone(),
-        step: row.step.clone(),
+        step: run.path_of(text, of.item.place()).into(),
         of,
-        task: row.id.clone(),
-        who: row.who.clone(),
-        asks,
-        known: known.filter(|_| asks != Asks::Form),
+        task: task_id(run, text, of),
+        who: vec![],
+        asks: Asks::Form,
+        known: None,
         due: None,
         asked: None,
-    };
-    let key = format!("{}/ask{}", run.key_of(text, of.item), of.attempt).into();
-    Some(Notice { key, task: row.id.clone(), at: run.last, letter: to_json(&letter) })
+        passed: None,
+    }
 }
 
 /// The words that due times send: each under the key of its rung, however often the task or the step is decided about.
@@ -378,6 +433,7 @@ fn told(
         known: None,
         due: state.due.and_then(|due| local(due, world)),
         asked,
+        passed: None,
     };
     Some(Notice { key: key.into(), task: own, at: run.last, letter: to_json(&letter) })
 }

@@ -13,7 +13,7 @@ use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide, migra
 
 use crate::by_id::MapById;
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
-use crate::change::change_of;
+use crate::change::{Telling, change_of};
 use crate::events::Events;
 use crate::handle::{ActError, Message, Reply, Shared, StartError, StartRequest};
 use crate::inbox::Inbox;
@@ -404,7 +404,7 @@ impl Loop {
     /// Puts a decision into the job in the making. Returns its place there.
     pub(crate) fn record(&mut self, id: RunId, decision: Decision, world: &World) -> usize {
         let Some(live) = self.live.get_mut(&id) else { return 0 };
-        let change = change_of(live, &decision, world, self.shared.config.tell.is_some());
+        let change = change_of(live, &decision, world, Telling::of(&self.shared.config));
         live.job = self.job;
         if !live.run.is_accounted_for() {
             tracing::error!(run = %id, "this run waits for nothing: a fault of the rules, please report it");

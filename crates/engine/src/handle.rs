@@ -42,6 +42,8 @@ pub struct EngineConfig {
     pub events_keep: i64,
     /// Carries the word that a run asks its owner; none: nobody is told.
     pub tell: Option<ActionName>,
+    /// It carries a word to those whose task opens as well.
+    pub tell_tasks: bool,
     /// The house's language, in which that is said.
     pub lang: Lang,
 }
@@ -54,6 +56,7 @@ impl Default for EngineConfig {
             queued_max: 100_000,
             events_keep: 30 * 24 * 3_600_000,
             tell: None,
+            tell_tasks: false,
             lang: Lang::Zh,
         }
     }

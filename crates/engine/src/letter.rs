@@ -36,6 +36,16 @@ pub struct Letter {
     /// Of what a due time sets off: the title of the task, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Passed>,
+}
+
+/// Somebody handed the task over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    pub by: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Arc<str>>,
 }
 
 /// What is asked.
@@ -59,6 +69,10 @@ pub enum Asks {
     /// Nothing: it tells that a due time comes or is past.
     Tells,
     TellsLate,
+    /// An everyday task.
+    Task,
+    /// Nothing any more: what was claimed is no more to be done.
+    Gone,
 }
 
 impl From<&Question> for Asks {
@@ -171,6 +185,15 @@ impl Letter {
                 let what = one_line(self.what());
                 say!(lang, "【驿站】超时:{case}“{what}”", "[Yizhan] late: {case}, “{what}”")
             }
+            Asks::Task => {
+                let title = one_line(self.what());
+                say!(lang, "【驿站】待办:{title} {case}", "[Yizhan] To do: {title}, {case}")
+            }
+            Asks::Gone => say!(
+                lang,
+                "【驿站】{case}:您认领的“{step}”不用再办了",
+                "[Yizhan] {case}: `{step}`, which you claimed, is no more to be done"
+            ),
         }
     }
 
@@ -178,6 +201,9 @@ impl Letter {
         let (run, workflow) = (self.run, &self.workflow);
         let mut text = self.sentence(lang);
         text.push_str("\n\n");
+        if let Some(due) = self.due.as_ref().filter(|_| self.asks == Asks::Task) {
+            text.push_str(&say!(lang, "期限:{due}\n\n", "Due: {due}\n\n"));
+        }
         if let Some(known) = self.known(lang) {
             text.push_str(&known);
             text.push_str("\n\n");
@@ -219,6 +245,20 @@ impl Letter {
                 "{case}正在收尾,步骤“{step}”要有人答复才能结束。",
                 "{case} is closing, and its step `{step}` needs an answer before it can end."
             ),
+            Asks::Task => {
+                let title = self.what();
+                let passed = self.passed(lang);
+                say!(
+                    lang,
+                    "{case}有一件待办:{title}。{passed}",
+                    "{case} has a task for you: {title}.{passed}"
+                )
+            }
+            Asks::Gone => say!(
+                lang,
+                "您认领的步骤“{step}”({case})不用再办了:流程已经结束、退回,或者别人的结果已经够了。",
+                "Step `{step}` of {case}, which you claimed, is no more to be done: the run ended, went back, or others were enough."
+            ),
             Asks::RungFailed => say!(
                 lang,
                 "{case}的步骤“{step}”到时要办的一件事失败了。",
@@ -253,6 +293,13 @@ impl Letter {
         }
     }
 
+    /// Who handed it over, and why.
+    fn passed(&self, lang: Lang) -> String {
+        let Some(Passed { by, note }) = &self.passed else { return String::new() };
+        let note = note.as_ref().map_or_else(String::new, |note| say!(lang, ":{note}", ": {note}"));
+        say!(lang, "{by} 转交给您{note}。", " {by} handed it over to you{note}.")
+    }
+
     fn known(&self, lang: Lang) -> Option<String> {
         let Failure { code, message, happened, .. } = self.known.as_ref()?;
         let evidence = match (self.asks, lang, happened) {
@@ -262,6 +309,8 @@ impl Letter {
                 | Asks::RungFailed
                 | Asks::WayUsedUp
                 | Asks::Form
+                | Asks::Task
+                | Asks::Gone
                 | Asks::Reminds
                 | Asks::Tells
                 | Asks::TellsLate,
@@ -325,10 +374,11 @@ impl Letter {
                 settle("fail", say!(lang, "算失败", "fail")),
             ]
             .concat(),
+            Asks::Gone => return String::new(),
             // Whoever is told is mostly not who answers.
             Asks::Reminds | Asks::Tells | Asks::TellsLate if self.asked.is_none() => return String::new(),
             Asks::Tells | Asks::TellsLate => return show,
-            Asks::Form | Asks::Reminds => say!(
+            Asks::Form | Asks::Task | Asks::Reminds => say!(
                 lang,
                 "  yizhan task answer {task} --set 字段=值\n",
                 "  yizhan task answer {task} --set FIELD=VALUE\n"
@@ -375,6 +425,8 @@ mod tests {
             task: TaskId::of("run/pay/1/0", 2),
             who: vec!["group:财务".into()],
             asks,
+            due: None,
+            passed: None,
             known: Some(Failure {
                 code: "bank.silent".into(),
                 message: "no answer".into(),
@@ -382,7 +434,6 @@ mod tests {
                 retry_after_ms: None,
                 happened: Happened::Maybe,
             }),
-            due: None,
             asked: None,
         }
     }
@@ -397,6 +448,7 @@ mod tests {
             (Asks::RungFailed, &["settle T again", "settle T leave"]),
             (Asks::WayUsedUp, &["settle T again", "settle T leave", "settle T fail"]),
             (Asks::Form, &["answer T"]),
+            (Asks::Task, &["answer T"]),
         ];
         for (asks, offered) in all {
             for lang in [Lang::Zh, Lang::En] {

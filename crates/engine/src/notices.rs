@@ -29,7 +29,8 @@ const NAMED: usize = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     waiting: BTreeMap<TaskId, Waiting>,
-    calls: HashMap<u64, TaskId>,
+    /// Which notice is under way: its task may have another by now.
+    calls: HashMap<u64, (TaskId, Arc<str>)>,
     /// The earliest instant at which one may go out.
     next: Option<Millis>,
     /// The store has some that are not in memory.
@@ -297,15 +298,17 @@ impl Loop {
         };
         waiting.under_way = true;
         self.next_call += 1;
-        self.notices.calls.insert(id, task.clone());
+        let key = waiting.notice.key.clone();
+        self.notices.calls.insert(id, (task.clone(), key));
         self.carriers.start(vec![call]);
     }
 
     /// Whether that was the call of a notice; then it is dealt with here.
     pub(crate) fn noticed(&mut self, call: u64, outcome: &Outcome) -> bool {
-        let Some(task) = self.notices.calls.remove(&call) else { return false };
+        let Some((task, key)) = self.notices.calls.remove(&call) else { return false };
         let gone_out = matches!(outcome, Outcome::Done { .. });
-        if let Some(waiting) = self.notices.waiting.get_mut(&task) {
+        let meant = self.notices.waiting.get_mut(&task).filter(|waiting| waiting.notice.key == key);
+        if let Some(waiting) = meant {
             waiting.under_way = false;
             let all = !self.notices.apart.contains_key(&task);
             if gone_out && all {

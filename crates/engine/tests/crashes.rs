@@ -12,13 +12,13 @@ use yizhan_engine::letter::{Asks, Letter};
 use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::schedules::Schedules;
 use yizhan_engine::store::{
-    Acks, Batch, Firing, FiringOutcome, Reads, RunFilter, RunState, Store, StoreError,
+    Acks, Batch, Firing, FiringOutcome, Reads, RunFilter, RunState, Store, StoreError, TaskFilter,
 };
 use yizhan_engine::{ActError, Clock, Engine, EngineConfig, Opened, StartError, StartReply, Started, intake};
 use yizhan_store::Memory;
 use yizhan_workflow::catalogue::{Action, Catalogue};
 use yizhan_workflow::definition;
-use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::people::{People, Person};
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
 use yizhan_workflow::run::event::{Event, Failure, Happened, Verdict};
@@ -200,7 +200,7 @@ fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place 
     let slow = Slow { store: store.clone(), gate: gate.clone(), broken: broken.clone() };
     let engine = opened
         .start(
-            EngineConfig { tell, ..EngineConfig::default() },
+            EngineConfig { tell, tell_tasks: true, ..EngineConfig::default() },
             slow,
             Arc::new(store.clone()),
             script.clone(),
@@ -506,6 +506,59 @@ async fn a_notice_that_went_out_is_gone_and_comes_once() {
     place.pass(0).await;
     assert_eq!(sent(), 1);
     assert_eq!(place.store.row(run).unwrap().unwrap().state, RunState::Open);
+}
+
+const TASKS: &str = r#"
+title = "Claims"
+[step.look]
+title = "Look at it"
+ask = "person:ann"
+due = "2h"
+[step.quiet]
+needs = []
+ask = "person:ann"
+tell = false
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_told_that_a_task_opened_and_that_one_they_claimed_is_no_more() {
+    let before = place(Memory::new(), START, false, &[("tasks", TASKS)]);
+    let run = before.started("tasks", "{}").await;
+    let notices = |store: &Memory| store.notices(None, 9).unwrap();
+    let letter = |store: &Memory| -> Letter { serde_json::from_slice(&notices(store)[0].letter).unwrap() };
+    before.until("the notice", |store| notices(store).len() == 1).await;
+    let said = letter(&before.store);
+    assert_eq!((said.asks, said.asked.as_deref()), (Asks::Task, Some("Look at it")));
+    assert!(said.due.is_some_and(|due| due.contains(':')), "a due time is told");
+
+    // It was not told before the crash, so it is told after it: to whoever has the task then.
+    let after = place(before.store.clone_committed(), START + 60_000, true, &[("tasks", TASKS)]);
+    let sent = || after.engine.shared.figures.notices_sent.load(Ordering::Relaxed);
+    after.until("the notice to go out", |store| sent() == 1 && notices(store).is_empty()).await;
+    let task = |place: &Place| {
+        let rows = place.store.tasks(&TaskFilter { run: Some(run), who: None }, None, 9).unwrap().rows;
+        let row = rows.into_iter().find(|row| &*row.step == "look").unwrap();
+        (serde_json::from_str::<Attempt>(&row.of).unwrap(), row)
+    };
+    let (of, _) = task(&after);
+    let (by, via, to): (Arc<str>, Arc<str>, _) =
+        ("person:ann".into(), "test".into(), vec!["person:cat".into()]);
+    let note = Some("not mine".into());
+    after
+        .engine
+        .act(run, Event::HandedOver { of, by, via: via.clone(), to, note, delegate: false })
+        .await
+        .unwrap();
+    after.until("cat to be told", |store| sent() == 2 && notices(store).is_empty()).await;
+    assert_eq!(task(&after).1.who, ["person:cat"]);
+    let told = |at: usize| after.script.sent.lock().unwrap()[at].1.join(" ");
+    assert_eq!((told(0), told(1)), ("ann@example.com".to_owned(), "cat@example.com".to_owned()));
+
+    after.engine.act(run, Event::Claimed { of, by: "person:cat".into(), via }).await.unwrap();
+    let (by, reason) = ("operator".into(), "told to".into());
+    after.engine.act(run, Event::Cancelled { opening: 1, by, reason }).await.unwrap();
+    after.until("cat to hear that it is over", |store| sent() == 3 && notices(store).is_empty()).await;
+    after.until_state(run, RunState::Cancelled).await;
 }
 
 /// Another address of a person comes into force.

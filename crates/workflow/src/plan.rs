@@ -299,6 +299,8 @@ pub struct Ask {
     /// Who may not, whoever else may (four eyes).
     pub not: Vec<Template>,
     pub approve: Option<Approve>,
+    /// Its people get a mail when it opens, where the house sends such mails.
+    pub tell: bool,
     pub form: Form,
     pub due: Option<Moment>,
 }

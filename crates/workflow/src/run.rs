@@ -42,7 +42,7 @@ use crate::register::Registers;
 pub use acts::OPERATOR;
 pub use begin::rest_ms;
 pub use closing::PARENT;
-use event::{Event, Fact, Failure, Happened, Started};
+use event::{Event, Fact, Failure, Happened, ItemEnd, Started};
 use names::{Names, Standpoint};
 use state::{Run, TaskKind, Want};
 
@@ -114,6 +114,8 @@ pub struct Decision {
     pub did: Vec<Fact>,
     /// What the world owes now and did not before, or owes no more. Carrying one out twice is harmless.
     pub commands: Vec<Command>,
+    /// Tasks that were taken away from whoever had claimed them, not answered.
+    pub bereft: Vec<(Attempt, Arc<str>)>,
 }
 
 /// What must now be done outside.
@@ -270,6 +272,8 @@ struct Deciding<'a> {
     did: Vec<Fact>,
     /// What each touched item wanted before.
     before: Vec<(Item, Want)>,
+    /// Who had claimed the touched tasks.
+    claims: Vec<(Attempt, Arc<str>)>,
     /// Where in `before` an item stands, once they are too many to look through.
     touched: BTreeMap<Item, usize>,
     /// Steps that may be able to start.
@@ -292,6 +296,7 @@ impl<'a> Deciding<'a> {
             event,
             did: vec![],
             before: vec![],
+            claims: vec![],
             touched: BTreeMap::new(),
             ready: BTreeSet::new(),
             more: BTreeSet::new(),
@@ -322,6 +327,11 @@ impl<'a> Deciding<'a> {
         }
         let want = self.run.item(item).map_or(Want::Nothing, state::ItemState::want);
         self.before.push((item, want));
+        if let (Want::Task { a, kind: TaskKind::Asked }, Some(by)) =
+            (want, self.run.item(item).and_then(|state| state.claimed.clone()))
+        {
+            self.claims.push((Attempt { item, attempt: a }, by));
+        }
         if self.before.len() > LOOKED_THROUGH {
             let known = self.touched.len();
             self.touched
@@ -379,7 +389,12 @@ impl<'a> Deciding<'a> {
             })
             .flatten()
             .collect();
-        Decision { seq: run.seq, at: self.at, event: self.event, did: self.did, commands }
+        let done =
+            |of: &Attempt| run.item(of.item).is_some_and(|state| state.at == state::At::Over(ItemEnd::Done));
+        let stands =
+            |of: &Attempt| run.item(of.item).is_some_and(|state| state.attempt() == Some(of.attempt));
+        let bereft = self.claims.into_iter().filter(|(of, _)| !stands(of) && !done(of)).collect();
+        Decision { seq: run.seq, at: self.at, event: self.event, did: self.did, commands, bereft }
     }
 
     fn scope(&self, standpoint: Standpoint) -> Value {

@@ -105,6 +105,8 @@ pub(crate) struct Retry {
 pub(crate) struct Tell {
     #[serde(rename = "use")]
     action: String,
+    /// Whether those get a mail for whom a task opens.
+    pub(crate) tasks: bool,
 }
 
 impl Tell {

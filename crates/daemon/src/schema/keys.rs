@@ -99,6 +99,12 @@ pub(super) const STEP: &[Key] = &[
         "谁要回避:如填表的人 {{ step.fill.by }}",
         "Who may not: `{{ step.fill.by }}` (four eyes)",
     ),
+    key(
+        "tell",
+        FLAG,
+        "待办一到就发邮件给办理人(缺省为是)",
+        "Whether its people get a mail when it opens; they do",
+    ),
     key("wait", MOMENT, "等到什么时候", "Sleeps until then"),
     key("await", TEXT, "等一个事件", "Waits for an event"),
     key("where", OBJECT, "事件的内容要符合什么", "What the event must hold"),

@@ -24,6 +24,7 @@ pub(super) fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, undo: bool) ->
         own.reader.lose(&own.at("due"));
     }
     let not = whom(own, "not");
+    let tell = own.boolean("tell").unwrap_or(true);
     let need = if undo { None } else { need(own) };
     let mut reserved = fields::RESERVED.to_vec();
     if need.is_some() {
@@ -31,7 +32,7 @@ pub(super) fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, undo: bool) ->
     }
     let mut form = own.section("form").map(|form| fields::form(&form, &reserved)).unwrap_or_default();
     let Some(need) = need else {
-        return Some(Ask { who: who(ways, own), not, approve: None, form, due });
+        return Some(Ask { who: who(ways, own), not, approve: None, tell, form, due });
     };
     sign(own, &mut form);
     let signers = Signers::read(ways, own);
@@ -43,7 +44,7 @@ pub(super) fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, undo: bool) ->
     if need == Need::InOrder && !nested {
         (0..).zip(&mut signers).for_each(|(stage, signer)| signer.stage = stage);
     }
-    Some(Ask { who: Vec::new(), not, approve: Some(Approve { need, signers }), form, due })
+    Some(Ask { who: Vec::new(), not, approve: Some(Approve { need, signers }), tell, form, due })
 }
 
 /// `approve = "one" | "all" | "in order" | 2`. One that cannot be read asks for all: what else is wrong is told as well.

@@ -307,6 +307,7 @@ pub(super) fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
         ("form", &["ask"]),
         ("approve", &["ask"]),
         ("not", &["ask"]),
+        ("tell", &["ask"]),
         ("due", &["ask", "await", "step"]),
         ("remind", &["ask", "await", "step"]),
         ("escalate", &["ask", "await", "step"]),

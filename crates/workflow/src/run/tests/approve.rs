@@ -41,7 +41,7 @@ fn all_must_approve_side_by_side_and_the_last_word_settles_it() {
     "#);
     assert_eq!(
         tale.with("pay"),
-        r#"{"said":"是  王伟","all":[{"approved":true,"at":"2026-11-23T01:00:00Z","by":"person:li","opinion":"好"},{"approved":true,"at":"2026-11-23T01:00:00Z","by":"person:wang","opinion":null}]}"#
+        r#"{"said":"是  王伟","all":[{"approved":true,"at":"2026-11-23T01:00:00Z","by":"person:li","for":null,"opinion":"好"},{"approved":true,"at":"2026-11-23T01:00:00Z","by":"person:wang","for":null,"opinion":null}]}"#
     );
 }
 
