@@ -174,13 +174,6 @@ pub(super) const STEP: &[Key] = &[
         "所有运行合起来最多同时几个、多久几次",
         "How many at once over all runs, and how often",
     ),
-    key(
-        "approve",
-        r#"{ "anyOf": [{ "enum": ["one", "all", "in order"] }, { "type": "integer", "minimum": 1 }] }"#,
-        "几个人同意才算:one、all、in order、一个数",
-        "How many must approve: `one`, `all`, `in order`, a number",
-    ),
-    key("not", TEXTS, "谁不能办", "Who must not do it"),
 ];
 
 pub(super) const FIELD: &[Key] = &[
