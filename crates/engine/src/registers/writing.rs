@@ -32,7 +32,6 @@ pub(super) struct Line {
 }
 
 impl<'c> Writing<'c> {
-    #[expect(clippy::too_many_arguments, reason = "what all lines of a step have in common")]
     pub(super) fn new(
         call: &'c Call,
         register: Arc<str>,

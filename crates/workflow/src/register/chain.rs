@@ -11,7 +11,7 @@
 //! the body: there stands `{"sealed":HASH}`, SHA-256 over salt, `:` and the value's JSON. So it can be erased, and the
 //! chain still holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -158,7 +158,7 @@ pub struct Sealed {
 /// A private value with its salt.
 type Secret<'t> = (String, &'t RawValue);
 
-type Values<'t> = HashMap<String, &'t RawValue>;
+type Values<'t> = BTreeMap<String, &'t RawValue>;
 
 fn values(json: &str) -> Values<'_> {
     serde_json::from_str(json).unwrap_or_default()
@@ -377,10 +377,10 @@ pub struct Chain {
     faults: Vec<ChainFault>,
     last: Option<Head>,
     /// Of each place its hash, for the witnesses.
-    hashes: HashMap<u64, Arc<str>>,
-    counts: HashMap<Arc<str>, u64>,
+    hashes: BTreeMap<u64, Arc<str>>,
+    counts: BTreeMap<Arc<str>, u64>,
     /// Which entry holds the present values of each: the last that amended it, or none.
-    stands: HashMap<u64, (Option<u64>, Arc<str>)>,
+    stands: BTreeMap<u64, (Option<u64>, Arc<str>)>,
 }
 
 impl Chain {

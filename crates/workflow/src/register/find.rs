@@ -20,7 +20,7 @@ impl Row {
     /// `values`: the JSON object of its fields. A field called `number` or `at` goes before the entry's own.
     #[must_use]
     pub fn new(number: &str, at: Millis, values: &str) -> Self {
-        let fields: std::collections::HashMap<String, &RawValue> =
+        let fields: std::collections::BTreeMap<String, &RawValue> =
             serde_json::from_str(values).unwrap_or_default();
         let own = [("number", number.to_owned()), ("at", at.to_string())];
         let own: Vec<String> = own
@@ -103,7 +103,7 @@ fn grouped<'v>(rows: &'v [Value], by: &[String]) -> Vec<Group<'v>> {
     if by.is_empty() {
         return vec![(vec![], rows.iter().collect())];
     }
-    let mut places = std::collections::HashMap::<String, usize>::new();
+    let mut places = std::collections::BTreeMap::<String, usize>::new();
     let mut groups: Vec<Group<'v>> = Vec::new();
     for row in rows {
         let key: Vec<Value> = by.iter().map(|name| column(row, name)).collect();
