@@ -65,7 +65,7 @@ fn other(view: &Json, number: usize) -> serde_json::Map<String, Json> {
         let options = field["options"].as_array().filter(|all| !all.is_empty());
         let value = match field["type"].as_str()? {
             "choice" => options?[number % options?.len()]["code"].clone(),
-            "yesno" => json!(number % 2 == 0),
+            "yesno" => json!(number.is_multiple_of(2)),
             _ => return None,
         };
         Some((field["name"].as_str()?.to_owned(), value))
