@@ -167,6 +167,9 @@ impl Deciding<'_> {
 
     /// The next attempt of an item.
     pub(super) fn begin(&mut self, item: Item) {
+        if let Some(until) = self.hours_open(item) {
+            return self.did(Fact::Entered { at: item, state: Standing::Resting { until } });
+        }
         let begun = match self.slot_to_ask_for(item) {
             Ok(None) => self.try_begin(item),
             Ok(Some(ask)) => {

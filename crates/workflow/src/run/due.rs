@@ -188,6 +188,13 @@ impl Deciding<'_> {
         }
     }
 
+    /// When its hours open next; nothing where it has none or they are open. One whose calendar is gone says so later.
+    pub(super) fn hours_open(&self, item: Item) -> Option<Millis> {
+        let hours = self.text.step(item.step).hours.as_deref().filter(|_| !item.is_beside())?;
+        let calendar = self.now.world.calendars.named(Some(hours))?;
+        calendar.opens(self.at).filter(|opens| *opens > self.at)
+    }
+
     pub(super) fn start_clock(&mut self, item: Item, set: Option<ClockSet>) {
         if let Some(set) = set {
             self.did(Fact::Clock { at: item, set: Box::new(set) });

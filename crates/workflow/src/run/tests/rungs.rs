@@ -453,3 +453,22 @@ fn of_an_answer_and_a_deadline_at_the_same_instant_exactly_one_wins() {
     }
     assert_eq!((people, deadlines), (5_000, 5_000));
 }
+
+/// 2026-11-27 is a Friday; the calendar that comes along is open from 09:00 to 18:00 on weekdays.
+#[test]
+fn a_step_with_hours_begins_when_they_open_and_its_clock_counts_only_in_them() {
+    let name = super::world().calendars.house().name.clone();
+    let mut tale = Tale::begin(
+        &format!(
+            "[step.a]\nuse = \"t.pure\"\n[step.b]\nask = \"group:热线\"\ndue = \"4h\"\nhours = \"{name}\""
+        ),
+        "{}",
+    );
+    // Friday 19:00: it rests until Monday 09:00, and is due four open hours later.
+    tale.hear("+106h; a ok");
+    let wakes = tale.run.next_timer().map(|timer| timer.at.0 - MORNING.0);
+    assert_eq!(wakes, Some(7 * 24 * HOUR), "{}", tale.told);
+    tale.hear("+62h");
+    let due = tale.run.top.steps[1].items[0].due.map(|due| due.0 - MORNING.0);
+    assert_eq!(due, Some(7 * 24 * HOUR + 4 * HOUR));
+}
