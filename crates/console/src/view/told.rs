@@ -93,31 +93,19 @@ impl Teller<'_> {
             Event::Answered { of, by, .. } => {
                 format!("{by} {} {}", self.pick("答复", "answered"), self.item(of.item))
             }
-            Event::AnsweredFor { of, by, whom, .. } => {
-                let item = self.item(of.item);
-                match self.language {
-                    Language::Zh => format!("{by} 代 {whom} 答复 {item}(有来件)"),
-                    Language::En => format!("{by} answered {item} for {whom}, whose paper is kept"),
-                }
-            }
+            Event::AnsweredFor { of, by, whom, .. } => self.answered_for(of.item, by, whom),
             Event::HandedOver { of, by, to, note, delegate, .. } => {
                 let word = if *delegate { ("委托", "delegated") } else { ("转交", "handed over") };
                 let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
-                let (word, to) = (self.pick(word.0, word.1), to.join(" "));
-                format!("{by} {word} {} → {to}{note}", self.item(of.item))
+                let word = self.pick(word.0, word.1);
+                format!("{by} {word} {} → {}{note}", self.item(of.item), to.join(" "))
             }
             Event::Commented { of, by, text, .. } => {
                 format!("{by} {} {}: {text}", self.pick("留言", "said of"), self.item(of.item))
             }
             Event::Settled { of, by, verdict } => {
-                let verdict = match verdict {
-                    Verdict::Happened { .. } => self.pick("已办成", "it happened"),
-                    Verdict::Again {} => self.pick("重试", "again"),
-                    Verdict::Skip { .. } => self.pick("跳过", "skip"),
-                    Verdict::Fail {} => self.pick("算失败", "fail"),
-                    Verdict::Leave {} => self.pick("就此保留", "leave it"),
-                };
-                format!("{by} {} {}: {verdict}", self.pick("决定", "settled"), self.item(of.item))
+                let settled = self.pick("决定", "settled");
+                format!("{by} {settled} {}: {}", self.item(of.item), self.verdict(verdict))
             }
             Event::Cancelled { by, reason, .. } => {
                 format!("{by} {}: {reason}", self.pick("取消", "cancelled it"))
@@ -128,23 +116,37 @@ impl Teller<'_> {
             }
             Event::Migrated { by, .. } => format!("{by} {}", self.pick("换用新文本", "took another text")),
             Event::Paused { of, by, reason, .. } => {
-                format!(
-                    "{by} {} {}: {reason}",
-                    self.pick("暂停计时", "stopped the clock of"),
-                    self.item(of.item)
-                )
+                let stopped = self.pick("暂停计时", "stopped the clock of");
+                format!("{by} {stopped} {}: {reason}", self.item(of.item))
             }
             Event::Resumed { of, by, .. } => {
                 let went = self.pick("恢复计时", "let the clock go on of");
                 format!("{by} {went} {}", self.item(of.item))
             }
             Event::DueMoved { of, to, by, reason, .. } => {
-                let (moved, to_word) =
-                    (self.pick("改了期限", "moved the due time of"), self.pick("到", "to"));
-                format!("{by} {moved} {} {to_word} {to}: {reason}", self.item(of.item))
+                let moved = self.pick("改了期限", "moved the due time of");
+                format!("{by} {moved} {} → {to}: {reason}", self.item(of.item))
             }
             Event::CalendarsChanged {} => self.pick("日历有变", "the calendars changed"),
             Event::Joined { trigger, .. } => format!("{trigger} {}", self.pick("并入", "joined it")),
+        }
+    }
+
+    fn answered_for(&self, item: Item, by: &str, whom: &str) -> String {
+        let item = self.item(item);
+        match self.language {
+            Language::Zh => format!("{by} 代 {whom} 答复 {item}(有来件)"),
+            Language::En => format!("{by} answered {item} for {whom}, whose paper is kept"),
+        }
+    }
+
+    fn verdict(&self, verdict: &Verdict) -> String {
+        match verdict {
+            Verdict::Happened { .. } => self.pick("已办成", "it happened"),
+            Verdict::Again {} => self.pick("重试", "again"),
+            Verdict::Skip { .. } => self.pick("跳过", "skip"),
+            Verdict::Fail {} => self.pick("算失败", "fail"),
+            Verdict::Leave {} => self.pick("就此保留", "leave it"),
         }
     }
 
@@ -197,14 +199,7 @@ impl Teller<'_> {
                 let steps: Vec<_> = steps.iter().map(|no| self.step(*no)).collect();
                 format!("{} {}", self.pick("新一轮", "next round of"), steps.join(" "))
             }
-            Fact::InputUpdated { fields, .. } => {
-                let label = |name: &Arc<str>| {
-                    let field = self.text.input.field(name);
-                    field.map_or_else(|| name.to_string(), |field| field.label().to_owned())
-                };
-                let labels: Vec<String> = fields.iter().map(label).collect();
-                format!("{} {}", self.pick("更正", "corrected"), labels.join(self.pick("、", ", ").as_str()))
-            }
+            Fact::InputUpdated { fields, .. } => self.corrected(fields),
             Fact::Left { at } => format!("{} {}", self.item(*at), self.pick("保留", "left")),
             // Of a step that holds steps its item tells the end.
             Fact::Closing { scope, .. } | Fact::Ended { scope, .. } | Fact::Reopened { scope, .. }
@@ -232,6 +227,15 @@ impl Teller<'_> {
             | Fact::Migrated(_)
             | Fact::InputJoined {} => return None,
         })
+    }
+
+    fn corrected(&self, fields: &[Arc<str>]) -> String {
+        let label = |name: &Arc<str>| {
+            let field = self.text.input.field(name);
+            field.map_or_else(|| name.to_string(), |field| field.label().to_owned())
+        };
+        let labels: Vec<String> = fields.iter().map(label).collect();
+        format!("{} {}", self.pick("更正", "corrected"), labels.join(self.pick("、", ", ").as_str()))
     }
 
     fn rung(&self, did: &RungDid) -> String {

@@ -222,7 +222,9 @@ fn part(tree: &Tree, key: &str) -> Option<Tree> {
                 Json::Array(all) => {
                     Tree::List(all.iter().map(|one| Tree::Json(one.to_string().into())).collect())
                 }
-                other => Tree::Json(other.to_string().into()),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+                    Tree::Json(value.to_string().into())
+                }
             })
         }
         Tree::Text(_) | Tree::List(_) => None,

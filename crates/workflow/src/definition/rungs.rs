@@ -4,7 +4,7 @@ use super::check::Checker;
 use super::path_of;
 use crate::expression::{Template, Tree};
 use crate::id::StepNo;
-use crate::plan::{Clock, Does, OutcomePattern, Rung, Step, Work};
+use crate::plan::{Clock, Does, OutcomePattern, Step, Work};
 use crate::problem::{Problem, listed, nearest};
 
 impl Checker<'_> {
@@ -31,7 +31,7 @@ impl Checker<'_> {
             match &rung.does {
                 Does::Tell(who) => self.told(who, &format!("{path}.tell"), problems),
                 Does::Reassign(who) => self.told(who, &format!("{path}.reassign"), problems),
-                Does::Decide(fields) => self.decides(step, rung, fields, &path, problems),
+                Does::Decide(fields) => self.decides(step, fields, &path, problems),
                 Does::Act(small) => self.work(&small.work, &path, problems),
             }
         }
@@ -46,7 +46,7 @@ impl Checker<'_> {
     }
 
     /// A rung that decides answers the form, and there is no second way to end the task.
-    fn decides(&self, step: &Step, _rung: &Rung, fields: &Tree, path: &str, problems: &mut Vec<Problem>) {
+    fn decides(&self, step: &Step, fields: &Tree, path: &str, problems: &mut Vec<Problem>) {
         let ends =
             |on: &crate::plan::On| matches!(&on.outcome, OutcomePattern::Word(word) if &**word == "late");
         if step.on.iter().any(ends) {

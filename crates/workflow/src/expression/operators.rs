@@ -76,13 +76,8 @@ enum Sort {
 
 /// A person is compared as the word that names them: `person:li.na`.
 fn compared(value: &Value) -> Cow<'_, Value> {
-    match value.kind() {
-        ValueKind::Plain => match people::word_of(value) {
-            Some(word) => Cow::Owned(Value::from(&*word)),
-            None => Cow::Borrowed(value),
-        },
-        _ => Cow::Borrowed(value),
-    }
+    let person = (value.kind() == ValueKind::Plain).then(|| people::word_of(value)).flatten();
+    person.map_or(Cow::Borrowed(value), |word| Cow::Owned(Value::from(&*word)))
 }
 
 fn sort(value: &Value) -> Sort {

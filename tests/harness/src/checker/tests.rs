@@ -89,20 +89,9 @@ fn sound() -> Evidence {
             let body = serde_json::to_vec(&line).unwrap().into();
             (Stored { seq: decision.seq, at: decision.at, body }, line)
         });
-        let row = RunRow {
-            id,
-            workflow: "t".into(),
-            text: TextHash("t".into()),
-            state: RunState::Done,
-            outcome: Some("done".into()),
-            key: None,
-            waits: None,
-            started: at,
-            ended: Some(at),
-            by: "operator".into(),
-            parent: None,
-        };
-        evidence.runs.insert(id, RunEvidence { row, lines: lines.collect(), unreadable: vec![] });
+        evidence
+            .runs
+            .insert(id, RunEvidence { row: row(id, at), lines: lines.collect(), unreadable: vec![] });
         let case = format!("c{number}");
         for step in ["call", "pay"] {
             evidence
@@ -112,6 +101,23 @@ fn sound() -> Evidence {
         evidence.acks.push(Ack { run: id, case });
     }
     evidence
+}
+
+/// The row of such a run.
+fn row(id: RunId, at: Millis) -> RunRow {
+    RunRow {
+        id,
+        workflow: "t".into(),
+        text: TextHash("t".into()),
+        state: RunState::Done,
+        outcome: Some("done".into()),
+        key: None,
+        waits: None,
+        started: at,
+        ended: Some(at),
+        by: "operator".into(),
+        parent: None,
+    }
 }
 
 /// Spoils sound evidence and says whether the checker names the fault.

@@ -56,7 +56,7 @@ fn workflow(name: &str, toml: &str) -> Arc<Workflow> {
 }
 
 /// Plays the tests; the first miss, with the line that has it.
-fn played(files: &[(&str, &str)], tests: &str) -> Result<(), (String, Miss)> {
+fn played(files: &[(&str, &str)], tests: &str) -> Result<(), (String, Box<Miss>)> {
     let all: Vec<Arc<Workflow>> = files.iter().map(|(name, toml)| workflow(name, toml)).collect();
     let others: Vec<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
     let among = Among {
@@ -75,7 +75,7 @@ fn played(files: &[(&str, &str)], tests: &str) -> Result<(), (String, Miss)> {
     let named = |name: &str| all.iter().find(|text| &*text.name == name).cloned();
     for test in &read.tests {
         play(test, Stage { ground, own: &all[0], others: &named })
-            .map_err(|failed| (tests[failed.place].to_owned(), *failed.miss))?;
+            .map_err(|failed| (tests[failed.place].to_owned(), failed.miss))?;
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ fn holds(files: &[(&str, &str)], tests: &str) {
 }
 
 #[track_caller]
-fn misses(files: &[(&str, &str)], tests: &str) -> (String, Miss) {
+fn misses(files: &[(&str, &str)], tests: &str) -> (String, Box<Miss>) {
     played(files, tests).expect_err("a line that does not hold")
 }
 

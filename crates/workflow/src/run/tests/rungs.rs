@@ -442,12 +442,9 @@ fn of_an_answer_and_a_deadline_at_the_same_instant_exactly_one_wins() {
         }
         assert_eq!(taken, 1, "{number}");
         assert!(run.is_over());
-        let outcome = match &run.top.phase {
-            super::Phase::Over { outcome, .. } => outcome.to_string(),
-            other => panic!("{other:?}"),
-        };
+        let super::Phase::Over { outcome, .. } = &run.top.phase else { panic!("{:?}", run.top.phase) };
         let in_time = at.0 < MORNING.0 + 4 * HOUR;
-        assert_eq!(outcome, if in_time { "person" } else { "deadline" }, "{number}");
+        assert_eq!(&**outcome, if in_time { "person" } else { "deadline" }, "{number}");
         assert_eq!(answered, in_time);
         if answered { people += 1 } else { deadlines += 1 }
     }
