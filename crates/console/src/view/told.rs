@@ -95,10 +95,8 @@ impl Teller<'_> {
             }
             Event::AnsweredFor { of, by, whom, .. } => self.answered_for(of.item, by, whom),
             Event::HandedOver { of, by, to, note, delegate, .. } => {
-                let word = if *delegate { ("委托", "delegated") } else { ("转交", "handed over") };
                 let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
-                let word = self.pick(word.0, word.1);
-                format!("{by} {word} {} → {}{note}", self.item(of.item), to.join(" "))
+                format!("{by} {} {} → {}{note}", self.handed(*delegate), self.item(of.item), to.join(" "))
             }
             Event::Commented { of, by, text, .. } => {
                 format!("{by} {} {}: {text}", self.pick("留言", "said of"), self.item(of.item))
@@ -120,8 +118,7 @@ impl Teller<'_> {
                 format!("{by} {stopped} {}: {reason}", self.item(of.item))
             }
             Event::Resumed { of, by, .. } => {
-                let went = self.pick("恢复计时", "let the clock go on of");
-                format!("{by} {went} {}", self.item(of.item))
+                format!("{by} {} {}", self.pick("恢复计时", "let the clock go on of"), self.item(of.item))
             }
             Event::DueMoved { of, to, by, reason, .. } => {
                 let moved = self.pick("改了期限", "moved the due time of");
@@ -138,6 +135,10 @@ impl Teller<'_> {
             Language::Zh => format!("{by} 代 {whom} 答复 {item}(有来件)"),
             Language::En => format!("{by} answered {item} for {whom}, whose paper is kept"),
         }
+    }
+
+    fn handed(&self, delegate: bool) -> String {
+        if delegate { self.pick("委托", "delegated") } else { self.pick("转交", "handed over") }
     }
 
     fn verdict(&self, verdict: &Verdict) -> String {

@@ -1,7 +1,5 @@
 //! Checks what steps do with registers: that there is such a one, and that it has these columns.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "JSON has no more kinds, and each place takes a few")]
-
 use serde_json::Value as Json;
 
 use super::check::Checker;
