@@ -88,8 +88,9 @@ fn holds(files: &[(&str, &str)], tests: &str) {
 }
 
 #[track_caller]
-fn misses(files: &[(&str, &str)], tests: &str) -> (String, Box<Miss>) {
-    played(files, tests).expect_err("a line that does not hold")
+fn misses(files: &[(&str, &str)], tests: &str) -> (String, Miss) {
+    let (line, miss) = played(files, tests).expect_err("a line that does not hold");
+    (line, *miss)
 }
 
 const DISPATCH: (&str, &str) = (
