@@ -66,13 +66,8 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tel
     let wake = (next != live.wake).then_some(next);
     let tell_parent = tell_of(run, &decision.did);
     let tasks = tasks_of(run, &live.text, decision, world);
-    let notices = if tells.owners {
-        let mut notices = notices_of(run, &live.text, (decision, &tasks), (world, tells));
-        notices.extend(told_of(run, &live.text, decision, world));
-        notices
-    } else {
-        vec![]
-    };
+    let notices =
+        if tells.owners { notices_of(run, &live.text, (decision, &tasks), (world, tells)) } else { vec![] };
     // A large state (a fan-out) waits until the lines since outweigh it: what snapshots cost stays in proportion to what
     // the lines cost, and loading reads at most as much again as the state.
     let due = live.lines_since >= SNAPSHOT_LINES || live.bytes_since > SNAPSHOT_BYTES;
@@ -292,9 +287,32 @@ fn listeners_of(run: &Run, decision: &Decision) -> Vec<ListenerChange> {
     decision.commands.iter().filter_map(change).collect()
 }
 
+/// All that people are to be told because of a decision, as it would go out.
+pub(crate) fn letters_of(
+    run: &Run,
+    text: &Arc<Workflow>,
+    decision: &Decision,
+    (world, tasks): (&World, bool),
+) -> Vec<Letter> {
+    let rows = tasks_of(run, text, decision, world);
+    let notices = notices_of(run, text, (decision, &rows), (world, Telling { owners: true, tasks }));
+    notices.iter().filter_map(|notice| serde_json::from_slice(&notice.letter).ok()).collect()
+}
+
+fn notices_of(
+    run: &Run,
+    text: &Arc<Workflow>,
+    (decision, tasks): (&Decision, &[TaskChange]),
+    (world, tells): (&World, Telling),
+) -> Vec<Notice> {
+    let mut notices = of_tasks(run, text, (decision, tasks), (world, tells));
+    notices.extend(told_of(run, text, decision, world));
+    notices
+}
+
 /// Who must be told of what the decision did with tasks: whoever must say how a run goes on that cannot by itself, those
 /// for whom a task opened, those to whom one was handed over, and whoever had claimed one that is no more.
-fn notices_of(
+fn of_tasks(
     run: &Run,
     text: &Workflow,
     (decision, tasks): (&Decision, &[TaskChange]),

@@ -75,7 +75,13 @@ fn page_plays(page: &str, world: &Arc<World>) -> usize {
             panic!("{}", render(&problems, "fault.test.toml", &texts, Lang::En, false))
         });
         let (made_up, refuses) = (BTreeMap::new(), |_: &ActionName, _: &str| None);
-        let ground = Ground { world, refuses: &refuses, made_up: &made_up };
+        let ground = Ground {
+            world,
+            refuses: &refuses,
+            made_up: &made_up,
+            lang: yizhan_workflow::problem::Lang::Zh,
+            tells_tasks: true,
+        };
         for test in &read.tests {
             let stage = Stage { ground, own: &workflow, others: &|_| None };
             if let Err(failed) = play(test, stage) {

@@ -15,6 +15,12 @@ pub const BEGINS: &str = "2026-01-05 09:00";
 /// The steps of a start form that a person completes (`complete`), before there is a run.
 pub const FORM_STEPS: [&str; 2] = ["form", "start"];
 
+/// The file itself, whose own due time tells and acts like that of a step.
+pub const WHOLE: &str = "run";
+
+/// What is expected of those who are told is looked for among the calls, under this name, which no action has.
+pub const TELL: &str = "tell";
+
 /// The tests of one file, in file order.
 #[derive(Clone, Debug, Default)]
 pub struct Tests {
@@ -78,20 +84,11 @@ pub struct Case {
 /// Something happens, or something must have happened.
 #[derive(Clone, Debug)]
 pub enum Play {
-    Answer {
+    /// Somebody acts on a task, or on the clock of a step.
+    Act {
         step: StepPath,
         by: Option<Arc<str>>,
-        with: Raw,
-        refused: Refused,
-    },
-    Claim {
-        step: StepPath,
-        by: Option<Arc<str>>,
-        refused: Refused,
-    },
-    Release {
-        step: StepPath,
-        by: Option<Arc<str>>,
+        act: Act,
         refused: Refused,
     },
     Settle {
@@ -134,6 +131,40 @@ pub enum Play {
     Expect(Expected),
 }
 
+/// What somebody does.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Answer {
+        with: Raw,
+    },
+    /// What an outsider has written on paper.
+    AnswerFor {
+        whom: Arc<str>,
+        with: Raw,
+    },
+    Claim,
+    Release,
+    HandOver {
+        to: Vec<String>,
+        note: Option<Arc<str>>,
+        delegate: bool,
+    },
+    Comment {
+        text: Arc<str>,
+    },
+    Pause {
+        reason: Arc<str>,
+    },
+    Resume {
+        reason: Arc<str>,
+    },
+    /// The due time is this instant from now on.
+    MoveDue {
+        to: Moment,
+        reason: Arc<str>,
+    },
+}
+
 /// Whether an act must be refused, and with which words in the reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Refused {
@@ -157,7 +188,7 @@ pub enum Word {
 #[derive(Clone, Debug)]
 pub enum Expected {
     Call(CallExpected),
-    /// No call, of that action or of any, that no line expected.
+    /// No call, of that action or of any, that no line expected. Who is told of something is not called.
     NoCall(CallExpected),
     Due {
         step: StepPath,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::plan::{ActionName, OnDuplicate, Workflow};
+use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::event::{Event, Raw, Started};
 use yizhan_workflow::run::state::{At, Run};
 use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide, start};
@@ -39,6 +40,10 @@ pub struct Ground<'w> {
     pub refuses: Refuses<'w>,
     /// What child runs give whose workflow is not there, by its name.
     pub made_up: &'w BTreeMap<String, Json>,
+    /// The language in which people are told.
+    pub lang: Lang,
+    /// They are told of new tasks, too.
+    pub tells_tasks: bool,
 }
 
 /// One run of the house.
@@ -219,6 +224,7 @@ impl<'w> House<'w> {
     fn hear(&mut self, at: usize, decision: Decision) {
         let member = &self.runs[at];
         self.past.take(at, member, &decision);
+        self.past.tell(at, member, &decision, self.ground);
         let places = slots_of(&member.run, &member.text, &decision);
         self.queue.extend(decision.commands.iter().map(|command| (at, *command)));
         for change in places {

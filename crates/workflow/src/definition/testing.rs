@@ -13,10 +13,12 @@ use crate::catalogue::{Action, Catalogue};
 use crate::form::Form;
 use crate::moment::Moment;
 use crate::people::People;
-use crate::plan::{ActionName, Starts, Step, Workflow};
+use crate::plan::{ActionName, Starts, Step, Work, Workflow};
 use crate::problem::{Place, Problem, listed, nearest};
 use crate::run::event::Raw;
-use crate::testing::{BEGINS, Begins, Case, FORM_STEPS, Fake, Firing, Line, Play, StepPath, Test, Tests};
+use crate::testing::{
+    BEGINS, Begins, Case, FORM_STEPS, Fake, Firing, Line, Play, Segment, StepPath, Test, Tests, WHOLE,
+};
 
 mod expected;
 mod fakes;
@@ -279,25 +281,47 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
             return Some(path);
         }
         // Whose steps those of a child are, is known when it has begun.
-        let wrong = path.runs[0].iter().find(|segment| self.named(&segment.step).is_none());
+        let segments = &path.runs[0];
         let has_form = self.among.workflow.triggers.iter().any(|trigger| !trigger.complete.is_empty());
-        let is_ours = |id: &str| id == "undo" || has_form && FORM_STEPS.contains(&id);
-        if let Some(wrong) = wrong.filter(|segment| !is_ours(&segment.step)) {
+        let is_ours = |(at, segment): &(usize, &Segment)| {
+            self.named(&segment.step).is_some()
+                || &*segment.step == "undo"
+                || has_form && FORM_STEPS.contains(&&*segment.step)
+                || *at > 0 && self.rung(&segments[..=*at]).is_some()
+        };
+        if let Some((_, wrong)) = segments.iter().enumerate().find(|one| !is_ours(one)) {
             self.no_such_step(&wrong.step, &text.span);
             return None;
         }
         Some(path)
     }
 
+    /// A step, or the file itself.
     fn named(&self, id: &str) -> Option<&Step> {
         let workflow = self.among.workflow;
-        workflow.step_named(id).map(|no| workflow.step(no))
+        let step = workflow.step_named(id).map(|no| workflow.step(no));
+        step.or_else(|| (id == WHOLE).then_some(&workflow.whole))
     }
 
-    /// The step itself, where it is one of this workflow.
-    fn own_step(&self, path: &StepPath) -> Option<&Step> {
+    /// What a due time of the step before the last segment sets off, under the last one's name.
+    fn rung(&self, segments: &[Segment]) -> Option<(&Step, u16)> {
+        let [.., step, rung] = segments else { return None };
+        let step = self.named(&step.step)?;
+        Some((step, step.rung_named(&rung.step, rung.item)?))
+    }
+
+    /// What is done there, where it is this workflow that does it.
+    fn own_work(&self, path: &StepPath) -> Option<&Work> {
         let [segments] = path.runs.as_slice() else { return None };
-        if self.own.has("of") { None } else { self.named(&segments.last()?.step) }
+        if self.own.has("of") {
+            return None;
+        }
+        if let Some(step) = self.named(&segments.last()?.step) {
+            return Some(&step.work);
+        }
+        let (step, rung) = self.rung(segments)?;
+        let of = crate::id::Item { rung: Some(crate::id::DueRung(1, rung)), ..crate::run::clock::WHOLE };
+        step.doing(of).map(|doing| doing.work)
     }
 
     fn no_such_step(&self, id: &str, span: &Range<usize>) {

@@ -142,6 +142,23 @@ impl Step {
         self.clock.as_ref()?.rungs.get(usize::from(number))
     }
 
+    /// The number of what a due time sets off, by its key and its place there: `escalate[1]`; without a place the only
+    /// one; and `extend`, what follows a granted extension.
+    #[must_use]
+    pub fn rung_named(&self, key: &str, place: Option<u32>) -> Option<u16> {
+        if key == "extend" {
+            return self.clock.as_ref()?.extend.as_ref()?.then.as_ref().map(|_| EXTENDS);
+        }
+        let written = place.map(|place| format!("{key}[{place}]"));
+        let is_it = |rung: &&Rung| match &written {
+            Some(written) => *rung.written == **written,
+            None => rung.written.split('[').next() == Some(key),
+        };
+        let at = self.rungs().iter().position(|rung| is_it(&rung))?;
+        let alone = place.is_some() || self.rungs().iter().filter(is_it).count() == 1;
+        u16::try_from(at).ok().filter(|_| alone)
+    }
+
     #[must_use]
     pub fn rungs(&self) -> &[Rung] {
         self.clock.as_ref().map_or(&[], |clock| &clock.rungs)

@@ -5,6 +5,7 @@ use yizhan_engine::rehearsal::house::Happening;
 use yizhan_engine::rehearsal::trial::{Differs, Failed, Miss, Near};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::run::Refusal;
+use yizhan_workflow::testing::TELL;
 
 use super::town::{TestFile, Town};
 use crate::commands::Context;
@@ -48,12 +49,17 @@ impl Words<'_> {
         instant(&json!({ "at": at.0 }), "at", &self.town.world.zone)
     }
 
+    /// An action by its name; words to people by ours.
+    fn called(&self, action: &str) -> String {
+        if action == TELL { self.say("告知".to_owned(), "a notice".to_owned()) } else { action.to_owned() }
+    }
+
     fn near(&self, near: &Near) -> Vec<String> {
         let taken = match near.taken {
             true => self.say(",已有另一行说到".to_owned(), ", of which another line has spoken".to_owned()),
             false => String::new(),
         };
-        let head = format!("{}  {}  {}{taken}", self.at(near.at), near.step, near.action);
+        let head = format!("{}  {}  {}{taken}", self.at(near.at), near.step, self.called(&near.action));
         let mut lines = vec![head];
         match near.differs.as_slice() {
             [] => lines.push(format!("  {}", cut(&near.with))),
@@ -107,10 +113,12 @@ pub(super) fn why(failed: &Failed, town: &Town, context: &Context) -> Vec<String
     let with = |head: String, more: Vec<String>| std::iter::once(head).chain(more).collect();
     match &*failed.miss {
         Miss::NoCall { action, near } => {
+            let action = words.called(action);
             let head = format!("期望有一次 {action},没有合适的");
             with(words.say(head, format!("expected {action}, and none fits")), words.nearest(near))
         }
         Miss::Times { action, wanted, found, near } => {
+            let action = words.called(action);
             let zh = format!("期望 {action} 共 {wanted} 次,实际 {found} 次");
             let en = format!("expected {action} {wanted} times, and it was {found} times");
             with(words.say(zh, en), words.nearest(near))
@@ -243,7 +251,7 @@ fn detail(line: &Happening, words: &Words<'_>) -> String {
         let at: Option<jiff::Timestamp> = word.parse().ok();
         at.map(|at| words.at(Millis(at.as_millisecond())))
     };
-    if !matches!(line.word, "task" | "waits" | "rests") {
+    if !matches!(line.word, "task" | "waits" | "rests" | "due") {
         return line.detail.clone();
     }
     let all: Vec<String> =
@@ -259,6 +267,15 @@ fn happened_zh(word: &'static str) -> &'static str {
         "answered" => "答复",
         "claimed" => "领取",
         "released" => "退回",
+        "handed_over" => "转交",
+        "commented" => "留言",
+        "tell" => "告知",
+        "reassigned" => "改派给",
+        "decided" => "由文件作答",
+        "clock_stands" => "停表",
+        "clock_goes_on" => "恢复计时",
+        "due" => "期限",
+        "due_moved" => "改期",
         "settled" => "决定",
         "done" => "完成",
         "skipped" => "跳过",

@@ -13,7 +13,7 @@ use yizhan_workflow::definition::{Among, read_tests};
 use yizhan_workflow::expression::Tree;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{ActionName, Workflow};
-use yizhan_workflow::problem::{Place, Problem, render, to_json};
+use yizhan_workflow::problem::{Lang, Place, Problem, render, to_json};
 use yizhan_workflow::run::World;
 use yizhan_workflow::testing::{ENDING, Tests};
 
@@ -37,6 +37,9 @@ struct Shelved {
 
 pub(super) struct Town {
     pub(super) world: Arc<World>,
+    /// The house's language, in which people are told.
+    lang: Lang,
+    tells_tasks: bool,
     here: PathBuf,
     people_known: bool,
     names: Vec<String>,
@@ -84,7 +87,18 @@ impl Town {
         }
         let here = std::env::current_dir()?;
         let names = shelf.keys().cloned().collect();
-        let mut town = Self { world, here, people_known, names, shelf, inputs, made_up: BTreeMap::new() };
+        let (lang, tells_tasks) = (config.language.lang(), config.tell.tasks);
+        let mut town = Self {
+            world,
+            lang,
+            tells_tasks,
+            here,
+            people_known,
+            names,
+            shelf,
+            inputs,
+            made_up: BTreeMap::new(),
+        };
         town.made_up = town.outputs(tests);
         Ok(town)
     }
@@ -185,7 +199,9 @@ pub(super) struct OnStage<'w> {
 
 impl OnStage<'_> {
     pub(super) fn of(&self) -> Stage<'_> {
-        let ground = Ground { world: &self.town.world, refuses: &*self.refuses, made_up: &self.town.made_up };
+        let Town { world, made_up, lang, tells_tasks, .. } = self.town;
+        let ground =
+            Ground { world, refuses: &*self.refuses, made_up, lang: *lang, tells_tasks: *tells_tasks };
         Stage { ground, own: self.own, others: &*self.others }
     }
 }

@@ -14,17 +14,13 @@ use crate::rehearsal::sample;
 impl House<'_> {
     pub(super) fn call(&mut self, at: usize, of: Attempt) {
         let member = &self.runs[at];
-        let step = member.text.step(of.item.step);
-        let (work, timeout) = match (&step.undo, of.item.undo) {
-            (Some(undo), true) => (&undo.work, undo.timeout),
-            (_, _) => (&step.work, step.timeout),
-        };
-        let Work::Use { action, .. } = work else { return };
+        let Some(doing) = member.text.step(of.item.step).doing(of.item) else { return };
+        let (timeout, Work::Use { action, .. }) = (doing.timeout, doing.work) else { return };
         let action = action.clone();
         let Some(first) = member.run.item(of.item).and_then(|item| item.first.clone()) else { return };
         let with = first.with.clone();
         let bound = timeout.map(|span| span.ms);
-        let step = member.run.path_of(&member.text, of.item.place());
+        let step = member.path_of(of.item);
         let (result, takes) = self.answer(&action, &with, bound);
         self.past.calls.push(Sent {
             at: self.now,

@@ -4,14 +4,19 @@
 
 use std::sync::Arc;
 
-use yizhan_workflow::id::{Attempt, Item, Millis};
+use serde_json::json;
+use yizhan_workflow::id::{Attempt, DueRung, Item, Millis, StepNo};
+use yizhan_workflow::plan::{EXTENDS, Work};
 use yizhan_workflow::run::Decision;
+use yizhan_workflow::run::clock::{ClockWhy, RungDid};
 use yizhan_workflow::run::event::{Event, Fact, ItemEnd, Raw, Standing, StepEnd};
-use yizhan_workflow::run::state::Run;
+use yizhan_workflow::testing::{TELL, WHOLE};
 
-use super::{Known, Member};
+use super::{Ground, Known, Member};
+use crate::change::letters_of;
+use crate::letter::Asks;
 
-/// A call that went out.
+/// A call that went out; under the name of `TELL` words to people.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub at: Millis,
@@ -62,7 +67,7 @@ impl Past {
         let mut say = |step: String, word, detail: String| {
             self.lines.push(Happening { at: decision.at, run: Some(at), step, word, detail });
         };
-        let path = |item: Item| path_of(run, member, item);
+        let path = |item: Item| member.path_of(item);
         if let Some((step, word, detail)) = of_event(&decision.event, path) {
             say(step, word, detail);
         }
@@ -88,7 +93,6 @@ impl Past {
                 Fact::Missed { of, failure, .. } => {
                     say(path(of.item), "missed", format!("{}: {}", failure.code, failure.message));
                 }
-                Fact::Late { at } => say(path(*at), "late", String::new()),
                 Fact::GoingBack { scope, cover, .. } => {
                     let first = cover
                         .iter()
@@ -105,8 +109,45 @@ impl Past {
                     };
                     say(String::new(), word, outcome.to_string());
                 }
-                _ => {}
+                fact => {
+                    if let Some((at, word, detail)) = of_time(fact) {
+                        say(path(at), word, detail);
+                    }
+                }
             }
+        }
+    }
+
+    /// Who is told what because of a decision. That a task is there is told by its own line.
+    pub(super) fn tell(&mut self, run: usize, member: &Member, decision: &Decision, ground: Ground<'_>) {
+        let Ground { world, lang, tells_tasks, .. } = ground;
+        let at = decision.at;
+        for letter in letters_of(&member.run, &member.text, decision, (world, tells_tasks)) {
+            let people = world.people_at(at);
+            let mut to: Vec<String> = letter.who.iter().flat_map(|who| people.told(who)).collect();
+            to.sort();
+            to.dedup();
+            let said = letter.input(&to, lang);
+            let said: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
+            let step = member.path_of(letter.of.item);
+            if letter.asks != Asks::Task {
+                let detail =
+                    format!("{} {}", letter.who.join(", "), said["subject"].as_str().unwrap_or_default());
+                self.lines.push(Happening { at, run: Some(run), step: step.clone(), word: TELL, detail });
+            }
+            let with = json!({ "to": to, "who": letter.who, "about": letter.asks,
+                "subject": said["subject"], "text": said["text"] });
+            let (action, with) = (TELL.into(), Raw::from(&with));
+            self.calls.push(Sent {
+                at,
+                run,
+                step,
+                of: letter.of,
+                action,
+                with,
+                failed: None,
+                expected: false,
+            });
         }
     }
 
@@ -117,7 +158,7 @@ impl Past {
         of: Attempt,
         (now, workflow, with): (Millis, &Arc<str>, &Raw),
     ) {
-        let step = path_of(&member.run, member, of.item);
+        let step = member.path_of(of.item);
         let detail = format!("{workflow} {}", with.get());
         self.lines.push(Happening { at: now, run: Some(at), step: step.clone(), word: "child", detail });
         self.children.push(Asked { run: at, step, workflow: workflow.clone(), with: with.clone() });
@@ -139,6 +180,15 @@ fn of_event(event: &Event, path: impl Fn(Item) -> String) -> Option<(String, &'s
         }
         Event::Claimed { of, by, .. } => (path(of.item), "claimed", by.to_string()),
         Event::Released { of, by, .. } => (path(of.item), "released", by.to_string()),
+        Event::AnsweredFor { of, by, whom, fields, .. } => {
+            (path(of.item), "answered", format!("{by} ({whom}) {}", fields.get()))
+        }
+        Event::HandedOver { of, by, to, .. } => {
+            (path(of.item), "handed_over", format!("{by} → {}", to.join(", ")))
+        }
+        Event::Commented { of, by, text, .. } => (path(of.item), "commented", format!("{by} {text}")),
+        Event::Resumed { of, by, .. } => (path(of.item), "clock_goes_on", by.to_string()),
+        Event::DueMoved { of, by, reason, .. } => (path(of.item), "due_moved", format!("{by} {reason}")),
         Event::Settled { of, by, .. } => (path(of.item), "settled", by.to_string()),
         Event::EventTaken { of, id, payload } => (path(of.item), "took", format!("{id} {}", payload.get())),
         Event::Cancelled { by, reason, .. } => (none, "cancelled", format!("{by} {reason}")),
@@ -152,12 +202,7 @@ fn entered(state: &Standing, member: &Member, at: Item) -> Option<(&'static str,
     Some(match state {
         Standing::Running { .. } => {
             let first = member.run.item(at).and_then(|item| item.first.clone());
-            let step = member.text.step(at.step);
-            let work = match (&step.undo, at.undo) {
-                (Some(undo), true) => &undo.work,
-                (_, _) => &step.work,
-            };
-            let yizhan_workflow::plan::Work::Use { action, .. } = work else { return None };
+            let Work::Use { action, .. } = member.text.step(at.step).work_of(at) else { return None };
             let with = first.map(|first| first.with.get().to_owned()).unwrap_or_default();
             ("call", format!("{action} {with}"))
         }
@@ -183,14 +228,60 @@ fn over(end: ItemEnd) -> Option<&'static str> {
     }
 }
 
-/// With its number, where the step has an `each`.
-fn path_of(run: &Run, member: &Member, item: Item) -> String {
-    let mut path = run.path_of(&member.text, item.place());
-    if member.text.step(item.step).each.is_some() {
-        path.push_str(&format!("[{}]", item.item));
+/// What due times did.
+fn of_time(fact: &Fact) -> Option<(Item, &'static str, String)> {
+    Some(match fact {
+        Fact::Late { at } => (*at, "late", String::new()),
+        Fact::Rung { at, n, rung, did, .. } => {
+            let (word, detail) = rung_did(did)?;
+            (Item { rung: Some(DueRung(*n, *rung)), ..*at }, word, detail)
+        }
+        Fact::Stands { at, file, person } => {
+            let person = person.as_ref().map(|person| format!("{} {}", person.by, person.reason));
+            let why = person.or_else(|| file.as_ref().map(ToString::to_string));
+            (*at, "clock_stands", why.unwrap_or_default())
+        }
+        Fact::Clock { at, set } if set.why != ClockWhy::Opened => {
+            (*at, "due", set.due.map(|due| due.to_string()).unwrap_or_default())
+        }
+        _ => return None,
+    })
+}
+
+/// What a rung came to; words to people are told for themselves.
+fn rung_did(did: &RungDid) -> Option<(&'static str, String)> {
+    Some(match did {
+        RungDid::Told { .. } | RungDid::Begun {} => return None,
+        RungDid::Reassigned { who } => ("reassigned", who.join(", ")),
+        RungDid::Decided {} => ("decided", String::new()),
+        RungDid::Dropped {} => ("dropped", String::new()),
+        RungDid::Failed { failure } => ("failed", format!("{}: {}", failure.code, failure.message)),
+    })
+}
+
+impl Member {
+    /// As a test writes it: `remind[3].flag`, with its number where the step has several items, `repair.escalate[1]` of
+    /// what its due time set off, `run` of the file itself.
+    #[must_use]
+    pub fn path_of(&self, item: Item) -> String {
+        let step = self.text.step(item.step);
+        let mut path = match item.step {
+            StepNo::WHOLE => WHOLE.to_owned(),
+            _ => self.run.path_of(&self.text, item.place()),
+        };
+        if step.each.is_some() || step.approve().is_some() {
+            path.push_str(&format!("[{}]", item.item));
+        }
+        if item.undo {
+            path.push_str(".undo");
+        }
+        match item.rung {
+            Some(DueRung(_, EXTENDS)) => path.push_str(".extend"),
+            Some(DueRung(_, rung)) => {
+                path.push_str(&step.rung(rung).map_or_else(String::new, |rung| format!(".{}", rung.written)));
+            }
+            None => {}
+        }
+        path
     }
-    if item.undo {
-        path.push_str(".undo");
-    }
-    path
 }

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::Moment;
 use yizhan_workflow::run::event::Standing;
-use yizhan_workflow::testing::{CallExpected, Case, Compared, Expected, StepPath};
+use yizhan_workflow::testing::{CallExpected, Case, Compared, Expected, StepPath, TELL};
 
 use super::compare::{Differs, fits, holds};
 use super::look::Spot;
@@ -69,11 +69,11 @@ impl Trial<'_, '_> {
             Expected::Task { step, who, fields } => self.expect_task(case, step, who, fields),
             Expected::NoTask { step } => {
                 let Ok(spot) = self.spot(case, step) else { return Ok(()) };
-                match self.standing(&spot) {
-                    Some((_, Standing::Asked { task, .. })) => {
+                match self.task_for(&spot, None) {
+                    Some((_, task)) => {
                         Err(Miss::ATask { step: step.written.to_string(), who: task.who.join(", ") })
                     }
-                    Some(_) | None => Ok(()),
+                    None => Ok(()),
                 }
             }
             Expected::Step { step, fields } => {
@@ -118,7 +118,8 @@ impl Trial<'_, '_> {
         }
         for one in &expected.fields {
             let (wanted, found) = (parsed(&one.wanted), with.get(&*one.name).unwrap_or(&Json::Null));
-            if !fits(&wanted, found) && !self.is_somebody(&wanted, found) {
+            let is_told = || *call.action == *TELL && self.is_told(&wanted, &with);
+            if !fits(&wanted, found) && !self.is_somebody(&wanted, found) && !is_told() {
                 all.push(Differs::new(&one.name, &wanted, found));
             }
         }
@@ -140,11 +141,27 @@ impl Trial<'_, '_> {
         !addresses.is_empty() && addresses.iter().all(|address| fits(&json!(address), found))
     }
 
+    /// Whoever is told is named as in the file, or is one of those that are.
+    fn is_told(&self, wanted: &Json, with: &Json) -> bool {
+        if let Some(all) = wanted.as_array().filter(|all| !all.is_empty()) {
+            return all.iter().all(|one| self.is_told(one, with));
+        }
+        let who: Vec<String> =
+            with.get("who").and_then(|who| serde_json::from_value(who.clone()).ok()).unwrap_or_default();
+        let people = self.stage.ground.world.people_at(self.house.now);
+        let is_one = |wanted: &str| {
+            let id = wanted.strip_prefix("person:");
+            let member = |id: &str| who.iter().flat_map(|who| people.members(who)).any(|one| one == id);
+            who.iter().any(|who| who == wanted) || id.is_some_and(member)
+        };
+        wanted.as_str().is_some_and(is_one)
+    }
+
     fn calls_of<'s>(&'s self, case: &Case, expected: &'s CallExpected) -> Result<Vec<usize>, Miss> {
         let run = if *case == Case::default() { None } else { Some(self.case(case)?) };
         let calls = self.house.past.calls.iter().enumerate();
         let meant = calls.filter(|(_, call)| {
-            expected.action.as_ref().is_none_or(|action| *action == call.action)
+            expected.action.as_ref().map_or(*call.action != *TELL, |action| *action == call.action)
                 && run.is_none_or(|run| run == call.run)
         });
         Ok(meant.map(|(at, _)| at).collect())
@@ -249,9 +266,9 @@ impl Trial<'_, '_> {
         fields: &[Compared],
     ) -> Result<(), Miss> {
         let spot = self.spot(case, step)?;
-        let Some((_, Standing::Asked { task, .. })) = self.standing(&spot) else {
-            return Err(self.no_task(&spot, step));
-        };
+        let by = who.first().map(|who| &**who);
+        let (of, task) = self.task_for(&spot, by).ok_or_else(|| self.no_task(&spot, step))?;
+        let spot = Spot { item: Some(of.item.item), ..spot };
         let people = self.stage.ground.world.people_at(self.house.now);
         for one in who {
             let asked = task.who.iter().any(|asked| **asked == **one)
@@ -330,5 +347,7 @@ impl Trial<'_, '_> {
 
 /// Without its number a path means each item of the step.
 fn of_step(path: &str, wanted: &str) -> bool {
-    path == wanted || path.ends_with(&format!(".{wanted}"))
+    let is_it = |path: &str| path == wanted || path.ends_with(&format!(".{wanted}"));
+    let bare = path.strip_suffix(']').and_then(|path| Some(path.rsplit_once('[')?.0));
+    is_it(path) || bare.is_some_and(is_it)
 }

@@ -1,10 +1,11 @@
 //! Finds what a line of a test names: a run among several, an item in it, and how it stands.
 
 use serde_json::{Value as Json, json};
-use yizhan_workflow::id::{Attempt, Item, ScopeNo, StepAt};
+use yizhan_workflow::id::{Attempt, Item, ScopeNo, StepAt, StepNo};
+use yizhan_workflow::run::clock;
 use yizhan_workflow::run::event::{EndState, ItemEnd, Standing, StepEnd};
 use yizhan_workflow::run::state::{At, ItemState, Phase, Run, StepPhase};
-use yizhan_workflow::testing::{Case, FORM_STEPS, Segment, StepPath};
+use yizhan_workflow::testing::{Case, FORM_STEPS, Segment, StepPath, WHOLE};
 
 use super::{Miss, Trial, number};
 use crate::rehearsal::house::Member;
@@ -15,7 +16,9 @@ pub(super) struct Spot {
     pub(super) run: usize,
     pub(super) at: StepAt,
     pub(super) item: Option<u32>,
-    undo: bool,
+    pub(super) undo: bool,
+    /// What its due time set off.
+    pub(super) rung: Option<u16>,
 }
 
 impl Trial<'_, '_> {
@@ -79,7 +82,13 @@ impl Trial<'_, '_> {
         let member = &self.house.runs[run];
         let undo = segments.len() > 1 && segments.last().is_some_and(|last| &*last.step == "undo");
         let segments = if undo { &segments[..segments.len() - 1] } else { segments };
+        let rung = rung_of(member, segments);
+        let segments = if rung.is_some() { &segments[..segments.len() - 1] } else { segments };
         let (last, above) = segments.split_last()?;
+        if is_whole(member, last) {
+            let at = StepAt { step: StepNo::WHOLE, scope: ScopeNo::RUN };
+            return Some(Spot { run, at, item: Some(0), undo, rung });
+        }
         let step = member.text.step_named(&last.step)?;
         let mut scope = ScopeNo::RUN;
         for segment in above {
@@ -95,17 +104,45 @@ impl Trial<'_, '_> {
                 |no: &&ScopeNo| member.run.step(StepAt { step, scope: **no }).phase == StepPhase::Open;
             scope = *all.iter().find(is_open).or(all.last())?;
         }
-        Some(Spot { run, at: StepAt { step, scope }, item: last.item, undo })
+        Some(Spot { run, at: StepAt { step, scope }, item: last.item, undo, rung })
     }
 
     /// The item, the only one where none is named.
     fn item(&self, spot: &Spot) -> Item {
-        let round = self.house.runs[spot.run].run.step(spot.at).round;
-        Item { undo: spot.undo, ..spot.at.item(round, spot.item.unwrap_or(0)) }
+        let run = &self.house.runs[spot.run].run;
+        let main = match spot.at.step {
+            StepNo::WHOLE => clock::WHOLE,
+            _ => spot.at.item(run.step(spot.at).round, spot.item.unwrap_or(0)),
+        };
+        let Some(rung) = spot.rung else { return Item { undo: spot.undo, ..main } };
+        // Each due time sets it off once: the latest is meant.
+        let is_its = |of: &Item| of.main() == main && of.rung.is_some_and(|own| own.1 == rung);
+        let beside = run.beside.iter().rev().map(|beside| beside.of).find(is_its);
+        beside.unwrap_or(Item { rung: Some(yizhan_workflow::id::DueRung(u16::MAX, rung)), ..main })
     }
 
     pub(super) fn state(&self, spot: &Spot) -> Option<&ItemState> {
         self.house.runs[spot.run].run.item(self.item(spot))
+    }
+
+    /// Each signature of an approval of which no number was said; else the one item.
+    pub(super) fn spots(&self, spot: &Spot) -> impl Iterator<Item = Spot> + use<> {
+        let (member, spot) = (&self.house.runs[spot.run], *spot);
+        let several = spot.item.is_none() && spot.rung.is_none() && !spot.undo;
+        let signers = several && member.text.step(spot.at.step).approve().is_some();
+        let count = if signers { member.run.step(spot.at).items.len() } else { 0 };
+        let all = (0..count).filter_map(|item| u32::try_from(item).ok());
+        let each = all.map(move |item| Spot { item: Some(item), ..spot });
+        each.chain((count == 0).then_some(spot))
+    }
+
+    /// The item that speaks for a step: of an approval the signature that settled it, else the first that is open.
+    fn speaks(&self, spot: &Spot) -> Spot {
+        let all: Vec<Spot> = self.spots(spot).collect();
+        let state = |spot: &&Spot| self.state(spot);
+        let settled = all.iter().find(|one| state(one).is_some_and(|state| state.outcome.is_some()));
+        let open = || all.iter().find(|one| state(one).is_some_and(|state| !state.is_over()));
+        settled.or_else(open).or(all.last()).copied().unwrap_or(*spot)
     }
 
     pub(super) fn standing(&self, spot: &Spot) -> Option<(Attempt, Standing)> {
@@ -143,6 +180,16 @@ impl Trial<'_, '_> {
     /// How a step stands, in a word.
     pub(super) fn stands(&self, spot: &Spot) -> String {
         let member = &self.house.runs[spot.run];
+        if spot.at.step == StepNo::WHOLE && spot.rung.is_none() {
+            return state_of(&member.run).to_owned();
+        }
+        if let Some(rung) = spot.rung {
+            // Once it is over nothing is kept of it but that its time came.
+            let clock = self.state(&Spot { rung: None, ..*spot }).and_then(|state| state.clock.as_ref());
+            let fired = clock.is_some_and(|clock| clock.fired.contains(&rung));
+            let none = if fired { "done" } else { "waiting" };
+            return self.state(spot).map_or(none, |state| of_item(&state.at)).to_owned();
+        }
         let state = member.run.step(spot.at);
         let by_step = match state.phase {
             StepPhase::Waiting if member.run.is_over() => "never",
@@ -155,30 +202,23 @@ impl Trial<'_, '_> {
         let one = spot.item.is_some() || state.items.len() == 1;
         match self.state(spot).map(|state| &state.at).filter(|_| one) {
             None => by_step.to_owned(),
-            Some(At::Over(end)) => match end {
-                ItemEnd::Done => "done",
-                ItemEnd::Skipped => "skipped",
-                ItemEnd::Failed => "failed",
-                ItemEnd::Dropped => "dropped",
-            }
-            .to_owned(),
-            Some(At::Is(standing)) => word_of(standing).to_owned(),
+            Some(at) => of_item(at).to_owned(),
         }
     }
 
     /// What is known of a step by a name of ours.
     pub(super) fn of_step(&self, spot: &Spot, name: &str) -> Json {
+        let spot = &self.speaks(spot);
         let run = &self.house.runs[spot.run].run;
-        let (step, state) = (run.step(spot.at), self.state(spot));
+        let step = Some(spot.at).filter(|at| at.step != StepNo::WHOLE).map(|at| run.step(at));
+        let (items, state) = (step.map_or(1, |step| step.items.len()), self.state(spot));
         match name {
-            "round" => number(step.round),
-            "items" => number(step.items.len() as u64),
-            "state" => {
-                match state.map(|state| &state.at).filter(|_| step.items.len() == 1 || spot.item.is_some()) {
-                    Some(At::Is(_)) => json!("open"),
-                    _ => json!(self.stands(spot).replace("never", "waiting")),
-                }
-            }
+            "round" => number(step.map_or(1, |step| step.round)),
+            "items" => number(items as u64),
+            "state" => match state.map(|state| &state.at).filter(|_| items == 1 || spot.item.is_some()) {
+                Some(At::Is(_)) => json!("open"),
+                _ => json!(self.stands(spot).replace("never", "waiting")),
+            },
             "outcome" => json!(state.and_then(|state| state.outcome.as_deref())),
             "late" => json!(state.is_some_and(|state| state.late)),
             "by" => json!(state.and_then(|state| state.by.as_deref())),
@@ -238,6 +278,33 @@ pub(super) fn state_of(run: &Run) -> &'static str {
         Phase::Over { state: EndState::Failed, .. } => "failed",
         Phase::Over { state: EndState::Cancelled, .. } => "cancelled",
     }
+}
+
+fn of_item(at: &At) -> &'static str {
+    match at {
+        At::Over(ItemEnd::Done) => "done",
+        At::Over(ItemEnd::Skipped) => "skipped",
+        At::Over(ItemEnd::Failed) => "failed",
+        At::Over(ItemEnd::Dropped) => "dropped",
+        At::Is(standing) => word_of(standing),
+    }
+}
+
+/// The file itself, where no step has its name.
+fn is_whole(member: &Member, segment: &Segment) -> bool {
+    *segment.step == *WHOLE && member.text.step_named(WHOLE).is_none()
+}
+
+/// The last segment names what a due time of the step before it sets off, and no step within it.
+fn rung_of(member: &Member, segments: &[Segment]) -> Option<u16> {
+    let [.., step, rung] = segments else { return None };
+    let no = match member.text.step_named(&step.step) {
+        Some(no) => no,
+        None if is_whole(member, step) => StepNo::WHOLE,
+        None => return None,
+    };
+    let held = member.text.step_named(&rung.step).map(|inner| member.text.step(inner).holder);
+    if held == Some(Some(no)) { None } else { member.text.step(no).rung_named(&rung.step, rung.item) }
 }
 
 fn word_of(standing: &Standing) -> &'static str {

@@ -10,6 +10,7 @@ use yizhan_workflow::definition::{Among, read, read_tests};
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{ActionName, Retry, Source};
+use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 
 use super::*;
@@ -71,7 +72,8 @@ fn played(files: &[(&str, &str)], tests: &str) -> Result<(), (String, Box<Miss>)
         let input: Json = serde_json::from_str(input).ok()?;
         (input.get("subject").is_some_and(Json::is_number)).then(|| "/subject: expected a text".to_owned())
     };
-    let ground = Ground { world: &WORLD, refuses: &refuses, made_up: &made_up };
+    let ground =
+        Ground { world: &WORLD, refuses: &refuses, made_up: &made_up, lang: Lang::Zh, tells_tasks: true };
     let named = |name: &str| all.iter().find(|text| &*text.name == name).cloned();
     for test in &read.tests {
         play(test, Stage { ground, own: &all[0], others: &named })
@@ -353,7 +355,8 @@ fn a_miss_brings_the_journal_before_it() {
     let among = Among { workflow: &all, catalogue: &WORLD.catalogue, people: None, others: &[] };
     let read = read_tests(&test("{ pass = \"5h\" }, { expect_task = \"close\" }"), among).unwrap();
     let (made_up, refuses) = (BTreeMap::new(), |_: &ActionName, _: &str| None);
-    let ground = Ground { world: &WORLD, refuses: &refuses, made_up: &made_up };
+    let ground =
+        Ground { world: &WORLD, refuses: &refuses, made_up: &made_up, lang: Lang::Zh, tells_tasks: true };
     let failed = play(&read.tests[0], Stage { ground, own: &all, others: &|_| None }).unwrap_err();
     let lines: Vec<String> =
         failed.around.iter().map(|line| format!("{} {}", line.step, line.word)).collect();
@@ -388,5 +391,132 @@ fn a_start_form_that_a_person_completes_is_answered_and_then_there_is_the_case()
         "[[test]]\nname = \"x\"\nbegins = \"later\"\nplay = [{ event = \"letter\", payload = {} }, { expect_task = \"form\", who = \"group:desk\" },\
          { answer = \"form\", by = \"person:li\", with = { area = \"城南\" } },\
          { expect_state = \"open\" }, { answer = \"a\", by = \"person:wang\", with = { ok = true } }, { expect_state = \"done\" }]\n",
+    );
+}
+
+const RUNGS: (&str, &str) = (
+    "rungs",
+    r#"
+due = "3 days"
+escalate = [{ at = "+0h", tell = "person:li" }]
+[step.repair]
+title = "修管"
+ask = "group:crew"
+due = "4h"
+remind = ["-1h"]
+escalate = [
+  { at = "+0h", tell = "group:desk" },
+  { at = "+1h", use = "mail.send", with.to = "boss@example.com", with.subject = "逾期" },
+  { at = "+2h", reassign = "group:desk" },
+  { at = "+3h", ask = "group:desk", form.why = { type = "text" } },
+  { at = "+20h", decide = { result = "complex" } },
+]
+form.result = { type = "choice", options = ["fixed", "complex"] }
+[output]
+result = "{{ step.repair.result }}"
+"#,
+);
+
+#[test]
+fn what_due_times_set_off_is_seen_rung_by_rung() {
+    let all = r#"[[test]]
+name = "nobody answers"
+at = "2026-09-30 09:00"
+state = "done"
+output.result = "complex"
+play = [ { expect_tell = "repair", about = "task", to = "person:wang", subject = { contains = "修管" } },
+         { expect_no_tell = true }, { pass = "3h" },
+         { expect_tell = "repair", about = "reminds", to = "group:crew", subject = { contains = "修管" } },
+         { expect_no_tell = "repair", about = "tells_late" }, { pass = "1h" },
+         { expect_tell = "repair", about = "tells_late", to = ["person:li"], contains = "li@example.com", times = 1 },
+         { pass = "1h" }, { expect = "mail.send", step = "repair.escalate[1]", to = "boss@example.com" },
+         { expect_step = "repair.escalate[1]", state = "done" },
+         { expect_task = "repair", who = "group:crew" }, { pass = "1h" },
+         { expect_task = "repair", who = "group:desk", late = true }, { pass = "1h" },
+         { expect_task = "repair.escalate[3]", who = "person:li" },
+         { answer = "repair.escalate[3]", by = "person:wang", with = { why = "x" }, refused = true },
+         { answer = "repair.escalate[3]", by = "person:li", with = { why = "x" } },
+         { expect_no_task = "repair.escalate[3]" }, { expect_task = "repair" },
+         { pass = "17h" }, { expect_step = "repair", state = "done", output = { result = "complex" } } ]
+"#;
+    holds(&[RUNGS], all);
+}
+
+#[test]
+fn the_files_own_due_time_tells_under_the_name_of_the_run() {
+    let test = |at: &str| {
+        format!(
+            "[[test]]\nname = \"x\"\nplay = [{{ answer = \"repair\", with = {{ result = \"fixed\" }} }},\
+             {{ expect_due = \"run\", at = \"3 days\" }}, {{ pass = \"{at}\" }}, {{ expect_tell = \"run\", to = \"person:li\" }}]\n"
+        )
+    };
+    let open = RUNGS.1.replace("[output]", "[step.rest]\nwait = \"30 days\"\n[output]");
+    holds(&[("rungs", &open)], &test("4 days"));
+    let (_, miss) = misses(&[("rungs", &open)], &test("1 day"));
+    assert!(matches!(miss, Miss::NoCall { action, .. } if action == "tell"));
+}
+
+#[test]
+fn people_hand_over_delegate_comment_stop_the_clock_and_move_it() {
+    let plain = "owner = \"person:li\"\n[step.repair]\nask = \"group:crew\"\ndue = \"4h\"\nform.result = { type = \"text\" }\n";
+    let test = |play: &str| format!("[[test]]\nname = \"x\"\nat = \"2026-09-30 09:00\"\nplay = [{play}]\n");
+    let play = r#"
+         { comment = "repair", by = "person:wang", text = "在路上" },
+         { delegate = "repair", by = "person:wang", to = "person:li" },
+         { expect_task = "repair", who = ["person:li", "person:wang"] },
+         { pause = "repair", by = "person:wang", reason = "等材料" }, { pass = "2h" },
+         { resume = "repair", by = "person:wang" }, { expect_due = "repair", at = "2026-09-30 15:00" },
+         { move_due = "repair", to = "2026-10-02 10:00", by = "person:wang", reason = "x", refused = true },
+         { move_due = "repair", to = "2026-10-02 10:00", by = "person:li", reason = "客户要求" },
+         { expect_due = "repair", at = "2026-10-02 10:00" },
+         { hand_over = "repair", by = "person:wang", to = "group:desk", note = "转热线" },
+         { answer = "repair", by = "person:wang", with = { result = "fixed" }, refused = true },
+         { answer = "repair", by = "person:li", with = { result = "fixed" } }, { expect_state = "done" }"#;
+    holds(&[("plain", plain)], &test(play));
+    // Whoever answers for the workflow may hand over what is not theirs.
+    let (_, miss) = misses(
+        &[("plain", plain)],
+        &test("{ hand_over = \"repair\", by = \"person:li\", to = \"group:desk\", refused = true }"),
+    );
+    assert!(matches!(miss, Miss::NotRefused));
+}
+
+#[test]
+fn several_sign_and_each_signature_is_found_by_its_person() {
+    let sign = r#"
+[step.sign]
+ask = ["person:li", "person:wang"]
+approve = "all"
+on.refused = { go = "fail:no" }
+"#;
+    let test = |play: &str| format!("[[test]]\nname = \"x\"\nplay = [{play}]\n");
+    holds(
+        &[("sign", sign)],
+        &test(
+            r#"{ expect_task = "sign", who = "person:wang" }, { expect_task = "sign[0]", who = "person:li" },
+          { answer = "sign", by = "person:wang", with = { approved = true } },
+          { answer = "sign", by = "person:wang", with = { approved = true }, refused = true },
+          { expect_task = "sign", who = "person:li" }, { expect_step = "sign", state = "open" },
+          { answer = "sign", with = { approved = true } },
+          { expect_step = "sign", state = "done", outcome = "approved" }, { expect_no_task = "sign" },
+          { expect_state = "done" }"#,
+        ),
+    );
+    let (line, _) = misses(
+        &[("sign", sign)],
+        &test(
+            r#"{ answer = "sign", by = "person:wang", with = { approved = true } }, { expect_task = "sign", who = "person:wang" }"#,
+        ),
+    );
+    assert!(line.contains("expect_task"), "{line}");
+}
+
+#[test]
+fn who_has_read_that_a_run_asks_its_owner_is_told_too() {
+    let fails = "[step.a]\nuse = \"mail.call\"\non_error = \"ask\"\n";
+    holds(
+        &[("fails", fails)],
+        "[[test]]\nname = \"x\"\nfake = { \"mail.call\" = { error = \"x.y\" } }\nplay = [\
+         { expect_tell = \"a\", about = \"failed\", to = \"group:desk\", contains = \"x.y\" }, { expect_none = \"mail.send\" }]\n",
     );
 }

@@ -7,7 +7,7 @@ use super::{StepPath, Told};
 use crate::catalogue::Action;
 use crate::problem::{listed, nearest};
 use crate::run::event::Raw;
-use crate::testing::{CallExpected, Compared, Expected};
+use crate::testing::{CallExpected, Compared, Expected, TELL};
 
 /// What is known of a task beside whom it asks.
 const OF_TASK: &[&str] = &["title", "due", "claimed", "late", "round"];
@@ -15,6 +15,23 @@ const OF_TASK: &[&str] = &["title", "due", "claimed", "late", "round"];
 const OF_STEP: &[&str] = &["state", "outcome", "round", "late", "by", "due", "output", "items"];
 const OF_RUN: &[&str] = &["state", "outcome", "reason", "output", "input", "key", "late"];
 const OF_EVENT: &[&str] = &["key", "payload"];
+/// What is known of words to people beside whom they go to.
+const OF_TELL: &[&str] = &["about", "subject", "text"];
+
+/// What words to people can be about: a reminder, a due time, a task that is new or gone, what the owner must decide.
+const ABOUT: &[&str] = &[
+    "reminds",
+    "tells",
+    "tells_late",
+    "task",
+    "gone",
+    "form",
+    "unknown",
+    "failed",
+    "undo_failed",
+    "rung_failed",
+    "way_used_up",
+];
 
 impl Told<'_, '_, '_, '_> {
     pub(super) fn expected(&self, verb: &'static str) -> Option<Expected> {
@@ -28,6 +45,8 @@ impl Told<'_, '_, '_, '_> {
                     None => Some(Expected::NoCall(CallExpected::default())),
                 }
             }
+            "expect_tell" => self.tell(verb).map(Expected::Call),
+            "expect_no_tell" => self.tell(verb).map(Expected::NoCall),
             "expect_due" => self.instant(verb, "at", |step, at, written| Expected::Due { step, at, written }),
             "expect_wait" => {
                 self.instant(verb, "until", |step, until, written| Expected::Wait { step, until, written })
@@ -103,6 +122,34 @@ impl Told<'_, '_, '_, '_> {
         fields
     }
 
+    /// Words to people, of a step or (`true`) of any.
+    fn tell(&self, verb: &'static str) -> Option<CallExpected> {
+        let own = self.own;
+        let any = own.get(verb).is_some_and(|item| item.get_ref().as_bool() == Some(true));
+        let step = if any { None } else { Some(self.step(verb)?) };
+        let to = own.texts("to").unwrap_or_default();
+        to.iter().for_each(|who| self.somebody(who));
+        let mut fields = self.compared(&["to"]);
+        fields.extend(self.compared(OF_TELL));
+        if let Some(about) = own.text("about")
+            && !ABOUT.contains(&about.value)
+        {
+            own.bad_word("about", &about, ABOUT);
+        }
+        Some(CallExpected {
+            action: Some(TELL.into()),
+            step,
+            times: own.whole("times", 1..=1_000_000),
+            contains: self.contained(),
+            fields,
+        })
+    }
+
+    fn contained(&self) -> Vec<Arc<str>> {
+        let texts = self.own.texts("contains").unwrap_or_default();
+        texts.iter().map(|text| text.value.into()).collect()
+    }
+
     /// A call of an action; what is neither ours nor a field of its input is a slip.
     fn call(&self, action: &str) -> Option<CallExpected> {
         let own = self.own;
@@ -113,12 +160,7 @@ impl Told<'_, '_, '_, '_> {
             action: Some(action.into()),
             step: self.step("step"),
             times: own.whole("times", 1..=1_000_000),
-            contains: own
-                .texts("contains")
-                .unwrap_or_default()
-                .iter()
-                .map(|text| text.value.into())
-                .collect(),
+            contains: self.contained(),
             fields: Vec::new(),
         };
         let Some(known) = known else {

@@ -1,19 +1,23 @@
 //! Reads what is played in a test, line by line.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "of the kinds only a task has a form")]
-
 use std::sync::Arc;
 
 use super::values::Fields;
 use super::{Section, Told, list, nothing};
 use crate::plan::Work;
-use crate::testing::{Line, Play, Refused, Word};
+use crate::testing::{Act, Line, Play, Refused, StepPath, Word};
 
 /// The keys of which each line has one: what happens, or what must have happened.
 const VERBS: &[&str] = &[
     "answer",
     "claim",
     "release",
+    "hand_over",
+    "delegate",
+    "comment",
+    "pause",
+    "resume",
+    "move_due",
     "settle",
     "cancel",
     "retry",
@@ -26,6 +30,8 @@ const VERBS: &[&str] = &[
     "fake",
     "expect",
     "expect_none",
+    "expect_tell",
+    "expect_no_tell",
     "expect_due",
     "expect_late",
     "expect_task",
@@ -69,7 +75,7 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
         let mut said = VERBS.iter().copied().filter(|verb| own.has(verb));
         let Some(verb) = said.next() else {
             // A slip in the verb is told by its nearest; what else stands there is known.
-            for key in VERBS.iter().chain(&["with", "by", "at", "step"]) {
+            for key in VERBS.iter().chain(&["with", "by", "at", "to", "step", "reason"]) {
                 own.get(key);
             }
             if own.entries().all(|(key, _)| own.knows(key.value)) {
@@ -83,7 +89,9 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
             own.get(other);
         }
         match verb {
-            "answer" | "claim" | "release" | "settle" => self.of_task(verb),
+            "answer" | "claim" | "release" | "hand_over" | "delegate" | "comment" | "pause" | "resume"
+            | "move_due" => self.act(verb),
+            "settle" => self.settle(),
             "cancel" | "retry" => Some(self.of_run(verb)),
             "pass" | "until" => self.time(verb),
             "event" | "trigger" | "start" | "load" | "fake" => self.outside(verb),
@@ -91,36 +99,70 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
         }
     }
 
-    fn of_task(&self, verb: &'static str) -> Option<Play> {
+    fn act(&self, verb: &'static str) -> Option<Play> {
         let (own, step) = (self.own, self.step(verb));
         let (by, refused) = (self.who("by"), self.refused());
-        match verb {
-            "claim" => Some(Play::Claim { step: step?, by, refused }),
-            "release" => Some(Play::Release { step: step?, by, refused }),
-            "settle" => {
-                if !own.has("verdict") {
-                    own.missing("verdict");
+        let said = |key| {
+            if !own.has(key) {
+                own.missing(key);
+            }
+            Arc::from(own.string(key).unwrap_or_default())
+        };
+        let act = match verb {
+            "claim" => Act::Claim,
+            "release" => Act::Release,
+            "hand_over" | "delegate" => self.hand_over(verb == "delegate"),
+            "comment" => Act::Comment { text: said("text") },
+            "pause" => Act::Pause { reason: said("reason") },
+            "resume" => Act::Resume { reason: own.string("reason").unwrap_or_default().into() },
+            "move_due" => {
+                let reason = said("reason");
+                if !own.has("to") {
+                    own.missing("to");
                 }
-                let verdict = own.word("verdict", VERDICTS);
-                let values = own.section("values").map_or_else(nothing, |own| Fields::of(&own).raw());
-                Some(Play::Settle { step: step?, by, verdict: verdict?, values })
+                Act::MoveDue { to: self.moment("to")?, reason }
             }
-            _ => {
-                let with = own.section("with");
-                let fields = with.map(|with| match step.as_ref().and_then(|step| self.own_step(step)) {
-                    Some(known) => match &known.work {
-                        Work::Ask(ask) if refused == Refused::No && !ask.form.fields.is_empty() => {
-                            let called = format!("the form of `{}`", known.id);
-                            self.fields_of_form(&with, &ask.form, &called)
-                        }
-                        _ => Fields::of(&with),
-                    },
-                    None => Fields::of(&with),
-                });
-                let with = fields.unwrap_or_default().raw();
-                Some(Play::Answer { step: step?, by, with, refused })
-            }
+            _ => self.answer(step.as_ref(), &refused),
+        };
+        Some(Play::Act { step: step?, by, act, refused })
+    }
+
+    fn hand_over(&self, delegate: bool) -> Act {
+        if !self.own.has("to") {
+            self.own.missing("to");
         }
+        let to = self.own.texts("to").unwrap_or_default();
+        to.iter().for_each(|who| self.somebody(who));
+        let to = to.iter().map(|who| who.value.to_owned()).collect();
+        Act::HandOver { to, note: self.own.string("note").map(Arc::from), delegate }
+    }
+
+    fn answer(&self, step: Option<&StepPath>, refused: &Refused) -> Act {
+        let fields = self.own.section("with").map(|with| {
+            let known = step.and_then(|step| Some((step, self.own_work(step)?)));
+            match known {
+                Some((step, Work::Ask(ask))) if *refused == Refused::No && !ask.form.fields.is_empty() => {
+                    let called = format!("the form of `{}`", step.written);
+                    self.fields_of_form(&with, &ask.form, &called)
+                }
+                _ => Fields::of(&with),
+            }
+        });
+        let with = fields.unwrap_or_default().raw();
+        match self.who("for") {
+            Some(whom) => Act::AnswerFor { whom, with },
+            None => Act::Answer { with },
+        }
+    }
+
+    fn settle(&self) -> Option<Play> {
+        let (own, step, by) = (self.own, self.step("settle"), self.who("by"));
+        if !own.has("verdict") {
+            own.missing("verdict");
+        }
+        let verdict = own.word("verdict", VERDICTS);
+        let values = own.section("values").map_or_else(nothing, |own| Fields::of(&own).raw());
+        Some(Play::Settle { step: step?, by, verdict: verdict?, values })
     }
 
     fn of_run(&self, verb: &'static str) -> Play {

@@ -19,6 +19,8 @@ with.to = "a@example.com"
 [step.repair]
 ask = "group:crew"
 form.result = { type = "choice", options = ["fixed", "complex"] }
+due = "4h"
+escalate = [{ at = "+1h", ask = "group:crew", form.why = { type = "text" } }]
 "#;
 
 const PEOPLE: &str = "[person.\"wang\"]\nname = \"王\"\n[group.\"crew\"]\nmembers = [\"wang\"]\n";
@@ -76,6 +78,18 @@ fn a_slip_is_told_with_its_place_and_the_nearest_that_is_right() {
         ("{ fake = { \"email.sned\" = {} } }", "YZ0130", "did you mean `email.send`"),
         ("{ fake = { \"email.send\" = { idd = \"x\" } } }", "YZ0105", "did you mean `id`"),
         ("{ start = { aera = \"x\" } }", "YZ0105", "did you mean `area`"),
+        ("{ hand_over = \"repair\" }", "YZ0108", "to"),
+        ("{ hand_over = \"repair\", to = \"group:crw\" }", "YZ0185", "did you mean `group:crew`"),
+        ("{ comment = \"repair\" }", "YZ0108", "text"),
+        ("{ pause = \"repair\", by = \"person:wang\" }", "YZ0108", "reason"),
+        ("{ move_due = \"repair\", reason = \"x\" }", "YZ0108", "to"),
+        ("{ move_due = \"repair\", reason = \"x\", to = \"2 houers\" }", "YZ0155", "hours"),
+        ("{ expect_tell = \"repiar\" }", "YZ0122", "did you mean `repair`"),
+        ("{ expect_tell = \"repair\", about = \"remind\" }", "YZ0116", "did you mean `reminds`"),
+        ("{ expect_tell = \"repair\", to = \"group:crw\" }", "YZ0185", "did you mean `group:crew`"),
+        ("{ expect_tell = \"repair\", sbject = \"x\" }", "YZ0105", "did you mean `subject`"),
+        ("{ expect_task = \"repair.escalate[1]\" }", "YZ0122", "escalate"),
+        ("{ answer = \"repair.escalate[0]\", with = { wy = \"x\" } }", "YZ0105", "did you mean `why`"),
         ("3", "YZ0107", "play"),
     ] {
         let shown = line(wrong);
