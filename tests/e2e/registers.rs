@@ -45,7 +45,10 @@ fn what_a_process_writes_is_found_verified_and_written_out() {
     let lines: Vec<&str> = csv.trim_start_matches('\u{feff}').lines().collect();
     assert_eq!(lines.len(), 4, "{csv}");
     assert!(lines[0].starts_with("number,at,卡号,金额,姓名"), "{csv}");
-    assert!(lines[1].starts_with("FD001,") && lines[1].contains(",A-7,10.1") && lines[1].ends_with(",***"), "{csv}");
+    assert!(
+        lines[1].starts_with("FD001,") && lines[1].contains(",A-7,10.1") && lines[1].ends_with(",***"),
+        "{csv}"
+    );
     let json = house.call(&["register", "export", "罚单", "--format", "json"]).ok().json();
     assert_eq!(json[1]["before"], json[0]["hash"]);
     assert!(!json.to_string().contains("李娜"), "a private value is in no export that does not ask for it");

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::fields::Fields;
-use crate::client::escaped;
+use crate::client::{Client, escaped};
 use crate::exit::{Exit, Failure};
 use crate::show::{instant, list, text, value};
 
@@ -153,57 +153,60 @@ impl Verdict {
 pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
     let client = context.client()?;
     let path = |task: &str, verb: &str| format!("/api/v1/tasks/{}{verb}", escaped(task));
-    let say = |zh: &'static str, en: &'static str| context.language.pick(zh, en).to_owned();
-    let (answer, said) = match action {
-        Action::Show { task } => {
-            let task = client.get(path(task, "")).send()?;
-            let said = shown(&task, context);
-            (task, said)
+    if let Action::Show { task } = action {
+        let task = client.get(path(task, "")).send()?;
+        let said = shown(&task, context);
+        context.answer(&task, |_| said);
+        return Ok(Exit::Ok);
+    }
+    let Some(Act { task, verb, body, said }) = act(action, &client)? else { return Ok(Exit::Ok) };
+    let answer = client.post(path(&task, verb)).json(&body).send()?;
+    context.answer(&answer, |_| context.language.pick(said.0, said.1).to_owned());
+    Ok(Exit::Ok)
+}
+
+/// What somebody does with a task, as the API takes it, and what is said when it is done.
+struct Act {
+    task: String,
+    verb: &'static str,
+    body: Value,
+    said: (&'static str, &'static str),
+}
+
+/// None of who only looks.
+fn act(action: &Action, client: &Client) -> Result<Option<Act>, Failure> {
+    let by = |whose: &Whose, verb, more: Value, said| {
+        let mut body = Map::from_iter([("by".to_owned(), json!(whose.by)), ("via".to_owned(), json!(VIA))]);
+        if let Value::Object(more) = more {
+            body.extend(more);
         }
-        Action::Claim(whose) => {
-            let body = json!({ "by": whose.by, "via": VIA });
-            let answer = client.post(path(&whose.task, "/claim")).json(&body).send()?;
-            (answer, say("已领取", "it is yours"))
-        }
-        Action::Release(whose) => {
-            let body = json!({ "by": whose.by, "via": VIA });
-            let answer = client.post(path(&whose.task, "/release")).json(&body).send()?;
-            (answer, say("已退回", "it was given back"))
-        }
+        Act { task: whose.task.clone(), verb, body: body.into(), said }
+    };
+    let none = Value::Null;
+    Ok(Some(match action {
+        Action::Show { .. } => return Ok(None),
+        Action::Claim(whose) => by(whose, "/claim", none, ("已领取", "it is yours")),
+        Action::Release(whose) => by(whose, "/release", none, ("已退回", "it was given back")),
         Action::HandOver { given } => {
-            let answer =
-                client.post(path(&given.whose.task, "/hand-over")).json(&given.body(false)).send()?;
-            (answer, say("已转交", "handed over"))
+            by(&given.whose, "/hand-over", given.body(false), ("已转交", "handed over"))
         }
         Action::Delegate { given } => {
-            let answer = client.post(path(&given.whose.task, "/hand-over")).json(&given.body(true)).send()?;
-            (answer, say("已委托", "delegated"))
+            by(&given.whose, "/hand-over", given.body(true), ("已委托", "delegated"))
         }
-        Action::Comment { whose, text } => {
-            let body = json!({ "by": whose.by, "via": VIA, "text": text });
-            (client.post(path(&whose.task, "/comment")).json(&body).send()?, say("已留言", "said"))
-        }
+        Action::Comment { whose, text } => by(whose, "/comment", json!({ "text": text }), ("已留言", "said")),
         Action::Pause { whose, reason } => {
-            let body = json!({ "by": whose.by, "via": VIA, "reason": reason });
-            let answer = client.post(path(&whose.task, "/pause")).json(&body).send()?;
-            (answer, say("已暂停计时", "its clock stands"))
+            by(whose, "/pause", json!({ "reason": reason }), ("已暂停计时", "its clock stands"))
         }
-        Action::Resume(whose) => {
-            let body = json!({ "by": whose.by, "via": VIA });
-            let answer = client.post(path(&whose.task, "/resume")).json(&body).send()?;
-            (answer, say("已恢复计时", "its clock goes on"))
-        }
+        Action::Resume(whose) => by(whose, "/resume", none, ("已恢复计时", "its clock goes on")),
         Action::Due { whose, to, reason } => {
-            let body = json!({ "by": whose.by, "via": VIA, "to": to, "reason": reason });
-            let answer = client.post(path(&whose.task, "/due")).json(&body).send()?;
-            (answer, say("已改期限", "it has another due time"))
+            let body = json!({ "to": to, "reason": reason });
+            by(whose, "/due", body, ("已改期限", "it has another due time"))
         }
         Action::Answer { whose, fields } => {
-            let body = json!({ "by": whose.by, "via": VIA, "fields": fields.read(&client)? });
-            (client.post(path(&whose.task, "/answer")).json(&body).send()?, say("已答复", "answered"))
+            by(whose, "/answer", json!({ "fields": fields.read(client)? }), ("已答复", "answered"))
         }
         Action::Settle { whose, verdict, fields } => {
-            let values = fields.read(&client)?;
+            let values = fields.read(client)?;
             let mut body = Map::from_iter([
                 ("by".to_owned(), json!(whose.by)),
                 ("verdict".to_owned(), verdict.word().into()),
@@ -211,12 +214,11 @@ pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
             if !values.is_empty() {
                 body.insert("values".to_owned(), Value::Object(values));
             }
-            let answer = client.post(path(&whose.task, "/settle")).json(&Value::Object(body)).send()?;
-            (answer, say("已决定", "settled"))
+            Act {
+                task: whose.task.clone(), verb: "/settle", body: body.into(), said: ("已决定", "settled")
+            }
         }
-    };
-    context.answer(&answer, |_| said);
-    Ok(Exit::Ok)
+    }))
 }
 
 fn shown(task: &Value, context: &Context) -> String {
