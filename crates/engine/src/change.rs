@@ -16,6 +16,7 @@ use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
 use crate::handle::EngineConfig;
 use crate::letter::{Asks, Letter, Passed};
 use crate::live::{Live, Shown};
+use crate::offers::offers_of;
 use crate::store::{
     Change, Listener, ListenerChange, Notice, RunRow, RunState, SlotChange, SlotRow, SlotStands, TaskChange,
     TaskRow, Tell,
@@ -369,6 +370,7 @@ fn notice_of(
         due: row.due.filter(|_| everyday).and_then(|due| local(due, world)),
         asked: everyday.then(|| row.title.clone()),
         passed: note,
+        offers: if row.kind == TaskKind::Asked { offers_of(text, of.item) } else { vec![] },
         ..letter_of(run, text, of)
     };
     let key = format!("{}/ask{}{again}", run.key_of(text, of.item), of.attempt).into();
@@ -403,6 +405,7 @@ fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
         due: None,
         asked: None,
         passed: None,
+        offers: vec![],
     }
 }
 
@@ -438,6 +441,7 @@ fn told(
     let key = format!("{}{again}", run.key_of(text, Item { rung: Some(rung), ..at }));
     let of = Attempt { item: at, attempt: state.attempts };
     let own = TaskId::of(&key, 0);
+    let offers = if reminds && asked.is_some() { offers_of(text, at) } else { vec![] };
     let letter = Letter {
         run: run.id,
         workflow: run.started.workflow.clone(),
@@ -452,6 +456,7 @@ fn told(
         due: state.due.and_then(|due| local(due, world)),
         asked,
         passed: None,
+        offers,
     };
     Some(Notice { key: key.into(), task: own, at: run.last, letter: to_json(&letter) })
 }

@@ -22,6 +22,7 @@ use crate::inbox::Inbox;
 use crate::intake::{Gathers, IntakeError, Prepared};
 use crate::letter;
 use crate::library::{Entry, Library, Workflows};
+use crate::link::Links;
 use crate::notices::Untold;
 use crate::store::{Batch, Firing, FiringOutcome, Gathered, Note, Published, Reads, Store, StoreError};
 use crate::writer::{Writer, WriterFigures, Written};
@@ -44,6 +45,8 @@ pub struct EngineConfig {
     pub tell: Option<ActionName>,
     /// It carries a word to those whose task opens as well.
     pub tell_tasks: bool,
+    /// Makes the links of the mails; none: mails have no links.
+    pub links: Option<Links>,
     /// The house's language, in which that is said.
     pub lang: Lang,
 }
@@ -57,6 +60,7 @@ impl Default for EngineConfig {
             events_keep: 30 * 24 * 3_600_000,
             tell: None,
             tell_tasks: false,
+            links: None,
             lang: Lang::Zh,
         }
     }

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use yizhan_workflow::catalogue::Catalogue;
-use yizhan_workflow::id::{Attempt, RunId, TaskId};
+use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
 use yizhan_workflow::plan::{ActionName, Effect};
 use yizhan_workflow::problem::{Lang, nearest};
 use yizhan_workflow::run::event::{Failure, Happened, Question};
+
+use crate::link::{Choice, Links};
 
 /// Characters of the case in a subject.
 const SUBJECT_MOST: usize = 120;
@@ -38,6 +41,29 @@ pub struct Letter {
     pub asked: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed: Option<Passed>,
+    /// What a link can answer, where one thing is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub offers: Vec<Offer>,
+}
+
+/// One of the answers to a form that asks one thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    pub choice: Choice,
+    /// As its reader knows it; without it yes or no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Arc<str>>,
+}
+
+/// The links of one reader's letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Doors {
+    /// What each answers, with its address; the whole form where nothing is said.
+    doors: Vec<(Option<Offer>, String)>,
+    /// On the house's clock.
+    until: String,
+    /// Its reader is not of the house.
+    outsider: bool,
 }
 
 /// Somebody handed the task over.
@@ -127,9 +153,45 @@ pub fn fault(tell: Option<&ActionName>, catalogue: &Catalogue, lang: Lang) -> Op
 impl Letter {
     /// The input of the action: to whom, with these words.
     #[must_use]
-    pub fn input(&self, to: &[String], lang: Lang) -> Arc<str> {
-        let input = json!({ "to": to, "subject": self.subject(lang), "text": self.text(lang) });
+    pub(crate) fn input(&self, to: &[String], lang: Lang, doors: Option<&Doors>) -> Arc<str> {
+        let input = json!({ "to": to, "subject": self.subject(lang), "text": self.text(lang, doors) });
         input.to_string().into()
+    }
+
+    /// It is answered by whoever gets it.
+    pub(crate) fn is_answered(&self) -> bool {
+        match self.asks {
+            Asks::Task | Asks::Form => true,
+            Asks::Reminds => self.asked.is_some(),
+            Asks::Unknown
+            | Asks::Failed
+            | Asks::UndoFailed
+            | Asks::WayUsedUp
+            | Asks::RungFailed
+            | Asks::Tells
+            | Asks::TellsLate
+            | Asks::Gone => false,
+        }
+    }
+
+    /// The links for one of its readers: one for each answer where one thing is asked; an outsider, who has no other
+    /// way, gets one to the whole form.
+    pub(crate) fn doors(&self, links: &Links, who: &str, at: Millis, zone: &TimeZone) -> Option<Doors> {
+        let outsider = who.starts_with("mail:");
+        if !self.is_answered() || self.offers.is_empty() && !outsider {
+            return None;
+        }
+        let address = |choice| links.address((self.run, &self.task), who, choice, at);
+        let mut doors: Vec<(Option<Offer>, String)> = self
+            .offers
+            .iter()
+            .map(|offer| (Some(offer.clone()), address(Some(offer.choice.clone()))))
+            .collect();
+        if doors.is_empty() {
+            doors.push((None, address(None)));
+        }
+        let until = links.until(at).timestamp()?.to_zoned(zone.clone());
+        Some(Doors { doors, until: until.strftime("%Y-%m-%d %H:%M").to_string(), outsider })
     }
 
     fn case(&self, lang: Lang) -> String {
@@ -197,7 +259,7 @@ impl Letter {
         }
     }
 
-    fn text(&self, lang: Lang) -> String {
+    fn text(&self, lang: Lang, doors: Option<&Doors>) -> String {
         let (run, workflow) = (self.run, &self.workflow);
         let mut text = self.sentence(lang);
         text.push_str("\n\n");
@@ -207,6 +269,18 @@ impl Letter {
         if let Some(known) = self.known(lang) {
             text.push_str(&known);
             text.push_str("\n\n");
+        }
+        match doors {
+            // Whoever is not of the house has no commands.
+            Some(doors) if doors.outsider => {
+                text.push_str(&doors.text(lang));
+                return text;
+            }
+            Some(doors) => {
+                text.push_str(&doors.text(lang));
+                text.push('\n');
+            }
+            None => {}
         }
         text.push_str(&self.answers(lang));
         text.push_str(&say!(
@@ -388,6 +462,45 @@ impl Letter {
     }
 }
 
+impl Doors {
+    fn text(&self, lang: Lang) -> String {
+        let mut text = say!(
+            lang,
+            "点开链接,看过确认页后按按钮答复(打开链接本身不算答复):\n",
+            "To answer, open a link and press the button on its page (to open it answers nothing):\n"
+        );
+        for (offer, address) in &self.doors {
+            let label =
+                offer.as_ref().map_or_else(|| say!(lang, "填写", "Fill in"), |offer| offer.label(lang));
+            text.push_str(&say!(lang, "  {label}:\n  {address}\n", "  {label}:\n  {address}\n"));
+        }
+        let until = &self.until;
+        text.push_str(&say!(
+            lang,
+            "链接只给您本人用,{until} 前有效,请勿转发。\n",
+            "The links are for you alone and hold until {until}; do not pass them on.\n"
+        ));
+        text
+    }
+}
+
+impl Offer {
+    fn label(&self, lang: Lang) -> String {
+        let Choice(field, value) = &self.choice;
+        let approves = &**field == "approved";
+        match (&self.label, value) {
+            (Some(label), _) => one_line(label),
+            (None, Json::Bool(true)) if approves => say!(lang, "同意", "Approve"),
+            (None, Json::Bool(false)) if approves => say!(lang, "不同意", "Refuse"),
+            (None, Json::Bool(true)) => say!(lang, "是", "Yes"),
+            (None, Json::Bool(false)) => say!(lang, "否", "No"),
+            (None, Json::Null | Json::Number(_) | Json::String(_) | Json::Array(_) | Json::Object(_)) => {
+                value.as_str().map_or_else(|| value.to_string(), one_line)
+            }
+        }
+    }
+}
+
 /// A key may have lines and be long, and no mail takes either in its subject: then nobody would ever be told.
 fn one_line(text: &str) -> String {
     let words = text.split(|c: char| c.is_control() || c.is_whitespace());
@@ -427,6 +540,7 @@ mod tests {
             asks,
             due: None,
             passed: None,
+            offers: vec![],
             known: Some(Failure {
                 code: "bank.silent".into(),
                 message: "no answer".into(),
@@ -453,7 +567,7 @@ mod tests {
         for (asks, offered) in all {
             for lang in [Lang::Zh, Lang::En] {
                 let letter = letter(asks);
-                let text = letter.text(lang);
+                let text = letter.text(lang, None);
                 for word in ["show T"].iter().chain(offered) {
                     let word = format!("yizhan task {}", word.replace('T', letter.task.as_str()));
                     assert!(text.contains(&word), "{asks:?}: `{word}` is missing in\n{text}");
@@ -469,17 +583,17 @@ mod tests {
         let due = Some("2026-09-30 20:55".into());
         let late = Letter { due, asked: Some("停水".into()), known: None, ..letter(Asks::TellsLate) };
         assert_eq!(late.subject(Lang::Zh), "【驿站】超时:“退款”(A-7)“停水”");
-        let text = late.text(Lang::En);
+        let text = late.text(Lang::En, None);
         assert!(text.contains("was due at 2026-09-30 20:55") && text.contains("task show"), "{text}");
         assert!(!text.contains("settle") && !text.contains("answer"), "{text}");
         // Of what is no task nothing can be shown but its run.
-        let text = Letter { asked: None, ..late }.text(Lang::En);
+        let text = Letter { asked: None, ..late }.text(Lang::En, None);
         assert!(!text.contains("yizhan task") && text.contains("yizhan why"), "{text}");
     }
 
     #[test]
     fn a_letter_speaks_one_language() {
-        let input = letter(Asks::Unknown).input(&["a@example.com".to_owned()], Lang::En);
+        let input = letter(Asks::Unknown).input(&["a@example.com".to_owned()], Lang::En, None);
         let input: serde_json::Value = serde_json::from_str(&input).unwrap();
         assert_eq!(input["to"], json!(["a@example.com"]));
         assert_eq!(input["subject"], "[Yizhan] “退款” (A-7): did step `pay` happen?");

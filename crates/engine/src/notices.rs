@@ -12,6 +12,7 @@ use yizhan_workflow::run::{World, rest_ms};
 use crate::carrier::{Call, Outcome};
 use crate::engine::Loop;
 use crate::letter::{self, Letter};
+use crate::link::Links;
 use crate::store::{Note, Notice, StoreError};
 
 /// Notices in memory; what is more waits in the store.
@@ -60,13 +61,37 @@ struct Waiting {
     rest: Option<i64>,
 }
 
+/// Somebody who is told.
+#[derive(Clone, Debug)]
+struct Reader {
+    /// By which they are told from the other readers.
+    name: String,
+    /// `person:li.na`, `mail:wang@example.com`.
+    who: String,
+    address: String,
+}
+
 impl Waiting {
-    fn addresses(&self, world: &World, now: Millis) -> Vec<String> {
+    /// Each once: by address, or each person alone where the letter has links of their own.
+    fn readers(&self, world: &World, now: Millis, alone: bool) -> Vec<Reader> {
         let people = world.people_at(now);
-        let mut to: Vec<String> = self.letter.who.iter().flat_map(|who| people.told(who)).collect();
-        to.sort();
-        to.dedup();
-        to
+        let told = self.letter.who.iter().flat_map(|who| people.told_each(who));
+        let mut readers: Vec<Reader> = told
+            .map(|(who, address)| Reader {
+                name: if alone { who.clone() } else { address.clone() },
+                who,
+                address,
+            })
+            .collect();
+        readers.sort_by(|one, other| one.name.cmp(&other.name));
+        readers.dedup_by(|one, other| one.name == other.name);
+        readers
+    }
+
+    /// Its readers get links of their own.
+    fn has_doors(&self, links: Option<&Links>) -> bool {
+        let outsider = || self.letter.who.iter().any(|who| who.starts_with("mail:"));
+        links.is_some() && self.letter.is_answered() && (!self.letter.offers.is_empty() || outsider())
     }
 
     fn rests(&self, now: Millis) -> bool {
@@ -85,8 +110,8 @@ struct Apart {
 }
 
 impl Apart {
-    fn next<'a>(&self, to: &'a [String]) -> Option<&'a String> {
-        to.iter().find(|one| !self.told.contains(*one) && !self.refused.contains_key(*one))
+    fn next<'a>(&self, to: &'a [Reader]) -> Option<&'a Reader> {
+        to.iter().find(|one| !self.told.contains(&one.name) && !self.refused.contains_key(&one.name))
     }
 
     /// Who was not told, and why.
@@ -254,7 +279,8 @@ impl Loop {
     fn send_notice(&mut self, task: &TaskId, now: Millis, world: &World) {
         let config = &self.shared.config;
         let Some(waiting) = self.notices.waiting.get_mut(task) else { return };
-        let mut to = waiting.addresses(world, now);
+        let links = config.links.as_ref().filter(|links| waiting.has_doors(Some(links)));
+        let mut to = waiting.readers(world, now, links.is_some());
         let hindered = letter::fault(config.tell.as_ref(), &world.catalogue, Lang::En).or_else(|| {
             let who = waiting.letter.who.join(", ");
             to.is_empty().then(|| format!("nobody of `{who}` has a mail address in `config/people.toml`"))
@@ -268,15 +294,24 @@ impl Loop {
             return;
         };
         let mut key = waiting.notice.key.to_string();
+        if links.is_some() {
+            // Each has links of their own, so each has a letter of their own.
+            self.notices.apart.entry(task.clone()).or_default();
+        }
+        let mut doors = None;
         if let Some(apart) = self.notices.apart.get_mut(task) {
-            apart.asked = apart.next(&to).cloned();
-            let Some(one) = apart.asked.clone() else {
+            let next = apart.next(&to).cloned();
+            apart.asked = next.as_ref().map(|one| one.name.clone());
+            let Some(one) = next else {
                 // Whoever was not told is not to be told any more.
                 return self.went_out(task);
             };
-            key = format!("{key}/{one}");
+            key = format!("{key}/{}", one.name);
+            doors =
+                links.and_then(|links| waiting.letter.doors(links, &one.who, waiting.notice.at, &world.zone));
             to = vec![one];
         }
+        let to: Vec<String> = to.into_iter().map(|one| one.address).collect();
         waiting.to = to.len();
         let Letter { run, workflow, step, of, .. } = &waiting.letter;
         let id = self.next_call;
@@ -293,7 +328,7 @@ impl Loop {
             attempt: waiting.tries + 1,
             now_ms: now.0,
             timeout: None,
-            input: waiting.letter.input(&to, config.lang),
+            input: waiting.letter.input(&to, config.lang, doors.as_ref()),
             secrets: vec![],
         };
         waiting.under_way = true;
@@ -353,7 +388,7 @@ impl Loop {
     fn one_was_asked(&mut self, task: &TaskId, outcome: &Outcome) {
         let (why, rest) = self.rest_of(task, outcome);
         let now = self.shared.now();
-        let to = self.addresses(task);
+        let to = self.readers(task);
         let (Some(waiting), Some(apart)) =
             (self.notices.waiting.get_mut(task), self.notices.apart.get_mut(task))
         else {
@@ -380,9 +415,12 @@ impl Loop {
         waiting.next = now.plus(waiting.rest.take().unwrap_or(REST_OURS));
     }
 
-    fn addresses(&self, task: &TaskId) -> Vec<String> {
+    fn readers(&self, task: &TaskId) -> Vec<Reader> {
         let (world, waiting) = (self.shared.world(), self.notices.waiting.get(task));
-        waiting.map_or_else(Vec::new, |waiting| waiting.addresses(&world, self.shared.now()))
+        let links = self.shared.config.links.as_ref();
+        waiting.map_or_else(Vec::new, |waiting| {
+            waiting.readers(&world, self.shared.now(), waiting.has_doors(links))
+        })
     }
 
     /// What went wrong, and how long to wait: as for a step, but for ever, as nobody else would tell.

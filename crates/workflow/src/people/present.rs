@@ -401,41 +401,49 @@ impl<'p> Present<'p> {
     /// The mail addresses of those that `who` names, each once; an address stands for itself.
     #[must_use]
     pub fn addresses(&self, who: &str) -> Vec<String> {
-        if let Some(address) = who.strip_prefix("mail:") {
-            return vec![address.to_owned()];
-        }
-        if who.contains('@') && !who.contains(':') {
-            return vec![who.to_owned()];
-        }
-        self.mails(self.members(who).iter().map(String::as_str))
+        addresses_of(self.mailed(who))
     }
 
     /// Whoever is to be told that something waits for `who`: beside those that it names, whoever stands in for one of
     /// them for a time. A deputy for always is told nothing: they would get all of it twice.
     #[must_use]
     pub fn told(&self, who: &str) -> Vec<String> {
-        let mut addresses = self.addresses(who);
+        addresses_of(self.told_each(who))
+    }
+
+    /// The same, each with the word that names them alone: `person:li.na`, or `mail:` and the address.
+    #[must_use]
+    pub fn told_each(&self, who: &str) -> Vec<(String, String)> {
         let members = self.members(who);
         let deputies = members.iter().filter_map(|id| self.people.people.get(id)).flat_map(|person| {
             person.deputies.iter().filter(|deputy| !deputy.days.always() && deputy.days.has(self.day))
         });
         let deputies = deputies.map(|deputy| deputy.person.as_str()).filter(|id| self.person(id).is_some());
-        for address in self.mails(deputies) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
+        let mut told = self.mailed(who);
+        for one in self.mails(deputies) {
+            if !told.contains(&one) {
+                told.push(one);
             }
         }
-        addresses
+        told
     }
 
-    fn mails<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Vec<String> {
-        let mut addresses = Vec::new();
-        for mail in ids.filter_map(|id| self.people.people.get(id)?.mail.clone()) {
-            if !addresses.contains(&mail) {
-                addresses.push(mail);
-            }
+    fn mailed(&self, who: &str) -> Vec<(String, String)> {
+        let outsider = match who.strip_prefix("mail:") {
+            Some(address) => Some(address),
+            None => (who.contains('@') && !who.contains(':')).then_some(who),
+        };
+        if let Some(address) = outsider {
+            return vec![(format!("mail:{address}"), address.to_owned())];
         }
-        addresses
+        self.mails(self.members(who).iter().map(String::as_str))
+    }
+
+    fn mails<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Vec<(String, String)> {
+        let known = |id: &str| {
+            Some((format!("person:{}", bare(id)), self.people.people.get(bare(id))?.mail.clone()?))
+        };
+        ids.filter_map(known).collect()
     }
 }
 
@@ -446,4 +454,14 @@ fn how(word: &str, found: &Found) -> How {
         (Some(("group", _)), None) => How::Member,
         (_, None) => How::Named,
     }
+}
+
+fn addresses_of(told: Vec<(String, String)>) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for (_, address) in told {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
 }

@@ -38,7 +38,11 @@ impl Deciding<'_> {
             return Err(Refusal::HasSigned(by.clone()));
         }
         let people = self.now.world.people_at(self.at);
-        let Some(mut acts) = people.may_but(by, &sheet.who, &sheet.not) else {
+        // An outsider is nobody of the house: only a link that was sent to the address acts in its name.
+        let outsider = by.starts_with("mail:") && sheet.who.iter().any(|who| **who == **by);
+        let outsider =
+            outsider.then(|| Acts { by: by.clone(), for_whom: None, through: by.clone(), how: How::Named });
+        let Some(mut acts) = outsider.or_else(|| people.may_but(by, &sheet.who, &sheet.not)) else {
             if let Some(acts) = self.decides_closing(by) {
                 return Ok(Some(acts));
             }
