@@ -8,6 +8,7 @@ mod each;
 mod ends;
 mod hooks;
 pub mod house;
+mod links;
 mod metrics;
 mod once;
 pub mod refusal;

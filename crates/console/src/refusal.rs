@@ -152,6 +152,10 @@ impl Refusal {
         }
     }
 
+    pub(crate) fn status(&self) -> StatusCode {
+        self.kind().0
+    }
+
     /// The next step for whoever reads it.
     fn help(&self) -> Option<String> {
         Some(match self {

@@ -9,7 +9,7 @@ use crate::api::{
 };
 use crate::desk::Desk;
 use crate::rights::{Anyone, Near, Operator, Routes};
-use crate::{hooks, metrics};
+use crate::{hooks, links, metrics};
 
 pub(crate) fn router(desk: &Arc<Desk>) -> Router {
     routes(desk).into_parts().0
@@ -58,4 +58,7 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
         .post("/api/v1/artifacts", Operator, artifacts::put)
         .get("/api/v1/artifacts/{sha256}", Operator, artifacts::get)
         .post("/hooks/{workflow}/{trigger}", Anyone, hooks::receive)
+        .get("/m/{token}", Anyone, links::show)
+        .post("/m/{token}", Anyone, links::answer)
+        .get("/assets/page.css", Anyone, links::style)
 }

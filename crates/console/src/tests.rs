@@ -3,6 +3,7 @@
 mod client;
 mod hooks;
 mod limits;
+mod links;
 mod place;
 mod rights;
 mod runs;

@@ -100,6 +100,11 @@ impl Config {
         }
         self.http.check().map_err(ConfigError::Value)?;
         self.tell.action().map_err(ConfigError::Value)?;
+        let url = self.url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
+        if !self.url.is_empty() && url.is_none_or(|(_, host)| host.is_empty()) {
+            let problem = format!("url = \"{}\" is no address as \"https://yizhan.example.com\"", self.url);
+            return Err(ConfigError::Value(problem));
+        }
         for (name, account) in &self.mail {
             account.check().map_err(|why| ConfigError::Value(format!("mail.{name}: {why}")))?;
         }

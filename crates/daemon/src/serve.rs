@@ -1,6 +1,7 @@
 //! The daemon: opens the store, puts the workflows in force, recovers, listens, and stops when it is told to.
 
 mod house;
+mod links;
 mod listen;
 mod stop;
 mod supervisor;
@@ -119,6 +120,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
         events_keep: config.events.keep.ms,
         tell: config.tell.action().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
         tell_tasks: config.tell.tasks,
+        links: links::of(home, config)?,
         lang: config.language.lang(),
         ..EngineConfig::default()
     };

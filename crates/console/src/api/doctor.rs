@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use yizhan_engine::gathering;
 use yizhan_engine::live::{self, Loaded};
-use yizhan_engine::store::{Heap, RunFilter, RunState};
+use yizhan_engine::store::{Heap, RunFilter, RunState, TaskFilter};
 use yizhan_workflow::id::{Item, RunId};
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::Line;
@@ -45,6 +45,7 @@ pub(crate) async fn doctor(
         desk.house.findings(language).into_iter().for_each(|finding| visit.found(finding));
         visit.posts();
         visit.notices()?;
+        visit.outsiders()?;
         visit.gathered()?;
         visit.open_runs()?;
         visit.replay(if asked.all { usize::MAX } else { SAMPLE })?;
@@ -130,6 +131,24 @@ impl Visit<'_> {
                     "{key}: since {at} not everybody could be told that it asks{why}"
                 ));
             }
+        }
+        Ok(())
+    }
+
+    /// Somebody who is not of the house answers by link or not at all.
+    fn outsiders(&mut self) -> Result<(), Refusal> {
+        if self.desk.shared().config.links.is_some() {
+            return Ok(());
+        }
+        let open = self.desk.reads().tasks(&TaskFilter::default(), None, PAGE)?;
+        let outside = |who: &String| who.starts_with("mail:");
+        for row in open.rows.iter().filter(|row| row.who.iter().any(outside)) {
+            let (task, title) = (&row.id, &row.title);
+            self.found(say!(
+                self,
+                "{task}“{title}”要外面的人答复,邮件里却没有链接:设置 `url` 没有写外面能找到这里的地址",
+                "{task} “{title}” asks somebody outside, and mails have no links: the setting `url` does not say where people find this daemon"
+            ));
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
 use yizhan_engine::library::{Entry, Workflows};
+use yizhan_engine::link::Links;
 use yizhan_engine::{Clock, Engine, EngineConfig, Opened};
 use yizhan_store::Memory;
 use yizhan_workflow::catalogue::{Action, Catalogue};
@@ -29,6 +30,8 @@ use super::client::{Client, To};
 use crate::house::{ActionView, PluginView, Promise, Reloaded};
 use crate::{App, House, HttpSettings, Listeners, Token, serve};
 
+/// The key of the house's links.
+pub(super) const LINKS: [u8; 32] = [7; 32];
 /// 10:00 in Shanghai.
 pub(super) const TEN: i64 = 1_795_312_800_000;
 pub(super) const TOKEN: &str = "a-token-of-the-config";
@@ -239,9 +242,10 @@ pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -
     let opened = Opened::default();
     let carriers = Arc::new(Script { to: opened.completions() });
     let tell = ActionName { plugin: "play".into(), action: "say".into() };
+    let links = Links::new("https://house.example.com", LINKS, 86_400_000);
     let engine = opened
         .start(
-            EngineConfig { tell: Some(tell), ..EngineConfig::default() },
+            EngineConfig { tell: Some(tell), links: Some(links), ..EngineConfig::default() },
             store.clone(),
             Arc::new(store.clone()),
             carriers,

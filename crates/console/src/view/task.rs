@@ -114,7 +114,7 @@ fn clock_view(state: &ItemState, now: Millis) -> Option<ClockView> {
     })
 }
 
-fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal> {
+pub(crate) fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal> {
     let Work::Ask(ask) = look.text.step(of.item.step).work_of(of.item) else {
         return Ok(FormView::default());
     };

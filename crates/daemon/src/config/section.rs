@@ -107,6 +107,8 @@ pub(crate) struct Tell {
     action: String,
     /// Whether those get a mail for whom a task opens.
     pub(crate) tasks: bool,
+    /// How long the links in mails hold.
+    pub(crate) links: Span,
 }
 
 impl Tell {

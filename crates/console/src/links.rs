@@ -1,0 +1,344 @@
+//! Links in mails, `/m/<token>`. To open one shows what it would decide and decides nothing: mail scanners open every
+//! link. What is sent from the page decides.
+
+mod fields;
+mod given;
+mod page;
+mod words;
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use yizhan_engine::link::Ticket;
+use yizhan_engine::live;
+use yizhan_workflow::form::FieldFault;
+use yizhan_workflow::id::{Attempt, Item, Millis, ScopeNo, StepAt, TaskId};
+use yizhan_workflow::plan::{Work, Workflow};
+use yizhan_workflow::problem::Lang;
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::{EndState, Event, Raw, Standing};
+use yizhan_workflow::run::state::{At, ItemState, Phase, Run};
+
+use crate::body::Named;
+use crate::desk::Desk;
+use crate::house::Language;
+use crate::refusal::Refusal;
+use crate::view::{FormView, Look, attempt_of, task_form};
+use fields::Shown;
+use given::Given;
+
+/// How an answer came in, for the journal.
+const VIA: &str = "link";
+
+/// Why a link leads to no form.
+enum Shut {
+    /// Nobody of this house made it.
+    NotOurs,
+    TooLate {
+        title: String,
+    },
+    Over(Over),
+    /// By whom.
+    Claimed(String),
+    /// It is for others to answer.
+    NotYours,
+}
+
+type Met = Result<Box<Sheet>, Shut>;
+
+/// How a task came to its end.
+struct Over {
+    /// Who answered, and what, where that is known.
+    by: Option<String>,
+    said: Option<Said>,
+    at: Option<String>,
+    cancelled: bool,
+    /// Whoever opens the link gave that answer.
+    own: bool,
+}
+
+/// What an approval came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Approved,
+    Refused,
+}
+
+/// What is to be answered.
+struct Sheet {
+    ticket: Ticket,
+    of: Attempt,
+    house: String,
+    title: String,
+    key: Option<String>,
+    due: Option<String>,
+    late: bool,
+    /// What the case brought, for people of the house.
+    case: Vec<(String, String)>,
+    fields: Vec<Shown>,
+    lang: Lang,
+}
+
+/// Opens a link.
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    Named(token): Named<String>,
+    headers: HeaderMap,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    match met(&desk, &token, lang).await {
+        Ok(Ok(sheet)) => {
+            let confirmation = confirmation(&desk, &token);
+            answered(StatusCode::OK, page::sheet(&sheet, &confirmation, &[], &Given::default()))
+        }
+        Ok(Err(shut)) => closed(&shut, lang),
+        Err(refusal) => trouble(&refusal, lang),
+    }
+}
+
+/// Takes what the page of a link sends.
+pub(crate) async fn answer(
+    State(desk): State<Arc<Desk>>,
+    Named(token): Named<String>,
+    request: Request,
+) -> Response {
+    let lang = spoken(&desk, request.headers());
+    take(&desk, &token, request, lang).await.unwrap_or_else(|refusal| trouble(&refusal, lang))
+}
+
+async fn take(desk: &Arc<Desk>, token: &str, request: Request, lang: Lang) -> Result<Response, Refusal> {
+    // Before anything is read: whoever may not answer sends nothing here.
+    let sheet = match met(desk, token, lang).await? {
+        Ok(sheet) => sheet,
+        Err(shut) => return Ok(closed(&shut, lang)),
+    };
+    if !from_our_page(request.headers()) {
+        return Ok(again(&sheet, &confirmation(desk, token)));
+    }
+    let mut given = {
+        let _turn = desk.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
+        given::read(desk, request, fields::takes_files(&sheet.fields)).await?
+    };
+    let confirms = desk.shared().config.links.as_ref();
+    if !confirms.is_some_and(|links| links.confirms(token, given.text(fields::CONFIRM).unwrap_or_default())) {
+        return Ok(again(&sheet, &confirmation(desk, token)));
+    }
+    given::keep(desk, &mut given).await?;
+    let answer = fields::answer(&sheet.fields, sheet.ticket.choice.as_ref(), &given);
+    let event = Event::Answered {
+        of: sheet.of,
+        by: sheet.ticket.who.clone(),
+        via: VIA.into(),
+        fields: Raw::from(&answer),
+    };
+    match desk.engine.act(sheet.ticket.run, event).await.map_err(Refusal::from) {
+        Ok(()) => Ok(answered(StatusCode::OK, page::done(&sheet))),
+        Err(Refusal::Fields(faults)) => {
+            let confirmation = confirmation(desk, token);
+            let page = page::sheet(&sheet, &confirmation, &sentences(&faults, lang), &given);
+            Ok(answered(StatusCode::UNPROCESSABLE_ENTITY, page))
+        }
+        // Somebody was first, or who may answer changed: it is looked at again.
+        Err(Refusal::DealtWith(_) | Refusal::NotYours(_)) => {
+            let shut = met(desk, token, lang).await?.err().unwrap_or(Shut::NotYours);
+            Ok(closed(&shut, lang))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn sentences(faults: &[FieldFault], lang: Lang) -> Vec<(String, String)> {
+    faults.iter().map(|fault| (fault.field.clone(), fault.sentence(lang))).collect()
+}
+
+/// What did not come from the page is asked again, and decides nothing.
+fn again(sheet: &Sheet, confirmation: &str) -> Response {
+    let page = page::sheet(sheet, confirmation, &[], &Given::default());
+    answered(StatusCode::FORBIDDEN, page)
+}
+
+/// Browsers say whether a page of ours sent it; one that says nothing is held to the confirmation alone.
+fn from_our_page(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin")
+}
+
+fn confirmation(desk: &Desk, token: &str) -> String {
+    desk.shared().config.links.as_ref().map(|links| links.confirmation(token)).unwrap_or_default()
+}
+
+/// The first language of the reader's that we speak; else the house's.
+fn spoken(desk: &Desk, headers: &HeaderMap) -> Lang {
+    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|wanted| wanted.to_str().ok());
+    wanted.and_then(words::first_spoken).unwrap_or_else(|| match desk.house.language() {
+        Language::Zh => Lang::Zh,
+        Language::En => Lang::En,
+    })
+}
+
+fn closed(shut: &Shut, lang: Lang) -> Response {
+    let status = match shut {
+        Shut::NotOurs => StatusCode::NOT_FOUND,
+        Shut::NotYours | Shut::Claimed(_) => StatusCode::FORBIDDEN,
+        Shut::TooLate { .. } | Shut::Over(_) => StatusCode::GONE,
+    };
+    answered(status, page::closed(shut, lang))
+}
+
+fn trouble(refusal: &Refusal, lang: Lang) -> Response {
+    answered(refusal.status(), page::trouble(refusal, lang))
+}
+
+/// A page that nobody keeps, frames, or is told about, and in which nothing but our stylesheet is loaded.
+fn answered(status: StatusCode, page: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::VARY, "accept-language"),
+    ];
+    let robots = [("x-robots-tag", "noindex, nofollow"), ("cross-origin-opener-policy", "same-origin")];
+    (status, headers, robots, page).into_response()
+}
+
+/// The one stylesheet.
+pub(crate) async fn style() -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (headers, include_str!("links/page.css")).into_response()
+}
+
+async fn met(desk: &Arc<Desk>, token: &str, lang: Lang) -> Result<Met, Refusal> {
+    let ticket = desk.shared().config.links.as_ref().and_then(|links| links.read(token).ok());
+    let Some(ticket) = ticket else { return Ok(Err(Shut::NotOurs)) };
+    desk.read(move |desk| look(desk, ticket, lang)).await
+}
+
+fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
+    let loaded = match live::load(ticket.run, desk.reads()).map_err(Refusal::from) {
+        Err(Refusal::NoSuch { .. }) => return Ok(Err(Shut::NotOurs)),
+        loaded => loaded?,
+    };
+    let run = loaded.run;
+    let text = desk.shared().library.text(run.text(), desk.reads())?;
+    let (world, now) = (desk.shared().world(), desk.shared().now());
+    let row = desk.reads().task(&ticket.task)?;
+    let of = row.as_ref().and_then(attempt_of);
+    let state = of.and_then(|of| run.item(of.item).filter(|state| state.attempt() == Some(of.attempt)));
+    let (Some(row), Some(of), Some(state)) = (row, of, state) else {
+        return Ok(Err(Shut::Over(over(&run, &text, &ticket, &world))));
+    };
+    let At::Is(Standing::Asked { task, .. }) = &state.at else {
+        return Ok(Err(Shut::Over(over(&run, &text, &ticket, &world))));
+    };
+    if now >= ticket.until {
+        return Ok(Err(Shut::TooLate { title: row.title.to_string() }));
+    }
+    if let Some(other) = state.claimed.as_ref().filter(|by| **by != ticket.who) {
+        return Ok(Err(Shut::Claimed(name_of(&world, other))));
+    }
+    let outsider = ticket.who.starts_with("mail:");
+    let asked = outsider && task.who.iter().any(|who| **who == *ticket.who);
+    if !asked && world.people_at(now).may_but(&ticket.who, &task.who, &task.not).is_none() {
+        return Ok(Err(Shut::NotYours));
+    }
+    let look = Look { run: &run, text: &text, world: &world, now };
+    let form = task_form(of, &look)?;
+    Ok(Ok(Box::new(Sheet {
+        of,
+        house: text.title.clone(),
+        title: row.title.to_string(),
+        key: run.started.key.as_ref().map(ToString::to_string),
+        due: state.due.and_then(|due| local(due, &world)),
+        late: state.late || state.due.is_some_and(|due| due <= now),
+        case: if outsider { vec![] } else { brought(&run, &text, lang) },
+        fields: shown(&form)?,
+        ticket,
+        lang,
+    })))
+}
+
+fn shown(form: &FormView) -> Result<Vec<Shown>, Refusal> {
+    let json = serde_json::to_string(&form.fields)
+        .map_err(|error| Refusal::bug("a form's view cannot be written", &error))?;
+    serde_json::from_str(&json).map_err(|error| Refusal::bug("a form's view cannot be read", &error))
+}
+
+/// The input of the case with the labels of its fields, without what is private.
+fn brought(run: &Run, text: &Workflow, lang: Lang) -> Vec<(String, String)> {
+    let Ok(input) = serde_json::from_str::<serde_json::Value>(run.started.input.get()) else {
+        return vec![];
+    };
+    let fields = text.input.fields.iter().filter(|field| !field.private);
+    let told = fields.filter_map(|field| {
+        let value = input.get(&*field.name)?;
+        let told = fields::told(value, lang);
+        (!told.is_empty()).then(|| (field.label().to_owned(), told))
+    });
+    told.collect()
+}
+
+/// As a clock of the house shows it.
+fn local(at: Millis, world: &World) -> Option<String> {
+    Some(at.timestamp()?.to_zoned(world.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+/// A person by name; an address as it is.
+fn name_of(world: &World, who: &str) -> String {
+    let id = who.strip_prefix("person:").unwrap_or(who);
+    let known = world.people.people.get(id).map(|person| person.name.clone());
+    known.unwrap_or_else(|| who.strip_prefix("mail:").unwrap_or(id).to_owned())
+}
+
+fn over(run: &Run, text: &Workflow, ticket: &Ticket, world: &World) -> Over {
+    let own = item_of(run, text, &ticket.task);
+    let answered = own.and_then(|at| {
+        let of_item = run.item(at).filter(|item| item.by.is_some());
+        // A signature that was not needed any more: whoever's settled it.
+        of_item.or_else(|| {
+            run.step(at.place()).items.iter().find(|item| item.by.is_some() && says(item).is_some())
+        })
+    });
+    let cancelled = matches!(&run.top.phase, Phase::Over { state: EndState::Cancelled, .. });
+    Over {
+        by: answered.and_then(|item| item.by.as_ref()).map(|by| name_of(world, by)),
+        said: answered.and_then(says),
+        at: answered.and_then(|item| local(item.ended?, world)),
+        cancelled,
+        own: answered.is_some_and(|item| item.by.as_ref() == Some(&ticket.who)),
+    }
+}
+
+/// Of a signature.
+fn says(item: &ItemState) -> Option<Said> {
+    let output: serde_json::Value = serde_json::from_str(item.output.as_ref()?.get()).ok()?;
+    let approved = output.get("approved")?.as_bool()?;
+    Some(if approved { Said::Approved } else { Said::Refused })
+}
+
+/// The item that a task was of, in the round that is under way.
+fn item_of(run: &Run, text: &Workflow, task: &TaskId) -> Option<Item> {
+    let scopes = std::iter::once(ScopeNo::RUN).chain(run.inner.keys().copied());
+    scopes.into_iter().find_map(|scope| {
+        let asked = text.numbers().filter(|no| matches!(text.step(*no).work, Work::Ask(_)));
+        asked.into_iter().find_map(|step| {
+            let at = StepAt { step, scope };
+            let state = run.step(at);
+            let items = state.items.iter().zip(0_u32..);
+            let mut of = items.map(|(item, number)| (at.item(state.round, number), item.attempts));
+            of.find_map(|(item, attempts)| {
+                let key = run.key_of(text, item);
+                (1..=attempts).any(|attempt| TaskId::of(&key, attempt) == *task).then_some(item)
+            })
+        })
+    })
+}

@@ -1,0 +1,394 @@
+//! The fields of a form on a page that works without scripts: how each is asked, and what an answer to it is.
+
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde_json::{Map, Value as Json, json};
+use yizhan_engine::link::Choice;
+use yizhan_workflow::problem::Lang;
+
+use super::given::Given;
+use super::words::say;
+
+/// The hidden field by which a page shows that it is ours.
+pub(super) const CONFIRM: &str = "confirm";
+/// Options up to here are shown all at once.
+const SHOWN_OPTIONS: usize = 7;
+/// Rows that a table without given rows offers.
+const ROWS: usize = 5;
+
+/// A field as the form's view says it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Shown {
+    pub(super) name: String,
+    pub(super) label: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    default: Option<Json>,
+    #[serde(default)]
+    value: Option<Json>,
+    #[serde(default)]
+    options: Vec<Opt>,
+    #[serde(default)]
+    help: Option<String>,
+    #[serde(default)]
+    lines: Option<u32>,
+    #[serde(default)]
+    when: Option<String>,
+    #[serde(default)]
+    asked: Option<bool>,
+    #[serde(default)]
+    witness: Option<String>,
+    #[serde(default)]
+    kinds: Vec<String>,
+    /// Of a table.
+    #[serde(default)]
+    fields: Vec<Self>,
+    /// A column that comes with the rows.
+    #[serde(default)]
+    shown: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Opt {
+    code: String,
+    label: String,
+}
+
+impl Shown {
+    /// Shown, not asked.
+    fn is_told(&self) -> bool {
+        self.value.is_some() && self.kind != "table"
+    }
+
+    /// One that hangs on other fields is shown, as no script can bring it up later; else only where it is asked.
+    fn is_there(&self, among: &[Self]) -> bool {
+        let hangs_on = |when: &String| among.iter().any(|other| mentions(when, &other.name));
+        self.asked.unwrap_or(true) || self.when.as_ref().is_none_or(hangs_on)
+    }
+
+    fn must(&self) -> bool {
+        self.required && self.when.is_none()
+    }
+
+    fn rows(&self) -> Option<&Vec<Json>> {
+        self.value.as_ref().and_then(Json::as_array)
+    }
+}
+
+fn mentions(expression: &str, name: &str) -> bool {
+    let is_part = |sign: char| sign.is_alphanumeric() || sign == '_';
+    expression.split(|sign| !is_part(sign)).any(|word| word == name)
+}
+
+pub(super) fn takes_files(fields: &[Shown]) -> bool {
+    fields.iter().any(|field| matches!(field.kind.as_str(), "file" | "files") && field.value.is_none())
+}
+
+/// The form as it is asked; what is chosen already is not asked again.
+pub(super) fn asked(
+    fields: &[Shown],
+    choice: Option<&Choice>,
+    faults: &[(String, String)],
+    given: &Given,
+    lang: Lang,
+) -> Markup {
+    html! {
+        @for field in fields.iter().filter(|field| field.is_there(fields)) {
+            @if choice.is_none_or(|Choice(name, _)| **name != *field.name) {
+                (one(field, faults, given, lang))
+            }
+        }
+    }
+}
+
+/// What a link's choice is called.
+pub(super) fn chosen(fields: &[Shown], Choice(name, value): &Choice, lang: Lang) -> (String, String) {
+    let field = fields.iter().find(|field| *field.name == **name);
+    let label = field.map_or_else(|| name.to_string(), |field| field.label.clone());
+    let approves = &**name == "approved" && field.is_some_and(|field| field.kind == "yesno");
+    let said = match value {
+        Json::Bool(true) if approves => say(lang, "同意", "Approve").to_owned(),
+        Json::Bool(false) if approves => say(lang, "不同意", "Refuse").to_owned(),
+        Json::String(code) => {
+            let known = field.and_then(|field| field.options.iter().find(|option| option.code == *code));
+            known.map_or_else(|| code.clone(), |option| option.label.clone())
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => told(value, lang),
+    };
+    (label, said)
+}
+
+fn one(field: &Shown, faults: &[(String, String)], given: &Given, lang: Lang) -> Markup {
+    let own = |path: &str| {
+        path == field.name || path.strip_prefix(&*field.name).is_some_and(|rest| rest.starts_with(['[', '.']))
+    };
+    let wrong: Vec<&String> = faults.iter().filter(|(path, _)| own(path)).map(|(_, said)| said).collect();
+    let group = matches!(field.kind.as_str(), "yesno" | "choices" | "checklist" | "signature" | "table")
+        || field.kind == "choice" && field.options.len() <= SHOWN_OPTIONS;
+    let id = format!("f.{}", field.name);
+    html! {
+        @if field.is_told() {
+            div.told { span.label { (field.label) } p { (told(field.value.as_ref().unwrap_or(&Json::Null), lang)) } }
+        } @else if group {
+            fieldset.wrong[!wrong.is_empty()] {
+                legend { (field.label) (mark(field, lang)) }
+                (beside(field, &wrong))
+                (input(field, &id, given, lang))
+            }
+        } @else {
+            div.field.wrong[!wrong.is_empty()] {
+                label for=(id) { (field.label) (mark(field, lang)) }
+                (beside(field, &wrong))
+                (input(field, &id, given, lang))
+            }
+        }
+    }
+}
+
+fn mark(field: &Shown, lang: Lang) -> Markup {
+    html! {
+        @if field.when.is_some() { span.hint { (say(lang, "(适用时填写)", " (where it applies)")) } }
+        @else if !field.required { span.hint { (say(lang, "(可不填)", " (may be left empty)")) } }
+    }
+}
+
+fn beside(field: &Shown, wrong: &[&String]) -> Markup {
+    html! {
+        @if let Some(help) = &field.help { p.hint { (help) } }
+        @for said in wrong { p.fault role="alert" { (said) } }
+    }
+}
+
+fn input(field: &Shown, id: &str, given: &Given, lang: Lang) -> Markup {
+    let name = id;
+    let known = given.text(name).map(str::to_owned);
+    let known = known.or_else(|| field.default.as_ref().filter(|_| given.is_nothing()).map(plain));
+    let known = known.unwrap_or_default();
+    let must = field.must();
+    match field.kind.as_str() {
+        "yesno" => radios(
+            name,
+            &[("yes", say(lang, "是", "Yes")), ("no", say(lang, "否", "No"))],
+            &yes(&known),
+            must,
+        ),
+        "choice" if field.options.len() <= SHOWN_OPTIONS => {
+            let options: Vec<(&str, &str)> =
+                field.options.iter().map(|option| (&*option.code, &*option.label)).collect();
+            radios(name, &options, &known, must)
+        }
+        "choice" => html! {
+            select id=(id) name=(name) required[must] {
+                option value="" { (say(lang, "请选择", "Choose")) }
+                @for option in &field.options {
+                    option value=(option.code) selected[option.code == known] { (option.label) }
+                }
+            }
+        },
+        "choices" | "checklist" => several(field, name, given),
+        "signature" => signature(field, name, given, lang),
+        "table" => table(field, name, given, lang),
+        "file" | "files" => {
+            let kinds: Vec<String> = field.kinds.iter().map(|kind| format!(".{kind}")).collect();
+            let kinds = kinds.join(",");
+            html! {
+                input #(id) type="file" name=(name) multiple[field.kind == "files"]
+                    accept=[(!kinds.is_empty()).then_some(kinds)] required[must];
+            }
+        }
+        "text" if field.lines.is_some_and(|lines| lines > 1) => html! {
+            textarea id=(id) name=(name) rows=(field.lines.unwrap_or(3).min(20)) required[must] { (known) }
+        },
+        kind => html! {
+            input id=(id) type=(type_of(kind)) inputmode=[mode_of(kind)] name=(name) value=(known)
+                step=[(kind == "time").then_some("any")] autocomplete="off" required[must];
+        },
+    }
+}
+
+fn type_of(kind: &str) -> &'static str {
+    match kind {
+        "date" => "date",
+        "time" => "time",
+        "datetime" => "datetime-local",
+        "phone" => "tel",
+        "email" => "email",
+        _ => "text",
+    }
+}
+
+fn mode_of(kind: &str) -> Option<&'static str> {
+    match kind {
+        "whole" => Some("numeric"),
+        "number" | "money" => Some("decimal"),
+        _ => None,
+    }
+}
+
+fn yes(known: &str) -> String {
+    match known {
+        "true" => "yes".to_owned(),
+        "false" => "no".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn radios(name: &str, options: &[(&str, &str)], known: &str, must: bool) -> Markup {
+    html! {
+        @for (code, label) in options {
+            label.pick { input type="radio" name=(name) value=(code) checked[*code == known] required[must]; span { (label) } }
+        }
+    }
+}
+
+fn several(field: &Shown, name: &str, given: &Given) -> Markup {
+    let ticked = |code: &str| {
+        if given.is_nothing() {
+            let done = field.default.as_ref().map(|known| known.get("done").unwrap_or(known));
+            done.and_then(Json::as_array).is_some_and(|list| list.iter().any(|one| one == code))
+        } else {
+            given.all(name).any(|one| one == code)
+        }
+    };
+    html! {
+        @for option in &field.options {
+            label.pick {
+                input type="checkbox" name=(name) value=(option.code) checked[ticked(&option.code)];
+                span { (option.label) }
+            }
+        }
+    }
+}
+
+fn signature(field: &Shown, name: &str, given: &Given, lang: Lang) -> Markup {
+    let part = |part: &str| format!("{name}.{part}");
+    let line = |key: &str, label: &str| {
+        let id = part(key);
+        html! {
+            label for=(id) { (label) }
+            input id=(id) type="text" name=(id) value=(given.text(&id).unwrap_or_default()) autocomplete="off";
+        }
+    };
+    let signed = part("signed");
+    let words = [("yes", say(lang, "签收", "I sign")), ("no", say(lang, "拒签", "I refuse to sign"))];
+    html! {
+        (radios(&signed, &words, given.text(&signed).unwrap_or_default(), field.must()))
+        (line("by", say(lang, "签名(姓名)", "Name")))
+        @if field.witness.is_some() { (line("witness", say(lang, "见证人", "Witness"))) }
+        (line("reason", say(lang, "原因或备注", "Reason")))
+    }
+}
+
+fn table(field: &Shown, name: &str, given: &Given, lang: Lang) -> Markup {
+    let rows = field.rows();
+    let count = rows.map_or(ROWS, Vec::len);
+    html! {
+        div.wide { table {
+            thead { tr { @for column in &field.fields { th { (column.label) } } } }
+            tbody { @for row in 0..count { tr {
+                @for column in &field.fields {
+                    td data-label=(column.label) {
+                        @if column.shown || column.is_told() {
+                            (told(rows.and_then(|rows| rows.get(row)?.get(&column.name)).unwrap_or(&Json::Null), lang))
+                        } @else {
+                            (cell(column, &format!("{name}.{row}.{}", column.name), given, lang))
+                        }
+                    }
+                }
+            } } }
+        } }
+        @if rows.is_none() { p.hint { (say(lang, "空着的行不算。", "Rows that stay empty do not count.")) } }
+    }
+}
+
+/// In a row nothing must be filled in before the row is.
+fn cell(column: &Shown, id: &str, given: &Given, lang: Lang) -> Markup {
+    let column = Shown { required: false, ..column.clone() };
+    html! { @if matches!(column.kind.as_str(), "table" | "signature") { } @else { (input(&column, id, given, lang)) } }
+}
+
+/// The answer that the page gave, with what the link chooses.
+pub(super) fn answer(fields: &[Shown], choice: Option<&Choice>, given: &Given) -> Json {
+    let mut answer = Map::new();
+    for field in fields.iter().filter(|field| !field.is_told() && field.is_there(fields)) {
+        if let Some(value) = answer_of(field, &format!("f.{}", field.name), given) {
+            answer.insert(field.name.clone(), value);
+        }
+    }
+    if let Some(Choice(name, value)) = choice {
+        answer.insert(name.to_string(), value.clone());
+    }
+    Json::Object(answer)
+}
+
+fn answer_of(field: &Shown, name: &str, given: &Given) -> Option<Json> {
+    let text = || given.text(name).filter(|text| !text.trim().is_empty()).map(Json::from);
+    match field.kind.as_str() {
+        "choices" | "checklist" => Some(given.all(name).collect()),
+        "file" => given.kept(name).next().cloned(),
+        "files" => Some(given.kept(name).cloned().collect()),
+        "signature" => {
+            let signed = given.text(&format!("{name}.signed"))?;
+            let mut said = Map::from_iter([("signed".to_owned(), json!(signed == "yes"))]);
+            for part in ["by", "witness", "reason"] {
+                let text = given.text(&format!("{name}.{part}")).filter(|text| !text.trim().is_empty());
+                said.extend(text.map(|text| (part.to_owned(), json!(text))));
+            }
+            Some(Json::Object(said))
+        }
+        "table" => {
+            let rows = 0..field.rows().map_or(ROWS, Vec::len);
+            let row = |row: usize| {
+                let columns = field.fields.iter().filter(|column| !column.shown && !column.is_told());
+                let cells = columns.filter_map(|column| {
+                    let value = answer_of(column, &format!("{name}.{row}.{}", column.name), given)?;
+                    (value != json!([])).then(|| (column.name.clone(), value))
+                });
+                Json::Object(cells.collect())
+            };
+            let mut rows: Vec<Json> = rows.map(row).collect();
+            if field.value.is_none() {
+                // A row in the middle that was left out is none.
+                rows.retain(|row| row.as_object().is_some_and(|row| !row.is_empty()));
+            }
+            Some(Json::Array(rows))
+        }
+        _ => text(),
+    }
+}
+
+/// A value as a text field holds it.
+fn plain(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Null | Json::Array(_) | Json::Object(_) => String::new(),
+        Json::Bool(_) | Json::Number(_) => value.to_string(),
+    }
+}
+
+/// A value as a person reads it.
+pub(super) fn told(value: &Json, lang: Lang) -> String {
+    match value {
+        Json::Null => String::new(),
+        Json::Bool(yes) => if *yes { say(lang, "是", "yes") } else { say(lang, "否", "no") }.to_owned(),
+        Json::Number(number) => number.to_string(),
+        Json::String(text) => text.strip_prefix("person:").unwrap_or(text).to_owned(),
+        Json::Array(list) => {
+            let all: Vec<String> =
+                list.iter().map(|one| told(one, lang)).filter(|one| !one.is_empty()).collect();
+            all.join(say(lang, "、", ", "))
+        }
+        Json::Object(parts) => match parts.get("name").and_then(Json::as_str) {
+            Some(name) => name.to_owned(),
+            None => {
+                let parts = parts.iter().map(|(key, value)| (key, told(value, lang)));
+                let parts = parts.filter(|(_, value)| !value.is_empty());
+                let all: Vec<String> = parts.map(|(key, value)| format!("{key}: {value}")).collect();
+                all.join(say(lang, ";", "; "))
+            }
+        },
+    }
+}
