@@ -127,7 +127,7 @@ impl Past {
             let mut to: Vec<String> = letter.who.iter().flat_map(|who| people.told(who)).collect();
             to.sort();
             to.dedup();
-            let said = letter.input(&to, lang);
+            let said = letter.input(&to, lang, None);
             let said: serde_json::Value = serde_json::from_str(&said).unwrap_or_default();
             let step = member.path_of(letter.of.item);
             if letter.asks != Asks::Task {
