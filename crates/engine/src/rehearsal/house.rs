@@ -24,6 +24,7 @@ mod children;
 mod events;
 mod gathered;
 mod past;
+mod schedules;
 
 pub use past::{Asked, Happening, Past, Sent};
 
@@ -75,6 +76,7 @@ pub struct House<'w> {
     fakes: VecDeque<Fake>,
     pub events: Vec<Known>,
     gathered: Vec<Gathered>,
+    watched: Vec<schedules::Watched>,
     pub past: Past,
     last: Option<RunId>,
     decisions: usize,
@@ -117,6 +119,7 @@ impl<'w> House<'w> {
             fakes: fakes.into(),
             events: Vec::new(),
             gathered: Vec::new(),
+            watched: Vec::new(),
             past: Past::default(),
             last: None,
             decisions: 0,
@@ -130,6 +133,7 @@ impl<'w> House<'w> {
 
     /// Puts a workflow in force.
     pub fn load(&mut self, text: Arc<Workflow>) {
+        self.watch(&text);
         self.texts.insert(text.name.clone(), text);
     }
 
@@ -274,7 +278,7 @@ impl<'w> House<'w> {
             }
             if let Some((at, command)) = self.queue.pop_front() {
                 self.carry_out(at, command);
-            } else if !self.let_in() {
+            } else if !self.let_in() && !self.fire_queued() {
                 return Ok(());
             }
         }
@@ -331,7 +335,7 @@ impl<'w> House<'w> {
         let timers = timers.filter_map(|member| Some(member.run.next_timer()?.at));
         let answers = self.later.first_key_value().map(|((at, _), _)| *at);
         let slot = self.next_slot().map(|(slot, ..)| slot);
-        timers.chain(answers).chain(self.limits.next_wake()).chain(slot).min()
+        timers.chain(answers).chain(self.limits.next_wake()).chain(slot).chain(self.next_of_schedules()).min()
     }
 
     /// Turns the clock, and lets everything happen on the way, that instant included.
@@ -360,6 +364,7 @@ impl<'w> House<'w> {
             self.settle()?;
         }
         self.make_runs()?;
+        self.fire_schedules();
         self.settle()
     }
 

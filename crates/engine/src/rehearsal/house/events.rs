@@ -94,7 +94,7 @@ impl House<'_> {
         Ok(begun)
     }
 
-    fn set_off(
+    pub(super) fn set_off(
         &mut self,
         workflow: &str,
         firing: &Firing,
@@ -103,7 +103,9 @@ impl House<'_> {
         let text = self.texts.get(workflow).cloned();
         let text = text.ok_or_else(|| Hindrance::NotTaken(format!("workflow `{workflow}` is not loaded")))?;
         let (world, now) = (self.ground.world.clone(), self.now);
-        let with: Map<String, Json> = serde_json::from_str(firing.with.get()).unwrap_or_default();
+        let given: Map<String, Json> = serde_json::from_str(firing.with.get()).unwrap_or_default();
+        let mut with = self.told_of_now(workflow, &firing.trigger);
+        with.extend(given);
         let body: Map<String, Json> = serde_json::from_str(firing.body.get()).unwrap_or_default();
         let fired = Fired { trigger: &firing.trigger, with };
         let usual = format!("trigger:{}", firing.trigger);

@@ -345,9 +345,34 @@ impl Trial<'_, '_> {
     }
 }
 
-/// Without its number a path means each item of the step.
+/// Without its number a path means each item of the step, and a step means what takes it back, too.
 fn of_step(path: &str, wanted: &str) -> bool {
     let is_it = |path: &str| path == wanted || path.ends_with(&format!(".{wanted}"));
-    let bare = path.strip_suffix(']').and_then(|path| Some(path.rsplit_once('[')?.0));
-    is_it(path) || bare.is_some_and(is_it)
+    let main = path.strip_suffix(".undo").unwrap_or(path);
+    let bare = main.strip_suffix(']').and_then(|main| Some(main.rsplit_once('[')?.0));
+    is_it(path) || is_it(main) || bare.is_some_and(is_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_step;
+
+    #[test]
+    fn a_step_means_its_items_and_what_takes_them_back_and_a_rung_only_itself() {
+        for (path, wanted, is_it) in [
+            ("goods", "goods", true),
+            ("goods.undo", "goods", true),
+            ("goods", "goods.undo", false),
+            ("goods[2]", "goods", true),
+            ("goods[2].undo", "goods", true),
+            ("goods[2]", "goods[1]", false),
+            ("remind[3].flag", "flag", true),
+            ("remind[3].flag", "remind[2].flag", false),
+            ("repair.escalate[1]", "repair.escalate[1]", true),
+            ("repair.escalate[1]", "repair", false),
+            ("prepare", "pare", false),
+        ] {
+            assert_eq!(of_step(path, wanted), is_it, "{path} {wanted}");
+        }
+    }
 }

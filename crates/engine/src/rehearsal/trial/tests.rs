@@ -520,3 +520,32 @@ fn who_has_read_that_a_run_asks_its_owner_is_told_too() {
          { expect_tell = \"a\", about = \"failed\", to = \"group:desk\", contains = \"x.y\" }, { expect_none = \"mail.send\" }]\n",
     );
 }
+
+#[test]
+fn schedules_come_as_the_clock_goes_over_them_with_their_window() {
+    let file = |overlap: &str| {
+        format!(
+            "[input]\nfrom = {{ type = \"text\" }}\n[trigger.daily]\nschedule = \"30 16 * * *\"\noverlap = \"{overlap}\"\n\
+             with.from = \"{{{{ trigger.window.from }}}}\"\n[step.a]\nask = \"group:desk\"\nform.ok = {{ type = \"yesno\" }}\n"
+        )
+    };
+    let test = |play: &str| {
+        format!("[[test]]\nname = \"x\"\nat = \"2026-09-30 16:30\"\nbegins = \"later\"\nplay = [{play}]\n")
+    };
+    let (skip, queue, allow) = (file("skip"), file("queue"), file("allow"));
+    // The slot of the very beginning is past.
+    let (_, miss) = misses(&[("slots", &skip)], &test("{ pass = \"23h\" }, { expect_run = \"slots\" }"));
+    assert!(matches!(miss, Miss::NoRun { .. }));
+    let first = "{ pass = \"24h\" }, { expect_run = \"slots\", input = { from = \"2026-09-30T16:30:00Z\" } }";
+    let two = "{ pass = \"48h\" }";
+    let answer = "{ answer = \"a\", with = { ok = true } }, { expect_state = \"done\" }";
+    let second = "{ expect_run = \"slots\", state = \"open\" }";
+    holds(&[("slots", &skip)], &test(first));
+    // Two slots are over the run of the first: skipped they bring nothing, queued the newest comes once it is over.
+    let (_, miss) = misses(&[("slots", &skip)], &test(&format!("{first}, {two}, {answer}, {second}")));
+    assert!(matches!(miss, Miss::Differs { .. }), "{miss:?}");
+    let newest = "{ expect_run = \"slots\", state = \"open\", input = { from = \"2026-10-01T16:30:00Z\" } }";
+    holds(&[("slots", &queue)], &test(&format!("{first}, {two}, {answer}, {newest}")));
+    let all = "{ expect_tell = true, about = \"task\", times = 3 }";
+    holds(&[("slots", &allow)], &test(&format!("{first}, {two}, {all}")));
+}
