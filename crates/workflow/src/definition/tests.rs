@@ -23,7 +23,9 @@ fn workflow_files() -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "toml") {
+            } else if path.extension().is_some_and(|end| end == "toml")
+                && !path.to_string_lossy().ends_with(".test.toml")
+            {
                 found.push(path);
             }
         }
