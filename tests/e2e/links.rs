@@ -67,7 +67,12 @@ impl Post {
 }
 
 fn text_of(mail: &mailparse::ParsedMail<'_>) -> String {
-    mail.parts().find(|part| part.ctype.mimetype == "text/plain").unwrap().get_body().unwrap()
+    mail.parts()
+        .find(|part| part.ctype.mimetype == "text/plain")
+        .unwrap()
+        .get_body()
+        .unwrap()
+        .replace("\r\n", "\n")
 }
 
 fn receive(line: &TcpStream, kept: &Mutex<Vec<Vec<u8>>>) -> std::io::Result<()> {
@@ -101,7 +106,9 @@ fn receive(line: &TcpStream, kept: &Mutex<Vec<Vec<u8>>>) -> std::io::Result<()> 
 
 /// The address behind a label of a mail, without the host that only people reach.
 fn link(text: &str, label: &str) -> String {
-    let (_, rest) = text.split_once(&format!("  {label}:\n  https://house.example.com")).unwrap_or_else(|| panic!("{text}"));
+    let (_, rest) = text
+        .split_once(&format!("  {label}:\n  https://house.example.com"))
+        .unwrap_or_else(|| panic!("{text}"));
     rest.lines().next().unwrap().to_owned()
 }
 
@@ -169,7 +176,8 @@ fn one_of_two_approves_by_mail_and_somebody_outside_fills_in_a_form_by_mail() {
     let confirm = confirmation(&page).to_owned();
     let (status, page) = ask(&house, "POST", &fill, &format!("confirm={confirm}&f.come=noon"));
     assert_eq!(status, 422, "{page}");
-    let (status, _) = ask(&house, "POST", &fill, &format!("confirm={confirm}&f.come=08%3A30&f.words=%E5%A5%BD"));
+    let (status, _) =
+        ask(&house, "POST", &fill, &format!("confirm={confirm}&f.come=08%3A30&f.words=%E5%A5%BD"));
     assert_eq!(status, 200);
     let view = house.ends(&run, "done");
     let paper = &step(&view, "paper")["items"][0];

@@ -275,9 +275,7 @@ fn shown(form: &FormView) -> Result<Vec<Shown>, Refusal> {
 
 /// The input of the case with the labels of its fields, without what is private.
 fn brought(run: &Run, text: &Workflow, lang: Lang) -> Vec<(String, String)> {
-    let Ok(input) = serde_json::from_str::<serde_json::Value>(run.started.input.get()) else {
-        return vec![];
-    };
+    let Some(input) = fields::with_digits(run.started.input.get()) else { return vec![] };
     let fields = text.input.fields.iter().filter(|field| !field.private);
     let told = fields.filter_map(|field| {
         let value = input.get(&*field.name)?;

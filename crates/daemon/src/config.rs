@@ -100,6 +100,7 @@ impl Config {
         }
         self.http.check().map_err(ConfigError::Value)?;
         self.tell.action().map_err(ConfigError::Value)?;
+        self.tell.digest().map_err(ConfigError::Value)?;
         let url = self.url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
         if !self.url.is_empty() && url.is_none_or(|(_, host)| host.is_empty()) {
             let problem = format!("url = \"{}\" is no address as \"https://yizhan.example.com\"", self.url);

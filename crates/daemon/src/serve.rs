@@ -120,6 +120,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
         events_keep: config.events.keep.ms,
         tell: config.tell.action().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
         tell_tasks: config.tell.tasks,
+        digest: config.tell.digest().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
         links: links::of(home, config)?,
         lang: config.language.lang(),
         ..EngineConfig::default()

@@ -406,6 +406,8 @@ fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
         asked: None,
         passed: None,
         offers: vec![],
+        lines: vec![],
+        more: 0,
     }
 }
 
@@ -457,12 +459,14 @@ fn told(
         asked,
         passed: None,
         offers,
+        lines: vec![],
+        more: 0,
     };
     Some(Notice { key: key.into(), task: own, at: run.last, letter: to_json(&letter) })
 }
 
 /// As a clock of the house shows it.
-fn local(at: Millis, world: &World) -> Option<Arc<str>> {
+pub(crate) fn local(at: Millis, world: &World) -> Option<Arc<str>> {
     let local = at.timestamp()?.to_zoned(world.zone.clone());
     Some(local.strftime("%Y-%m-%d %H:%M").to_string().into())
 }

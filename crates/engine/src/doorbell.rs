@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+use crate::digest::Digest;
 use crate::handle::Engine;
 use crate::schedules::Schedules;
 use crate::store::Note;
@@ -43,6 +44,7 @@ async fn tidy(engine: &Engine) {
 /// Looks at the schedules at each ring, until dropped. `replaced` counts the bells that fell silent.
 pub async fn answer(engine: Engine, replaced: Arc<AtomicU64>) {
     let mut schedules = Schedules::new(engine.clone());
+    let mut digest = Digest::default();
     let mut tidied: Option<Instant> = None;
     let bell = Arc::new(Notify::new());
     let mut scheduler = hang(&bell).await;
@@ -51,6 +53,7 @@ pub async fn answer(engine: Engine, replaced: Arc<AtomicU64>) {
             tracing::error!(%error, "the doorbell cannot be hung; schedules are looked at all the same");
         }
         schedules.look().await;
+        digest.look(&engine).await;
         if tidied.is_none_or(|at| at.elapsed() >= TIDY_EVERY) {
             tidied = Some(Instant::now());
             tidy(&engine).await;

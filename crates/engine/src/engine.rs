@@ -40,6 +40,8 @@ pub(crate) struct After {
     pub replies: Vec<Reply>,
     /// Events that are now to be offered.
     pub published: Vec<Published>,
+    /// Words to people that hang on no run.
+    pub letters: Vec<Notice>,
     /// Calls of built-in actions whose rows are written, and what they gave.
     pub built_in: Vec<(u64, Box<str>)>,
 }
@@ -247,6 +249,9 @@ impl Loop {
             Message::Publish(event, reply) => self.publish(*event, reply),
             Message::Gather(gathered, reply) => self.gather(*gathered, reply),
             Message::Note(note, reply) => {
+                if let Note::Digest { letters, .. } = &note {
+                    self.after.letters.extend(letters.iter().cloned());
+                }
                 self.batch.notes.push(note);
                 self.after.replies.extend(reply);
             }
@@ -496,6 +501,7 @@ impl Loop {
         }
         self.send(calls);
         after.published.into_iter().for_each(|event| self.events.offer(event));
+        self.notice(after.letters);
         after.built_in.into_iter().for_each(|(call, output)| self.built_in_done(call, output, world));
         after.replies.into_iter().for_each(Reply::committed);
         self.fill_places(world);

@@ -14,6 +14,7 @@ use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::Refusal;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{AttemptResult, Event, Failure, Raw};
+use yizhan_workflow::schedule::Schedule;
 
 use crate::carrier::{Call, Carriers, Completion, Completions};
 use crate::engine::Loop;
@@ -45,6 +46,8 @@ pub struct EngineConfig {
     pub tell: Option<ActionName>,
     /// It carries a word to those whose task opens as well.
     pub tell_tasks: bool,
+    /// When people are told of all that is open for them; none: never.
+    pub digest: Option<Schedule>,
     /// Makes the links of the mails; none: mails have no links.
     pub links: Option<Links>,
     /// The house's language, in which that is said.
@@ -60,6 +63,7 @@ impl Default for EngineConfig {
             events_keep: 30 * 24 * 3_600_000,
             tell: None,
             tell_tasks: false,
+            digest: None,
             links: None,
             lang: Lang::Zh,
         }

@@ -44,6 +44,27 @@ pub struct Letter {
     /// What a link can answer, where one thing is asked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offers: Vec<Offer>,
+    /// Of a digest: what its reader has to do, and how much more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+    #[serde(default, skip_serializing_if = "is_none_more")]
+    pub more: usize,
+}
+
+fn is_none_more(more: &usize) -> bool {
+    *more == 0
+}
+
+/// One of the open tasks of a digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    pub task: TaskId,
+    pub title: Arc<str>,
+    /// On the house's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 /// One of the answers to a form that asks one thing.
@@ -99,6 +120,8 @@ pub enum Asks {
     Task,
     /// Nothing any more: what was claimed is no more to be done.
     Gone,
+    /// Nothing: it lists what is open.
+    Digest,
 }
 
 impl From<&Question> for Asks {
@@ -170,7 +193,8 @@ impl Letter {
             | Asks::RungFailed
             | Asks::Tells
             | Asks::TellsLate
-            | Asks::Gone => false,
+            | Asks::Gone
+            | Asks::Digest => false,
         }
     }
 
@@ -251,6 +275,7 @@ impl Letter {
                 let title = one_line(self.what());
                 say!(lang, "【驿站】待办:{title} {case}", "[Yizhan] To do: {title}, {case}")
             }
+            Asks::Digest => self.digest_subject(lang),
             Asks::Gone => say!(
                 lang,
                 "【驿站】{case}:您认领的“{step}”不用再办了",
@@ -260,6 +285,9 @@ impl Letter {
     }
 
     fn text(&self, lang: Lang, doors: Option<&Doors>) -> String {
+        if self.asks == Asks::Digest {
+            return self.digest(lang);
+        }
         let (run, workflow) = (self.run, &self.workflow);
         let mut text = self.sentence(lang);
         text.push_str("\n\n");
@@ -328,6 +356,7 @@ impl Letter {
                     "{case} has a task for you: {title}.{passed}"
                 )
             }
+            Asks::Digest => self.digest_subject(lang),
             Asks::Gone => say!(
                 lang,
                 "您认领的步骤“{step}”({case})不用再办了:流程已经结束、退回,或者别人的结果已经够了。",
@@ -385,6 +414,7 @@ impl Letter {
                 | Asks::Form
                 | Asks::Task
                 | Asks::Gone
+                | Asks::Digest
                 | Asks::Reminds
                 | Asks::Tells
                 | Asks::TellsLate,
@@ -448,7 +478,7 @@ impl Letter {
                 settle("fail", say!(lang, "算失败", "fail")),
             ]
             .concat(),
-            Asks::Gone => return String::new(),
+            Asks::Gone | Asks::Digest => return String::new(),
             // Whoever is told is mostly not who answers.
             Asks::Reminds | Asks::Tells | Asks::TellsLate if self.asked.is_none() => return String::new(),
             Asks::Tells | Asks::TellsLate => return show,
@@ -459,6 +489,46 @@ impl Letter {
             ),
         };
         say!(lang, "{show}然后答复:\n{answers}", "{show}Then answer:\n{answers}")
+    }
+}
+
+/// Of a digest.
+impl Letter {
+    fn digest_subject(&self, lang: Lang) -> String {
+        let all = self.lines.len() + self.more;
+        match self.lines.iter().filter(|line| line.late).count() {
+            0 => say!(lang, "【驿站】您有 {all} 件待办", "[Yizhan] Open tasks: {all}"),
+            late => {
+                say!(
+                    lang,
+                    "【驿站】您有 {all} 件待办,{late} 件已超时",
+                    "[Yizhan] Open tasks: {all}, {late} of them late"
+                )
+            }
+        }
+    }
+
+    fn digest(&self, lang: Lang) -> String {
+        let mut text = say!(lang, "等您办的,先急后缓:\n\n", "What waits for you, the most urgent first:\n\n");
+        for Line { task, title, due, late } in &self.lines {
+            let title = one_line(title);
+            let due = match (due, late) {
+                (Some(due), true) => say!(lang, "已超时,应于 {due}", "late, was due at {due}"),
+                (Some(due), false) => say!(lang, "期限 {due}", "due at {due}"),
+                (None, _) => say!(lang, "没有期限", "no due time"),
+            };
+            text.push_str(&say!(
+                lang,
+                "- {title}({due})\n  yizhan task show {task}\n",
+                "- {title} ({due})\n  yizhan task show {task}\n"
+            ));
+        }
+        if self.more > 0 {
+            let more = self.more;
+            text.push_str(&say!(lang, "另有 {more} 件。\n", "And {more} more.\n"));
+        }
+        text.push_str(&say!(lang, "\n全部:\n  yizhan tasks\n", "\nAll of them:\n  yizhan tasks\n"));
+        text
     }
 }
 
@@ -541,6 +611,8 @@ mod tests {
             due: None,
             passed: None,
             offers: vec![],
+            lines: vec![],
+            more: 0,
             known: Some(Failure {
                 code: "bank.silent".into(),
                 message: "no answer".into(),

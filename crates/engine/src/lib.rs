@@ -5,6 +5,7 @@ pub mod by_id;
 pub mod carrier;
 mod change;
 mod completing;
+pub mod digest;
 pub mod doorbell;
 mod engine;
 pub mod event_triggers;

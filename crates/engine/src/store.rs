@@ -143,6 +143,9 @@ pub struct Notice {
     pub letter: Box<[u8]>,
 }
 
+/// Under this workflow and trigger, which no file has, it is kept up to when open tasks were told of.
+pub const DIGEST: (&str, &str) = ("", "digest");
+
 /// An item that asks for a place among those that share a limit, or has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotRow {
@@ -320,6 +323,11 @@ pub enum Note {
     /// The parent has moved on and will not take this child's end.
     Told {
         child: RunId,
+    },
+    /// Open tasks were told of up to here: that they were, and the letters that say it.
+    Digest {
+        at: Millis,
+        letters: Vec<Notice>,
     },
     /// This notice went out.
     Noticed {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
+use yizhan_engine::digest::Digest;
 use yizhan_engine::letter::{Asks, Letter};
 use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::schedules::Schedules;
@@ -23,6 +24,7 @@ use yizhan_workflow::people::{People, Person};
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
 use yizhan_workflow::run::event::{Event, Failure, Happened, Verdict};
 use yizhan_workflow::run::{Refusal, World};
+use yizhan_workflow::schedule::{Pattern, Schedule};
 
 const START: i64 = 1_795_312_800_000;
 
@@ -197,10 +199,11 @@ fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place 
     });
     let broken = Arc::new(AtomicBool::new(false));
     let tell = Some(ActionName { plugin: "play".into(), action: "fail".into() });
+    let digest = Some(Schedule::new(Pattern::parse("08:30").unwrap()));
     let slow = Slow { store: store.clone(), gate: gate.clone(), broken: broken.clone() };
     let engine = opened
         .start(
-            EngineConfig { tell, tell_tasks: true, ..EngineConfig::default() },
+            EngineConfig { tell, tell_tasks: true, digest, ..EngineConfig::default() },
             slow,
             Arc::new(store.clone()),
             script.clone(),
@@ -559,6 +562,49 @@ async fn people_are_told_that_a_task_opened_and_that_one_they_claimed_is_no_more
     after.engine.act(run, Event::Cancelled { opening: 1, by, reason }).await.unwrap();
     after.until("cat to hear that it is over", |store| sent() == 3 && notices(store).is_empty()).await;
     after.until_state(run, RunState::Cancelled).await;
+}
+
+/// From 02:00 to the 08:30 of the settings.
+const TO_THE_SLOT: i64 = 23_400_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_open_tasks_is_told_of_them_once_at_each_slot_also_over_a_crash() {
+    let before = place(Memory::new(), START, false, &[("tasks", TASKS)]);
+    let digests = |store: &Memory| -> Vec<Letter> {
+        let all = store.notices(None, 9).unwrap();
+        let all = all.iter().map(|notice| serde_json::from_slice::<Letter>(&notice.letter).unwrap());
+        all.filter(|letter| letter.asks == Asks::Digest).collect()
+    };
+    before.started("tasks", "{}").await;
+    let mut digest = Digest::default();
+    digest.look(&before.engine).await;
+    before.pass(TO_THE_SLOT - 1).await;
+    Digest::default().look(&before.engine).await;
+    assert!(digests(&before.store).is_empty(), "not before its time");
+    before.pass(1).await;
+    digest.look(&before.engine).await;
+    let [letter] = &digests(&before.store)[..] else { panic!("one person has tasks, the others have none") };
+    let lines: Vec<_> = letter.lines.iter().map(|line| (&*line.title, line.late)).collect();
+    assert_eq!(
+        (&letter.who[..], &lines[..]),
+        (&["person:ann".to_owned()][..], &[("Look at it", true), ("quiet", false)][..])
+    );
+
+    let after =
+        place(before.store.clone_committed(), START + TO_THE_SLOT + 60_000, true, &[("tasks", TASKS)]);
+    Digest::default().look(&after.engine).await;
+    after.until("all to be told", |store| store.notices(None, 9).unwrap().is_empty()).await;
+    Digest::default().look(&after.engine).await;
+    after.pass(0).await;
+    let sent = || after.script.sent.lock().unwrap().len();
+    assert_eq!((sent(), digests(&after.store).len()), (2, 0), "the task and the digest, each once");
+    // Two slots pass while nobody looks: one letter is enough.
+    after.pass(2 * 24 * 3_600_000).await;
+    Digest::default().look(&after.engine).await;
+    after.until("the next digest", |_| sent() == 3).await;
+    Digest::default().look(&after.engine).await;
+    after.until("it to be noted", |store| store.notices(None, 9).unwrap().is_empty()).await;
+    assert_eq!(sent(), 3);
 }
 
 /// Another address of a person comes into force.

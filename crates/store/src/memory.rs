@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yizhan_engine::store::{
-    Acks, Batch, Change, Claim, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused, RunRow, Store,
-    StoreError, TaskChange, TaskRow, Tell,
+    Acks, Batch, Change, Claim, DIGEST, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused, RunRow,
+    Store, StoreError, TaskChange, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -253,6 +253,13 @@ impl Kept {
             Note::Gathered(gathered) => self.gather(gathered),
             Note::ScheduleSeen { workflow, trigger, at } => {
                 self.schedules.insert((Arc::clone(workflow), Arc::clone(trigger)), *at);
+            }
+            Note::Digest { at, letters } => {
+                let (workflow, trigger) = DIGEST;
+                self.schedules.insert((workflow.into(), trigger.into()), *at);
+                for letter in letters {
+                    self.notices.entry(Arc::clone(&letter.key)).or_insert_with(|| letter.clone());
+                }
             }
             Note::Told { child } => drop(self.tells.remove(child)),
             Note::Noticed { key } => drop(self.notices.remove(key)),

@@ -1,7 +1,8 @@
 //! The fields of a form on a page that works without scripts: how each is asked, and what an answer to it is.
 
 use maud::{Markup, html};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 use yizhan_engine::link::Choice;
 use yizhan_workflow::problem::Lang;
@@ -25,9 +26,9 @@ pub(super) struct Shown {
     kind: String,
     #[serde(default)]
     required: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "exact")]
     default: Option<Json>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "exact")]
     value: Option<Json>,
     #[serde(default)]
     options: Vec<Opt>,
@@ -49,6 +50,36 @@ pub(super) struct Shown {
     /// A column that comes with the rows.
     #[serde(default)]
     shown: bool,
+}
+
+fn exact<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Json>, D::Error> {
+    let raw = Box::<RawValue>::deserialize(from)?;
+    Ok(with_digits(raw.get()).filter(|value| !value.is_null()))
+}
+
+/// JSON with its numbers as texts: each is shown with the digits that it has.
+pub(super) fn with_digits(json: &str) -> Option<Json> {
+    let mut written = String::with_capacity(json.len() + 16);
+    let (mut in_text, mut escaped, mut in_number) = (false, false, false);
+    for sign in json.chars() {
+        let of_number = !in_text
+            && (sign.is_ascii_digit() || sign == '-' || in_number && matches!(sign, '+' | '.' | 'e' | 'E'));
+        if of_number != in_number {
+            written.push('"');
+            in_number = of_number;
+        }
+        written.push(sign);
+        if in_text {
+            in_text = escaped || sign != '"';
+            escaped = !escaped && sign == '\\';
+        } else {
+            in_text = sign == '"';
+        }
+    }
+    if in_number {
+        written.push('"');
+    }
+    serde_json::from_str(&written).ok()
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -136,13 +167,13 @@ fn one(field: &Shown, faults: &[(String, String)], given: &Given, lang: Lang) ->
             fieldset.wrong[!wrong.is_empty()] {
                 legend { (field.label) (mark(field, lang)) }
                 (beside(field, &wrong))
-                (input(field, &id, given, lang))
+                (input(field, &id, given, lang, SHOWN_OPTIONS))
             }
         } @else {
             div.field.wrong[!wrong.is_empty()] {
                 label for=(id) { (field.label) (mark(field, lang)) }
                 (beside(field, &wrong))
-                (input(field, &id, given, lang))
+                (input(field, &id, given, lang, SHOWN_OPTIONS))
             }
         }
     }
@@ -162,7 +193,8 @@ fn beside(field: &Shown, wrong: &[&String]) -> Markup {
     }
 }
 
-fn input(field: &Shown, id: &str, given: &Given, lang: Lang) -> Markup {
+/// With more than so many options there is a list to choose from.
+fn input(field: &Shown, id: &str, given: &Given, lang: Lang, options: usize) -> Markup {
     let name = id;
     let known = given.text(name).map(str::to_owned);
     let known = known.or_else(|| field.default.as_ref().filter(|_| given.is_nothing()).map(plain));
@@ -175,7 +207,7 @@ fn input(field: &Shown, id: &str, given: &Given, lang: Lang) -> Markup {
             &yes(&known),
             must,
         ),
-        "choice" if field.options.len() <= SHOWN_OPTIONS => {
+        "choice" if field.options.len() <= options => {
             let options: Vec<(&str, &str)> =
                 field.options.iter().map(|option| (&*option.code, &*option.label)).collect();
             radios(name, &options, &known, must)
@@ -307,7 +339,7 @@ fn table(field: &Shown, name: &str, given: &Given, lang: Lang) -> Markup {
 /// In a row nothing must be filled in before the row is.
 fn cell(column: &Shown, id: &str, given: &Given, lang: Lang) -> Markup {
     let column = Shown { required: false, ..column.clone() };
-    html! { @if matches!(column.kind.as_str(), "table" | "signature") { } @else { (input(&column, id, given, lang)) } }
+    html! { @if matches!(column.kind.as_str(), "table" | "signature") { } @else { (input(&column, id, given, lang, 0)) } }
 }
 
 /// The answer that the page gave, with what the link chooses.
@@ -390,5 +422,21 @@ pub(super) fn told(value: &Json, lang: Lang) -> String {
                 all.join(say(lang, ";", "; "))
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_keeps_every_digit() {
+        let json = r#"{"a": 50000.00, "b": [-1.50, 12345678901234567890], "c": "1 \" 2", "d": "x\\", "e": 1e3, "f": true}"#;
+        let told = with_digits(json).unwrap();
+        assert_eq!(told["a"], "50000.00");
+        assert_eq!(told["b"], json!(["-1.50", "12345678901234567890"]));
+        assert_eq!((&told["c"], &told["d"]), (&json!("1 \" 2"), &json!("x\\")));
+        assert_eq!((&told["e"], &told["f"]), (&json!("1e3"), &json!(true)));
+        assert_eq!(with_digits("12.50"), Some(json!("12.50")));
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use yizhan_plugin_host::Isolation;
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::plan::ActionName;
+use yizhan_workflow::schedule::{Pattern, Schedule};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,11 +108,22 @@ pub(crate) struct Tell {
     action: String,
     /// Whether those get a mail for whom a task opens.
     pub(crate) tasks: bool,
+    /// When people are told of all that is open for them; empty: never.
+    digest: String,
     /// How long the links in mails hold.
     pub(crate) links: Span,
 }
 
 impl Tell {
+    pub(crate) fn digest(&self) -> Result<Option<Schedule>, String> {
+        if self.digest.is_empty() {
+            return Ok(None);
+        }
+        let pattern = Pattern::parse(&self.digest);
+        let pattern = pattern.map_err(|fault| format!("tell.digest = \"{}\": {fault}", self.digest))?;
+        Ok(Some(Schedule::new(pattern)))
+    }
+
     /// Nothing where the setting is empty. Whether there is such an action is known once the plugins are loaded.
     pub(crate) fn action(&self) -> Result<Option<ActionName>, String> {
         if self.action.is_empty() {

@@ -1,6 +1,6 @@
 //! Runs at work: lines, snapshots, wake-ups, what is told to parents, and what a new process finds.
 
-use yizhan_engine::store::{Batch, Change, Note, Notice, RunRow, RunState, TaskChange};
+use yizhan_engine::store::{Batch, Change, DIGEST, Note, Notice, RunRow, RunState, TaskChange};
 use yizhan_workflow::id::{RunId, TextHash};
 
 use super::{House, at, becomes, begin, line, notice, opens, row, run, runs, source, task, tell};
@@ -119,6 +119,13 @@ pub(crate) fn a_notice_stands_until_it_went_out_or_its_task_is_over(house: &mut 
     house.crash();
     assert_eq!(standing(house, 9), all[2..]);
     assert_eq!(house.reads().tasks(&Default::default(), None, 9).unwrap().rows.len(), 2);
+
+    // The letters of a digest stand with the moment up to which it was told.
+    let letter = Notice { key: "digest/40/person:ann".into(), ..notice(9, "digest", 40) };
+    house.note(Note::Digest { at: at(40), letters: vec![letter.clone()] });
+    house.crash();
+    assert_eq!(standing(house, 9)[1..], [letter]);
+    assert_eq!(house.reads().schedule_seen(DIGEST.0, DIGEST.1).unwrap(), Some(at(40)));
 }
 
 /// Killed between commit and act: everything that has to be handed out again is found without reading every run.

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use yizhan_engine::store::{
-    Acks, Batch, Change, Claim, Firing, FiringOutcome, Note, Notice, Refused, RunRow, Start, StoreError,
-    TaskChange, TaskRow, Timing,
+    Acks, Batch, Change, Claim, DIGEST, Firing, FiringOutcome, Note, Notice, Refused, RunRow, Start,
+    StoreError, TaskChange, TaskRow, Timing,
 };
 use yizhan_workflow::id::{Millis, RunId};
 
@@ -223,6 +223,12 @@ impl Writing<'_> {
         self.run("DELETE FROM task WHERE id = ?1", [id]).map(drop)
     }
 
+    fn seen(&self, workflow: &str, trigger: &str, at: Millis) -> Result<(), Fault> {
+        let sql = "INSERT INTO schedule(workflow, trigger, at) VALUES (?1, ?2, ?3)
+                   ON CONFLICT(workflow, trigger) DO UPDATE SET at = excluded.at";
+        self.run(sql, params![workflow, trigger, at.0]).map(drop)
+    }
+
     fn notice(&self, notice: &Notice) -> Result<(), Fault> {
         let sql = "INSERT OR IGNORE INTO notice(key, task, at, letter) VALUES (?1, ?2, ?3, ?4)";
         self.run(sql, params![notice.key, notice.task.as_str(), notice.at.0, &notice.letter[..]])?;
@@ -339,12 +345,11 @@ impl Writing<'_> {
                     gathered::keep(self.connection, gathered)?;
                 }
             }
-            Note::ScheduleSeen { workflow, trigger, at } => {
-                self.run(
-                    "INSERT INTO schedule(workflow, trigger, at) VALUES (?1, ?2, ?3)
-                     ON CONFLICT(workflow, trigger) DO UPDATE SET at = excluded.at",
-                    params![workflow, trigger, at.0],
-                )?;
+            Note::ScheduleSeen { workflow, trigger, at } => self.seen(workflow, trigger, *at)?,
+            Note::Digest { at, letters } => {
+                let (workflow, trigger) = DIGEST;
+                self.seen(workflow, trigger, *at)?;
+                letters.iter().try_for_each(|letter| self.notice(letter))?;
             }
             Note::Told { child } => self.told(*child)?,
             Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
