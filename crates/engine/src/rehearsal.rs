@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use yizhan_workflow::expression::Expression;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepAt, StepNo};
-use yizhan_workflow::plan::{Work, Workflow};
+use yizhan_workflow::plan::{Does, Work, Workflow};
+use yizhan_workflow::run::clock::ClockSet;
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, Failure, Happened, ItemEnd, Raw, Standing, Started, StepEnd,
     Verdict,
@@ -35,6 +36,8 @@ pub struct Answers {
     pub of: BTreeMap<String, Json>,
     /// What child runs give, by their workflows' names, where no step's answer says it.
     pub children: BTreeMap<String, Json>,
+    /// Each task is answered when it is due, not at once; one without a due time at once all the same.
+    pub late: bool,
 }
 
 /// What a run would do.
@@ -92,6 +95,17 @@ pub enum What {
     Wait {
         until: Millis,
     },
+    /// By when what is no task is to be over.
+    Due {
+        due: Millis,
+    },
+    /// What a due time sets off, unless the step is over before that.
+    Rung {
+        on: Millis,
+        /// Where it stands below its step: `escalate[1]`.
+        rung: String,
+        does: &'static str,
+    },
     /// `names`: what the condition read.
     Skipped {
         when: String,
@@ -126,8 +140,17 @@ pub fn rehearse(prepared: &Prepared, by: &str, world: &World, now: Millis, answe
     };
     let id = RunId::mint(now, None);
     let (run, first) = start(id, &text, &Now { world, at: now, room: usize::MAX }, started);
-    let mut walk =
-        Walk { text, world, now, run, answers, told: Vec::new(), times: BTreeMap::new(), queue: Vec::new() };
+    let mut walk = Walk {
+        text,
+        world,
+        now,
+        run,
+        answers,
+        told: Vec::new(),
+        times: BTreeMap::new(),
+        queue: Vec::new(),
+        later: Vec::new(),
+    };
     walk.hear(&first);
     let stopped = walk.on();
     let end = walk.end();
@@ -145,6 +168,8 @@ struct Walk<'w> {
     /// How often each step has answered.
     times: BTreeMap<StepNo, usize>,
     queue: Vec<Command>,
+    /// Answers that are given when their tasks are due.
+    later: Vec<(Millis, Event)>,
 }
 
 impl Walk<'_> {
@@ -158,9 +183,8 @@ impl Walk<'_> {
                 return Some(format!("more than {MOST_ROUNDS} rounds with the same answers"));
             }
             let event = if self.queue.is_empty() {
-                let Some(timer) = self.run.next_timer() else { return Some("nothing goes on".to_owned()) };
-                self.now = self.now.max(timer.at);
-                Event::Woke {}
+                let Some(event) = self.by_itself() else { return Some("nothing goes on".to_owned()) };
+                event
             } else {
                 let command = self.queue.remove(0);
                 match self.answer(command) {
@@ -174,6 +198,24 @@ impl Walk<'_> {
             }
         }
         Some("it goes round and round".to_owned())
+    }
+
+    /// What comes next in time: a timer of the run, or an answer that was put off.
+    fn by_itself(&mut self) -> Option<Event> {
+        let timer = self.run.next_timer().map(|timer| timer.at);
+        let first =
+            self.later.iter().enumerate().min_by_key(|(_, (at, _))| *at).map(|(place, (at, _))| (*at, place));
+        match (timer, first) {
+            (Some(timer), first) if first.is_none_or(|(at, _)| timer < at) => {
+                self.now = self.now.max(timer);
+                Some(Event::Woke {})
+            }
+            (_, Some((at, place))) => {
+                self.now = self.now.max(at);
+                Some(self.later.swap_remove(place).1)
+            }
+            (_, None) => None,
+        }
     }
 
     fn happen(&mut self, event: Event) -> Result<(), String> {
@@ -216,7 +258,10 @@ impl Walk<'_> {
         let title = step.title.as_ref().and_then(|title| {
             title.text(&Names::of(&self.run, &self.text, self.world, self.now, standpoint)).ok()
         });
-        let (path, round) = (self.run.path_of(&self.text, at), self.run.step(at).round);
+        let (path, round) = match at.step {
+            StepNo::WHOLE => (String::new(), 1),
+            _ => (self.run.path_of(&self.text, at), self.run.step(at).round),
+        };
         let title = title.unwrap_or_else(|| step.id.to_string());
         self.told.push(Told { at: self.now, step: path, title, round, what });
     }
@@ -239,6 +284,7 @@ impl Walk<'_> {
                 Fact::Entered { at, state: Standing::Sleeping { until, .. } } => {
                     self.tell(at.place(), Some(*at), What::Wait { until: *until });
                 }
+                Fact::Clock { at, set } => self.clock(*at, set),
                 Fact::Late { at } => self.tell(at.place(), Some(*at), What::Late),
                 Fact::GoingBack { scope, cover, .. } => {
                     if let Some(first) = cover.iter().min() {
@@ -251,6 +297,26 @@ impl Walk<'_> {
             }
         }
         self.queue.extend(decision.commands.iter().copied());
+    }
+
+    /// A due time, where no task tells it, and all that it sets off.
+    fn clock(&mut self, at: Item, set: &ClockSet) {
+        let is_task = matches!(self.work(at), Work::Ask(_));
+        if let Some(due) = set.due.filter(|_| !is_task) {
+            self.tell(at.place(), Some(at), What::Due { due });
+        }
+        for ahead in &set.ahead {
+            let Some(rung) = self.text.step(at.step).rung(ahead.rung) else { continue };
+            let does = match (&rung.does, rung.reminds) {
+                (Does::Tell(_), true) => "reminds",
+                (Does::Tell(_), false) => "tells",
+                (Does::Reassign(_), _) => "reassigns",
+                (Does::Decide(_), _) => "decides",
+                (Does::Act(_), _) => "acts",
+            };
+            let what = What::Rung { on: ahead.at, rung: rung.written.to_string(), does };
+            self.tell(at.place(), Some(at), what);
+        }
     }
 
     fn skipped(&mut self, at: StepAt, item: Option<Item>) {
@@ -375,7 +441,14 @@ impl Walk<'_> {
         let what =
             What::Task { who: sheet.who.clone(), due: sheet.due, answer: fields.clone(), given: is_given };
         self.tell(of.item.place(), Some(of.item), what);
-        Ok(Some(Event::Answered { of, by, via: "plan".into(), fields: Raw::from(&fields) }))
+        let answer = Event::Answered { of, by, via: "plan".into(), fields: Raw::from(&fields) };
+        match sheet.due.filter(|due| self.answers.late && *due > self.now) {
+            Some(due) => {
+                self.later.push((due, answer));
+                Ok(None)
+            }
+            None => Ok(Some(answer)),
+        }
     }
 
     /// Who of those that may has not answered yet, so that four eyes are four.

@@ -45,7 +45,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     let given = args.fields.read_alone()?;
-    let case = Case { workflow: &args.workflow, given, answers: args.answers.as_deref(), by: &args.by };
+    let case =
+        Case { workflow: &args.workflow, given, answers: args.answers.as_deref(), by: &args.by, late: false };
     let Some(Walked { rehearsal, text, .. }) = walked(case, |_| Ok(now), context)? else {
         return Ok(Exit::Faults);
     };
@@ -59,6 +60,8 @@ pub(super) struct Case<'a> {
     pub(super) given: serde_json::Map<String, Value>,
     pub(super) answers: Option<&'a Path>,
     pub(super) by: &'a str,
+    /// Tasks are answered when they are due.
+    pub(super) late: bool,
 }
 
 pub(super) struct Walked {
@@ -66,6 +69,7 @@ pub(super) struct Walked {
     pub(super) text: Arc<Workflow>,
     pub(super) world: World,
     pub(super) now: Millis,
+    pub(super) late: bool,
 }
 
 /// Walks a case that begins at an instant of the world's clock. `None`: the file has faults, which were said.
@@ -94,11 +98,11 @@ pub(super) fn walked(
     let Ok(read) = file.outcome else { return Ok(None) };
     let text = Arc::new(read.workflow);
     let now = now(&world)?;
-    let answers = answers(case.answers, &text, &home)?;
+    let answers = Answers { late: case.late, ..answers(case.answers, &text, &home)? };
     let given = Value::Object(case.given).to_string();
     let prepared = intake::prepare(&text, &given, None, &world, now).map_err(refused)?;
     let rehearsal = rehearse(&prepared, case.by, &world, now, &answers);
-    Ok(Some(Walked { rehearsal, text, world, now }))
+    Ok(Some(Walked { rehearsal, text, world, now, late: case.late }))
 }
 
 pub(super) fn registers_of(home: &Home) -> Result<Registers, Failure> {
@@ -140,7 +144,7 @@ fn answers(file: Option<&Path>, text: &Workflow, home: &Home) -> Result<Answers,
         |work: &Work| if let Work::Run { workflow, .. } = work { Some(Arc::clone(workflow)) } else { None };
     let children = text.steps.iter().filter_map(|step| child(&step.work));
     let children = children.map(|workflow| (workflow.to_string(), output_of(&workflow, home)));
-    Ok(Answers { of, children: children.collect() })
+    Ok(Answers { of, children: children.collect(), late: false })
 }
 
 /// A value for each name that a child gives back.
@@ -238,6 +242,13 @@ fn one(told: &Told, context: &Context, at: &dyn Fn(Millis) -> String) -> Vec<Str
         }
         What::Failed { code, message } => {
             vec![say(format!("失败 {code}:{message}"), format!("fails with {code}: {message}"))]
+        }
+        What::Due { due } => vec![say(format!("期限 {}", at(*due)), format!("due {}", at(*due)))],
+        What::Rung { on, rung, .. } => {
+            vec![say(
+                format!("到 {} 还没办完:{rung}", at(*on)),
+                format!("at {}, if not over: {rung}", at(*on)),
+            )]
         }
         What::Late => vec![say("逾期".to_owned(), "is late".to_owned())],
         What::Back { to } => vec![say(format!("退回到 {to}"), format!("back to {to}"))],

@@ -29,7 +29,7 @@ const MOST_DAYS: usize = 4_000;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  yizhan what-if fault-dispatch --at \"2026-09-30 16:55\" --input case.json\n  yizhan what-if leave --at 2026-10-09 --set name=李娜 --set days:=3 --json\n\nEvery task is taken to be answered at once: the dates are the earliest. `--answers` says what is answered, as for `plan`."
+    after_help = "Examples:\n  yizhan what-if fault-dispatch --at \"2026-09-30 16:55\" --input case.json\n  yizhan what-if leave --at 2026-10-09 --set name=李娜 --set days:=3 --json\n\nEvery task is taken to be answered at once: the dates are the earliest; with `--late` each is answered when it is due.\nReminders and rungs of due times come only while their task is open. `--answers` says what is answered, as for `plan`."
 )]
 pub(crate) struct Args {
     /// The workflow's name, or its file
@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// On whose behalf it begins, as `person:li.na`
     #[arg(long, value_name = "WHO", default_value = "operator")]
     by: String,
+    /// Each task is answered when it is due: the latest dates, not the earliest
+    #[arg(long)]
+    late: bool,
 }
 
 /// A date of the case.
@@ -71,7 +74,13 @@ struct Dated {
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let given = args.fields.read_alone()?;
-    let case = Case { workflow: &args.workflow, given, answers: args.answers.as_deref(), by: &args.by };
+    let case = Case {
+        workflow: &args.workflow,
+        given,
+        answers: args.answers.as_deref(),
+        by: &args.by,
+        late: args.late,
+    };
     let Some(walk) = walked(case, |world| beginning(&args.at, world), context)? else {
         return Ok(Exit::Faults);
     };
@@ -119,6 +128,11 @@ fn dates(walk: &Walked, context: &Context) -> Vec<Dated> {
         match &told.what {
             What::Task { due: Some(due), .. } => dates.push(date(days, *due, "due", of)),
             What::Wait { until } => dates.push(date(days, *until, "wait", of)),
+            What::Due { due } => dates.push(date(days, *due, "due", of)),
+            What::Rung { on, rung, does } => {
+                let step = if told.step.is_empty() { rung.clone() } else { format!("{}.{rung}", told.step) };
+                dates.push(date(days, *on, does, (&step, told.title.as_str())));
+            }
             What::Late => dates.push(date(days, told.at, "late", of)),
             _ => {}
         }
@@ -197,6 +211,12 @@ fn said(walk: &Walked, dates: &[Dated], context: &Context) -> String {
         "due" => say("期限", "due"),
         "wait" => say("等到", "waits until"),
         "late" => say("逾期", "late"),
+        "reminds" => say("催办", "reminder"),
+        "tells" => say("通知", "somebody is told"),
+        "reassigns" => say("改派", "goes to others"),
+        "decides" => say("由文件作答", "is decided"),
+        "acts" => say("到时要办", "sets off"),
+        "ends" if walk.late => say("结束", "ends"),
         "ends" => say("最早结束", "ends at the earliest"),
         _ => say("定时触发", "schedule"),
     };

@@ -116,3 +116,58 @@ fn a_loop_that_the_answers_never_leave_is_given_up() {
     let walk = walk(FILE, r#"{"amount": 5}"#, json!({ "look": { "good": "no" } }));
     assert!(walk.stopped.is_some_and(|why| why.contains("rounds")));
 }
+
+const DUE: &str = r#"
+due = "3 days"
+escalate = [{ at = "+0h", tell = "person:li" }]
+[step.look]
+ask = "group:desk"
+due = "4h"
+remind = ["-1h"]
+escalate = [{ at = "+0h", use = "mail.send", with.to = "boss" }, { at = "+1h", reassign = "person:li" }]
+form.good = { type = "choice", options = ["yes", "no"] }
+[step.tell]
+use = "mail.send"
+with.text = "{{ step.look.good }}"
+"#;
+
+#[test]
+fn what_a_due_time_would_set_off_is_told_with_its_instants() {
+    let told = lines(&walk(DUE, "{}", Json::Null));
+    let at = |hours: i64| NOW.0 + hours * 3_600_000;
+    let rung = |on: i64, rung: &str, does: &str| {
+        format!(r#"+0s look#1 {{"what":"rung","on":{on},"rung":"{rung}","does":"{does}"}}"#)
+    };
+    assert!(told[0].starts_with(r#"+0s #1 {"what":"due","due":"#), "{told:?}");
+    assert!(told[1].starts_with(r#"+0s #1 {"what":"rung","on":"#), "{told:?}");
+    let rungs = [
+        rung(at(3), "remind[0]", "reminds"),
+        rung(at(4), "escalate[0]", "acts"),
+        rung(at(5), "escalate[1]", "reassigns"),
+    ];
+    assert!(rungs.iter().all(|rung| told.contains(rung)), "{told:?}");
+    assert!(
+        told.contains(
+            &r#"+0s tell#1 {"what":"call","action":"mail.send","with":{"text":"yes"},"undo":false}"#
+                .to_owned()
+        ),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn answered_when_they_are_due_tasks_show_the_latest_dates_that_are_in_time() {
+    let source =
+        Source { name: "story".into(), text: format!("title = \"t\"\n{DUE}"), files: BTreeMap::new() };
+    let text = Arc::new(definition::read(&source, &source.files).unwrap().workflow);
+    let prepared = intake::prepare(&text, "{}", None, &world(), NOW).unwrap();
+    let answers = Answers { late: true, ..Answers::default() };
+    let walk = rehearse(&prepared, "operator", &world(), NOW, &answers);
+    let calls = lines(&walk).into_iter().filter(|line| line.contains(r#""what":"call""#));
+    let calls: Vec<String> = calls.map(|line| line.chars().take(15).collect()).collect();
+    assert_eq!(walk.end.at, NOW.plus(4 * 3_600_000), "{:?}", lines(&walk));
+    assert_eq!(walk.end.state, "done");
+    // An answer of that very instant is in time: nothing is late, and nothing is set off that comes with it.
+    assert_eq!(calls, ["+14400s tell#1 "]);
+    assert!(!lines(&walk).iter().any(|line| line.contains("late")), "{:?}", lines(&walk));
+}

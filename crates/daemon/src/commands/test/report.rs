@@ -270,6 +270,7 @@ fn happened_zh(word: &'static str) -> &'static str {
         "handed_over" => "转交",
         "commented" => "留言",
         "tell" => "告知",
+        "slot" => "定时触发",
         "reassigned" => "改派给",
         "decided" => "由文件作答",
         "clock_stands" => "停表",
