@@ -97,6 +97,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("graph workflow", "流程的名字,或它的文件"),
     ("read file", "流程的文件,或它的名字"),
     ("what-if at", "何时开始,如 `2026-09-30 16:55`;只写日期就从上班时算起"),
+    ("what-if late", "每个待办到期限那一刻才答复:得到最晚的日程,不写则是最早的"),
     ("test paths", "测试文件、有测试的流程或目录;不写是家里的 `workflows/`"),
     ("run workflow", "流程的名字,就是文件名"),
     ("run trigger", "当作这个触发器触发"),
