@@ -365,6 +365,10 @@ impl From<RunRefusal> for Refusal {
             | RunRefusal::ParentDecides(_)
             | RunRefusal::DoesNotMap(_)
             | RunRefusal::NoClock
+            | RunRefusal::NoExtend
+            | RunRefusal::TooLateToAsk(_)
+            | RunRefusal::AskedAlready
+            | RunRefusal::NotMoreTime { .. }
             | RunRefusal::NoReason
             | RunRefusal::DuePast(_)
             | RunRefusal::StandsByFile(_)

@@ -44,6 +44,7 @@ pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
         .post("/api/v1/tasks/{id}/pause", Operator, clock::pause)
         .post("/api/v1/tasks/{id}/resume", Operator, clock::resume)
         .post("/api/v1/tasks/{id}/due", Operator, clock::due)
+        .post("/api/v1/tasks/{id}/extend", Operator, clock::extend)
         .post("/api/v1/tasks/{id}/answer", Operator, tasks::answer)
         .post("/api/v1/tasks/{id}/settle", Operator, tasks::settle)
         .post("/api/v1/events", Operator, events::publish)

@@ -24,6 +24,7 @@ pub(crate) fn of_workflows(catalogue: &Catalogue, language: Language) -> Value {
     }
     definitions.insert("step".to_owned(), step(catalogue, &words));
     definitions.insert("undo".to_owned(), undo(catalogue, &words));
+    definitions.insert("extend".to_owned(), extend(catalogue, &words));
     definitions.insert("field".to_owned(), field(&words));
     definitions.insert("form".to_owned(), map_of(&json!({ "$ref": "#/$defs/field" })));
     definitions.insert("rule".to_owned(), rule(&words));
@@ -81,6 +82,21 @@ fn undo(catalogue: &Catalogue, words: &Words) -> Value {
     properties.retain(|key, _| own.contains(&key.as_str()));
     properties.insert("keep".to_owned(), json!({ "type": "boolean" }));
     json!({ "type": "object", "properties": properties, "additionalProperties": false, "allOf": actions(catalogue) })
+}
+
+fn extend(catalogue: &Catalogue, words: &Words) -> Value {
+    let own = ["use", "run", "with", "form", "title", "retry", "timeout", "effect"];
+    let mut properties = words.all(keys::STEP);
+    properties.retain(|key, _| own.contains(&key.as_str()));
+    let people = json!({ "type": ["string", "array"], "items": { "type": "string" } });
+    properties.insert("approve".to_owned(), people);
+    json!({
+        "type": "object",
+        "properties": properties,
+        "required": ["form"],
+        "additionalProperties": false,
+        "allOf": actions(catalogue),
+    })
 }
 
 /// What `with` holds follows from `use`.

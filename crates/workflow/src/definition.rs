@@ -20,6 +20,7 @@ mod check;
 mod clock;
 pub mod completing;
 mod damage;
+mod extend;
 mod fields;
 mod flow;
 mod ledger;

@@ -11,7 +11,7 @@ use crate::id::{StepNo, TextHash};
 use crate::moment::{Moment, Schedule, Span};
 use crate::table::Table;
 
-pub use clock::{Clock, Does, Doing, EXTENDS, Extend, Pause, Rung, RungAt, Small};
+pub use clock::{Clock, Does, Doing, EXTENDS, Extend, GRANTS, Pause, Rung, RungAt, Small};
 
 mod clock;
 

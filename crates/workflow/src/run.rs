@@ -16,6 +16,7 @@ mod fold;
 mod item;
 pub mod list;
 pub mod migrate;
+pub(crate) mod more_time;
 mod moving;
 pub mod names;
 mod people;
@@ -194,6 +195,14 @@ pub enum Refusal {
     NoReason,
     #[error("{0} is past; a due time can only be moved ahead of now")]
     DuePast(Millis),
+    #[error("the file says nothing of more time for this: it has no `extend`")]
+    NoExtend,
+    #[error("it was due at {0}; more time is asked for before that")]
+    TooLateToAsk(Millis),
+    #[error("more time has been asked for, and is not yet granted")]
+    AskedAlready,
+    #[error("{until} is not after {due}, when it is due already")]
+    NotMoreTime { until: Millis, due: Millis },
     #[error("the clock stands because the file says so (`{0}`), and goes on by itself")]
     StandsByFile(Arc<str>),
     #[error("`{expression}`: {message}")]
@@ -249,6 +258,7 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
         Event::Paused { of, by, via: _, reason } => deciding.paused(of, &by, &reason)?,
         Event::Resumed { of, by, via: _, reason: _ } => deciding.resumed(of, &by)?,
         Event::DueMoved { of, to, by, via: _, reason } => deciding.due_moved(of, to, &by, &reason)?,
+        Event::MoreTimeAsked { of, by, via: _, fields } => deciding.more_time_asked(of, &by, &fields)?,
         Event::CalendarsChanged {} => deciding.calendars_changed()?,
         // Needs both texts.
         Event::Migrated { .. } => return Err(Refusal::Impossible("a migration goes its own way")),

@@ -447,13 +447,14 @@ const KEYS: &[(&str, &[&str])] = &[
             "use", "ask", "wait", "await", "run", "check", "end", "step", "title", "note", "needs", "when",
             "each", "as", "at_once", "let", "on", "on_error", "undo", "limit", "priority", "timeout",
             "give_up", "retry", "effect", "with", "form", "calendar", "due", "remind", "escalate", "pause",
-            "hours", "where", "key", "detach", "approve", "not", "tell",
+            "extend", "hours", "where", "key", "detach", "approve", "not", "tell",
         ],
     ),
     ("step.*.needs", &["first"]),
     ("step.*.limit", &["key", "most", "rate"]),
     ("step.*.retry", &["times", "first", "factor", "most", "jitter"]),
     ("step.*.undo", &["use", "with", "title", "retry", "timeout", "effect", "keep"]),
+    ("step.*.extend", &["form", "approve", "use", "with", "title", "retry", "timeout", "effect"]),
     ("step.*.on", &["back_to", "go", "most", "after", "then"]),
     ("step.*.due", &["within", "before", "of"]),
 ];
@@ -541,6 +542,7 @@ const PROBES: &[(&str, &str)] = &[
     ("step.*.limit", "[step.a]\nwait = \"1h\"\nlimit = { zzzzzz = 1 }\n"),
     ("step.*.retry", "[step.a]\nuse = \"echo.noop\"\nretry = { zzzzzz = 1 }\n"),
     ("step.*.undo", "[step.a]\nwait = \"1h\"\nundo = { use = \"echo.noop\", zzzzzz = 1 }\n"),
+    ("step.*.extend", "[step.a]\nask = \"starter\"\ndue = \"1h\"\nextend = { zzzzzz = 1 }\n"),
     ("step.*.on", "[step.a]\nwait = \"1h\"\non.done = { back_to = \"a\", zzzzzz = 1 }\n"),
     ("step.*.due", "[step.a]\nask = \"starter\"\ndue = { within = \"1h\", of = \"a\", zzzzzz = 1 }\n"),
 ];

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::{Moment, MomentText};
 use yizhan_workflow::run::World;
-use yizhan_workflow::run::event::Event;
+use yizhan_workflow::run::event::{Event, Raw};
 
 use super::acting;
 use super::tasks::{act, through};
@@ -35,6 +35,14 @@ pub(crate) struct Moving {
     reason: String,
     /// `2026-11-30 18:00` on the house's clock, `2026-11-30` for the end of that day, or an instant.
     to: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Extending {
+    by: Option<String>,
+    via: Option<String>,
+    /// Those of the step's `extend.form`.
+    fields: Json,
 }
 
 pub(crate) async fn pause(
@@ -71,6 +79,16 @@ pub(crate) async fn due(
         )
     })?;
     act(&desk, name, |of| Event::DueMoved { of, to, by, via, reason }).await
+}
+
+pub(crate) async fn extend(
+    State(desk): State<Arc<Desk>>,
+    Named(name): Named<String>,
+    Given(given): Given<Extending>,
+) -> Result<Answer<Json>, Refusal> {
+    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let (via, fields) = (through(given.via.as_deref())?, Raw::from(&given.fields));
+    act(&desk, name, |of| Event::MoreTimeAsked { of, by, via, fields }).await
 }
 
 fn reason(given: &str) -> Result<Arc<str>, Refusal> {

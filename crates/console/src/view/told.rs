@@ -124,6 +124,9 @@ impl Teller<'_> {
                 let moved = self.pick("改了期限", "moved the due time of");
                 format!("{by} {moved} {} → {to}: {reason}", self.item(of.item))
             }
+            Event::MoreTimeAsked { of, by, .. } => {
+                format!("{by} {} {}", self.pick("申请延期", "asked for more time for"), self.item(of.item))
+            }
             Event::CalendarsChanged {} => self.pick("日历有变", "the calendars changed"),
             Event::Joined { trigger, .. } => format!("{trigger} {}", self.pick("并入", "joined it")),
         }
@@ -188,6 +191,7 @@ impl Teller<'_> {
                 let due = set.due.map_or_else(String::new, |due| due.to_string());
                 format!("{} {} {due}", self.item(*at), self.pick("期限", "due"))
             }
+            Fact::MoreTimeAsked { asked, .. } => format!("{} {}", self.pick("到", "until"), asked.until),
             Fact::Stands { at, .. } => {
                 format!("{} {}", self.item(*at), self.pick("时钟停住", "clock stands"))
             }

@@ -55,6 +55,7 @@ const ABOUT: &[(&str, &str)] = &[
     ("task release", "退回已领取的待办"),
     ("task pause", "停下一项待办的计时,期限随之后移"),
     ("task resume", "让一项待办的计时继续"),
+    ("task extend", "为一项待办申请延期"),
     ("task due", "给一项待办改期限"),
     ("task answer", "答复一项待办"),
     ("task settle", "对自己走不下去的步骤作出决定"),

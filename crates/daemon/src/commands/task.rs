@@ -75,6 +75,16 @@ pub(crate) enum Action {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Ask for more time for a task, before it is due
+    #[command(
+        after_help = "Example:\n  yizhan task extend task_01hsk3v9q2r4t --by person:li.na --set until=2026-11-30T18:00 --set plan=换主管"
+    )]
+    Extend {
+        #[command(flatten)]
+        whose: Whose,
+        #[command(flatten)]
+        fields: Fields,
+    },
     /// Answer a task
     #[command(
         after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂\n  yizhan task answer task_01hsk3v9q2r4t --rows goods=goods.csv --set papers=card,slip\n  yizhan task answer task_01hsk3v9q2r4t --set 'sign:={\"refused\": true, \"witness\": \"person:zhao.min\"}'"
@@ -201,6 +211,10 @@ fn act(action: &Action, client: &Client) -> Result<Option<Act>, Failure> {
         Action::Due { whose, to, reason } => {
             let body = json!({ "to": to, "reason": reason });
             by(whose, "/due", body, ("已改期限", "it has another due time"))
+        }
+        Action::Extend { whose, fields } => {
+            let body = json!({ "fields": fields.read(client)? });
+            by(whose, "/extend", body, ("已申请延期", "more time is asked for"))
         }
         Action::Answer { whose, fields } => {
             by(whose, "/answer", json!({ "fields": fields.read(client)? }), ("已答复", "answered"))

@@ -159,6 +159,12 @@ pub(super) const STEP: &[Key] = &[
         "这些步骤开着,或条件成立时,计时停住",
         "Its clock stands while one of these steps is open, or this holds",
     ),
+    key(
+        "extend",
+        r##"{ "$ref": "#/$defs/extend" }"##,
+        "怎样申请延期:form.until 是新的期限",
+        "How more time is asked for: `form.until` is the new due time",
+    ),
     key("calendar", TEXT, "这一步按哪个工作日历", "The calendar of this step's working days and hours"),
     key("hours", TEXT, "只在哪个日历的上班时间开始和计时", "The calendar in whose hours alone it starts"),
     key(

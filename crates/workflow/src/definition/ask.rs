@@ -58,8 +58,8 @@ fn need(own: &Section<'_, '_>) -> Option<Need> {
 }
 
 /// The fields that every signer has: yes or no, and why.
-fn sign(own: &Section<'_, '_>, form: &mut Form) {
-    let chinese = own.reader.text.chars().any(|sign| ('\u{4e00}'..='\u{9fff}').contains(&sign));
+pub(super) fn sign(own: &Section<'_, '_>, form: &mut Form) {
+    let chinese = is_chinese(own);
     let label = |zh: &str, en: &str| Some(if chinese { zh } else { en }.to_owned());
     if form.field("opinion").is_none() {
         let opinion =
@@ -70,6 +70,11 @@ fn sign(own: &Section<'_, '_>, form: &mut Form) {
     }
     form.fields
         .insert(0, Field { label: label("同意", "Approved"), ..Field::plain("approved", Kind::Yesno) });
+}
+
+/// The language in which the file speaks to people.
+pub(super) fn is_chinese(own: &Section<'_, '_>) -> bool {
+    own.reader.text.chars().any(|sign| ('\u{4e00}'..='\u{9fff}').contains(&sign))
 }
 
 /// Those who sign, as they are being read.

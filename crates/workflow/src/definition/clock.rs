@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::flow::{self, Ways};
 use super::section::{Section, Text};
-use super::{ask, step, time, tree};
+use super::{ask, extend, step, time, tree};
 use crate::expression::Template;
 use crate::moment::{Moment, MomentText, Offset};
 use crate::plan::{Clock, Does, Pause, Rung, RungAt, Small};
@@ -33,8 +33,14 @@ pub(super) fn clock(
     lists.sort_unstable();
     let rungs = lists.into_iter().flat_map(|(_, key)| rungs(ways, own, (key, kind), has_due)).collect();
     let pause = if own.path.is_empty() { None } else { pause(ways, own) };
-    let clock = Clock { due, rungs, pause, extend: None };
-    let says = clock.due.is_some() || !clock.rungs.is_empty() || clock.pause.is_some();
+    let extend = if own.path.is_empty() { None } else { extend::extend(ways, own) };
+    if own.has("extend") && !has_due {
+        let problem = own.error("YZ0681", own.key_span("extend")).name("value", "`extend`");
+        own.say(problem.name("where", own.name()).case("extend"));
+    }
+    let clock = Clock { due, rungs, pause, extend: extend.map(Box::new) };
+    let says =
+        clock.due.is_some() || !clock.rungs.is_empty() || clock.pause.is_some() || clock.extend.is_some();
     says.then(|| Box::new(clock))
 }
 
@@ -170,7 +176,10 @@ fn does(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: Option<&str>) -> O
                     }
                     Some(Does::Decide(tree::tree(own, "decide", item)))
                 }
-                kind => small(ways, own, kind).map(|small| Does::Act(Box::new(small))),
+                kind => {
+                    step::misplaced(own, Some(kind));
+                    small(ways, own, kind).map(|small| Does::Act(Box::new(small)))
+                }
             }
         }
         [first, second, ..] => {
@@ -183,8 +192,7 @@ fn does(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: Option<&str>) -> O
 }
 
 /// The small step of a kind.
-fn small(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Small> {
-    step::misplaced(own, Some(kind));
+pub(super) fn small(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<Small> {
     let work = step::work(ways, own, kind, true);
     let (title, retry) = (own.template("title"), flow::retry(own));
     let (timeout, effect) = (time::span(own, "timeout"), step::effect(own));
@@ -192,7 +200,7 @@ fn small(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str) -> Option<S
 }
 
 /// Selectors and templates that yield some.
-fn people(own: &Section<'_, '_>, key: &'static str) -> Vec<Template> {
+pub(super) fn people(own: &Section<'_, '_>, key: &'static str) -> Vec<Template> {
     let names = own.texts(key).unwrap_or_default();
     let mut who = Vec::with_capacity(names.len());
     for name in &names {

@@ -4,7 +4,7 @@ use super::check::Checker;
 use super::path_of;
 use crate::expression::{Template, Tree};
 use crate::id::StepNo;
-use crate::plan::{Clock, Does, OutcomePattern, Step, Work};
+use crate::plan::{Clock, Does, OutcomePattern, Small, Step, Work};
 use crate::problem::{Problem, listed, nearest};
 
 impl Checker<'_> {
@@ -33,6 +33,15 @@ impl Checker<'_> {
                 Does::Reassign(who) => self.told(who, &format!("{path}.reassign"), problems),
                 Does::Decide(fields) => self.decides(step, fields, &path, problems),
                 Does::Act(small) => self.work(&small.work, &path, problems),
+            }
+        }
+        if let Some(extend) = &clock.extend {
+            let path = format!("{above}extend");
+            if let Some(Small { work: Work::Ask(ask), .. }) = &extend.grant {
+                self.told(&ask.who, &format!("{path}.approve"), problems);
+            }
+            if let Some(then) = &extend.then {
+                self.work(&then.work, &path, problems);
             }
         }
     }

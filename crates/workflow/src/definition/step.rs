@@ -29,7 +29,7 @@ pub(super) struct Draft<'a, 'r> {
 const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "step"];
 
 /// Keys of a step that the language has and this version does not.
-const LATER: &[&str] = &["extend", "private", "readers", "same_as"];
+const LATER: &[&str] = &["private", "readers", "same_as"];
 
 /// All steps, and the clock of the file itself.
 pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::plan::Clock>>) {
@@ -302,6 +302,11 @@ fn kind(own: &Section<'_, '_>, kinds: &[&'static str], id: &str) -> Option<&'sta
 
 /// Keys that only some kinds have.
 pub(super) fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
+    misplaced_but(own, kind, &[]);
+}
+
+/// The same where some keys have a place of their own.
+pub(super) fn misplaced_but(own: &Section<'_, '_>, kind: Option<&str>, free: &[&str]) {
     const OF: &[(&str, &[&str])] = &[
         ("with", &["use", "run"]),
         ("form", &["ask"]),
@@ -312,6 +317,7 @@ pub(super) fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
         ("remind", &["ask", "await", "step"]),
         ("escalate", &["ask", "await", "step"]),
         ("pause", &["ask", "await", "step"]),
+        ("extend", &["ask", "await", "step"]),
         ("where", &["await"]),
         ("key", &["await"]),
         ("detach", &["run"]),
@@ -324,7 +330,7 @@ pub(super) fn misplaced(own: &Section<'_, '_>, kind: Option<&str>) {
         ("calendar", &["ask", "wait", "await", "step"]),
         ("hours", &["use", "ask", "wait", "await", "run", "step"]),
     ];
-    for (key, kinds) in OF {
+    for (key, kinds) in OF.iter().filter(|(key, _)| !free.contains(key)) {
         let said = own.get(key).is_some();
         if let Some(kind) = kind.filter(|kind| said && !kinds.contains(kind)) {
             let problem = own.error("YZ0127", own.key_span(key)).name("key", *key).name("kind", kind);

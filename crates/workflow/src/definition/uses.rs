@@ -4,7 +4,7 @@ use crate::expression::{Expression, Name, Template, Tree};
 use crate::form::{Field, Form, Options, Required};
 use crate::id::StepNo;
 use crate::moment::{Anchor, Moment};
-use crate::plan::{Approve, Clock, Does, Let, Pause, RungAt, Section, Small, Undo, Work, Workflow};
+use crate::plan::{Approve, Clock, Does, Extend, Let, Pause, RungAt, Section, Small, Undo, Work, Workflow};
 
 /// From where an expression looks.
 #[derive(Clone, Copy)]
@@ -196,6 +196,24 @@ impl<'w, 's> Walk<'w, 's> {
         }
         if let Some(Pause::While(holds)) = &clock.pause {
             self.expression(&format!("{above}pause"), holds, stand);
+        }
+        if let Some(extend) = &clock.extend {
+            self.extend(&format!("{above}extend"), extend, stand);
+        }
+    }
+
+    /// What asks for it and what follows see what was filled in.
+    fn extend(&mut self, path: &str, extend: &'w Extend, stand: Stand<'w>) {
+        self.form(&format!("{path}.form"), &extend.form, stand);
+        let stand = Stand { own: Own { form: Some(&extend.form), ..stand.own }, ..stand };
+        if let Some(Small { work: Work::Ask(ask), title, .. }) = &extend.grant {
+            self.templates(&format!("{path}.approve"), &ask.who, stand);
+            if let Some(title) = title {
+                self.template(&format!("{path}.title"), title, stand);
+            }
+        }
+        if let Some(then) = &extend.then {
+            self.work(path, &then.work, stand);
         }
     }
 

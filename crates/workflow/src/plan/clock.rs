@@ -67,8 +67,8 @@ pub enum Pause {
 pub struct Extend {
     /// What whoever asks fills in; `until` is the new due time.
     pub form: Form,
-    /// Who must grant it; nobody: it is granted by being asked for.
-    pub grants: Vec<Template>,
+    /// The task of those who must grant it; none: it is granted by being asked for.
+    pub grant: Option<Small>,
     /// What is done once it is granted: a mail to the customer, say.
     pub then: Option<Small>,
 }
@@ -96,6 +96,9 @@ pub struct Doing<'a> {
 /// The number under which what follows a granted extension stands among the rungs.
 pub const EXTENDS: u16 = u16::MAX;
 
+/// The number under which the task stands of those who grant it.
+pub const GRANTS: u16 = u16::MAX - 1;
+
 impl<'a> From<&'a Undo> for Doing<'a> {
     fn from(undo: &'a Undo) -> Self {
         let Undo { work, title, retry, timeout, effect, keep: _ } = undo;
@@ -122,8 +125,10 @@ impl Step {
             let (title, retry) = (title.as_ref(), *retry);
             return Some(Doing { work, title, retry, timeout: *timeout, effect: *effect });
         };
-        if rung.1 == EXTENDS {
-            return self.clock.as_ref()?.extend.as_ref()?.then.as_ref().map(Doing::from);
+        if matches!(rung.1, EXTENDS | GRANTS) {
+            let extend = self.clock.as_ref()?.extend.as_ref()?;
+            let small = if rung.1 == GRANTS { &extend.grant } else { &extend.then };
+            return small.as_ref().map(Doing::from);
         }
         match &self.rung(rung.1)?.does {
             Does::Act(small) => Some(Doing::from(&**small)),

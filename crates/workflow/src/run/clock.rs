@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Failure;
+use super::event::{Failure, Raw};
 use crate::id::{Item, Millis, ScopeNo, StepNo};
 
 /// The file's own clock is that of the run as an item.
@@ -32,6 +32,9 @@ pub struct ClockState {
     /// When it stood before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stood: Vec<Stood>,
+    /// More time that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<MoreTime>,
     /// The due time was given by a person: nothing but a person or a pause moves it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub given: bool,
@@ -106,6 +109,17 @@ pub struct Stood {
     pub was: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Millis>,
+}
+
+/// More time, as it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MoreTime {
+    /// The number of the due time that it is to be.
+    pub n: u16,
+    pub by: Arc<str>,
+    pub until: Millis,
+    /// The form as it was filled in.
+    pub fields: Raw,
 }
 
 /// A due time with all that hangs on it, as it was worked out.
@@ -184,6 +198,7 @@ impl ClockState {
             fired: if opened { vec![] } else { std::mem::take(&mut self.fired) },
             stands: self.stands.take().filter(|_| !opened),
             stood: if opened { vec![] } else { std::mem::take(&mut self.stood) },
+            asked: if opened { vec![] } else { std::mem::take(&mut self.asked) },
             watch: set.watch,
         };
     }

@@ -218,9 +218,18 @@ impl Deciding<'_> {
         parts: Vec<Part>,
         why: ClockWhy,
     ) -> Result<ClockSet, Failure> {
-        let n = clock.n.saturating_add(1);
-        let counting = Counting { item, due: self.due_moment(item), from: clock.from, n };
-        self.clock_with(&counting, parts, why)
+        let dues = self.run.item(item).map_or(clock.n, |state| state.dues);
+        self.clock_numbered(item, (clock.from, dues.saturating_add(1)), parts, why)
+    }
+
+    pub(super) fn clock_numbered(
+        &self,
+        item: Item,
+        (from, n): (Millis, u16),
+        parts: Vec<Part>,
+        why: ClockWhy,
+    ) -> Result<ClockSet, Failure> {
+        self.clock_with(&Counting { item, due: self.due_moment(item), from, n }, parts, why)
     }
 
     /// What the file says of a due time is worked out again, where it is not past and nobody gave it another instant.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::clock::{ClockSet, RungDid, StoppedBy};
+use super::clock::{ClockSet, MoreTime, RungDid, StoppedBy};
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TextHash};
 use crate::people::Acts;
 use crate::plan::{Effect, Ending, Rate};
@@ -199,6 +199,13 @@ pub enum Event {
         by: Arc<str>,
         via: Arc<str>,
         reason: Arc<str>,
+    },
+    /// A person asks for more time, with the fields of the step's `extend.form`.
+    MoreTimeAsked {
+        of: Attempt,
+        by: Arc<str>,
+        via: Arc<str>,
+        fields: Raw,
     },
     /// Other calendars are in force than those that the run's due times were worked out with.
     CalendarsChanged {},
@@ -432,6 +439,11 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         person: bool,
     },
+    /// More time was asked for. It is granted by a clock that is set anew.
+    MoreTimeAsked {
+        at: Item,
+        asked: Box<MoreTime>,
+    },
     /// A rung's time came.
     Rung {
         at: Item,
@@ -559,6 +571,7 @@ impl Fact {
             | Self::Clock { .. }
             | Self::Stands { .. }
             | Self::StandsOn { .. }
+            | Self::MoreTimeAsked { .. }
             | Self::Rung { .. }
             | Self::InputJoined {} => None,
             Self::Migrated(_) => Some(ScopeNo::RUN),

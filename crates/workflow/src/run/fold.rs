@@ -204,6 +204,12 @@ impl Run {
                     stands.file = None;
                 }
             }),
+            Fact::MoreTimeAsked { at: of, asked } => self.change(*of, |state| {
+                if let Some(clock) = &mut state.clock {
+                    Arc::make_mut(clock).asked.push((**asked).clone());
+                }
+                state.dues = state.dues.max(asked.n);
+            }),
             Fact::Rung { at: of, rung, did, next, .. } => self.change(*of, |state| {
                 if let Some(clock) = &mut state.clock {
                     Arc::make_mut(clock).rung_fired(*rung, *next);
@@ -594,6 +600,7 @@ fn brought(event: &Event) -> Option<Raw> {
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::DueMoved { .. }
+        | Event::MoreTimeAsked { .. }
         | Event::CalendarsChanged {}
         | Event::Joined { .. } => None,
     }
@@ -629,6 +636,7 @@ fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::DueMoved { .. }
+        | Event::MoreTimeAsked { .. }
         | Event::CalendarsChanged {}
         | Event::Joined { .. } => None,
     }

@@ -244,6 +244,7 @@ impl Deciding<'_> {
         let step = text.step(item.step);
         if item.is_beside() {
             self.finish_item(item, outcome, output, None);
+            self.grant_answered(item, raw);
             return;
         }
         let outcome = match self.signed(item, outcome.as_deref(), raw) {
@@ -329,10 +330,11 @@ impl Deciding<'_> {
     }
 
     pub(super) fn after_item(&mut self, item: Item, rule: Option<Goes>) {
-        let state = self.run.step(item.place());
         if item.is_beside() {
             return; // Nothing follows from its end but that of its scope, which looks for itself.
         }
+        self.withdraw_grant(item);
+        let state = self.run.step(item.place());
         if state.outrun && state.all_over() && state.phase == StepPhase::Open {
             return self.outrun_over(item.place());
         }

@@ -11,7 +11,7 @@ use crate::id::{Attempt, Item, Millis, StepNo};
 
 impl Deciding<'_> {
     /// The clock of an item that is open, if that opening is meant.
-    fn clock_of(&self, of: Attempt) -> Result<Arc<ClockState>, Refusal> {
+    pub(super) fn clock_of(&self, of: Attempt) -> Result<Arc<ClockState>, Refusal> {
         let known = of.item.step == StepNo::WHOLE || of.item.step.index() < self.text.steps.len();
         if !known {
             return Err(Refusal::Impossible("the run has no such step"));
@@ -31,7 +31,7 @@ impl Deciding<'_> {
     }
 
     /// Whoever answers for the workflow; for a pause also whoever has the task.
-    fn may_stop(&self, of: Item, by: &Arc<str>) -> Result<(), Refusal> {
+    pub(super) fn may_stop(&self, of: Item, by: &Arc<str>) -> Result<(), Refusal> {
         if self.is_owner(by) {
             return Ok(());
         }

@@ -14,9 +14,9 @@ use super::event::{ItemEnd, Raw, Started, StepEnd};
 use super::state::{At, Done, ItemState, Phase, Run, ScopeState, StepPhase, StepState};
 use crate::calendar::{Calendar, Calendars};
 use crate::expression::{self, Tree};
-use crate::id::{Item, Millis, RunId, ScopeNo, StepAt, StepNo};
+use crate::id::{DueRung, Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::people::People;
-use crate::plan::{Section, Workflow};
+use crate::plan::{EXTENDS, GRANTS, Section, Workflow};
 use crate::run::World;
 use gave::{Reader, readable};
 
@@ -56,6 +56,8 @@ pub struct Names {
     taken_back: Option<Arc<Done>>,
     attempt: Option<u32>,
     element: Option<Value>,
+    /// What was filled in by whoever asked for the time that this is about.
+    asked: Option<Value>,
     /// Of a trigger's list, before there is a run.
     brought: Option<Brought>,
     input: OnceLock<Value>,
@@ -112,6 +114,7 @@ impl Names {
             taken_back,
             attempt,
             element,
+            asked: more_time(run, standpoint),
             brought: None,
             input: OnceLock::new(),
             values: Mutex::new(vec![]),
@@ -156,6 +159,7 @@ impl Names {
             taken_back: None,
             attempt: None,
             element: None,
+            asked: None,
             brought: None,
             input: OnceLock::new(),
             values: Mutex::new(vec![]),
@@ -330,6 +334,16 @@ impl Names {
     }
 }
 
+/// The fields with which more time was asked for, where a task or a step is about that.
+fn more_time(run: &Run, standpoint: Standpoint) -> Option<Value> {
+    let Standpoint::Item(item @ Item { rung: Some(DueRung(n, EXTENDS | GRANTS)), .. }) = standpoint else {
+        return None;
+    };
+    let clock = run.item(item.main())?.clock.as_ref()?;
+    let asked = clock.asked.iter().find(|asked| asked.n == n)?;
+    Some(expression::value_of_json(asked.fields.get()))
+}
+
 /// What `loop` says.
 fn place_in_list(at: usize, length: usize) -> Value {
     map([
@@ -382,6 +396,10 @@ impl Object for Names {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = key.as_str()?;
+        let asked = self.asked.as_ref().and_then(|asked| asked.get_attr(name).ok());
+        if let Some(value) = asked.filter(|value| !value.is_undefined()) {
+            return Some(value);
+        }
         if let Some(value) = self.let_named(name) {
             return Some(value);
         }

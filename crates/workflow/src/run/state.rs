@@ -10,7 +10,7 @@ use super::event::{Comment, Failure, First, ItemEnd, Raw, SlotAsk, Standing, Sta
 use super::list::List;
 pub use super::scope::{Closing, GoingBack, Phase, ScopeState};
 use crate::id::{Attempt, DueRung, Item, Millis, RunId, ScopeNo, StepAt, StepNo, TextHash};
-use crate::plan::{EXTENDS, Workflow};
+use crate::plan::{EXTENDS, GRANTS, Workflow};
 
 /// One execution of a workflow. Steps stand behind `Arc`, so that what expressions see of a run is a cheap copy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -721,6 +721,7 @@ fn key_part(key: &mut String, text: &Workflow, item: Item) {
     match item.rung {
         None => {}
         Some(DueRung(n, EXTENDS)) => drop(write!(key, "/due{n}/extend")),
+        Some(DueRung(n, GRANTS)) => drop(write!(key, "/due{n}/grant")),
         Some(DueRung(n, rung)) => drop(write!(key, "/due{n}/{rung}")),
     }
 }

@@ -8,6 +8,7 @@ mod closing;
 mod flow;
 mod forms;
 mod migration;
+mod more_time;
 mod pace;
 mod people;
 mod property;
@@ -172,7 +173,7 @@ impl Tale {
 
     /// `a ok {…}` · `a fails [after 30s]` (no effect, may retry) · `a breaks` (for good) · `a maybe` (may have happened) ·
     /// `a lost` · `a restart` · `+5s`, `-5s` (the clock) · `b answer by person:x {…}` · `b claim by …` · `a settle again` ·
-    /// `b pause by x why` · `b resume by x` · `b move +2h by x why` ·
+    /// `b pause by x why` · `b resume by x` · `b move +2h by x why` · `b extend by x {…}` ·
     /// `c child done {…}` · `cancel` · `retry [from a]`. An item is `a`, `a.2`, `a/undo`, `on_failure.t`; `a#1` names
     /// the attempt.
     #[track_caller]
@@ -238,6 +239,10 @@ impl Tale {
             "answer" => {
                 let (by, fields) = by(rest);
                 Event::Answered { of, by, via: "test".into(), fields }
+            }
+            "extend" => {
+                let (by, fields) = by(rest);
+                Event::MoreTimeAsked { of, by, via: "test".into(), fields }
             }
             "pause" | "resume" | "move" => {
                 let via: Arc<str> = "test".into();
