@@ -91,8 +91,11 @@ fn office(sink: &HttpSink) -> House {
         sink.address
     );
     let house = House::with(&settings);
-    let people = std::fs::read(repository().join("config/people.toml")).unwrap();
-    house.write("config/people.toml", people);
+    for file in ["people.toml", "registers.toml"] {
+        let config = std::fs::read(repository().join("config").join(file)).unwrap();
+        house.write(&format!("config/{file}"), config);
+    }
+    copy(&repository().join("config/calendars"), &house.home.join("config/calendars"));
     copy(&repository().join("workflows"), &house.home.join("workflows"));
     let systems = format!("system,url\ncrm,http://{0}/crm\nwarehouse,http://{0}/warehouse\n", sink.address);
     house.write("workflows/tables/systems.csv", systems);

@@ -10,6 +10,7 @@ use crate::id::StepNo;
 use crate::plan::{Each, Let, OnDuplicate, Section, Work, Workflow};
 use crate::problem::Lang;
 
+mod clock;
 mod step;
 mod time;
 mod trigger;
@@ -173,6 +174,7 @@ impl Teller<'_> {
                 format!("Working days are those of the calendar “{calendar}”."),
             ));
         }
+        said.extend(workflow.whole.clock.iter().flat_map(|clock| self.clock(clock)));
         if !workflow.implements.is_empty() {
             let processes = self.listed(&workflow.implements);
             said.push(self.pick(format!("落实的制度:{processes}。"), format!("Stands for {processes}.")));

@@ -97,6 +97,7 @@ mod tests {
             "archive/retention",
             "customer/new-customer",
             "customer/credit-change",
+            "complaint/complaints",
         ] {
             let name = path.rsplit('/').next().unwrap();
             insta::assert_snapshot!(format!("{name}.zh"), told(&format!("{path}.toml"), Lang::Zh));

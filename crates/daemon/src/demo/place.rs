@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use include_dir::Dir;
+use include_dir::{Dir, include_dir};
 
 use super::case::{Case, WORKFLOWS};
 use super::receiver::Receiver;
@@ -13,6 +13,8 @@ use crate::commands::init;
 use crate::exit::Failure;
 
 const PEOPLE: &str = include_str!("../../../../config/people.toml");
+const REGISTERS: &str = include_str!("../../../../config/registers.toml");
+static CALENDARS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../config/calendars");
 /// What the workflows sign and authenticate with.
 const SECRETS: [&str; 4] = ["crm", "warehouse", "shop", "hotline"];
 
@@ -28,6 +30,8 @@ impl Place {
         let home = place.home();
         init::make(&home)?;
         std::fs::write(home.join("config/people.toml"), PEOPLE)?;
+        std::fs::write(home.join("config/registers.toml"), REGISTERS)?;
+        unpack(&CALENDARS, &home.join("config/calendars"))?;
         unpack(&WORKFLOWS, &home.join("workflows"))?;
         let systems =
             format!("system,url\ncrm,http://{0}/crm\nwarehouse,http://{0}/warehouse\n", receiver.address);

@@ -76,7 +76,7 @@ impl Teller<'_> {
                 format!("At most {most} at once over all cases, first come, first served."),
             ));
         }
-        said.extend(self.work(&step.work));
+        said.extend(self.work_and_clock(step));
         said.extend(step.on.iter().map(|on| {
             let outcome = self.outcome(step, &on.outcome);
             let then = self.goes(&on.goes);
@@ -94,6 +94,15 @@ impl Teller<'_> {
         said.extend(self.on_error(step));
         said.extend(step.undo.as_ref().map(|undo| self.undo(undo)));
         said
+    }
+
+    /// What a step holds is said behind it.
+    fn work_and_clock(&self, step: &Step) -> Vec<String> {
+        let clock = step.clock.iter().flat_map(|clock| self.clock(clock));
+        match (&step.work, self.work(&step.work)) {
+            (Work::Hold { .. }, work) => clock.chain(work).collect(),
+            (_, work) => work.into_iter().chain(clock).collect(),
+        }
     }
 
     /// Nothing where it simply follows the step above.
@@ -121,7 +130,7 @@ impl Teller<'_> {
         Some(self.pick(format!("{needs}都办完后开始。"), format!("Begins when {needs} are over.")))
     }
 
-    fn work(&self, work: &Work) -> Option<String> {
+    pub(super) fn work(&self, work: &Work) -> Option<String> {
         Some(match work {
             Work::Use { action, with } => self.action(action, with),
             Work::Ask(ask) => self.ask(ask),
@@ -273,11 +282,21 @@ impl Teller<'_> {
                 };
                 self.pick(format!("自动{zh}:{path}。"), format!("{en} {path}."))
             }
+            ("register", name @ ("append" | "amend" | "void")) => self.entry(name, &said("register")),
             _ => {
                 let keys = self.tree(with);
                 self.pick(format!("自动执行 {action}({keys})。"), format!("Does {action} ({keys})."))
             }
         }
+    }
+
+    fn entry(&self, does: &str, register: &str) -> String {
+        let (zh, en) = match does {
+            "append" => ("登记一条", "Enters a line in"),
+            "amend" => ("补登、更正", "Amends an entry of"),
+            _ => ("作废登记", "Makes an entry void in"),
+        };
+        self.pick(format!("自动在台账「{register}」{zh}。"), format!("{en} the register “{register}”."))
     }
 
     fn outcome(&self, step: &Step, outcome: &OutcomePattern) -> String {

@@ -6,8 +6,13 @@ use crate::problem::Lang;
 use crate::schedule::{Days, Nth, Pattern, Period, Which};
 
 impl Teller<'_> {
+    /// Whole days of clock time stay hours: days mean the end of a day.
     pub(super) fn span(&self, span: Span) -> String {
-        let text = span.to_string();
+        const HOUR: i64 = 3_600_000;
+        let text = match span.ms {
+            ms if ms > 0 && ms % (24 * HOUR) == 0 => format!("{}h", ms / HOUR),
+            _ => span.to_string(),
+        };
         if self.language == Lang::En {
             return text;
         }

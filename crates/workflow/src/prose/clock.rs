@@ -1,0 +1,107 @@
+//! Says what a due time sets off: reminders, rungs, what stops the clock.
+
+use super::Teller;
+use crate::expression::Template;
+use crate::moment::{Length, Moment, Offset};
+use crate::plan::{Clock, Does, Pause, Rung, RungAt, Small};
+
+impl Teller<'_> {
+    /// `due`: where no sentence of the step's work says it.
+    pub(super) fn clock(&self, clock: &Clock) -> Vec<String> {
+        let due = clock.due.as_ref().map(|due| {
+            let due = self.until(due);
+            self.pick(format!("期限:{due}。"), format!("Due {due}."))
+        });
+        let pause = clock.pause.as_ref().map(|pause| match pause {
+            Pause::Steps(steps) => {
+                let steps: Vec<String> = steps.iter().map(|step| self.step_name(*step)).collect();
+                let steps = self.listed(&steps);
+                self.pick(
+                    format!("{steps}没有办完时,钟不走。"),
+                    format!("Its clock stands while {steps} is open."),
+                )
+            }
+            Pause::While(holds) => {
+                let holds = self.condition(holds);
+                self.pick(format!("{holds}时,钟不走。"), format!("Its clock stands while {holds}."))
+            }
+        });
+        due.into_iter().chain(pause).chain(clock.rungs.iter().map(|rung| self.rung(rung))).collect()
+    }
+
+    fn rung(&self, rung: &Rung) -> String {
+        let at = self.at(&rung.at);
+        let does = match &rung.does {
+            Does::Tell(who) if rung.reminds => {
+                let who = self.told(who);
+                self.pick(format!("提醒{who}"), format!("{who} is reminded"))
+            }
+            Does::Tell(who) => {
+                let who = self.told(who);
+                self.pick(format!("还没有办完的,告诉{who}"), format!("if it is still open, {who} is told"))
+            }
+            Does::Reassign(who) => {
+                let who = self.who(who);
+                self.pick(
+                    format!("还没有办完的,改由{who}办理"),
+                    format!("if it is still open, it is for {who}"),
+                )
+            }
+            Does::Decide(fields) => {
+                let fields = self.tree(fields);
+                self.pick(
+                    format!("还没有办完的,按{fields}办结"),
+                    format!("if it is still open, it is decided: {fields}"),
+                )
+            }
+            Does::Act(small) => {
+                let small = self.small(small);
+                self.pick(format!("还没有办完的,{small}"), format!("if it is still open: {small}"))
+            }
+        };
+        self.pick(format!("{at},{does}。"), format!("{at} {does}."))
+    }
+
+    fn small(&self, small: &Small) -> String {
+        let title = small.title.as_ref().map(|title| self.text(title));
+        let said = title.or_else(|| self.work(&small.work)).unwrap_or_default();
+        said.trim_end_matches(['。', '.']).to_owned()
+    }
+
+    fn told(&self, who: &[Template]) -> String {
+        if who.is_empty() {
+            return self.pick("办理的人", "whoever does it");
+        }
+        self.who(who).replace("组的任何一人", "组全体").replace("anybody of", "all of")
+    }
+
+    fn at(&self, at: &RungAt) -> String {
+        match at {
+            RungAt::Due(Offset { before: true, length }) => {
+                let length = self.length(*length);
+                self.pick(format!("到期前 {length}"), format!("{length} before it is due"))
+            }
+            RungAt::Due(Offset { length, .. }) if is_none(*length) => self.pick("到期时", "When it is due"),
+            RungAt::Due(Offset { length, .. }) => {
+                let length = self.length(*length);
+                self.pick(format!("过期 {length}"), format!("{length} after it was due"))
+            }
+            RungAt::Moment(Moment::Length(length)) => {
+                let length = self.length(*length);
+                self.pick(format!("开始后 {length}"), format!("{length} after it began"))
+            }
+            RungAt::Moment(moment) => self.until(moment),
+            RungAt::Every(pattern) => {
+                let slot = self.pattern(pattern);
+                self.pick(slot.clone(), format!("At {slot}"))
+            }
+        }
+    }
+}
+
+fn is_none(length: Length) -> bool {
+    match length {
+        Length::Clock(span) | Length::Open(span) => span.ms == 0,
+        Length::Days { n, .. } | Length::Workdays(n) => n == 0,
+    }
+}
