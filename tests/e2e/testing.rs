@@ -80,3 +80,43 @@ fn what_if_says_the_weekday_and_the_working_days_of_each_date() {
         "{said:?}"
     );
 }
+
+/// Every line that the manual shows is among what its commands print in the home that ships.
+#[test]
+fn what_if_prints_the_dates_around_the_holiday_as_the_manual_shows_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    for language in ["zh", "en"] {
+        let page = root.join(format!("docs/manual/src/{language}/task/test.md"));
+        let page = std::fs::read_to_string(page).unwrap();
+        let mut printed = Vec::new();
+        for line in page.lines().filter(|line| line.starts_with("yizhan what-if")) {
+            let mut command = program();
+            let arguments = arguments_of(line.strip_prefix("yizhan ").unwrap());
+            command.args(["--home", ".", "--lang", language]).args(arguments).current_dir(&root);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            printed.extend(String::from_utf8(output.stdout).unwrap().lines().map(words));
+        }
+        let (mut inside, mut shown) = (false, 0);
+        for line in page.lines() {
+            if line.starts_with("```") {
+                inside = line == "```text,what-if";
+            } else if inside {
+                shown += 1;
+                assert!(printed.contains(&words(line)), "{line}\n{printed:#?}");
+            }
+        }
+        assert_eq!(shown, 5, "{language}");
+    }
+}
+
+/// The arguments of a command line whose only quotes are around whole arguments.
+fn arguments_of(line: &str) -> Vec<String> {
+    let parts = line.split('"').enumerate();
+    let parts = parts.flat_map(|(at, part)| match at % 2 {
+        0 => part.split_whitespace().map(str::to_owned).collect(),
+        _ => vec![part.to_owned()],
+    });
+    parts.collect()
+}
