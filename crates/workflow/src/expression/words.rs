@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr, UnaryOpKind};
+use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::machinery::parse_expr;
 use minijinja::value::ValueKind;
 
@@ -160,8 +160,26 @@ impl Speaker<'_> {
                 self.pick(format!("{of}的「{}」", attr.name), format!("“{}” of {of}", attr.name))
             }
             Expr::List(list) => self.list(&list.items),
+            Expr::Call(call) => self.superior(call).unwrap_or_else(|| self.as_written(expression)),
             _ => self.as_written(expression),
         }
+    }
+
+    /// `superior('role:班长')`: the one function that says who does something.
+    fn superior(&self, call: &Call<'_>) -> Option<String> {
+        let (Expr::Var(name), [CallArg::Pos(of)]) = (&call.expr, call.args.as_slice()) else { return None };
+        if name.id != "superior" {
+            return None;
+        }
+        let of = match of {
+            Expr::Const(who) => {
+                let who = who.value.as_str()?;
+                let who = who.split_once(':').map_or(who, |(_, who)| who);
+                self.pick(format!("「{who}」"), format!("“{who}”"))
+            }
+            of => self.value(of),
+        };
+        Some(self.pick(format!("{of}的上级"), format!("the superior of {of}")))
     }
 
     fn name(&self, expression: &Expr<'_>, path: &[Arc<str>]) -> String {

@@ -72,7 +72,8 @@ impl Teller<'_> {
         if who.is_empty() {
             return self.pick("办理的人", "whoever does it");
         }
-        self.who(who).replace("组的任何一人", "组全体").replace("anybody of", "all of")
+        let all: Vec<String> = who.iter().map(|one| self.who(std::slice::from_ref(one))).collect();
+        self.listed(&all).replace("组的任何一人", "组全体").replace("anybody of", "all of")
     }
 
     fn at(&self, at: &RungAt) -> String {
