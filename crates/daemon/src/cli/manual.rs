@@ -29,7 +29,29 @@ fn every_command_that_the_manual_shows_can_be_said() {
     commands(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual/src"), &mut found);
     assert!(found.len() > 50, "{found:?}");
     for (page, line) in found {
-        let said = command(Language::En).try_get_matches_from(line.split_whitespace());
+        let said = command(Language::En).try_get_matches_from(arguments(&line));
         assert!(said.is_ok(), "{page}: {line}\n{}", said.unwrap_err());
     }
+}
+
+/// What a shell makes of a line: quotes of either kind hold an argument together.
+fn arguments(line: &str) -> Vec<String> {
+    let (mut all, mut quote, mut inside) = (vec![String::new()], None, false);
+    for letter in line.chars() {
+        match (quote, letter) {
+            (None, '"' | '\'') => (quote, inside) = (Some(letter), true),
+            (Some(open), _) if open == letter => quote = None,
+            (None, letter) if letter.is_whitespace() => {
+                if inside {
+                    all.push(String::new());
+                }
+                inside = false;
+            }
+            (_, letter) => {
+                inside = true;
+                all.last_mut().unwrap().push(letter);
+            }
+        }
+    }
+    all
 }
