@@ -57,7 +57,9 @@ impl Clerk<'_> {
         let workflow = answer.workflow.as_deref().unwrap_or(&case.workflow);
         let end = Instant::now() + PATIENCE;
         let task = loop {
-            let open = self.client.get("/api/v1/tasks?limit=200").send()?;
+            // Several signatures of one step may be open: each looks at their own.
+            let theirs = format!("/api/v1/tasks?limit=200&who={}", escaped(&answer.by));
+            let open = self.client.get(theirs).send()?;
             let fits = |task: &&Value| task["workflow"] == workflow && task["step"] == answer.step.as_str();
             if let Some(task) = open["items"].as_array().into_iter().flatten().find(fits) {
                 break task.clone();
