@@ -12,6 +12,7 @@ use yizhan_workflow::run::state::At;
 use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide, migrate};
 
 use crate::by_id::MapById;
+use crate::calendars::Following;
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
 use crate::change::{Telling, change_of};
 use crate::events::Events;
@@ -101,6 +102,7 @@ pub(crate) struct Loop {
     pub notices: Notices,
     pub limits: Limits,
     pub events: Events,
+    pub following: Following,
     /// Attempts that are decided and have no place yet.
     pub queue: VecDeque<(RunId, Attempt)>,
     pub wakes: BTreeSet<(Millis, RunId)>,
@@ -144,6 +146,7 @@ impl Loop {
             notices: Notices::default(),
             limits: Limits::default(),
             events: Events::default(),
+            following: Following::default(),
             queue: VecDeque::new(),
             wakes: BTreeSet::new(),
             horizon: Millis(0),
@@ -180,6 +183,7 @@ impl Loop {
             self.fire_due(&world);
             self.let_in_due(&world);
             self.bring_events(&world);
+            self.follow_calendars(&world);
             self.send_notices(&world);
             self.hand_over();
             self.evict();
@@ -204,7 +208,7 @@ impl Loop {
     fn patience(&self) -> Duration {
         let now = self.shared.now();
         let next = self.wakes.first().map_or(self.horizon, |(at, _)| (*at).min(self.horizon));
-        if self.events.are_waiting() && !self.stopping {
+        if self.events.are_waiting() && !self.stopping || self.may_follow_calendars() {
             return Duration::ZERO;
         }
         let next = self.limits.next_wake().filter(|_| !self.stopping).map_or(next, |at| at.min(next));

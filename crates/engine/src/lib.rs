@@ -2,6 +2,7 @@
 
 mod built_in;
 pub mod by_id;
+mod calendars;
 pub mod carrier;
 mod change;
 mod completing;

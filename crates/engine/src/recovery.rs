@@ -43,6 +43,7 @@ impl Loop {
         }
         self.recover_slots(&world)?;
         self.events.recover();
+        self.following.recover(reads.calendars_seen()?);
         if count > 0 {
             tracing::info!(runs = count, "runs that were under way go on");
         }

@@ -339,6 +339,10 @@ pub enum Note {
     Entry(Box<NewEntry>),
     /// A number of a sequence.
     Number(Box<TakenNumber>),
+    /// Every open run has been looked at under these calendars.
+    CalendarsSeen {
+        digest: Arc<str>,
+    },
     /// The triggers that fire on events have seen those up to this number.
     EventsSeen {
         number: u64,
@@ -508,6 +512,8 @@ pub trait Reads: RegisterReads + Send + Sync {
     ) -> Result<Vec<Published>, StoreError>;
     /// All events after this number, the oldest first.
     fn events_after(&self, after: u64, most: usize) -> Result<Vec<Published>, StoreError>;
+    /// The calendars under which every open run was looked at last.
+    fn calendars_seen(&self) -> Result<Option<Arc<str>>, StoreError>;
     /// Up to where the triggers have seen them.
     fn events_seen(&self) -> Result<u64, StoreError>;
     /// Who listens for this name and key, the first to listen first, after this number.

@@ -11,20 +11,23 @@ use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completio
 use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::store::{
     Acks, Batch, Firing, FiringOutcome, Reads, RunFilter, RunRow, RunState, SlotStands, Store, StoreError,
+    TaskFilter,
 };
 use yizhan_engine::{
     Clock, Engine, EngineConfig, Opened, PublishReply, Publishing, StartReply, Started, event_triggers,
     intake, live,
 };
 use yizhan_store::Memory;
+use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::{Action, Catalogue};
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
-use yizhan_workflow::run::World;
-use yizhan_workflow::run::event::{Event, Failure, Happened, Raw};
+use yizhan_workflow::run::clock::ClockWhy;
+use yizhan_workflow::run::event::{Event, Fact, Failure, Happened, Raw};
 use yizhan_workflow::run::state::Phase;
+use yizhan_workflow::run::{Line, World};
 
 const START: i64 = 1_795_312_800_000;
 
@@ -676,4 +679,81 @@ async fn a_child_that_cannot_begin_fails_its_step_also_where_nobody_would_wait_f
     let place = place(Memory::new(), START, &[("parent", AWAY)]);
     let parent = place.start("parent", "{}").await;
     place.until_state(parent, RunState::Failed).await;
+}
+
+// ---- calendars ----------------------------------------------------------------------------------------------------
+
+/// The calendar `shop` with these holidays.
+fn shop(holidays: &str) -> Arc<Calendars> {
+    let text = format!("based_on = \"weekdays\"\n[holidays]\n{holidays}");
+    let (calendars, faults) =
+        Calendars::read(&BTreeMap::from([("shop".to_owned(), text)]), &jiff::tz::TimeZone::UTC);
+    assert!(faults.is_empty(), "{faults:?}");
+    Arc::new(calendars)
+}
+
+impl Place {
+    fn opens_at(&self, calendars: &Arc<Calendars>) {
+        self.engine.set_world(|world| World { calendars: calendars.clone(), ..world.clone() });
+    }
+
+    fn due(&self, run: RunId) -> Option<Millis> {
+        let filter = TaskFilter { run: Some(run), who: None };
+        self.store.tasks(&filter, None, 2).unwrap().rows.first().and_then(|task| task.due)
+    }
+
+    async fn until_due(&self, run: RunId, due: Millis) {
+        self.until(&format!("{run} is due at {due}"), |place| place.due(run) == Some(due)).await;
+    }
+
+    /// From what to what a change of calendars moved the due times of a run.
+    fn moved(&self, run: RunId) -> Vec<Option<Millis>> {
+        let lines = self.store.journal(run, 0, 99).unwrap();
+        let read =
+            |line: &yizhan_engine::store::Line| -> Line { serde_json::from_slice(&line.body).unwrap() };
+        let facts = lines.iter().flat_map(|line| read(line).did);
+        facts
+            .filter_map(|fact| match fact {
+                Fact::Clock { set, .. } if set.why != ClockWhy::Began => Some(set.due),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+const DAY: i64 = 24 * 3_600_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holiday_that_is_added_moves_the_due_time_of_every_open_run_and_the_journal_says_from_what_to_what()
+{
+    let texts = [("repair", "calendar = \"shop\"\n[step.a]\nask = \"starter\"\ndue = \"2 workdays\"\n")];
+    let place = place(Memory::default(), START, &texts);
+    place.opens_at(&shop(""));
+    let mut runs = vec![];
+    // More than are looked at with one turn.
+    for _ in 0..40 {
+        runs.push(place.start("repair", "{}").await);
+    }
+    place.until_waits(runs[39], "task").await;
+    let before = place.due(runs[0]).unwrap();
+    place.opens_at(&shop("2026-11-23 = \"停业\""));
+    for run in &runs {
+        place.until_due(*run, before.plus(DAY)).await;
+        assert_eq!(place.moved(*run), [Some(before), Some(before.plus(DAY))]);
+    }
+
+    // The same after a stop: what is in force then differs from what was followed before it.
+    let mut after = place.crashed(&texts);
+    after.opens_at(&shop("2026-11-23 = \"停业\"\n2026-11-24 = \"停业\""));
+    after.until_due(runs[39], before.plus(2 * DAY)).await;
+    after.settle().await;
+    // And where it is the same, nothing is written.
+    let lines = |place: &Place| place.store.journal(runs[0], 0, 99).unwrap().len();
+    let known = lines(&after);
+    after = after.crashed(&texts);
+    after.opens_at(&shop("2026-11-23 = \"停业\"\n2026-11-24 = \"停业\""));
+    after.settle().await;
+    assert_eq!(after.due(runs[0]), Some(before.plus(2 * DAY)));
+    assert_eq!(lines(&after), known);
+    after.is_whole();
 }

@@ -54,6 +54,7 @@ macro_rules! contract {
                 a_notice_stands_until_it_went_out_or_its_task_is_over,
                 what_was_under_way_is_found_by_a_new_process,
                 a_text_stays_what_it_was,
+                it_is_known_which_calendars_were_followed,
                 a_schedule_knows_where_it_was,
                 the_last_minted_run_is_never_a_child,
                 the_house_keeps_its_name,

@@ -87,6 +87,7 @@ struct Kept {
     tells: BTreeMap<RunId, Tell>,
     notices: BTreeMap<Arc<str>, Notice>,
     schedules: BTreeMap<Name, Millis>,
+    calendars: Option<Arc<str>>,
     waiting: Waiting,
     gathered: BTreeMap<u64, Gathered>,
     last_gathered: u64,
@@ -266,6 +267,7 @@ impl Kept {
             Note::Published(event) => self.waiting.published(event),
             Note::Entry(new) => self.ledgers.written(new),
             Note::Number(taken) => self.ledgers.taken(taken),
+            Note::CalendarsSeen { digest } => self.calendars = Some(digest.clone()),
             Note::EventsSeen { number } => self.waiting.seen = *number,
             Note::ForgetEvents { before } => self.waiting.forget(*before),
             // Nothing to see here: what it would have met was found before.

@@ -175,6 +175,15 @@ pub(crate) fn a_text_stays_what_it_was(house: &mut dyn House) {
     assert_eq!(house.reads().text(&TextHash("abd".into())).unwrap(), None);
 }
 
+pub(crate) fn it_is_known_which_calendars_were_followed(house: &mut dyn House) {
+    assert_eq!(house.reads().calendars_seen().unwrap(), None);
+    for digest in ["one", "other"] {
+        house.note(Note::CalendarsSeen { digest: digest.into() });
+    }
+    house.crash();
+    assert_eq!(house.reads().calendars_seen().unwrap().as_deref(), Some("other"));
+}
+
 pub(crate) fn a_schedule_knows_where_it_was(house: &mut dyn House) {
     let seen =
         |second| Note::ScheduleSeen { workflow: "refund".into(), trigger: "daily".into(), at: at(second) };

@@ -230,6 +230,10 @@ impl Reads for Memory {
         Ok(later.take(most).map(|(_, event)| event.clone()).collect())
     }
 
+    fn calendars_seen(&self) -> Result<Option<Arc<str>>, StoreError> {
+        Ok(self.kept().calendars.clone())
+    }
+
     fn events_seen(&self) -> Result<u64, StoreError> {
         Ok(self.kept().waiting.seen)
     }

@@ -433,6 +433,11 @@ impl Reads for SqliteReads {
         self.many(&sql, params![waiting::signed(after), limit(most)], waiting::published_row)
     }
 
+    fn calendars_seen(&self) -> Result<Option<Arc<str>>, StoreError> {
+        let sql = "SELECT value FROM meta WHERE name = 'calendars_seen'";
+        self.one(sql, [], |row| row.get::<_, Arc<str>>(0))
+    }
+
     fn events_seen(&self) -> Result<u64, StoreError> {
         let sql = "SELECT value FROM meta WHERE name = 'events_seen'";
         let seen = self.one(sql, [], |row| row.get::<_, String>(0))?;

@@ -97,6 +97,12 @@ pub(super) fn published(connection: &Connection, event: &Published) -> Result<()
     run(connection, sql, params![event.id, event.name, event.key, event.payload.get(), event.at.0])
 }
 
+pub(super) fn calendars_seen(connection: &Connection, digest: &str) -> Result<(), Fault> {
+    let sql = "INSERT INTO meta(name, value) VALUES ('calendars_seen', ?1)
+               ON CONFLICT(name) DO UPDATE SET value = excluded.value";
+    run(connection, sql, [digest])
+}
+
 pub(super) fn events_seen(connection: &Connection, number: u64) -> Result<(), Fault> {
     let sql = "INSERT INTO meta(name, value) VALUES ('events_seen', ?1)
                ON CONFLICT(name) DO UPDATE SET value = excluded.value";

@@ -356,6 +356,7 @@ impl Writing<'_> {
             Note::Published(event) => waiting::published(self.connection, event)?,
             Note::Entry(new) => registers::written(self.connection, new)?,
             Note::Number(taken) => registers::taken(self.connection, taken)?,
+            Note::CalendarsSeen { digest } => waiting::calendars_seen(self.connection, digest)?,
             Note::EventsSeen { number } => waiting::events_seen(self.connection, *number)?,
             Note::ForgetEvents { before } => waiting::forget_events(self.connection, *before)?,
             Note::Room { at } => {

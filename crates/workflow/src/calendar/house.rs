@@ -37,6 +37,19 @@ impl Calendars {
         Self::read(&BTreeMap::new(), zone).0
     }
 
+    /// Other calendars have another one; what is the same has the same, from one start to the next.
+    #[must_use]
+    pub fn digest(&self) -> Arc<str> {
+        use sha2::{Digest, Sha256};
+        use std::fmt::Write;
+        let mut word = String::new();
+        for byte in Sha256::digest(format!("{self:?}").as_bytes()).iter().take(16) {
+            // Writing to a string does not fail.
+            write!(word, "{byte:02x}").ok();
+        }
+        word.into()
+    }
+
     /// Reads the files of `config/calendars`, by their names without `.toml`. One with faults is left out, as is what is
     /// based on it; one that is called as one that comes along takes its place.
     #[must_use]
