@@ -29,7 +29,7 @@ pub struct House<'h> {
 #[must_use]
 pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
     let catalogue = house.catalogue;
-    let checker = Checker { read, catalogue, house };
+    let checker = Checker::of(read, house);
     let mut problems = Vec::new();
     for no in read.workflow.numbers() {
         let (step, path) = (read.workflow.step(no), path_of(&read.workflow, no));
@@ -85,6 +85,12 @@ pub(super) struct Checker<'c> {
     pub(super) read: &'c Read,
     catalogue: &'c Catalogue,
     pub(super) house: House<'c>,
+}
+
+impl<'c> Checker<'c> {
+    pub(super) fn of(read: &'c Read, house: House<'c>) -> Self {
+        Self { read, catalogue: house.catalogue, house }
+    }
 }
 
 impl Checker<'_> {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Checker, Read, path_of};
-use crate::expression::Tree;
+use super::{Checker, Read, path_of, sorts};
+use crate::expression::{Sort, Tree};
 use crate::form::Required;
 use crate::id::StepNo;
 use crate::plan::{Ending, Goes, OnError, Step, Work, Workflow};
@@ -30,6 +30,8 @@ struct Outline {
     outcomes: BTreeSet<String>,
     /// `None`: worked out as a whole.
     outputs: Option<Vec<String>>,
+    /// Of the outputs whose sort its own text says.
+    sorts: BTreeMap<String, Sort>,
     starts: BTreeSet<String>,
 }
 
@@ -37,7 +39,7 @@ impl Neighbours {
     pub fn add(&mut self, name: &str, path: &str, read: Option<&Read>) {
         let neighbour = self.of.entry(name.to_owned()).or_default();
         neighbour.paths.push(path.to_owned());
-        neighbour.outline = read.map(|read| Outline::of(&read.workflow));
+        neighbour.outline = read.map(Outline::of);
     }
 
     /// The files that bear a name.
@@ -48,6 +50,11 @@ impl Neighbours {
 
     fn outline(&self, name: &str) -> Option<&Outline> {
         self.of.get(name)?.outline.as_ref()
+    }
+
+    /// What an output of a workflow is like, where that is known.
+    pub(super) fn sort(&self, name: &str, output: &str) -> Option<Sort> {
+        self.outline(name)?.sorts.get(output).copied()
     }
 
     /// The way from a workflow over those that it starts back to itself.
@@ -69,7 +76,8 @@ impl Neighbours {
 }
 
 impl Outline {
-    fn of(workflow: &Workflow) -> Self {
+    fn of(read: &Read) -> Self {
+        let workflow = &read.workflow;
         let asked = |field: &crate::form::Field| {
             let always = matches!(field.required, Required::Always(true));
             always && field.default.is_none() && field.value.is_none() && field.when.is_none()
@@ -81,8 +89,13 @@ impl Outline {
             outputs: match &workflow.output {
                 None => Some(Vec::new()),
                 Some(Tree::Map(entries)) => Some(entries.iter().map(|(key, _)| key.to_string()).collect()),
-                Some(Tree::Json(_) | Tree::Text(_) | Tree::List(_)) => None,
+                Some(Tree::Json(text)) => {
+                    let all: Option<BTreeMap<String, serde_json::Value>> = serde_json::from_str(text).ok();
+                    all.map(|all| all.into_keys().collect())
+                }
+                Some(Tree::Text(_) | Tree::List(_)) => None,
             },
+            sorts: sorts::of_outputs(read),
             starts: workflow.steps.iter().filter_map(started).map(str::to_owned).collect(),
         }
     }

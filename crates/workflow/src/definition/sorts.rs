@@ -2,14 +2,16 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "what has no sort of its own is compared with nothing")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::names::place;
 use super::schema::{choices, resolved};
-use super::uses::{Stand, Use, Walk};
-use super::{Checker, Read, parts};
+use super::uses::{At, Own, Stand, Use, Walk};
+use super::{Checker, House, Neighbours, Read, parts};
+use crate::catalogue::Catalogue;
 use crate::expression::{self, Name, Sort, SortFault, SortProblem, Tree};
 use crate::form::{Kind, Options};
 use crate::plan::{Work, Workflow};
@@ -39,6 +41,45 @@ pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
         problems.extend(checker.codes(&one));
     });
     problems
+}
+
+/// What a workflow gives to those that start it, as far as its own text says it: not what its actions give.
+pub(super) fn of_outputs(read: &Read) -> BTreeMap<String, Sort> {
+    let entries = match &read.workflow.output {
+        Some(Tree::Map(entries)) => entries,
+        Some(Tree::Json(text)) => return of_constants(text),
+        Some(Tree::Text(_) | Tree::List(_)) | None => return BTreeMap::new(),
+    };
+    let (catalogue, workflows) = (Catalogue::default(), Neighbours::default());
+    let house = House {
+        catalogue: &catalogue,
+        people: None,
+        calendars: None,
+        workflows: &workflows,
+        registers: None,
+        today: None,
+    };
+    let checker = Checker::of(read, house);
+    let stand = Stand { at: At::Everything, step: None, own: Own::default() };
+    let sorts =
+        entries.iter().filter_map(|(key, value)| Some((key.to_string(), checker.of_tree(&stand, value)?)));
+    sorts.collect()
+}
+
+fn of_constants(text: &str) -> BTreeMap<String, Sort> {
+    let all: BTreeMap<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    all.into_iter().filter_map(|(key, value)| Some((key, of_json(&value)?))).collect()
+}
+
+fn of_json(value: &Value) -> Option<Sort> {
+    match value {
+        Value::Null => None,
+        Value::Bool(_) => Some(Sort::Flag),
+        Value::Number(_) => Some(Sort::Number),
+        Value::String(_) => Some(Sort::Text),
+        Value::Array(_) => Some(Sort::List),
+        Value::Object(_) => Some(Sort::Map),
+    }
 }
 
 fn problem(read: &Read, one: &Use<'_>, fault: SortFault) -> Option<Problem> {
@@ -208,13 +249,28 @@ impl Checker<'_> {
                 let schema = resolved(&action.output, &action.output);
                 of_schema(resolved(schema.get("properties")?.get(field)?, &action.output))
             }
+            Work::Run { workflow, .. } => self.house.workflows.sort(workflow, field),
             Work::Ask(_)
             | Work::Await(_)
             | Work::Wait { .. }
-            | Work::Run { .. }
             | Work::Check { .. }
             | Work::End { .. }
             | Work::Hold { .. } => None,
+        }
+    }
+
+    fn of_tree(&self, stand: &Stand<'_>, value: &Tree) -> Option<Sort> {
+        match value {
+            Tree::Text(template) => match template.expression() {
+                None => Some(Sort::Text),
+                Some(expression) => {
+                    let known = |name: &Name| self.sort(stand, name, MOST_NAMES);
+                    expression::sort_of_expression(expression.source(), &known)
+                }
+            },
+            Tree::Json(text) => of_json(&serde_json::from_str(text).ok()?),
+            Tree::List(_) => Some(Sort::List),
+            Tree::Map(_) => Some(Sort::Map),
         }
     }
 
