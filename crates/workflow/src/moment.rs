@@ -10,7 +10,7 @@ use jiff::civil::{Date, DateTime};
 use crate::calendar::Calendar;
 use crate::expression::{ExpressionError, Template};
 use crate::id::{Millis, StepNo};
-use crate::schedule::Pattern;
+use crate::schedule::{CronFault, Pattern};
 
 pub use crate::schedule::Schedule;
 pub use instant::MomentError;
@@ -109,7 +109,7 @@ pub enum MomentFault {
     #[error("`{written}`: there is no such day or time")]
     NoSuchTime { written: String },
     #[error("the cron line `{written}` is not valid: {why}")]
-    Cron { written: String, why: String },
+    Cron { written: String, why: CronFault },
     #[error("`{written}` comes once, and a schedule comes again")]
     ComesOnce { written: String },
     #[error("`{written}` never comes")]

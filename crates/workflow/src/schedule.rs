@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use crate::id::Millis;
 use crate::moment::{Length, Moment, MomentFault, MomentText, Span, Unit};
 
-pub use cron::CronLine;
+pub use cron::{CronFault, CronLine};
 pub use decide::{Moments, before, decide, moments, preview};
 pub(crate) use slots::Slots;
 

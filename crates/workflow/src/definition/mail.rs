@@ -118,7 +118,10 @@ fn group_names(pattern: &str) -> Result<Vec<String>, (Option<Range<usize>>, Stri
         });
     }
     let compiled = regex::RegexBuilder::new(pattern).size_limit(PATTERN_MOST).build();
-    let compiled = compiled.map_err(|error| (None, error.to_string()))?;
+    let compiled = compiled.map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => (None, "it asks for too much".to_owned()),
+        other => (None, other.to_string()),
+    })?;
     Ok(compiled.capture_names().flatten().map(str::to_owned).collect())
 }
 

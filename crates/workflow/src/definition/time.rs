@@ -6,6 +6,7 @@ use toml::de::DeValue;
 use super::section::{Section, Text};
 use crate::moment::{Anchor, Length, Moment, MomentFault, MomentText, Span};
 use crate::problem::{Problem, nearest, wide};
+use crate::schedule::CronFault;
 
 /// Steps by their ids, for what counts from the end of one.
 pub(super) type StepNames<'s> = &'s dyn Fn(&str) -> Option<crate::id::StepNo>;
@@ -39,7 +40,13 @@ fn worded(problem: Problem, value: &str, fault: &MomentFault) -> Problem {
         MomentFault::Signed { .. } => problem.case("signed"),
         MomentFault::Unsigned { .. } => problem.case("unsigned"),
         MomentFault::NoSuchTime { .. } => problem.case("no_such"),
-        MomentFault::Cron { why, .. } => problem.case("cron").name("why", why),
+        MomentFault::Cron { why: CronFault::Fields(n), .. } => {
+            problem.case("cron_fields").name("n", n.to_string())
+        }
+        MomentFault::Cron { why: CronFault::Comma, .. } => problem.case("cron_comma"),
+        MomentFault::Cron { why: CronFault::Part { part, kind }, .. } => {
+            problem.case("cron").name("part", part).name("kind", *kind)
+        }
         MomentFault::ComesOnce { .. } => problem.case("once"),
         MomentFault::Never { .. } => problem.case("never"),
     }

@@ -85,3 +85,76 @@ fn a_caret_stands_right_under_chinese_text() {
       = 怎么办: 取一个简短的英文名,给人看的字写在 `title` 或 `label` 里
     ");
 }
+
+#[test]
+fn what_is_wrong_with_a_pattern_is_said_in_the_readers_language() {
+    let broken = [
+        "(a",
+        "a)",
+        "(?=a)",
+        "(?<!a)",
+        "(?)",
+        "(?<a>.)(?<a>.)",
+        "(?<>a)",
+        "(?<a",
+        "(?<a-b>.)",
+        "(?P<",
+        "(?zz)",
+        "(?i-)",
+        "(?i--s)",
+        "(?ii)",
+        "(?i",
+        "a{x}",
+        "a{",
+        "a{2",
+        "a{2,",
+        "a{2,3",
+        "a{3,2}",
+        "a{99999999999}",
+        "*a",
+        "{2}a",
+        "[a",
+        "[a-",
+        "[^a",
+        "[]",
+        "[]a",
+        "[z-a]",
+        "[\\d-z]",
+        "[\\q]",
+        "[[:nope:]]",
+        "[a&&b",
+        "\\",
+        "\\q",
+        "\\1",
+        "\\p{Nope}",
+        "\\x",
+        "\\x{",
+        "\\x{}",
+        "\\x{zz}",
+        "\\x{110000}",
+        "\\xg0",
+        "\\b{",
+        "\\b{nope}",
+        "\\b{nope",
+        "a**{",
+    ];
+    let mut english = std::collections::BTreeSet::new();
+    for pattern in broken {
+        let ours = regex_lite::Regex::new(pattern).err().map(|error| error.to_string());
+        let mails = match regex_syntax::Parser::new().parse(pattern).err() {
+            Some(regex_syntax::Error::Parse(error)) => Some(error.kind().to_string()),
+            Some(regex_syntax::Error::Translate(error)) => Some(error.kind().to_string()),
+            _ => None,
+        };
+        assert!(ours.is_some() || mails.is_some(), "{pattern} is not broken");
+        for cause in [ours, mails].into_iter().flatten() {
+            let problem =
+                Problem::error("YZ0164", Place::at(0..0)).name("pattern", "x").name("cause", &*cause);
+            let said = render(&[problem], "a.toml", &BTreeMap::new(), Lang::Zh, false);
+            if said.contains(&cause) {
+                english.insert(cause);
+            }
+        }
+    }
+    assert!(english.is_empty(), "{english:#?}");
+}

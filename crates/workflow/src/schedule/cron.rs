@@ -4,6 +4,20 @@ use croner::parser::{CronParser, Seconds, Year};
 use croner::{Cron, Weekday as CronWeekday};
 use jiff::civil::{Date, Weekday};
 
+/// What the five fields are, in their order.
+const FIELDS: [&str; 5] = ["minute", "hour", "day of the month", "month", "day of the week"];
+
+/// Why a cron line is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CronFault {
+    #[error("it has {0} fields instead of five (minute, hour, day of the month, month, day of the week)")]
+    Fields(usize),
+    #[error("a comma has nothing on one side")]
+    Comma,
+    #[error("`{part}` is no {kind}")]
+    Part { part: String, kind: &'static str },
+}
+
 /// A cron line with its times of day worked out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CronLine {
@@ -15,21 +29,17 @@ pub struct CronLine {
 
 impl CronLine {
     /// # Errors
-    /// Why it is not valid, as a sentence.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Why it is not valid.
+    pub fn parse(text: &str) -> Result<Self, CronFault> {
         let fields: Vec<&str> = text.split_whitespace().collect();
-        if fields.len() != 5 {
-            return Err(format!(
-                "it has {} fields instead of five (minute, hour, day of the month, month, day of the week)",
-                fields.len()
-            ));
+        if fields.len() != FIELDS.len() {
+            return Err(CronFault::Fields(fields.len()));
         }
         if fields.iter().any(|field| field.split(',').any(str::is_empty)) {
-            return Err("a comma has nothing on one side".to_owned());
+            return Err(CronFault::Comma);
         }
         let written = fields.join(" ");
-        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-        let cron = parser.parse(&written).map_err(|error| error.to_string())?;
+        let Some(cron) = read(&written) else { return Err(wrong_part(&fields)) };
         let minutes = cron.pattern.minutes.values();
         let times = (cron.pattern.hours.values().into_iter())
             .flat_map(|hour| minutes.iter().map(move |minute| i64::from(hour) * 60 + i64::from(*minute)))
@@ -77,4 +87,24 @@ impl CronLine {
         pattern.month_match(month).unwrap_or(false)
             && pattern.day_match(year, month, number, weekday).unwrap_or(false)
     }
+}
+
+fn read(written: &str) -> Option<Cron> {
+    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+    parser.parse(written).ok()
+}
+
+/// The first part that is no good where everything else is: the library does not say which it is.
+fn wrong_part(fields: &[&str]) -> CronFault {
+    for (at, (field, kind)) in fields.iter().zip(FIELDS).enumerate() {
+        let alone = |part: &&str| {
+            let mut line = ["*"; FIELDS.len()];
+            line[at] = part;
+            read(&line.join(" ")).is_none()
+        };
+        if let Some(part) = field.split(',').find(alone) {
+            return CronFault::Part { part: part.to_owned(), kind };
+        }
+    }
+    CronFault::Part { part: fields.join(" "), kind: "cron line" }
 }
