@@ -118,9 +118,9 @@ fn group_names(pattern: &str) -> Result<Vec<String>, (Option<Range<usize>>, Stri
         });
     }
     let compiled = regex::RegexBuilder::new(pattern).size_limit(PATTERN_MOST).build();
-    let compiled = compiled.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => (None, "it asks for too much".to_owned()),
-        other => (None, other.to_string()),
+    let compiled = compiled.map_err(|error| {
+        let too_much = matches!(error, regex::Error::CompiledTooBig(_));
+        (None, if too_much { "it asks for too much".to_owned() } else { error.to_string() })
     })?;
     Ok(compiled.capture_names().flatten().map(str::to_owned).collect())
 }
