@@ -15,6 +15,9 @@ mod step;
 mod time;
 mod trigger;
 
+#[cfg(test)]
+mod tests;
+
 /// A workflow as a person reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reading {

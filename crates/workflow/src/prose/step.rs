@@ -4,8 +4,10 @@ use super::{Said, Teller};
 use crate::expression::{Template, Tree, with_holes};
 use crate::form::{Field, Form, Options};
 use crate::id::StepNo;
+use crate::moment::Span;
 use crate::plan::{
-    ActionName, Approve, Ask, BackTo, Ending, Goes, Need, OnError, OutcomePattern, Section, Step, Undo, Work,
+    ActionName, Approve, Ask, BackTo, Ending, Goes, Limit, Need, OnError, OutcomePattern, Section, Step,
+    Undo, Work,
 };
 
 /// Sentences are put together from phrases, and begin with a capital.
@@ -70,12 +72,7 @@ impl Teller<'_> {
                 format!("Once for each of {list}{most}."),
             ));
         }
-        if let Some(most) = step.limit.as_ref().and_then(|limit| limit.most) {
-            said.push(self.pick(
-                format!("所有案件合起来,同时最多 {most} 个在做,先到先做。"),
-                format!("At most {most} at once over all cases, first come, first served."),
-            ));
-        }
+        said.extend(step.limit.as_ref().map(|limit| self.limit(limit)));
         said.extend(self.work_and_clock(step));
         said.extend(step.on.iter().map(|on| {
             let outcome = self.outcome(step, &on.outcome);
@@ -103,6 +100,39 @@ impl Teller<'_> {
             (Work::Hold { .. }, work) => clock.chain(work).collect(),
             (_, work) => work.into_iter().chain(clock).collect(),
         }
+    }
+
+    fn limit(&self, limit: &Limit) -> String {
+        let most = limit
+            .most
+            .map(|most| self.pick(format!("同时最多 {most} 个在做"), format!("at most {most} at once")));
+        let rate = limit.rate.map(|rate| {
+            let span = self.span(Span { ms: rate.per_ms });
+            self.pick(
+                format!("每{span}最多开始 {} 个", rate.times),
+                format!("at most {} within {span}", rate.times),
+            )
+        });
+        let all: Vec<String> = most.into_iter().chain(rate).collect();
+        let all = all.join(&self.pick(",", ", "));
+        let whom = match &limit.key {
+            None => self.pick("所有案件合起来".to_owned(), "over all cases".to_owned()),
+            Some(key) => {
+                let key = self.text(key);
+                self.pick(format!("{key}相同的合起来"), format!("over all with the same {key}"))
+            }
+        };
+        let first = match &limit.priority {
+            None => self.pick("先到先做".to_owned(), "first come, first served".to_owned()),
+            Some(priority) => {
+                let priority = self.text(priority);
+                self.pick(
+                    format!("{priority}大的先做,一样大的先到先做"),
+                    format!("the highest {priority} first, then who came first"),
+                )
+            }
+        };
+        self.pick(format!("{whom},{all},{first}。"), format!("{all} {whom}, {first}."))
     }
 
     /// Nothing where it simply follows the step above.

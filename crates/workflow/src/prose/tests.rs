@@ -1,0 +1,27 @@
+//! What is said of steps, for what no shipped workflow shows.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::plan::Source;
+
+fn said(step: &str, language: Lang) -> Vec<String> {
+    let text = format!(
+        "title = \"x\"\n[input]\narea = {{ label = \"区域\" }}\nurgent = {{ label = \"紧急\", type = \"yesno\" }}\n[step.a]\nuse = \"echo.echo\"\n{step}"
+    );
+    let source = Source { name: "x".to_owned(), text, files: BTreeMap::new() };
+    let read = crate::definition::read(&source, &source.files).unwrap();
+    reading(&read.workflow, language).steps.remove(0).sentences
+}
+
+#[test]
+fn a_limit_is_said_with_what_shares_it_how_often_and_who_comes_first() {
+    let most = said("limit.most = 2", Lang::Zh);
+    assert!(most.contains(&"所有案件合起来,同时最多 2 个在做,先到先做。".to_owned()), "{most:?}");
+    let whole = "limit.key = \"{{ input.area }}\"\nlimit.most = 2\nlimit.rate = \"30 per 1h\"\npriority = \"{{ input.urgent }}\"";
+    let zh = said(whole, Lang::Zh).join("");
+    assert!(zh.contains("「区域」相同的合起来,同时最多 2 个在做,每"), "{zh}");
+    assert!(zh.contains("最多开始 30 个,「紧急」大的先做"), "{zh}");
+    let en = said(whole, Lang::En).join(" ");
+    assert!(en.contains("At most 2 at once, at most 30 within 1h over all with the same"), "{en}");
+}
