@@ -323,7 +323,7 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
 }
 
 /// Keys of the whole file that the language has and this version does not.
-const LATER: &[&str] = &["hours", "limit", "private", "readers", "priority", "undo", "extend"];
+const LATER: &[&str] = &["hours", "limit", "private", "readers", "priority"];
 
 fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let root = Section::root(reader, table);

@@ -29,7 +29,7 @@ pub(super) struct Draft<'a, 'r> {
 const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "step"];
 
 /// Keys of a step that the language has and this version does not.
-const LATER: &[&str] = &["private", "readers", "same_as"];
+const LATER: &[&str] = &["private", "readers"];
 
 /// All steps, and the clock of the file itself.
 pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::plan::Clock>>) {

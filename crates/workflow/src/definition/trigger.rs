@@ -8,9 +8,6 @@ use crate::schedule::{Fold, Gap, Holiday, Missed, Overlap, Schedule};
 
 const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand", "event"];
 
-/// Keys of a trigger that the language has and this version does not.
-const LATER: &[&str] = &["where", "publish", "yearly", "at", "unique"];
-
 pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
     let Some(all) = root.section("trigger") else { return Vec::new() };
     let mut triggers = Vec::new();
@@ -44,7 +41,7 @@ pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
                 own.say(problem.name("other", key).cause(Place::at(own.key_span("publish"))));
             }
         }
-        own.close(LATER);
+        own.close(&[]);
         if let Some(starts) = starts {
             triggers.push(Trigger {
                 name: key.value.into(),
