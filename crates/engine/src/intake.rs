@@ -197,7 +197,7 @@ pub fn publishing<'b>(
     let payload = mapped(trigger, &seen, body)?;
     let payload = Raw::new(object(&payload)?.to_owned());
     let payload = payload.ok_or_else(|| IntakeError::NotAnObject("the trigger gave none".to_owned()))?;
-    let key = publish.key.as_ref().map(|key| key.text(&seen)).transpose().map_err(IntakeError::Expression)?;
+    let key = publish.key.as_ref().map(|key| key.key(&seen)).transpose().map_err(IntakeError::Expression)?;
     let name = publish.name.text(&seen).map_err(IntakeError::Expression)?;
     // Its sender's ids are its own: another's may be the same.
     let id = id.map(|id| format!("{}/{}/{id}", text.name, fired.trigger));
@@ -304,7 +304,7 @@ fn taken(
         None => None,
         Some(key) => {
             let seen = names::before_start(text, world, now, Some(&input), trigger.as_ref());
-            Some(Arc::from(key.text(&seen).map_err(IntakeError::Expression)?))
+            Some(Arc::from(key.key(&seen).map_err(IntakeError::Expression)?))
         }
     };
     let since = match text.unique {

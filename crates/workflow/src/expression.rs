@@ -209,16 +209,37 @@ impl Template {
     }
 
     pub fn text(&self, scope: &Value) -> Result<String, ExpressionError> {
+        self.printed(scope, print_hole)
+    }
+
+    /// The text as a key: a person is their word in it, as two people may have one name.
+    pub fn key(&self, scope: &Value) -> Result<String, ExpressionError> {
+        self.printed(scope, |expression, scope, to| {
+            match expression.value(scope).map(|value| word_of(&value))? {
+                Some(word) => {
+                    to.push_str(&word);
+                    Ok(())
+                }
+                None => print_hole(expression, scope, to),
+            }
+        })
+    }
+
+    fn printed(
+        &self,
+        scope: &Value,
+        hole: impl Fn(&Expression, &Value, &mut String) -> Result<(), ExpressionError>,
+    ) -> Result<String, ExpressionError> {
         let mut text = String::new();
         match &self.parts {
             Parts::Literal => text.push_str(&self.source),
-            Parts::Whole(expression) => print_hole(expression, scope, &mut text)?,
+            Parts::Whole(expression) => hole(expression, scope, &mut text)?,
             Parts::Program => text = machine::render(&self.source, scope)?,
             Parts::Mixed(parts) => {
                 for part in parts.iter() {
                     match part {
                         Part::Text(literal) => text.push_str(literal),
-                        Part::Hole(expression) => print_hole(expression, scope, &mut text)?,
+                        Part::Hole(expression) => hole(expression, scope, &mut text)?,
                     }
                 }
             }

@@ -412,3 +412,15 @@ fn what_was_not_given_goes_through_filters_as_nothing_does() {
     }
     same(" | default('无')", "\"无\"");
 }
+
+#[test]
+fn a_key_names_a_person_by_their_word_as_two_may_have_one_name() {
+    let text = "[person.\"li.na\"]\nname = \"李娜\"\n[person.\"li.na2\"]\nname = \"李娜\"\n";
+    let people = std::sync::Arc::new(crate::people::People::read(text).unwrap());
+    let template = Template::parse("{{ who }}/{{ n }}").unwrap();
+    let of = |word: &str| Value::from_pairs([("who", person(word, &people)), ("n", Value::from(3))]);
+    let (one, other) = (of("person:li.na"), of("person:li.na2"));
+    assert_eq!(template.text(&one).unwrap(), template.text(&other).unwrap());
+    assert_eq!(template.key(&one).unwrap(), "person:li.na/3");
+    assert_eq!(template.key(&other).unwrap(), "person:li.na2/3");
+}

@@ -209,7 +209,7 @@ impl Deciding<'_> {
             None => {
                 let scope = self.scope(Standpoint::Item(item));
                 let key = match &limit.key {
-                    Some(key) => key.text(&scope)?.into(),
+                    Some(key) => key.key(&scope)?.into(),
                     None => format!("{}/{}", self.text.name, step.id).into(),
                 };
                 let priority = match &limit.priority {
@@ -336,7 +336,7 @@ impl Deciding<'_> {
     fn listen(&mut self, item: Item, a: u32, event: &Await) -> Result<(), Failure> {
         let scope = self.scope(Standpoint::Item(item));
         let key = match &event.key {
-            Some(key) => key.text(&scope)?.into(),
+            Some(key) => key.key(&scope)?.into(),
             None => self.run.started.key.clone().unwrap_or_default(),
         };
         let filter = match &event.filter {
