@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::house::{House, program};
 
-const TASK: &str = "title = 'x'\nowner = 'operator'\n[step.say]\nuse = 'echo.echo'\nwith.value = 'hello'\n[step.a]\nwait = '1h'\n";
+const TASK: &str = "title = 'x'\n[step.say]\nuse = 'echo.echo'\nwith.value = 'hello'\n[step.a]\nwait = '1h'\n";
 
 #[test]
 fn the_tests_of_the_shipped_workflows_hold() {
@@ -64,7 +64,7 @@ fn what_if_says_the_weekday_and_the_working_days_of_each_date() {
     let home = House::new();
     home.write(
         "workflows/x.toml",
-        "title = 'x'\nowner = 'operator'\n[step.a]\nask = 'person:li'\ndue = '3 days'\nform.ok = { type = 'yesno' }\n[step.b]\nwait = '24h'\n",
+        "title = 'x'\nowner = 'person:li'\n[step.a]\nask = 'person:li'\ndue = '3 days'\nform.ok = { type = 'yesno' }\n[step.b]\nwait = '24h'\n",
     );
     home.write("config/people.toml", "[person.li]\nname = '李'\n");
     let said = home.call(&["what-if", "x", "--at", "2026-09-30 16:55", "--lang", "en"]).ok();
