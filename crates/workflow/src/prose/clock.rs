@@ -3,7 +3,7 @@
 use super::Teller;
 use crate::expression::Template;
 use crate::moment::{Length, Moment, Offset};
-use crate::plan::{Clock, Does, Pause, Rung, RungAt, Small};
+use crate::plan::{Clock, Does, Extend, Pause, Rung, RungAt, Small, Work};
 
 impl Teller<'_> {
     /// `due`: where no sentence of the step's work says it.
@@ -26,7 +26,26 @@ impl Teller<'_> {
                 self.pick(format!("{holds}时,钟不走。"), format!("Its clock stands while {holds}."))
             }
         });
-        due.into_iter().chain(pause).chain(clock.rungs.iter().map(|rung| self.rung(rung))).collect()
+        let rungs = clock.rungs.iter().map(|rung| self.rung(rung));
+        let extend = clock.extend.as_ref().map(|extend| self.extend(extend));
+        due.into_iter().chain(pause).chain(rungs).chain(extend).collect()
+    }
+
+    fn extend(&self, extend: &Extend) -> String {
+        let granted = match extend.grant.as_ref().map(|grant| &grant.work) {
+            Some(Work::Ask(ask)) => {
+                let who = self.who(&ask.who);
+                self.pick(format!(",须{who}同意"), format!("; {who} grants it"))
+            }
+            Some(_) | None => String::new(),
+        };
+        let then = extend.then.as_ref().map(|then| self.small(then));
+        let then = then.map(|then| self.pick(format!(";延期后:{then}"), format!("; then: {then}")));
+        let then = then.unwrap_or_default();
+        self.pick(
+            format!("到期以前可以申请延期{granted}{then}。"),
+            format!("More time may be asked for before it is due{granted}{then}."),
+        )
     }
 
     fn rung(&self, rung: &Rung) -> String {
