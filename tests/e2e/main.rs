@@ -27,6 +27,8 @@ mod mail;
 #[cfg(test)]
 mod mailbox;
 #[cfg(test)]
+mod many_files;
+#[cfg(test)]
 mod plugins;
 #[cfg(test)]
 mod registers;

@@ -82,7 +82,7 @@ fn a_file_replaced_broken_and_repaired_under_load_never_lets_a_run_down() {
     assert_eq!(number(&house.ends(&old, "done")["output"]["version"]), 1, "an open run keeps its text");
 }
 
-fn number(version: &Value) -> u64 {
+pub(crate) fn number(version: &Value) -> u64 {
     version.as_u64().or_else(|| version.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{version}"))
 }
 
