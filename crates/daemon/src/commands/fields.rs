@@ -118,7 +118,7 @@ fn add(fields: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-fn upload(client: &Client, path: &Path) -> Result<Value, Failure> {
+pub(super) fn upload(client: &Client, path: &Path) -> Result<Value, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::of(Exit::Faults, "YZ0519", &error).help(format!("`{}` is what was named", path.display()))
     })?;

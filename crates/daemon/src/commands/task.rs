@@ -1,9 +1,11 @@
 //! `yizhan task …`: looks at one task, takes it, gives it back, answers it, settles what nobody else can decide.
 
+use std::path::PathBuf;
+
 use serde_json::{Map, Value, json};
 
 use super::Context;
-use super::fields::Fields;
+use super::fields::{Fields, upload};
 use crate::client::{Client, escaped};
 use crate::exit::{Exit, Failure};
 use crate::show::{instant, list, text, value};
@@ -87,11 +89,17 @@ pub(crate) enum Action {
     },
     /// Answer a task
     #[command(
-        after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂\n  yizhan task answer task_01hsk3v9q2r4t --rows goods=goods.csv --set papers=card,slip\n  yizhan task answer task_01hsk3v9q2r4t --set 'sign:={\"refused\": true, \"witness\": \"person:zhao.min\"}'"
+        after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂\n  yizhan task answer task_01hsk3v9q2r4t --rows goods=goods.csv --set papers=card,slip\n  yizhan task answer task_01hsk3v9q2r4t --set 'sign:={\"refused\": true, \"witness\": \"person:zhao.min\"}'\n  yizhan task answer task_01hsk3v9q2r4t --on-behalf-of mail:li@example.com --paper fax.pdf --set approved=yes"
     )]
     Answer {
         #[command(flatten)]
         whose: Whose,
+        /// The outsider (`mail:…`) who answered on paper or by fax; it is entered for them
+        #[arg(long, value_name = "WHO", requires = "paper")]
+        on_behalf_of: Option<String>,
+        /// The fax or the scanned paper, which is kept; may be repeated
+        #[arg(long, value_name = "FILE", requires = "on_behalf_of")]
+        paper: Vec<PathBuf>,
         #[command(flatten)]
         fields: Fields,
     },
@@ -216,8 +224,15 @@ fn act(action: &Action, client: &Client) -> Result<Option<Act>, Failure> {
             let body = json!({ "fields": fields.read(client)? });
             by(whose, "/extend", body, ("已申请延期", "more time is asked for"))
         }
-        Action::Answer { whose, fields } => {
-            by(whose, "/answer", json!({ "fields": fields.read(client)? }), ("已答复", "answered"))
+        Action::Answer { whose, on_behalf_of, paper, fields } => {
+            let mut body = json!({ "fields": fields.read(client)? });
+            if let Some(whom) = on_behalf_of {
+                let kept: Result<Vec<Value>, Failure> =
+                    paper.iter().map(|path| upload(client, path)).collect();
+                body["on_behalf_of"] = json!(whom);
+                body["paper"] = Value::Array(kept?);
+            }
+            by(whose, "/answer", body, ("已答复", "answered"))
         }
         Action::Settle { whose, verdict, fields } => {
             let values = fields.read(client)?;

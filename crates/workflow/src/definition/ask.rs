@@ -230,7 +230,10 @@ pub(super) fn check_who(own: &Section<'_, '_>, who: &Text<'_>) {
         return;
     }
     match who.value.split_once(':') {
-        Some(("person" | "group" | "role" | "mail", name)) if !name.is_empty() => {}
+        Some(("person" | "group" | "role", name)) if !name.is_empty() => {}
+        // An outsider, by their address.
+        Some(("mail", address))
+            if address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()) => {}
         _ => {
             let problem = own.error("YZ0186", who.span.clone()).name("value", who.value);
             own.say(match meant(who.value) {

@@ -6,8 +6,8 @@ use crate::form::{Field, Form, Options};
 use crate::id::StepNo;
 use crate::moment::Span;
 use crate::plan::{
-    ActionName, Approve, Ask, BackTo, Ending, Goes, Limit, Need, OnError, OutcomePattern, Section, Step,
-    Undo, Work,
+    ActionName, Approve, Ask, BackTo, Choose, Ending, Goes, Limit, Need, OnError, OutcomePattern, Section,
+    Step, Undo, Work,
 };
 
 /// Sentences are put together from phrases, and begin with a capital.

@@ -8,13 +8,25 @@ use super::names::Standpoint;
 use super::state::Phase;
 use super::{COMMENTS_MAX, Deciding, Refusal};
 use crate::id::Attempt;
-use crate::people::{Acts, How};
+use crate::people::{Acts, How, bare};
 use crate::plan::{Ask, Work};
 
 /// Who acts for the house itself: the owner of the socket.
 pub const OPERATOR: &str = "operator";
 
 const NOT_OPEN: Refusal = Refusal::Echo("the task is over");
+
+/// An outsider is nobody of the house: only a link that was sent to the address acts in its name.
+fn outsider(by: &Arc<str>, sheet: &TaskSheet) -> Option<Acts> {
+    let asked = by.starts_with("mail:") && sheet.who.iter().any(|who| **who == **by);
+    let kept_out = sheet.not.iter().any(|who| **who == **by);
+    (asked && !kept_out).then(|| Acts {
+        by: by.clone(),
+        for_whom: None,
+        through: by.clone(),
+        how: How::Named,
+    })
+}
 
 /// A task goes to somebody else.
 pub(super) struct HandOver<'h> {
@@ -38,11 +50,8 @@ impl Deciding<'_> {
             return Err(Refusal::HasSigned(by.clone()));
         }
         let people = self.now.world.people_at(self.at);
-        // An outsider is nobody of the house: only a link that was sent to the address acts in its name.
-        let outsider = by.starts_with("mail:") && sheet.who.iter().any(|who| **who == **by);
-        let outsider =
-            outsider.then(|| Acts { by: by.clone(), for_whom: None, through: by.clone(), how: How::Named });
-        let Some(mut acts) = outsider.or_else(|| people.may_but(by, &sheet.who, &sheet.not)) else {
+        let may = people.may_but(by, &sheet.who, &sheet.not).or_else(|| outsider(by, sheet));
+        let Some(mut acts) = may else {
             if let Some(acts) = self.decides_closing(by) {
                 return Ok(Some(acts));
             }
@@ -198,17 +207,22 @@ impl Deciding<'_> {
         fields: &Raw,
     ) -> Result<(), Refusal> {
         let sheet = self.sheet(of)?;
-        let outsider = whom.starts_with("mail:") && sheet.who.iter().any(|who| **who == **whom);
-        if !outsider {
+        let Some(theirs) = outsider(whom, &sheet) else {
             return Err(Refusal::NotYours { by: whom.clone(), who: sheet.who });
+        };
+        if self.has_signed(of.item, whom) {
+            return Err(Refusal::HasSigned(whom.clone()));
         }
         let people = self.now.world.people_at(self.at);
         let own = people.may(by, &sheet.who).or_else(|| self.as_owner(by));
         if own.is_none() && &**by != OPERATOR {
             return Err(Refusal::NotYours { by: by.clone(), who: sheet.who });
         }
-        let acts =
-            Acts { by: by.clone(), for_whom: Some(whom.clone()), through: whom.clone(), how: How::Named };
+        // Nor may anybody enter the paper of somebody else who must not do this.
+        if sheet.not.iter().any(|word| people.members(word).iter().any(|id| bare(by) == id)) {
+            return Err(Refusal::Excluded { by: by.clone(), not: sheet.not });
+        }
+        let acts = Acts { by: by.clone(), for_whom: Some(whom.clone()), ..theirs };
         self.take_answer((of, by), Some(acts), fields)
     }
 

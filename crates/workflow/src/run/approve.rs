@@ -229,7 +229,10 @@ impl Deciding<'_> {
         let is = |known: &Option<std::sync::Arc<str>>| {
             known.as_deref().is_some_and(|known| bare(known) == bare(who))
         };
-        let of = |other: &ItemState| is(&other.by) || is(&other.for_whom);
+        // Whoever enters the paper of an outsider has not signed.
+        let enters =
+            |other: &ItemState| other.for_whom.as_deref().is_some_and(|whom| whom.starts_with("mail:"));
+        let of = |other: &ItemState| is(&other.by) && !enters(other) || is(&other.for_whom);
         signs && self.run.step(item.place()).items.iter().any(of)
     }
 }

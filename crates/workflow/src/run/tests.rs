@@ -9,6 +9,7 @@ mod flow;
 mod forms;
 mod migration;
 mod more_time;
+mod outsiders;
 mod pace;
 mod people;
 mod property;
