@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use yizhan_workflow::id::{Attempt, DueRung, Item, Millis, ScopeNo, TaskId};
 use yizhan_workflow::plan::{Section, Step, Work, Workflow};
+use yizhan_workflow::run::choosing::CHOOSING;
 use yizhan_workflow::run::clock::{ClockWhy, RungDid};
 use yizhan_workflow::run::event::{EndState, Event, Fact, Question, SlotAsk, Standing};
 use yizhan_workflow::run::names::{Names, Standpoint};
@@ -334,6 +335,9 @@ fn notice_of(
     (world, tells): (&World, Telling),
 ) -> Option<Notice> {
     let of: Attempt = serde_json::from_str(&row.of).ok()?;
+    if run.choice(of).is_some() {
+        return None; // Whoever gets it hears of it then.
+    }
     let step = text.step(of.item.step);
     let state = run.item(of.item)?;
     let why = match &state.at {
@@ -489,6 +493,7 @@ pub(crate) fn task_row(
     });
     let from = state.and_then(|state| state.clock.as_ref()).map(|clock| clock.from);
     let (title, who, due) = match sheet {
+        Some((sheet, due)) if sheet.choose.is_some() => (sheet.title.clone(), vec![CHOOSING.to_owned()], due),
         Some((sheet, due)) => (sheet.title.clone(), sheet.who.clone(), due),
         None => (title_of(run, text, of.item, world), vec![owner_of(text, world)], None),
     };

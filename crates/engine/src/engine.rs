@@ -15,6 +15,7 @@ use crate::by_id::MapById;
 use crate::calendars::Following;
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
 use crate::change::{Telling, change_of};
+use crate::choosing::Choices;
 use crate::events::Events;
 use crate::handle::{ActError, Message, Reply, Shared, StartError, StartRequest};
 use crate::inbox::Inbox;
@@ -103,6 +104,7 @@ pub(crate) struct Loop {
     pub limits: Limits,
     pub events: Events,
     pub following: Following,
+    pub choices: Choices,
     /// Attempts that are decided and have no place yet.
     pub queue: VecDeque<(RunId, Attempt)>,
     pub wakes: BTreeSet<(Millis, RunId)>,
@@ -147,6 +149,7 @@ impl Loop {
             limits: Limits::default(),
             events: Events::default(),
             following: Following::default(),
+            choices: Choices::default(),
             queue: VecDeque::new(),
             wakes: BTreeSet::new(),
             horizon: Millis(0),
@@ -184,6 +187,7 @@ impl Loop {
             self.let_in_due(&world);
             self.bring_events(&world);
             self.follow_calendars(&world);
+            self.choose_people(&world);
             self.send_notices(&world);
             self.hand_over();
             self.evict();
@@ -455,6 +459,7 @@ impl Loop {
                         None => acts.waiting.push(of),
                     }
                 }
+                Command::OpenTask { of, .. } if self.is_to_be_chosen(id, of) => acts.others.push(command),
                 // The rows say it.
                 Command::OpenTask { .. }
                 | Command::CloseTask { .. }
@@ -526,8 +531,8 @@ impl Loop {
                 Command::StartChild { of, child } => self.start_child(acts.run, of, child, world),
                 Command::StopChild { of, child } => self.stop_child(acts.run, of, child, world),
                 Command::Listen { of } => self.events.look(acts.run, of),
+                Command::OpenTask { of, .. } => self.choices.add(acts.run, of),
                 Command::Start { .. }
-                | Command::OpenTask { .. }
                 | Command::CloseTask { .. }
                 | Command::AskSlot { .. }
                 | Command::StopListening { .. } => {}

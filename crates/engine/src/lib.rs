@@ -5,6 +5,7 @@ pub mod by_id;
 mod calendars;
 pub mod carrier;
 mod change;
+mod choosing;
 mod completing;
 pub mod digest;
 pub mod doorbell;

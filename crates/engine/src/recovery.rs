@@ -42,6 +42,7 @@ impl Loop {
             }
         }
         self.recover_slots(&world)?;
+        self.recover_choices()?;
         self.events.recover();
         self.following.recover(reads.calendars_seen()?);
         if count > 0 {

@@ -1036,3 +1036,81 @@ async fn a_completed_form_whose_key_an_open_run_holds_joins_it_once() {
     let joined = |store: &Memory| yizhan_engine::live::load(holder, store).unwrap().run.joined.len();
     assert_eq!((joined(&before.store), begun_by(&before, form).len()), (1, 0));
 }
+
+const TURNS: &str = r#"
+title = "Turns"
+[step.look]
+ask = { in_turn = "group:crew" }
+due = "1h"
+"#;
+
+const FEWEST: &str = r#"
+title = "Fewest"
+[step.look]
+ask = { fewest = "group:crew" }
+not = ["person:bob"]
+due = "1h"
+"#;
+
+/// Whose the open tasks are, in the order in which their runs began.
+fn whose(store: &Memory) -> Vec<String> {
+    let mut rows = store.tasks(&TaskFilter::default(), None, 99).unwrap().rows;
+    rows.sort_by_key(|row| row.run);
+    rows.into_iter().map(|row| row.who.join(" ")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_turn_it_is_is_chosen_once_whatever_crash_comes_between() {
+    let texts = [("turns", TURNS)];
+    let mut now = place(Memory::new(), START, true, &texts);
+    let turns = ["person:ann", "person:bob", "person:cat", "person:ann"];
+    for count in 1..=turns.len() {
+        // The power goes when the task is open and nobody has it.
+        now.gate.set(1);
+        now.started("turns", "{}").await;
+        assert_eq!(whose(&now.store), [&turns[..count - 1], &["choosing"]].concat());
+        now = place(now.store.clone_committed(), START + 60_000, true, &texts);
+        now.until("the choice", |store| whose(store) == turns[..count]).await;
+        // And again after it was chosen.
+        now = place(now.store.clone_committed(), START + 60_000, true, &texts);
+        assert!(now.engine.turns(Duration::from_secs(5)).await);
+        assert_eq!(whose(&now.store), turns[..count], "nobody is chosen twice");
+    }
+    let told = now.store.notices(None, 9).unwrap();
+    let who: BTreeSet<String> =
+        told.iter().flat_map(|told| serde_json::from_slice::<Letter>(&told.letter).unwrap().who).collect();
+    assert!(who.iter().all(|who| who.starts_with("person:")), "only whoever has it is told: {who:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_fewest_tasks_gets_the_next_and_who_must_not_gets_none() {
+    let place = place(Memory::new(), START, true, &[("fewest", FEWEST)]);
+    let mut runs = vec![];
+    for _ in 0..4 {
+        runs.push(place.started("fewest", "{}").await);
+    }
+    let all = ["person:ann", "person:cat", "person:ann", "person:cat"];
+    place.until("four choices", |store| whose(store) == all).await;
+    // Ann is done with both of hers, so the next two are hers.
+    for row in place.store.tasks(&TaskFilter::default(), None, 9).unwrap().rows {
+        if row.who == ["person:ann"] {
+            let of = serde_json::from_str(&row.of).unwrap();
+            let fields = yizhan_workflow::run::event::Raw::new("{}".to_owned()).unwrap();
+            let (by, via) = ("person:ann".into(), "test".into());
+            place.engine.act(row.run, Event::Answered { of, by, via, fields }).await.unwrap();
+        }
+    }
+    for _ in 0..2 {
+        place.started("fewest", "{}").await;
+    }
+    let all = ["person:cat", "person:cat", "person:ann", "person:ann"];
+    place.until("two more", |store| whose(store) == all).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_among_nobody_fails() {
+    let empty = "title = \"Empty\"\n[step.look]\nask = { in_turn = \"group:nobody\" }\n";
+    let place = place(Memory::new(), START, true, &[("empty", empty)]);
+    let run = place.started("empty", "{}").await;
+    place.until_state(run, RunState::Failed).await;
+}

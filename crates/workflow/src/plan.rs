@@ -296,6 +296,8 @@ pub struct Ask {
     /// Who may take it: `person:…`, `group:…`, `role:…`, `starter`, or a template that yields one or a list. Empty where
     /// several must sign: then `approve` has them.
     pub who: Vec<Template>,
+    /// One of them gets it, by this rule.
+    pub choose: Option<Choose>,
     /// Who may not, whoever else may (four eyes).
     pub not: Vec<Template>,
     pub approve: Option<Approve>,
@@ -303,6 +305,16 @@ pub struct Ask {
     pub tell: bool,
     pub form: Form,
     pub due: Option<Moment>,
+}
+
+/// Who of several gets a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choose {
+    /// Whoever has fewest open tasks.
+    Fewest,
+    /// One after the other.
+    InTurn,
 }
 
 /// Several people sign, stage by stage; the step is over as soon as the result cannot change.

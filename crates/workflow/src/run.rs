@@ -7,6 +7,7 @@
 mod acts;
 mod approve;
 mod begin;
+pub mod choosing;
 pub mod clock;
 mod closing;
 mod correction;
@@ -243,6 +244,7 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
         Event::ChildStarted { of, child } => deciding.child_started(of, child)?,
         Event::EventTaken { of, id, payload } => deciding.event_taken(of, &id, &payload)?,
         Event::SlotGranted { of } => deciding.slot_granted(of)?,
+        Event::Assigned { of, to } => deciding.assigned(of, to.as_ref())?,
         Event::Claimed { of, by, via: _ } => deciding.claimed(of, &by)?,
         Event::Released { of, by, via: _ } => deciding.released(of, &by)?,
         Event::Answered { of, by, via: _, fields } => deciding.answered(of, &by, &fields)?,

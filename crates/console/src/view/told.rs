@@ -84,6 +84,10 @@ impl Teller<'_> {
             Event::SlotGranted { of } => {
                 format!("{} {}", self.item(of.item), self.pick("得到名额", "got its place"))
             }
+            Event::Assigned { of, to } => {
+                let to = to.as_ref().map_or_else(|| self.pick("无人", "nobody"), |to| to.to_string());
+                format!("{} {} {to}", self.item(of.item), self.pick("分给", "goes to"))
+            }
             Event::Claimed { of, by, .. } => {
                 format!("{by} {} {}", self.pick("认领", "claimed"), self.item(of.item))
             }

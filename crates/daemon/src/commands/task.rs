@@ -225,13 +225,11 @@ fn act(action: &Action, client: &Client) -> Result<Option<Act>, Failure> {
             by(whose, "/extend", body, ("已申请延期", "more time is asked for"))
         }
         Action::Answer { whose, on_behalf_of, paper, fields } => {
-            let mut body = json!({ "fields": fields.read(client)? });
-            if let Some(whom) = on_behalf_of {
-                let kept: Result<Vec<Value>, Failure> =
-                    paper.iter().map(|path| upload(client, path)).collect();
-                body["on_behalf_of"] = json!(whom);
-                body["paper"] = Value::Array(kept?);
-            }
+            let kept = paper.iter().map(|path| upload(client, path)).collect::<Result<Vec<Value>, _>>()?;
+            let body = match on_behalf_of {
+                Some(whom) => json!({ "on_behalf_of": whom, "paper": kept, "fields": fields.read(client)? }),
+                None => json!({ "fields": fields.read(client)? }),
+            };
             by(whose, "/answer", body, ("已答复", "answered"))
         }
         Action::Settle { whose, verdict, fields } => {

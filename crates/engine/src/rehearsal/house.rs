@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use yizhan_workflow::id::{Attempt, Millis, RunId};
-use yizhan_workflow::plan::{ActionName, OnDuplicate, Workflow};
+use yizhan_workflow::plan::{ActionName, Choose, OnDuplicate, Workflow};
 use yizhan_workflow::problem::Lang;
-use yizhan_workflow::run::event::{Event, Raw, Started};
-use yizhan_workflow::run::state::{At, Run};
+use yizhan_workflow::run::choosing::pick;
+use yizhan_workflow::run::event::{Event, Raw, Standing, Started};
+use yizhan_workflow::run::state::{At, ItemState, Run};
 use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide, start};
 use yizhan_workflow::testing::Fake;
 
@@ -79,6 +80,8 @@ pub struct House<'w> {
     watched: Vec<schedules::Watched>,
     pub past: Past,
     last: Option<RunId>,
+    /// Who had the last turn of those that take turns.
+    turns: BTreeMap<String, Arc<str>>,
     decisions: usize,
 }
 
@@ -122,6 +125,7 @@ impl<'w> House<'w> {
             watched: Vec::new(),
             past: Past::default(),
             last: None,
+            turns: BTreeMap::new(),
             decisions: 0,
         }
     }
@@ -295,6 +299,7 @@ impl<'w> House<'w> {
             Command::StartChild { of, child } => self.start_child(at, of, child),
             Command::StopChild { of, child } => self.stop_child(at, of, child),
             Command::Listen { of } => self.listen(at, of),
+            Command::OpenTask { of, .. } if self.runs[at].run.choice(of).is_some() => self.assign(at, of),
             // Only of one inside a place of those above: the others wait in the line.
             Command::AskSlot { of } if self.waits_inside(at, of) => {
                 self.feed_quietly(at, Event::SlotGranted { of });
@@ -305,6 +310,34 @@ impl<'w> House<'w> {
             | Command::CloseTask { .. }
             | Command::StopListening { .. } => {}
         }
+    }
+
+    /// Gives a task to whoever of the house has fewest, or whose turn it is.
+    fn assign(&mut self, at: usize, of: Attempt) {
+        let Some((rule, sheet)) = self.runs[at].run.choice(of) else { return };
+        let series = sheet.who.join(" ");
+        let people = self.ground.world.people_at(self.now);
+        let last = self.turns.get(&series).cloned();
+        let to = pick((rule, sheet), &people, last.as_deref(), |person| self.tasks_of(person));
+        if let (Choose::InTurn, Some(to)) = (rule, &to) {
+            self.turns.insert(series, to.clone());
+        }
+        self.feed_quietly(at, Event::Assigned { of, to });
+    }
+
+    /// How many open tasks somebody has.
+    fn tasks_of(&self, person: &str) -> usize {
+        let theirs = |state: &ItemState| match &state.at {
+            At::Is(Standing::Asked { task, .. }) => {
+                task.choose.is_none()
+                    && (task.who.iter().any(|who| who == person) || state.claimed.as_deref() == Some(person))
+            }
+            At::Is(_) | At::Over(_) => false,
+        };
+        self.runs
+            .iter()
+            .map(|member| member.run.standing_items().filter(|(_, state)| theirs(state)).count())
+            .sum()
     }
 
     fn waits_inside(&self, at: usize, of: Attempt) -> bool {

@@ -11,7 +11,7 @@ use super::section::{Section, Text};
 use super::{fields, time};
 use crate::expression::Template;
 use crate::form::{Field, Form, Kind, Required};
-use crate::plan::{Approve, Ask, Need, Signer};
+use crate::plan::{Approve, Ask, Choose, Need, Signer};
 use crate::problem::nearest;
 
 /// Signatures of one step.
@@ -32,7 +32,8 @@ pub(super) fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, undo: bool) ->
     }
     let mut form = own.section("form").map(|form| fields::form(&form, &reserved)).unwrap_or_default();
     let Some(need) = need else {
-        return Some(Ask { who: who(ways, own), not, approve: None, tell, form, due });
+        let (who, choose) = who(ways, own);
+        return Some(Ask { who, choose, not, approve: None, tell, form, due });
     };
     sign(own, &mut form);
     let signers = Signers::read(ways, own);
@@ -44,7 +45,15 @@ pub(super) fn ask(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, undo: bool) ->
     if need == Need::InOrder && !nested {
         (0..).zip(&mut signers).for_each(|(stage, signer)| signer.stage = stage);
     }
-    Some(Ask { who: Vec::new(), not, approve: Some(Approve { need, signers }), tell, form, due })
+    Some(Ask {
+        who: Vec::new(),
+        choose: None,
+        not,
+        approve: Some(Approve { need, signers }),
+        tell,
+        form,
+        due,
+    })
 }
 
 /// `approve = "one" | "all" | "in order" | 2`. One that cannot be read asks for all: what else is wrong is told as well.
@@ -170,8 +179,8 @@ fn nobody(own: &Section<'_, '_>, span: Range<usize>) {
 }
 
 /// Who may take a task that one person does.
-fn who(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Vec<Template> {
-    let Some(item) = own.get("ask") else { return Vec::new() };
+fn who(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> (Vec<Template>, Option<Choose>) {
+    let Some(item) = own.get("ask") else { return Default::default() };
     if item.get_ref().as_table().is_some() {
         return chosen(ways, own);
     }
@@ -186,15 +195,27 @@ fn who(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Vec<Template> {
             .filter(|one| one.get_ref().as_array().is_some() || one.get_ref().as_table().is_some())
         {
             own.say(own.error("YZ0176", one.span()).name("where", own.name()));
-            return Vec::new();
+            return Default::default();
         }
     }
-    whom(own, "ask")
+    (whom(own, "ask"), None)
 }
 
-/// `ask = { same_as = "repair" }`: whoever did that step.
-fn chosen(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Vec<Template> {
-    let Some(rule) = own.section("ask") else { return Vec::new() };
+/// `ask = { same_as = "repair" }`: whoever did that step; `{ fewest = "group:热线" }`, `{ in_turn = "group:热线" }`: one
+/// of them.
+fn chosen(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> (Vec<Template>, Option<Choose>) {
+    let Some(rule) = own.section("ask") else { return Default::default() };
+    for (key, choose) in [("fewest", Choose::Fewest), ("in_turn", Choose::InTurn)] {
+        if rule.has(key) {
+            let who = whom(&rule, key);
+            rule.close(&[]);
+            return (who, Some(choose));
+        }
+    }
+    (same_as(ways, &rule), None)
+}
+
+fn same_as(ways: &Ways<'_, '_, '_>, rule: &Section<'_, '_>) -> Vec<Template> {
     let step = rule.text("same_as");
     rule.close(&["fewest", "in_turn"]);
     let Some(step) = step else {
@@ -210,7 +231,7 @@ fn chosen(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Vec<Template> {
         return Vec::new();
     }
     // That there is such a step, and that it comes before, is asked of the expression.
-    own.reader.template(&format!("{{{{ step.{}.by }}}}", step.value), &step.span).into_iter().collect()
+    rule.reader.template(&format!("{{{{ step.{}.by }}}}", step.value), &step.span).into_iter().collect()
 }
 
 /// A list of people, as they are written.

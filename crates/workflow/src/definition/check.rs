@@ -6,7 +6,7 @@ use crate::calendar::Calendars;
 use crate::catalogue::Catalogue;
 use crate::expression::Tree;
 use crate::people::People;
-use crate::plan::{ActionName, Effect, Starts, Step, Work};
+use crate::plan::{ActionName, Choose, Effect, Starts, Step, Work};
 use crate::problem::{Place, Problem, nearest};
 use crate::register::Registers;
 
@@ -110,9 +110,14 @@ impl Checker<'_> {
             Work::Use { action, with } => self.action(action, with, path, problems),
             Work::Run { workflow, with, .. } => self.child(workflow, with, path, problems),
             Work::Ask(ask) => {
-                let many = self.read.spans.of.contains_key(&format!("{path}.ask[0]"));
+                let base = match ask.choose {
+                    Some(Choose::Fewest) => format!("{path}.ask.fewest"),
+                    Some(Choose::InTurn) => format!("{path}.ask.in_turn"),
+                    None => format!("{path}.ask"),
+                };
+                let many = self.read.spans.of.contains_key(&format!("{base}[0]"));
                 for (at, who) in ask.who.iter().enumerate().filter(|(_, who)| who.is_literal()) {
-                    let path = if many { format!("{path}.ask[{at}]") } else { format!("{path}.ask") };
+                    let path = if many { format!("{base}[{at}]") } else { base.clone() };
                     self.who(&path, who.source(), problems);
                 }
                 let not = ask.not.iter().enumerate().filter(|(_, who)| who.is_literal());

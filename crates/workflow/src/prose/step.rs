@@ -209,10 +209,23 @@ impl Teller<'_> {
         })
     }
 
+    fn chosen(&self, ask: &Ask) -> String {
+        let who = self.who(&ask.who);
+        match ask.choose {
+            None => who,
+            Some(Choose::Fewest) => {
+                self.pick(format!("{who}中待办最少的一位"), format!("whoever has fewest tasks: {who}"))
+            }
+            Some(Choose::InTurn) => {
+                self.pick(format!("{who}中轮到的一位"), format!("whoever's turn it is: {who}"))
+            }
+        }
+    }
+
     fn ask(&self, ask: &Ask) -> String {
         let who = match &ask.approve {
             Some(approve) => return self.approval(ask, approve),
-            None => self.who(&ask.who),
+            None => self.chosen(ask),
         };
         let not = self.but(ask);
         let fields = self.listed(&self.fields(&ask.form, false));

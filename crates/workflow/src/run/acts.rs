@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::choosing::CHOOSING;
 use super::event::{Event, Fact, Output, Raw, Standing, TaskSheet};
 use super::names::Standpoint;
 use super::state::Phase;
@@ -38,7 +39,12 @@ pub(super) struct HandOver<'h> {
 
 impl Deciding<'_> {
     fn sheet(&self, of: Attempt) -> Result<Box<TaskSheet>, Refusal> {
-        if let Standing::Asked { task, .. } = self.standing(of)? { Ok(task) } else { Err(NOT_OPEN) }
+        let Standing::Asked { mut task, .. } = self.standing(of)? else { return Err(NOT_OPEN) };
+        // It is nobody's until it is known whose.
+        if task.choose.is_some() {
+            task.who = vec![CHOOSING.to_owned()];
+        }
+        Ok(task)
     }
 
     /// For whom and by which word somebody may act; nothing more is to be said of the house itself.

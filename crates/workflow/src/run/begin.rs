@@ -382,7 +382,15 @@ impl Deciding<'_> {
         let due = clock.as_ref().and_then(|clock| clock.due);
         let ends_late = !item.is_beside() && step.on.iter().any(|on| is_late(&on.outcome));
         drop(scope); // It holds the steps, which would be copied when the item changes.
-        let task = TaskSheet { title: title.into(), who, not, delegated_by: None, due, ends_late };
+        let task = TaskSheet {
+            title: title.into(),
+            who,
+            choose: ask.choose,
+            not,
+            delegated_by: None,
+            due,
+            ends_late,
+        };
         self.did(Fact::Entered { at: item, state: Standing::Asked { a, task: Box::new(task) } });
         self.start_clock(item, clock);
         Ok(())

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::clock::{ClockSet, MoreTime, RungDid, StoppedBy};
 use crate::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TextHash};
 use crate::people::Acts;
-use crate::plan::{Effect, Ending, Rate};
+use crate::plan::{Choose, Effect, Ending, Rate};
 
 /// JSON as it came, parsed only when an expression names it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -111,6 +111,12 @@ pub enum Event {
     /// There is a place among those that share a limit.
     SlotGranted {
         of: Attempt,
+    },
+    /// Whose a task is that goes to whoever has fewest, or to the next in turn; nobody where nobody is here.
+    Assigned {
+        of: Attempt,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<Arc<str>>,
     },
     Claimed {
         of: Attempt,
@@ -792,6 +798,9 @@ pub struct TaskSheet {
     pub title: Arc<str>,
     /// As written: `group:热线`. Who that is, is asked when somebody looks.
     pub who: Vec<String>,
+    /// One of them gets it, and who that is is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choose: Option<Choose>,
     /// Who may not, whoever else may.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not: Vec<String>,

@@ -170,6 +170,7 @@ impl Run {
                 state.claimed = None;
                 if let At::Is(Standing::Asked { task, .. }) = &mut state.at {
                     task.who.clone_from(who);
+                    task.choose = None;
                     task.delegated_by.clone_from(delegated_by);
                 }
             }),
@@ -218,6 +219,7 @@ impl Run {
                     (did, &mut state.at)
                 {
                     task.who.clone_from(who);
+                    task.choose = None;
                     state.claimed = None;
                 }
             }),
@@ -588,6 +590,7 @@ fn brought(event: &Event) -> Option<Raw> {
         | Event::Begun { .. }
         | Event::ChildStarted { .. }
         | Event::SlotGranted { .. }
+        | Event::Assigned { .. }
         | Event::Ended { .. }
         | Event::Claimed { .. }
         | Event::Released { .. }
@@ -622,6 +625,7 @@ fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
         | Event::ChildStarted { .. }
         | Event::EventTaken { .. }
         | Event::SlotGranted { .. }
+        | Event::Assigned { .. }
         | Event::ChildEnded { .. }
         | Event::Claimed { .. }
         | Event::Released { .. }

@@ -4,6 +4,7 @@ mod again;
 mod approve;
 mod back;
 mod bounds;
+mod choosing;
 mod closing;
 mod flow;
 mod forms;
@@ -262,6 +263,7 @@ impl Tale {
                     _ => Event::DueMoved { of, to, by, via, reason },
                 }
             }
+            "for" => Event::Assigned { of, to: (rest != "nobody").then(|| rest.into()) },
             "claim" => Event::Claimed { of, by: by(rest).0, via: "test".into() },
             "hands" | "delegates" => {
                 let (by, rest) = rest.strip_prefix("by ").unwrap().split_once(" to ").unwrap();
