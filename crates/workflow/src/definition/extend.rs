@@ -80,7 +80,7 @@ fn grant(own: &Section<'_, '_>, title: Option<&Template>, of: &Section<'_, '_>) 
         Some(title) => title.clone(),
         None => Template::parse(&written).unwrap_or_else(|_| Template::unreadable()),
     };
-    let ask = Ask { who, not: Vec::new(), approve: None, tell: true, form, due: None };
+    let ask = Ask { who, choose: None, not: Vec::new(), approve: None, tell: true, form, due: None };
     let work = Work::Ask(Box::new(ask));
     Small { work, title: Some(title), retry: None, timeout: None, effect: None }
 }
