@@ -291,3 +291,77 @@ fn the_owner_may_skip_a_signature_that_could_not_be_asked_for_with_a_word_for_it
     sign.1 settle skip {"approved":true} -> close sign.1#1, => done done
     "#);
 }
+
+#[test]
+fn each_item_of_a_step_that_holds_steps_has_signers_of_its_own() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.order]
+        each = "{{ ['A', 'B'] }}"
+        at_once = 2
+        [step.order.step.sign]
+        ask = ["group:热线", "role:班长"]
+        approve = "all"
+        on.refused = { go = "cancel:{{ item }} 未获批准" }
+        [step.order.step.pay]
+        use = "t.pure"
+        with.by = "{{ step.sign.by }}"
+        "#,
+        "{}",
+    );
+    tale.hear(r#"order/sign.0 answer by person:li {"approved":true}; order.1/sign.0 answer by person:li {"approved":true};
+        order.1/sign.1 answer by person:wang {"approved":true}; order/sign.1 answer by person:li {"approved":true};
+        order/sign.1 answer by person:wang {"approved":true}; order/pay ok; order.1/pay ok"#);
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> ask order.0/sign.0#1, ask order.0/sign.1#1, ask order.1/sign.0#1, ask order.1/sign.1#1
+    order/sign.0 answer by person:li {"approved":true} -> close order.0/sign.0#1
+    order.1/sign.0 answer by person:li {"approved":true} -> close order.1/sign.0#1
+    order.1/sign.1 answer by person:wang {"approved":true} -> close order.1/sign.1#1, start order.1/pay#1
+    order/sign.1 answer by person:li {"approved":true} -> (`person:li` has signed already, and nobody signs twice)
+    order/sign.1 answer by person:wang {"approved":true} -> close order.0/sign.1#1, start order.0/pay#1
+    order/pay ok ->
+    order.1/pay ok -> => done done
+    "#);
+}
+
+#[test]
+fn in_a_new_round_nobody_has_signed_and_the_fields_are_empty() {
+    let mut tale = Tale::begin(
+        &file(
+            r#"ask = ["group:热线", "role:班长"]
+        approve = "all"
+        on.refused = { back_to = "fill", most = 2 }"#,
+        )
+        .replace("on.refused = { go = \"cancel:未获批准\" }", ""),
+        "{}",
+    );
+    tale.hear(
+        r#"fill answer by person:li {}; sign.0 answer by person:li {"approved":true,"opinion":"好"};
+        sign.1 answer by person:wang {"approved":false,"opinion":"太贵"}; fill answer by person:li {}"#,
+    );
+    let items = &tale.run.step(crate::id::StepAt::run(tale.text.step_named("sign").unwrap())).items;
+    assert!(items.iter().all(|item| item.output.is_none() && item.by.is_none()), "{items:?}");
+    tale.hear(
+        r#"sign.0 answer by person:li {}; sign.0 answer by person:li {"approved":true};
+        sign.1 answer by person:wang {"approved":true}; pay ok"#,
+    );
+    assert!(tale.told.contains("(the form is not complete)"), "nothing is taken over: {}", tale.told);
+    assert!(tale.told.trim_end().ends_with("pay ok -> => done done"), "{}", tale.told);
+}
+
+#[test]
+fn a_rung_that_decides_signs_for_those_who_did_not() {
+    insta::assert_snapshot!(story(&file(
+        r#"ask = ["group:热线", "role:班长"]
+        approve = "all"
+        due = "4h"
+        escalate = [{ at = "+1h", decide = { approved = false, opinion = "逾期未签" } }]"#,
+    ), r#"fill answer by person:li {}; sign.0 answer by person:li {"approved":true}; +4h; +1h; sign.1#1 answer by person:wang {"approved":true}"#), @r#"
+    go -> ask fill#1
+    fill answer by person:li {} -> close fill#1, ask sign.0#1, ask sign.1#1, wake +14400s
+    sign.0 answer by person:li {"approved":true} -> close sign.0#1, wake +14400s
+    +4h -> wake +3600s
+    +1h -> close sign.1#1, => cancelled 未获批准
+    sign.1#1 answer by person:wang {"approved":true} -> (echo)
+    "#);
+}

@@ -150,3 +150,29 @@ fn a_scope_goes_on_with_the_steps_that_its_step_now_holds() {
     report ok -> => done done
     "#);
 }
+
+#[test]
+fn an_open_approval_goes_on_with_those_who_were_to_sign_when_it_opened() {
+    let old = r#"
+        [step.sign]
+        ask = ["group:热线", "role:班长"]
+        approve = "all"
+        on.refused = { go = "cancel:未获批准" }
+    "#;
+    let mut tale = Tale::begin(old, "{}");
+    tale.hear(r#"sign.0 answer by person:li {"approved":true}"#);
+    over_to(
+        &mut tale,
+        &format!("{old}\n[step.pay]\nuse = \"t.keyed\"\nwith.by = \"{{{{ step.sign.by }}}}\""),
+    )
+    .unwrap();
+    tale.hear(r#"sign.1 answer by person:li {"approved":true}; sign.1 answer by person:wang {"approved":true}; pay ok"#);
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> ask sign.0#1, ask sign.1#1
+    sign.0 answer by person:li {"approved":true} -> close sign.0#1
+    migrate -> ask sign.1#1
+    sign.1 answer by person:li {"approved":true} -> (`person:li` has signed already, and nobody signs twice)
+    sign.1 answer by person:wang {"approved":true} -> close sign.1#1, start pay#1
+    pay ok -> => done done
+    "#);
+}
