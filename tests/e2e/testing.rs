@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::house::{House, program};
 
-const TASK: &str = "title = 'x'\n[step.say]\nuse = 'echo.echo'\nwith.value = 'hello'\n[step.a]\nwait = '1h'\n";
+const TASK: &str =
+    "title = 'x'\n[step.say]\nuse = 'echo.echo'\nwith.value = 'hello'\n[step.a]\nwait = '1h'\n";
 
 #[test]
 fn the_tests_of_the_shipped_workflows_hold() {

@@ -444,7 +444,8 @@ impl Walk<'_> {
         let answer = Event::Answered { of, by, via: "plan".into(), fields: Raw::from(&fields) };
         match sheet.due.filter(|due| self.answers.late && *due > self.now) {
             Some(due) => {
-                self.later.push((due, answer));
+                // In time is before the due instant.
+                self.later.push((due.plus(-1), answer));
                 Ok(None)
             }
             None => Ok(Some(answer)),

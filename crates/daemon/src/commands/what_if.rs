@@ -29,7 +29,7 @@ const MOST_DAYS: usize = 4_000;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  yizhan what-if fault-dispatch --at \"2026-09-30 16:55\" --input case.json\n  yizhan what-if leave --at 2026-10-09 --set name=李娜 --set days:=3 --json\n\nEvery task is taken to be answered at once: the dates are the earliest; with `--late` each is answered when it is due.\nReminders and rungs of due times come only while their task is open. `--answers` says what is answered, as for `plan`."
+    after_help = "Examples:\n  yizhan what-if fault-dispatch --at \"2026-09-30 16:55\" --input case.json\n  yizhan what-if leave --at 2026-10-09 --set name=李娜 --set days:=3 --json\n\nEvery task is taken to be answered at once: the dates are the earliest; with `--late` each is answered at the last instant in time.\nReminders and rungs of due times come only while their task is open. `--answers` says what is answered, as for `plan`."
 )]
 pub(crate) struct Args {
     /// The workflow's name, or its file
