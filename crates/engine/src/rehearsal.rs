@@ -36,7 +36,7 @@ pub struct Answers {
     pub of: BTreeMap<String, Json>,
     /// What child runs give, by their workflows' names, where no step's answer says it.
     pub children: BTreeMap<String, Json>,
-    /// Each task is answered when it is due, not at once; one without a due time at once all the same.
+    /// Each task is answered at the last instant that is in time, not at once; one without a due time at once all the same.
     pub late: bool,
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Args {
     /// On whose behalf it begins, as `person:li.na`
     #[arg(long, value_name = "WHO", default_value = "operator")]
     by: String,
-    /// Each task is answered when it is due: the latest dates, not the earliest
+    /// Each task is answered at the last instant in time: the latest dates, not the earliest
     #[arg(long)]
     late: bool,
 }
