@@ -88,15 +88,9 @@ impl Teller<'_> {
                 let to = to.as_ref().map_or_else(|| self.pick("无人", "nobody"), |to| to.to_string());
                 format!("{} {} {to}", self.item(of.item), self.pick("分给", "goes to"))
             }
-            Event::Claimed { of, by, .. } => {
-                format!("{by} {} {}", self.pick("认领", "claimed"), self.item(of.item))
-            }
-            Event::Released { of, by, .. } => {
-                format!("{by} {} {}", self.pick("退还", "gave back"), self.item(of.item))
-            }
-            Event::Answered { of, by, .. } => {
-                format!("{by} {} {}", self.pick("答复", "answered"), self.item(of.item))
-            }
+            Event::Claimed { of, by, .. } => self.did(by, ["认领", "claimed"], of.item),
+            Event::Released { of, by, .. } => self.did(by, ["退还", "gave back"], of.item),
+            Event::Answered { of, by, .. } => self.did(by, ["答复", "answered"], of.item),
             Event::AnsweredFor { of, by, whom, .. } => self.answered_for(of.item, by, whom),
             Event::HandedOver { of, by, to, note, delegate, .. } => {
                 let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
@@ -121,19 +115,21 @@ impl Teller<'_> {
                 let stopped = self.pick("暂停计时", "stopped the clock of");
                 format!("{by} {stopped} {}: {reason}", self.item(of.item))
             }
-            Event::Resumed { of, by, .. } => {
-                format!("{by} {} {}", self.pick("恢复计时", "let the clock go on of"), self.item(of.item))
-            }
+            Event::Resumed { of, by, .. } => self.did(by, ["恢复计时", "let the clock go on of"], of.item),
             Event::DueMoved { of, to, by, reason, .. } => {
                 let moved = self.pick("改了期限", "moved the due time of");
                 format!("{by} {moved} {} → {to}: {reason}", self.item(of.item))
             }
             Event::MoreTimeAsked { of, by, .. } => {
-                format!("{by} {} {}", self.pick("申请延期", "asked for more time for"), self.item(of.item))
+                self.did(by, ["申请延期", "asked for more time for"], of.item)
             }
             Event::CalendarsChanged {} => self.pick("日历有变", "the calendars changed"),
             Event::Joined { trigger, .. } => format!("{trigger} {}", self.pick("并入", "joined it")),
         }
+    }
+
+    fn did(&self, by: &impl std::fmt::Display, [zh, en]: [&str; 2], item: Item) -> String {
+        format!("{by} {} {}", self.pick(zh, en), self.item(item))
     }
 
     fn answered_for(&self, item: Item, by: &str, whom: &str) -> String {
