@@ -1,6 +1,11 @@
 //! The JSON Schema of workflow files, with what each installed plugin takes, for editors that complete and explain keys.
 //!
 //! It helps while writing and is kind: whether a file is right, `yizhan check` says.
+//!
+//! Taplo completes from `properties` and each branch of `anyOf`. It never ends with an `allOf` that has no `properties`
+//! beside it, and shows none of the keys beside one; it does not look into `then`. So there is `allOf` only there.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use yizhan_workflow::catalogue::Catalogue;
@@ -23,10 +28,7 @@ pub(crate) fn of_workflows(catalogue: &Catalogue, language: Language) -> Value {
         definitions.insert(name.clone(), Value::Object(with));
     }
     definitions.insert("step".to_owned(), step(catalogue, &words));
-    definitions.insert("undo".to_owned(), undo(catalogue, &words));
-    definitions.insert("extend".to_owned(), extend(catalogue, &words));
     definitions.insert("field".to_owned(), field(&words));
-    definitions.insert("form".to_owned(), map_of(&json!({ "$ref": "#/$defs/field" })));
     definitions.insert("rule".to_owned(), rule(&words));
     definitions.insert("trigger".to_owned(), trigger(&words));
     definitions.insert("table".to_owned(), table(&words));
@@ -35,7 +37,6 @@ pub(crate) fn of_workflows(catalogue: &Catalogue, language: Language) -> Value {
         "title": language.pick("驿站流程", "Yizhan workflow"),
         "type": "object",
         "properties": words.all(keys::TOP),
-        "required": ["title"],
         "additionalProperties": false,
         "$defs": definitions,
     })
@@ -49,31 +50,42 @@ impl Words {
         let one = |key: &keys::Key| {
             let mut schema: Value = serde_json::from_str(key.schema).unwrap_or_default();
             let text = self.0.pick(key.zh, key.en);
-            // Draft 7 does not read what stands beside a reference.
-            if schema.get("$ref").is_some() {
-                schema = json!({ "allOf": [schema] });
-            }
-            if let Some(own) = schema.as_object_mut() {
-                own.insert("description".to_owned(), json!(text));
-            }
+            explain(&mut schema, text);
             (key.name.to_owned(), schema)
         };
         keys.iter().map(one).collect()
     }
 }
 
-fn map_of(inner: &Value) -> Value {
-    json!({ "type": "object", "additionalProperties": inner })
+/// Says what the schema is for, in each of its branches too: an editor shows those alone.
+fn explain(schema: &mut Value, text: &str) {
+    let Some(own) = schema.as_object_mut() else { return };
+    own.insert("description".to_owned(), json!(text));
+    for branch in own.get_mut("anyOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        // Draft 7 does not read what stands beside a reference.
+        if branch.get("$ref").is_none() {
+            explain(branch, text);
+        }
+    }
+}
+
+/// Writes out what a key holds, and keeps what the key is for.
+fn write_out(properties: &mut Map<String, Value>, name: &str, whole: &Value) {
+    let Some(place) = properties.get_mut(name) else { return };
+    let described = place.get("description").cloned();
+    place.clone_from(whole);
+    if let Some(Value::String(text)) = described {
+        explain(place, &text);
+    }
 }
 
 fn step(catalogue: &Catalogue, words: &Words) -> Value {
-    json!({
-        "type": "object",
-        "properties": words.all(keys::STEP),
-        "additionalProperties": false,
-        "anyOf": keys::KINDS.iter().map(|kind| json!({ "required": [kind] })).collect::<Value>(),
-        "allOf": actions(catalogue),
-    })
+    let mut properties = words.all(keys::STEP);
+    write_out(&mut properties, "undo", &undo(catalogue, words));
+    write_out(&mut properties, "extend", &extend(catalogue, words));
+    let mut step = calling(catalogue, properties);
+    step["anyOf"] = keys::KINDS.iter().map(|kind| json!({ "required": [kind] })).collect();
+    step
 }
 
 fn undo(catalogue: &Catalogue, words: &Words) -> Value {
@@ -81,7 +93,7 @@ fn undo(catalogue: &Catalogue, words: &Words) -> Value {
     let mut properties = words.all(keys::STEP);
     properties.retain(|key, _| own.contains(&key.as_str()));
     properties.insert("keep".to_owned(), json!({ "type": "boolean" }));
-    json!({ "type": "object", "properties": properties, "additionalProperties": false, "allOf": actions(catalogue) })
+    calling(catalogue, properties)
 }
 
 fn extend(catalogue: &Catalogue, words: &Words) -> Value {
@@ -90,31 +102,49 @@ fn extend(catalogue: &Catalogue, words: &Words) -> Value {
     properties.retain(|key, _| own.contains(&key.as_str()));
     let people = json!({ "type": ["string", "array"], "items": { "type": "string" } });
     properties.insert("approve".to_owned(), people);
-    json!({
-        "type": "object",
-        "properties": properties,
-        "required": ["form"],
-        "additionalProperties": false,
-        "allOf": actions(catalogue),
-    })
+    let mut extend = calling(catalogue, properties);
+    extend["required"] = json!(["form"]);
+    extend
 }
 
-/// What `with` holds follows from `use`.
-fn actions(catalogue: &Catalogue) -> Value {
-    let one = |name: &String| {
-        json!({
-            "if": { "properties": { "use": { "const": name } }, "required": ["use"] },
-            "then": { "properties": { "with": { "$ref": format!("#/$defs/{name}") } } },
-        })
-    };
-    let known: Vec<&String> = catalogue.actions.keys().collect();
-    let named = json!({ "properties": { "use": { "enum": known } } });
-    let mut all: Vec<Value> = catalogue.actions.keys().map(one).collect();
-    if !known.is_empty() {
-        all.push(named);
+/// What has `use`: what `with` holds follows from it.
+fn calling(catalogue: &Catalogue, mut properties: Map<String, Value>) -> Value {
+    let mut calling = json!({ "type": "object", "additionalProperties": false });
+    if !catalogue.actions.is_empty() {
+        if let Some(named) = properties.get_mut("use") {
+            named["enum"] = catalogue.actions.keys().cloned().collect();
+        }
+        if let Some(with) = properties.get_mut("with") {
+            with["properties"] = Value::Object(offered(catalogue));
+        }
+        let one = |name: &String| {
+            json!({
+                "if": { "properties": { "use": { "const": name } } },
+                "then": { "properties": { "with": { "$ref": format!("#/$defs/{name}") } } },
+            })
+        };
+        calling["if"] = json!({ "required": ["use"] });
+        calling["then"] = json!({ "allOf": catalogue.actions.keys().map(one).collect::<Value>() });
     }
-    // An empty list is no schema.
-    if all.is_empty() { json!([true]) } else { Value::Array(all) }
+    calling["properties"] = Value::Object(properties);
+    calling
+}
+
+/// What any action takes, so that it is offered and explained: editors do not look at `use` for that.
+fn offered(catalogue: &Catalogue) -> Map<String, Value> {
+    let mut texts: BTreeMap<&String, Vec<String>> = BTreeMap::new();
+    for (name, action) in &catalogue.actions {
+        let fields = action.input.get("properties").and_then(Value::as_object);
+        for (field, schema) in fields.into_iter().flatten() {
+            let told = ["description", "title"].iter().find_map(|key| schema.get(key)?.as_str());
+            let text = told.map_or_else(|| format!("`{name}`"), |told| format!("`{name}`: {told}"));
+            texts.entry(field).or_default().push(text);
+        }
+    }
+    let one = |(field, texts): (&String, Vec<String>)| {
+        (field.clone(), json!({ "description": texts.join("\n\n") }))
+    };
+    texts.into_iter().map(one).collect()
 }
 
 fn field(words: &Words) -> Value {

@@ -25,7 +25,7 @@ const MOMENT: &str = r#"{ "type": ["string", "object", "array"] }"#;
 const OBJECT: &str = r#"{ "type": "object" }"#;
 const ANY: &str = "{}";
 const STEPS: &str = r##"{ "type": "object", "additionalProperties": { "$ref": "#/$defs/step" } }"##;
-const FORM: &str = r##"{ "$ref": "#/$defs/form" }"##;
+const FORM: &str = r##"{ "type": "object", "additionalProperties": { "$ref": "#/$defs/field" } }"##;
 
 /// The kinds of a step.
 pub(super) const KINDS: &[&str] = &["use", "ask", "wait", "await", "run", "check", "end", "step"];
@@ -161,7 +161,7 @@ pub(super) const STEP: &[Key] = &[
     ),
     key(
         "extend",
-        r##"{ "$ref": "#/$defs/extend" }"##,
+        OBJECT,
         "怎样申请延期:form.until 是新的期限",
         "How more time is asked for: `form.until` is the new due time",
     ),
@@ -204,7 +204,7 @@ pub(super) const STEP: &[Key] = &[
         "重复执行会怎样:收紧动作自己的说法",
         "Tightens the action's class",
     ),
-    key("undo", r##"{ "$ref": "#/$defs/undo" }"##, "取消、失败或退回时怎样撤销", "How it is taken back"),
+    key("undo", OBJECT, "取消、失败或退回时怎样撤销", "How it is taken back"),
     key(
         "limit",
         OBJECT,

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use yizhan_workflow::catalogue::Catalogue;
 
-use super::Words;
 use super::keys::{Key, key};
+use super::{Words, write_out};
 use crate::language::Language;
 
 const MOMENT: &str = r#"{ "type": "string" }"#;
@@ -19,12 +19,7 @@ const USUAL: &[Key] = &[
     key("at", MOMENT, "从什么时候开始", "when it begins"),
     key("by", TEXT, "谁发起,例如 person:li.na", "who begins it, as person:li.na"),
     key("input", TABLE, "起始表单的字段", "the fields of the start form"),
-    key(
-        "fake",
-        r##"{ "$ref": "#/$defs/fakes" }"##,
-        "动作和另开的流程答复什么",
-        "what actions and child runs answer",
-    ),
+    key("fake", TABLE, "动作和另开的流程答复什么", "what actions and child runs answer"),
     key("load", TEXTS, "还有哪些流程真的在", "workflows that are really there"),
     key("strict", FLAG, "每一次调用都要有一行说到", "a line must speak of every call"),
 ];
@@ -87,8 +82,8 @@ const LINE: &[Key] = &[
     key("trigger", TEXT, "触发一次", "a trigger fires"),
     key("start", TABLE, "再来一件,这里是它的表单", "another case begins with this form"),
     key("load", TEXT, "从这里起有了另一个流程", "from here on there is another workflow"),
-    key("fake", r##"{ "$ref": "#/$defs/fakes" }"##, "从这里起换了答复", "from here on they answer otherwise"),
-    key("expect", r##"{ "$ref": "#/$defs/action" }"##, "有一次这样的调用", "there was such a call"),
+    key("fake", TABLE, "从这里起换了答复", "from here on they answer otherwise"),
+    key("expect", TEXT, "有一次这样的调用", "there was such a call"),
     key("expect_none", ANY, "没有别的调用", "there was no other call"),
     key("expect_tell", ANY, "通知或催办了人", "people were told or reminded"),
     key("expect_no_tell", ANY, "没有别的通知", "nobody else was told"),
@@ -134,10 +129,17 @@ pub(crate) fn of_tests(catalogue: &Catalogue, language: Language) -> Value {
     let words = Words(language);
     let (mut top, mut test) = (words.all(USUAL), words.all(USUAL));
     test.extend(words.all(TEST));
+    let names = catalogue.actions.keys().map(|name| (name.clone(), json!({}))).collect::<Map<_, _>>();
+    let fakes = json!({ "type": "object", "properties": names });
+    let mut line = words.all(LINE);
+    for properties in [&mut top, &mut test, &mut line] {
+        write_out(properties, "fake", &fakes);
+    }
+    if let Some(expect) = line.get_mut("expect").filter(|_| !catalogue.actions.is_empty()) {
+        expect["enum"] = catalogue.actions.keys().cloned().collect();
+    }
     let tests = json!({ "type": "array", "items": { "$ref": "#/$defs/test" } });
     top.insert("test".to_owned(), tests);
-    let actions: Vec<&String> = catalogue.actions.keys().collect();
-    let action = if actions.is_empty() { json!({ "type": "string" }) } else { json!({ "enum": actions }) };
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": language.pick("驿站流程的测试", "Tests of a Yizhan workflow"),
@@ -146,12 +148,7 @@ pub(crate) fn of_tests(catalogue: &Catalogue, language: Language) -> Value {
         "additionalProperties": false,
         "$defs": {
             "test": { "type": "object", "properties": test, "required": ["name"], "additionalProperties": false },
-            "line": { "type": "object", "properties": words.all(LINE), "allOf": calls(catalogue) },
-            "action": action,
-            "fakes": {
-                "type": "object",
-                "properties": catalogue.actions.keys().map(|name| (name.clone(), json!({}))).collect::<Map<_, _>>(),
-            },
+            "line": { "type": "object", "properties": line, "if": true, "then": { "allOf": calls(catalogue) } },
         },
     })
 }

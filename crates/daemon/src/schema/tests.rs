@@ -29,10 +29,39 @@ fn every_key_is_explained_in_both_languages_and_its_schema_is_json() {
 #[test]
 fn with_is_that_of_the_action_that_use_names() {
     let schema = of_workflows(&catalogue(), Language::En);
-    let rules = schema["$defs"]["step"]["allOf"].as_array().unwrap();
+    let step = &schema["$defs"]["step"];
+    let rules = step["then"]["allOf"].as_array().unwrap();
     let mail = rules.iter().find(|rule| rule["if"]["properties"]["use"]["const"] == "email.send").unwrap();
     assert_eq!(mail["then"]["properties"]["with"]["$ref"], "#/$defs/email.send");
     assert!(schema["$defs"]["email.send"]["properties"]["subject"].is_object());
+    let offered = &step["properties"]["with"]["properties"];
+    assert!(offered["subject"]["description"].as_str().unwrap().contains("`email.send`"), "{offered}");
+}
+
+/// What an editor's completion walks through; see the head of the schema's own file.
+fn walk(schema: &Value, place: &str) {
+    match schema {
+        Value::Object(own) => {
+            assert!(!own.contains_key("allOf"), "{place}: completion would not come back");
+            assert!(
+                !own.contains_key("$ref") || own.len() == 1,
+                "{place}: nothing beside a reference is read"
+            );
+            let seen = own.iter().filter(|(key, _)| *key != "then");
+            seen.for_each(|(key, inner)| walk(inner, &format!("{place}/{key}")));
+        }
+        Value::Array(all) => all.iter().for_each(|inner| walk(inner, place)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn completion_meets_no_all_of_on_its_way() {
+    let mut workflows = of_workflows(&catalogue(), Language::En);
+    // What plugins say of themselves is reached only by way of `then`.
+    workflows["$defs"].as_object_mut().unwrap().retain(|name, _| !name.contains('.'));
+    walk(&workflows, "workflows");
+    walk(&of_tests(&catalogue(), Language::En), "tests");
 }
 
 /// The checker behind the editors, where it is installed (`npm install -g @taplo/cli`).
