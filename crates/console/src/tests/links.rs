@@ -317,6 +317,26 @@ fn file(name: &str, file: &str, content: &str) -> String {
     )
 }
 
+async fn the_whole_form_is_in_the_run(place: &Place, run: &str, note: &str) {
+    let over = place.run_until(run, |run| run["state"] == "done").await;
+    let item = &over["steps"][0]["items"][0];
+    assert_eq!(item["by"], "mail:zhang@example.com");
+    let output = &item["output"];
+    assert_eq!(
+        (&output["note"], &output["count"], &output["day"]),
+        (&json!(note), &json!(2), &json!("2026-11-23"))
+    );
+    assert_eq!((&output["parts"]["done"], &output["parts"]["missing"]), (&json!(["id"]), &json!(["deed"])));
+    assert_eq!(output["goods"], json!([{ "name": "水表", "price": 12.50 }]));
+    let scan = &output["scan"][0];
+    assert_eq!(
+        (&scan["name"], &scan["size"], &output["scan"][1]),
+        (&json!("身份证.pdf"), &json!(6), &Json::Null)
+    );
+    let kept = place.token.get(&format!("/api/v1/artifacts/{}", scan["artifact"].as_str().unwrap())).await;
+    assert_eq!(kept.body, "%PDF-1");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_who_is_not_of_the_house_fills_in_a_whole_form_by_link() {
     let place = place(&[("outside", OUTSIDE)]).await;
@@ -373,23 +393,7 @@ async fn somebody_who_is_not_of_the_house_fills_in_a_whole_form_by_link() {
     ]);
     let right = right.await;
     assert_eq!(right.status, 200, "{}", right.body);
-    let over = place.run_until(&run, |run| run["state"] == "done").await;
-    let item = &over["steps"][0]["items"][0];
-    assert_eq!(item["by"], "mail:zhang@example.com");
-    let output = &item["output"];
-    assert_eq!(
-        (&output["note"], &output["count"], &output["day"]),
-        (&json!(hostile), &json!(2), &json!("2026-11-23"))
-    );
-    assert_eq!((&output["parts"]["done"], &output["parts"]["missing"]), (&json!(["id"]), &json!(["deed"])));
-    assert_eq!(output["goods"], json!([{ "name": "水表", "price": 12.50 }]));
-    let scan = &output["scan"][0];
-    assert_eq!(
-        (&scan["name"], &scan["size"], &output["scan"][1]),
-        (&json!("身份证.pdf"), &json!(6), &Json::Null)
-    );
-    let kept = place.token.get(&format!("/api/v1/artifacts/{}", scan["artifact"].as_str().unwrap())).await;
-    assert_eq!(kept.body, "%PDF-1");
+    the_whole_form_is_in_the_run(&place, &run, hostile).await;
     let again = place.stranger.get(&address).await;
     assert_eq!(again.status, 410);
     assert!(again.body.contains("您已经答复过了"), "{}", again.body);
