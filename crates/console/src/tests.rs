@@ -1,5 +1,6 @@
 //! The console as its callers meet it: real sockets, the real engine on the memory store, and carriers that play a script.
 
+mod acts;
 mod client;
 mod hooks;
 mod limits;

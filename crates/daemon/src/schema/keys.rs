@@ -97,8 +97,8 @@ pub(super) const STEP: &[Key] = &[
     key(
         "ask",
         WHOM,
-        "派待办给谁:group:热线、role:班长、person:li.na、starter",
-        "Opens a task for: `group:desk`, `role:chief`, `person:li.na`, `starter`",
+        "派待办给谁:group:热线、role:班长、person:li.na、starter、外部的 mail:zhou@example.com;只给其中一位:{ fewest = … } 手上待办最少的,{ in_turn = … } 轮到的",
+        "Opens a task for: `group:desk`, `role:chief`, `person:li.na`, `starter`, `mail:zhou@example.com` outside the house; for one of them: `{ fewest = … }` with fewest open tasks, `{ in_turn = … }` the next",
     ),
     key(
         "approve",

@@ -159,6 +159,11 @@ impl Deciding<'_> {
         } else {
             None
         };
+        let theirs = sheet.who == who && sheet.delegated_by == delegated_by;
+        // Handed to those who have it, a task that somebody claimed is free again.
+        if theirs && self.claimed_by(of).is_none() {
+            return Err(Refusal::Echo("the task is theirs"));
+        }
         self.acted(of, acts);
         self.did(Fact::TaskHandedOver { at: of.item, who, delegated_by });
         Ok(())

@@ -228,6 +228,24 @@ fn a_task_that_was_handed_over_is_for_those_it_was_given_to() {
 }
 
 #[test]
+fn handing_a_task_to_those_who_have_it_changes_nothing_unless_somebody_claimed_it() {
+    let mut tale = Tale::begin(ASK, "{}");
+    tale.hear(
+        "a hands by person:li to group:热线; a claim by person:li; a hands by person:li to group:热线;
+        a release by person:li; a delegates by person:li to person:wang; a delegates by person:li to person:wang",
+    );
+    insta::assert_snapshot!(tale.told, @r"
+    go -> ask a#1, wake +14400s
+    a hands by person:li to group:热线 -> (echo)
+    a claim by person:li -> wake +14400s
+    a hands by person:li to group:热线 -> wake +14400s
+    a release by person:li -> (echo)
+    a delegates by person:li to person:wang -> wake +14400s
+    a delegates by person:li to person:wang -> (echo)
+    ");
+}
+
+#[test]
 fn a_delegated_task_stays_with_whoever_gave_it_and_is_answered_for_them() {
     let mut tale = Tale::begin(ASK, "{}");
     tale.hear(r#"a delegates by person:li to person:wang; a claim by person:li; a release by person:li; a answer by person:wang {"note":"x"}"#);

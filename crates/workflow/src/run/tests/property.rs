@@ -175,6 +175,7 @@ impl Life {
                     event,
                     Event::Claimed { .. }
                         | Event::Released { .. }
+                        | Event::HandedOver { .. }
                         | Event::Paused { .. }
                         | Event::Resumed { .. }
                         | Event::DueMoved { .. }
@@ -282,9 +283,11 @@ impl Life {
         let by: Arc<str> = if how & 64 == 0 { "person:li" } else { "person:wang" }.into();
         let via: Arc<str> = "test".into();
         let event = match (kind, how % 8) {
+            (TaskKind::Asked, 0..=3) if self.run.choice(of).is_some() => {
+                Event::Assigned { of, to: (how & 24 != 24).then_some(by) }
+            }
             (TaskKind::Asked, 0..=4) => {
-                let fields = Raw::new(format!("{{\"ok\":{}}}", how & 8 == 0)).unwrap();
-                Event::Answered { of, by, via, fields }
+                Event::Answered { of, by, via, fields: self.fields(of, how & 8 == 0) }
             }
             (TaskKind::Asked, 5) => {
                 Event::Answered { of, by, via, fields: Raw::new("{\"ok\":\"x\"}".into()).unwrap() }
@@ -299,6 +302,10 @@ impl Life {
                 }
             }
             (TaskKind::Asked, 6) => Event::Claimed { of, by, via },
+            (TaskKind::Asked, _) if how & 16 == 0 => {
+                let to = vec![if how & 32 == 0 { "person:li" } else { "role:班长" }.to_owned()];
+                Event::HandedOver { of, by, via, to, note: None, delegate: how & 8 == 0 }
+            }
             (TaskKind::Asked, _) => Event::Released { of, by, via },
             (TaskKind::Unknown, _) if self.happened(of.item) => {
                 Event::Settled { of, by, verdict: Verdict::Happened { values: output(how) } }
@@ -315,6 +322,14 @@ impl Life {
             (TaskKind::Asking, _) => Event::Settled { of, by, verdict: Verdict::Leave {} },
         };
         self.hear(event, room);
+    }
+
+    /// Of a signature it is said whether it approves.
+    fn fields(&self, of: Attempt, ok: bool) -> Raw {
+        let signs = !of.item.is_beside() && self.text.step(of.item.step).approve().is_some();
+        let fields =
+            if signs { format!("{{\"ok\":true,\"approved\":{ok}}}") } else { format!("{{\"ok\":{ok}}}") };
+        Raw::new(fields).unwrap()
     }
 
     fn may_skip(&self, of: Attempt) -> bool {
@@ -341,7 +356,7 @@ impl Life {
                 }
                 Command::Stop { of } => self.hear(ended(of, failed(true, Happened::No)), usize::MAX),
                 Command::OpenTask { of, kind: TaskKind::Asked } => {
-                    let fields = Raw::new("{\"ok\":true}".into()).unwrap();
+                    let fields = self.fields(of, true);
                     self.hear(
                         Event::Answered { of, by: "operator".into(), via: "test".into(), fields },
                         usize::MAX,

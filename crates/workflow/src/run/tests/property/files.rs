@@ -154,10 +154,20 @@ impl File {
     fn kind(&mut self, kind: &str, b: &Bytes, read: Option<&str>, at: &str) {
         match kind {
             "ask" => {
-                self.line("ask = \"group:热线\"\nform.ok = { type = \"yesno\" }");
+                let need = approval(b);
+                match need {
+                    Some(need) => self.line(&format!(
+                        "ask = [\"group:热线\", \"role:班长\", \"person:li\"]\napprove = {need}"
+                    )),
+                    None if b[10] % 8 == 3 => self.line("ask = { in_turn = \"group:热线\" }"),
+                    None => self.line("ask = \"group:热线\""),
+                }
+                self.line("form.ok = { type = \"yesno\" }");
                 if b[11] & 1 == 1 {
                     self.line(if b[11] & 4 == 0 { "due = \"4h\"" } else { "due = 2020-01-01" });
-                    self.ladder(b);
+                    if need.is_none() {
+                        self.ladder(b);
+                    }
                 }
             }
             "wait" => self.line(if b[11] & 4 == 0 { "wait = \"1h\"" } else { "wait = 2020-01-01" }),
@@ -235,6 +245,7 @@ impl File {
 
     fn on(&mut self, kind: &str, b: &Bytes, target: &str) {
         let outcome = match kind {
+            "ask" if approval(b).is_some() => "refused",
             "ask" => "ok.no",
             "check" => "no",
             "run" => "other",
@@ -288,4 +299,13 @@ impl File {
             _ => self.line("use = \"t.keyed\"\nwith.why = \"{{ run.error.message }}\""),
         }
     }
+}
+
+/// How many must sign, where several do.
+fn approval(b: &Bytes) -> Option<&'static str> {
+    // A refusal must be read.
+    let alone = b[2] >= 180 || b[12] >= 200 || b[5] < 100;
+    [None, None, None, None, Some("\"all\""), Some("\"one\""), Some("\"in order\""), Some("2")]
+        [usize::from(b[10] % 8)]
+    .filter(|_| !alone)
 }

@@ -141,13 +141,15 @@ impl Watch {
     fn fact(&mut self, text: &Workflow, fact: &Fact) {
         match fact {
             Fact::Entered { at, state } => self.entered(text, *at, state),
-            Fact::Over { at, end: ItemEnd::Done, .. } => {
+            Fact::Over { at, end: ItemEnd::Done, outcome, .. } => {
+                // Of several signatures the one that settles the step stands for it.
+                let counts = !at.is_beside() && text.step(at.step).approve().is_some() && outcome.is_none();
                 assert!(self.done.insert(*at), "{at:?} is done twice");
                 self.unclear.remove(at);
                 if at.undo {
                     self.taken_back(at.main());
                     self.undone.insert(at.main());
-                } else if !at.is_beside() && text.step(at.step).undo.is_some() {
+                } else if !at.is_beside() && !counts && text.step(at.step).undo.is_some() {
                     self.can_be_taken_back(*at);
                 }
             }
