@@ -713,10 +713,9 @@ impl Place {
             |line: &yizhan_engine::store::Line| -> Line { serde_json::from_slice(&line.body).unwrap() };
         let facts = lines.iter().flat_map(|line| read(line).did);
         facts
-            .filter_map(|fact| match fact {
-                Fact::Clock { set, .. } if set.why != ClockWhy::Began => Some(set.due),
-                _ => None,
-            })
+            .filter_map(|fact| if let Fact::Clock { set, .. } = fact { Some(set) } else { None })
+            .filter(|set| set.why != ClockWhy::Began)
+            .map(|set| set.due)
             .collect()
     }
 }
