@@ -28,7 +28,7 @@ fn text(number: usize, version: u32) -> String {
          with.amount = \"{{{{ input.amount | money }}}}\"\n\
          [step.large]\n\
          check = \"input.amount > 10000\"\n\
-         on.yes = {{ go = \"done:大额\" }}\n\
+         on.no = {{ go = \"done:平常\" }}\n\
          [output]\n\
          version = \"{{{{ step.say.version }}}}\"\n"
     )
