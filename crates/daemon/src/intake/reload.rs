@@ -2,9 +2,8 @@
 //! its last good text in force and says what is wrong.
 
 mod calendars;
+mod config_file;
 mod good;
-mod people;
-mod registers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -35,9 +34,8 @@ use crate::language::Language;
 use crate::plugins::{said, span};
 use crate::workflows::{FileRead, Shelf, Stamp};
 use calendars::CalendarFiles;
+use config_file::ConfigFile;
 use good::Good;
-use people::PeopleFile;
-use registers::RegistersFile;
 
 /// Somebody who waits until everything was read again.
 pub(crate) type Reload = oneshot::Sender<Reloaded>;
@@ -56,8 +54,8 @@ pub(crate) struct Reading {
     plugins: Stamps,
     settings: Option<Stamp>,
     shelf: Shelf,
-    people: PeopleFile,
-    registers: RegistersFile,
+    people: ConfigFile<People>,
+    registers: ConfigFile<Registers>,
     calendars: CalendarFiles,
     good: Good,
 }
@@ -97,8 +95,8 @@ impl Reading {
             plugin_folders,
             settings: Stamp::at(&home.config_file()),
             shelf: Shelf::default(),
-            people: PeopleFile::read(home, config.language),
-            registers: RegistersFile::read(home, config.language),
+            people: ConfigFile::read(home, config.language),
+            registers: ConfigFile::read(home, config.language),
             calendars: CalendarFiles::read(home, config),
             good: Good::read(home),
         };
