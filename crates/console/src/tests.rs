@@ -2,6 +2,7 @@
 
 mod acts;
 mod client;
+mod clock;
 mod hooks;
 mod limits;
 mod links;

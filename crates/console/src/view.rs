@@ -68,6 +68,10 @@ pub struct RunRow {
     pub by: String,
     pub started: String,
     pub ended: Option<String>,
+    /// The file's own due time.
+    pub due: Option<String>,
+    /// Not over by then.
+    pub late: bool,
     pub waits: Option<String>,
     pub parent: Option<String>,
 }

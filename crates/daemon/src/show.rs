@@ -4,6 +4,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
+use crate::language::Language;
+
 /// Lines up columns; the last one is left as long as it is.
 pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..head.len())
@@ -45,6 +47,12 @@ pub(crate) fn instant(value: &Value, key: &str, zone: &TimeZone) -> String {
     instant.map_or_else(String::new, |instant: jiff::Timestamp| {
         instant.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
     })
+}
+
+/// A due time of the API, marked where it has passed.
+pub(crate) fn due(value: &Value, zone: &TimeZone, language: Language) -> String {
+    let at = instant(value, "due", zone);
+    if value["late"] == true { format!("{at} {}", language.pick("逾期", "LATE")) } else { at }
 }
 
 /// A list's texts in one line, or the one text.

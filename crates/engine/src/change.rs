@@ -137,7 +137,14 @@ pub(crate) fn row_of(run: &Run) -> RunRow {
         ended: run.is_over().then_some(run.last),
         by: run.started.by.clone(),
         parent: run.started.above().map(|above| above.run),
+        due: run.whole.as_ref().and_then(|whole| whole.due),
+        stands: run.whole.as_ref().is_some_and(|whole| stands(whole)),
     }
+}
+
+/// Stopped before it was late: it cannot become late now.
+fn stands(state: &ItemState) -> bool {
+    state.stands_still() && !state.late
 }
 
 fn end_state(state: EndState) -> RunState {
@@ -214,6 +221,8 @@ fn changed_tasks(run: &Run, decision: &Decision) -> Vec<Attempt> {
     for fact in &decision.did {
         let at = if let Fact::Clock { at, set } = fact {
             Some(at).filter(|_| set.why != ClockWhy::Opened)
+        } else if let Fact::Stands { at, .. } = fact {
+            Some(at)
         } else if let Fact::Rung { at, did: RungDid::Reassigned { .. }, .. } = fact {
             Some(at)
         } else {
@@ -507,6 +516,7 @@ pub(crate) fn task_row(
         title,
         who,
         due,
+        stands: state.is_some_and(stands),
         opened: from.unwrap_or(run.last),
         claimed_by: state.and_then(|state| state.claimed.clone()),
     }

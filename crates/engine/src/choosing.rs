@@ -37,7 +37,7 @@ impl Choices {
 
 impl Loop {
     pub(crate) fn recover_choices(&mut self) -> Result<(), StoreError> {
-        let filter = TaskFilter { run: None, who: Some(vec![CHOOSING.to_owned()]) };
+        let filter = TaskFilter { who: Some(vec![CHOOSING.to_owned()]), ..TaskFilter::default() };
         let mut cursor = None;
         loop {
             let page = self.shared.reads.tasks(&filter, cursor.as_deref(), BEHIND)?;
@@ -90,7 +90,7 @@ impl Loop {
         };
         let mut fault = None;
         let tasks = |person: &str| {
-            let filter = TaskFilter { run: None, who: Some(vec![person.to_owned()]) };
+            let filter = TaskFilter { who: Some(vec![person.to_owned()]), ..TaskFilter::default() };
             match reads.tasks(&filter, None, TASKS_MOST) {
                 Ok(page) => page.rows.len(),
                 Err(error) => {

@@ -90,14 +90,13 @@ fn letters(reads: &dyn Reads, world: &World, slot: Millis, now: Millis) -> Resul
     Ok(each.into_iter().map(|(who, tasks)| notice(&who, tasks, world, slot, now)).collect())
 }
 
-fn notice(who: &str, mut tasks: Vec<TaskRow>, world: &World, slot: Millis, now: Millis) -> Notice {
-    // What is late has the earliest due times; what has none comes last.
-    tasks.sort_by_key(|task| (task.due.is_none(), task.due, task.opened));
+/// `tasks`: what presses first.
+fn notice(who: &str, tasks: Vec<TaskRow>, world: &World, slot: Millis, now: Millis) -> Notice {
     let line = |task: &TaskRow| Line {
         task: task.id.clone(),
         title: task.title.clone(),
         due: task.due.and_then(|due| crate::change::local(due, world)),
-        late: task.due.is_some_and(|due| due <= now),
+        late: task.is_late(now),
     };
     let key = format!("digest/{}/{who}", slot.0);
     let task = TaskId::of(&key, 0);

@@ -38,12 +38,15 @@ pub struct Live {
 pub struct Shown {
     pub state: &'static str,
     pub waits: Option<&'static str>,
+    /// Its own due time, and whether its clock stands.
+    pub due: (Option<Millis>, bool),
 }
 
 impl Shown {
     #[must_use]
     pub fn of(run: &Run) -> Self {
-        Self { state: phase_word(&run.top.phase), waits: run.waits() }
+        let due = run.whole.as_ref().map_or((None, false), |whole| (whole.due, whole.stands_still()));
+        Self { state: phase_word(&run.top.phase), waits: run.waits(), due }
     }
 }
 
@@ -121,7 +124,7 @@ impl Live {
     #[must_use]
     pub fn new(run: Run, text: Arc<Workflow>) -> Self {
         Self {
-            row: Shown { state: "", waits: None },
+            row: Shown { state: "", waits: None, due: (None, false) },
             shown: run.id.to_string().into(),
             run,
             text,

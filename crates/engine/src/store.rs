@@ -248,6 +248,18 @@ pub struct RunRow {
     pub ended: Option<Millis>,
     pub by: Arc<str>,
     pub parent: Option<RunId>,
+    /// The file's own due time.
+    pub due: Option<Millis>,
+    /// Its clock was stopped before it was late.
+    pub stands: bool,
+}
+
+impl RunRow {
+    /// Whether it was not over by its due time; of one that is open, so far.
+    #[must_use]
+    pub fn is_late(&self, now: Millis) -> bool {
+        self.due.is_some_and(|due| !self.stands && due <= self.ended.unwrap_or(now))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -279,8 +291,24 @@ pub struct TaskRow {
     pub title: Arc<str>,
     pub who: Vec<String>,
     pub due: Option<Millis>,
+    /// Its clock was stopped before it was late.
+    pub stands: bool,
     pub opened: Millis,
     pub claimed_by: Option<Arc<str>>,
+}
+
+impl TaskRow {
+    #[must_use]
+    pub fn is_late(&self, now: Millis) -> bool {
+        self.due.is_some_and(|due| !self.stands && due <= now)
+    }
+
+    /// By which lists of tasks are ordered, so that what is late comes first: the due time; nothing presses where there is
+    /// none or its clock stands.
+    #[must_use]
+    pub fn presses(&self) -> Millis {
+        self.due.filter(|_| !self.stands).unwrap_or(Millis(i64::MAX))
+    }
 }
 
 /// Why a change was not written.
@@ -439,6 +467,9 @@ pub struct RunFilter {
     /// What it waits for, in the row's word.
     #[serde(default)]
     pub waits: Option<String>,
+    /// Only those that are late by their own due time at this instant, or were when they ended.
+    #[serde(default)]
+    pub late: Option<Millis>,
 }
 
 /// Newest first, after a cursor.
@@ -454,6 +485,8 @@ pub struct TaskFilter {
     pub run: Option<RunId>,
     /// One of these in `who` (the caller resolves a person to itself, its groups and roles), or claimed by it.
     pub who: Option<Vec<String>>,
+    /// Only those that are late at this instant.
+    pub late: Option<Millis>,
 }
 
 /// Lists and pages, on connections of their own; may be called from any thread.
@@ -479,6 +512,7 @@ pub trait Reads: RegisterReads + Send + Sync {
     fn wakes(&self, until: Millis, most: usize) -> Result<Vec<(Millis, RunId)>, StoreError>;
     fn next_wake(&self) -> Result<Option<Millis>, StoreError>;
     fn task(&self, id: &TaskId) -> Result<Option<TaskRow>, StoreError>;
+    /// What is late first, then by due times; the oldest first where none presses.
     fn tasks(
         &self,
         filter: &TaskFilter,

@@ -539,7 +539,8 @@ async fn people_are_told_that_a_task_opened_and_that_one_they_claimed_is_no_more
     let sent = || after.engine.shared.figures.notices_sent.load(Ordering::Relaxed);
     after.until("the notice to go out", |store| sent() == 1 && notices(store).is_empty()).await;
     let task = |place: &Place| {
-        let rows = place.store.tasks(&TaskFilter { run: Some(run), who: None }, None, 9).unwrap().rows;
+        let rows =
+            place.store.tasks(&TaskFilter { run: Some(run), ..TaskFilter::default() }, None, 9).unwrap().rows;
         let row = rows.into_iter().find(|row| &*row.step == "look").unwrap();
         (serde_json::from_str::<Attempt>(&row.of).unwrap(), row)
     };

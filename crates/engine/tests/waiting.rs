@@ -698,7 +698,7 @@ impl Place {
     }
 
     fn due(&self, run: RunId) -> Option<Millis> {
-        let filter = TaskFilter { run: Some(run), who: None };
+        let filter = TaskFilter { run: Some(run), ..TaskFilter::default() };
         self.store.tasks(&filter, None, 2).unwrap().rows.first().and_then(|task| task.due)
     }
 

@@ -89,6 +89,8 @@ macro_rules! contract {
                 a_task_that_opens_again_replaces_itself,
                 a_task_that_changed_is_found_by_its_new_people_and_keeps_its_notice,
                 pages_of_tasks_show_each_once,
+                tasks_that_are_late_come_first_then_those_due_next,
+                late_runs_are_found_by_their_own_due_time,
                 firings_are_listed_newest_first;
             waiting:
                 who_waits_for_a_place_stands_in_line_until_it_is_free,
@@ -140,6 +142,8 @@ pub(crate) fn row(id: RunId, second: i64) -> RunRow {
         ended: None,
         by: "trigger:order".into(),
         parent: None,
+        due: None,
+        stands: false,
     }
 }
 
@@ -214,6 +218,7 @@ pub(crate) fn task(number: i64, name: &str, who: &[&str]) -> TaskRow {
         title: "Approve the refund".into(),
         who: who.iter().map(|one| (*one).to_owned()).collect(),
         due: Some(at(500)),
+        stands: false,
         opened: at(number),
         claimed_by: None,
     }

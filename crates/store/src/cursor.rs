@@ -21,11 +21,18 @@ pub(crate) fn read_run_cursor(text: &str) -> Result<(Millis, RunId), StoreError>
 }
 
 pub(crate) fn task_cursor(row: &TaskRow) -> String {
-    format!("{}.{}", row.opened.0, row.id)
+    format!("{}.{}.{}", row.presses().0, row.opened.0, row.id)
 }
 
-pub(crate) fn read_task_cursor(text: &str) -> Result<(Millis, TaskId), StoreError> {
-    split(text).and_then(|(at, id)| Some((at, id.parse().ok()?))).ok_or_else(|| unreadable(text))
+/// By when the last one was due, when it opened, and which it was.
+pub(crate) type TaskPlace = (Millis, Millis, TaskId);
+
+pub(crate) fn read_task_cursor(text: &str) -> Result<TaskPlace, StoreError> {
+    let place = split(text).and_then(|(presses, rest)| {
+        let (opened, id) = split(rest)?;
+        Some((presses, opened, id.parse().ok()?))
+    });
+    place.ok_or_else(|| unreadable(text))
 }
 
 /// Makes a page of at most `most` of `rows`, which were asked for with one more to know whether there is a next one.

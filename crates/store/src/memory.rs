@@ -162,8 +162,8 @@ impl Kept {
         }
         if let Some(run) = self.runs.get_mut(&row.id) {
             // What a run is called, where it comes from and when it began never change.
-            let RunRow { text, state, outcome, waits, ended, .. } = row.clone();
-            run.row = RunRow { text, state, outcome, waits, ended, ..run.row.clone() };
+            let RunRow { text, state, outcome, waits, ended, due, stands, .. } = row.clone();
+            run.row = RunRow { text, state, outcome, waits, ended, due, stands, ..run.row.clone() };
             return;
         }
         // The keys of children claim nothing.

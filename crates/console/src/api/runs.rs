@@ -36,6 +36,9 @@ pub(crate) struct Filter {
     parent: Option<RunId>,
     #[serde(default)]
     open: bool,
+    /// Only those that are late, or were when they ended.
+    #[serde(default)]
+    late: bool,
     waits: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,
@@ -46,15 +49,17 @@ pub(crate) async fn list(
     Asked(asked): Asked<Filter>,
 ) -> Result<Answer<Listing<RunRow>>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
-    let Filter { workflow, state, key, parent, open, waits, .. } = asked;
-    let filter = RunFilter { workflow, state, key, parent, open, waits };
+    let Filter { workflow, state, key, parent, open, late, waits, .. } = asked;
+    let now = desk.shared().now();
+    let filter = RunFilter { workflow, state, key, parent, open, waits, late: late.then_some(now) };
     let rows =
         desk.read(move |desk| Ok(desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?)).await?;
     let library = desk.shared().library.workflows();
     let title = |name: &str| {
         library.get(name).and_then(|entry| entry.workflow.as_ref()).map(|text| text.title.clone())
     };
-    let items = rows.rows.iter().map(|row| run_row(row, title(&row.workflow).unwrap_or_default())).collect();
+    let items =
+        rows.rows.iter().map(|row| run_row(row, title(&row.workflow).unwrap_or_default(), now)).collect();
     Ok(Answer(Listing { items, next: rows.next }))
 }
 

@@ -36,6 +36,8 @@ pub(super) fn through(via: Option<&str>) -> Result<Arc<str>, Refusal> {
 pub(crate) struct Filter {
     who: Option<String>,
     run: Option<String>,
+    #[serde(default)]
+    late: bool,
     limit: Option<usize>,
     cursor: Option<String>,
 }
@@ -50,7 +52,8 @@ pub(crate) async fn list(
     let who = asked.who.map(|who| belongs_to(&world.people_at(now), &who));
     let rows = desk.read(move |desk| {
         let run = asked.run.map(|name| run_named(desk, &name)).transpose()?;
-        Ok(desk.reads().tasks(&TaskFilter { run, who }, page.cursor.as_deref(), page.limit())?)
+        let filter = TaskFilter { run, who, late: asked.late.then_some(now) };
+        Ok(desk.reads().tasks(&filter, page.cursor.as_deref(), page.limit())?)
     });
     let rows = rows.await?;
     let items = rows.rows.iter().map(|row| task_row(row, now)).collect();

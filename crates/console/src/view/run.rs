@@ -12,7 +12,7 @@ use super::{ErrorView, FailureView, ItemView, Look, RunRow, RunView, StepView, j
 /// Items of a step that are shown; a fan-out may have a hundred thousand.
 const ITEMS_SHOWN: usize = 500;
 
-pub(crate) fn run_row(row: &store::RunRow, title: String) -> RunRow {
+pub(crate) fn run_row(row: &store::RunRow, title: String, now: Millis) -> RunRow {
     RunRow {
         id: row.id.to_string(),
         workflow: row.workflow.to_string(),
@@ -23,6 +23,8 @@ pub(crate) fn run_row(row: &store::RunRow, title: String) -> RunRow {
         by: row.by.to_string(),
         started: row.started.to_string(),
         ended: row.ended.map(|at| at.to_string()),
+        due: row.due.map(|at| at.to_string()),
+        late: row.is_late(now),
         waits: owned(&row.waits),
         parent: row.parent.map(|parent| parent.to_string()),
     }
@@ -40,7 +42,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
         message: error.message.to_string(),
     });
     RunView {
-        row: run_row(row, look.text.title.clone()),
+        row: run_row(row, look.text.title.clone(), look.now),
         input: json_of(&run.started.input),
         error,
         opening: run.top.opening,

@@ -30,7 +30,7 @@ pub(crate) fn task_row(row: &store::TaskRow, now: Millis) -> TaskRow {
         title: row.title.to_string(),
         who: row.who.clone(),
         due: row.due.map(|due| due.to_string()),
-        late: row.due.is_some_and(|due| due <= now),
+        late: row.is_late(now),
         opened: row.opened.to_string(),
         claimed_by: owned(&row.claimed_by),
     }
@@ -44,7 +44,7 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
     let mut task = task_row(row, look.now);
     // The row is as of the task's opening; what can move is taken from the run.
     task.due = state.due.map(|due| due.to_string());
-    task.late = state.late || state.due.is_some_and(|due| due <= look.now);
+    task.late = state.late || state.due.is_some_and(|due| due <= look.now) && !state.stands_still();
     task.claimed_by = owned(&state.claimed);
     let form = match row.kind {
         TaskKind::Asked => form_of(of, look)?,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Context;
 use super::paging::{Paging, more};
 use crate::exit::{Exit, Failure};
-use crate::show::{instant, table, text};
+use crate::show::{due, instant, table, text};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Only those that are not over
     #[arg(long)]
     open: bool,
+    /// Only those that are not over by their due time, or were late when they ended
+    #[arg(long)]
+    late: bool,
     #[command(flatten)]
     page: Paging,
 }
@@ -38,6 +41,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ("key", args.key.as_deref()),
         ("waits", args.waits.as_deref()),
         ("open", args.open.then_some("true")),
+        ("late", args.late.then_some("true")),
     ]);
     let list = context.client()?.get(format!("/api/v1/runs{query}")).send()?;
     context.answer(&list, |list| shown(list, context));
@@ -59,6 +63,7 @@ fn shown(list: &Value, context: &Context) -> String {
                 text(run, "workflow"),
                 state,
                 instant(run, "started", &zone),
+                due(run, &zone, context.language),
                 text(run, "key"),
             ]
         })
@@ -66,8 +71,9 @@ fn shown(list: &Value, context: &Context) -> String {
     if rows.is_empty() {
         return context.language.pick("没有运行", "no runs").to_owned();
     }
-    let head = context
-        .language
-        .pick(["运行", "流程", "状态", "开始", "案件"], ["RUN", "WORKFLOW", "STATE", "STARTED", "CASE"]);
+    let head = context.language.pick(
+        ["运行", "流程", "状态", "开始", "期限", "案件"],
+        ["RUN", "WORKFLOW", "STATE", "STARTED", "DUE", "CASE"],
+    );
     table(&head, &rows) + more(list, context.language)
 }

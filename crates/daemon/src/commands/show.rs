@@ -7,7 +7,7 @@ use super::run::wait_for;
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
 use crate::language::Language;
-use crate::show::{instant, text, value};
+use crate::show::{due, instant, text, value};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -75,6 +75,7 @@ pub(crate) fn shown(run: &Value, context: &Context) -> String {
     line(say("发起", "by"), text(run, "by"));
     line(say("开始", "started"), instant(run, "started", &zone));
     line(say("结束", "ended"), instant(run, "ended", &zone));
+    line(say("期限", "due"), due(run, &zone, context.language));
     line(say("上级", "parent"), text(run, "parent"));
     line(say("在等", "waits for"), waits(&text(run, "waits"), context.language));
     if run["error"].is_object() {

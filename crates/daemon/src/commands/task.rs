@@ -8,7 +8,7 @@ use super::Context;
 use super::fields::{Fields, upload};
 use crate::client::{Client, escaped};
 use crate::exit::{Exit, Failure};
-use crate::show::{instant, list, text, value};
+use crate::show::{due, instant, list, text, value};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Action {
@@ -258,7 +258,7 @@ fn shown(task: &Value, context: &Context) -> String {
         (say("已由", "taken by"), text(task, "claimed_by")),
         (say("受谁委托", "done for"), text(task, "delegated_by")),
         (say("回避", "not"), list(&task["not"], "、")),
-        (say("期限", "due"), instant(task, "due", &zone)),
+        (say("期限", "due"), due(task, &zone, context.language)),
         (say("运行", "run"), format!("{} {}", text(task, "run"), text(task, "workflow"))),
         (say("案件", "case"), value(&task["case"]["input"], 4)),
     ] {

@@ -1,15 +1,15 @@
-//! `yizhan tasks`: lists open tasks.
+//! `yizhan tasks`: lists open tasks, what is late first.
 
 use serde_json::Value;
 
 use super::Context;
 use super::paging::{Paging, more};
 use crate::exit::{Exit, Failure};
-use crate::show::{instant, list, table, text};
+use crate::show::{due, list, table, text};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  yizhan tasks\n  yizhan tasks --who person:li.na\n  yizhan tasks --run 01hsk3 --json"
+    after_help = "Examples:\n  yizhan tasks\n  yizhan tasks --who person:li.na\n  yizhan tasks --late\n  yizhan tasks --run 01hsk3 --json"
 )]
 pub(crate) struct Args {
     /// Only those that this person, group or role may take
@@ -18,12 +18,19 @@ pub(crate) struct Args {
     /// Only those of this run
     #[arg(long)]
     run: Option<String>,
+    /// Only those that are late
+    #[arg(long)]
+    late: bool,
     #[command(flatten)]
     page: Paging,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let query = args.page.query(&[("who", args.who.as_deref()), ("run", args.run.as_deref())]);
+    let query = args.page.query(&[
+        ("who", args.who.as_deref()),
+        ("run", args.run.as_deref()),
+        ("late", args.late.then_some("true")),
+    ]);
     let found = context.client()?.get(format!("/api/v1/tasks{query}")).send()?;
     context.answer(&found, |found| shown(found, context));
     Ok(Exit::Ok)
@@ -39,7 +46,13 @@ fn shown(found: &Value, context: &Context) -> String {
             let who = list(&task["who"], "、");
             let claimed = text(task, "claimed_by");
             let who = if claimed.is_empty() { who } else { claimed };
-            vec![text(task, "id"), who, instant(task, "due", &zone), text(task, "run"), text(task, "title")]
+            vec![
+                text(task, "id"),
+                who,
+                due(task, &zone, context.language),
+                text(task, "run"),
+                text(task, "title"),
+            ]
         })
         .collect();
     if rows.is_empty() {

@@ -135,13 +135,13 @@ pub(crate) fn tasks_are_found_by_who_may_and_by_who_claimed(house: &mut dyn Hous
     let reads = house.reads();
     let of = |who: &[&str]| {
         let who = Some(who.iter().map(|one| (*one).to_owned()).collect());
-        reads.tasks(&TaskFilter { who, run: None }, None, 10).unwrap().rows
+        reads.tasks(&TaskFilter { who, ..TaskFilter::default() }, None, 10).unwrap().rows
     };
     assert_eq!(of(&["ann"]), std::slice::from_ref(&approve));
     assert_eq!(of(&["bob"]), std::slice::from_ref(&claimed));
-    assert_eq!(of(&["carl", "role:班长"]), [claimed.clone(), approve.clone()], "each once, the newest first");
+    assert_eq!(of(&["carl", "role:班长"]), [approve.clone(), claimed.clone()], "each once, the oldest first");
     assert_eq!(of(&[]), []);
-    let of_run = TaskFilter { run: Some(run(1)), who: None };
+    let of_run = TaskFilter { run: Some(run(1)), ..TaskFilter::default() };
     assert_eq!(house.reads().tasks(&of_run, None, 10).unwrap().rows, std::slice::from_ref(&approve));
     assert_eq!(house.reads().task(&claimed.id).unwrap(), Some(claimed.clone()));
 
@@ -155,7 +155,7 @@ pub(crate) fn tasks_are_found_by_who_may_and_by_who_claimed(house: &mut dyn Hous
         ..line(run(1), 2)
     }]);
     assert_eq!(house.reads().task(&approve.id).unwrap(), None);
-    let ann = TaskFilter { who: Some(vec!["ann".into()]), run: None };
+    let ann = TaskFilter { who: Some(vec!["ann".into()]), ..TaskFilter::default() };
     assert_eq!(house.reads().tasks(&ann, None, 10).unwrap().rows, []);
 }
 
@@ -170,7 +170,7 @@ pub(crate) fn a_task_that_changed_is_found_by_its_new_people_and_keeps_its_notic
     house.accept(vec![Change { tasks: vec![changed], ..line(run(1), 2) }]);
     house.crash();
     let of = |who: &str| {
-        let filter = TaskFilter { who: Some(vec![who.into()]), run: None };
+        let filter = TaskFilter { who: Some(vec![who.into()]), ..TaskFilter::default() };
         house.reads().tasks(&filter, None, 10).unwrap().rows
     };
     assert_eq!(of("ann"), []);
@@ -183,7 +183,7 @@ pub(crate) fn a_task_that_opens_again_replaces_itself(house: &mut dyn House) {
     let second = TaskRow { who: vec!["bob".into()], due: None, ..first.clone() };
     house.accept(vec![Change { tasks: vec![opens(first), opens(second.clone())], ..begin(1) }]);
     let of = |who: &str| {
-        let filter = TaskFilter { who: Some(vec![who.into()]), run: None };
+        let filter = TaskFilter { who: Some(vec![who.into()]), ..TaskFilter::default() };
         house.reads().tasks(&filter, None, 10).unwrap().rows
     };
     assert_eq!(of("ann"), []);
@@ -196,15 +196,91 @@ pub(crate) fn pages_of_tasks_show_each_once(house: &mut dyn House) {
     let mut seen = Vec::new();
     let mut cursor: Option<String> = None;
     for _ in 0..3 {
-        let filter = TaskFilter { who: Some(vec!["ann".into()]), run: None };
+        let filter = TaskFilter { who: Some(vec!["ann".into()]), ..TaskFilter::default() };
         let page = house.reads().tasks(&filter, cursor.as_deref(), 2).unwrap();
         seen.extend(page.rows.into_iter().map(|row| row.id));
         cursor = page.next;
     }
     assert_eq!(cursor, None);
     let mut all: Vec<_> = tasks.into_iter().map(|task| task.id).collect();
-    all.sort_by(|one, other| other.cmp(one));
+    all.sort();
     assert_eq!(seen, all, "opened in the same instant, so by their ids");
+}
+
+pub(crate) fn late_runs_are_found_by_their_own_due_time(house: &mut dyn House) {
+    let with = |number, seq, change: fn(&mut RunRow)| {
+        let first = if seq == 1 { begin(number) } else { line(run(number), seq) };
+        let mut row = row(run(number), number);
+        row.due = Some(at(100));
+        change(&mut row);
+        Change { row: Some(Box::new(row)), ..first }
+    };
+    house.accept(vec![
+        with(1, 1, |_| {}),
+        with(2, 1, |row| row.due = None),
+        with(3, 1, |row| row.due = Some(at(101))),
+        with(4, 1, |row| row.stands = true),
+        with(5, 1, |_| {}),
+        with(6, 1, |_| {}),
+    ]);
+    let done = |row: &mut RunRow, second| (row.state, row.ended) = (RunState::Done, Some(at(second)));
+    let in_time = move |row: &mut RunRow| done(row, 99);
+    let at_the_instant = move |row: &mut RunRow| done(row, 100);
+    let change = |number, change: &dyn Fn(&mut RunRow)| {
+        let mut row = RunRow { due: Some(at(100)), ..row(run(number), number) };
+        change(&mut row);
+        Change { row: Some(Box::new(row)), ..line(run(number), 2) }
+    };
+    house.accept(vec![change(5, &in_time), change(6, &at_the_instant)]);
+    house.crash();
+
+    let found = |filter: RunFilter| paged(house, &filter, 1).concat();
+    let late = |second| RunFilter { late: Some(at(second)), ..RunFilter::default() };
+    assert_eq!(found(late(99)), runs([6]), "what is over is late or not for ever");
+    assert_eq!(found(late(100)), runs([6, 1]), "at its due instant it is late; what stands is not");
+    assert_eq!(found(late(101)), runs([6, 3, 1]));
+    assert_eq!(found(RunFilter { open: true, ..late(101) }), runs([3, 1]));
+    assert_eq!(found(RunFilter { state: Some(RunState::Done), ..late(101) }), runs([6]));
+    assert_eq!(found(RunFilter { workflow: Some("returns".into()), ..late(101) }), []);
+    assert_eq!(house.reads().row(run(4)).unwrap().map(|row| row.stands), Some(true));
+
+    house.accept(vec![change(4, &|row| row.stands = false)]);
+    let open = RunFilter { open: true, ..late(100) };
+    assert_eq!(paged(house, &open, 9).concat(), runs([4, 1]), "its clock goes on");
+}
+
+pub(crate) fn tasks_that_are_late_come_first_then_those_due_next(house: &mut dyn House) {
+    let with = |name, opened, due, stands| {
+        let task = TaskRow { opened: at(opened), due, stands, ..task(1, name, &["ann"]) };
+        (task.id.clone(), opens(task))
+    };
+    let (ids, tasks): (Vec<_>, Vec<_>) = [
+        with("b", 1, Some(at(300)), false),
+        with("a", 2, Some(at(200)), false),
+        with("no due, the older", 3, None, false),
+        with("its clock stands", 4, Some(at(100)), true),
+        with("no due", 5, None, false),
+    ]
+    .into_iter()
+    .unzip();
+    house.accept(vec![Change { tasks, ..begin(1) }]);
+    house.crash();
+    let paged = |late| {
+        let (mut seen, mut cursor) = (vec![], None::<String>);
+        loop {
+            let filter = TaskFilter { who: Some(vec!["ann".into()]), late, run: None };
+            let page = house.reads().tasks(&filter, cursor.as_deref(), 1).unwrap();
+            seen.extend(page.rows.into_iter().map(|row| row.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                return seen;
+            }
+        }
+    };
+    let order = [1, 0, 2, 3, 4].map(|at: usize| ids[at].clone());
+    assert_eq!(paged(None), order);
+    assert_eq!(paged(Some(at(299))), order[..1], "at this instant one is late");
+    assert_eq!(paged(Some(at(300))), order[..2], "and at its due instant the other, too");
 }
 
 pub(crate) fn firings_are_listed_newest_first(house: &mut dyn House) {

@@ -27,7 +27,7 @@ pub(crate) fn everything(reads: &dyn Reads) -> String {
     writeln!(told, "{:?} {:?}", reads.wakes(at(1_000_000), 1000).unwrap(), reads.next_wake().unwrap())
         .unwrap();
     for who in [None, Some(vec!["ann".to_owned()]), Some(vec!["bob".into(), "role:班长".into()])] {
-        let filter = TaskFilter { who, run: None };
+        let filter = TaskFilter { who, ..TaskFilter::default() };
         writeln!(told, "{:?}", reads.tasks(&filter, None, 1000).unwrap()).unwrap();
     }
     writeln!(told, "{:?} {:?}", reads.tells().unwrap(), reads.firings("refund", None, 1000).unwrap())

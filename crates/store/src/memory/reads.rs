@@ -23,11 +23,13 @@ fn fits(row: &RunRow, filter: &RunFilter) -> bool {
         && filter.key.as_ref().is_none_or(|part| row.key.as_ref().is_some_and(|key| key.contains(part)))
         && filter.parent.is_none_or(|wanted| row.parent == Some(wanted))
         && !(filter.open && over(row.state))
+        && filter.late.is_none_or(|now| row.is_late(now))
         && filter.waits.as_ref().is_none_or(|wanted| row.waits.as_deref() == Some(wanted))
 }
 
 fn is_for(row: &TaskRow, filter: &TaskFilter) -> bool {
     filter.run.is_none_or(|run| row.run == run)
+        && filter.late.is_none_or(|now| row.is_late(now))
         && filter.who.as_ref().is_none_or(|wanted| {
             wanted.iter().any(|one| row.who.contains(one) || row.claimed_by.as_deref() == Some(one))
         })
@@ -155,8 +157,9 @@ impl Reads for Memory {
         let after = cursor.map(read_task_cursor).transpose()?;
         let kept = self.kept();
         let mut found: Vec<_> = kept.tasks.values().filter(|row| is_for(row, filter)).collect();
-        found.retain(|row| after.as_ref().is_none_or(|(at, id)| (row.opened, &row.id) < (*at, id)));
-        found.sort_by_key(|row| Reverse((row.opened, &row.id)));
+        let place = |row: &TaskRow| (row.presses(), row.opened, row.id.clone());
+        found.retain(|row| after.as_ref().is_none_or(|after| place(row) > *after));
+        found.sort_by_key(|row| place(row));
         let rows = found.into_iter().take(most.saturating_add(1)).cloned().collect();
         Ok(page(rows, most, task_cursor))
     }

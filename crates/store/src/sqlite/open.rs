@@ -18,7 +18,7 @@ use super::lock::{self, Lock, Taken};
 const APPLICATION: i64 = 0x5969_5a68;
 
 /// Forward only; the version of a store is how many of them it has seen.
-pub(super) const MIGRATIONS: [&str; 7] = [
+pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005.sql"),
     include_str!("migrations/0006.sql"),
     include_str!("migrations/0007.sql"),
+    include_str!("migrations/0008.sql"),
 ];
 
 /// Before this one, a reset of the write-ahead log could damage the file.

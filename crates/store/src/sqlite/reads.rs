@@ -18,7 +18,7 @@ use super::lock::Lock;
 use super::rows::{self, ALL_STATES, State};
 use super::waiting;
 use crate::checksum::checksum;
-use crate::cursor::{page, read_run_cursor, read_task_cursor, run_cursor, task_cursor};
+use crate::cursor::{TaskPlace, page, read_run_cursor, read_task_cursor, run_cursor, task_cursor};
 use crate::finding::Finding;
 
 /// Who reads beyond this waits: more connections on two cores only cost memory.
@@ -177,6 +177,10 @@ fn states_of(filter: &RunFilter) -> Vec<Option<RunState>> {
     let wanted = |state: &RunState| {
         filter.state.is_none_or(|only| only == *state) && !(filter.open && crate::sense::over(*state))
     };
+    // What is late is in order as it is, and little.
+    if filter.late.is_some() {
+        return vec![None];
+    }
     // All runs of all workflows, or the few of one parent, are in order as they are.
     if filter.state.is_none() && !filter.open && (filter.workflow.is_none() || filter.parent.is_some()) {
         return vec![None];
@@ -203,7 +207,8 @@ pub(super) fn runs_of_state(
     }
     if let Some(workflow) = &filter.workflow {
         // With a parent its few children are the shorter way; `+` keeps the other indexes out of it.
-        let term = if filter.parent.is_some() { "+workflow = ?" } else { "workflow = ?" };
+        let term =
+            if filter.parent.is_some() || filter.late.is_some() { "+workflow = ?" } else { "workflow = ?" };
         and(term, &mut vec![workflow.clone().into()]);
     }
     if let Some(state) = state {
@@ -216,6 +221,15 @@ pub(super) fn runs_of_state(
     if let Some(waits) = &filter.waits {
         and("+waits = ?", &mut vec![waits.clone().into()]);
     }
+    if let Some(now) = filter.late {
+        and("due IS NOT NULL AND stands = 0 AND due <= ifnull(ended, ?)", &mut vec![now.0.into()]);
+        if let Some(only) = filter.state {
+            and("+state = ?", &mut vec![rows::state_number(only).into()]);
+        }
+        if filter.open {
+            and("+state < 2", &mut vec![]);
+        }
+    }
     if let Some((at, id)) = after {
         and("(started, id) < (?, ?)", &mut vec![at.0.into(), id.number().into()]);
     }
@@ -224,11 +238,7 @@ pub(super) fn runs_of_state(
     (sql, values)
 }
 
-pub(super) fn tasks_of(
-    filter: &TaskFilter,
-    after: Option<&(Millis, TaskId)>,
-    most: usize,
-) -> (String, Vec<Value>) {
+pub(super) fn tasks_of(filter: &TaskFilter, after: Option<&TaskPlace>, most: usize) -> (String, Vec<Value>) {
     let mut sql = format!("SELECT {} FROM task WHERE true", rows::TASK);
     let mut values: Vec<Value> = Vec::new();
     if let Some(run) = filter.run {
@@ -243,11 +253,15 @@ pub(super) fn tasks_of(
         let who = serde_json::Value::from(who.as_slice()).to_string();
         values.extend([who.clone().into(), who.into()]);
     }
-    if let Some((at, id)) = after {
-        sql.push_str(" AND (opened, id) < (?, ?)");
-        values.extend([at.0.into(), id.as_str().to_owned().into()]);
+    if let Some(now) = filter.late {
+        sql.push_str(" AND presses <= ?");
+        values.push(now.0.into());
     }
-    sql.push_str(" ORDER BY opened DESC, id DESC LIMIT ?");
+    if let Some((presses, opened, id)) = after {
+        sql.push_str(" AND (presses, opened, id) > (?, ?, ?)");
+        values.extend([presses.0.into(), opened.0.into(), id.as_str().to_owned().into()]);
+    }
+    sql.push_str(" ORDER BY presses, opened, id LIMIT ?");
     values.push(limit(most).into());
     (sql, values)
 }

@@ -7,8 +7,10 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use yizhan_engine::store::{Firing, FiringOutcome, Notice, RunRow, RunState, TaskKind, TaskRow};
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 
-pub(super) const RUN: &str = "id, workflow, text, state, outcome, key, waits, started, ended, by, parent";
-pub(super) const TASK: &str = "id, run, workflow, of, step, kind, title, who, due, opened, claimed_by";
+pub(super) const RUN: &str =
+    "id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands";
+pub(super) const TASK: &str =
+    "id, run, workflow, of, step, kind, title, who, due, stands, opened, claimed_by";
 
 /// Each at the place of its number in the file, which never changes its meaning.
 pub(super) const ALL_STATES: [RunState; 5] =
@@ -118,6 +120,8 @@ pub(super) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         ended: maybe_instant(row, 8)?,
         by: text(row, 9)?,
         parent: maybe_run_id(row, 10)?,
+        due: maybe_instant(row, 11)?,
+        stands: row.get(12)?,
     })
 }
 
@@ -134,8 +138,9 @@ pub(super) fn task_row(row: &Row<'_>) -> rusqlite::Result<TaskRow> {
         title: text(row, 6)?,
         who: serde_json::from_str(who).map_err(|error| unreadable(7, error))?,
         due: maybe_instant(row, 8)?,
-        opened: instant(row, 9)?,
-        claimed_by: maybe_text(row, 10)?,
+        stands: row.get(9)?,
+        opened: instant(row, 10)?,
+        claimed_by: maybe_text(row, 11)?,
     })
 }
 

@@ -389,7 +389,9 @@ fn no_list_is_sorted_and_none_reads_all_runs() {
         (all(), Some(RunState::Open), "run_by_state"),
         (RunFilter { workflow: workflow.clone(), ..all() }, Some(RunState::Failed), "run_by_workflow"),
         (RunFilter { parent, ..all() }, None, "run_by_parent"),
-        (RunFilter { parent, workflow, ..all() }, Some(RunState::Open), "run_by_parent"),
+        (RunFilter { parent, workflow: workflow.clone(), ..all() }, Some(RunState::Open), "run_by_parent"),
+        (RunFilter { late: Some(at(9)), ..all() }, None, "run_with_due"),
+        (RunFilter { late: Some(at(9)), workflow, open: true, ..all() }, None, "run_with_due"),
     ];
     for (filter, state, index) in expected {
         for after in [None, after] {
@@ -398,8 +400,11 @@ fn no_list_is_sorted_and_none_reads_all_runs() {
             assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
         }
     }
-    let (sql, values) = reads::tasks_of(&TaskFilter::default(), None, 50);
-    assert!(plan(&sql, values).contains("task_by_opening"));
+    for late in [None, Some(at(9))] {
+        let (sql, values) = reads::tasks_of(&TaskFilter { late, ..TaskFilter::default() }, None, 50);
+        let plan = plan(&sql, values);
+        assert!(plan.contains("task_by_due") && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+    }
     let holder = plan(reads::HOLDER, vec!["refund".to_owned().into(), "A".to_owned().into()]);
     assert!(holder.contains("run_holding") && !holder.contains("TEMP B-TREE"), "{holder}");
 }

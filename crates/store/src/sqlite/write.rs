@@ -116,8 +116,8 @@ impl Writing<'_> {
 
     fn new_row(&self, row: &RunRow) -> Result<(), Fault> {
         self.run(
-            "INSERT INTO run(id, workflow, text, state, outcome, key, waits, started, ended, by, parent)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO run(id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             params![
                 row.id.number(),
                 row.workflow,
@@ -130,6 +130,8 @@ impl Writing<'_> {
                 row.ended.map(|at| at.0),
                 row.by,
                 row.parent.map(RunId::number),
+                row.due.map(|at| at.0),
+                row.stands,
             ],
         )?;
         Ok(())
@@ -138,28 +140,26 @@ impl Writing<'_> {
     /// What a run is called, where it comes from and when it began never change. The state mostly stays as well, and
     /// then the indexes over it are not touched.
     fn row(&self, row: &RunRow) -> Result<(), Fault> {
+        let values = params![
+            row.id.number(),
+            State(row.state),
+            row.text.0,
+            row.outcome,
+            row.waits,
+            row.ended.map(|at| at.0),
+            row.due.map(|at| at.0),
+            row.stands,
+        ];
         let same_state = self.run(
-            "UPDATE run SET text = ?3, outcome = ?4, waits = ?5, ended = ?6 WHERE id = ?1 AND state = ?2",
-            params![
-                row.id.number(),
-                State(row.state),
-                row.text.0,
-                row.outcome,
-                row.waits,
-                row.ended.map(|at| at.0)
-            ],
+            "UPDATE run SET text = ?3, outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8
+             WHERE id = ?1 AND state = ?2",
+            values,
         )?;
         if same_state == 0 {
             self.run(
-                "UPDATE run SET state = ?2, text = ?3, outcome = ?4, waits = ?5, ended = ?6 WHERE id = ?1",
-                params![
-                    row.id.number(),
-                    State(row.state),
-                    row.text.0,
-                    row.outcome,
-                    row.waits,
-                    row.ended.map(|at| at.0)
-                ],
+                "UPDATE run SET state = ?2, text = ?3, outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8
+                 WHERE id = ?1",
+                values,
             )?;
         }
         Ok(())
@@ -186,8 +186,8 @@ impl Writing<'_> {
     fn put_task(&self, row: &TaskRow) -> Result<(), Fault> {
         let who = serde_json::to_string(&row.who).map_err(|error| StoreError::Failed(error.to_string()))?;
         self.run(
-            "INSERT INTO task(id, run, workflow, of, step, kind, title, who, due, opened, claimed_by)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO task(id, run, workflow, of, step, kind, title, who, due, stands, opened, claimed_by)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             params![
                 row.id.as_str(),
                 row.run.number(),
@@ -198,6 +198,7 @@ impl Writing<'_> {
                 row.title,
                 who,
                 row.due.map(|at| at.0),
+                row.stands,
                 row.opened.0,
                 row.claimed_by,
             ],

@@ -117,6 +117,8 @@ fn row(id: RunId, at: Millis) -> RunRow {
         ended: Some(at),
         by: "operator".into(),
         parent: None,
+        due: None,
+        stands: false,
     }
 }
 
