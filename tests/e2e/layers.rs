@@ -11,8 +11,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engine", &["workflow"]),
     ("store", &["engine", "workflow"]),
     ("plugin-host", &["engine", "plugin-api", "workflow"]),
-    ("console", &["engine", "workflow"]),
-    ("daemon", &["console", "engine", "plugin-host", "store", "workflow"]),
+    ("access", &["workflow"]),
+    ("console", &["access", "engine", "workflow"]),
+    ("daemon", &["access", "console", "engine", "plugin-host", "store", "workflow"]),
     ("harness", &["engine", "plugin-api", "store", "workflow"]),
 ];
 

@@ -13,6 +13,7 @@ use crate::calendar::Calendars;
 use crate::problem::Problem;
 
 mod present;
+pub mod rights;
 pub mod roster;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -103,6 +104,8 @@ pub struct People {
     pub groups: BTreeMap<String, Vec<String>>,
     pub roles: BTreeMap<String, Role>,
     pub rosters: BTreeMap<String, Roster>,
+    /// By names that only the file uses.
+    pub rights: BTreeMap<String, rights::Grant>,
 }
 
 impl People {

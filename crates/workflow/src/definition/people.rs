@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::section::{Item, Reader, Section, Text};
 use super::{text_of, toml_problems};
 use crate::calendar::Calendars;
+use crate::people::rights::{self, Grant};
 use crate::people::{Days, Deputy, People, Person, Role, Unit, bare, unit_of};
 use crate::problem::{Problem, nearest};
 
@@ -73,6 +74,7 @@ impl<'r> File<'_, 'r> {
             groups: self.all("group", Self::group),
             roles: self.all("role", Self::role),
             rosters: self.all("roster", Self::roster),
+            rights: self.all("right", Self::right),
         };
         for named in &self.named {
             self.known(named, &people);
@@ -216,6 +218,30 @@ impl<'r> File<'_, 'r> {
         };
         own.close(&[]);
         Some(role)
+    }
+
+    fn right(&mut self, own: &Section<'_, 'r>) -> Option<Grant> {
+        let roles = rights::Role::ALL.map(|role| (role.as_str(), role));
+        let (who, may) = (own.texts("who"), own.word("may", &roles));
+        for (key, read) in [("who", who.is_some()), ("may", may.is_some())] {
+            if !read && !own.has(key) {
+                own.missing(key);
+            }
+        }
+        for word in who.iter().flatten() {
+            self.names(Kind::Member, own, word);
+        }
+        let on = own.texts("on").unwrap_or_default();
+        own.close(&[]);
+        let word = |text: &Text<'_>| match text.value.split_once(':') {
+            Some(_) => text.value.to_owned(),
+            None => format!("person:{}", text.value),
+        };
+        Some(Grant {
+            who: who?.iter().map(word).collect(),
+            may: may?,
+            on: on.iter().map(|name| name.value.to_owned()).collect(),
+        })
     }
 
     fn known(&self, named: &Named<'_>, people: &People) {

@@ -1,5 +1,6 @@
 //! Stories about who is who.
 
+mod rights;
 mod rosters;
 
 use jiff::tz::TimeZone;

@@ -1,0 +1,161 @@
+//! The audit: a line before each act, a line when it was answered, each with the hash of the one before.
+//!
+//! An act that cannot be written down is not done. What a run did stands in its journal; here stands who asked for it,
+//! from where, and what they were told.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+use yizhan_workflow::id::Millis;
+
+use crate::book::{Access, AccessError};
+
+type Hash = [u8; 32];
+
+/// What somebody is about to do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    pub at: Millis,
+    /// `person:li.na`, `token:crm`, `socket`.
+    pub who: String,
+    /// An address; empty for the socket.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// The session, by the name that lists show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The route: `POST /api/v1/runs/{id}/cancel`.
+    pub act: String,
+    /// What it is done to: the path as it was asked for.
+    pub on: String,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    pub at: Millis,
+    /// The line that it answers.
+    pub of: i64,
+    pub status: u16,
+    /// What was, and what is now, where the act changed an account, a token or what is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Json>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Json>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Line {
+    pub seq: i64,
+    #[serde(flatten)]
+    pub said: Said,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    Asked(Asked),
+    Answered(Outcome),
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    pub lines: i64,
+    /// The last line's hash: written down elsewhere, it holds all before it.
+    pub head: String,
+    /// The first line that is not what it was.
+    pub broken: Option<Broken>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Broken {
+    /// A number is missing before this line.
+    Gap { seq: i64 },
+    /// The line, or one before it, was changed.
+    Changed { seq: i64 },
+}
+
+fn chained(before: &Hash, line: &str) -> Hash {
+    Sha256::new().chain_update(before).chain_update(line.as_bytes()).finalize().into()
+}
+
+fn append(book: &Connection, said: &Said) -> rusqlite::Result<i64> {
+    let last = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
+    let last: Option<(i64, Hash)> =
+        book.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let (seq, before) = last.unwrap_or((0, [0; 32]));
+    let line =
+        serde_json::to_string(said).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let sql = "INSERT INTO audit (seq, line, hash) VALUES (?1, ?2, ?3)";
+    book.execute(sql, params![seq + 1, line, chained(&before, &line)])?;
+    Ok(seq + 1)
+}
+
+impl Access {
+    /// Writes down what is asked for, and answers its number once that is on disk.
+    ///
+    /// # Errors
+    /// When it cannot be written: then it must not be done.
+    pub async fn asked(&self, asked: Asked) -> Result<i64, AccessError> {
+        self.write(move |book| append(book, &Said::Asked(asked))).await
+    }
+
+    /// Writes down what came of it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn answered(&self, outcome: Outcome) -> Result<(), AccessError> {
+        self.write(move |book| append(book, &Said::Answered(outcome))).await.map(drop)
+    }
+
+    /// Lines before `before`, the newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn audit(&self, before: Option<i64>, limit: usize) -> Result<Vec<Line>, AccessError> {
+        self.read(|book| {
+            let sql = "SELECT seq, line FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
+            let mut lines = book.prepare_cached(sql)?;
+            let limit = i64::try_from(limit).unwrap_or(500);
+            let rows = lines.query_map(params![before.unwrap_or(i64::MAX), limit], |row| {
+                let (seq, line): (i64, String) = (row.get(0)?, row.get(1)?);
+                let said = serde_json::from_str(&line);
+                let bad = |error| {
+                    rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
+                };
+                Ok(Line { seq, said: said.map_err(bad)? })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// Reads all of it and says whether each line is what it was.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn verify(&self) -> Result<Verified, AccessError> {
+        self.read(verify)
+    }
+}
+
+fn verify(book: &Connection) -> rusqlite::Result<Verified> {
+    let mut lines = book.prepare("SELECT seq, line, hash FROM audit ORDER BY seq")?;
+    let mut rows = lines.query([])?;
+    let (mut count, mut head): (i64, Hash) = (0, [0; 32]);
+    let mut broken = None;
+    while let (None, Some(row)) = (&broken, rows.next()?) {
+        let (seq, line, hash): (i64, String, Hash) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let wanted = chained(&head, &line);
+        broken = match () {
+            () if seq != count + 1 => Some(Broken::Gap { seq }),
+            () if wanted != hash => Some(Broken::Changed { seq }),
+            () => None,
+        };
+        (count, head) = (count + 1, hash);
+    }
+    let head = head.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Verified { lines: count, head, broken })
+}

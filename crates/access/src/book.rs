@@ -1,0 +1,193 @@
+//! The file `access.db`: one thread writes, and what arrived while it wrote goes into its next commit.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::guessing::Guessing;
+
+/// "YiZa".
+const APPLICATION: i64 = 0x5969_5a61;
+const VERSION: i64 = 1;
+
+/// Writings that may wait; more callers wait for room.
+const WAITING: usize = 1_000;
+/// Of one commit.
+const TOGETHER: usize = 500;
+/// An argon2id takes 19 MiB and some tens of milliseconds of a core.
+const HASHING_AT_ONCE: usize = 4;
+
+/// Why access could not be looked up or written.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    #[error("the accounts' file cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("the accounts' file cannot be used: {0}")]
+    File(#[from] std::io::Error),
+    #[error("the accounts' file was written by a newer version (schema {0})")]
+    Newer(i64),
+    #[error("the accounts' file is not one of ours")]
+    NotOurs,
+    #[error("the accounts' file could not be written; the log says why")]
+    NotWritten,
+    #[error("the kernel gave no random bytes")]
+    NoChance,
+}
+
+type Doing = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Done> + Send>;
+/// Called once the commit stands; dropped if it does not.
+type Done = Box<dyn FnOnce() + Send>;
+
+/// Accounts, sessions, tokens and the audit.
+pub struct Access {
+    reader: Mutex<Connection>,
+    writing: Option<SyncSender<Doing>>,
+    writer: Option<JoinHandle<()>>,
+    pub(crate) hashing: Semaphore,
+    pub guessing: Guessing,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Access").finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// Opens the file, or makes it. Its user alone may read it.
+    ///
+    /// # Errors
+    /// When it cannot be used or is not ours.
+    pub fn open(path: &Path) -> Result<Self, AccessError> {
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+        if let Err(error) = made
+            && error.kind() != std::io::ErrorKind::AlreadyExists
+        {
+            return Err(error.into());
+        }
+        let mut connection = connect(path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        make(&mut connection)?;
+        let (writing, doings) = sync_channel(WAITING);
+        let writer = std::thread::Builder::new()
+            .name("access".to_owned())
+            .spawn(move || write(connection, &doings))?;
+        let reader = connect(path)?;
+        reader.pragma_update(None, "query_only", "ON")?;
+        Ok(Self {
+            reader: Mutex::new(reader),
+            writing: Some(writing),
+            writer: Some(writer),
+            hashing: Semaphore::new(HASHING_AT_ONCE),
+            guessing: Guessing::default(),
+        })
+    }
+
+    /// Looks something up. Blocks for a moment.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, AccessError> {
+        Ok(read(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))?)
+    }
+
+    /// Writes something, and answers once it is on disk.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, AccessError> {
+        let (answer, answered) = oneshot::channel();
+        self.hand_over(Box::new(move |connection| {
+            let written = write(connection)?;
+            // Nobody waits any more: then nobody is told.
+            Ok(Box::new(move || drop(answer.send(written))))
+        }))
+        .await?;
+        answered.await.map_err(|_| AccessError::NotWritten)
+    }
+
+    async fn hand_over(&self, doing: Doing) -> Result<(), AccessError> {
+        let Some(writing) = self.writing.clone() else { return Err(AccessError::NotWritten) };
+        let doing = match writing.try_send(doing) {
+            Ok(()) => return Ok(()),
+            Err(std::sync::mpsc::TrySendError::Disconnected(_)) => return Err(AccessError::NotWritten),
+            Err(std::sync::mpsc::TrySendError::Full(doing)) => doing,
+        };
+        let sent = tokio::task::spawn_blocking(move || writing.send(doing)).await;
+        sent.map_err(|_| AccessError::NotWritten)?.map_err(|_| AccessError::NotWritten)
+    }
+}
+
+impl Drop for Access {
+    fn drop(&mut self) {
+        self.writing = None;
+        if let Some(writer) = self.writer.take() {
+            drop(writer.join());
+        }
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection
+        .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")?;
+    Ok(connection)
+}
+
+fn make(connection: &mut Connection) -> Result<(), AccessError> {
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match (number("application_id")?, number("user_version")?) {
+        (0, 0) if tables == 0 => {}
+        (APPLICATION, VERSION) => return Ok(()),
+        (APPLICATION, newer) if newer > VERSION => return Err(AccessError::Newer(newer)),
+        _ => return Err(AccessError::NotOurs),
+    }
+    let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    step.execute_batch(include_str!("schema.sql"))?;
+    step.pragma_update(None, "application_id", APPLICATION)?;
+    step.pragma_update(None, "user_version", VERSION)?;
+    Ok(step.commit()?)
+}
+
+fn write(mut connection: Connection, doings: &Receiver<Doing>) {
+    while let Ok(first) = doings.recv() {
+        let more = doings.try_iter().take(TOGETHER);
+        let all: Vec<Doing> = std::iter::once(first).chain(more).collect();
+        if let Err(error) = commit(&mut connection, all) {
+            // Whoever waits learns that it does not stand; a disk that is full has room again some day.
+            tracing::error!(%error, "accounts and audit could not be written");
+        }
+    }
+}
+
+fn commit(connection: &mut Connection, all: Vec<Doing>) -> rusqlite::Result<()> {
+    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut done = Vec::with_capacity(all.len());
+    for doing in all {
+        // One that fails takes nothing of the others with it.
+        let step = transaction.savepoint()?;
+        match doing(&step) {
+            Ok(one) => {
+                step.commit()?;
+                done.push(one);
+            }
+            Err(error) => tracing::error!(%error, "an account or a line of the audit could not be written"),
+        }
+    }
+    transaction.commit()?;
+    for one in done {
+        one();
+    }
+    Ok(())
+}

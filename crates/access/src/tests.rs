@@ -1,0 +1,346 @@
+//! Stories of people who come in, and of some who do not.
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::people::rights::{Grant, Role};
+
+use crate::{Access, AccessError, Asked, Broken, Guessing, NewToken, Outcome, Unfit, fit};
+
+const NOW: Millis = Millis(1_795_000_000_000);
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+
+fn later(by: i64) -> Millis {
+    Millis(NOW.0 + by)
+}
+
+struct Place {
+    access: Option<Access>,
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let access = Some(Access::open(&folder.path().join("access.db")).unwrap());
+        Self { access, folder }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("access.db")
+    }
+
+    fn again(&mut self) -> &Access {
+        self.access = None;
+        self.access.insert(Access::open(&self.folder.path().join("access.db")).unwrap())
+    }
+}
+
+impl std::ops::Deref for Place {
+    type Target = Access;
+
+    fn deref(&self) -> &Access {
+        self.access.as_ref().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_invited_person_chooses_a_password_once_and_comes_in_with_it() {
+    let mut place = Place::new();
+    let word = place.invite("li.na", "socket", NOW).await.unwrap();
+    assert_eq!(place.invitation(word.reveal(), NOW).unwrap().unwrap().person, "li.na");
+    assert!(!place.knows("li.na", "seven green pumps").await.unwrap());
+    assert!(place.accept(word.reveal(), "seven green pumps", NOW).await.unwrap().is_some());
+    assert!(place.accept(word.reveal(), "another password", NOW).await.unwrap().is_none(), "used up");
+    let access = place.again();
+    assert!(access.knows("li.na", "seven green pumps").await.unwrap());
+    assert!(!access.knows("li.na", "seven green pump").await.unwrap());
+    assert!(!access.knows("wang.wei", "seven green pumps").await.unwrap());
+}
+
+#[tokio::test]
+async fn an_invitation_ends_after_three_days_and_by_a_newer_one() {
+    let place = Place::new();
+    let first = place.invite("li.na", "socket", NOW).await.unwrap();
+    let second = place.invite("li.na", "socket", later(HOUR)).await.unwrap();
+    assert_eq!(place.invitation(first.reveal(), later(HOUR)).unwrap(), None);
+    assert!(place.invitation(second.reveal(), later(72 * HOUR)).unwrap().is_some());
+    assert_eq!(place.invitation(second.reveal(), later(73 * HOUR)).unwrap(), None);
+    assert_eq!(place.invitation("yzi_forged", NOW).unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_new_password_ends_the_sessions_that_the_old_one_opened() {
+    let place = Place::new();
+    let open = place.begin("li.na", "192.0.2.1", "Firefox", NOW).await.unwrap();
+    let others = place.begin("wang.wei", "192.0.2.2", "Firefox", NOW).await.unwrap();
+    let word = place.invite("li.na", "person:zhao.lei", NOW).await.unwrap();
+    place.accept(word.reveal(), "seven green pumps", NOW).await.unwrap();
+    assert_eq!(place.session(open.reveal(), NOW).await.unwrap(), None);
+    assert!(place.session(others.reveal(), NOW).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_session_ends_after_half_an_hour_of_silence_and_after_twelve_hours_of_work() {
+    let place = Place::new();
+    let word = place.begin("li.na", "192.0.2.1", "Firefox", NOW).await.unwrap();
+    let mut at = 0;
+    while at + 20 * MINUTE < 12 * HOUR {
+        at += 20 * MINUTE;
+        assert!(place.session(word.reveal(), later(at)).await.unwrap().is_some(), "{at}");
+    }
+    assert_eq!(place.session(word.reveal(), later(12 * HOUR)).await.unwrap(), None);
+    let silent = place.begin("li.na", "192.0.2.1", "Firefox", NOW).await.unwrap();
+    assert!(place.session(silent.reveal(), later(30 * MINUTE - 1)).await.unwrap().is_some());
+    assert_eq!(place.session(silent.reveal(), later(61 * MINUTE)).await.unwrap(), None);
+    assert_eq!(place.session("yzs_forged", NOW).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_without_the_word_that_lets_in_and_can_be_ended_one_by_one() {
+    let place = Place::new();
+    let word = place.begin("li.na", "192.0.2.1", "Firefox", NOW).await.unwrap();
+    let other = place.begin("li.na", "192.0.2.9", "phone", later(1)).await.unwrap();
+    let listed = place.sessions(later(2)).unwrap();
+    assert_eq!(listed.iter().map(|one| one.agent.as_str()).collect::<Vec<_>>(), ["Firefox", "phone"]);
+    let id = listed[0].id.clone();
+    assert!(!word.reveal().contains(&id));
+    assert!(place.end_one(&id).await.unwrap());
+    assert!(!place.end_one(&id).await.unwrap());
+    assert_eq!(place.session(word.reveal(), later(3)).await.unwrap(), None);
+    assert!(place.end(other.reveal()).await.unwrap());
+    assert_eq!(place.sessions(later(4)).unwrap(), []);
+}
+
+#[tokio::test]
+async fn one_person_has_at_most_twenty_sessions() {
+    let place = Place::new();
+    let mut words = Vec::new();
+    for at in 0..25 {
+        words.push(place.begin("li.na", "192.0.2.1", "Firefox", later(at)).await.unwrap());
+    }
+    assert_eq!(place.sessions(later(30)).unwrap().len(), 20);
+    assert_eq!(place.session(words[4].reveal(), later(30)).await.unwrap(), None);
+    assert!(place.session(words[5].reveal(), later(30)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_token_lets_in_until_it_ends_or_is_taken_back() {
+    let mut place = Place::new();
+    let new = NewToken {
+        name: "crm".into(),
+        person: None,
+        may: Role::Worker,
+        on: vec!["fault-*".into()],
+        expires: later(HOUR),
+    };
+    let word = place.make_token(new.clone(), "socket", NOW).await.unwrap().unwrap();
+    assert!(place.make_token(new.clone(), "socket", NOW).await.unwrap().is_none(), "the name is taken");
+    let access = place.again();
+    let token = access.token(word.reveal(), NOW).unwrap().unwrap();
+    assert_eq!((token.name.as_str(), token.may), ("crm", Role::Worker));
+    assert_eq!(token.grant(), Grant { who: vec![], may: Role::Worker, on: vec!["fault-*".into()] });
+    assert_eq!(access.token(word.reveal(), later(HOUR)).unwrap(), None, "over");
+    assert!(
+        access
+            .make_token(NewToken { expires: later(3 * HOUR), ..new }, "socket", later(HOUR))
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(access.token(word.reveal(), later(HOUR)).unwrap(), None, "the new one has a word of its own");
+    assert!(access.revoke("crm").await.unwrap());
+    assert_eq!(access.tokens().unwrap(), []);
+}
+
+#[tokio::test]
+async fn whoever_is_shut_out_has_nothing_left_that_lets_in() {
+    let place = Place::new();
+    let invited = place.invite("li.na", "socket", NOW).await.unwrap();
+    place.accept(invited.reveal(), "seven green pumps", NOW).await.unwrap();
+    let invited = place.invite("li.na", "socket", NOW).await.unwrap();
+    let session = place.begin("li.na", "192.0.2.1", "Firefox", NOW).await.unwrap();
+    let new = NewToken {
+        name: "own".into(),
+        person: Some("li.na".into()),
+        may: Role::Viewer,
+        on: vec![],
+        expires: later(HOUR),
+    };
+    let token = place.make_token(new, "person:li.na", NOW).await.unwrap().unwrap();
+    assert_eq!(place.with_password().unwrap().len(), 1);
+    place.shut_out("li.na").await.unwrap();
+    assert!(!place.knows("li.na", "seven green pumps").await.unwrap());
+    assert_eq!(place.invitation(invited.reveal(), NOW).unwrap(), None);
+    assert_eq!(place.session(session.reveal(), NOW).await.unwrap(), None);
+    assert_eq!(place.token(token.reveal(), NOW).unwrap(), None);
+}
+
+#[tokio::test]
+async fn nothing_that_lets_in_stands_in_the_file_or_prints() {
+    let mut place = Place::new();
+    let invited = place.invite("li.na", "socket", NOW).await.unwrap();
+    place.accept(invited.reveal(), "seven green pumps", NOW).await.unwrap();
+    let session = place.begin("li.na", "192.0.2.1", "Firefox", NOW).await.unwrap();
+    assert!(!format!("{session:?}").contains(session.reveal()));
+    place.again();
+    let mut bytes = std::fs::read(place.path()).unwrap();
+    bytes.extend(std::fs::read(place.folder.path().join("access.db-wal")).unwrap_or_default());
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(text.contains("$argon2id$v=19$m=19456,t=2,p=1$"), "the costs are written down");
+    for secret in ["seven green pumps", invited.reveal(), session.reveal()] {
+        assert!(!text.contains(secret));
+    }
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(place.path()).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn passwords_that_are_guessed_first_will_not_do() {
+    for (password, why) in [
+        ("short", Unfit::Short),
+        ("九个汉字不够长啊啊", Unfit::Short),
+        ("password12345", Unfit::Common),
+        ("aaaaaaaaaaaa", Unfit::Common),
+        ("1234567890", Unfit::Common),
+        ("wang.wei2026", Unfit::Name),
+    ] {
+        assert_eq!(fit(password, "wang.wei"), Err(why), "{password}");
+    }
+    assert_eq!(fit(&"long word ".repeat(21), "wang.wei"), Err(Unfit::Long));
+    for good in ["seven green pumps", "水厂三号泵房在河东岸", "correct horse battery"] {
+        assert_eq!(fit(good, "wang.wei"), Ok(()), "{good}");
+    }
+}
+
+#[test]
+fn guessing_is_slowed_down_per_account_and_per_address() {
+    let guessing = Guessing::default();
+    let from: Option<IpAddr> = Some("192.0.2.1".parse().unwrap());
+    for at in 0..5 {
+        assert_eq!(guessing.try_at("li.na", from, later(at * 1_000)), None, "{at}");
+    }
+    assert_eq!(guessing.try_at("li.na", from, later(5_000)), Some(55));
+    assert_eq!(guessing.try_at("li.na", None, later(5_000)), Some(55), "from elsewhere too");
+    assert_eq!(guessing.try_at("li.na", from, later(MINUTE)), None);
+    for person in 0..25 {
+        assert_eq!(guessing.try_at(&format!("p{person}"), from, later(MINUTE + 1)), None, "{person}");
+    }
+    assert!(guessing.try_at("somebody", from, later(MINUTE + 2)).is_some(), "thirty from one address");
+    let far = Some("198.51.100.1".parse().unwrap());
+    assert_eq!(guessing.try_at("somebody", far, later(MINUTE + 2)), None);
+}
+
+#[test]
+fn the_right_password_clears_the_slate_of_the_account() {
+    let guessing = Guessing::default();
+    let from: Option<IpAddr> = Some("2001:db8::1".parse().unwrap());
+    let neighbour: Option<IpAddr> = Some("2001:db8::2".parse().unwrap());
+    for _ in 0..100 {
+        assert_eq!(guessing.try_at("li.na", from, NOW), None);
+        guessing.forgive("li.na", neighbour);
+    }
+}
+
+async fn some_acts(access: &Access) {
+    for number in 1..=3 {
+        let asked = Asked {
+            at: later(number),
+            who: "person:zhao.lei".into(),
+            from: "192.0.2.1".into(),
+            session: Some("0a1b2c3d4e5f".into()),
+            act: "POST /api/v1/runs/{id}/cancel".into(),
+            on: format!("/api/v1/runs/run_{number}/cancel"),
+        };
+        let of = access.asked(asked).await.unwrap();
+        let outcome = Outcome { at: later(number), of, status: 200, before: None, after: None };
+        access.answered(outcome).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_audit_tells_who_did_what_from_where_and_what_came_of_it() {
+    let mut place = Place::new();
+    some_acts(&place).await;
+    let lines = place.again().audit(None, 2).unwrap();
+    let json = serde_json::to_value(&lines).unwrap();
+    assert_eq!(json[0]["answered"]["status"], 200);
+    assert_eq!((json[0]["answered"]["of"].clone(), json[1]["seq"].clone()), (5.into(), 5.into()));
+    assert_eq!(json[1]["asked"]["who"], "person:zhao.lei");
+    assert_eq!(place.audit(Some(5), 500).unwrap().len(), 4);
+    let whole = place.verify().unwrap();
+    assert_eq!((whole.lines, whole.broken), (6, None));
+}
+
+fn tamper(path: &Path, sql: &str) {
+    Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+#[tokio::test]
+async fn a_tamperer_with_the_audit_is_found() {
+    for (sql, found) in [
+        (
+            "UPDATE audit SET line = replace(line, 'zhao.lei', 'li.na') WHERE seq = 3",
+            Broken::Changed { seq: 3 },
+        ),
+        ("DELETE FROM audit WHERE seq = 2", Broken::Gap { seq: 3 }),
+        ("DELETE FROM audit WHERE seq = 1; UPDATE audit SET seq = seq - 1", Broken::Changed { seq: 1 }),
+        (
+            "UPDATE audit SET seq = 100 WHERE seq = 2; UPDATE audit SET seq = 2 WHERE seq = 4;
+             UPDATE audit SET seq = 4 WHERE seq = 100",
+            Broken::Changed { seq: 2 },
+        ),
+        (
+            "UPDATE audit SET seq = seq + 10 WHERE seq > 4;
+          INSERT INTO audit SELECT 5, line, hash FROM audit WHERE seq = 4",
+            Broken::Changed { seq: 5 },
+        ),
+    ] {
+        let place = Place::new();
+        some_acts(&place).await;
+        tamper(&place.path(), sql);
+        assert_eq!(place.verify().unwrap().broken, Some(found), "{sql}");
+    }
+    let place = Place::new();
+    some_acts(&place).await;
+    let head = place.verify().unwrap().head;
+    tamper(&place.path(), "DELETE FROM audit WHERE seq > 4");
+    assert_ne!(place.verify().unwrap().head, head, "a head written down elsewhere shows what was cut off");
+}
+
+#[tokio::test]
+async fn what_is_no_file_of_ours_is_left_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("other.db");
+    tamper(&path, "CREATE TABLE cats (name TEXT)");
+    assert!(matches!(Access::open(&path), Err(AccessError::NotOurs)));
+    let newer = folder.path().join("newer.db");
+    drop(Access::open(&newer).unwrap());
+    tamper(&newer, "PRAGMA user_version = 9");
+    assert!(matches!(Access::open(&newer), Err(AccessError::Newer(9))));
+    std::fs::write(
+        folder.path().join("text.db"),
+        "not a database, but long enough to be read as one".repeat(30),
+    )
+    .unwrap();
+    assert!(Access::open(&folder.path().join("text.db")).is_err());
+}
+
+#[tokio::test]
+async fn many_write_at_once_and_each_line_stands() {
+    let place = std::sync::Arc::new(Place::new());
+    let writers = (0..16).map(|_| {
+        let place = place.clone();
+        tokio::spawn(async move { some_acts(&place).await })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    assert_eq!(place.verify().unwrap().broken, None);
+    assert_eq!(place.verify().unwrap().lines, 16 * 6);
+}
