@@ -38,7 +38,7 @@ impl Loop {
             self.carriers.start(theirs);
         }
         for call in ours {
-            if matches!(&*call.plugin, "register" | "number") {
+            if registers::is_ours(&call.plugin) {
                 let id = call.id;
                 if let Err(fault) = self.keep_later(call) {
                     self.inbox.push(Message::Completed(vec![registers::failed(id, fault)]));

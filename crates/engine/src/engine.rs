@@ -23,7 +23,7 @@ use crate::intake::Prepared;
 use crate::limits::Limits;
 use crate::live::{Live, LoadError};
 use crate::notices::Notices;
-use crate::outgoing::call_of;
+use crate::outgoing::{Whose, call_of};
 use crate::registers::Ledgers;
 use crate::store::{
     Acks, Batch, Firing, FiringOutcome, Note, Notice, Published, Refused, SlotChange, TaskChange,
@@ -341,7 +341,8 @@ impl Loop {
     fn call(&mut self, run: RunId, of: Attempt) -> Option<Call> {
         let now = self.shared.now();
         let live = self.live.get_mut(&run)?;
-        let call = call_of(live, of, self.next_call, &self.house, now)?;
+        let whose = Whose { run: &live.run, text: &live.text, shown: &live.shown, house: &self.house };
+        let call = call_of(whose, of, self.next_call, now)?;
         live.calls.push((of, call.id));
         self.calls.insert(call.id, (run, of));
         self.next_call += 1;

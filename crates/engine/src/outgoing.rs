@@ -5,28 +5,39 @@ use std::time::Duration;
 
 use yizhan_workflow::expression::Tree;
 use yizhan_workflow::id::{Attempt, Millis, outward_key};
-use yizhan_workflow::plan::{Section, Work};
+use yizhan_workflow::plan::{Section, Work, Workflow};
+use yizhan_workflow::run::state::Run;
 
 use crate::carrier::Call;
-use crate::live::Live;
+
+/// Whose attempt goes out.
+#[derive(Clone, Copy)]
+pub(crate) struct Whose<'a> {
+    pub run: &'a Run,
+    pub text: &'a Workflow,
+    /// The run's id as plugins are told it.
+    pub shown: &'a Arc<str>,
+    pub house: &'a str,
+}
 
 /// The call for an attempt that is to go out. `None` where the run has moved on.
-pub(crate) fn call_of(live: &Live, of: Attempt, id: u64, house: &str, now: Millis) -> Option<Call> {
-    let step = live.text.step(of.item.step);
+pub(crate) fn call_of(whose: Whose<'_>, of: Attempt, id: u64, now: Millis) -> Option<Call> {
+    let Whose { run, text, shown, house } = whose;
+    let step = text.step(of.item.step);
     let doing = step.doing(of.item)?;
     let (Work::Use { action, with: tree }, timeout) = (doing.work, doing.timeout) else { return None };
-    let with = live.run.item(of.item)?.first.as_ref()?.with.clone();
-    let readable = live.run.key_of(&live.text, of.item);
+    let with = run.item(of.item)?.first.as_ref()?.with.clone();
+    let readable = run.key_of(text, of.item);
     Some(Call {
         id,
         plugin: action.plugin.clone(),
         action: action.action.clone(),
         key: outward_key(house, &readable).into(),
-        run: live.shown.clone(),
-        workflow: live.text.name.clone(),
+        run: shown.clone(),
+        workflow: text.name.clone(),
         step: match (step.section, step.holder) {
             (Section::Main, None) => step.id.clone(),
-            _ => live.run.path_of(&live.text, of.item.place()).into(),
+            _ => run.path_of(text, of.item.place()).into(),
         },
         round: of.item.round,
         item: of.item.item,

@@ -4,6 +4,7 @@
 //! condition, which of its like an entry is, an amendment) waits until all that was written before is on disk, and whoever
 //! comes after it waits behind it: two that ask at the same time cannot both be the fiftieth.
 
+mod alone;
 mod look;
 mod verify;
 mod work;
@@ -21,6 +22,8 @@ use crate::carrier::{Call, Completion, Outcome};
 use crate::engine::{JOB_RECORDS, Loop};
 use crate::handle::{ActError, KeepError, Reply};
 use crate::store::{Note, StoreError};
+pub(crate) use alone::Alone;
+pub use alone::Shelf;
 use look::Reader;
 pub use look::{LookError, MOST_ROWS, found, look, rows};
 pub use verify::{Verified, Witness, verify, witnesses};
@@ -97,6 +100,16 @@ impl Written {
     }
 }
 
+/// Whether a step is about a register or a sequence.
+pub(crate) fn is_ours(plugin: &str) -> bool {
+    matches!(plugin, "register" | "number")
+}
+
+/// It looks and writes nothing.
+fn only_reads(call: &Call) -> bool {
+    &*call.plugin == "register" && matches!(&*call.action, "find" | "count")
+}
+
 pub(crate) fn completion(id: u64, outcome: Outcome) -> Completion {
     Completion { id, outcome, took: Duration::ZERO }
 }
@@ -109,7 +122,7 @@ impl Loop {
     /// A step of ours that is about a register or a sequence. It is carried out in the loop's turn, not here: what it
     /// decides must not come between another's numbers.
     pub(crate) fn keep_later(&mut self, call: Call) -> Result<(), Fault> {
-        if &*call.plugin == "register" && matches!(&*call.action, "find" | "count") {
+        if only_reads(&call) {
             return self.look_apart(call);
         }
         self.ledgers.queue.push_back(Task::read(call)?);

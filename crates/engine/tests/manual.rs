@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use yizhan_engine::rehearsal::house::Ground;
 use yizhan_engine::rehearsal::trial::{Stage, play};
+use yizhan_store::Memory;
 use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition::{Among, read, read_tests};
@@ -21,6 +22,7 @@ use yizhan_workflow::moment::Span;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{ActionName, Retry, Source, Workflow};
 use yizhan_workflow::problem::{Lang, render};
+use yizhan_workflow::register::Registers;
 use yizhan_workflow::run::World;
 
 fn root() -> PathBuf {
@@ -36,11 +38,12 @@ fn world() -> Arc<World> {
         catalogue.add(&plugin, &describe.to_string()).unwrap();
     }
     let people = std::fs::read_to_string(root().join("config/people.toml")).unwrap();
+    let registers = std::fs::read_to_string(root().join("config/registers.toml")).unwrap();
     let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
     Arc::new(World {
         number: 1,
         calendars: Arc::new(Calendars::built_in(&zone)),
-        registers: Arc::default(),
+        registers: Arc::new(Registers::read(&registers).unwrap()),
         zone,
         catalogue: Arc::new(catalogue),
         people: Arc::new(People::read(&people).unwrap()),
@@ -66,8 +69,13 @@ fn page_plays(page: &str, world: &Arc<World>) -> usize {
     let text = blocks(page, "toml")[0];
     let source = Source { name: "fault".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
     let workflow: Arc<Workflow> = Arc::new(read(&source, &source.files).unwrap().workflow);
-    let among =
-        Among { workflow: &workflow, catalogue: &world.catalogue, people: Some(&world.people), others: &[] };
+    let among = Among {
+        workflow: &workflow,
+        catalogue: &world.catalogue,
+        people: Some(&world.people),
+        registers: Some(&world.registers),
+        others: &[],
+    };
     let mut played = 0;
     for tests in blocks(page, "toml,tests") {
         let read = read_tests(tests, among).unwrap_or_else(|problems| {
@@ -81,6 +89,7 @@ fn page_plays(page: &str, world: &Arc<World>) -> usize {
             made_up: &made_up,
             lang: yizhan_workflow::problem::Lang::Zh,
             tells_tasks: true,
+            shelf: Some(&Memory::shelf),
         };
         for test in &read.tests {
             let stage = Stage { ground, own: &workflow, others: &|_| None };
@@ -96,9 +105,10 @@ fn page_plays(page: &str, world: &Arc<World>) -> usize {
 #[test]
 fn the_tests_that_the_manual_shows_hold() {
     let world = world();
-    for language in ["zh", "en"] {
-        let page = root().join(format!("docs/manual/src/{language}/task/test.md"));
-        let page = std::fs::read_to_string(page).unwrap();
-        assert_eq!(page_plays(&page, &world), 3, "{language}");
+    for (page, tests) in
+        [("zh/task/test", 3), ("en/task/test", 3), ("zh/task/registers", 1), ("en/task/registers", 1)]
+    {
+        let text = std::fs::read_to_string(root().join(format!("docs/manual/src/{page}.md"))).unwrap();
+        assert_eq!(page_plays(&text, &world), tests, "{page}");
     }
 }

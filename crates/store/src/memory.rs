@@ -10,6 +10,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use yizhan_engine::registers::Shelf;
 use yizhan_engine::store::{
     Acks, Batch, Change, Claim, DIGEST, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused, RunRow,
     Store, StoreError, TaskChange, TaskRow, Tell,
@@ -31,6 +32,13 @@ impl Memory {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A new one for who writes and for who reads.
+    #[must_use]
+    pub fn shelf() -> Shelf {
+        let store = Self::new();
+        (Box::new(store.clone()), Arc::new(store))
     }
 
     /// What a crash at this moment leaves behind: a store of its own, with what was committed and nothing else.

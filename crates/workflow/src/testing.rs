@@ -37,6 +37,8 @@ pub struct Test {
     pub by: Arc<str>,
     pub begins: Begins,
     pub fakes: Vec<Fake>,
+    /// What stands in registers before it begins.
+    pub entries: Vec<Given>,
     /// Workflows that are there beside its own.
     pub load: Vec<Arc<str>>,
     /// Every call must have been expected.
@@ -44,6 +46,18 @@ pub struct Test {
     pub play: Vec<Line>,
     /// How the case stands once all was played.
     pub ends: Vec<Line>,
+}
+
+/// Entries of a register that were there before.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub place: Range<usize>,
+    pub register: Arc<str>,
+    /// When they were written: when the test begins, where nothing is said.
+    pub at: Option<Moment>,
+    /// So many that are the same.
+    pub times: u32,
+    pub values: Raw,
 }
 
 /// How the case comes to be.
@@ -226,6 +240,13 @@ pub enum Expected {
     },
     Event {
         name: Arc<str>,
+        fields: Vec<Compared>,
+    },
+    /// An entry of a register, or so many.
+    Entry {
+        register: Arc<str>,
+        /// So many that fit, no more and no fewer.
+        times: Option<u32>,
         fields: Vec<Compared>,
     },
     /// How the run stands.

@@ -20,6 +20,12 @@ const USUAL: &[Key] = &[
     key("by", TEXT, "谁发起,例如 person:li.na", "who begins it, as person:li.na"),
     key("input", TABLE, "起始表单的字段", "the fields of the start form"),
     key("fake", TABLE, "动作和另开的流程答复什么", "what actions and child runs answer"),
+    key(
+        "entries",
+        r#"{ "type": "array", "items": { "type": "object" } }"#,
+        "之前台账里已有的记录:register、with,可写 at、times",
+        "what registers hold before: `register`, `with`, and `at`, `times`",
+    ),
     key("load", TEXTS, "还有哪些流程真的在", "workflows that are really there"),
     key("strict", FLAG, "每一次调用都要有一行说到", "a line must speak of every call"),
 ];
@@ -107,6 +113,9 @@ const LINE: &[Key] = &[
     key("expect_run", TEXT, "有那样的一次运行", "there is such a run"),
     key("expect_no_run", TEXT, "没有那个流程的运行", "there is no run of it"),
     key("expect_event", TEXT, "发布过事件", "it was published"),
+    key("expect_entry", TEXT, "台账里有这样的记录", "the register has such an entry"),
+    key("expect_no_entry", TEXT, "台账里没有这样的记录", "the register has no such entry"),
+    key("number", ANY, "记录的编号", "the number of the entry"),
     key("expect_state", TEXT, "运行现在怎样", "how the run stands now"),
     key("by", TEXT, "谁做的", "who acts"),
     key("with", TABLE, "答复的字段", "the fields of the answer"),

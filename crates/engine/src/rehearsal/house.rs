@@ -17,6 +17,7 @@ use yizhan_workflow::testing::Fake;
 use crate::change::slots_of;
 use crate::intake::{Gathers, Prepared};
 use crate::limits::{Head, Limits};
+use crate::registers::{Alone, Shelf};
 use crate::slots::holds;
 use crate::store::{Gathered, SlotChange, SlotStands};
 
@@ -25,6 +26,7 @@ mod children;
 mod events;
 mod gathered;
 mod past;
+mod registers;
 mod schedules;
 
 pub use past::{Asked, Happening, Past, Sent};
@@ -46,6 +48,8 @@ pub struct Ground<'w> {
     pub lang: Lang,
     /// They are told of new tasks, too.
     pub tells_tasks: bool,
+    /// An empty store for the registers of each house; without one, what they give is made up.
+    pub shelf: Option<&'w (dyn Fn() -> Shelf + Sync)>,
 }
 
 /// One run of the house.
@@ -82,6 +86,10 @@ pub struct House<'w> {
     last: Option<RunId>,
     /// Who had the last turn of those that take turns.
     turns: BTreeMap<String, Arc<str>>,
+    /// From the first step on that is about one.
+    registers: Option<Alone>,
+    /// How often entries were given.
+    given: usize,
     decisions: usize,
 }
 
@@ -126,6 +134,8 @@ impl<'w> House<'w> {
             past: Past::default(),
             last: None,
             turns: BTreeMap::new(),
+            registers: None,
+            given: 0,
             decisions: 0,
         }
     }

@@ -19,10 +19,12 @@ use crate::intake;
 
 mod act;
 mod compare;
+mod entries;
 mod expect;
 mod look;
 
 pub use compare::Differs;
+pub use entries::Kept;
 pub use expect::Near;
 
 /// Lines of the journal that are shown with a failure.
@@ -98,6 +100,14 @@ pub enum Miss {
         name: String,
         events: Vec<String>,
     },
+    /// So many entries were wanted, so many fit, of so many that are there.
+    Entry {
+        register: String,
+        wanted: Option<u32>,
+        found: usize,
+        count: usize,
+        near: Vec<Kept>,
+    },
     Refused(Refusal),
     Hindered(String),
     NotRefused,
@@ -152,17 +162,12 @@ pub fn play(test: &Test, stage: Stage<'_>) -> Result<(), Failed> {
         house.load(text);
     }
     let mut trial = Trial { test, stage, house, speaks_of_the_end: !test.ends.is_empty() };
-    let miss = |trial: &Trial<'_, '_>, place: &Range<usize>, miss| Failed {
-        place: place.clone(),
-        at: trial.house.now,
-        miss: Box::new(miss),
-        around: trial.around(),
-    };
-    trial.begin().map_err(|found| miss(&trial, &test.place, found))?;
+    trial.write_before()?;
+    trial.begin().map_err(|found| trial.failed(&test.place, found))?;
     for line in test.play.iter().chain(&test.ends) {
-        trial.line(line).map_err(|found| miss(&trial, &line.place, found))?;
+        trial.line(line).map_err(|found| trial.failed(&line.place, found))?;
     }
-    trial.at_the_end().map_err(|found| miss(&trial, &test.place, found))
+    trial.at_the_end().map_err(|found| trial.failed(&test.place, found))
 }
 
 /// The instant that a moment means at `now`, in the days and hours of the workflow.
@@ -215,6 +220,10 @@ impl Trial<'_, '_> {
         let prepared = intake::prepare(&text, input.get(), None, self.house.world(), self.house.now)
             .map_err(|error| Miss::Hindered(error.to_string()))?;
         Ok(self.house.begin(prepared, by).map(drop)?)
+    }
+
+    fn failed(&self, place: &Range<usize>, miss: Miss) -> Failed {
+        Failed { place: place.clone(), at: self.house.now, miss: Box::new(miss), around: self.around() }
     }
 
     fn around(&self) -> Vec<Happening> {

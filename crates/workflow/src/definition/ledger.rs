@@ -7,7 +7,7 @@ use super::path_of;
 use crate::expression::Tree;
 use crate::form::{Form, Required};
 use crate::plan::{ActionName, Work};
-use crate::problem::{Problem, listed, nearest};
+use crate::problem::{Place, Problem, listed, nearest};
 use crate::register::{Ordered, Register, Registers, Show};
 
 pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
@@ -25,6 +25,17 @@ pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
         }
     }
     problems
+}
+
+pub(super) fn no_register(registers: &Registers, name: &str, place: Place) -> Problem {
+    let problem = Problem::error("YZ0670", place).name("register", name).near(registers.near(name));
+    with_known(problem, registers.registers.keys().map(|known| &**known).collect())
+}
+
+pub(super) fn no_column(register: &Register, column: &str, place: Place) -> Problem {
+    let known: Vec<&str> = register.columns().collect();
+    let problem = Problem::error("YZ0671", place).name("column", column).name("register", &*register.name);
+    problem.name("known", listed(&known)).near(nearest(column, &known))
 }
 
 struct Looking<'c, 'p> {
@@ -63,19 +74,14 @@ impl Looking<'_, '_> {
         let name = part(with, "register").and_then(|part| text(&part))?;
         let found = self.registers.register(&name).cloned();
         if found.is_none() {
-            let problem = Problem::error("YZ0670", self.checker.value(&format!("{at}.register")));
-            let problem = problem.name("register", &name).near(self.registers.near(&name));
-            let known = self.registers.registers.keys().map(|known| &**known).collect();
-            self.problems.push(with_known(problem, known));
+            let place = self.checker.value(&format!("{at}.register"));
+            self.problems.push(no_register(self.registers, &name, place));
         }
         found
     }
 
-    fn no_column(&mut self, register: &Register, column: &str, place: crate::problem::Place) {
-        let known: Vec<&str> = register.columns().collect();
-        let problem =
-            Problem::error("YZ0671", place).name("column", column).name("register", &*register.name);
-        self.problems.push(problem.name("known", listed(&known)).near(nearest(column, &known)));
+    fn no_column(&mut self, register: &Register, column: &str, place: Place) {
+        self.problems.push(no_column(register, column, place));
     }
 
     /// Names of columns wherever an action takes them.
@@ -186,7 +192,7 @@ impl Looking<'_, '_> {
     }
 
     /// Columns that an entry must have.
-    fn missing(&mut self, register: &Register, given: &dyn Fn(&str) -> bool, place: &crate::problem::Place) {
+    fn missing(&mut self, register: &Register, given: &dyn Fn(&str) -> bool, place: &Place) {
         for field in &register.form.fields {
             let must = matches!(field.required, Required::Always(true))
                 && field.default.is_none()

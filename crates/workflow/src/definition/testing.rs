@@ -15,11 +15,13 @@ use crate::moment::Moment;
 use crate::people::People;
 use crate::plan::{ActionName, Starts, Step, Work, Workflow};
 use crate::problem::{Place, Problem, listed, nearest};
+use crate::register::Registers;
 use crate::run::event::Raw;
 use crate::testing::{
-    BEGINS, Begins, Case, FORM_STEPS, Fake, Firing, Line, Play, Segment, StepPath, Test, Tests, WHOLE,
+    BEGINS, Begins, Case, FORM_STEPS, Fake, Firing, Given, Line, Play, Segment, StepPath, Test, Tests, WHOLE,
 };
 
+mod entries;
 mod expected;
 mod fakes;
 mod play;
@@ -34,6 +36,8 @@ pub struct Among<'a> {
     pub catalogue: &'a Catalogue,
     /// `None`: their file has faults, so nothing is said of who is in it.
     pub people: Option<&'a People>,
+    /// `None`: their file has faults, so nothing is said of what is in it.
+    pub registers: Option<&'a Registers>,
     /// Every workflow that can be loaded, by its name.
     pub others: &'a [String],
 }
@@ -71,6 +75,7 @@ struct Usual {
     by: Option<Arc<str>>,
     input: Fields,
     fakes: Vec<Fake>,
+    entries: Vec<Given>,
     load: Vec<Arc<str>>,
     strict: bool,
 }
@@ -89,6 +94,7 @@ fn whole(root: &Section<'_, '_>, among: Among<'_>) -> Tests {
         by: told.who("by"),
         input: root.section("input").map(|own| told.input(&own)).unwrap_or_default(),
         fakes: told.fakes(),
+        entries: told.entries(),
         load: told.loaded(),
         strict: root.boolean("strict").unwrap_or(false),
     };
@@ -135,6 +141,8 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
         let by = self.who("by").or_else(|| usual.by.clone());
         let mut fakes = self.fakes();
         fakes.extend(usual.fakes.iter().cloned());
+        let mut entries = usual.entries.clone();
+        entries.extend(self.entries());
         let mut load = usual.load.clone();
         load.extend(self.loaded());
         let begins = self.begins(usual);
@@ -145,6 +153,7 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
             by: by.unwrap_or_else(|| by_usual(&begins)),
             begins,
             fakes,
+            entries,
             load,
             strict: own.boolean("strict").unwrap_or(usual.strict),
             play: self.play(),

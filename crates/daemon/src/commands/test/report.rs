@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use yizhan_engine::rehearsal::house::Happening;
-use yizhan_engine::rehearsal::trial::{Differs, Failed, Miss, Near};
+use yizhan_engine::rehearsal::trial::{Differs, Failed, Kept, Miss, Near};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::run::Refusal;
 use yizhan_workflow::testing::TELL;
@@ -171,6 +171,9 @@ fn others(miss: &Miss, words: &Words<'_>) -> Vec<String> {
             lines.extend(words.listed(("已发布:", "published:"), events));
             return lines;
         }
+        Miss::Entry { register, wanted, found, count, near } => {
+            return entries((register, *count), (*wanted, *found), near, words);
+        }
         Miss::Refused(refusal) => {
             let why = refused(refusal, words);
             words.say(format!("被拒绝:{why}"), format!("refused: {why}"))
@@ -196,6 +199,33 @@ fn others(miss: &Miss, words: &Words<'_>) -> Vec<String> {
         ),
         _ => String::new(),
     }]
+}
+
+/// Which entries there are, those first that are nearly the one.
+fn entries(
+    (register, count): (&str, usize),
+    (wanted, found): (Option<u32>, usize),
+    near: &[Kept],
+    words: &Words<'_>,
+) -> Vec<String> {
+    let head = match wanted {
+        None => words.say(
+            format!("期望「{register}」有一条记录,没有合适的;现有 {count} 条"),
+            format!("expected an entry of \"{register}\", and none of the {count} there fits"),
+        ),
+        Some(wanted) => words.say(
+            format!("期望「{register}」有 {wanted} 条这样的记录,实际 {found} 条;现有 {count} 条"),
+            format!("expected {wanted} such entries of \"{register}\", and {found} of the {count} there fit"),
+        ),
+    };
+    let mut lines = vec![head];
+    for entry in near {
+        lines.push(format!("  {}", cut(&entry.values)));
+        lines.extend(
+            entry.differs.iter().map(|differs| format!("    {} {}", entry.number, words.differs(differs))),
+        );
+    }
+    lines
 }
 
 /// What a form refuses is said field by field, in the reader's language.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use yizhan_engine::rehearsal::house::Ground;
 use yizhan_engine::rehearsal::trial::Stage;
 use yizhan_plugin_host::InputSchema;
+use yizhan_store::Memory;
 use yizhan_workflow::definition::{Among, read_tests};
 use yizhan_workflow::expression::Tree;
 use yizhan_workflow::people::People;
@@ -42,6 +43,8 @@ pub(super) struct Town {
     tells_tasks: bool,
     here: PathBuf,
     people_known: bool,
+    /// Without a house nobody has declared any.
+    registers_known: bool,
     names: Vec<String>,
     shelf: BTreeMap<String, Shelved>,
     inputs: BTreeMap<ActionName, InputSchema>,
@@ -94,6 +97,7 @@ impl Town {
             tells_tasks,
             here,
             people_known,
+            registers_known: home.is_some(),
             names,
             shelf,
             inputs,
@@ -159,6 +163,7 @@ impl Town {
                     workflow: &workflow,
                     catalogue: &self.world.catalogue,
                     people: self.people_known.then_some(&self.world.people),
+                    registers: self.registers_known.then_some(&self.world.registers),
                     others: &self.names,
                 },
             ),
@@ -200,8 +205,14 @@ pub(super) struct OnStage<'w> {
 impl OnStage<'_> {
     pub(super) fn of(&self) -> Stage<'_> {
         let Town { world, made_up, lang, tells_tasks, .. } = self.town;
-        let ground =
-            Ground { world, refuses: &*self.refuses, made_up, lang: *lang, tells_tasks: *tells_tasks };
+        let ground = Ground {
+            world,
+            refuses: &*self.refuses,
+            made_up,
+            lang: *lang,
+            tells_tasks: *tells_tasks,
+            shelf: Some(&Memory::shelf),
+        };
         Stage { ground, own: self.own, others: &*self.others }
     }
 }

@@ -9,6 +9,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Failure, Happened, Lost,
 use yizhan_workflow::testing::{Fake, Gives};
 
 use super::{House, Known, Sent};
+use crate::registers::is_ours;
 use crate::rehearsal::sample;
 
 impl House<'_> {
@@ -21,7 +22,7 @@ impl House<'_> {
         let with = first.with.clone();
         let bound = timeout.map(|span| span.ms);
         let step = member.path_of(of.item);
-        let (result, takes) = self.answer(&action, &with, bound);
+        let (result, takes) = self.answer((at, of), &action, &with, bound);
         self.past.calls.push(Sent {
             at: self.now,
             run: at,
@@ -50,7 +51,13 @@ impl House<'_> {
     }
 
     /// What the action answers, and how long that takes.
-    fn answer(&mut self, action: &ActionName, with: &Raw, bound: Option<i64>) -> (AttemptResult, i64) {
+    fn answer(
+        &mut self,
+        (at, of): (usize, Attempt),
+        action: &ActionName,
+        with: &Raw,
+        bound: Option<i64>,
+    ) -> (AttemptResult, i64) {
         if let Some(why) = (self.ground.refuses)(action, with.get()) {
             let message = format!("the input of `{}`: {why}", action.action);
             return (failed("plugin.input_invalid", &message, false, Happened::No, None), 0);
@@ -64,7 +71,10 @@ impl House<'_> {
         }
         let made_up = || known.as_ref().map_or(json!({}), |known| sample::of_schema(&known.output));
         let result = match fake.map(|fake| fake.gives) {
-            None => AttemptResult::Done { output: Raw::from(&made_up()) },
+            None => {
+                let kept = if is_ours(&action.plugin) { self.ledger_step(at, of) } else { None };
+                kept.unwrap_or_else(|| AttemptResult::Done { output: Raw::from(&made_up()) })
+            }
             Some(Gives::Done { output, .. }) => AttemptResult::Done { output: over(made_up(), &output) },
             Some(Gives::Lost) => AttemptResult::Lost { how: Lost::Crash, message: "the plugin died".into() },
             Some(Gives::Failed { code, message, retry, happened, after_ms }) => {

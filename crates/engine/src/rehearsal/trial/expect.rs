@@ -89,6 +89,7 @@ impl Trial<'_, '_> {
                 if real || asked { Err(Miss::ARun { workflow: workflow.to_string() }) } else { Ok(()) }
             }
             Expected::Event { name, fields } => self.expect_event(name, fields),
+            Expected::Entry { register, times, fields } => self.expect_entry(register, *times, fields),
             Expected::Stands { fields } => {
                 let run = self.case(case)?;
                 let all: Vec<Differs> = self.differing(fields, |name| self.of_run(run, name));
@@ -97,7 +98,7 @@ impl Trial<'_, '_> {
         }
     }
 
-    fn differing(&self, fields: &[Compared], found: impl Fn(&str) -> Json) -> Vec<Differs> {
+    pub(super) fn differing(&self, fields: &[Compared], found: impl Fn(&str) -> Json) -> Vec<Differs> {
         let all = fields.iter().filter_map(|one| {
             let (wanted, found) = (parsed(&one.wanted), found(&one.name));
             (!fits(&wanted, &found)).then(|| Differs::new(&one.name, &wanted, &found))

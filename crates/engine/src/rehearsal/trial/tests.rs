@@ -64,6 +64,7 @@ fn played(files: &[(&str, &str)], tests: &str) -> Result<(), (String, Box<Miss>)
         workflow: &all[0],
         catalogue: &WORLD.catalogue,
         people: Some(&WORLD.people),
+        registers: None,
         others: &others,
     };
     let read = read_tests(tests, among).unwrap();
@@ -72,8 +73,14 @@ fn played(files: &[(&str, &str)], tests: &str) -> Result<(), (String, Box<Miss>)
         let input: Json = serde_json::from_str(input).ok()?;
         (input.get("subject").is_some_and(Json::is_number)).then(|| "/subject: expected a text".to_owned())
     };
-    let ground =
-        Ground { world: &WORLD, refuses: &refuses, made_up: &made_up, lang: Lang::Zh, tells_tasks: true };
+    let ground = Ground {
+        world: &WORLD,
+        refuses: &refuses,
+        made_up: &made_up,
+        lang: Lang::Zh,
+        tells_tasks: true,
+        shelf: None,
+    };
     let named = |name: &str| all.iter().find(|text| &*text.name == name).cloned();
     for test in &read.tests {
         play(test, Stage { ground, own: &all[0], others: &named })
@@ -352,11 +359,18 @@ fn nobody_knows_whether_it_happened_until_somebody_says_so() {
 #[test]
 fn a_miss_brings_the_journal_before_it() {
     let all = workflow(DISPATCH.0, DISPATCH.1);
-    let among = Among { workflow: &all, catalogue: &WORLD.catalogue, people: None, others: &[] };
+    let among =
+        Among { workflow: &all, catalogue: &WORLD.catalogue, people: None, registers: None, others: &[] };
     let read = read_tests(&test("{ pass = \"5h\" }, { expect_task = \"close\" }"), among).unwrap();
     let (made_up, refuses) = (BTreeMap::new(), |_: &ActionName, _: &str| None);
-    let ground =
-        Ground { world: &WORLD, refuses: &refuses, made_up: &made_up, lang: Lang::Zh, tells_tasks: true };
+    let ground = Ground {
+        world: &WORLD,
+        refuses: &refuses,
+        made_up: &made_up,
+        lang: Lang::Zh,
+        tells_tasks: true,
+        shelf: None,
+    };
     let failed = play(&read.tests[0], Stage { ground, own: &all, others: &|_| None }).unwrap_err();
     let lines: Vec<String> =
         failed.around.iter().map(|line| format!("{} {}", line.step, line.word)).collect();

@@ -80,6 +80,7 @@ impl Told<'_, '_, '_, '_> {
                 let name: Arc<str> = own.text("expect_event")?.value.into();
                 Some(Expected::Event { name, fields: self.compared(OF_EVENT) })
             }
+            "expect_entry" | "expect_no_entry" => self.entry(verb),
             _ => {
                 let mut fields = self.compared(&["outcome", "reason", "output", "key", "late"]);
                 if let Some(item) = own.get("expect_state") {

@@ -41,6 +41,8 @@ const VERBS: &[&str] = &[
     "expect_run",
     "expect_no_run",
     "expect_event",
+    "expect_entry",
+    "expect_no_entry",
     "expect_state",
 ];
 

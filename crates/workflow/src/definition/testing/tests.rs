@@ -25,6 +25,8 @@ escalate = [{ at = "+1h", ask = "group:crew", form.why = { type = "text" } }]
 
 const PEOPLE: &str = "[person.\"wang\"]\nname = \"王\"\n[group.\"crew\"]\nmembers = [\"wang\"]\n";
 
+const REGISTERS: &str = "[register.\"fines\"]\nnumber = \"F-{n}\"\nfield.card = { type = \"text\" }\n";
+
 fn said(tests: &str) -> String {
     let source = Source { name: "fault".to_owned(), text: WORKFLOW.to_owned(), files: BTreeMap::new() };
     let workflow = read(&source, &source.files).unwrap().workflow;
@@ -33,8 +35,15 @@ fn said(tests: &str) -> String {
         "to":{},"subject":{},"text":{}}},"output":{"type":"object","properties":{"id":{"type":"string"}}}}}}"#;
     catalogue.add("email", describe).unwrap();
     let people = People::read(PEOPLE).unwrap();
+    let registers = Registers::read(REGISTERS).unwrap();
     let others = ["fault".to_owned(), "refund".to_owned()];
-    let among = Among { workflow: &workflow, catalogue: &catalogue, people: Some(&people), others: &others };
+    let among = Among {
+        workflow: &workflow,
+        catalogue: &catalogue,
+        people: Some(&people),
+        registers: Some(&registers),
+        others: &others,
+    };
     match read_tests(tests, among) {
         Ok(_) => String::new(),
         Err(problems) => {
@@ -57,6 +66,9 @@ fn a_slip_is_told_with_its_place_and_the_nearest_that_is_right() {
     for (wrong, code, words) in [
         ("{ anser = \"repair\" }", "YZ0105", "did you mean `answer`"),
         ("{ answer = \"repiar\" }", "YZ0122", "did you mean `repair`"),
+        ("{ expect_entry = \"fine\" }", "YZ0670", "did you mean `fines`"),
+        ("{ expect_entry = \"fines\", with = { kard = \"A\" } }", "YZ0671", "did you mean `card`"),
+        ("{ expect_entry = \"fines\", nummer = \"F-1\" }", "YZ0105", "did you mean `number`"),
         ("{ answer = \"repair[x]\" }", "YZ0122", "repair[x]"),
         ("{ answer = \"repair\", wiht = {} }", "YZ0105", "did you mean `with`"),
         ("{ answer = \"repair\", with = { reslt = \"fixed\" } }", "YZ0105", "did you mean `result`"),
@@ -109,6 +121,11 @@ fn a_test_has_a_name_of_its_own_and_no_unknown_key() {
         ("[[test]]\nname = \"x\"\ntrigger = \"shop\"\ninput = {}\n", "YZ0133", "exclude each other"),
         ("[[test]]\nname = \"x\"\nbegins = \"latr\"\n", "YZ0116", "did you mean `later`"),
         ("[test]\nname = \"x\"\n", "YZ0107", "a list"),
+        ("entries = [{ with = {} }]\n", "YZ0108", "register"),
+        ("entries = [{ register = \"fine\" }]\n", "YZ0670", "did you mean `fines`"),
+        ("entries = [{ register = \"fines\", with = { kard = \"A\" } }]\n", "YZ0671", "did you mean `card`"),
+        ("entries = [{ register = \"fines\", whit = {} }]\n", "YZ0105", "did you mean `with`"),
+        ("[[test]]\nname = \"x\"\nentries = [3]\n", "YZ0107", "a list of tables"),
     ] {
         let shown = said(wrong);
         assert!(shown.contains(&format!("error[{code}]")) && shown.contains(words), "{wrong}\n{shown}");
@@ -120,7 +137,8 @@ fn numbers_keep_the_digits_that_the_file_has() {
     let source = Source { name: "fault".to_owned(), text: WORKFLOW.to_owned(), files: BTreeMap::new() };
     let workflow = read(&source, &source.files).unwrap().workflow;
     let catalogue = Catalogue::default();
-    let among = Among { workflow: &workflow, catalogue: &catalogue, people: None, others: &[] };
+    let among =
+        Among { workflow: &workflow, catalogue: &catalogue, people: None, registers: None, others: &[] };
     let text = "[[test]]\nname = \"x\"\ntrigger = \"shop\"\nbody = { a = 1.10, b = 1_000, c = 0x10, d = [true, \"é\"], e = 2026-09-30 }\n";
     let tests = read_tests(text, among).unwrap();
     let Begins::Fired(firing) = &tests.tests[0].begins else { panic!("it begins by a trigger") };

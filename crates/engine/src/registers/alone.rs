@@ -1,0 +1,54 @@
+//! Registers with nobody else at them, as in a house without the world: each step is written as soon as it is decided.
+
+use std::sync::Arc;
+
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::register::Row;
+use yizhan_workflow::run::World;
+
+use super::look::{EVER, LookError, declared, look, rows};
+use super::work::{Task, Work};
+use super::{Fault, Ledgers, Written};
+use crate::carrier::{Call, Outcome};
+use crate::store::{Batch, Reads, Store};
+
+/// A store and what reads it.
+pub type Shelf = (Box<dyn Store>, Arc<dyn Reads>);
+
+/// The registers of one house.
+pub(crate) struct Alone {
+    store: Box<dyn Store>,
+    reads: Arc<dyn Reads>,
+    ledgers: Ledgers,
+}
+
+impl Alone {
+    pub(crate) fn new((store, reads): Shelf) -> Self {
+        Self { store, reads, ledgers: Ledgers::default() }
+    }
+
+    /// What a step about a register or a sequence gives.
+    pub(crate) fn carry_out(&mut self, call: Call, world: &World, now: Millis) -> Outcome {
+        match self.output(call, world, now) {
+            Ok(output) => Outcome::Done { output: output.into() },
+            Err(fault) => Outcome::Failed(fault.failure()),
+        }
+    }
+
+    fn output(&mut self, call: Call, world: &World, now: Millis) -> Result<String, Fault> {
+        if super::only_reads(&call) {
+            return Ok(look(&*self.reads, world, now, (&call.action, &call.input))?);
+        }
+        let task = Task::read(call)?;
+        let work = Work { reads: &*self.reads, world, now, ledgers: &mut self.ledgers };
+        let Written { output, notes, advance } = work.carry_out(&task)?;
+        self.store.commit(&[Batch { notes, ..Batch::default() }])?;
+        self.ledgers.advance(advance, 0);
+        Ok(output)
+    }
+
+    /// The entries that there are: neither voided ones nor those that a later one of the same card has replaced.
+    pub(crate) fn entries(&self, world: &World, register: &Arc<str>) -> Result<Vec<Row>, LookError> {
+        rows(&*self.reads, declared(world, register)?, "{}", EVER)
+    }
+}

@@ -1,0 +1,310 @@
+//! Registers in tests of workflows: the daemon's own code on a store that is gone afterwards.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by them")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use yizhan_engine::rehearsal::house::Ground;
+use yizhan_engine::rehearsal::trial::{Miss, Stage, play};
+use yizhan_store::Memory;
+use yizhan_workflow::calendar::Calendars;
+use yizhan_workflow::catalogue::Catalogue;
+use yizhan_workflow::definition::{Among, read, read_tests};
+use yizhan_workflow::moment::Span;
+use yizhan_workflow::people::People;
+use yizhan_workflow::plan::{ActionName, Retry, Source};
+use yizhan_workflow::problem::{Lang, render};
+use yizhan_workflow::register::Registers;
+use yizhan_workflow::run::World;
+
+const REGISTERS: &str = r#"
+[register."fines"]
+number = "F{year}{month}-{n:03}"
+field.card   = { type = "text" }
+field.amount = { type = "money" }
+field.name   = { type = "text", private = true, required = false }
+
+[register."meters"]
+key    = "meter"
+number = "M-{n:04}"
+field.meter = { type = "text" }
+field.state = { type = "text" }
+
+[sequence."contract"]
+number = "HT{year}-{n:04}"
+"#;
+
+static WORLD: LazyLock<Arc<World>> = LazyLock::new(|| {
+    Arc::new(World {
+        number: 1,
+        calendars: Arc::new(Calendars::built_in(&jiff::tz::TimeZone::UTC)),
+        registers: Arc::new(Registers::read(REGISTERS).unwrap()),
+        zone: jiff::tz::TimeZone::UTC,
+        catalogue: Arc::new(Catalogue::built_in()),
+        people: Arc::new(People::default()),
+        retry: Retry { times: 1, first: Span { ms: 1_000 }, ..Retry::NONE },
+        owner: None,
+        url: None,
+    })
+});
+
+fn played(toml: &str, tests: &str) -> Result<(), (String, Box<Miss>)> {
+    let source =
+        Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
+    let workflow = Arc::new(read(&source, &source.files).unwrap().workflow);
+    let among = Among {
+        workflow: &workflow,
+        catalogue: &WORLD.catalogue,
+        people: Some(&WORLD.people),
+        registers: Some(&WORLD.registers),
+        others: &["story".to_owned()],
+    };
+    let read = read_tests(tests, among).unwrap_or_else(|problems| {
+        let texts = BTreeMap::from([(String::new(), tests.to_owned())]);
+        panic!("{}", render(&problems, "story.test.toml", &texts, Lang::En, false))
+    });
+    let (made_up, refuses) = (BTreeMap::new(), |_: &ActionName, _: &str| None);
+    let ground = Ground {
+        world: &WORLD,
+        refuses: &refuses,
+        made_up: &made_up,
+        lang: Lang::En,
+        tells_tasks: true,
+        shelf: Some(&Memory::shelf),
+    };
+    for test in &read.tests {
+        play(test, Stage { ground, own: &workflow, others: &|_| None })
+            .map_err(|failed| (tests[failed.place].to_owned(), failed.miss))?;
+    }
+    Ok(())
+}
+
+#[track_caller]
+fn holds(toml: &str, tests: &str) {
+    if let Err((line, miss)) = played(toml, tests) {
+        panic!("{line}\n{miss:?}");
+    }
+}
+
+#[track_caller]
+fn misses(toml: &str, tests: &str) -> Miss {
+    *played(toml, tests).expect_err("a line that does not hold").1
+}
+
+const FINE: &str = r#"
+[input]
+card = { type = "text" }
+[step.fine]
+use = "register.append"
+with.register = "fines"
+with.entry = { card = "{{ input.card }}", amount = 120.50, name = "Li" }
+with.per = ["card"]
+with.period = "this year"
+[step.second]
+when = "step.fine.nth >= 2"
+wait = "1 day"
+[step.correct]
+use = "register.amend"
+with.register = "fines"
+with.number = "{{ step.fine.number }}"
+with.set = { amount = "{{ step.fine.nth * 100 }}" }
+[output]
+nth = "{{ step.fine.nth }}"
+total = "{{ step.fine.total }}"
+number = "{{ step.fine.number }}"
+"#;
+
+#[test]
+fn an_entry_gets_its_number_and_counts_those_that_were_given_before() {
+    holds(
+        FINE,
+        r#"
+at = "2026-03-05 10:00"
+[[test]]
+name = "the first one of a card"
+input = { card = "A" }
+entries = [{ register = "fines", at = "2026-03-01", with = { card = "B", amount = 1 } }]
+state = "done"
+output = { nth = 1, total = 1, number = "F202603-002" }
+play = [
+  { expect_entry = "fines", number = "F202603-002", with = { card = "A", amount = 100, name = "Li" }, times = 1 },
+  { expect_entry = "fines", times = 2 },
+  { expect_no_entry = "fines", with = { card = "C" } },
+  { expect_no_entry = "fines", with = { amount = 120.5 } },
+]
+[[test]]
+name = "the third of this year, and the fifth of all"
+input = { card = "A" }
+state = "open"
+[[test.entries]]
+register = "fines"
+at = "2025-12-31 12:00"
+times = 2
+with = { card = "A", amount = 5 }
+[[test.entries]]
+register = "fines"
+at = "2026-03-04"
+times = 2
+with = { card = "A", amount = 7.10 }
+[[test.play]]
+expect_step = "fine"
+output = { nth = 3, total = 5, number = "F202603-003" }
+[[test.play]]
+expect_entry = "fines"
+with = { card = "A", amount = 7.1 }
+times = 2
+"#,
+    );
+}
+
+#[test]
+fn what_one_run_writes_the_next_one_finds() {
+    holds(
+        r#"
+[input]
+meter = { type = "text" }
+[step.seen]
+use = "register.find"
+with.register = "meters"
+with.where = { meter = "{{ input.meter }}" }
+[step.out]
+when = "step.seen.count == 0"
+use = "register.append"
+with.register = "meters"
+with.entry = { meter = "{{ input.meter }}", state = "out" }
+with.only_if = { where = { meter = "{{ input.meter }}" }, fewer = 1 }
+[step.again]
+when = "step.seen.count == 1"
+use = "register.append"
+with.register = "meters"
+with.entry = { meter = "{{ input.meter }}", state = "back" }
+[step.contract]
+use = "number.next"
+with.sequence = "contract"
+[output]
+contract = "{{ step.contract.number }}"
+"#,
+        r#"
+[[test]]
+name = "out, then back: the card has the latest of the two"
+input = { meter = "S1" }
+play = [
+  { expect_state = "done", output = { contract = "HT2026-0001" } },
+  { expect_entry = "meters", with = { meter = "S1", state = "out" }, number = "M-0001", times = 1 },
+  { start = { meter = "S1" } },
+  { expect_entry = "meters", with = { meter = "S1", state = "back" }, number = "M-0002", times = 1 },
+  { expect_entry = "meters", times = 1 },
+  { expect_run = "story", output = { contract = "HT2026-0002" } },
+]
+"#,
+    );
+}
+
+#[test]
+fn a_condition_that_does_not_hold_writes_nothing_and_is_an_outcome() {
+    let file = r#"
+[step.take]
+use = "register.append"
+with.register = "fines"
+with.entry = { card = "A", amount = 1 }
+with.only_if = { where = { card = "A" }, fewer = 50 }
+on.refused = { go = "cancel:enough" }
+[step.rest]
+wait = "1h"
+"#;
+    holds(
+        file,
+        r#"
+[[test]]
+name = "the fiftieth is taken"
+entries = [{ register = "fines", times = 49, with = { card = "A", amount = 1 } }]
+state = "open"
+play = [{ expect_entry = "fines", times = 50 }]
+[[test]]
+name = "the fifty-first is not"
+entries = [{ register = "fines", times = 50, with = { card = "A", amount = 1 } }]
+state = "cancelled"
+play = [{ expect_entry = "fines", times = 50 }]
+"#,
+    );
+}
+
+#[test]
+fn what_is_taken_back_is_void_and_not_found_any_more() {
+    holds(
+        r#"
+[step.take]
+use = "register.append"
+with.register = "fines"
+with.entry = { card = "A", amount = 1 }
+undo.use = "register.void"
+undo.with = { register = "fines", number = "{{ step.take.number }}" }
+[step.rest]
+wait = "1h"
+"#,
+        r#"
+[[test]]
+name = "cancelled"
+state = "cancelled"
+play = [
+  { expect_entry = "fines", times = 1 },
+  { cancel = "a mistake" },
+  { expect_no_entry = "fines" },
+]
+"#,
+    );
+}
+
+#[test]
+fn an_entry_that_is_not_there_is_told_with_those_that_are() {
+    let tests = r#"
+[[test]]
+name = "x"
+input = { card = "A" }
+entries = [{ register = "fines", with = { card = "B", amount = 3 } }]
+play = [{ expect_entry = "fines", with = { card = "A", amount = 7 } }]
+"#;
+    let Miss::Entry { register, wanted: None, found: 0, count: 2, near } = misses(FINE, tests) else {
+        panic!("another miss")
+    };
+    assert_eq!(register, "fines");
+    // The one that differs least comes first: its amount alone is another.
+    assert!(near[0].values.contains("\"A\"") && near[0].differs.len() == 1, "{near:?}");
+    assert_eq!((near[0].differs[0].name.as_str(), near[0].differs[0].wanted.as_str()), ("amount", "7"));
+    assert!(near[1].values.contains("\"B\"") && near[1].differs.len() == 2, "{near:?}");
+}
+
+#[test]
+fn entries_that_cannot_have_been_there_are_told_at_their_place() {
+    for (given, words) in [
+        ("at = \"2027-01-01\", with = { card = \"A\", amount = 1 }", "to come"),
+        ("with = { card = \"A\", amount = \"many\" }", "amount"),
+        ("with = { card = \"A\" }", "amount"),
+    ] {
+        let tests = format!(
+            "[[test]]\nname = \"x\"\ninput = {{ card = \"A\" }}\nentries = [{{ register = \"fines\", {given} }}]\n"
+        );
+        let (line, miss) = played(FINE, &tests).expect_err("entries that are not taken");
+        let (Miss::Unreadable(why) | Miss::Hindered(why)) = *miss else { panic!("another miss") };
+        assert!(why.contains(words) && line.starts_with('{'), "{line}: {why}");
+    }
+}
+
+#[test]
+fn a_fake_goes_before_the_register() {
+    holds(
+        FINE,
+        r#"
+[[test]]
+name = "the disk is full for a while"
+input = { card = "A" }
+fake = { "register.append" = { error = "YZ0327", retry = true, times = 1 } }
+play = [
+  { expect_no_entry = "fines" },
+  { pass = "1min" },
+  { expect_entry = "fines", times = 1 },
+]
+"#,
+    );
+}
