@@ -8,7 +8,7 @@ use serde::Serialize;
 use yizhan_workflow::id::{Attempt, DueRung, Item, Millis, ScopeNo, TaskId};
 use yizhan_workflow::plan::{Section, Step, Work, Workflow};
 use yizhan_workflow::run::choosing::CHOOSING;
-use yizhan_workflow::run::clock::{ClockWhy, RungDid};
+use yizhan_workflow::run::clock::{ClockWhy, RungDid, WHOLE};
 use yizhan_workflow::run::event::{EndState, Event, Fact, Question, SlotAsk, Standing};
 use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::state::{At, ItemState, Phase, Place, Run, TaskKind};
@@ -240,11 +240,19 @@ fn changed_tasks(run: &Run, decision: &Decision) -> Vec<Attempt> {
 pub(crate) fn slots_of(run: &Run, text: &Workflow, decision: &Decision) -> Vec<SlotChange> {
     let mut touched = BTreeSet::new();
     for fact in &decision.did {
-        if let Fact::Entered { at, .. } | Fact::Over { at, .. } = fact
-            && !at.undo
-            && text.step(at.step).limit.is_some()
-        {
-            touched.insert(*at);
+        let at = if let Fact::Entered { at, .. } | Fact::Over { at, .. } = fact {
+            *at
+        } else if let Fact::Ended { scope: ScopeNo::RUN, .. } = fact {
+            WHOLE // With the run ends what it holds as a whole.
+        } else {
+            continue;
+        };
+        if at.undo {
+            continue;
+        }
+        let has = |state: &ItemState| state.limit.is_some();
+        if text.step(at.step).limit.is_some() || run.item(at).is_some_and(has) {
+            touched.insert(at);
         }
     }
     touched.into_iter().filter_map(|item| slot_of(run, item, decision)).collect()
@@ -266,7 +274,8 @@ fn slot_of(run: &Run, item: Item, decision: &Decision) -> Option<SlotChange> {
         }
     };
     let state = state?;
-    let of = Attempt { item, attempt: state.attempt()? };
+    let At::Is(standing) = &state.at else { return None };
+    let of = Attempt { item, attempt: standing.attempt()? };
     let ask = SlotAsk::clone(state.limit.as_deref()?);
     let asked = state.opened.unwrap_or(run.last);
     Some(SlotChange::Stands(Box::new(SlotRow { run: run.id, of, ask, asked, stands })))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use yizhan_workflow::id::{Attempt, Item, RunId};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Event;
-use yizhan_workflow::run::state::{Place, Run};
+use yizhan_workflow::run::state::Run;
 
 use crate::engine::Loop;
 use crate::limits::{Head, WAITING_MOST};
@@ -150,9 +150,7 @@ impl Loop {
                 return false;
             }
             let Some(above) = self.live.get(&parent.run) else { return false };
-            let item = parent.of.item;
-            let holds = |item| holds(&above.run, item, &row.ask.key);
-            if holds(item) || above.run.holders(item.scope).any(holds) {
+            if has_place(&above.run, parent.of.item, &row.ask.key) {
                 return true;
             }
             below = parent.run;
@@ -177,7 +175,7 @@ fn inside(slot: &mut SlotChange, item: Item) {
     }
 }
 
-pub(crate) fn holds(run: &Run, item: Item, key: &str) -> bool {
-    let Some(state) = run.item(item) else { return false };
-    state.place() == Place::Holds && state.limit.as_ref().is_some_and(|limit| *limit.key == *key)
+/// What an item begins counts in the place that it has, or what it lies in.
+pub(crate) fn has_place(run: &Run, item: Item, key: &str) -> bool {
+    run.has_place(item, key) || run.has_place_around(item.scope, key)
 }

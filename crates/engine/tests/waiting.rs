@@ -408,6 +408,57 @@ async fn a_child_counts_inside_the_place_that_its_parent_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_with_a_limit_begins_one_run_after_the_other_also_over_crashes() {
+    let text = "limit = { key = \"crew\", most = 1 }\npriority = \"{{ input.urgent }}\"\n\
+                [input]\nurgent = { type = \"yesno\", required = false }\n\
+                [step.work]\nuse = \"play.hold\"\n[step.sub]\nrun = \"child\"\n";
+    // What a run starts counts in the place that the run has.
+    let child = "limit = { key = \"crew\", most = 1 }\n[step.work]\nuse = \"play.hold\"\n";
+    let texts = [("visit", text), ("child", child)];
+    let before = place(Memory::new(), START, &texts);
+    let first = before.start("visit", "{}").await;
+    let second = before.start("visit", "{}").await;
+    let third = before.start("visit", "{}").await;
+    let urgent = before.start("visit", r#"{"urgent":true}"#).await;
+    before.until_waits(urgent, "slot").await;
+    before.until_held(&[first]).await;
+    let after = before.crashed(&texts);
+    after.until_held(&[first]).await;
+    after.cancel(second).await;
+    after.until_state(second, RunState::Cancelled).await;
+    for run in [first, urgent, third] {
+        after.until_held(&[run]).await;
+        assert_eq!(after.holders(), 1);
+        after.let_go(run);
+        after.until("its child is at work", |place| place.held().len() == 1 && place.held() != [run]).await;
+        after.let_go(after.held()[0]);
+        after.until_state(run, RunState::Done).await;
+    }
+    after.is_whole();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_holds_steps_keeps_its_place_over_a_crash() {
+    let text =
+        "[step.room]\nlimit = { key = \"room\", most = 1 }\n[step.room.step.work]\nuse = \"play.hold\"\n";
+    let texts = [("room", text)];
+    let before = place(Memory::new(), START, &texts);
+    let first = before.start("room", "{}").await;
+    let second = before.start("room", "{}").await;
+    before.until_waits(second, "slot").await;
+    before.until_held(&[first]).await;
+    let after = before.crashed(&texts);
+    after.until_held(&[first]).await;
+    after.settle().await;
+    assert_eq!((after.held(), after.waits(second).as_deref()), (vec![first], Some("slot")));
+    after.let_go(first);
+    after.until_held(&[second]).await;
+    after.let_go(second);
+    after.until_state(second, RunState::Done).await;
+    after.is_whole();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_that_wait_for_one_place_each_get_it() {
     let all: Vec<_> = (0..600).collect();
     let text = format!(

@@ -323,7 +323,7 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
 }
 
 /// Keys of the whole file that the language has and this version does not.
-const LATER: &[&str] = &["hours", "limit", "private", "readers", "priority"];
+const LATER: &[&str] = &["hours", "private", "readers"];
 
 fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let root = Section::root(reader, table);
@@ -341,12 +341,13 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let input = root.section("input").map(|input| fields::form(&input, &[])).unwrap_or_default();
     let triggers = trigger::triggers(&root);
     let (steps, clock) = step::steps(&root);
+    let limit = step::limit(&root);
     let title = title.unwrap_or_else(|| name.to_owned());
     let span = u16::try_from(steps.len()).unwrap_or(u16::MAX);
     let workflow = Workflow {
         name: name.into(),
         hash: TextHash("".into()),
-        whole: Box::new(Step::whole(&title, main_of(&steps), span, clock)),
+        whole: Box::new(Step::whole(&title, main_of(&steps), span, (clock, limit))),
         title,
         note: root.string("note"),
         owner: owner.map(|owner| owner.value.to_owned()),

@@ -177,6 +177,7 @@ impl Teller<'_> {
                 format!("Working days are those of the calendar “{calendar}”."),
             ));
         }
+        said.extend(workflow.whole.limit.iter().map(|limit| self.limit(limit)));
         said.extend(workflow.whole.clock.iter().flat_map(|clock| self.clock(clock)));
         if !workflow.implements.is_empty() {
             let processes = self.listed(&workflow.implements);

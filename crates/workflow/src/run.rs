@@ -26,6 +26,7 @@ pub mod scope;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -223,8 +224,7 @@ pub fn start(id: RunId, text: &Arc<Workflow>, now: &Now<'_>, started: Started) -
     let mut deciding = Deciding::new(&mut run, text, now, event);
     let steps = u16::try_from(text.steps.len()).unwrap_or(u16::MAX);
     deciding.did(Fact::Opened { steps });
-    deciding.start_whole();
-    deciding.ready.extend(text.main.iter().map(|step| StepAt::run(*step)));
+    deciding.begin_whole();
     deciding.pass_time();
     let decision = deciding.finish();
     (run, decision)

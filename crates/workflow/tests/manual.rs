@@ -408,6 +408,8 @@ const KEYS: &[(&str, &[&str])] = &[
             "due",
             "remind",
             "escalate",
+            "limit",
+            "priority",
             "let",
             "input",
             "trigger",

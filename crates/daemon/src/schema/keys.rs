@@ -23,6 +23,8 @@ const FLAG: &str = r#"{ "type": "boolean" }"#;
 const COUNT: &str = r#"{ "type": "integer", "minimum": 1 }"#;
 const MOMENT: &str = r#"{ "type": ["string", "object", "array"] }"#;
 const OBJECT: &str = r#"{ "type": "object" }"#;
+const LIMIT: &str = r#"{ "type": "object", "properties": { "key": { "type": "string" }, "most": { "type": "integer", "minimum": 1 }, "rate": { "type": "string" } }, "additionalProperties": false }"#;
+const PRIORITY: &str = r#"{ "type": ["string", "integer"] }"#;
 const ANY: &str = "{}";
 const STEPS: &str = r##"{ "type": "object", "additionalProperties": { "$ref": "#/$defs/step" } }"##;
 const FORM: &str = r##"{ "type": "object", "additionalProperties": { "$ref": "#/$defs/field" } }"##;
@@ -86,6 +88,13 @@ pub(super) const TOP: &[Key] = &[
         "到时做什么:tell、reassign、decide 或一个小步骤",
         "What is done then: `tell`, `reassign`, `decide`, a small step",
     ),
+    key(
+        "limit",
+        LIMIT,
+        "这个流程的运行合起来最多同时几个、多久开始几个",
+        "How many runs at once, and how often one begins",
+    ),
+    key("priority", PRIORITY, "名额满时谁先开始:数大的先", "Who begins first: the highest"),
     key("step", STEPS, "步骤", "The steps"),
     key("output", ANY, "交给上级流程的结果", "What a parent reads when it is over"),
     key("on_failure", STEPS, "失败时做的步骤", "Steps when it fails"),
@@ -207,10 +216,11 @@ pub(super) const STEP: &[Key] = &[
     key("undo", OBJECT, "取消、失败或退回时怎样撤销", "How it is taken back"),
     key(
         "limit",
-        OBJECT,
+        LIMIT,
         "所有运行合起来最多同时几个、多久几次",
         "How many at once over all runs, and how often",
     ),
+    key("priority", PRIORITY, "名额满时谁先:数大的先", "Who has a place first: the highest"),
 ];
 
 pub(super) const FIELD: &[Key] = &[

@@ -18,7 +18,7 @@ use crate::change::slots_of;
 use crate::intake::{Gathers, Prepared};
 use crate::limits::{Head, Limits};
 use crate::registers::{Alone, Shelf};
-use crate::slots::holds;
+use crate::slots::has_place;
 use crate::store::{Gathered, SlotChange, SlotStands};
 
 mod calls;
@@ -270,8 +270,7 @@ impl<'w> House<'w> {
         while let Some(parent) = above {
             let Some(member) = self.member(parent.run) else { return false };
             let run = &self.runs[member].run;
-            let has = |item| holds(run, item, key);
-            if has(parent.of.item) || run.holders(parent.of.item.scope).any(has) {
+            if has_place(run, parent.of.item, key) {
                 return true;
             }
             above = run.started.parent;

@@ -152,15 +152,15 @@ impl Checker<'_> {
             "input" => self.input(name, place),
             "table" => self.table(name, place),
             "run" if stand.at != At::Start => known_part(name, OF_RUN, place),
-            "round" if stand.at != At::Start => None,
+            "round" if !stand.at.is_before_steps() => None,
             "step" if stand.at == At::FileLet => self.exists(name, place),
-            "step" if stand.at != At::Start => self.step(stand, &name.path, &name.against, place),
+            "step" if !stand.at.is_before_steps() => self.step(stand, &name.path, &name.against, place),
             "now" | "today" | "workflow" | "trigger" => None,
             "attempt" if stand.own.attempt => None,
             "item" | "loop" => Some(Problem::error("YZ0151", place()).name("name", root).case("item")),
             _ if ROOTS.contains(&root) => {
                 let problem = Problem::error("YZ0151", place()).name("name", root);
-                Some(if stand.at == At::Start { problem.case("start") } else { problem })
+                Some(if stand.at.is_before_steps() { problem.case(stand.at.said()) } else { problem })
             }
             // It may stand among the names that could not be read.
             _ if self.read.lost.has("let") => None,
@@ -304,8 +304,8 @@ impl Checker<'_> {
         place: impl Fn() -> Place,
     ) -> Option<Problem> {
         let id = path.get(1)?;
-        if stand.at == At::Start {
-            return Some(Problem::error("YZ0151", place()).name("name", "step").case("start"));
+        if stand.at.is_before_steps() {
+            return Some(Problem::error("YZ0151", place()).name("name", "step").case(stand.at.said()));
         }
         let Some(no) = find(self.workflow, stand.step, id) else { return self.no_step(id, place()) };
         let other = self.workflow.step(no);

@@ -191,7 +191,7 @@ fn unreadable() -> Work {
 }
 
 /// `limit = { key, most, rate }` and `priority`.
-fn limit(own: &Section<'_, '_>) -> Option<Limit> {
+pub(super) fn limit(own: &Section<'_, '_>) -> Option<Limit> {
     let priority = match own.get("priority") {
         Some(item) if item.get_ref().as_integer().is_some() => {
             let number = own.whole("priority", 0..=1000)?;

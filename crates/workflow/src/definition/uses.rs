@@ -4,7 +4,9 @@ use crate::expression::{Expression, Name, Template, Tree};
 use crate::form::{Field, Form, Options, Required};
 use crate::id::StepNo;
 use crate::moment::{Anchor, Moment};
-use crate::plan::{Approve, Clock, Does, Extend, Let, Pause, RungAt, Section, Small, Undo, Work, Workflow};
+use crate::plan::{
+    Approve, Clock, Does, Extend, Let, Limit, Pause, RungAt, Section, Small, Undo, Work, Workflow,
+};
 
 /// From where an expression looks.
 #[derive(Clone, Copy)]
@@ -20,12 +22,26 @@ pub(super) struct Stand<'w> {
 pub(super) enum At {
     /// Before there is a run: `key`, a trigger's `with`, the start form.
     Start,
+    /// When the run may begin, before any of its steps: the file's own `limit`.
+    Begin,
     /// What the file's own `let` gives, wherever it is used.
     FileLet,
     /// In a step of the main section: what is before it, itself and what is after it.
     Step,
     /// Undos, closing sections and `[output]` read every step as it stands.
     Everything,
+}
+
+impl At {
+    /// No step has anything to give yet.
+    pub(super) fn is_before_steps(self) -> bool {
+        matches!(self, Self::Start | Self::Begin)
+    }
+
+    /// The case of the message that says what can be read there.
+    pub(super) fn said(self) -> &'static str {
+        if self == Self::Begin { "begin" } else { "start" }
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -100,6 +116,9 @@ impl<'w, 's> Walk<'w, 's> {
         for no in workflow.numbers() {
             walk.step(workflow, no);
         }
+        if let Some(limit) = &workflow.whole.limit {
+            walk.limit("", limit, Stand { at: At::Begin, ..start });
+        }
         if let Some(clock) = &workflow.whole.clock {
             let own = Own { lets: &[], ..Own::default() };
             walk.clock("", clock, Stand { at: At::Everything, step: None, own });
@@ -163,11 +182,7 @@ impl<'w, 's> Walk<'w, 's> {
         }
         self.work(&path, &step.work, stand);
         if let Some(limit) = &step.limit {
-            for (key, template) in [("limit.key", &limit.key), ("priority", &limit.priority)] {
-                if let Some(template) = template {
-                    self.template(&format!("{path}.{key}"), template, stand);
-                }
-            }
+            self.limit(&format!("{path}."), limit, stand);
         }
         if let Some(clock) = &step.clock {
             self.clock(&format!("{path}."), clock, stand);
@@ -178,6 +193,14 @@ impl<'w, 's> Walk<'w, 's> {
     }
 
     /// `above`: the step's path with its dot, nothing for the file itself.
+    fn limit(&mut self, above: &str, limit: &'w Limit, stand: Stand<'w>) {
+        for (key, template) in [("limit.key", &limit.key), ("priority", &limit.priority)] {
+            if let Some(template) = template {
+                self.template(&format!("{above}{key}"), template, stand);
+            }
+        }
+    }
+
     fn clock(&mut self, above: &str, clock: &'w Clock, stand: Stand<'w>) {
         if let Some(due) = &clock.due {
             self.moment(&format!("{above}due"), due, stand);

@@ -186,7 +186,12 @@ impl Step {
 
     /// The file itself, as the step that holds all others.
     #[must_use]
-    pub fn whole(title: &str, steps: Vec<StepNo>, span: u16, clock: Option<Box<Clock>>) -> Self {
+    pub fn whole(
+        title: &str,
+        steps: Vec<StepNo>,
+        span: u16,
+        (clock, limit): (Option<Box<Clock>>, Option<super::Limit>),
+    ) -> Self {
         Self {
             id: "".into(),
             section: super::Section::Main,
@@ -209,7 +214,7 @@ impl Step {
             give_up: None,
             effect: None,
             undo: None,
-            limit: None,
+            limit,
             calendar: None,
             hours: None,
             clock,

@@ -102,7 +102,7 @@ impl Teller<'_> {
         }
     }
 
-    fn limit(&self, limit: &Limit) -> String {
+    pub(super) fn limit(&self, limit: &Limit) -> String {
         let most = limit
             .most
             .map(|most| self.pick(format!("同时最多 {most} 个在做"), format!("at most {most} at once")));

@@ -1,5 +1,6 @@
 //! How steps open and items begin.
 
+use super::clock::WHOLE;
 use super::closing::Because;
 use super::event::{
     Fact, Failure, First, Happened, ItemEnd, Listening, Output, Raw, SlotAsk, Standing, StepEnd, TaskSheet,
@@ -27,7 +28,15 @@ impl Deciding<'_> {
                 scope.phase == Phase::Finishing && Some(step.section) == self.closing_section()
             }
         };
-        in_force && self.run.step(at).phase == StepPhase::Waiting && self.needs_are_over(at, step)
+        in_force
+            && !self.waits_first(step)
+            && self.run.step(at).phase == StepPhase::Waiting
+            && self.needs_are_over(at, step)
+    }
+
+    /// Nothing of the main section starts before the run has its place.
+    fn waits_first(&self, step: &Step) -> bool {
+        step.section == Section::Main && self.run.waits_to_begin()
     }
 
     fn needs_are_over(&self, at: StepAt, step: &Step) -> bool {
@@ -193,6 +202,10 @@ impl Deciding<'_> {
 
     pub(super) fn slot_granted(&mut self, of: Attempt) -> Result<(), Refusal> {
         let Standing::Slot { .. } = self.standing(of)? else { return Err(MOVED_ON) };
+        if of.item == WHOLE {
+            self.let_in();
+            return Ok(());
+        }
         if let Err(failure) = self.try_begin(of.item) {
             self.fail(of.item, failure);
         }
@@ -200,7 +213,7 @@ impl Deciding<'_> {
     }
 
     /// The place that an attempt of the item needs. What is inside a step that holds a place of the same key has it.
-    fn slot_to_ask_for(&self, item: Item) -> Result<Option<SlotAsk>, Failure> {
+    pub(super) fn slot_to_ask_for(&self, item: Item) -> Result<Option<SlotAsk>, Failure> {
         let step = self.text.step(item.step);
         let Some(limit) = step.limit.as_ref().filter(|_| !item.is_beside()) else { return Ok(None) };
         let known = self.run.item(item).and_then(|state| state.limit.as_deref().cloned());
@@ -210,6 +223,7 @@ impl Deciding<'_> {
                 let scope = self.scope(Standpoint::Item(item));
                 let key = match &limit.key {
                     Some(key) => key.key(&scope)?.into(),
+                    None if item == WHOLE => self.text.name.clone(),
                     None => format!("{}/{}", self.text.name, step.id).into(),
                 };
                 let priority = match &limit.priority {
@@ -219,11 +233,7 @@ impl Deciding<'_> {
                 SlotAsk { key, most: limit.most, rate: limit.rate, priority }
             }
         };
-        let held = |holder: Item| {
-            let limit = self.run.item(holder).and_then(|state| state.limit.as_ref());
-            limit.is_some_and(|held| held.key == ask.key)
-        };
-        let has = self.run.holders(item.scope).any(held);
+        let has = item != WHOLE && self.run.has_place_around(item.scope, &ask.key);
         Ok((!has).then_some(ask))
     }
 

@@ -103,6 +103,7 @@ impl Deciding<'_> {
             self.withdraw_step(StepAt { step: *step, scope });
         }
         if scope.is_run() {
+            self.leave_line();
             self.withdraw_beside(StepAt::run(StepNo::WHOLE));
         }
     }
@@ -128,6 +129,7 @@ impl Deciding<'_> {
     pub(super) fn go_on(&mut self, scope: ScopeNo) -> bool {
         let Some(of) = self.run.scope(scope) else { return false };
         match of.phase {
+            Phase::Open if scope.is_run() && self.run.waits_to_begin() => false,
             Phase::Open if of.back.is_some() => self.go_on_back(scope),
             Phase::Open => self.end_if_through(scope),
             Phase::Stopping => {
@@ -349,9 +351,18 @@ impl Deciding<'_> {
         let closing_steps =
             text.numbers().filter(|no| scope.is_run() && text.step(*no).section != Section::Main).collect();
         self.did(Fact::Reopened { scope, opening, closing_steps });
+        let waits = scope.is_run() && self.must_wait();
         if !cover.is_empty() {
             self.go_back_over(scope, None, cover.iter().copied().collect(), 0);
         }
+        if !waits {
+            self.go_on_outside(scope, holder, &cover);
+        }
+    }
+
+    /// What a way back does not cover starts, or goes on from where it was.
+    pub(super) fn go_on_outside(&mut self, scope: ScopeNo, holder: Option<StepNo>, cover: &BTreeSet<StepNo>) {
+        let text = self.text.clone();
         for step in text.steps_in(holder).iter().filter(|no| !cover.contains(no)) {
             let at = StepAt { step: *step, scope };
             self.ready.insert(at);

@@ -10,7 +10,7 @@ use super::event::{
 use super::list::List;
 use super::state::{
     At, Beside, Closing, Done, GoingBack, ItemState, Phase, Run, ScopeState, StepPhase, StepState, Timer,
-    TimerOf,
+    TimerOf, the_run,
 };
 use crate::id::{Attempt, Item, Millis, ScopeNo, StepAt, StepNo};
 
@@ -294,7 +294,7 @@ impl Run {
                 closing_steps.iter().for_each(|step| self.next_round(StepAt { step: *step, scope: *scope }));
                 self.requeue(*scope);
                 if scope.is_run() {
-                    self.change(WHOLE, |whole| whole.at = At::Is(the_run()));
+                    self.change(WHOLE, |whole| whole.at = At::Is(the_run(1)));
                 }
             }
             Fact::Migrated(mapping) => self.remap(mapping),
@@ -309,7 +309,7 @@ impl Run {
     fn set_clock(&mut self, at: Millis, of: Item, set: &ClockSet) {
         if of == WHOLE && self.whole.is_none() {
             let whole =
-                ItemState { at: At::Is(the_run()), attempts: 1, opened: Some(at), ..ItemState::default() };
+                ItemState { at: At::Is(the_run(1)), attempts: 1, opened: Some(at), ..ItemState::default() };
             self.whole = Some(Arc::new(whole));
         }
         self.change(of, |state| {
@@ -359,7 +359,9 @@ impl Run {
     }
 
     fn enter(&mut self, at: Millis, of: Item, standing: &Standing, event: &Event) {
-        if let Standing::Holding { scope, first, steps, .. } = standing {
+        if of == WHOLE {
+            self.whole.get_or_insert_default();
+        } else if let Standing::Holding { scope, first, steps, .. } = standing {
             self.open_scope(of, *scope, *first, *steps);
         }
         self.recount(of, false);
@@ -395,6 +397,8 @@ impl Run {
                 }
                 // The attempt has not begun.
                 Standing::Slot { ask, .. } => state.limit = Some(Arc::from(ask.clone())),
+                // One that is opened again goes on with its clock.
+                Standing::Holding { a, .. } if of == WHOLE => state.attempts = *a,
                 Standing::Holding { a, scope, .. } => {
                     state.attempts = *a;
                     state.scope = Some(*scope);
@@ -564,11 +568,6 @@ impl Run {
             rounds.flat_map(|step| step.items.iter().filter_map(|item| item.scope)).collect();
         inside.into_iter().for_each(|scope| self.forget_scope(scope));
     }
-}
-
-/// The run as an item: it holds all its steps.
-fn the_run() -> Standing {
-    Standing::Holding { a: 1, scope: ScopeNo::RUN, first: StepNo(0), steps: 0 }
 }
 
 fn at_of(step: &StepState, item: u32) -> &At {

@@ -234,7 +234,7 @@ impl Deciding<'_> {
         }
     }
 
-    fn close_as_failed(&mut self, scope: ScopeNo, error: RunError, used_up: Option<StepNo>) {
+    pub(super) fn close_as_failed(&mut self, scope: ScopeNo, error: RunError, used_up: Option<StepNo>) {
         self.close(scope, Ending::Fail { reason: error.message.clone() }, Because::failed(error, used_up));
     }
 

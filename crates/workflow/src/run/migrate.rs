@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::clock::WHOLE;
 use super::event::{Event, Fact, Mapping, Standing, StepEnd};
 use super::state::{At, Place, Run, ScopeState, StepPhase, StepState};
 use super::{Command, Deciding, Decision, Now, Refusal, wants};
@@ -84,6 +85,10 @@ fn mapping_of(run: &Run, from: &Workflow, to: &Workflow) -> Result<Mapping, Refu
             state.at,
             At::Is(Standing::Running { .. } | Standing::Stopping { .. } | Standing::StoppingChild { .. })
         );
+        // A run that waits to begin, or has its place, is as well off under the other text.
+        if item == WHOLE {
+            continue;
+        }
         if busy || state.place() != Place::None || item.is_beside() {
             let path = run.path_of(from, item.place());
             wrong.push(format!("`{path}` is under way; try again when that is over"));

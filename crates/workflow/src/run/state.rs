@@ -711,6 +711,11 @@ impl Run {
     }
 }
 
+/// The run as an item: it holds all its steps.
+pub(super) fn the_run(a: u32) -> Standing {
+    Standing::Holding { a, scope: ScopeNo::RUN, first: StepNo(0), steps: 0 }
+}
+
 fn key_part(key: &mut String, text: &Workflow, item: Item) {
     use std::fmt::Write;
     let undo = if item.undo { "/undo" } else { "" };

@@ -333,6 +333,11 @@ impl Tale {
             let current = || self.run.item(of).map_or(0, |state| state.attempt().unwrap_or(state.attempts));
             return Attempt { item: of, attempt: attempt.map_or_else(current, |a| a.parse().unwrap()) };
         }
+        if name == "whole" {
+            let state = self.run.item(WHOLE);
+            let current = state.map_or(0, |state| state.attempt().unwrap_or(state.attempts));
+            return Attempt { item: WHOLE, attempt: current };
+        }
         let (name, undo) = name.strip_suffix("/undo").map_or((name, false), |name| (name, true));
         let (around, name) =
             name.rsplit_once('/').map_or((None, name), |(around, name)| (Some(around), name));
@@ -407,7 +412,7 @@ impl Tale {
                 String::new()
             };
             let round = if item.round > 1 { format!("@{}", item.round) } else { String::new() };
-            format!("{}{number}{round}", step.path())
+            if item == WHOLE { "whole".to_owned() } else { format!("{}{number}{round}", step.path()) }
         };
         let mut parts: Vec<String> = self.run.holders(of.item.scope).map(part).collect();
         parts.reverse();

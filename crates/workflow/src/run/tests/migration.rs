@@ -176,3 +176,20 @@ fn an_open_approval_goes_on_with_those_who_were_to_sign_when_it_opened() {
     pay ok -> => done done
     "#);
 }
+
+#[test]
+fn a_run_that_waits_to_begin_begins_under_the_other_text_when_it_has_its_place() {
+    let limited = "limit = { key = \"crew\", most = 1 }\n[step.a]\nuse = \"t.keyed\"\n";
+    let mut tale = Tale::begin(limited, "{}");
+    over_to(&mut tale, "[step.b]\nuse = \"t.idem\"\n[step.a]\nuse = \"t.keyed\"\n").unwrap();
+    tale.hear("whole granted; b ok");
+    over_to(&mut tale, limited).unwrap_err();
+    tale.hear("a ok");
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> slot whole#1
+    migrate ->
+    whole granted -> start b#1
+    b ok -> start a#1
+    a ok -> => done done
+    "#);
+}

@@ -287,3 +287,85 @@ fn waiting_for_a_place_ends_when_the_run_is_cancelled() {
     a granted -> (echo)
     "#);
 }
+
+// ---- a limit of the file itself -----------------------------------------------------------------------------------
+
+const ONE_AT_A_TIME: &str = r#"
+    limit = { key = "crew", most = 1 }
+    due = "2h"
+    [step.a]
+    use = "t.keyed"
+    limit = { key = "crew", most = 1 }
+    undo = { use = "t.keyed" }
+    [step.b]
+    use = "t.keyed"
+    [on_cancel.tell]
+    use = "t.idem"
+    [on_failure.tell_too]
+    use = "t.idem"
+"#;
+
+#[test]
+fn a_run_begins_when_it_has_its_place_and_its_clock_with_it() {
+    let mut tale = Tale::begin(ONE_AT_A_TIME, "{}");
+    tale.hear("+3h; whole granted; a ok; +2h; b ok; whole granted");
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> slot whole#1
+    +3h -> (echo)
+    whole granted -> start a#1, wake +7200s
+    a ok -> start b#1, wake +7200s
+    +2h ->
+    b ok -> => done done
+    whole granted -> (echo)
+    "#);
+}
+
+#[test]
+fn a_run_that_is_cancelled_before_it_began_leaves_the_line_and_says_so() {
+    let mut tale = Tale::begin(ONE_AT_A_TIME, "{}");
+    tale.hear("cancel; whole granted; on_cancel.tell ok; retry; whole granted; a ok; b ok");
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> slot whole#1
+    cancel -> start on_cancel.tell#1
+    whole granted -> (echo)
+    on_cancel.tell ok -> => cancelled told to
+    retry -> slot whole#1
+    whole granted -> start a#1, wake +7200s
+    a ok -> start b#1, wake +7200s
+    b ok -> => done done
+    "#);
+}
+
+#[test]
+fn a_run_that_is_opened_again_asks_for_its_place_again_before_anything_else() {
+    let mut tale = Tale::begin(ONE_AT_A_TIME, "{}");
+    tale.hear(
+        "whole granted; a ok; b breaks; a/undo ok; on_failure.tell_too ok; retry; whole granted; a ok; b ok",
+    );
+    insta::assert_snapshot!(tale.told, @r#"
+    go -> slot whole#1
+    whole granted -> start a#1, wake +7200s
+    a ok -> start b#1, wake +7200s
+    b breaks -> start on_failure.tell_too#1, start a/undo#1, wake +7200s
+    a/undo ok -> wake +7200s
+    on_failure.tell_too ok -> => failed no
+    retry -> slot whole#2
+    whole granted -> start a@2#1, wake +7200s
+    a ok -> start b@2#1, wake +7200s
+    b ok -> => done done
+    "#);
+}
+
+#[test]
+fn a_key_that_cannot_be_worked_out_fails_the_run() {
+    insta::assert_snapshot!(story(
+        r#"
+        limit = { key = "{{ 1 / 0 }}", most = 1 }
+        [step.a]
+        use = "t.keyed"
+        "#,
+        "",
+    ), @r#"
+    go -> => failed `1 / 0` cannot be worked out: it divides by zero
+    "#);
+}

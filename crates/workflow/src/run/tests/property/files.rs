@@ -11,8 +11,12 @@ pub(super) fn any_file() -> impl Strategy<Value = String> {
     let held = prop_oneof![4 => Just(vec![]), 1 => prop::collection::vec(any::<Bytes>(), 1..4)];
     let main = prop::collection::vec((any::<Bytes>(), held), 1..7);
     let closing = prop::collection::vec(any::<Bytes>(), 0..3);
-    (main, closing).prop_map(|(main, closing)| {
+    let limited = prop::bool::weighted(0.2);
+    (main, closing, limited).prop_map(|(main, closing, limited)| {
         let mut file = File { path: "step".to_owned(), name: "s".to_owned(), ..File::default() };
+        if limited {
+            file.line("limit = { key = \"k\", most = 1 }");
+        }
         main.iter().for_each(|(bytes, held)| file.step(bytes, held));
         closing.iter().enumerate().for_each(|(at, bytes)| file.closing(at, bytes));
         file.text

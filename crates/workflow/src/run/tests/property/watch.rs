@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::super::clock::WHOLE;
 use super::super::super::event::{AttemptResult, EndState, Event, Fact, Happened, ItemEnd, Standing};
 use super::super::super::state::{At, Phase, Run, ScopeState, Want};
 use super::super::super::{Command, Decision, Line, RULES};
@@ -22,6 +23,8 @@ pub(super) struct Watch {
     unclear: BTreeSet<Item>,
     /// Attempts that were given a place.
     granted: BTreeSet<Attempt>,
+    /// The run has the place that its file says it needs.
+    has_begun: bool,
     /// Attempts that went out.
     begun: BTreeSet<Attempt>,
     /// What is done and can be taken back, in the order of doing.
@@ -185,6 +188,7 @@ impl Watch {
                 of.reopened += 1;
                 assert_eq!(*opening, of.reopened + 1);
                 (of.closing_well, of.withdrawn, of.over) = (None, false, false);
+                self.has_begun &= !scope.is_run();
             }
             _ => {}
         }
@@ -206,7 +210,16 @@ impl Watch {
         self.undoing.remove(&main);
     }
 
+    fn run_entered(&mut self, state: &Standing) {
+        self.has_begun = matches!(state, Standing::Holding { .. });
+        let of = state.attempt().map(|attempt| Attempt { item: WHOLE, attempt });
+        assert!(!self.has_begun || of.is_some_and(|of| self.granted.contains(&of)), "begins without a place");
+    }
+
     fn entered(&mut self, text: &Workflow, item: Item, state: &Standing) {
+        if item == WHOLE {
+            return self.run_entered(state);
+        }
         if let Standing::Holding { scope, .. } = state {
             let known = self.scopes.entry(*scope).or_default();
             assert!(known.holder.is_none_or(|holder| holder == item), "two items are one scope");
@@ -223,6 +236,11 @@ impl Watch {
         );
         let has = std::iter::successors(self.scopes[&item.scope].holder, |of| self.scopes[&of.scope].holder)
             .any(|holder| text.step(holder.step).limit.is_some());
+        let in_place = text.whole.limit.is_some() && self.has_begun;
+        if begins && text.step(item.step).section == Section::Main && text.whole.limit.is_some() {
+            assert!(in_place, "{item:?} begins before the run has its place");
+        }
+        let has = has || in_place;
         if begins && text.step(item.step).limit.is_some() && !item.is_beside() && !has {
             let attempt = state.attempt().unwrap();
             assert!(self.granted.contains(&Attempt { item, attempt }), "{item:?} begins without a place");
