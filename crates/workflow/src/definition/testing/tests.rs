@@ -124,7 +124,7 @@ fn a_test_has_a_name_of_its_own_and_no_unknown_key() {
         ("entries = [{ with = {} }]\n", "YZ0108", "register"),
         ("entries = [{ register = \"fine\" }]\n", "YZ0670", "did you mean `fines`"),
         ("entries = [{ register = \"fines\", with = { kard = \"A\" } }]\n", "YZ0671", "did you mean `card`"),
-        ("entries = [{ register = \"fines\", whit = {} }]\n", "YZ0105", "did you mean `with`"),
+        ("entries = [{ register = \"fines\", wih = {} }]\n", "YZ0105", "did you mean `with`"),
         ("[[test]]\nname = \"x\"\nentries = [3]\n", "YZ0107", "a list of tables"),
     ] {
         let shown = said(wrong);
