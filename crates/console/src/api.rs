@@ -1,5 +1,6 @@
 //! The JSON API: one file per kind of thing, handlers of a few lines.
 
+pub(crate) mod access;
 pub(crate) mod artifacts;
 pub(crate) mod clock;
 pub(crate) mod doctor;
@@ -13,9 +14,6 @@ pub(crate) mod triggers;
 pub(crate) mod workflows;
 
 use serde::Deserialize;
-use yizhan_workflow::run::{OPERATOR, World};
-
-use crate::refusal::Refusal;
 
 /// The part of a list that is wanted.
 #[derive(Debug, Deserialize)]
@@ -27,18 +25,5 @@ pub(crate) struct PageOf {
 impl PageOf {
     pub(crate) fn limit(&self) -> usize {
         self.limit.unwrap_or(50).clamp(1, 500)
-    }
-}
-
-/// For whom an operator acts: nobody said is the operator; else a person that is known, by id with or without `person:`.
-pub(crate) fn acting(by: Option<&str>, world: &World) -> Result<String, Refusal> {
-    let Some(by) = by.map(str::trim).filter(|by| !by.is_empty() && *by != OPERATOR) else {
-        return Ok(OPERATOR.to_owned());
-    };
-    let person = format!("person:{}", by.strip_prefix("person:").unwrap_or(by));
-    if world.people.known(&person) {
-        Ok(person)
-    } else {
-        Err(Refusal::NoSuch { kind: "person", name: by.to_owned() })
     }
 }

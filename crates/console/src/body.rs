@@ -77,6 +77,31 @@ impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Given<T> {
     }
 }
 
+/// What a page's form sends: names with texts.
+pub(crate) struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.0.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
+    }
+}
+
+impl FromRequest<Arc<Desk>> for Form {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        // Forms of strangers come here: what a person types is small.
+        let bytes = read_body(&parts.headers, body, 16 * 1024, desk.settings.body_timeout).await?;
+        match media_type(&parts.headers).as_deref() {
+            Some("application/x-www-form-urlencoded") => {
+                Ok(Self(form_urlencoded::parse(&bytes).into_owned().take(100).collect()))
+            }
+            other => Err(Refusal::WrongType(other.unwrap_or_default().to_owned())),
+        }
+    }
+}
+
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| Refusal::Unreadable(error.to_string()))
 }

@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use tokio::sync::{Semaphore, watch};
+use yizhan_access::Access;
 use yizhan_engine::store::Reads;
 use yizhan_engine::{Engine, Shared};
+use yizhan_workflow::people::rights::Role;
 
 use crate::App;
+use crate::caller::Caller;
 use crate::connections::Connections;
 use crate::ends::Ends;
 use crate::house::House;
@@ -22,6 +25,7 @@ pub struct Desk {
     pub(crate) engine: Engine,
     pub(crate) house: Arc<dyn House>,
     pub(crate) settings: HttpSettings,
+    pub(crate) access: Arc<Access>,
     pub(crate) connections: Arc<Connections>,
     /// True once we stop: long answers end early.
     pub(crate) closes: watch::Receiver<bool>,
@@ -45,12 +49,13 @@ pub(crate) struct Counts {
 
 impl Desk {
     pub(crate) fn new(app: App, closes: watch::Receiver<bool>) -> Self {
-        let App { engine, house, settings } = app;
+        let App { engine, house, settings, access } = app;
         let strangers = Arc::new(Semaphore::new((settings.connections_max / 4).max(1)));
         Self {
             engine,
             house,
             settings,
+            access,
             connections: Arc::default(),
             closes,
             strangers,
@@ -67,6 +72,17 @@ impl Desk {
 
     pub(crate) fn reads(&self) -> &dyn Reads {
         &*self.engine.shared.reads
+    }
+
+    /// The workflows on which a caller has a role; none: all.
+    pub(crate) fn workflows_for(&self, caller: &Caller, role: Role) -> Option<Vec<String>> {
+        if caller.rights.may_everywhere(role) {
+            return None;
+        }
+        let mut names = caller.rights.named(role);
+        let library = self.shared().library.workflows();
+        names.extend(library.keys().filter(|name| caller.rights.may(role, name)).map(ToString::to_string));
+        Some(names)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod api;
 mod body;
+pub mod caller;
 mod connections;
 pub mod desk;
 mod each;
@@ -11,6 +12,7 @@ pub mod house;
 mod links;
 mod metrics;
 mod once;
+mod pages;
 pub mod refusal;
 pub mod rights;
 mod routes;
@@ -18,6 +20,7 @@ mod serve;
 pub mod settings;
 pub mod view;
 mod why;
+mod words;
 
 pub use house::House;
 pub use serve::{Listeners, serve};
@@ -25,6 +28,7 @@ pub use settings::{HttpSettings, Token};
 
 use std::sync::Arc;
 
+use yizhan_access::Access;
 use yizhan_engine::Engine;
 
 /// What the console serves.
@@ -32,6 +36,7 @@ pub struct App {
     pub engine: Engine,
     pub house: Arc<dyn House>,
     pub settings: HttpSettings,
+    pub access: Arc<Access>,
 }
 
 impl std::fmt::Debug for App {

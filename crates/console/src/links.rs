@@ -4,13 +4,12 @@
 mod fields;
 mod given;
 mod page;
-mod words;
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use yizhan_engine::link::Ticket;
 use yizhan_engine::live;
 use yizhan_workflow::form::FieldFault;
@@ -23,7 +22,7 @@ use yizhan_workflow::run::state::{At, ItemState, Phase, Run};
 
 use crate::body::Named;
 use crate::desk::Desk;
-use crate::house::Language;
+use crate::pages::{answered, spoken};
 use crate::refusal::Refusal;
 use crate::view::{FormView, Look, attempt_of, task_form};
 use fields::Shown;
@@ -168,15 +167,6 @@ fn confirmation(desk: &Desk, token: &str) -> String {
     desk.shared().config.links.as_ref().map(|links| links.confirmation(token)).unwrap_or_default()
 }
 
-/// The first language of the reader's that we speak; else the house's.
-fn spoken(desk: &Desk, headers: &HeaderMap) -> Lang {
-    let wanted = headers.get(header::ACCEPT_LANGUAGE).and_then(|wanted| wanted.to_str().ok());
-    wanted.and_then(words::first_spoken).unwrap_or_else(|| match desk.house.language() {
-        Language::Zh => Lang::Zh,
-        Language::En => Lang::En,
-    })
-}
-
 fn closed(shut: &Shut, lang: Lang) -> Response {
     let status = match shut {
         Shut::NotOurs => StatusCode::NOT_FOUND,
@@ -188,33 +178,6 @@ fn closed(shut: &Shut, lang: Lang) -> Response {
 
 fn trouble(refusal: &Refusal, lang: Lang) -> Response {
     answered(refusal.status(), page::trouble(refusal, lang))
-}
-
-/// A page that nobody keeps, frames, or is told about, and in which nothing but our stylesheet is loaded.
-fn answered(status: StatusCode, page: String) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::VARY, "accept-language"),
-    ];
-    let robots = [("x-robots-tag", "noindex, nofollow"), ("cross-origin-opener-policy", "same-origin")];
-    (status, headers, robots, page).into_response()
-}
-
-/// The one stylesheet.
-pub(crate) async fn style() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, include_str!("links/page.css")).into_response()
 }
 
 async fn met(desk: &Arc<Desk>, token: &str, lang: Lang) -> Result<Met, Refusal> {

@@ -13,6 +13,7 @@ use yizhan_engine::store::StoreError;
 use yizhan_engine::{ActError, PublishError, StartError};
 use yizhan_workflow::form::FieldFault;
 use yizhan_workflow::id::RunId;
+use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::Refusal as RunRefusal;
 
 /// The body of every error, as it is sent and as a client reads it back.
@@ -52,6 +53,14 @@ pub enum Refusal {
     Unknown,
     #[error("this is answered on this machine only, or with a token")]
     Far,
+    #[error("this needs the role {role}{}", .on.as_ref().map_or_else(String::new, |on| format!(" for `{on}`")))]
+    NoRight { role: Role, on: Option<String> },
+    #[error("this came from a page of somebody else")]
+    CrossSite,
+    #[error("name or password is not right")]
+    NotKnown,
+    #[error("too many tries; the next is in {0} s")]
+    Guessing(u64),
     #[error("there is nothing at `{0}`")]
     NoSuchPage(String),
     #[error("`{0}` is not done here")]
@@ -103,6 +112,8 @@ pub enum Refusal {
     /// Said to the log with its cause.
     #[error("the store could not be read")]
     Store,
+    #[error("the accounts could not be read or written, so nothing was done")]
+    Accounts,
     #[error("something here is wrong, and it is not your request")]
     Bug,
 }
@@ -149,6 +160,11 @@ impl Refusal {
             Self::Faulty(_) => (S::CONFLICT, "YZ0426"),
             Self::Store => (S::INTERNAL_SERVER_ERROR, "YZ0427"),
             Self::Bug => (S::INTERNAL_SERVER_ERROR, "YZ0428"),
+            Self::NoRight { .. } => (S::FORBIDDEN, "YZ0430"),
+            Self::CrossSite => (S::FORBIDDEN, "YZ0431"),
+            Self::NotKnown => (S::UNAUTHORIZED, "YZ0432"),
+            Self::Guessing(_) => (S::TOO_MANY_REQUESTS, "YZ0433"),
+            Self::Accounts => (S::SERVICE_UNAVAILABLE, "YZ0434"),
         }
     }
 
@@ -160,8 +176,7 @@ impl Refusal {
     fn help(&self) -> Option<String> {
         Some(match self {
             Self::Unknown | Self::Far => {
-                "use the home's socket, or send `Authorization: Bearer <token>` with a token of the config"
-                    .to_owned()
+                "use the home's socket, send `Authorization: Bearer <token>`, or sign in".to_owned()
             }
             Self::NoSuchPage(_) => {
                 "the API begins at /api/v1, webhooks at /hooks/<workflow>/<trigger>".to_owned()
@@ -187,7 +202,14 @@ impl Refusal {
                 "try again shortly; nothing was taken in".to_owned()
             }
             Self::Faulty(name) => format!("mend the file; `yizhan check` says what is wrong with `{name}`"),
-            Self::Store | Self::Bug => "the daemon's log has the cause".to_owned(),
+            Self::Store | Self::Bug | Self::Accounts => "the daemon's log has the cause".to_owned(),
+            Self::NoRight { .. } => {
+                "an administrator gives it in `config/people.toml`: `[right.<name>]` with who, may, on"
+                    .to_owned()
+            }
+            Self::CrossSite => "open the page from here, and send it again".to_owned(),
+            Self::NotKnown => "whoever forgot theirs asks an administrator for a new invitation".to_owned(),
+            Self::Guessing(_) => "wait so long; the right password counts from then on".to_owned(),
             Self::Unreadable(_)
             | Self::NotDoneHere(_)
             | Self::NoSuch { .. }

@@ -17,81 +17,122 @@
 //! ```
 
 use std::marker::PhantomData;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::Router;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{Request, State};
 use axum::handler::Handler;
+use axum::http::Method;
 use axum::http::request::Parts;
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use yizhan_access::{Asked, Outcome};
+use yizhan_workflow::people::rights::Role;
 
+use crate::caller::{Caller, Peer, Who};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-
-/// Where a request came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// The home's socket, which only its owner can open.
-    Socket,
-    Tcp(SocketAddr),
-}
-
-/// Who asks, as far as we know.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    /// On this machine, and not in the name of somebody elsewhere.
-    pub near: bool,
-    /// `socket` or `token:<name>`; none for a stranger.
-    pub via: Option<Arc<str>>,
-}
 
 /// What a route asks of its caller.
 pub trait Needs: Copy + Send + Sync + 'static {
     const NAME: &'static str;
 
-    fn met_by(caller: &Caller) -> bool;
+    /// # Errors
+    /// What a caller is told who may not.
+    fn met_by(caller: &Caller) -> Result<(), Refusal>;
 }
 
 /// Whoever can reach us. What a handler then asks (a webhook its signature) is its own matter.
 #[derive(Clone, Copy, Debug)]
 pub struct Anyone;
 
-/// Somebody on this machine, or an operator.
+/// Somebody on this machine, or somebody known.
 #[derive(Clone, Copy, Debug)]
 pub struct Near;
 
-/// The owner of the socket, or a token of the config.
+/// Somebody known: what is theirs (their tasks) the handler looks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Known;
+
+/// A viewer of some workflow: the handler shows what belongs to those.
+#[derive(Clone, Copy, Debug)]
+pub struct Viewer;
+
+/// A worker of some workflow; the handler asks for which.
+#[derive(Clone, Copy, Debug)]
+pub struct Worker;
+
+/// An operator of some workflow; the handler asks for which.
 #[derive(Clone, Copy, Debug)]
 pub struct Operator;
+
+/// An operator of all workflows: for what belongs to none of them.
+#[derive(Clone, Copy, Debug)]
+pub struct HouseOperator;
+
+/// An author of all workflows.
+#[derive(Clone, Copy, Debug)]
+pub struct Author;
+
+/// An administrator of the whole house.
+#[derive(Clone, Copy, Debug)]
+pub struct Admin;
 
 impl Needs for Anyone {
     const NAME: &'static str = "anyone";
 
-    fn met_by(_: &Caller) -> bool {
-        true
+    fn met_by(_: &Caller) -> Result<(), Refusal> {
+        Ok(())
     }
 }
 
 impl Needs for Near {
     const NAME: &'static str = "near";
 
-    fn met_by(caller: &Caller) -> bool {
-        caller.near || Operator::met_by(caller)
+    fn met_by(caller: &Caller) -> Result<(), Refusal> {
+        if caller.near || caller.who.is_some() { Ok(()) } else { Err(Refusal::Far) }
     }
 }
 
-impl Needs for Operator {
-    const NAME: &'static str = "operator";
+impl Needs for Known {
+    const NAME: &'static str = "known";
 
-    fn met_by(caller: &Caller) -> bool {
-        caller.via.is_some()
+    fn met_by(caller: &Caller) -> Result<(), Refusal> {
+        caller.who.as_ref().map(drop).ok_or(Refusal::Unknown)
     }
+}
+
+fn somewhere(caller: &Caller, role: Role) -> Result<(), Refusal> {
+    Known::met_by(caller)?;
+    if caller.rights.may_somewhere(role) { Ok(()) } else { Err(Refusal::NoRight { role, on: None }) }
+}
+
+fn everywhere(caller: &Caller, role: Role) -> Result<(), Refusal> {
+    Known::met_by(caller)?;
+    if caller.rights.may_everywhere(role) { Ok(()) } else { Err(Refusal::NoRight { role, on: None }) }
+}
+
+macro_rules! needs {
+    ($($need:ident: $name:literal, $where:ident $role:ident;)*) => {$(
+        impl Needs for $need {
+            const NAME: &'static str = $name;
+
+            fn met_by(caller: &Caller) -> Result<(), Refusal> {
+                $where(caller, Role::$role)
+            }
+        }
+    )*};
+}
+
+needs! {
+    Viewer: "viewer", somewhere Viewer;
+    Worker: "worker", somewhere Worker;
+    Operator: "operator", somewhere Operator;
+    HouseOperator: "house operator", everywhere Operator;
+    Author: "author", everywhere Author;
+    Admin: "admin", everywhere Admin;
 }
 
 /// A route as the matrix test sees it.
@@ -129,6 +170,7 @@ impl Routes {
         self.on((Method::GET, MethodFilter::GET), path, needs, handler)
     }
 
+    /// What is asked so changes something: known callers are written into the audit first.
     #[must_use]
     pub fn post<N: Needs, H, T>(self, path: &'static str, needs: N, handler: H) -> Self
     where
@@ -149,8 +191,8 @@ impl Routes {
         H: Handler<T, Arc<Desk>>,
         T: 'static,
     {
-        let guarded = on(filter, handler)
-            .route_layer(from_fn_with_state((self.desk.clone(), PhantomData::<N>), guard::<N>));
+        let door = Door { desk: self.desk.clone(), path, needs: PhantomData::<N> };
+        let guarded = on(filter, handler).route_layer(from_fn_with_state(door, guard::<N>));
         self.router = self.router.route(path, guarded);
         self.table.push(Entry { method, path, needs: N::NAME });
         self
@@ -163,72 +205,80 @@ impl Routes {
     }
 }
 
+/// What stands before each handler.
+#[derive(Clone)]
+struct Door<N> {
+    desk: Arc<Desk>,
+    path: &'static str,
+    needs: PhantomData<N>,
+}
+
 async fn guard<N: Needs>(
-    State((desk, _)): State<(Arc<Desk>, PhantomData<N>)>,
+    State(door): State<Door<N>>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
+    let desk = &door.desk;
     desk.counts.requests.fetch_add(1, Ordering::Relaxed);
     // Without a peer the request did not come over one of our lines: nobody.
     let peer = request.extensions().get::<Peer>().copied().ok_or(Refusal::Unknown)?;
-    let caller = Caller { near: is_near(peer, &request), via: via(&desk, peer, request.headers()) };
-    if !N::met_by(&caller) {
+    let known = Caller::of(desk, peer, request.headers(), request.method()).await;
+    let caller = known.and_then(|caller| N::met_by(&caller).map(|()| caller)).inspect_err(|_| {
         desk.counts.refused.fetch_add(1, Ordering::Relaxed);
-        return Err(if N::NAME == Near::NAME { Refusal::Far } else { Refusal::Unknown });
-    }
+    })?;
+    let line = match &caller.who {
+        Some(who) if *request.method() == Method::POST => {
+            Some(desk.access.asked(asked(desk, door.path, &caller, who, &request)).await?)
+        }
+        Some(_) | None => None,
+    };
     request.extensions_mut().insert(caller);
-    Ok(next.run(request).await)
-}
-
-/// A proxy on this machine speaks for others, and a page in somebody's browser asks us under a name of its own.
-fn is_near(peer: Peer, request: &Request) -> bool {
-    let Peer::Tcp(from) = peer else { return true };
-    let headers = request.headers();
-    let in_name_of = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-    let ours = host.is_some_and(|host| {
-        let name = host.host().trim_start_matches('[').trim_end_matches(']');
-        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    });
-    from.ip().to_canonical().is_loopback()
-        && ours
-        && !in_name_of.iter().any(|name| headers.contains_key(*name))
-}
-
-fn via(desk: &Desk, peer: Peer, headers: &HeaderMap) -> Option<Arc<str>> {
-    if peer == Peer::Socket {
-        return Some("socket".into());
+    let answer = next.run(request).await;
+    if let Some(of) = line {
+        let outcome =
+            Outcome { at: desk.shared().now(), of, status: answer.status().as_u16(), ..Outcome::default() };
+        let desk = desk.clone();
+        // What was done is done: the answer does not wait for its line, and a line that fails is in the log.
+        tokio::spawn(async move { drop(desk.access.answered(outcome).await) });
     }
-    let given = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, given) = given.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
+    Ok(answer)
+}
+
+fn asked(desk: &Desk, path: &str, caller: &Caller, who: &Who, request: &Request) -> Asked {
+    let session = match who {
+        Who::Person { session, .. } => Some(session.to_string()),
+        Who::Owner | Who::Token { .. } => None,
+    };
+    Asked {
+        at: desk.shared().now(),
+        who: caller.name(),
+        from: caller.from.map(|from| from.to_string()).unwrap_or_default(),
+        session,
+        act: path.to_owned(),
+        on: request.uri().path().chars().take(500).collect(),
     }
-    // All are looked at, so that the time does not tell which one it was.
-    let known: Vec<_> = desk.settings.tokens.iter().filter(|token| token.is(given.trim())).collect();
-    known.first().map(|token| format!("token:{}", token.name).into())
 }
 
-async fn nothing_here(State(desk): State<Arc<Desk>>, request: Request) -> Refusal {
-    stranger_at_the_api(&desk, &request)
-        .unwrap_or_else(|| Refusal::NoSuchPage(request.uri().path().chars().take(200).collect()))
+async fn nothing_here(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let refusal = Refusal::NoSuchPage(parts.uri.path().chars().take(200).collect());
+    stranger_at_the_api(&desk, &parts).await.unwrap_or(refusal).into_response()
 }
 
-async fn not_done_here(State(desk): State<Arc<Desk>>, request: Request) -> Refusal {
-    stranger_at_the_api(&desk, &request).unwrap_or_else(|| Refusal::NotDoneHere(request.method().to_string()))
+async fn not_done_here(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let refusal = Refusal::NotDoneHere(parts.method.to_string());
+    stranger_at_the_api(&desk, &parts).await.unwrap_or(refusal).into_response()
 }
 
 /// Strangers do not learn what the API has and what it has not.
-fn stranger_at_the_api(desk: &Desk, request: &Request) -> Option<Refusal> {
-    let peer = request.extensions().get::<Peer>().copied();
-    let known = peer.is_some_and(|peer| via(desk, peer, request.headers()).is_some());
-    (!known && request.uri().path().starts_with("/api")).then_some(Refusal::Unknown)
-}
-
-impl<S: Sync> FromRequestParts<S> for Caller {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        parts.extensions.get::<Self>().cloned().ok_or(Refusal::Unknown)
+async fn stranger_at_the_api(desk: &Desk, parts: &Parts) -> Option<Refusal> {
+    if !parts.uri.path().starts_with("/api") {
+        return None;
+    }
+    let Some(peer) = parts.extensions.get::<Peer>().copied() else { return Some(Refusal::Unknown) };
+    match Caller::of(desk, peer, &parts.headers, &Method::GET).await {
+        Ok(caller) => Known::met_by(&caller).err(),
+        Err(refusal) => Some(refusal),
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    artifacts, clock, doctor, events, health, plugins, registers, runs, tasks, triggers, workflows,
+    access, artifacts, clock, doctor, events, health, plugins, registers, runs, tasks, triggers, workflows,
 };
 use crate::desk::Desk;
-use crate::rights::{Anyone, Near, Operator, Routes};
+use crate::pages::{self, door};
+use crate::rights::{Admin, Anyone, Author, HouseOperator, Known, Near, Operator, Routes, Viewer};
 use crate::{hooks, links, metrics};
 
 pub(crate) fn router(desk: &Arc<Desk>) -> Router {
@@ -16,50 +17,78 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
 }
 
 pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
-    Routes::new(desk)
+    for_browsers(for_accounts(for_programs(Routes::new(desk))))
+}
+
+fn for_programs(routes: Routes) -> Routes {
+    routes
         .get("/health/live", Anyone, health::live)
         .get("/health/ready", Anyone, health::ready)
         .get("/metrics", Near, metrics::metrics)
         .get("/api/v1/health", Anyone, health::health)
-        .get("/api/v1/doctor", Operator, doctor::doctor)
-        .get("/api/v1/workflows", Operator, workflows::list)
-        .get("/api/v1/workflows/{name}", Operator, workflows::show)
-        .post("/api/v1/workflows/{name}/runs", Operator, runs::start)
-        .get("/api/v1/texts/{hash}", Operator, workflows::text)
-        .post("/api/v1/reload", Operator, workflows::reload)
-        .get("/api/v1/runs", Operator, runs::list)
-        .get("/api/v1/runs/{id}", Operator, runs::show)
-        .get("/api/v1/runs/{id}/journal", Operator, runs::journal)
-        .get("/api/v1/runs/{id}/why", Operator, runs::why)
-        .get("/api/v1/runs/{id}/wait", Operator, runs::wait)
+        .get("/api/v1/doctor", HouseOperator, doctor::doctor)
+        .get("/api/v1/workflows", Viewer, workflows::list)
+        .get("/api/v1/workflows/{name}", Viewer, workflows::show)
+        .post("/api/v1/workflows/{name}/runs", Known, runs::start)
+        .get("/api/v1/texts/{hash}", Author, workflows::text)
+        .post("/api/v1/reload", Author, workflows::reload)
+        .get("/api/v1/runs", Viewer, runs::list)
+        .get("/api/v1/runs/{id}", Viewer, runs::show)
+        .get("/api/v1/runs/{id}/journal", Viewer, runs::journal)
+        .get("/api/v1/runs/{id}/why", Viewer, runs::why)
+        .get("/api/v1/runs/{id}/wait", Viewer, runs::wait)
         .post("/api/v1/runs/{id}/cancel", Operator, runs::cancel)
         .post("/api/v1/runs/{id}/retry", Operator, runs::retry)
         .post("/api/v1/runs/{id}/migrate", Operator, runs::migrate)
-        .get("/api/v1/tasks", Operator, tasks::list)
-        .get("/api/v1/tasks/{id}", Operator, tasks::show)
-        .post("/api/v1/tasks/{id}/claim", Operator, tasks::claim)
-        .post("/api/v1/tasks/{id}/release", Operator, tasks::release)
-        .post("/api/v1/tasks/{id}/hand-over", Operator, tasks::hand_over)
-        .post("/api/v1/tasks/{id}/comment", Operator, tasks::comment)
-        .post("/api/v1/tasks/{id}/pause", Operator, clock::pause)
-        .post("/api/v1/tasks/{id}/resume", Operator, clock::resume)
-        .post("/api/v1/tasks/{id}/due", Operator, clock::due)
-        .post("/api/v1/tasks/{id}/extend", Operator, clock::extend)
-        .post("/api/v1/tasks/{id}/answer", Operator, tasks::answer)
-        .post("/api/v1/tasks/{id}/settle", Operator, tasks::settle)
-        .post("/api/v1/events", Operator, events::publish)
-        .get("/api/v1/plugins", Operator, plugins::list)
-        .get("/api/v1/plugins/{id}", Operator, plugins::show)
-        .get("/api/v1/registers", Operator, registers::list)
-        .post("/api/v1/verify", Operator, registers::verify)
-        .get("/api/v1/registers/{name}/lines", Operator, registers::lines)
-        .post("/api/v1/registers/{name}/find", Operator, registers::find)
-        .post("/api/v1/registers/{name}/by-hand/{action}", Operator, registers::keep)
-        .get("/api/v1/triggers", Operator, triggers::list)
-        .post("/api/v1/artifacts", Operator, artifacts::put)
-        .get("/api/v1/artifacts/{sha256}", Operator, artifacts::get)
+        .get("/api/v1/tasks", Known, tasks::list)
+        .get("/api/v1/tasks/{id}", Known, tasks::show)
+        .post("/api/v1/tasks/{id}/claim", Known, tasks::claim)
+        .post("/api/v1/tasks/{id}/release", Known, tasks::release)
+        .post("/api/v1/tasks/{id}/hand-over", Known, tasks::hand_over)
+        .post("/api/v1/tasks/{id}/comment", Known, tasks::comment)
+        .post("/api/v1/tasks/{id}/pause", Known, clock::pause)
+        .post("/api/v1/tasks/{id}/resume", Known, clock::resume)
+        .post("/api/v1/tasks/{id}/due", Known, clock::due)
+        .post("/api/v1/tasks/{id}/extend", Known, clock::extend)
+        .post("/api/v1/tasks/{id}/answer", Known, tasks::answer)
+        .post("/api/v1/tasks/{id}/settle", Known, tasks::settle)
+        .post("/api/v1/events", HouseOperator, events::publish)
+        .get("/api/v1/plugins", HouseOperator, plugins::list)
+        .get("/api/v1/plugins/{id}", HouseOperator, plugins::show)
+        .get("/api/v1/registers", HouseOperator, registers::list)
+        .post("/api/v1/verify", HouseOperator, registers::verify)
+        .get("/api/v1/registers/{name}/lines", HouseOperator, registers::lines)
+        .post("/api/v1/registers/{name}/find", HouseOperator, registers::find)
+        .post("/api/v1/registers/{name}/by-hand/{action}", HouseOperator, registers::keep)
+        .get("/api/v1/triggers", Viewer, triggers::list)
+        .post("/api/v1/artifacts", Known, artifacts::put)
+        .get("/api/v1/artifacts/{sha256}", Known, artifacts::get)
         .post("/hooks/{workflow}/{trigger}", Anyone, hooks::receive)
+}
+
+fn for_accounts(routes: Routes) -> Routes {
+    routes
+        .get("/api/v1/accounts", Admin, access::accounts)
+        .post("/api/v1/accounts/{id}/invite", Admin, access::invite)
+        .post("/api/v1/accounts/{id}/shut-out", Admin, access::shut_out)
+        .get("/api/v1/sessions", Admin, access::sessions)
+        .post("/api/v1/sessions/{id}/end", Admin, access::end_session)
+        .get("/api/v1/tokens", Admin, access::tokens)
+        .post("/api/v1/tokens", Admin, access::make_token)
+        .post("/api/v1/tokens/{name}/revoke", Admin, access::revoke)
+        .get("/api/v1/audit", Admin, access::audit)
+        .get("/api/v1/audit/verify", Admin, access::verify)
+}
+
+/// Pages, and the links in mails.
+fn for_browsers(routes: Routes) -> Routes {
+    routes
         .get("/m/{token}", Anyone, links::show)
         .post("/m/{token}", Anyone, links::answer)
-        .get("/assets/page.css", Anyone, links::style)
+        .get("/sign-in", Anyone, door::sign_in)
+        .post("/sign-in", Anyone, door::signed_in)
+        .post("/sign-out", Known, door::sign_out)
+        .get("/invitation/{word}", Anyone, door::invitation)
+        .post("/invitation/{word}", Anyone, door::accepted)
+        .get("/assets/page.css", Anyone, pages::style)
 }

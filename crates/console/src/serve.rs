@@ -16,9 +16,10 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use crate::App;
+use crate::caller::Peer;
 use crate::connections::{Busy, Held};
 use crate::desk::Desk;
-use crate::rights::Peer;
+
 use crate::routes::router;
 
 /// What is listened on. A Unix socket's file must be the owner's alone (mode 0600): whoever can open it is the operator.

@@ -48,6 +48,8 @@ pub struct HttpSettings {
     pub connections_max: usize,
     /// How long answers under way may take once a stop was asked for.
     pub drain: Duration,
+    /// A proxy of this machine speaks for everybody: its last `X-Forwarded-For` is whoever asks.
+    pub behind_proxy: bool,
     /// How far a signed webhook's clock may be from ours.
     pub webhook_window: Duration,
 }
@@ -62,6 +64,7 @@ impl Default for HttpSettings {
             artifact_max: 25 * 1024 * 1024,
             connections_max: 1_000,
             drain: Duration::from_secs(5),
+            behind_proxy: false,
             webhook_window: Duration::from_secs(300),
         }
     }

@@ -3,6 +3,7 @@
 mod acts;
 mod client;
 mod clock;
+mod door;
 mod hooks;
 mod limits;
 mod links;

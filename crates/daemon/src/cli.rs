@@ -82,6 +82,9 @@ enum Command {
     /// Who is who, who is on duty, and who has which shift
     #[command(subcommand)]
     People(commands::people::Action),
+    /// Who may sign in, the tokens of programs, and the audit
+    #[command(subcommand)]
+    Account(commands::account::Action),
     /// Look at calendars of working days, and import holidays
     #[command(subcommand)]
     Calendar(commands::calendar::Action),
@@ -180,6 +183,7 @@ impl Command {
             Self::Event(args) => commands::event::run(&args, context),
             Self::Next(args) => commands::next::run(&args, context),
             Self::People(action) => commands::people::run(&action, context),
+            Self::Account(action) => commands::account::run(&action, context),
             Self::Calendar(action) => commands::calendar::run(&action, context),
             Self::Register(action) => commands::register::run(&action, context),
             Self::Plugin(action) => commands::plugin::run(&action, context),

@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share: where they are, whom they talk to, how they speak.
 
+pub(crate) mod account;
 pub(crate) mod bench;
 pub(crate) mod calendar;
 pub(crate) mod cancel;

@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
+use yizhan_access::Access;
 use yizhan_console::{App, HttpSettings, Token};
 use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell, event_triggers};
 use yizhan_plugin_host::PluginHost;
@@ -169,7 +170,7 @@ async fn run(
         home: home.root.display().to_string(),
         outages: outages.clone(),
     };
-    let app = App { engine: engine.clone(), house: Arc::new(house), settings: http(home, config)? };
+    let app = app(home, config, &engine, house)?;
     let said = listening.said();
     // Before anybody is told that we are ready: who stops us at once must find us listening.
     let signals = stop::Signals::listen()?;
@@ -218,6 +219,20 @@ async fn run(
         Ended::Broken(why) => Err(Failure::new(Exit::Broken, "YZ0509", why)
             .help("start again: it recovers from what is on disk; if it ends so again, look at the disk")),
     }
+}
+
+fn app(home: &Home, config: &Config, engine: &Engine, house: Rooms) -> Result<App, Failure> {
+    let (settings, access) = (http(home, config)?, accounts(home)?);
+    Ok(App { engine: engine.clone(), house: Arc::new(house), settings, access })
+}
+
+fn accounts(home: &Home) -> Result<Arc<Access>, Failure> {
+    let path = home.data.join("access.db");
+    Access::open(&path).map(Arc::new).map_err(|error| {
+        Failure::new(Exit::Failed, "YZ0540", format!("`{}`: {error}", path.display())).help(
+            "look at its rights and its disk; taken away, it is made anew, and people are invited again",
+        )
+    })
 }
 
 fn http(home: &Home, config: &Config) -> Result<HttpSettings, Failure> {

@@ -457,6 +457,9 @@ pub struct Line {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunFilter {
     pub workflow: Option<String>,
+    /// Only of these workflows: those that the caller may see.
+    #[serde(default)]
+    pub among: Option<Vec<String>>,
     pub state: Option<RunState>,
     /// Part of the key, as text.
     pub key: Option<String>,

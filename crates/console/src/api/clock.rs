@@ -10,9 +10,9 @@ use yizhan_workflow::moment::{Moment, MomentText};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{Event, Raw};
 
-use super::acting;
 use super::tasks::{act, through};
 use crate::body::{Answer, Given, Named};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 
@@ -47,48 +47,52 @@ pub(crate) struct Extending {
 
 pub(crate) async fn pause(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Stopping>,
 ) -> Result<Answer<Json>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let (via, reason) = (through(given.via.as_deref())?, reason(&given.reason)?);
-    act(&desk, name, |of| Event::Paused { of, by, via, reason }).await
+    act(&desk, &caller, name, |of| Event::Paused { of, by, via, reason }).await
 }
 
 pub(crate) async fn resume(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Stopping>,
 ) -> Result<Answer<Json>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let (via, reason) = (through(given.via.as_deref())?, reason(&given.reason)?);
-    act(&desk, name, |of| Event::Resumed { of, by, via, reason }).await
+    act(&desk, &caller, name, |of| Event::Resumed { of, by, via, reason }).await
 }
 
 pub(crate) async fn due(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Moving>,
 ) -> Result<Answer<Json>, Refusal> {
     let world = desk.shared().world();
-    let by = acting(given.by.as_deref(), &world)?.into();
+    let by = caller.acting(given.by.as_deref(), &world)?.into();
     let (via, reason) = (through(given.via.as_deref())?, reason(&given.reason)?);
     let to = instant(&given.to, &world).ok_or_else(|| {
         Refusal::Unreadable(
             "`to` is a time such as `2026-11-30 18:00`, or a day, which is due at its end".to_owned(),
         )
     })?;
-    act(&desk, name, |of| Event::DueMoved { of, to, by, via, reason }).await
+    act(&desk, &caller, name, |of| Event::DueMoved { of, to, by, via, reason }).await
 }
 
 pub(crate) async fn extend(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Extending>,
 ) -> Result<Answer<Json>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let (via, fields) = (through(given.via.as_deref())?, Raw::from(&given.fields));
-    act(&desk, name, |of| Event::MoreTimeAsked { of, by, via, fields }).await
+    act(&desk, &caller, name, |of| Event::MoreTimeAsked { of, by, via, fields }).await
 }
 
 fn reason(given: &str) -> Result<Arc<str>, Refusal> {

@@ -7,10 +7,12 @@ use std::time::Duration;
 use axum::extract::State;
 use serde_json::json;
 
+use yizhan_workflow::people::rights::Role;
+
 use crate::body::Answer;
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::rights::Caller;
 use crate::view::HealthView;
 
 /// Ready means that the loop and the writer make progress, not that a thread breathes.
@@ -48,7 +50,7 @@ pub(crate) async fn health(
 ) -> Result<Answer<HealthView>, Refusal> {
     let health = desk.engine.health();
     let ready = health.ready && health.broken.is_none() && !health.disk_full && !desk.is_closing();
-    if caller.via.is_none() {
+    if !caller.rights.may_everywhere(Role::Viewer) {
         let (disk_full, broken, figures) = (health.disk_full, None, json!({}));
         return Ok(Answer(HealthView { ready, disk_full, broken, figures }));
     }

@@ -12,9 +12,9 @@ use yizhan_workflow::problem::Lang;
 use yizhan_workflow::register::{Body, Find, Head, Register, told};
 use yizhan_workflow::run::event::Raw;
 
-use super::acting;
 use super::runs::Tongue;
 use crate::body::{Answer, Asked, Given, Named};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
@@ -206,6 +206,7 @@ pub(crate) struct ByHand {
 /// Writes into a register without a run: entries that are brought in, an erasure that somebody asked for.
 pub(crate) async fn keep(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named((name, action)): Named<(String, String)>,
     Given(given): Given<ByHand>,
 ) -> Result<Answer<Raw>, Refusal> {
@@ -216,7 +217,7 @@ pub(crate) async fn keep(
         "erase" => "erase",
         _ => return Err(Refusal::NoSuch { kind: "action", name: action }),
     };
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let ByHand { mut with, id, .. } = given;
     if !with.is_object() {
         return Err(Refusal::Unreadable("`with` is a table".to_owned()));

@@ -12,13 +12,15 @@ use tokio::time::Instant;
 use yizhan_engine::live;
 use yizhan_engine::store::{RunFilter, RunState};
 use yizhan_workflow::id::{RunId, TextHash};
+use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::{self, Now, Refusal as RunRefusal};
 
 pub(crate) use starting::start;
 
-use super::{PageOf, acting};
+use super::PageOf;
 use crate::body::{Answer, Asked, Given, Named};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
@@ -46,12 +48,15 @@ pub(crate) struct Filter {
 
 pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Asked(asked): Asked<Filter>,
 ) -> Result<Answer<Listing<RunRow>>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
     let Filter { workflow, state, key, parent, open, late, waits, .. } = asked;
     let now = desk.shared().now();
-    let filter = RunFilter { workflow, state, key, parent, open, waits, late: late.then_some(now) };
+    let among = desk.workflows_for(&caller, Role::Viewer);
+    let late = late.then_some(now);
+    let filter = RunFilter { workflow, among, state, key, parent, open, waits, late };
     let rows =
         desk.read(move |desk| Ok(desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?)).await?;
     let library = desk.shared().library.workflows();
@@ -63,11 +68,19 @@ pub(crate) async fn list(
     Ok(Answer(Listing { items, next: rows.next }))
 }
 
-/// The run that is meant: its whole id, or the first characters of it.
-pub(crate) fn run_named(desk: &Desk, name: &str) -> Result<RunId, Refusal> {
+/// The run that is meant: its whole id, or the first characters of it. One that the caller may not even see is not there.
+pub(crate) fn run_named(desk: &Desk, caller: &Caller, role: Role, name: &str) -> Result<RunId, Refusal> {
+    let no_such = || Refusal::NoSuch { kind: "run", name: name.to_owned() };
+    let id = meant(desk, name)?;
+    let row = desk.reads().row(id)?.filter(|row| caller.rights.may(Role::Viewer, &row.workflow));
+    caller.must(role, &row.ok_or_else(no_such)?.workflow)?;
+    Ok(id)
+}
+
+fn meant(desk: &Desk, name: &str) -> Result<RunId, Refusal> {
     let no_such = || Refusal::NoSuch { kind: "run", name: name.to_owned() };
     if let Ok(id) = name.parse::<RunId>() {
-        return desk.reads().row(id)?.map(|row| row.id).ok_or_else(no_such);
+        return Ok(id);
     }
     let begins = name.strip_prefix("run_").unwrap_or(name);
     let (first, last) = RunId::beginning_with(begins).ok_or_else(no_such)?;
@@ -88,9 +101,10 @@ fn view_of(desk: &Desk, id: RunId) -> Result<RunView, Refusal> {
 
 pub(crate) async fn show(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
 ) -> Result<Answer<RunView>, Refusal> {
-    desk.read(move |desk| view_of(desk, run_named(desk, &name)?)).await.map(Answer)
+    desk.read(move |desk| view_of(desk, run_named(desk, &caller, Role::Viewer, &name)?)).await.map(Answer)
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,10 +120,11 @@ fn some_patience() -> u64 {
 /// Answers the run when it is over or the time is up, whichever is first.
 pub(crate) async fn wait(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Asked(patience): Asked<Patience>,
 ) -> Result<Answer<RunView>, Refusal> {
-    let id = desk.read(move |desk| run_named(desk, &name)).await?;
+    let id = desk.read(move |desk| run_named(desk, &caller, Role::Viewer, &name)).await?;
     let end = Instant::now() + Duration::from_secs(patience.seconds.min(60));
     let waiting = desk.ends.wait_for(id);
     let mut closes = desk.closes.clone();
@@ -128,12 +143,13 @@ pub(crate) async fn wait(
 
 pub(crate) async fn journal(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Asked(page): Asked<PageOf>,
     Asked(tongue): Asked<Tongue>,
 ) -> Result<Answer<Listing<JournalLine>>, Refusal> {
     let listing = desk.read(move |desk| {
-        let id = run_named(desk, &name)?;
+        let id = run_named(desk, &caller, Role::Viewer, &name)?;
         let after = match &page.cursor {
             None => 0,
             Some(cursor) => {
@@ -160,11 +176,12 @@ pub(crate) struct Tongue {
 
 pub(crate) async fn why(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Asked(tongue): Asked<Tongue>,
 ) -> Result<Answer<WhyView>, Refusal> {
     let answer = desk.read(move |desk| {
-        let loaded = live::load(run_named(desk, &name)?, desk.reads())?;
+        let loaded = live::load(run_named(desk, &caller, Role::Viewer, &name)?, desk.reads())?;
         let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
         let world = desk.shared().world();
         let language = tongue.lang.unwrap_or_else(|| desk.house.language());
@@ -188,12 +205,13 @@ pub(crate) struct Cancel {
 
 pub(crate) async fn cancel(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Cancel>,
 ) -> Result<Answer<RunView>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let reason = given.reason.unwrap_or_else(|| "cancelled by hand".to_owned()).into();
-    let id = desk.read(move |desk| run_named(desk, &name)).await?;
+    let id = desk.read(move |desk| run_named(desk, &caller, Role::Operator, &name)).await?;
     // Opening 0: the one that is there now.
     desk.engine.act(id, Event::Cancelled { opening: 0, by, reason }).await?;
     desk.read(move |desk| view_of(desk, id)).await.map(Answer)
@@ -207,13 +225,14 @@ pub(crate) struct RetryFrom {
 
 pub(crate) async fn retry(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<RetryFrom>,
 ) -> Result<Answer<RunView>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let (id, from) = desk
         .read(move |desk| {
-            let id = run_named(desk, &name)?;
+            let id = run_named(desk, &caller, Role::Operator, &name)?;
             let Some(step) = given.from else { return Ok((id, None)) };
             let row = desk.reads().row(id)?.ok_or(Refusal::NoSuch { kind: "run", name })?;
             let text = desk.shared().library.text(&row.text, desk.reads())?;
@@ -239,13 +258,19 @@ pub(crate) struct Migrate {
 /// Lets an open run go on under another text of its workflow, or says what stands in the way.
 pub(crate) async fn migrate(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Migrate>,
 ) -> Result<Answer<MigrationView>, Refusal> {
-    let by: Arc<str> = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by: Arc<str> = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let tried = by.clone();
-    let (view, to) = desk.read(move |desk| try_migration(desk, &name, given.to.as_deref(), &tried)).await?;
-    if given.dry_run || view.same || !view.in_the_way.is_empty() {
+    let (to, dry_run) = (given.to, given.dry_run);
+    let trying = desk.read(move |desk| {
+        let id = run_named(desk, &caller, Role::Operator, &name)?;
+        try_migration(desk, id, to.as_deref(), &tried)
+    });
+    let (view, to) = trying.await?;
+    if dry_run || view.same || !view.in_the_way.is_empty() {
         return Ok(Answer(view));
     }
     let id = view.id.parse().map_err(|_| Refusal::Unreadable(view.id.clone()))?;
@@ -256,11 +281,11 @@ pub(crate) async fn migrate(
 /// Looks what would come of it, on a copy.
 fn try_migration(
     desk: &Desk,
-    name: &str,
+    id: RunId,
     to: Option<&str>,
     by: &Arc<str>,
 ) -> Result<(MigrationView, TextHash), Refusal> {
-    let loaded = live::load(run_named(desk, name)?, desk.reads())?;
+    let loaded = live::load(id, desk.reads())?;
     let mut run = loaded.run;
     let (library, world) = (&desk.shared().library, desk.shared().world());
     let from = library.text(run.text(), desk.reads())?;

@@ -8,12 +8,14 @@ use serde_json::{Value as Json, json};
 use yizhan_engine::live;
 use yizhan_engine::store::{self, TaskFilter};
 use yizhan_workflow::id::{Attempt, RunId, TaskId};
-use yizhan_workflow::people::Present;
+use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::people::{Present, bare};
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
+use super::PageOf;
 use super::runs::run_named;
-use super::{PageOf, acting};
 use crate::body::{Answer, Asked, Given, Named};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{Listing, Look, TaskRow, TaskView, attempt_of, task_row, task_view};
@@ -44,14 +46,28 @@ pub(crate) struct Filter {
 
 pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Asked(asked): Asked<Filter>,
 ) -> Result<Answer<Listing<TaskRow>>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
     let world = desk.shared().world();
     let now = desk.shared().now();
-    let who = asked.who.map(|who| belongs_to(&world.people_at(now), &who));
+    let all = caller.rights.may_everywhere(Role::Viewer);
+    let theirs = caller.person().map(str::to_owned);
+    // Whoever may not look at all tasks looks at their own; of a run that they may look at, at all of its.
+    let who = match (&asked.run, all) {
+        (Some(_), _) | (None, true) => asked.who,
+        (None, false) => {
+            let theirs = theirs.ok_or(Refusal::NoRight { role: Role::Viewer, on: None })?;
+            if asked.who.as_deref().is_some_and(|who| bare(who) != theirs) {
+                return Err(Refusal::NoRight { role: Role::Viewer, on: None });
+            }
+            Some(theirs)
+        }
+    };
+    let who = who.map(|who| belongs_to(&world.people_at(now), &who));
     let rows = desk.read(move |desk| {
-        let run = asked.run.map(|name| run_named(desk, &name)).transpose()?;
+        let run = asked.run.map(|name| run_named(desk, &caller, Role::Viewer, &name)).transpose()?;
         let filter = TaskFilter { run, who, late: asked.late.then_some(now) };
         Ok(desk.reads().tasks(&filter, page.cursor.as_deref(), page.limit())?)
     });
@@ -82,16 +98,28 @@ fn row_named(desk: &Desk, name: &str) -> Result<(store::TaskRow, Attempt), Refus
 
 pub(crate) async fn show(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
 ) -> Result<Answer<TaskView>, Refusal> {
     let view = desk.read(move |desk| {
         let (row, of) = row_named(desk, &name)?;
+        if !caller.rights.may(Role::Viewer, &row.workflow) && !is_theirs(desk, &caller, &row) {
+            return Err(no_such(&name));
+        }
         let loaded = live::load(row.run, desk.reads())?;
         let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
         let (world, now) = (desk.shared().world(), desk.shared().now());
         task_view(&row, of, &Look { run: &loaded.run, text: &text, world: &world, now })
     });
     view.await.map(Answer)
+}
+
+/// Whether a task is one that the caller may take, or has.
+fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow) -> bool {
+    let Some(person) = caller.person() else { return false };
+    let (world, now) = (desk.shared().world(), desk.shared().now());
+    let claimed = row.claimed_by.as_deref().is_some_and(|by| bare(by) == person);
+    claimed || world.people_at(now).may(person, &row.who).is_some()
 }
 
 /// What a doing answers: the run it changed.
@@ -102,6 +130,7 @@ fn changed(run: RunId) -> Answer<Json> {
 /// Finds the task, and has `event` decided about it. One that is over has been dealt with; it is not unknown.
 pub(super) async fn act(
     desk: &Arc<Desk>,
+    caller: &Caller,
     name: String,
     event: impl FnOnce(Attempt) -> Event,
 ) -> Result<Answer<Json>, Refusal> {
@@ -113,6 +142,9 @@ pub(super) async fn act(
         return Err(Refusal::DealtWith("the task is not open".to_owned()));
     }
     let (row, of) = found?;
+    if !is_theirs(desk, caller, &row) {
+        caller.must(Role::Operator, &row.workflow)?;
+    }
     desk.engine.act(row.run, event(of)).await?;
     Ok(changed(row.run))
 }
@@ -125,22 +157,24 @@ pub(crate) struct By {
 
 pub(crate) async fn claim(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<By>,
 ) -> Result<Answer<Json>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let via = through(given.via.as_deref())?;
-    act(&desk, name, |of| Event::Claimed { of, by, via }).await
+    act(&desk, &caller, name, |of| Event::Claimed { of, by, via }).await
 }
 
 pub(crate) async fn release(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<By>,
 ) -> Result<Answer<Json>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let via = through(given.via.as_deref())?;
-    act(&desk, name, |of| Event::Released { of, by, via }).await
+    act(&desk, &caller, name, |of| Event::Released { of, by, via }).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -166,10 +200,11 @@ const NOTE_LONGEST: usize = 2_000;
 
 pub(crate) async fn hand_over(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<HandingOver>,
 ) -> Result<Answer<Json>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let via = through(given.via.as_deref())?;
     let to = match given.to {
         OneOrMany::One(who) => vec![who],
@@ -182,7 +217,7 @@ pub(crate) async fn hand_over(
     }
     let note = given.note.filter(|note| !note.trim().is_empty()).map(Arc::from);
     let delegate = given.delegate;
-    act(&desk, name, |of| Event::HandedOver { of, by, via, to, note, delegate }).await
+    act(&desk, &caller, name, |of| Event::HandedOver { of, by, via, to, note, delegate }).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,12 +229,13 @@ pub(crate) struct Commenting {
 
 pub(crate) async fn comment(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Commenting>,
 ) -> Result<Answer<Json>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let (via, text) = (through(given.via.as_deref())?, given.text.trim().into());
-    act(&desk, name, |of| Event::Commented { of, by, via, text }).await
+    act(&desk, &caller, name, |of| Event::Commented { of, by, via, text }).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -218,14 +254,15 @@ pub(crate) struct Answering {
 
 pub(crate) async fn answer(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Answering>,
 ) -> Result<Answer<Json>, Refusal> {
-    let by = acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let fields = object(given.fields)?;
     let via = through(given.via.as_deref())?;
     let Some(whom) = given.on_behalf_of else {
-        return act(&desk, name, |of| Event::Answered { of, by, via, fields }).await;
+        return act(&desk, &caller, name, |of| Event::Answered { of, by, via, fields }).await;
     };
     let kept = |one: &Json| one.get("artifact").and_then(Json::as_str).is_some_and(|hash| !hash.is_empty());
     if given.paper.is_empty() || !given.paper.iter().all(kept) {
@@ -235,7 +272,7 @@ pub(crate) async fn answer(
         ));
     }
     let (whom, paper) = (whom.into(), Raw::from(&Json::Array(given.paper)));
-    act(&desk, name, |of| Event::AnsweredFor { of, by, via, whom, paper, fields }).await
+    act(&desk, &caller, name, |of| Event::AnsweredFor { of, by, via, whom, paper, fields }).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -258,11 +295,12 @@ pub(crate) struct Settling {
 
 pub(crate) async fn settle(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Settling>,
 ) -> Result<Answer<Json>, Refusal> {
     let world = desk.shared().world();
-    let by: Arc<str> = acting(given.by.as_deref(), &world)?.into();
+    let by: Arc<str> = caller.acting(given.by.as_deref(), &world)?.into();
     let verdict = match given.verdict {
         Word::Happened => Verdict::Happened { values: object(given.values)? },
         Word::Skip => Verdict::Skip { values: object(given.values)? },
@@ -270,7 +308,7 @@ pub(crate) async fn settle(
         Word::Fail => Verdict::Fail {},
         Word::Leave => Verdict::Leave {},
     };
-    act(&desk, name, |of| Event::Settled { of, by, verdict }).await
+    act(&desk, &caller, name, |of| Event::Settled { of, by, verdict }).await
 }
 
 /// Nothing given is an object without fields.

@@ -7,11 +7,13 @@ use serde::Deserialize;
 use yizhan_engine::gathering::KEPT_MOST;
 use yizhan_engine::store::{Firing, StoreError};
 use yizhan_workflow::id::RunId;
+use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::schedule;
 
 use super::workflows::trigger_kind;
 use crate::body::{Answer, Asked};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{FiringView, Listing, TriggerView, word_of};
@@ -28,6 +30,7 @@ pub(crate) struct Filter {
 
 pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Asked(asked): Asked<Filter>,
 ) -> Result<Answer<Listing<TriggerView>>, Refusal> {
     let all = desk.shared().library.workflows();
@@ -36,7 +39,9 @@ pub(crate) async fn list(
     {
         return Err(Refusal::NoSuch { kind: "workflow", name: name.clone() });
     }
-    let wanted = move |name: &str| asked.workflow.as_ref().is_none_or(|wanted| wanted == name);
+    let wanted = move |name: &str| {
+        asked.workflow.as_ref().is_none_or(|wanted| wanted == name) && caller.rights.may(Role::Viewer, name)
+    };
     let days = i64::from(asked.days.unwrap_or(7).min(3_660));
     let views = desk.read(move |desk| {
         let texts =

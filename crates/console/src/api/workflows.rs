@@ -7,10 +7,12 @@ use yizhan_engine::library::Entry;
 use yizhan_engine::store::RunFilter;
 use yizhan_workflow::definition::completing;
 use yizhan_workflow::id::TextHash;
+use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::{Source, Starts, Workflow};
 use yizhan_workflow::run::names;
 
 use crate::body::{Answer, Named};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Reloaded;
 use crate::refusal::Refusal;
@@ -21,15 +23,18 @@ use crate::view::{
 /// Open runs that are counted for a page.
 const COUNTED: usize = 500;
 
-pub(crate) async fn list(State(desk): State<Arc<Desk>>) -> Answer<Listing<WorkflowRow>> {
+pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller) -> Answer<Listing<WorkflowRow>> {
     let all = desk.shared().library.workflows();
-    Answer(Listing::whole(all.iter().map(|(name, entry)| row(name, entry)).collect()))
+    let seen = all.iter().filter(|(name, _)| caller.rights.may(Role::Viewer, name));
+    Answer(Listing::whole(seen.map(|(name, entry)| row(name, entry)).collect()))
 }
 
 pub(crate) async fn show(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
 ) -> Result<Answer<WorkflowView>, Refusal> {
+    caller.must(Role::Viewer, &name)?;
     let all = desk.shared().library.workflows();
     let entry = all.get(&name).ok_or_else(|| Refusal::NoSuch { kind: "workflow", name: name.clone() })?;
     let row = row(&name, entry);

@@ -8,7 +8,7 @@ use yizhan_engine::link::Choice;
 use yizhan_workflow::problem::Lang;
 
 use super::given::Given;
-use super::words::say;
+use crate::words::say;
 
 /// The hidden field by which a page shows that it is ours.
 pub(super) const CONFIRM: &str = "confirm";

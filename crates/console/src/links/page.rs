@@ -1,34 +1,14 @@
 //! The pages of links. Plain HTML: it is read on phones, in mail programs, without scripts.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use yizhan_workflow::problem::Lang;
 
 use super::fields::{self, CONFIRM};
 use super::given::Given;
-use super::words::say;
 use super::{Over, Said, Sheet, Shut};
+use crate::pages::whole;
 use crate::refusal::Refusal;
-
-/// `../assets`: the address may have a path of a proxy's before it.
-fn whole(lang: Lang, title: &str, content: &Markup) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang=(say(lang, "zh-CN", "en")) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) }
-                link rel="stylesheet" href="../assets/page.css";
-            }
-            body {
-                main { (content) }
-                footer { (say(lang, "驿站", "Yizhan")) }
-            }
-        }
-    };
-    page.into_string()
-}
+use crate::words::say;
 
 /// What is asked. `given`: what was sent and not taken.
 pub(super) fn sheet(sheet: &Sheet, confirmation: &str, faults: &[(String, String)], given: &Given) -> String {

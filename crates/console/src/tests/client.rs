@@ -21,6 +21,8 @@ pub(super) struct Client {
     to: To,
     token: Option<String>,
     host: String,
+    /// Sent with each request.
+    own: Option<(String, String)>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,7 +56,12 @@ impl Reply {
 
 impl Client {
     pub(super) fn new(to: To, token: Option<&str>) -> Self {
-        Self { to, token: token.map(str::to_owned), host: "localhost".into() }
+        Self { to, token: token.map(str::to_owned), host: "localhost".into(), own: None }
+    }
+
+    /// The same, with a header of its own.
+    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+        Self { own: Some((name.to_owned(), value.to_owned())), ..self.clone() }
     }
 
     /// The same, asking for another host.
@@ -80,6 +87,9 @@ impl Client {
         let mut request = Request::builder().method(method).uri(path).header("host", &self.host);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some((name, value)) = &self.own {
+            request = request.header(name, value);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use yizhan_access::Access;
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
 use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::link::Links;
@@ -154,6 +155,7 @@ pub(super) struct Place {
     pub stranger: Client,
     pub wrong: Client,
     pub address: std::net::SocketAddr,
+    pub access: Arc<Access>,
     hands: Arc<Hands>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
@@ -261,7 +263,8 @@ pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -
     let address = tcp.local_addr().unwrap();
     let settings = HttpSettings { tokens: vec![Token::new("ops", TOKEN)], ..settings };
     let house = Arc::new(Rooms { artifacts: Mutex::default() });
-    let app = App { engine: engine.clone(), house, settings };
+    let access = Arc::new(Access::open(&folder.path().join("access.db")).unwrap());
+    let app = App { engine: engine.clone(), house, settings, access: access.clone() };
     let (stop, stopped) = oneshot::channel::<()>();
     let listeners = Listeners { unix: vec![unix], tcp: vec![tcp] };
     let serving = tokio::spawn(serve(listeners, app, async move { drop(stopped.await) }));
@@ -273,6 +276,7 @@ pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -
         stranger: Client::new(To::Tcp(address), None),
         wrong: Client::new(To::Tcp(address), Some("another-token")),
         address,
+        access,
         hands,
         stop: Some(stop),
         serving,

@@ -19,6 +19,7 @@ use crate::sense::over;
 
 fn fits(row: &RunRow, filter: &RunFilter) -> bool {
     filter.workflow.as_ref().is_none_or(|wanted| **wanted == *row.workflow)
+        && filter.among.as_ref().is_none_or(|among| among.iter().any(|name| **name == *row.workflow))
         && filter.state.is_none_or(|wanted| wanted == row.state)
         && filter.key.as_ref().is_none_or(|part| row.key.as_ref().is_some_and(|key| key.contains(part)))
         && filter.parent.is_none_or(|wanted| row.parent == Some(wanted))

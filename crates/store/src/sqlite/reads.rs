@@ -211,6 +211,10 @@ pub(super) fn runs_of_state(
             if filter.parent.is_some() || filter.late.is_some() { "+workflow = ?" } else { "workflow = ?" };
         and(term, &mut vec![workflow.clone().into()]);
     }
+    if let Some(among) = &filter.among {
+        let among = serde_json::Value::from(among.as_slice()).to_string();
+        and("+workflow IN (SELECT value FROM json_each(?))", &mut vec![among.into()]);
+    }
     if let Some(state) = state {
         let term = if filter.parent.is_some() { "+state = ?" } else { "state = ?" };
         and(term, &mut vec![rows::state_number(state).into()]);

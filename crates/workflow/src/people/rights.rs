@@ -120,6 +120,13 @@ impl Rights {
         self.held(role).next().is_some()
     }
 
+    /// The workflows that are named whole: also those that are no longer there, whose runs are.
+    #[must_use]
+    pub fn named(&self, role: Role) -> Vec<String> {
+        let named = self.held(role).flat_map(|grant| &grant.on).filter(|name| !name.ends_with('*'));
+        named.filter(|name| self.may(role, name)).cloned().collect()
+    }
+
     /// Whether they may do this everywhere, and with what belongs to no workflow: people, plugins, the audit.
     #[must_use]
     pub fn may_everywhere(&self, role: Role) -> bool {

@@ -13,12 +13,13 @@ use yizhan_engine::intake::{self, Fired, Prepared};
 use yizhan_engine::store::{Firing, FiringOutcome};
 use yizhan_engine::{StartError, StartReply, Started};
 use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::plan::{Starts, Workflow};
+use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::{self, OPERATOR, World};
 
-use crate::api::acting;
 use crate::body::{Answer, Given, Named};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::each::{Came, came};
 use crate::refusal::Refusal;
@@ -41,14 +42,18 @@ pub(crate) struct Request {
 
 pub(crate) async fn start(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     headers: HeaderMap,
     Given(request): Given<Request>,
 ) -> Result<Response, Refusal> {
     let text = current(&desk, &name)?;
+    if !has_form(&text, &request, &caller) {
+        caller.must(Role::Worker, &name)?;
+    }
     let key = idempotency_key(&headers)?;
     let world = desk.shared().world();
-    let by: Arc<str> = acting(request.by.as_deref(), &world)?.into();
+    let by: Arc<str> = caller.acting(request.by.as_deref(), &world)?.into();
     let payload = payload_of(&request, &by);
     may_start(&text, &request, &by, &world, desk.shared().now())?;
     if let Some(trigger) = request.trigger.as_deref().filter(|name| has_each(&text, name)) {
@@ -172,6 +177,13 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
 fn payload_of(request: &Request, by: &str) -> String {
     let said = json!([request.input, by, request.trigger]);
     Sha256::digest(said.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A start form is for those that its trigger names, whatever role they have; `may_start` asks whether they are.
+fn has_form(text: &Workflow, request: &Request, caller: &Caller) -> bool {
+    let named = |trigger: &&Trigger| Some(&*trigger.name) == request.trigger.as_deref();
+    let form = text.triggers.iter().find(named).map(|trigger| &trigger.starts);
+    caller.person().is_some() && matches!(form, Some(Starts::ByHand { .. }))
 }
 
 /// A start form is for those that its trigger names.

@@ -3,7 +3,7 @@
 use yizhan_workflow::problem::Lang;
 
 /// Both stand side by side, so that neither is forgotten.
-pub(super) fn say<'t>(lang: Lang, zh: &'t str, en: &'t str) -> &'t str {
+pub(crate) fn say<'t>(lang: Lang, zh: &'t str, en: &'t str) -> &'t str {
     match lang {
         Lang::Zh => zh,
         Lang::En => en,
@@ -11,7 +11,7 @@ pub(super) fn say<'t>(lang: Lang, zh: &'t str, en: &'t str) -> &'t str {
 }
 
 /// The language of `Accept-Language` that is wanted most of those that we speak.
-pub(super) fn first_spoken(wanted: &str) -> Option<Lang> {
+pub(crate) fn first_spoken(wanted: &str) -> Option<Lang> {
     let mut best: Option<(f32, Lang)> = None;
     for one in wanted.split(',').take(50) {
         let mut parts = one.split(';').map(str::trim);

@@ -1,0 +1,329 @@
+//! The door: signing in and out, and the page of an invitation, where somebody chooses a password.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+use yizhan_access::{Asked as Act, Outcome, Secret, Unfit, fit};
+use yizhan_workflow::people::bare;
+use yizhan_workflow::problem::Lang;
+
+use super::{answered, spoken, whole};
+use crate::body::{Asked, Form, Named};
+use crate::caller::{COOKIE, Caller, cookie, same_origin};
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::words::say;
+
+/// Where somebody who has signed in goes, if they came from nowhere.
+const HOME: &str = "/";
+const NAME_LONGEST: usize = 200;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Way {
+    #[serde(default)]
+    to: String,
+}
+
+/// Only a path of this house: a link from elsewhere must not send people on.
+fn within(to: &str) -> &str {
+    let inside = to.starts_with('/') && !to.starts_with("//") && !to.contains(['\\', '\r', '\n', '\t']);
+    if inside { to } else { HOME }
+}
+
+pub(crate) async fn sign_in(
+    State(desk): State<Arc<Desk>>,
+    Asked(way): Asked<Way>,
+    headers: HeaderMap,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    answered(StatusCode::OK, sign_in_page(lang, within(&way.to), "", None))
+}
+
+/// Takes name and password, and answers with the cookie of a new session.
+pub(crate) async fn signed_in(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    let name = form.text("name").trim();
+    match enter(&desk, &caller, &headers, name, form.text("password")).await {
+        Ok(word) => with_cookie(Redirect::to(within(form.text("to"))).into_response(), Some(&word)),
+        Err(refusal) => {
+            let status = refusal.status();
+            answered(status, sign_in_page(lang, within(form.text("to")), name, Some(&refusal)))
+        }
+    }
+}
+
+async fn enter(
+    desk: &Desk,
+    caller: &Caller,
+    headers: &HeaderMap,
+    name: &str,
+    password: &str,
+) -> Result<Secret, Refusal> {
+    if !same_origin(headers) {
+        return Err(Refusal::CrossSite);
+    }
+    if name.is_empty() || name.chars().count() > NAME_LONGEST {
+        return Err(Refusal::NotKnown);
+    }
+    let now = desk.shared().now();
+    let id = id_of(desk, name);
+    if let Some(wait) = desk.access.guessing.try_at(&id, caller.from, now) {
+        return Err(Refusal::Guessing(wait));
+    }
+    let act = |who: String| Act {
+        at: now,
+        who,
+        from: address(caller),
+        session: None,
+        act: "/sign-in".to_owned(),
+        on: id.clone(),
+    };
+    let here = desk.shared().world().people_at(now).person(&id).is_some();
+    // The same work for everybody, so that the time does not tell who has an account.
+    if !desk.access.knows(&id, password).await? || !here {
+        let of = desk.access.asked(act("stranger".to_owned())).await?;
+        desk.access.answered(Outcome { at: now, of, status: 401, ..Outcome::default() }).await?;
+        return Err(Refusal::NotKnown);
+    }
+    desk.access.guessing.forgive(&id, caller.from);
+    let of = desk.access.asked(act(format!("person:{id}"))).await?;
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let word = desk.access.begin(&id, &address(caller), agent, now).await?;
+    desk.access.answered(Outcome { at: now, of, status: 303, ..Outcome::default() }).await?;
+    Ok(word)
+}
+
+fn address(caller: &Caller) -> String {
+    caller.from.map(|from| from.to_string()).unwrap_or_default()
+}
+
+/// The bare id of whoever is meant: by id, or by mail address.
+fn id_of(desk: &Desk, name: &str) -> String {
+    let world = desk.shared().world();
+    let mut by_mail = world
+        .people
+        .people
+        .iter()
+        .filter(|(_, person)| person.mail.as_deref().is_some_and(|mail| mail.eq_ignore_ascii_case(name)));
+    match (by_mail.next(), by_mail.next()) {
+        (Some((id, _)), None) => id.clone(),
+        _ => bare(name).to_owned(),
+    }
+}
+
+pub(crate) async fn sign_out(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Result<Response, Refusal> {
+    if let Some(word) = cookie(&headers) {
+        desk.access.end(word).await?;
+    }
+    Ok(with_cookie(Redirect::to("/sign-in").into_response(), None))
+}
+
+/// A session's cookie; without a word it is taken back.
+fn with_cookie(mut answer: Response, word: Option<&Secret>) -> Response {
+    let (value, age) = word.map_or(("", 0), |word| (word.reveal(), 12 * 3_600));
+    let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=Lax");
+    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
+        cookie.set_sensitive(true);
+        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+pub(crate) async fn invitation(
+    State(desk): State<Arc<Desk>>,
+    Named(word): Named<String>,
+    headers: HeaderMap,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    match invited(&desk, &word) {
+        Ok(Some(name)) => answered(StatusCode::OK, invitation_page(lang, &name, None)),
+        Ok(None) => answered(StatusCode::GONE, void_page(lang)),
+        Err(refusal) => answered(refusal.status(), sign_in_page(lang, HOME, "", Some(&refusal))),
+    }
+}
+
+/// The name of whom a word invites.
+fn invited(desk: &Desk, word: &str) -> Result<Option<String>, Refusal> {
+    let now = desk.shared().now();
+    let invitation = desk.access.invitation(word, now)?;
+    let world = desk.shared().world();
+    let present = world.people_at(now);
+    Ok(invitation.and_then(|invitation| Some(present.person(&invitation.person)?.name.clone())))
+}
+
+pub(crate) async fn accepted(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named(word): Named<String>,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    accept(&desk, &caller, &word, &headers, &form)
+        .await
+        .unwrap_or_else(|refusal| answered(refusal.status(), sign_in_page(lang, HOME, "", Some(&refusal))))
+}
+
+async fn accept(
+    desk: &Desk,
+    caller: &Caller,
+    word: &str,
+    headers: &HeaderMap,
+    form: &Form,
+) -> Result<Response, Refusal> {
+    let lang = spoken(desk, headers);
+    if !same_origin(headers) {
+        return Err(Refusal::CrossSite);
+    }
+    let now = desk.shared().now();
+    let invitation = desk.access.invitation(word, now)?;
+    let (Some(invitation), Some(name)) = (invitation, invited(desk, word)?) else {
+        return Ok(answered(StatusCode::GONE, void_page(lang)));
+    };
+    let (password, again) = (form.text("password"), form.text("again"));
+    let fault = if password == again {
+        fit(password, &invitation.person).err().map(|why| unfit(why, lang))
+    } else {
+        Some(say(lang, "两次输入的不一样。", "The two are not the same."))
+    };
+    if let Some(fault) = fault {
+        return Ok(answered(StatusCode::UNPROCESSABLE_ENTITY, invitation_page(lang, &name, Some(fault))));
+    }
+    let who = format!("person:{}", invitation.person);
+    let asked = Act {
+        at: now,
+        who,
+        from: address(caller),
+        session: None,
+        act: "/invitation".to_owned(),
+        on: String::new(),
+    };
+    let of = desk.access.asked(asked).await?;
+    let done = desk.access.accept(word, password, now).await?.is_some();
+    let status = if done { 303 } else { 410 };
+    desk.access.answered(Outcome { at: now, of, status, ..Outcome::default() }).await?;
+    if !done {
+        return Ok(answered(StatusCode::GONE, void_page(lang)));
+    }
+    Ok(Redirect::to("/sign-in").into_response())
+}
+
+fn unfit(why: Unfit, lang: Lang) -> &'static str {
+    match why {
+        Unfit::Short => say(
+            lang,
+            "密码至少 10 个字。几个词连起来最好记。",
+            "A password has at least 10 characters; a few words are easiest to keep in mind.",
+        ),
+        Unfit::Long => say(lang, "密码最多 200 个字。", "A password has at most 200 characters."),
+        Unfit::Name => {
+            say(lang, "密码不能是自己的名字加几个数字。", "A password is not the own name with some figures.")
+        }
+        Unfit::Common => say(
+            lang,
+            "这个密码最容易被猜到,请换一个。",
+            "This password is one of those that are guessed first.",
+        ),
+    }
+}
+
+fn trouble(refusal: &Refusal, lang: Lang) -> String {
+    if let Refusal::Guessing(wait) = refusal {
+        return match lang {
+            Lang::Zh => format!("试得太多了,请过 {wait} 秒再试。"),
+            Lang::En => format!("Too many tries; please try again in {wait} s."),
+        };
+    }
+    let (zh, en) = if matches!(refusal, Refusal::NotKnown) {
+        (
+            "名字或密码不对。忘了密码请找管理员,他会给您一个新的邀请。",
+            "Name or password is not right. If you forgot it, ask an administrator for a new invitation.",
+        )
+    } else if matches!(refusal, Refusal::CrossSite) {
+        (
+            "这次提交不是从本页发出的,请在这里重新填写。",
+            "This was not sent from this page; please fill it in here.",
+        )
+    } else {
+        (
+            "现在办不了,什么都没有改动。请稍后再试,或者找管理员。",
+            "This cannot be done now, and nothing was changed. Please try again later, or ask an administrator.",
+        )
+    };
+    say(lang, zh, en).to_owned()
+}
+
+fn notice(words: &str) -> Markup {
+    html! { div.notice.bad role="alert" { p { (words) } } }
+}
+
+fn sign_in_page(lang: Lang, to: &str, name: &str, refusal: Option<&Refusal>) -> String {
+    let title = say(lang, "登录", "Sign in");
+    let content = html! {
+        h1 { (title) }
+        @if let Some(refusal) = refusal { (notice(&trouble(refusal, lang))) }
+        form method="post" action="/sign-in" {
+            input type="hidden" name="to" value=(to);
+            div.field {
+                label for="name" { (say(lang, "名字", "Name")) }
+                p.hint { (say(lang, "工号或邮箱", "Your id or mail address")) }
+                input id="name" name="name" value=(name) autocomplete="username" autocapitalize="none" required autofocus;
+            }
+            div.field {
+                label for="password" { (say(lang, "密码", "Password")) }
+                input id="password" name="password" type="password" autocomplete="current-password" required;
+            }
+            button type="submit" { (title) }
+        }
+    };
+    whole(lang, title, &content)
+}
+
+fn invitation_page(lang: Lang, name: &str, fault: Option<&str>) -> String {
+    let title = say(lang, "设置密码", "Choose a password");
+    let content = html! {
+        h1 { (title) }
+        p { (say(lang, "您好,", "Hello ")) (name) (say(lang, "。", ".")) }
+        @if let Some(fault) = fault { (notice(fault)) }
+        form method="post" {
+            div.field {
+                label for="password" { (say(lang, "密码", "Password")) }
+                p.hint { (say(lang, "至少 10 个字;几个词连起来最好记。", "At least 10 characters; a few words are easiest to keep in mind.")) }
+                input id="password" name="password" type="password" autocomplete="new-password" minlength="10" maxlength="200" required autofocus;
+            }
+            div.field {
+                label for="again" { (say(lang, "再输一次", "Once more")) }
+                input id="again" name="again" type="password" autocomplete="new-password" required;
+            }
+            button type="submit" { (title) }
+            p.hint { (say(lang, "设好以后,别处的登录都会退出。", "Wherever else you are signed in, you are signed out then.")) }
+        }
+    };
+    whole(lang, title, &content)
+}
+
+fn void_page(lang: Lang) -> String {
+    let title = say(lang, "这个邀请已经失效", "This invitation is void");
+    let content = html! {
+        h1 { (title) }
+        p {
+            (say(
+                lang,
+                "邀请只能用一次,三天内有效,发了新的,旧的就作废。请找管理员要一个新的。",
+                "An invitation is good once and for three days, and a newer one makes it void. Ask an administrator for a new one.",
+            ))
+        }
+        p { a href="/sign-in" { (say(lang, "去登录", "Sign in")) } }
+    };
+    whole(lang, title, &content)
+}
