@@ -320,6 +320,29 @@ pub struct Keeping {
     pub by: Arc<str>,
 }
 
+impl Keeping {
+    /// As a step would call for it; nobody's run waits.
+    pub(crate) fn call(self, now: Millis) -> Call {
+        let Self { action, with, key, by } = self;
+        Call {
+            id: 0,
+            plugin: "register".into(),
+            action: action.into(),
+            key,
+            run: by,
+            workflow: "".into(),
+            step: "".into(),
+            round: 0,
+            item: 0,
+            attempt: 1,
+            now_ms: now.0,
+            timeout: None,
+            input: with.into(),
+            secrets: vec![],
+        }
+    }
+}
+
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
@@ -631,23 +654,7 @@ impl Engine {
     /// # Errors
     /// When it does not fit, or nothing is taken in now.
     pub async fn keep(&self, keeping: Keeping) -> Result<Box<str>, KeepError> {
-        let Keeping { action, with, key, by } = keeping;
-        let call = Call {
-            id: 0,
-            plugin: "register".into(),
-            action: action.into(),
-            key,
-            run: by,
-            workflow: "".into(),
-            step: "".into(),
-            round: 0,
-            item: 0,
-            attempt: 1,
-            now_ms: self.shared.now().0,
-            timeout: None,
-            input: with.into(),
-            secrets: vec![],
-        };
+        let call = keeping.call(self.shared.now());
         let (to, answer) = oneshot::channel();
         self.inbox.push(Message::Keep(Box::new(call), Reply::Kept { output: "".into(), to }));
         answer.await.unwrap_or(Err(KeepError::Act(ActError::Stopping)))

@@ -292,6 +292,40 @@ fn entries_that_cannot_have_been_there_are_told_at_their_place() {
 }
 
 #[test]
+fn what_is_corrected_and_voided_by_hand_is_seen_by_the_next_step() {
+    holds(
+        r#"
+[step.rest]
+wait = "1h"
+[step.sum]
+use = "register.find"
+with.register = "fines"
+with.show = { total = "sum(amount)", many = "count" }
+[output]
+total = "{{ step.sum.figures.total }}"
+many = "{{ step.sum.figures.many }}"
+"#,
+        r#"
+[[test]]
+name = "x"
+entries = [{ register = "fines", times = 3, with = { card = "A", amount = 5, name = "Li" } }]
+state = "done"
+output = { total = 107.5, many = 3 }
+play = [
+  { append = "fines", with = { card = "B", amount = 2.50 }, by = "operator" },
+  { amend = "fines", number = "F202601-001", with = { amount = 100 }, why = "misread" },
+  { void = "fines", number = "F202601-002", why = "entered twice" },
+  { void = "fines", number = "F202601-002", why = "once more", refused = "void" },
+  { append = "fines", with = { card = "B" }, refused = "amount" },
+  { erase = "fines", number = "F202601-003", fields = "name", why = "the ten years are over" },
+  { expect_entry = "fines", number = "F202601-003", with = { amount = 5, name = { empty = true } }, times = 1 },
+  { pass = "1h" },
+]
+"#,
+    );
+}
+
+#[test]
 fn a_fake_goes_before_the_register() {
     holds(
         FINE,

@@ -105,6 +105,12 @@ pub enum Play {
         act: Act,
         refused: Refused,
     },
+    /// Somebody writes into a register by hand.
+    Keep {
+        keeping: Keep,
+        by: Option<Arc<str>>,
+        refused: Refused,
+    },
     Settle {
         step: StepPath,
         by: Option<Arc<str>>,
@@ -145,6 +151,15 @@ pub enum Play {
     Expect(Expected),
 }
 
+/// What is written into a register without a run.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    /// `append`, `amend`, `void`, `erase`.
+    pub action: &'static str,
+    /// As the `with` of that action's step.
+    pub with: Raw,
+}
+
 /// What somebody does.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -171,6 +186,10 @@ pub enum Act {
     },
     Resume {
         reason: Arc<str>,
+    },
+    /// More time is asked for, with the fields of the step's `extend.form`.
+    Extend {
+        with: Raw,
     },
     /// The due time is this instant from now on.
     MoveDue {

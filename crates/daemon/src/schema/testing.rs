@@ -73,6 +73,13 @@ const LINE: &[Key] = &[
     key("pause", TEXT, "停表,写明 reason", "stops the clock, with the reason"),
     key("resume", TEXT, "恢复计时", "lets the clock go on"),
     key("move_due", TEXT, "期限改到 to,写明 reason", "gives it another due time, `to`, with the reason"),
+    key("extend", TEXT, "申请延期,with 是它的表单", "asks for more time, `with` the fields of its form"),
+    key("append", TEXT, "有人手工登记一条", "somebody writes an entry by hand"),
+    key("amend", TEXT, "有人更正 number 那一条", "somebody corrects the entry `number`"),
+    key("void", TEXT, "有人作废 number 那一条", "somebody voids the entry `number`"),
+    key("erase", TEXT, "有人擦除保密栏目", "somebody erases what is private"),
+    key("why", TEXT, "为什么更正、作废、擦除", "why it is corrected, voided or erased"),
+    key("fields", TEXTS, "擦除哪些栏目", "which columns are erased"),
     key("settle", TEXT, "对走不下去的步骤作决定", "decides where nobody else can"),
     key(
         "verdict",

@@ -88,8 +88,8 @@ pub struct House<'w> {
     turns: BTreeMap<String, Arc<str>>,
     /// From the first step on that is about one.
     registers: Option<Alone>,
-    /// How often entries were given.
-    given: usize,
+    /// How often somebody wrote into one without a run.
+    by_hand: usize,
     decisions: usize,
 }
 
@@ -135,7 +135,7 @@ impl<'w> House<'w> {
             last: None,
             turns: BTreeMap::new(),
             registers: None,
-            given: 0,
+            by_hand: 0,
             decisions: 0,
         }
     }
@@ -161,7 +161,7 @@ impl<'w> House<'w> {
     /// Begins a run, or joins the open one with its key where the file says so.
     pub fn begin(&mut self, prepared: Prepared, by: &str) -> Result<Begun, Hindrance> {
         if prepared.gathers == Gathers::Kept {
-            self.keep(prepared);
+            self.keep_for_slot(prepared);
             return Ok(Begun::Kept);
         }
         let text = prepared.workflow.clone();

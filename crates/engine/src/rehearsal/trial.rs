@@ -261,6 +261,10 @@ impl Trial<'_, '_> {
             Play::Settle { step, by, verdict, values } => {
                 self.settle(&line.of, step, by.as_deref(), (*verdict, values))
             }
+            Play::Keep { keeping, by, refused } => {
+                let done = self.keep(keeping, by.as_deref());
+                as_refused(refused, done)
+            }
             Play::Cancel { reason, by } => {
                 let run = self.case(&line.of)?;
                 let opening = self.house.runs[run].run.top.opening;

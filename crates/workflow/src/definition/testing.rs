@@ -321,16 +321,22 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
 
     /// What is done there, where it is this workflow that does it.
     fn own_work(&self, path: &StepPath) -> Option<&Work> {
+        if let Some(step) = self.own_step(path) {
+            return Some(&step.work);
+        }
         let [segments] = path.runs.as_slice() else { return None };
         if self.own.has("of") {
             return None;
         }
-        if let Some(step) = self.named(&segments.last()?.step) {
-            return Some(&step.work);
-        }
         let (step, rung) = self.rung(segments)?;
         let of = crate::id::Item { rung: Some(crate::id::DueRung(1, rung)), ..crate::run::clock::WHOLE };
         step.doing(of).map(|doing| doing.work)
+    }
+
+    /// The step of this workflow that is meant, and not what stands beside it.
+    fn own_step(&self, path: &StepPath) -> Option<&Step> {
+        let [segments] = path.runs.as_slice() else { return None };
+        if self.own.has("of") { None } else { self.named(&segments.last()?.step) }
     }
 
     fn no_such_step(&self, id: &str, span: &Range<usize>) {

@@ -148,11 +148,14 @@ impl Step {
     }
 
     /// The number of what a due time sets off, by its key and its place there: `escalate[1]`; without a place the only
-    /// one; and `extend`, what follows a granted extension.
+    /// one; `grant`, the task of those who must grant an extension, and `extend`, what follows it.
     #[must_use]
     pub fn rung_named(&self, key: &str, place: Option<u32>) -> Option<u16> {
-        if key == "extend" {
-            return self.clock.as_ref()?.extend.as_ref()?.then.as_ref().map(|_| EXTENDS);
+        let extend = self.clock.as_ref().and_then(|clock| clock.extend.as_ref());
+        match (key, extend) {
+            ("extend", extend) => return extend?.then.as_ref().map(|_| EXTENDS),
+            ("grant", extend) => return extend?.grant.as_ref().map(|_| GRANTS),
+            _ => {}
         }
         let written = place.map(|place| format!("{key}[{place}]"));
         let is_it = |rung: &&Rung| match &written {

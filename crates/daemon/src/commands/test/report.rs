@@ -307,6 +307,7 @@ fn happened_zh(word: &'static str) -> &'static str {
         "clock_goes_on" => "恢复计时",
         "due" => "期限",
         "due_moved" => "改期",
+        "more_time" => "申请延期",
         "settled" => "决定",
         "done" => "完成",
         "skipped" => "跳过",

@@ -12,7 +12,7 @@ use crate::intake::gathering::of_slot;
 use crate::store::Gathered;
 
 impl House<'_> {
-    pub(super) fn keep(&mut self, prepared: Prepared) {
+    pub(super) fn keep_for_slot(&mut self, prepared: Prepared) {
         self.gathered.push(Gathered {
             number: self.gathered.len() as u64 + 1,
             workflow: prepared.workflow.name.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use yizhan_workflow::id::{Attempt, DueRung, Item, Millis, StepNo};
-use yizhan_workflow::plan::{EXTENDS, Work};
+use yizhan_workflow::plan::{EXTENDS, GRANTS, Work};
 use yizhan_workflow::run::Decision;
 use yizhan_workflow::run::clock::{ClockWhy, RungDid};
 use yizhan_workflow::run::event::{Event, Fact, ItemEnd, Raw, Standing, StepEnd};
@@ -189,6 +189,9 @@ fn of_event(event: &Event, path: impl Fn(Item) -> String) -> Option<(String, &'s
         Event::Commented { of, by, text, .. } => (path(of.item), "commented", format!("{by} {text}")),
         Event::Resumed { of, by, .. } => (path(of.item), "clock_goes_on", by.to_string()),
         Event::DueMoved { of, by, reason, .. } => (path(of.item), "due_moved", format!("{by} {reason}")),
+        Event::MoreTimeAsked { of, by, fields, .. } => {
+            (path(of.item), "more_time", format!("{by} {}", fields.get()))
+        }
         Event::Settled { of, by, .. } => (path(of.item), "settled", by.to_string()),
         Event::EventTaken { of, id, payload } => (path(of.item), "took", format!("{id} {}", payload.get())),
         Event::Cancelled { by, reason, .. } => (none, "cancelled", format!("{by} {reason}")),
@@ -277,6 +280,7 @@ impl Member {
         }
         match item.rung {
             Some(DueRung(_, EXTENDS)) => path.push_str(".extend"),
+            Some(DueRung(_, GRANTS)) => path.push_str(".grant"),
             Some(DueRung(_, rung)) => {
                 path.push_str(&step.rung(rung).map_or_else(String::new, |rung| format!(".{}", rung.written)));
             }

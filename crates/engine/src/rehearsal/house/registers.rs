@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use yizhan_workflow::id::{Attempt, Millis};
 use yizhan_workflow::register::Row;
-use yizhan_workflow::run::event::{AttemptResult, Raw};
+use yizhan_workflow::run::event::{AttemptResult, Failure, Raw};
 
 use super::House;
-use crate::carrier::{Call, Outcome};
+use crate::carrier::Outcome;
+use crate::handle::Keeping;
 use crate::outgoing::{Whose, call_of};
 use crate::registers::{Alone, LookError};
 
@@ -30,33 +30,15 @@ impl House<'_> {
         })
     }
 
-    /// Entries that were there before the case, written at an instant; why they are not taken.
-    pub fn write_before(&mut self, register: &str, entries: &[Raw], at: Millis) -> Result<(), String> {
-        self.given += 1;
-        let entries: Vec<&str> = entries.iter().map(Raw::get).collect();
-        let input = format!("{{\"register\":{},\"entries\":[{}]}}", json!(register), entries.join(","));
-        let call = Call {
-            id: 0,
-            plugin: "register".into(),
-            action: "append".into(),
-            key: format!("given/{}", self.given).into(),
-            run: "given".into(),
-            workflow: "".into(),
-            step: "".into(),
-            round: 1,
-            item: 0,
-            attempt: 1,
-            now_ms: at.0,
-            timeout: None,
-            input: input.into(),
-            secrets: Vec::new(),
-        };
+    /// Somebody writes into a register without a run; why it is not taken.
+    pub fn keep(&mut self, action: &'static str, with: String, by: &str, at: Millis) -> Result<(), Failure> {
+        self.by_hand += 1;
+        let key = format!("hand/{}", self.by_hand).into();
+        let call = Keeping { action, with, key, by: by.into() }.call(at);
         let world = self.ground.world;
-        let Some(registers) = self.registers() else { return Ok(()) };
-        match registers.carry_out(call, world, at) {
-            Outcome::Done { .. } => Ok(()),
-            Outcome::Failed(failure) => Err(failure.message.to_string()),
-            Outcome::Lost { message, .. } => Err(message.to_string()),
+        match self.registers().map(|registers| registers.carry_out(call, world, at)) {
+            Some(Outcome::Failed(failure)) => Err(failure),
+            Some(Outcome::Done { .. } | Outcome::Lost { .. }) | None => Ok(()),
         }
     }
 

@@ -21,7 +21,7 @@ impl Trial<'_, '_> {
     ) -> Result<(), Miss> {
         let spot = self.spot(case, step)?;
         let (of, by) = match act {
-            Act::Pause { .. } | Act::Resume { .. } | Act::MoveDue { .. } => {
+            Act::Pause { .. } | Act::Resume { .. } | Act::MoveDue { .. } | Act::Extend { .. } => {
                 let (of, _) = self.standing(&spot).ok_or_else(|| self.not_so(&spot, step))?;
                 (of, by.map_or_else(|| OPERATOR.into(), Arc::from))
             }
@@ -52,6 +52,7 @@ impl Trial<'_, '_> {
             Act::Comment { text } => Event::Commented { of, by, via, text },
             Act::Pause { reason } => Event::Paused { of, by, via, reason },
             Act::Resume { reason } => Event::Resumed { of, by, via, reason },
+            Act::Extend { with: fields } => Event::MoreTimeAsked { of, by, via, fields },
             Act::MoveDue { to, reason } => {
                 let to = instant(&to, self.house.now, self.stage, false).map_err(Miss::Unreadable)?;
                 Event::DueMoved { of, to, by, via, reason }

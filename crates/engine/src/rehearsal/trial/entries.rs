@@ -3,9 +3,10 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use yizhan_workflow::register::MOST_ENTRIES;
-use yizhan_workflow::testing::{Compared, Given};
+use yizhan_workflow::run::OPERATOR;
+use yizhan_workflow::testing::{Compared, Given, Keep};
 
 use super::compare::Differs;
 use super::{Failed, Miss, Trial, instant};
@@ -41,11 +42,21 @@ impl Trial<'_, '_> {
         let mut left = given.times as usize;
         while left > 0 {
             let now = left.min(MOST_ENTRIES);
-            let same = vec![given.values.clone(); now];
-            self.house.write_before(&given.register, &same, at).map_err(Miss::Hindered)?;
+            let same = vec![given.values.get(); now].join(",");
+            let with = format!("{{\"register\":{},\"entries\":[{same}]}}", json!(&*given.register));
+            let kept = self.house.keep("append", with, "before", at);
+            kept.map_err(|failure| Miss::Hindered(failure.message.to_string()))?;
             left -= now;
         }
         Ok(())
+    }
+
+    /// Somebody writes into a register by hand.
+    pub(super) fn keep(&mut self, keeping: &Keep, by: Option<&str>) -> Result<(), Miss> {
+        let Keep { action, with } = keeping;
+        let now = self.house.now;
+        let kept = self.house.keep(action, with.get().to_owned(), by.unwrap_or(OPERATOR), now);
+        kept.map_err(|failure| Miss::Hindered(failure.message.to_string()))
     }
 
     pub(super) fn expect_entry(

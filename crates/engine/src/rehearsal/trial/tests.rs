@@ -496,6 +496,42 @@ fn people_hand_over_delegate_comment_stop_the_clock_and_move_it() {
 }
 
 #[test]
+fn more_time_is_asked_for_granted_by_the_head_and_the_customer_is_told() {
+    let file = r#"
+[step.repair]
+ask = "group:crew"
+due = "4h"
+form.result = { type = "text" }
+[step.repair.extend]
+approve = "person:li"
+form.until = { type = "datetime" }
+form.why = { type = "text" }
+use = "mail.send"
+with.to = "customer@example.com"
+"#;
+    let test = |play: &str| format!("[[test]]\nname = \"x\"\nat = \"2026-09-30 09:00\"\nplay = [{play}]\n");
+    let ask = r#"{ extend = "repair", by = "person:wang", with = { until = "2026-10-08 17:00", why = "等配件" } },"#;
+    holds(
+        &[("plain", file)],
+        &test(&format!(
+            r#"{ask} {{ expect_task = "repair.grant", who = "person:li" }}, {{ expect_due = "repair", at = "4h" }},
+               {{ answer = "repair.grant", by = "person:li", with = {{ approved = true }} }},
+               {{ expect_due = "repair", at = "2026-10-08 17:00" }},
+               {{ expect = "mail.send", step = "repair.extend", to = "customer@example.com" }},
+               {{ extend = "repair", by = "person:wang", with = {{ until = "2026-10-01 17:00", why = "x" }}, refused = true }}"#
+        )),
+    );
+    holds(
+        &[("plain", file)],
+        &test(&format!(
+            r#"{ask} {{ answer = "repair.grant", with = {{ approved = false, opinion = "不行" }} }},
+               {{ expect_due = "repair", at = "4h" }}, {{ expect_none = "mail.send" }}, {{ pass = "4h" }},
+               {{ extend = "repair", by = "person:wang", with = {{ until = "2026-10-08 17:00", why = "x" }}, refused = true }}"#
+        )),
+    );
+}
+
+#[test]
 fn several_sign_and_each_signature_is_found_by_its_person() {
     let sign = r#"
 [step.sign]

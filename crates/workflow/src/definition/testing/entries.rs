@@ -7,7 +7,7 @@ use super::{Section, Told, list, nothing};
 use crate::definition::ledger::{no_column, no_register};
 use crate::problem::Place;
 use crate::register::Register;
-use crate::testing::{Compared, Expected, Given};
+use crate::testing::{Compared, Expected, Given, Keep, Play};
 
 /// Of one line.
 const MOST_GIVEN: u32 = 10_000;
@@ -61,6 +61,37 @@ impl Told<'_, '_, '_, '_> {
         }
         let times = if verb == "expect_no_entry" { Some(0) } else { times };
         found.map(|(register, _)| Expected::Entry { register, times, fields })
+    }
+
+    /// Somebody writes by hand: `append` a new entry, `amend` or `void` one, `erase` what is private in it.
+    pub(super) fn keep(&self, verb: &'static str) -> Option<Play> {
+        let own = self.own;
+        let (found, by, refused) = (self.register(verb), self.who("by"), self.refused());
+        let mut with = Fields::default();
+        if verb != "append" {
+            if !own.has("number") {
+                own.missing("number");
+            }
+            for key in ["number", "why"] {
+                if let Some(item) = own.get(key) {
+                    with.add(key, json(own, key, item));
+                }
+            }
+        }
+        let register = found.as_ref().and_then(|(_, register)| register.as_deref());
+        match verb {
+            "append" => with.add("entry", self.values(register).get().to_owned()),
+            "amend" => with.add("set", self.values(register).get().to_owned()),
+            "erase" => {
+                if let Some(item) = own.get("fields") {
+                    with.add("fields", json(own, "fields", item));
+                }
+            }
+            _ => {}
+        }
+        let (name, _) = found?;
+        with.add("register", serde_json::Value::from(&*name).to_string());
+        Some(Play::Keep { keeping: Keep { action: verb, with: with.raw() }, by, refused })
     }
 
     /// The register that a text names, with its declaration where that can be read.

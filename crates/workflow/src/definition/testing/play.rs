@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::values::Fields;
 use super::{Section, Told, list, nothing};
 use crate::plan::Work;
+use crate::run::event::Raw;
 use crate::testing::{Act, Line, Play, Refused, StepPath, Word};
 
 /// The keys of which each line has one: what happens, or what must have happened.
@@ -18,6 +19,11 @@ const VERBS: &[&str] = &[
     "pause",
     "resume",
     "move_due",
+    "extend",
+    "append",
+    "amend",
+    "void",
+    "erase",
     "settle",
     "cancel",
     "retry",
@@ -92,7 +98,8 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
         }
         match verb {
             "answer" | "claim" | "release" | "hand_over" | "delegate" | "comment" | "pause" | "resume"
-            | "move_due" => self.act(verb),
+            | "move_due" | "extend" => self.act(verb),
+            "append" | "amend" | "void" | "erase" => self.keep(verb),
             "settle" => self.settle(),
             "cancel" | "retry" => Some(self.of_run(verb)),
             "pass" | "until" => self.time(verb),
@@ -124,9 +131,23 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
                 }
                 Act::MoveDue { to: self.moment("to")?, reason }
             }
+            "extend" => Act::Extend { with: self.more_time(step.as_ref(), &refused) },
             _ => self.answer(step.as_ref(), &refused),
         };
         Some(Play::Act { step: step?, by, act, refused })
+    }
+
+    /// The fields of the step's `extend.form`.
+    fn more_time(&self, step: Option<&StepPath>, refused: &Refused) -> Raw {
+        let Some(with) = self.own.section("with") else { return nothing() };
+        let clock = step.and_then(|step| self.own_step(step)).and_then(|step| step.clock.as_ref());
+        match (step, clock.and_then(|clock| clock.extend.as_ref())) {
+            (Some(step), Some(extend)) if *refused == Refused::No => {
+                let called = format!("the `extend.form` of `{}`", step.written);
+                self.fields_of_form(&with, &extend.form, &called).raw()
+            }
+            _ => Fields::of(&with).raw(),
+        }
     }
 
     fn hand_over(&self, delegate: bool) -> Act {
@@ -206,7 +227,7 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
     }
 
     /// `refused = true`, or words of the reason.
-    fn refused(&self) -> Refused {
+    pub(super) fn refused(&self) -> Refused {
         let Some(item) = self.own.get("refused") else { return Refused::No };
         match (item.get_ref().as_bool(), item.get_ref().as_str()) {
             (Some(true), _) => Refused::Yes,

@@ -66,6 +66,9 @@ fn a_slip_is_told_with_its_place_and_the_nearest_that_is_right() {
     for (wrong, code, words) in [
         ("{ anser = \"repair\" }", "YZ0105", "did you mean `answer`"),
         ("{ answer = \"repiar\" }", "YZ0122", "did you mean `repair`"),
+        ("{ extend = \"repiar\" }", "YZ0122", "did you mean `repair`"),
+        ("{ append = \"fines\", with = { kard = \"A\" } }", "YZ0671", "did you mean `card`"),
+        ("{ void = \"fines\" }", "YZ0108", "number"),
         ("{ expect_entry = \"fine\" }", "YZ0670", "did you mean `fines`"),
         ("{ expect_entry = \"fines\", with = { kard = \"A\" } }", "YZ0671", "did you mean `card`"),
         ("{ expect_entry = \"fines\", nummer = \"F-1\" }", "YZ0105", "did you mean `number`"),
