@@ -5,12 +5,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use yizhan_engine::intake;
 use yizhan_engine::rehearsal::house::Ground;
 use yizhan_engine::rehearsal::trial::{Miss, Stage, play};
+use yizhan_engine::rehearsal::{Answers, rehearse};
 use yizhan_store::Memory;
 use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition::{Among, read, read_tests};
+use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{ActionName, Retry, Source};
@@ -341,4 +344,18 @@ play = [
 ]
 "#,
     );
+}
+
+#[test]
+fn a_walk_counts_in_registers_of_its_own_and_speaks_of_entries_that_only_the_real_ones_have() {
+    let toml = FINE.replace("[output]", "[step.old]\nuse = \"register.void\"\nwith.register = \"fines\"\nwith.number = \"F202501-001\"\n[output]");
+    let source =
+        Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
+    let workflow = Arc::new(read(&source, &source.files).unwrap().workflow);
+    let now = Millis(1_772_704_800_000); // 2026-03-05
+    let prepared = intake::prepare(&workflow, r#"{"card":"A"}"#, None, &WORLD, now).unwrap();
+    let answers = Answers { shelf: Some(Memory::shelf), ..Answers::default() };
+    let walk = rehearse(&prepared, "operator", &WORLD, now, &answers);
+    assert_eq!((walk.stopped, walk.end.state), (None, "done"), "{:?}", walk.told);
+    assert_eq!(walk.end.output, Some(serde_json::json!({ "nth": 1, "total": 1, "number": "F202603-001" })));
 }

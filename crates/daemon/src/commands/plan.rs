@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 use yizhan_engine::intake;
 use yizhan_engine::rehearsal::{Answers, Rehearsal, Told, What, rehearse};
+use yizhan_store::Memory;
 use yizhan_workflow::expression::Tree;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::People;
@@ -144,7 +145,7 @@ fn answers(file: Option<&Path>, text: &Workflow, home: &Home) -> Result<Answers,
         |work: &Work| if let Work::Run { workflow, .. } = work { Some(Arc::clone(workflow)) } else { None };
     let children = text.steps.iter().filter_map(|step| child(&step.work));
     let children = children.map(|workflow| (workflow.to_string(), output_of(&workflow, home)));
-    Ok(Answers { of, children: children.collect(), late: false })
+    Ok(Answers { of, children: children.collect(), late: false, shelf: Some(Memory::shelf) })
 }
 
 /// A value for each name that a child gives back.

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
 use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition::{self, Files};
 use yizhan_workflow::people::People;
-use yizhan_workflow::plan::{Retry, Source};
+use yizhan_workflow::plan::{Retry, Source, Work, Workflow};
 use yizhan_workflow::run::names;
 
 use super::*;
@@ -75,11 +76,9 @@ fn other(view: &Json, number: usize) -> serde_json::Map<String, Json> {
 
 fn answers(text: &Arc<Workflow>, world: &World, number: usize) -> Answers {
     let scope = names::before_start(text, world, NOW, None, None);
-    let asked = text.numbers().filter_map(|no| match &text.step(no).work {
-        Work::Ask(ask) => {
-            Some((text.dotted(no), Json::Object(other(&parsed(&ask.form.view(&scope)), number))))
-        }
-        _ => None,
+    let asked = text.numbers().filter_map(|no| {
+        let Work::Ask(ask) = &text.step(no).work else { return None };
+        Some((text.dotted(no), Json::Object(other(&parsed(&ask.form.view(&scope)), number))))
     });
     Answers { of: asked.collect(), ..Answers::default() }
 }

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId};
+use yizhan_workflow::people::bare;
 use yizhan_workflow::plan::{ActionName, Choose, OnDuplicate, Workflow};
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::choosing::pick;
-use yizhan_workflow::run::event::{Event, Raw, Standing, Started};
+use yizhan_workflow::run::event::{Event, Raw, Standing, Started, TaskSheet};
 use yizhan_workflow::run::state::{At, ItemState, Run};
-use yizhan_workflow::run::{Command, Decision, Now, Refusal, World, decide, start};
+use yizhan_workflow::run::{Command, Decision, Now, OPERATOR, Refusal, World, decide, start};
 use yizhan_workflow::testing::Fake;
 
+use super::teller::{Seen, Teller};
 use crate::change::slots_of;
 use crate::intake::{Gathers, Prepared};
 use crate::limits::{Head, Limits};
@@ -91,6 +93,8 @@ pub struct House<'w> {
     /// How often somebody wrote into one without a run.
     by_hand: usize,
     decisions: usize,
+    /// Tells a walk, and gives the answers that were given for it.
+    pub(super) teller: Option<Teller<'w>>,
 }
 
 /// Why something could not be done in the house.
@@ -137,6 +141,7 @@ impl<'w> House<'w> {
             registers: None,
             by_hand: 0,
             decisions: 0,
+            teller: None,
         }
     }
 
@@ -174,8 +179,16 @@ impl<'w> House<'w> {
             self.act(holder, joined)?;
             return Ok(Begun::Joined(holder));
         }
+        let at = self.start(prepared, by);
+        self.settle()?;
+        Ok(Begun::Started(at))
+    }
+
+    /// A run begins, whatever others there are.
+    pub(super) fn start(&mut self, prepared: Prepared, by: &str) -> usize {
         let id = RunId::mint(self.now, self.last);
         self.last = Some(id);
+        let text = prepared.workflow;
         let started = Started {
             workflow: text.name.clone(),
             text: text.hash.clone(),
@@ -186,9 +199,7 @@ impl<'w> House<'w> {
             parent: None,
             origin: None,
         };
-        let at = self.open(id, text, started);
-        self.settle()?;
-        Ok(Begun::Started(at))
+        self.open(id, text, started)
     }
 
     /// The open run that stands for the same case.
@@ -243,6 +254,9 @@ impl<'w> House<'w> {
         let member = &self.runs[at];
         self.past.take(at, member, &decision);
         self.past.tell(at, member, &decision, self.ground);
+        if let Some(teller) = &mut self.teller {
+            teller.hear(Seen { member, world: self.ground.world, now: self.now }, &decision);
+        }
         let places = slots_of(&member.run, &member.text, &decision);
         self.queue.extend(decision.commands.iter().map(|command| (at, *command)));
         for change in places {
@@ -347,6 +361,18 @@ impl<'w> House<'w> {
             .iter()
             .map(|member| member.run.standing_items().filter(|(_, state)| theirs(state)).count())
             .sum()
+    }
+
+    /// One of those who may answer a task, and who has not signed it yet.
+    pub fn somebody(&self, at: usize, of: Item, sheet: &TaskSheet) -> Arc<str> {
+        let people = self.ground.world.people_at(self.now);
+        let signers = self.runs[at].text.step(of.step).approve().is_some() && !of.is_beside();
+        let items = if signers { &self.runs[at].run.step(of.place()).items[..] } else { &[] };
+        let signed: Vec<&str> = items.iter().filter_map(|item| item.by.as_deref()).collect();
+        let all = sheet.who.iter().flat_map(|who| people.members(who));
+        let mut may = all.filter(|id| people.may_but(id, &sheet.who, &sheet.not).is_some());
+        let first = may.find(|id| !signed.iter().any(|signed| bare(signed) == id));
+        first.map_or_else(|| OPERATOR.into(), |id| format!("person:{id}").into())
     }
 
     fn waits_inside(&self, at: usize, of: Attempt) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition;
 use yizhan_workflow::moment::Span;

@@ -365,13 +365,11 @@ fn as_refused(refused: &Refused, done: Result<(), Miss>) -> Result<(), Miss> {
     let why = match (refused, done) {
         (Refused::No, done) => return done,
         (Refused::Yes | Refused::Because(_), Ok(())) => return Err(Miss::NotRefused),
-        (_, Err(Miss::Refused(refusal))) => match &refusal {
-            Refusal::Form(faults) => {
-                let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                all.join("; ")
-            }
-            other => other.to_string(),
-        },
+        (_, Err(Miss::Refused(Refusal::Form(faults)))) => {
+            let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            all.join("; ")
+        }
+        (_, Err(Miss::Refused(refusal))) => refusal.to_string(),
         (_, Err(Miss::Hindered(why))) => why,
         // A task that is gone refuses whoever comes to it.
         (_, Err(Miss::NoTask { stands, .. })) => stands,

@@ -11,6 +11,7 @@ use yizhan_workflow::testing::{Fake, Gives};
 use super::{House, Known, Sent};
 use crate::registers::is_ours;
 use crate::rehearsal::sample;
+use crate::rehearsal::teller::Seen;
 
 impl House<'_> {
     pub(super) fn call(&mut self, at: usize, of: Attempt) {
@@ -58,6 +59,12 @@ impl House<'_> {
         with: &Raw,
         bound: Option<i64>,
     ) -> (AttemptResult, i64) {
+        if let Some(teller) = &mut self.teller {
+            let seen = Seen { member: &self.runs[at], world: self.ground.world, now: self.now };
+            if let Some(given) = teller.called(seen, of, (action, with)) {
+                return (AttemptResult::Done { output: Raw::from(&given) }, 0);
+            }
+        }
         if let Some(why) = (self.ground.refuses)(action, with.get()) {
             let message = format!("the input of `{}`: {why}", action.action);
             return (failed("plugin.input_invalid", &message, false, Happened::No, None), 0);

@@ -13,6 +13,7 @@ use yizhan_workflow::testing::Gives;
 use super::calls::over;
 use super::{House, Member};
 use crate::intake;
+use crate::rehearsal::teller::Seen;
 use crate::starting::DEPTH_MAX;
 
 /// A child's state, outcome and output, as its parent is told.
@@ -34,6 +35,14 @@ impl House<'_> {
         self.past.child(at, &self.runs[at], of, (self.now, &workflow, &with));
         if let Some(known) = self.member(child) {
             return self.continue_child(at, of, known, detach);
+        }
+        let usual = self.usual_of(&workflow);
+        if let Some(teller) = &mut self.teller {
+            let seen = Seen { member: &self.runs[at], world: self.ground.world, now: self.now };
+            let (outcome, output) = teller.child(seen, of, (&workflow, &with, usual));
+            let outcome = outcome.map_or_else(|| "done".into(), Arc::from);
+            let ended = (EndState::Done, Some(outcome), Some(Raw::from(&output)));
+            return self.tell(at, (of, child), ended, detach);
         }
         let fake = self.fake_for(&workflow);
         let text = self.texts.get(&workflow).cloned();

@@ -15,6 +15,9 @@ use crate::registers::{Alone, LookError};
 /// Goes into the keys of steps, as a store's own name does.
 const HOUSE: &str = "rehearsal";
 
+/// An entry that is not there is corrected or voided.
+const NO_SUCH_ENTRY: &str = "YZ0352";
+
 impl House<'_> {
     /// A step writes into a register, reads one, or takes a number.
     pub(super) fn ledger_step(&mut self, at: usize, of: Attempt) -> Option<AttemptResult> {
@@ -25,6 +28,10 @@ impl House<'_> {
         let (world, now) = (self.ground.world, self.now);
         Some(match self.registers()?.carry_out(call, world, now) {
             Outcome::Done { output } => AttemptResult::Done { output: Raw::new(output.into())? },
+            // A walk speaks of entries that only the real registers have.
+            Outcome::Failed(failure) if self.teller.is_some() && &*failure.code == NO_SUCH_ENTRY => {
+                return None;
+            }
             Outcome::Failed(failure) => AttemptResult::Failed(failure),
             Outcome::Lost { how, message } => AttemptResult::Lost { how, message },
         })

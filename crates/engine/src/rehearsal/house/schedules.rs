@@ -27,10 +27,8 @@ pub(super) struct Watched {
 
 impl Watched {
     fn schedule(&self) -> Option<&Schedule> {
-        match &self.text.trigger(&self.trigger)?.starts {
-            Starts::Schedule(schedule) => Some(schedule),
-            _ => None,
-        }
+        let starts = &self.text.trigger(&self.trigger)?.starts;
+        if let Starts::Schedule(schedule) = starts { Some(schedule) } else { None }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use yizhan_workflow::id::Attempt;
-use yizhan_workflow::people::bare;
 use yizhan_workflow::run::OPERATOR;
 use yizhan_workflow::run::event::{Event, Raw, Standing, TaskSheet};
 use yizhan_workflow::testing::{Act, Case, StepPath};
@@ -32,7 +31,7 @@ impl Trial<'_, '_> {
             | Act::HandOver { .. }
             | Act::Comment { .. } => {
                 let (of, sheet) = self.task_for(&spot, by).ok_or_else(|| self.no_task(&spot, step))?;
-                (of, by.map_or_else(|| self.somebody(&spot, &sheet), Arc::from))
+                (of, by.map_or_else(|| self.house.somebody(spot.run, of.item, &sheet), Arc::from))
             }
         };
         let event = self.event_of(act, of, by)?;
@@ -71,16 +70,5 @@ impl Trial<'_, '_> {
         let may = |task: &TaskSheet| by.is_some_and(|by| people.may_but(by, &task.who, &task.not).is_some());
         let meant = open.iter().position(|(_, task)| may(task)).unwrap_or(0);
         (meant < open.len()).then(|| open.swap_remove(meant))
-    }
-
-    /// One of those who may and who has not signed yet.
-    fn somebody(&self, spot: &Spot, sheet: &TaskSheet) -> Arc<str> {
-        let people = self.stage.ground.world.people_at(self.house.now);
-        let signed: Vec<&str> =
-            self.spots(spot).filter_map(|spot| self.state(&spot)?.by.as_deref()).collect();
-        let all = sheet.who.iter().flat_map(|who| people.members(who));
-        let mut may = all.filter(|id| people.may_but(id, &sheet.who, &sheet.not).is_some());
-        let first = may.find(|id| !signed.iter().any(|signed| bare(signed) == id));
-        first.map_or_else(|| OPERATOR.into(), |id| format!("person:{id}").into())
     }
 }

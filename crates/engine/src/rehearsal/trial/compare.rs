@@ -21,7 +21,7 @@ fn shown(value: &Json) -> String {
     match value {
         Json::String(text) => text.clone(),
         Json::Null => "—".to_owned(),
-        other => other.to_string(),
+        Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => value.to_string(),
     }
 }
 
