@@ -13,7 +13,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use yizhan_engine::intake::each::{Elements, has_each};
-use yizhan_engine::intake::{self, Body, Fired, IntakeError};
+use yizhan_engine::intake::{self, Fired, IntakeError};
 use yizhan_engine::store::{Firing, FiringOutcome, Note};
 use yizhan_engine::{PublishReply, StartError, StartReply, Started};
 use yizhan_workflow::id::RunId;
@@ -165,14 +165,13 @@ impl Delivery<'_> {
         ]);
         let fired = Fired { trigger: self.trigger, with };
         let fields = payload.fields();
-        let body = Body::from(&fields).read_from(payload.text.as_deref());
         if publishes(self.text, self.trigger) {
-            return self.publish(fired, body).await;
+            return self.publish(fired, &fields).await;
         }
         if has_each(self.text, self.trigger) {
             return self.each(&fired, &fields).await;
         }
-        let prepared = match intake::from_trigger(self.text, fired, body, &shared.world(), shared.now()) {
+        let prepared = match intake::from_trigger(self.text, fired, &fields, &shared.world(), shared.now()) {
             Ok(prepared) => prepared,
             Err(IntakeError::LeftOut) => return self.left_out().await,
             Err(error) => return Err(error.into()),
@@ -214,7 +213,11 @@ impl Delivery<'_> {
     }
 
     /// It becomes an event, for whoever waits for one.
-    async fn publish(self, fired: Fired<'_>, body: Body<'_>) -> Result<(StatusCode, Taken), Refusal> {
+    async fn publish(
+        self,
+        fired: Fired<'_>,
+        body: &Map<String, serde_json::Value>,
+    ) -> Result<(StatusCode, Taken), Refusal> {
         let shared = self.desk.shared();
         let (world, now) = (shared.world(), shared.now());
         match intake::publishing(self.text, fired, body, self.id.clone(), &world, now) {

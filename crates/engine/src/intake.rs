@@ -91,27 +91,6 @@ pub struct Fired<'a> {
     pub with: Map<String, Json>,
 }
 
-/// What a firing brought.
-#[derive(Clone, Copy, Debug)]
-pub struct Body<'a> {
-    fields: &'a Map<String, Json>,
-    text: Option<&'a str>,
-}
-
-impl<'a> From<&'a Map<String, Json>> for Body<'a> {
-    fn from(fields: &'a Map<String, Json>) -> Self {
-        Self { fields, text: None }
-    }
-}
-
-impl<'a> Body<'a> {
-    /// With the JSON text that the fields were read from: where it is the input itself, no digit of its numbers is lost.
-    #[must_use]
-    pub fn read_from(self, text: Option<&'a str>) -> Self {
-        Self { text, ..self }
-    }
-}
-
 /// The largest input that is taken.
 pub const INPUT_MAX: usize = 1024 * 1024;
 
@@ -136,14 +115,13 @@ pub fn prepare(
 }
 
 /// Prepares a start from a trigger: `where` filters, `with` maps, and without it the firing's own fields are the input.
-pub fn from_trigger<'b>(
+pub fn from_trigger(
     text: &Arc<Workflow>,
     fired: Fired<'_>,
-    body: impl Into<Body<'b>>,
+    body: &Map<String, Json>,
     world: &World,
     now: Millis,
 ) -> Result<Prepared, IntakeError> {
-    let body = body.into();
     let trigger = text
         .triggers
         .iter()
@@ -151,11 +129,11 @@ pub fn from_trigger<'b>(
         .ok_or_else(|| IntakeError::NoSuchTrigger(fired.trigger.to_owned()))?;
     let value = trigger_value(&fired, now);
     let seen = names::before_start(text, world, now, None, Some(&value));
-    if !is_meant(trigger, &seen, body.fields)? {
+    if !is_meant(trigger, &seen, body)? {
         return Err(IntakeError::LeftOut);
     }
     if trigger.gather.is_some() {
-        return gathering::kept(text, trigger, &value, body.fields);
+        return gathering::kept(text, trigger, &value, body);
     }
     let given = mapped(trigger, &seen, body)?;
     accept(text, object(&given)?, Some(value), fired.trigger.into(), world, now)
@@ -177,21 +155,20 @@ fn object(given: &str) -> Result<&str, IntakeError> {
 /// # Errors
 /// When the trigger leaves it out, or it cannot be worked out.
 #[expect(clippy::too_many_arguments, reason = "what a firing is made of")]
-pub fn publishing<'b>(
+pub fn publishing(
     text: &Arc<Workflow>,
     fired: Fired<'_>,
-    body: impl Into<Body<'b>>,
+    body: &Map<String, Json>,
     id: Option<String>,
     world: &World,
     now: Millis,
 ) -> Result<Publishing, IntakeError> {
-    let body = body.into();
     let no_such = || IntakeError::NoSuchTrigger(fired.trigger.to_owned());
     let trigger = text.triggers.iter().find(|trigger| &*trigger.name == fired.trigger).ok_or_else(no_such)?;
     let publish = trigger.publish.as_ref().ok_or_else(no_such)?;
     let value = trigger_value(&fired, now);
     let seen = names::before_start(text, world, now, None, Some(&value));
-    if !is_meant(trigger, &seen, body.fields)? {
+    if !is_meant(trigger, &seen, body)? {
         return Err(IntakeError::LeftOut);
     }
     let payload = mapped(trigger, &seen, body)?;
@@ -214,9 +191,9 @@ fn is_meant(trigger: &Trigger, seen: &names::Value, body: &Map<String, Json>) ->
     }))
 }
 
-fn mapped(trigger: &Trigger, seen: &names::Value, body: Body<'_>) -> Result<String, IntakeError> {
+fn mapped(trigger: &Trigger, seen: &names::Value, body: &Map<String, Json>) -> Result<String, IntakeError> {
     match &trigger.with {
-        None => Ok(body.text.map_or_else(|| Json::Object(body.fields.clone()).to_string(), str::to_owned)),
+        None => Ok(Json::Object(body.clone()).to_string()),
         Some(with) => given_with(trigger, with, seen),
     }
 }
@@ -344,16 +321,19 @@ mod tests {
 
     use super::*;
 
-    fn workflow() -> Arc<Workflow> {
-        let text = "title = \"x\"\n[input]\nid = { type = \"whole\" }\nprice = { type = \"number\", required = false }\n\
-                    [step.a]\nwait = \"1h\"\n";
+    fn workflow_of(text: &str) -> Arc<Workflow> {
         let source = Source { name: "x".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
         definition::read(&source, &BTreeMap::new()).expect("the file is right").workflow.into()
     }
 
-    #[test]
-    fn the_digits_of_a_number_reach_the_input_as_they_came() {
-        let world = World {
+    fn workflow() -> Arc<Workflow> {
+        let text = "title = \"x\"\n[input]\nid = { type = \"whole\" }\nprice = { type = \"number\", required = false }\n\
+                    [step.a]\nwait = \"1h\"\n";
+        workflow_of(text)
+    }
+
+    fn world() -> World {
+        World {
             number: 1,
             zone: jiff::tz::TimeZone::UTC,
             catalogue: Arc::default(),
@@ -363,7 +343,58 @@ mod tests {
             retry: Retry::NONE,
             owner: None,
             url: None,
+        }
+    }
+
+    #[test]
+    fn the_digits_of_a_number_come_through_what_a_trigger_does_with_it() {
+        let (order, world) = ("2026112200000000000012345", Arc::new(world()));
+        let read = |trigger: &str| {
+            let text = format!(
+                "title = \"x\"\n[input]\nid = {{ type = \"number\" }}\nprice = {{ type = \"number\" }}\n\
+                 [trigger.hook]\nwebhook = {{ signature = \"none\" }}\n{trigger}\n[step.a]\nwait = \"1h\"\n"
+            );
+            workflow_of(&text)
         };
+        let body: Map<String, Json> =
+            serde_json::from_str(&format!(r#"{{"id":{order},"price":0.10,"lines":[{{"no":{order}}}]}}"#))
+                .unwrap();
+        let with = Map::from_iter([("body".to_owned(), Json::Object(body.clone()))]);
+        let fired = || Fired { trigger: "hook", with: with.clone() };
+        let wanted = format!(r#"{{"id":{order},"price":0.10}}"#);
+
+        for mapping in ["", "with = { id = \"{{ trigger.body.id }}\", price = \"{{ trigger.body.price }}\" }"]
+        {
+            let prepared = from_trigger(&read(mapping), fired(), &body, &world, Millis(0)).unwrap();
+            assert_eq!(prepared.input.get(), wanted, "{mapping}");
+            assert!(prepared.trigger.unwrap().get().contains(r#""price":0.10"#));
+        }
+        let each = "each = \"{{ trigger.body.lines }}\"\nas = \"line\"\n\
+                    with = { id = \"{{ line.no }}\", price = \"{{ trigger.body.price }}\" }";
+        let elements = each::Elements::of(&read(each), &fired(), &body, world.clone(), Millis(0)).unwrap();
+        let prepared = elements.prepare(0).unwrap();
+        assert_eq!(prepared.input.get(), wanted);
+        assert!(prepared.trigger.unwrap().get().contains(&format!(r#""item":{{"no":{order}}}"#)));
+        let gather = "gather = \"every 1h\"\n\
+                      with = { id = \"{{ trigger.items[0].id }}\", price = \"{{ trigger.items[0].price }}\" }";
+        let text = read(gather);
+        let kept = from_trigger(&text, fired(), &body, &world, Millis(0)).unwrap();
+        let (workflow, trigger) = (text.name.clone(), "hook".into());
+        let items = [crate::store::Gathered {
+            number: 1,
+            workflow,
+            trigger,
+            at: Millis(0),
+            firing: None,
+            item: kept.input,
+        }];
+        let prepared = gathering::of_slot(&text, &text.triggers[0], &items, Millis(0), &world).unwrap();
+        assert_eq!(prepared.input.get(), wanted);
+    }
+
+    #[test]
+    fn the_digits_of_a_number_reach_the_input_as_they_came() {
+        let world = world();
         for (given, input) in [
             (r#"{"id": 9007199254740993, "price": 1.10}"#, r#"{"id":9007199254740993,"price":1.10}"#),
             (

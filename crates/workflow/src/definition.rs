@@ -20,6 +20,7 @@ mod check;
 mod clock;
 pub mod completing;
 mod damage;
+mod exact;
 mod extend;
 mod fields;
 mod flow;
@@ -52,6 +53,7 @@ mod warnings;
 mod who;
 
 pub use check::{House, check};
+pub use exact::fields_of_toml;
 pub use mail::PATTERN_MOST;
 pub use neighbours::Neighbours;
 pub use testing::{Among, read_tests};

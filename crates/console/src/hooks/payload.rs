@@ -15,8 +15,6 @@ const HEADER_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct Payload {
     pub value: Json,
-    /// The JSON object that it was read from.
-    pub text: Option<String>,
 }
 
 impl Payload {
@@ -35,10 +33,7 @@ pub(crate) fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Payload, Refusal
         Some(media) if media == "application/x-www-form-urlencoded" => Json::Object(form(bytes)),
         other => return Err(Refusal::WrongType(other.unwrap_or_else(|| "none".to_owned()))),
     };
-    let text =
-        std::str::from_utf8(bytes).ok().filter(|_| media_type(headers).is_some_and(|media| is_json(&media)));
-    let text = text.filter(|_| value.is_object()).map(str::to_owned);
-    Ok(Payload { value, text })
+    Ok(Payload { value })
 }
 
 /// A field that comes more than once is a list.

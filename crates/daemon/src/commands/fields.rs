@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use yizhan_workflow::definition::fields_of_toml;
 
 use crate::client::{Client, query};
 use crate::exit::{Exit, Failure};
@@ -82,7 +83,7 @@ pub(super) fn text_of(path: &str) -> Result<String, Failure> {
 
 pub(super) fn object(path: &str, text: &str) -> Result<Map<String, Value>, Failure> {
     let read: Result<Value, String> = if Path::new(path).extension().is_some_and(|ending| ending == "toml") {
-        toml::from_str(text).map_err(|error| error.to_string())
+        fields_of_toml(text).map(Value::Object)
     } else {
         serde_json::from_str(text).map_err(|error| error.to_string())
     };

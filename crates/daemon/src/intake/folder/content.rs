@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use yizhan_workflow::definition::fields_of_toml;
 use yizhan_workflow::form::Form;
 
 use crate::language::Language;
@@ -57,11 +58,8 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {
         Some("toml") => {
             let text = std::str::from_utf8(without_mark(bytes))
                 .map_err(|error| ContentError::Unreadable("TOML", error.to_string()))?;
-            let table: toml::Table =
-                toml::from_str(text).map_err(|error| ContentError::Unreadable("TOML", error.to_string()))?;
-            let value = serde_json::to_value(table)
-                .map_err(|error| ContentError::Unreadable("TOML", error.to_string()))?;
-            of_value(only_list(value))
+            let fields = fields_of_toml(text).map_err(|why| ContentError::Unreadable("TOML", why))?;
+            of_value(only_list(Value::Object(fields)))
         }
         Some("csv") => rows(bytes).map(Content::Rows),
         Some(_) | None => Ok(Content::Other),
@@ -183,6 +181,17 @@ mod tests {
         assert_eq!(read(Path::new("a.toml"), b"n = 1").unwrap(), one);
         assert_eq!(read(Path::new("a.json"), br#"[{"n": 1}, {"n": 2}]"#).unwrap(), two);
         assert_eq!(read(Path::new("a.toml"), b"[[row]]\nn = 1\n[[row]]\nn = 2\n").unwrap(), two);
+    }
+
+    #[test]
+    fn no_digit_of_a_number_is_lost() {
+        let shown = |name: &str, text: &str| match read(Path::new(name), text.as_bytes()).unwrap() {
+            Content::Fields(row) => Value::Object(row).to_string(),
+            other => panic!("{other:?}"),
+        };
+        let json = r#"{"order":2026112200000000000012345,"price":0.10}"#;
+        assert_eq!(shown("a.json", json), json);
+        assert_eq!(shown("a.toml", "order = 2026112200000000000012345\nprice = 0.10"), json);
     }
 
     #[test]

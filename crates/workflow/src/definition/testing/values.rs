@@ -1,7 +1,6 @@
 //! Values of a test, as JSON with every digit that the file has.
 
-use toml::de::DeValue;
-
+use crate::definition::exact;
 use crate::definition::section::{Item, Section};
 use crate::run::event::Raw;
 
@@ -50,34 +49,11 @@ fn quoted(text: &str) -> String {
 
 /// A value as JSON text.
 pub(super) fn json(own: &Section<'_, '_>, key: &str, item: Item<'_>) -> String {
-    match item.get_ref() {
-        DeValue::String(text) => quoted(text),
-        DeValue::Boolean(flag) => flag.to_string(),
-        DeValue::Datetime(instant) => quoted(&instant.to_string()),
-        DeValue::Integer(number) => {
-            let digits = number.as_str().replace('_', "");
-            let whole = i128::from_str_radix(digits.trim_start_matches('+'), number.radix());
-            whole.map_or_else(|_| "null".to_owned(), |whole| whole.to_string())
-        }
-        DeValue::Float(number) => {
-            let digits = number.as_str().replace('_', "");
-            let digits = digits.trim_start_matches('+').to_owned();
-            if serde_json::from_str::<serde_json::Number>(&digits).is_err() {
-                own.reader.wrong_type(key, "a finite number", item);
-                return "null".to_owned();
-            }
-            digits
-        }
-        DeValue::Array(list) => {
-            let inner: Vec<String> = list.iter().map(|one| json(own, key, one)).collect();
-            format!("[{}]", inner.join(","))
-        }
-        DeValue::Table(table) => {
-            let one = |(key, value): (&toml::Spanned<toml::de::DeString<'_>>, _)| {
-                format!("{}:{}", quoted(key.get_ref()), json(own, key.get_ref(), value))
-            };
-            let inner: Vec<String> = table.iter().map(one).collect();
-            format!("{{{}}}", inner.join(","))
+    match exact::json(item.get_ref()) {
+        Some(value) => value.to_string(),
+        None => {
+            own.reader.wrong_type(key, "a finite number", item);
+            "null".to_owned()
         }
     }
 }
