@@ -4,6 +4,7 @@ mod journal;
 mod register;
 mod run;
 mod task;
+mod texts;
 mod told;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub(crate) use journal::journal_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
 pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word};
 pub(crate) use task::{form_of as task_form, task_row, task_view};
+pub(crate) use texts::Texts;
 pub(crate) use told::Teller;
 
 /// A run as it is looked at, at one instant.

@@ -25,8 +25,8 @@ use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::{
-    JournalLine, Listing, Look, MigrationView, RunRow, RunView, Teller, WhyView, journal_line, run_row,
-    run_view,
+    JournalLine, Listing, Look, MigrationView, RunRow, RunView, Teller, Texts, WhyView, journal_line,
+    run_row, run_view,
 };
 use crate::why::Reader;
 
@@ -156,13 +156,15 @@ pub(crate) async fn journal(
                 cursor.parse().map_err(|_| Refusal::Unreadable(format!("`{cursor}` is not a cursor")))?
             }
         };
-        let row = desk.reads().row(id)?.ok_or(Refusal::NoSuch { kind: "run", name })?;
-        let text = desk.shared().library.text(&row.text, desk.reads())?;
+        desk.reads().row(id)?.ok_or(Refusal::NoSuch { kind: "run", name })?;
         let lines = desk.reads().journal(id, after, page.limit() + 1)?;
         let more = lines.len() > page.limit();
         let language = tongue.lang.unwrap_or_else(|| desk.house.language());
-        let teller = Teller { text: &text, language };
-        let items: Vec<_> = lines.iter().take(page.limit()).map(|line| journal_line(line, &teller)).collect();
+        let upto = lines.last().map_or(after, |line| line.seq);
+        let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
+        let shown = lines.iter().take(page.limit());
+        let items: Vec<_> =
+            shown.map(|line| journal_line(line, &Teller { text: texts.at(line.seq), language })).collect();
         let next = items.last().filter(|_| more).map(|line| line.seq.to_string());
         Ok(Listing { items, next })
     });

@@ -327,3 +327,36 @@ async fn triggers_show_what_fires_next_and_a_start_form_is_for_those_it_names() 
     assert_eq!((unknown.status, unknown.code().as_str()), (404, "YZ0404"));
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_line_of_a_migrated_run_names_the_steps_of_the_text_that_it_was_written_under() {
+    let head = "title = \"t\"\nowner = \"role:班长\"\n";
+    let ask = "[step.visit]\nask = \"group:热线\"\ndue = \"4h\"\n";
+    let say = |id: &str| format!("[step.{id}]\nuse = \"play.say\"\n");
+    let old = format!("{head}{}{ask}", say("record"));
+    let place = place(&[("case", &old)]).await;
+    let id = place.start("case", json!({})).await;
+    place.run_until(&id, |run| run["waits"] == "task").await;
+    let new = format!("{head}{}{}{}{ask}{}", say("first"), say("second"), say("record"), say("last"));
+    place.load(&[("case", &new)]).await;
+    let migrated = place.socket.post(&format!("/api/v1/runs/{id}/migrate"), &json!({})).await;
+    assert_eq!((migrated.status, &migrated.json()["done"]), (200, &json!(true)), "{migrated:?}");
+    let task = place.socket.get("/api/v1/tasks").await.json()["items"][0]["id"].as_str().unwrap().to_owned();
+    let answered = json!({ "by": "person:li.na", "fields": {} });
+    assert_eq!(place.socket.post(&format!("/api/v1/tasks/{task}/answer"), &answered).await.status, 200);
+    place.run_until(&id, |run| run["state"] == "done").await;
+
+    let mut steps: Vec<String> = vec![];
+    let mut next = "?limit=2".to_owned();
+    loop {
+        let page = place.socket.get(&format!("/api/v1/runs/{id}/journal{next}")).await.json();
+        let facts = page["items"].as_array().unwrap().iter().flat_map(|line| line["did"].as_array().unwrap());
+        let over = facts.filter(|fact| fact["fact"] == "step_over");
+        steps.extend(over.map(|fact| fact["step"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["next"].as_str() else { break };
+        next = format!("?limit=2&cursor={cursor}");
+    }
+    // Told with the new text alone, the first line would be of `first`.
+    assert_eq!(steps, ["record", "first", "second", "visit", "last"]);
+    place.stop().await;
+}

@@ -1,0 +1,54 @@
+//! Which text a journal's line was written under: a run may have gone over to another one meanwhile.
+
+use std::sync::Arc;
+
+use yizhan_engine::library::Library;
+use yizhan_engine::live;
+use yizhan_engine::store::Reads;
+use yizhan_workflow::id::{RunId, TextHash};
+use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::run::Line;
+use yizhan_workflow::run::event::Event;
+
+use crate::refusal::Refusal;
+
+/// Lines that are looked through at a time.
+const AT_ONCE: usize = 500;
+
+/// The texts of a run, each with the number of the first line under it.
+pub(crate) struct Texts(Vec<(u32, Arc<Workflow>)>);
+
+impl Texts {
+    /// Those of the lines up to a number.
+    pub(crate) fn of(id: RunId, upto: u32, library: &Library, reads: &dyn Reads) -> Result<Self, Refusal> {
+        let run = live::load(id, reads)?.run;
+        let mut texts = vec![(0, library.text(&run.started.text, reads)?)];
+        // Most runs end under the text that they began with, and nothing needs to be looked through.
+        let mut after = if run.migrated.is_some() { 0 } else { upto };
+        while after < upto {
+            let lines = reads.journal(id, after, AT_ONCE)?;
+            let Some(last) = lines.last().map(|line| line.seq) else { break };
+            for (seq, to) in lines.iter().filter_map(|line| Some((line.seq, gone_to(&line.body)?))) {
+                texts.push((seq, library.text(&to, reads)?));
+            }
+            after = last;
+        }
+        Ok(Self(texts))
+    }
+
+    pub(crate) fn at(&self, seq: u32) -> &Workflow {
+        let place = self.0.partition_point(|(from, _)| *from <= seq).saturating_sub(1);
+        &self.0[place].1
+    }
+}
+
+/// The text to which a line takes its run; its own facts name the steps of that one.
+fn gone_to(body: &[u8]) -> Option<TextHash> {
+    // Few lines do, and none needs to be read for it that does not say so.
+    const WORD: &[u8] = b"\"migrated\"";
+    if !body.windows(WORD.len()).any(|part| part == WORD) {
+        return None;
+    }
+    let event = serde_json::from_slice::<Line>(body).ok()?.event;
+    if let Event::Migrated { to, .. } = event { Some(to) } else { None }
+}
