@@ -1,6 +1,6 @@
 //! The catalogue of messages: for each code and language a sentence, labels, help and a page.
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -101,8 +101,13 @@ pub(super) fn filled<N: Borrow<str> + Ord>(
         }) {
             Some(name) => {
                 let value = names.get(name)?;
-                let value = if OURS.contains(&name) { in_language(value, language) } else { value };
-                text.extend(value.chars().map(visible));
+                let value = if OURS.contains(&name) { in_language(value, language) } else { value.into() };
+                // What a library says in its own words stands in brackets, behind what kind of fault it is.
+                if name == "cause" && language == Lang::Zh && is_foreign(&value) {
+                    text.extend(format!("({value})").chars().map(visible));
+                } else {
+                    text.extend(value.chars().map(visible));
+                }
                 rest = &rest[name.len() + 2..];
             }
             None => {
@@ -144,9 +149,47 @@ fn divided(line: &'static str) -> Option<(&'static str, &'static str)> {
     Some((&line[..at.0], &line[at.0 + 3..]))
 }
 
-fn in_language(word: &str, language: Lang) -> &str {
-    match language {
-        Lang::En => word,
-        Lang::Zh => WORDS.get(word).copied().unwrap_or(word),
+/// Sentences with places for what differs, `English {} = 中文 {}` a line; what stands in a place is put into the language, too.
+static CAUSES: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
+    include_str!("../../messages/zh/causes.txt").lines().filter_map(|line| line.split_once(" = ")).collect()
+});
+
+fn in_language(word: &str, language: Lang) -> Cow<'_, str> {
+    if language == Lang::En {
+        return word.into();
     }
+    if let Some(known) = WORDS.get(word) {
+        return (*known).into();
+    }
+    let shaped = CAUSES.iter().find_map(|(english, chinese)| Some((parts_of(word, english)?, chinese)));
+    let Some((parts, chinese)) = shaped else { return word.into() };
+    let mut parts = parts.into_iter();
+    let mut text = String::new();
+    for (at, piece) in chinese.split("{}").enumerate() {
+        if at > 0 {
+            text.push_str(&in_language(parts.next().unwrap_or_default(), language));
+        }
+        text.push_str(piece);
+    }
+    text.into()
+}
+
+/// What stands in the places of a sentence, if it is that one.
+fn parts_of<'w>(word: &'w str, shape: &str) -> Option<Vec<&'w str>> {
+    let mut pieces = shape.split("{}");
+    let mut rest = word.strip_prefix(pieces.next()?)?;
+    let mut parts = Vec::new();
+    let mut pieces = pieces.peekable();
+    while let Some(piece) = pieces.next() {
+        let end = if pieces.peek().is_some() { rest.find(piece)? } else { rest.strip_suffix(piece)?.len() };
+        parts.push(&rest[..end]);
+        rest = &rest[end + piece.len()..];
+    }
+    rest.is_empty().then_some(parts)
+}
+
+/// A sentence of another language: words, and none of ours.
+fn is_foreign(text: &str) -> bool {
+    let latin = |word: &str| word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    text.is_ascii() && text.split_whitespace().filter(|word| latin(word)).count() > 1
 }

@@ -115,3 +115,52 @@ fn what_is_wrong_with_a_pattern_is_said_in_the_readers_language() {
     }
     assert!(english.is_empty(), "{english:#?}");
 }
+
+/// Expressions that no parser reads, one a line.
+const UNREADABLE: &str = "
+a b
+a +
+(a
+[1, 2
+{'a': 1
+a.
+a..b
+a[
+a |
+| upper
+a if
+not
+1.5.2
+99999999999999999999999999999999999999999999
+1_
+a ? b
+a;b
+f(a=1, a
+a == == b
+";
+
+#[test]
+fn what_is_wrong_with_an_expression_is_said_in_the_readers_language() {
+    let mut english = Vec::new();
+    for text in UNREADABLE.lines().filter(|line| !line.is_empty()) {
+        let Err(fault) = crate::expression::Expression::parse(text) else { continue };
+        let crate::expression::SyntaxProblem::Other { cause } = fault.what else { continue };
+        let problem = Problem::error("YZ0140", Place::at(0..0)).name("cause", &*cause);
+        let said = render(&[problem], "a.toml", &BTreeMap::new(), Lang::Zh, false);
+        if said.contains(&cause) {
+            english.push(cause);
+        }
+    }
+    assert!(english.is_empty(), "{english:#?}");
+}
+
+#[test]
+fn what_a_library_says_that_we_do_not_know_stands_in_brackets() {
+    let of = |cause: &str| {
+        let problem = Problem::error("YZ0173", Place::at(0..0)).name("cause", cause);
+        render(&[problem], "a.toml", &BTreeMap::new(), Lang::Zh, false)
+    };
+    assert!(of("the moon is not full").contains("csv 文件读不懂:(the moon is not full)"));
+    assert!(of("the row has 3 cells, and the header 2").contains("csv 文件读不懂:这一行有 3 格,列名有 2 个"));
+    assert!(of("Permission denied (os error 13)").contains("没有权限"));
+}
