@@ -29,7 +29,7 @@ use plain::Plain;
 
 pub(crate) use dates::{CALENDAR, calendar_value};
 pub use fields::value_of_text;
-pub use names::{Argument, Call, Name, NameKind};
+pub use names::{Argument, Call, Given, Name, NameKind};
 pub use number::{QUOTIENT_PLACES, is_number, number_of_text, whole};
 pub(crate) use number::{compare, exact, money_of, number_of_words};
 pub(crate) use operators::same;

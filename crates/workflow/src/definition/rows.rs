@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Read;
 use super::names::place;
 use super::uses::{Stand, Use, Walk};
-use crate::expression::{Name, Tree};
+use crate::expression::{Given, Name, Tree};
 use crate::form::{Form, Kind, Options};
 use crate::plan::{Section, Work};
 use crate::problem::{Place, Problem};
@@ -42,9 +42,12 @@ fn forgotten(read: &Read, one: &Use<'_>, name: &Name) -> Option<Problem> {
     let table = read.workflow.tables.iter().find(|table| table.name == *wanted)?;
     let mut columns = Vec::new();
     for (column, argument) in &call.arguments {
-        if let Some(argument) = argument
-            && let Some(codes) = codes(read, &one.stand, argument)
-        {
+        let codes = match argument {
+            Given::Name(path) => codes(read, &one.stand, path),
+            Given::Text(text) => Some(vec![text.clone()]),
+            Given::Other => None,
+        };
+        if let Some(codes) = codes {
             columns.push((table.columns.iter().position(|known| known == column)?, codes));
         }
     }

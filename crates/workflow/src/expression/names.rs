@@ -42,8 +42,28 @@ pub struct Call {
     pub attribute: Option<Arc<str>>,
 }
 
-/// An argument of a call by its name, and the path that is given for it.
-pub type Argument = (Arc<str>, Option<Vec<Arc<str>>>);
+/// An argument of a call by its name, and what is given for it.
+pub type Argument = (Arc<str>, Given);
+
+/// What stands for an argument, as far as that is plain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    Name(Vec<Arc<str>>),
+    /// A text as it stands there.
+    Text(Arc<str>),
+    /// Something that is worked out.
+    Other,
+}
+
+fn given(value: &Expr<'_>) -> Given {
+    match (path(value), value) {
+        (Some(name), _) => Given::Name(name.path),
+        (None, Expr::Const(text)) => {
+            text.value.as_str().map_or(Given::Other, |text| Given::Text(text.into()))
+        }
+        (None, _) => Given::Other,
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameKind {
@@ -318,7 +338,7 @@ pub(super) fn called<'e, 'a>(expression: &'e Expr<'a>) -> Option<(Name, &'e ast:
                 match argument {
                     CallArg::Kwarg(word, value) => {
                         own.words.push((*word).into());
-                        own.arguments.push(((*word).into(), path(value).map(|name| name.path)));
+                        own.arguments.push(((*word).into(), given(value)));
                     }
                     CallArg::Pos(Expr::Const(text)) if at == 0 => {
                         own.first = text.value.as_str().map(Arc::from)
