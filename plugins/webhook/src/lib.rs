@@ -1,8 +1,10 @@
-//! The plugin `webhook`: calls other systems over HTTP, signed and with a key that lets them fold repeats.
+//! The plugin `webhook`: calls other systems over HTTP, signed and with a key that lets them fold repeats, and writes into
+//! group chats.
 
 #![forbid(unsafe_code)]
 
 mod body;
+mod chat;
 mod input;
 mod multipart;
 mod path;
@@ -43,6 +45,17 @@ impl Webhook {
         let request = request::request(&self.roots, &ctx, &input).await?;
         let response = request.send().await?;
         reply::read(&ctx, &input, outputs, &response).await
+    }
+
+    /// Writes into a group chat of WeCom, DingTalk or Feishu through the group's robot. Where its answer was lost the
+    /// message is sent again: these robots know no key, so it may stand there twice.
+    #[action(
+        keyed,
+        timeout = "1m",
+        example = r#"{"kind": "wecom", "address": {"secret": "hotline-robot"}, "title": "停水 2 小时", "text": "城南片区"}"#
+    )]
+    async fn chat(&self, ctx: Ctx, message: chat::Message) -> Result<chat::Posted> {
+        chat::post(&ctx, &message).await
     }
 }
 
