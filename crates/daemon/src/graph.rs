@@ -1,7 +1,9 @@
 //! Draws a workflow: its steps and what leads from one to the other.
 
 use yizhan_workflow::id::StepNo;
-use yizhan_workflow::plan::{Ending, Goes, OnError, OutcomePattern, Section, Work, Workflow};
+use yizhan_workflow::plan::{Ending, Goes, OnError, OutcomePattern, Section, Step, Work, Workflow};
+use yizhan_workflow::problem::Lang;
+use yizhan_workflow::prose::answer;
 
 pub(crate) mod svg;
 
@@ -43,14 +45,14 @@ pub(crate) fn closing(workflow: &Workflow) -> Vec<(&'static str, Vec<StepNo>)> {
     all.into_iter().filter(|(_, steps): &(_, Vec<StepNo>)| !steps.is_empty()).collect()
 }
 
-pub(crate) fn ways(workflow: &Workflow) -> Vec<Way> {
+pub(crate) fn ways(workflow: &Workflow, language: Lang) -> Vec<Way> {
     let mut ways = Vec::new();
     for from in workflow.numbers().filter(|no| workflow.step(*no).section == Section::Main) {
         let step = workflow.step(from);
         for on in &step.on {
             let outcome = match &on.outcome {
                 OutcomePattern::Word(word) => word.to_string(),
-                OutcomePattern::Field { field, value } => format!("{field}: {value}"),
+                OutcomePattern::Field { field, value } => answered(step, field, value, language),
             };
             match &on.goes {
                 Goes::Back(back) => {
@@ -72,6 +74,15 @@ pub(crate) fn ways(workflow: &Workflow) -> Vec<Way> {
     ways
 }
 
+/// An answer in the words of its form.
+fn answered(step: &Step, field: &str, value: &str, language: Lang) -> String {
+    let form = if let Work::Ask(ask) = &step.work { ask.form.field(field) } else { None };
+    form.map_or_else(
+        || format!("{field}: {value}"),
+        |form| format!("{}: {}", form.label(), answer(form, value, language)),
+    )
+}
+
 fn end_word(ending: &Ending) -> String {
     match ending {
         Ending::Done { outcome } => format!("done: {outcome}"),
@@ -85,7 +96,7 @@ fn when(workflow: &Workflow, no: StepNo) -> bool {
 }
 
 /// For GitHub, wikis and everything else that draws Mermaid.
-pub(crate) fn mermaid(workflow: &Workflow) -> String {
+pub(crate) fn mermaid(workflow: &Workflow, language: Lang) -> String {
     let mut lines = vec!["flowchart TD".to_owned()];
     mermaid_steps(workflow, &steps_in(workflow, None), "  ", &mut lines);
     for (section, steps) in closing(workflow) {
@@ -99,7 +110,7 @@ pub(crate) fn mermaid(workflow: &Workflow) -> String {
             lines.push(format!("  {} -->{label} {}", name(workflow, *need), name(workflow, no)));
         }
     }
-    for (at, way) in ways(workflow).iter().enumerate() {
+    for (at, way) in ways(workflow, language).iter().enumerate() {
         let (from, label) = (name(workflow, way.from), quoted(&way.label));
         match way.to {
             Some(to) => lines.push(format!("  {from} -. {label} .-> {}", name(workflow, to))),
@@ -138,7 +149,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// For Graphviz.
-pub(crate) fn dot(workflow: &Workflow) -> String {
+pub(crate) fn dot(workflow: &Workflow, language: Lang) -> String {
     let mut lines = vec!["digraph workflow {".to_owned(), "  node [shape=box, style=rounded];".to_owned()];
     dot_steps(workflow, &steps_in(workflow, None), "  ", &mut lines);
     for (section, steps) in closing(workflow) {
@@ -151,7 +162,7 @@ pub(crate) fn dot(workflow: &Workflow) -> String {
             lines.push(format!("  {} -> {};", name(workflow, *need), name(workflow, no)));
         }
     }
-    for (at, way) in ways(workflow).iter().enumerate() {
+    for (at, way) in ways(workflow, language).iter().enumerate() {
         let (from, label) = (name(workflow, way.from), quoted(&way.label));
         match way.to {
             Some(to) => lines.push(format!(

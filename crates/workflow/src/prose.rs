@@ -15,6 +15,8 @@ mod step;
 mod time;
 mod trigger;
 
+pub use step::answer;
+
 #[cfg(test)]
 mod tests;
 

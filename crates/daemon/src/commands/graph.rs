@@ -34,10 +34,11 @@ enum Format {
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let file = named(&args.workflow, context.home().ok().as_ref())?;
     let workflow = sound(&file, context)?;
+    let language = context.language.lang();
     let drawn = match args.format {
-        Format::Svg => svg::svg(workflow),
-        Format::Mermaid => mermaid(workflow),
-        Format::Dot => dot(workflow),
+        Format::Svg => svg::svg(workflow, language),
+        Format::Mermaid => mermaid(workflow, language),
+        Format::Dot => dot(workflow, language),
     };
     match &args.output {
         Some(path) => std::fs::write(path, format!("{drawn}\n"))?,

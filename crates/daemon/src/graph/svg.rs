@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use yizhan_workflow::id::StepNo;
 use yizhan_workflow::plan::{Work, Workflow};
+use yizhan_workflow::problem::Lang;
 
 use super::{closing, label, steps_in, ways};
 
@@ -32,7 +33,7 @@ struct Laid {
     places: Vec<(StepNo, Place)>,
 }
 
-pub(crate) fn svg(workflow: &Workflow) -> String {
+pub(crate) fn svg(workflow: &Workflow, language: Lang) -> String {
     let (laid, heads) = whole(workflow);
     let places: BTreeMap<StepNo, Place> =
         laid.places.iter().map(|(no, place)| (*no, moved(*place, MARGIN, 40.0))).collect();
@@ -60,7 +61,7 @@ pub(crate) fn svg(workflow: &Workflow) -> String {
         }
     }
     let mut below: BTreeMap<StepNo, u32> = BTreeMap::new();
-    for (at, way) in ways(workflow).iter().enumerate() {
+    for (at, way) in ways(workflow, language).iter().enumerate() {
         let Some(from) = places.get(&way.from) else { continue };
         let count = below.entry(way.from).or_default();
         let y = from.y + 14.0 + f64::from(*count) * 16.0;

@@ -19,7 +19,7 @@ fn workflow() -> Workflow {
 
 #[test]
 fn mermaid_shows_order_ways_back_and_what_a_step_holds() {
-    let drawn = mermaid(&workflow());
+    let drawn = mermaid(&workflow(), Lang::En);
     for line in [
         "  s_a[\"登记 <…>\"]",
         "  s_a --> s_b",
@@ -35,17 +35,19 @@ fn mermaid_shows_order_ways_back_and_what_a_step_holds() {
     ] {
         assert!(drawn.lines().any(|drawn| drawn == line), "{line}\n{drawn}");
     }
+    // An answer is called as its form calls it.
+    assert!(mermaid(&workflow(), Lang::Zh).contains("s_b -. \"ok: 否 ≤2\" .-> s_a"));
 }
 
 #[test]
 fn a_drawing_has_a_box_for_each_step_inside_the_one_that_holds_it_and_dashed_ways_back() {
-    let drawn = svg::svg(&workflow());
+    let drawn = svg::svg(&workflow(), Lang::En);
     assert_eq!(drawn.matches("rx=\"8\"").count(), 8, "{drawn}");
     for shown in ["告知", ">on_failure<", ">on_cancel<"] {
         assert!(drawn.contains(shown), "{shown}: {drawn}");
     }
     assert!(drawn.contains("登记 &lt;…&gt;"), "{drawn}");
     assert_eq!(drawn.matches("stroke-dasharray=\"5 4\"").count(), 1);
-    assert!(dot(&workflow()).contains("s_b -> s_a [style=dashed"));
-    assert!(dot(&workflow()).contains("subgraph cluster_on_cancel"));
+    assert!(dot(&workflow(), Lang::En).contains("s_b -> s_a [style=dashed"));
+    assert!(dot(&workflow(), Lang::En).contains("subgraph cluster_on_cancel"));
 }

@@ -2,13 +2,37 @@
 
 use super::{Said, Teller};
 use crate::expression::{Template, Tree, with_holes};
-use crate::form::{Field, Form, Options};
+use crate::form::{Field, Form, Kind, Options};
 use crate::id::StepNo;
 use crate::moment::Span;
 use crate::plan::{
     ActionName, Approve, Ask, BackTo, Choose, Ending, Goes, Limit, Need, OnError, OutcomePattern, Section,
     Step, Undo, Work,
 };
+use crate::problem::Lang;
+
+/// What an answer that `on` names by its code is called.
+#[must_use]
+pub fn answer(field: &Field, code: &str, language: Lang) -> String {
+    if let Options::Fixed(all) = &field.options
+        && let Some(option) = all.iter().find(|one| &*one.code == code)
+    {
+        return option.label.to_string();
+    }
+    let (zh, en) = match (field.kind, code) {
+        (Kind::Yesno, "yes") => ("是", "yes"),
+        (Kind::Yesno, "no") => ("否", "no"),
+        (Kind::Checklist, "complete") => ("齐全", "complete"),
+        (Kind::Checklist, "missing") => ("不全", "incomplete"),
+        (Kind::Signature, "signed") => ("已签", "signed"),
+        (Kind::Signature, "refused") => ("拒签", "refused"),
+        _ => return code.to_owned(),
+    };
+    match language {
+        Lang::Zh => zh.to_owned(),
+        Lang::En => en.to_owned(),
+    }
+}
 
 /// Sentences are put together from phrases, and begin with a capital.
 fn capital(sentence: String) -> String {
@@ -357,13 +381,8 @@ impl Teller<'_> {
                 let form = if let Work::Ask(ask) = &step.work { Some(&ask.form) } else { None };
                 let known = form.and_then(|form| form.field(field));
                 let label = known.map_or(&**field, Field::label);
-                let option = known.and_then(|known| match &known.options {
-                    Options::Fixed(all) => {
-                        all.iter().find(|one| one.code == *value).map(|one| one.label.to_string())
-                    }
-                    Options::None | Options::Worked(_) => None,
-                });
-                let option = option.unwrap_or_else(|| value.to_string());
+                let option =
+                    known.map_or_else(|| value.to_string(), |known| answer(known, value, self.language));
                 self.pick(format!("「{label}」为「{option}」时"), format!("If “{label}” is “{option}”"))
             }
         }

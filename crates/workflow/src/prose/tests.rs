@@ -25,3 +25,15 @@ fn a_limit_is_said_with_what_shares_it_how_often_and_who_comes_first() {
     let en = said(whole, Lang::En).join(" ");
     assert!(en.contains("At most 2 at once, at most 30 within 1h over all with the same"), "{en}");
 }
+
+#[test]
+fn an_answer_is_called_as_its_form_calls_it() {
+    let said = |language| {
+        let text = "[step.a]\nask = \"starter\"\nform.ok = { label = \"行吗\", type = \"yesno\" }\non.ok.no = { go = \"done:no\" }\n";
+        let source = Source { name: "x".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
+        let read = crate::definition::read(&source, &source.files).unwrap();
+        reading(&read.workflow, language).steps.remove(0).sentences.join(" ")
+    };
+    assert!(said(Lang::Zh).contains("「行吗」为「否」时"), "{}", said(Lang::Zh));
+    assert!(said(Lang::En).contains("If “行吗” is “no”"), "{}", said(Lang::En));
+}
