@@ -12,6 +12,7 @@ use crate::problem::{Place, Problem};
 use lost::Lost;
 use section::{Reader, Section};
 
+mod advice;
 mod approvals;
 mod ask;
 pub(crate) mod calendar;
@@ -24,6 +25,7 @@ mod exact;
 mod extend;
 mod fields;
 mod flow;
+mod given;
 mod ledger;
 mod lost;
 mod mail;
@@ -286,6 +288,12 @@ fn repeated(text: &str, fault: &toml::de::Error) -> Problem {
     let key = text.get(span.clone()).unwrap_or_default().to_owned();
     let line = text[line_around(text, span.start)].trim();
     let problem = Problem::error("YZ0110", Place::at(span.clone())).name("key", key);
+    let problem =
+        if line.starts_with('[') && text[..span.start].contains(&format!("{}.", &text[span.clone()])) {
+            problem.case("table")
+        } else {
+            problem
+        };
     // Of a heading the first one is found by its own words.
     match text.find(line).filter(|first| line.starts_with('[') && first + line.len() < span.start) {
         Some(first) => problem.cause(Place::at(first..first + line.len())),
@@ -429,7 +437,7 @@ fn own_path(workflow: &Workflow, step: &crate::plan::Step) -> String {
 fn name_ok(section: &Section<'_, '_>, name: &str, span: &Range<usize>) -> bool {
     let good = is_name(name);
     if !good {
-        section.say(section.error("YZ0109", span.clone()).name("name", name));
+        section.say(section.error("YZ0109", span.clone()).name("name", name).near(advice::as_name(name)));
     }
     good
 }

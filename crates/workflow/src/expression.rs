@@ -4,6 +4,7 @@
 //! fit the memory promised. The text is kept, the compiled form lives in a small cache for the whole process, and a
 //! plain path (`input.mail`) needs neither.
 
+mod arguments;
 mod dates;
 mod fields;
 mod format;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use minijinja::Value;
 use plain::Plain;
 
+pub use arguments::Refused;
 pub(crate) use dates::{CALENDAR, calendar_value};
 pub use fields::value_of_text;
 pub use names::{Argument, Call, Given, Name, NameKind};

@@ -148,6 +148,17 @@ impl People {
     }
 }
 
+impl People {
+    /// The id of somebody who is written by the name that others call them, where only one has it.
+    #[must_use]
+    pub fn by_name(&self, kind: &str, name: &str) -> Option<String> {
+        let mut named =
+            self.people.iter().filter(|(_, person)| kind == "person" && person.name == name.trim());
+        let (id, _) = named.next()?;
+        named.next().is_none().then(|| id.clone())
+    }
+}
+
 /// An id with or without `person:` before it.
 #[must_use]
 pub fn bare(person: &str) -> &str {

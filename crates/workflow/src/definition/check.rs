@@ -45,6 +45,7 @@ pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
     checker.clocks(&mut problems);
     checker.who("owner", read.workflow.owner.as_deref().unwrap_or_default(), &mut problems);
     for trigger in &read.workflow.triggers {
+        checker.brings(trigger, &mut problems);
         if let Starts::ByHand { who } = &trigger.starts {
             for (at, who) in who.iter().enumerate() {
                 checker.who(&format!("trigger.{}.by_hand[{at}]", trigger.name), who, &mut problems);
@@ -181,6 +182,12 @@ impl Checker<'_> {
         match &fault.what {
             What::UnknownKey { key, known, nearest } => {
                 let problem = error("YZ0180", self.key(&fault.path)).name("key", key);
+                // A key of the step itself, written below the heading of `with`.
+                if fault.path.strip_prefix(with).is_some_and(|rest| rest.matches('.').count() == 1)
+                    && super::step::COMMON.contains(&key.as_str())
+                {
+                    return problem.case("step").name("table", path);
+                }
                 if known.is_empty() { problem } else { problem.name("known", known).near(nearest.clone()) }
             }
             What::Missing { key } => {
@@ -245,6 +252,7 @@ impl Checker<'_> {
         let names = known.iter().filter_map(|known| known.split_once(':')).map(|(_, name)| name);
         let near =
             nearest(name.trim(), names).or_else(|| people.known(who.trim()).then(|| name.trim().to_owned()));
+        let near = near.or_else(|| people.by_name(kind, name));
         let problem = Problem::error("YZ0185", self.value(path)).name("who", who);
         problems.push(problem.near(near.map(|near| format!("{kind}:{near}"))));
     }

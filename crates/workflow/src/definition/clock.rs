@@ -56,7 +56,11 @@ fn rungs(
 ) -> Vec<Rung> {
     let Some(item) = own.get(key) else { return Vec::new() };
     let Some(list) = item.get_ref().as_array() else {
-        own.reader.wrong_type(key, "a list of rungs: `[{ at = \"+2h\", tell = \"role:…\" }]`", item);
+        let wanted = match key {
+            "remind" => "a list of times: `[\"-1h\"]`",
+            _ => "a list of rungs: `[{ at = \"+2h\", tell = \"role:…\" }]`",
+        };
+        own.reader.wrong_type(key, wanted, item);
         return Vec::new();
     };
     let reminds = key == "remind";

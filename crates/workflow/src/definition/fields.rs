@@ -8,10 +8,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::section::{Section, Text, home_of};
-use super::{name_ok, tree};
+use super::{given, name_ok, tree};
 use crate::expression::Tree;
 use crate::form::{Choice, Field, Form, Kind, Options, Required, Witness};
-use crate::problem::{listed, nearest};
+use crate::problem::{Place, listed, nearest};
 
 /// What a step says of itself: no field of its form may be called so.
 pub(crate) const RESERVED: &[&str] =
@@ -206,7 +206,7 @@ fn options(own: &Section<'_, '_>) -> Options {
             return Options::None;
         }
     };
-    if choices.is_empty() {
+    if choices.is_empty() && !matches!(item.get_ref(), DeValue::Array(list) if !list.is_empty()) {
         own.say(own.error("YZ0162", item.span()).name("field", own.name()));
     }
     Options::Fixed(choices.into())
@@ -366,6 +366,10 @@ fn fits(own: &Section<'_, '_>, field: &Field) {
     }
     if own.has("message") && field.check.is_none() && !own.has("check") {
         own.say(own.error("YZ0108", own.key_span("message")).name("key", "check").name("where", own.name()));
+    }
+    let place = |key: &'static str| Place::at(own.get(key).map_or(own.span.clone(), Spanned::span));
+    for problem in given::of_field(field, &place) {
+        own.say(problem);
     }
     if let (Choice, Options::Fixed(choices), Some(Tree::Text(default))) =
         (field.kind, &field.options, &field.default)

@@ -131,11 +131,15 @@ impl<'a, 'r> Ways<'_, 'a, 'r> {
 
     pub(super) fn on_error(&self, draft: &Draft<'a, 'r>, step: StepNo) -> OnError {
         let own = &draft.own;
+        let closing = draft.section != crate::plan::Section::Main;
         let Some(item) = own.get("on_error") else {
-            let closing = draft.section != crate::plan::Section::Main;
             return if closing { OnError::Continue } else { self.default.clone() };
         };
         match item.get_ref() {
+            DeValue::String(word) if closing && !["continue", "ask"].contains(&word.as_ref()) => {
+                own.bad_word("on_error", &Text { value: word, span: item.span() }, &["continue", "ask"]);
+                OnError::Continue
+            }
             DeValue::String(word) => on_error_word(own, word, item.span()),
             DeValue::Table(_) => {
                 let Some(rule) = own.sub("on_error", item) else { return OnError::Fail };

@@ -213,6 +213,9 @@ impl Checker<'_> {
         if self.workflow.step_named(root).is_some() {
             return problem.near(Some(format!("step.{root}")));
         }
+        if ["secret", "secrets"].contains(&root) {
+            return problem.case("secret");
+        }
         let mut known: Vec<&str> = ROOTS[..9].to_vec();
         for form in stand.own.form.into_iter().chain(stand.own.around) {
             known.extend(form.fields.iter().map(|field| &*field.name));
@@ -458,7 +461,9 @@ fn wrong_code(
 fn wrong_arguments(table: &Table, words: &[Arc<str>], place: &dyn Fn() -> Place) -> Option<Problem> {
     let same = words.len() == table.key.len() && words.iter().all(|word| table.key.contains(word));
     (!same).then(|| {
-        Problem::error("YZ0153", place()).name("table", &*table.name).name("key", listed(&table.key))
+        let call: Vec<String> = table.key.iter().map(|key| format!("{key} = …")).collect();
+        let problem = Problem::error("YZ0153", place()).name("table", &*table.name);
+        problem.name("key", listed(&table.key)).name("call", call.join(", "))
     })
 }
 

@@ -65,10 +65,11 @@ fn problem(text: &str, fault: &toml::de::Error) -> Problem {
         let problem = error(place, "wide").name("sign", found.sign.to_string()).name("ascii", found.ascii);
         return fix(problem, &fixed);
     }
+    if let Some(problem) = foreign(text, &line, &span, &error) {
+        return problem;
+    }
     if cause.starts_with("invalid multi-line") {
-        let mark = if cause.contains("literal") { "'''" } else { "\"\"\"" };
-        let open = text.rfind(mark).unwrap_or(at);
-        return error(open..open + mark.len().min(text.len() - open), "long_quote").name("mark", mark);
+        return long_text(text, cause, at, error);
     }
     match cause {
         "unclosed table, expected `]`" => heading(error(line.clone(), "heading"), whole),
@@ -111,6 +112,39 @@ fn problem(text: &str, fault: &toml::de::Error) -> Problem {
         }
         _ => error(span, "other"),
     }
+}
+
+/// What is no TOML at all: signs that cannot be seen, lines of an old Mac, JSON.
+fn foreign(
+    text: &str,
+    line: &Range<usize>,
+    span: &Range<usize>,
+    error: &impl Fn(Range<usize>, &'static str) -> Problem,
+) -> Option<Problem> {
+    let whole = &text[line.clone()];
+    if let Some((at, sign)) = unseen(whole) {
+        let place = line.start + at..line.start + at + sign.len_utf8();
+        let problem = error(place, "unseen").name("sign", format!("U+{:04X}", u32::from(sign)));
+        return Some(fix(problem, &without_unseen(whole)));
+    }
+    if whole.contains('\r') && !text.contains('\n') {
+        return Some(error(span.clone(), "returns"));
+    }
+    let is_json = text.trim_start().starts_with('{') && whole.trim_start().starts_with(['{', '}']);
+    let at = line.start + whole.len() - whole.trim_start().len();
+    is_json.then(|| error(at..at + 1, "json"))
+}
+
+/// A text of several lines that never ends.
+fn long_text(
+    text: &str,
+    cause: &str,
+    at: usize,
+    error: impl Fn(Range<usize>, &'static str) -> Problem,
+) -> Problem {
+    let mark = if cause.contains("literal") { "'''" } else { "\"\"\"" };
+    let open = text.rfind(mark).unwrap_or(at);
+    error(open..open + mark.len().min(text.len() - open), "long_quote").name("mark", mark)
 }
 
 fn boolean(
@@ -226,6 +260,10 @@ fn no_value(
     let (key, rest) = trimmed.split_at(trimmed.find([':', ' ']).unwrap_or(trimmed.len()));
     if let Some(value) = rest.trim_start().strip_prefix(':') {
         let colon = at + trimmed.find(':').unwrap_or_default();
+        // `steps:` begins a table in YAML.
+        if value.trim().is_empty() {
+            return error(colon..colon + 1, "yaml").name("word", key);
+        }
         return fix(error(colon..colon + 1, "colon"), &valued(key, value));
     }
     fix(error(at..at + trimmed.len(), "no_value"), &valued(key, rest))
@@ -281,9 +319,59 @@ fn behind(
         return error(at..at + tail.len(), "behind").name("word", tail);
     }
     if head.contains('"') && tail.contains('"') {
-        return error(at..at + tail.len(), "inner_quote");
+        let problem = error(at..at + tail.len(), "inner_quote");
+        let fixed = single_inside(&text[line.clone()]);
+        return match fixed {
+            Some(fixed) => fix(problem.case("inner_hole"), &fixed),
+            None => problem,
+        };
+    }
+    if head.contains('\'') && tail.contains('\'') {
+        let whole = &text[line.clone()];
+        let fixed = double_outside(whole).unwrap_or_default();
+        return fix(error(at..at + tail.len(), "inner_hole"), &fixed);
     }
     fix(error(at..at + tail.len(), "behind").name("word", tail), head)
+}
+
+/// The line with single quotes inside its `{{ … }}`.
+fn single_inside(whole: &str) -> Option<String> {
+    let (start, end) = (whole.find("{{")?, whole.rfind("}}")?);
+    let inner = whole.get(start..end)?;
+    (inner.contains('"') && !inner.contains('\'') && inner.matches('"').count().is_multiple_of(2))
+        .then(|| format!("{}{}{}", &whole[..start], inner.replace('"', "'"), &whole[end..]))
+}
+
+/// A text between single quotes that holds some, between double ones.
+fn double_outside(whole: &str) -> Option<String> {
+    let (key, value) = whole.split_once('=')?;
+    let inner = value.trim().strip_prefix('\'')?.strip_suffix('\'')?;
+    (!inner.contains(['"', '\\'])).then(|| format!("{}= \"{inner}\"", key))
+}
+
+/// Signs that take no room, or look like a space and are none. Within a text they do no harm.
+fn unseen(line: &str) -> Option<(usize, char)> {
+    let mut quote = None;
+    for (at, sign) in line.char_indices() {
+        match quote {
+            Some(open) if open == sign => quote = None,
+            Some(_) => {}
+            None if matches!(sign, '"' | '\'') => quote = Some(sign),
+            None if sign == '#' => return None,
+            None if is_unseen(sign) => return Some((at, sign)),
+            None => {}
+        }
+    }
+    None
+}
+
+fn is_unseen(sign: char) -> bool {
+    matches!(sign, '\u{a0}' | '\u{ad}' | '\u{2000}'..='\u{200f}' | '\u{202a}'..='\u{202f}' | '\u{2060}' | '\u{feff}')
+}
+
+fn without_unseen(line: &str) -> String {
+    let spaces = line.replace(['\u{a0}', '\u{202f}'], " ");
+    spaces.chars().filter(|sign| !is_unseen(*sign)).collect()
 }
 
 /// The last sign before a place, where something is missing.

@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::lost::Lost;
-use super::{Files, Spans, slips};
+use super::{Files, Spans, advice, slips};
 use crate::expression::{Expression, Template};
 use crate::problem::{Place, Problem, listed, nearest};
 
@@ -153,19 +153,10 @@ impl<'a> Reader<'a> {
         let written = self.text.get(span).unwrap_or_default();
         self.say(match item.get_ref() {
             DeValue::Array(_) if written.starts_with("[[") => problem.case("array"),
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)
-                if wanted == "a text" =>
-            {
-                problem.name("fixed", format!("{key} = \"{written}\""))
-            }
-            DeValue::String(text) if wanted == "a whole number" && text.trim().parse::<i64>().is_ok() => {
-                problem.name("fixed", format!("{key} = {}", text.trim()))
-            }
-            DeValue::String(text) if wanted == "`true` or `false`" => {
-                let right = matches!(text.to_lowercase().as_str(), "true" | "yes" | "是" | "y" | "on");
-                problem.name("fixed", format!("{key} = {right}"))
-            }
-            _ => problem,
+            value => match advice::right_type(key, wanted, value, written) {
+                Some(fixed) => problem.name("fixed", fixed),
+                None => problem,
+            },
         });
     }
 }
@@ -308,7 +299,12 @@ impl<'a, 'r> Section<'a, 'r> {
     }
 
     pub(super) fn string(&self, key: &'static str) -> Option<String> {
-        self.text(key).map(|text| text.value.to_owned())
+        let text = self.text(key)?;
+        // What a reader is told of the file itself is the same for every case.
+        if ["title", "note", "label", "help"].contains(&key) && text.value.contains("{{") {
+            self.say(Problem::warning("YZ0621", Place::at(text.span.clone())).name("key", key));
+        }
+        Some(text.value.to_owned())
     }
 
     pub(super) fn template(&self, key: &'static str) -> Option<Template> {
@@ -400,7 +396,8 @@ impl<'a, 'r> Section<'a, 'r> {
 
     pub(super) fn bad_word(&self, key: &str, text: &Text<'_>, known: &[&str]) {
         let problem = self.error("YZ0116", text.span.clone()).name("key", key).name("value", text.value);
-        self.say(problem.name("known", listed(known)).near(nearest(text.value, known)));
+        let near = advice::our_word(text.value, known).or_else(|| nearest(text.value, known));
+        self.say(problem.name("known", listed(known)).near(near));
     }
 
     pub(super) fn missing(&self, key: &'static str) {
@@ -418,7 +415,7 @@ impl<'a, 'r> Section<'a, 'r> {
             return;
         }
         let asked = self.asked.borrow();
-        for (key, _) in self.entries() {
+        for (key, item) in self.entries() {
             if asked.contains(key.value) {
                 continue;
             }
@@ -433,12 +430,23 @@ impl<'a, 'r> Section<'a, 'r> {
                 self.error("YZ0105", key.span).name("key", key.value).name("where", self.name());
             let known = asked.iter().chain(later);
             let home = home_of(key.value, &self.path);
-            problem = match (home, nearest(key.value, known.clone())) {
+            // Beside an action `to` is one of its values.
+            let calls = asked.contains("use") && self.has("use");
+            let ours = advice::our_key(key.value, |ours| asked.contains(ours) && !(calls && ours == "tell"));
+            let ours = ours.map(str::to_owned);
+            let near = ours.or_else(|| nearest(key.value, known.clone()));
+            problem = match (home, near) {
                 (Some(home), _) => problem.name("belongs", home),
                 (None, Some(near)) => problem.near(Some(near)),
+                (None, None) if self.path.is_empty() && advice::is_step(item.get_ref()) => {
+                    problem.near(Some(format!("[step.{}]", key.value)))
+                }
                 // What is not built yet would only be the next fault.
                 (None, None) => problem.name("known", listed(asked.iter())),
             };
+            if calls && !problem.names.contains_key("nearest") {
+                problem = problem.name("within", format!("with.{}", key.value));
+            }
             self.say(problem);
         }
     }

@@ -19,6 +19,11 @@ pub(super) fn problem(fault: &SyntaxFault, place: Place, text: &str) -> Problem 
             let hole = hole(text, fault.at.start);
             let at = fault.at.start.saturating_sub(hole.start);
             let problem = Problem::error("YZ0140", place.clone()).name("cause", cause);
+            if let Some((at, inner)) = three_braces(text, fault.at.start) {
+                let start = place.start.wrapping_add(at.wrapping_sub(fault.at.start));
+                let at = Place { start, end: start + 3, ..place };
+                return fix(Problem { place: at, ..problem }.case("braces"), inner);
+            }
             match slip(&text[hole.clone()], at, cause) {
                 None => problem,
                 Some(slip) => {
@@ -38,10 +43,57 @@ pub(super) fn problem(fault: &SyntaxFault, place: Place, text: &str) -> Problem 
                 NameKind::Test => "test",
                 NameKind::Function | NameKind::Value | NameKind::Column => "function",
             };
-            Problem::error("YZ0143", place).name("kind", kind).name("word", word).near(nearest.clone())
+            let problem = Problem::error("YZ0143", place).name("kind", kind).name("word", word);
+            match (our_words(word), nearest, as_filter(kind, word)) {
+                (Some(ours), _, _) => problem.name("ours", ours),
+                (None, Some(nearest), _) => problem.near(Some(nearest.clone())),
+                (None, None, Some(ours)) => problem.name("ours", ours),
+                (None, None, None) => problem,
+            }
         }
         SyntaxProblem::Statement => Problem::error("YZ0149", place),
     }
+}
+
+/// What functions and filters of other languages are called in ours.
+const WORDS: &[(&str, &str)] = &[
+    ("concat", "a ~ b"),
+    ("contains", "'x' in a"),
+    ("count", "x | length"),
+    ("dateadd", "add('5 days', x)"),
+    ("datediff", "days(a, b)"),
+    ("date_add", "add('5 days', x)"),
+    ("date_format", "x | date('%Y-%m-%d')"),
+    ("endswith", "x is endingwith('a')"),
+    ("format_date", "x | date('%Y-%m-%d')"),
+    ("formatdate", "x | date('%Y-%m-%d')"),
+    ("iif", "a if x else b"),
+    ("if", "a if x else b"),
+    ("isempty", "x is empty"),
+    ("isnull", "x is empty"),
+    ("len", "x | length"),
+    ("size", "x | length"),
+    ("startswith", "x is startingwith('a')"),
+    ("str", "x | string"),
+    ("strftime", "x | date('%Y-%m-%d')"),
+    ("substr", "x[0:3]"),
+    ("substring", "x[0:3]"),
+    ("tofixed", "x | money"),
+    ("tolower", "x | lower"),
+    ("toupper", "x | upper"),
+    ("today", "today"),
+    ("now", "now"),
+];
+
+fn our_words(word: &str) -> Option<&'static str> {
+    let small = word.to_lowercase();
+    WORDS.iter().find(|(theirs, _)| *theirs == small).map(|(_, ours)| *ours)
+}
+
+/// A filter that is called as a function is written behind a `|`.
+fn as_filter(kind: &str, word: &str) -> Option<String> {
+    let small = word.to_lowercase();
+    (kind == "function" && Expression::parse(&format!("x | {small}")).is_ok()).then(|| format!("x | {small}"))
 }
 
 /// A guess that cannot be read itself is not told.
@@ -52,6 +104,13 @@ fn fix(problem: Problem, expression: &str) -> Problem {
     } else {
         problem
     }
+}
+
+/// `{{{ a }}}`: the third brace would begin a group of values.
+fn three_braces(text: &str, at: usize) -> Option<(usize, &str)> {
+    let start = text.get(..at)?.rfind("{{{")?;
+    let rest = &text[start + 3..];
+    Some((start, rest[..rest.find("}}")?].trim()))
 }
 
 /// The expression around a place: what stands between braces, or the whole.
@@ -88,7 +147,12 @@ struct Slip {
 
 fn slip(text: &str, at: usize, cause: &str) -> Option<Slip> {
     let at = text.floor_char_boundary(at.min(text.len()));
-    other_sign(text, at).or_else(|| unquoted(text, at)).or_else(|| unfinished(text, cause))
+    let chosen = || choice(text, at);
+    other_sign(text, at)
+        .or_else(chosen)
+        .or_else(|| chinese_word(text))
+        .or_else(|| unquoted(text, at))
+        .or_else(|| unfinished(text, cause))
 }
 
 /// `=` for `==`, `&&` for `and`, and what else other languages write.
@@ -117,6 +181,25 @@ fn other_sign(text: &str, at: usize) -> Option<Slip> {
         at: at..at + word.len(),
         word: small.clone(),
         fixed: format!("{}{small}{}", &text[..at], &text[at + word.len()..]),
+    })
+}
+
+/// `a ? b : c` for `b if a else c`.
+fn choice(text: &str, at: usize) -> Option<Slip> {
+    let rest = text.get(at..)?.strip_prefix('?')?;
+    let (yes, no) = rest.split_once(':')?;
+    let fixed = format!("{} if {} else {}", yes.trim(), text[..at].trim(), no.trim());
+    Some(Slip { case: "choice", at: at..at + 1, word: "?".to_owned(), fixed })
+}
+
+/// `且` for `and`.
+fn chinese_word(text: &str) -> Option<Slip> {
+    let words =
+        [("并且", "and"), ("而且", "and"), ("且", "and"), ("或者", "or"), ("或", "or"), ("不是", "not")];
+    words.iter().find_map(|(word, ours)| {
+        let at = text.find(&format!(" {word} "))? + 1;
+        let fixed = text.replacen(word, ours, 1);
+        Some(Slip { case: "sign", at: at..at + word.len(), word: (*ours).to_owned(), fixed })
     })
 }
 

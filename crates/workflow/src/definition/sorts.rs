@@ -12,10 +12,10 @@ use super::schema::{choices, resolved};
 use super::uses::{At, Own, Stand, Use, Walk};
 use super::{Checker, House, Neighbours, Read, parts};
 use crate::catalogue::Catalogue;
-use crate::expression::{self, Name, Sort, SortFault, SortProblem, Tree};
+use crate::expression::{self, Name, Refused, Sort, SortFault, SortProblem, Tree};
 use crate::form::{Kind, Options};
 use crate::plan::{Work, Workflow};
-use crate::problem::{Problem, listed, nearest};
+use crate::problem::{Place, Problem, listed, nearest};
 use crate::table::Cell;
 
 /// How checklists and signatures come out, which are parts of them.
@@ -85,43 +85,84 @@ fn of_json(value: &Value) -> Option<Sort> {
 fn problem(read: &Read, one: &Use<'_>, fault: SortFault) -> Option<Problem> {
     let at = place(read, &one.path, one.source, &fault.at);
     Some(match fault.what {
-        SortProblem::Unlike { left, right } => {
-            let problem = Problem::error("YZ0603", at).name("one", &left.0).name("other", &right.0);
-            let problem = problem.name("sort", in_words(left.1)).name("unlike", in_words(right.1));
-            match ((left.0.as_str(), left.1), (right.0.as_str(), right.1)) {
-                ((name, Sort::Flag), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Flag))
-                    if is_quoted(word) =>
-                {
-                    let no = ["no", "false", "否", "n"].contains(&bare(word).to_lowercase().as_str());
-                    let right = if no { format!("not {name}") } else { name.to_owned() };
-                    problem.case("flag").name("right", right)
-                }
-                ((name, Sort::Map), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Map))
-                    if is_quoted(word) && OUTCOMES.contains(&bare(word)) =>
-                {
-                    problem.case("part").name("right", format!("{name}.{}", bare(word)))
-                }
-                ((name, Sort::Number), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Number))
-                    if is_quoted(word) && bare(word).trim().parse::<f64>().is_ok() =>
-                {
-                    problem.case("number").name("name", name).name("right", bare(word).trim())
-                }
-                ((name, Sort::Text), (number, Sort::Number))
-                | ((number, Sort::Number), (name, Sort::Text))
-                    if number.parse::<f64>().is_ok() =>
-                {
-                    problem.case("text").name("name", name).name("right", format!("'{number}'"))
-                }
-                _ => problem,
+        SortProblem::Unlike { left, right } => unlike(read, one, at, (&left.0, left.1), (&right.0, right.1)),
+        SortProblem::NoNumber { sign, side, sort } => {
+            let join = sign == "+" && is_quoted(&side);
+            let problem = Problem::error("YZ0604", at).name("sign", sign).name("side", side);
+            let problem = problem.name("sort", in_words(sort));
+            if join { problem.case("join") } else { problem }
+        }
+        SortProblem::Refused { written, called, why } => {
+            let problem = Problem::error("YZ0619", at).name("written", written).name("called", called);
+            match why {
+                Refused::TooFew => problem.case("few"),
+                Refused::TooMany => problem.case("many"),
+                Refused::Length => problem.case("length"),
+                Refused::Pattern => problem.case("pattern"),
+                Refused::Sort(sort) => problem.case("sort").name("sort", in_words(sort)),
+                Refused::Zero => problem.case("zero"),
+                Refused::Word => problem,
             }
         }
-        SortProblem::NoNumber { sign, side, sort } => {
-            Problem::error("YZ0604", at).name("sign", sign).name("side", side).name("sort", in_words(sort))
+        SortProblem::NoPlace { list, place } => {
+            let table = list.strip_prefix("table.");
+            let table = table.and_then(|name| read.workflow.tables.iter().find(|table| *table.name == *name));
+            let problem = Problem::error("YZ0615", at).name("list", &list).name("place", &place);
+            match table.map(|table| table.key.as_slice()) {
+                Some([key]) => problem.name("call", format!("{list}({key} = {place})")),
+                _ => problem,
+            }
         }
         SortProblem::NoTruth { sort } => {
             Problem::warning("YZ0605", at).name("sort", in_words(sort)).name("value", one.source.trim())
         }
     })
+}
+
+fn unlike(read: &Read, one: &Use<'_>, at: Place, left: (&str, Sort), right: (&str, Sort)) -> Problem {
+    let problem = Problem::error("YZ0603", at).name("one", left.0).name("other", right.0);
+    let problem = problem.name("sort", in_words(left.1)).name("unlike", in_words(right.1));
+    match (left, right) {
+        ((name, Sort::Flag), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Flag))
+            if is_quoted(word) =>
+        {
+            let no = ["no", "false", "否", "n"].contains(&bare(word).to_lowercase().as_str());
+            let right = if no { format!("not {name}") } else { name.to_owned() };
+            problem.case("flag").name("right", right)
+        }
+        ((name, Sort::Map), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Map))
+            if is_quoted(word) && OUTCOMES.contains(&bare(word)) =>
+        {
+            problem.case("part").name("right", format!("{name}.{}", bare(word)))
+        }
+        ((name, Sort::Number), (word, Sort::Text)) | ((word, Sort::Text), (name, Sort::Number))
+            if is_quoted(word) && bare(word).trim().parse::<f64>().is_ok() =>
+        {
+            problem.case("number").name("name", name).name("right", bare(word).trim())
+        }
+        ((name, Sort::Text), (number, Sort::Number)) | ((number, Sort::Number), (name, Sort::Text))
+            if number.parse::<f64>().is_ok() && is_date(read, one, name) =>
+        {
+            problem.case("date").name("name", name).name("number", number)
+        }
+        ((name, Sort::Text), (number, Sort::Number)) | ((number, Sort::Number), (name, Sort::Text))
+            if number.parse::<f64>().is_ok() =>
+        {
+            problem.case("text").name("name", name).name("right", format!("'{number}'"))
+        }
+        _ => problem,
+    }
+}
+
+/// Whether a name is a day or a time, which is ordered like a text and never meant as one.
+fn is_date(read: &Read, one: &Use<'_>, name: &str) -> bool {
+    let own = one.names.iter().find(|known| one.source.get(known.at.clone()) == Some(name));
+    let Some(own) = own else { return false };
+    match own.path.iter().map(|part| &**part).collect::<Vec<_>>().as_slice() {
+        ["now" | "today"] | ["step", _, "due" | "opened" | "ended"] => true,
+        _ => parts::field_at(&read.workflow, &one.stand, &own.path)
+            .is_some_and(|found| matches!(found.field.kind, Kind::Date | Kind::Time | Kind::Datetime)),
+    }
 }
 
 fn is_quoted(word: &str) -> bool {
@@ -199,12 +240,18 @@ impl Checker<'_> {
             return None;
         }
         match name.path.iter().map(|part| &**part).collect::<Vec<_>>().as_slice() {
+            ["table", _] if name.call.is_none() => Some(Sort::List),
             ["table", table] => of_column(workflow, table, name.call.as_ref()?.attribute.as_deref()?),
             ["table", _, "column"] if name.call.is_some() => Some(Sort::List),
             ["round"] | ["step", _, "round"] => Some(Sort::Number),
             ["step", id, "late"] => (!self.has_each(stand, id)).then_some(Sort::Flag),
-            ["run", "by"] => Some(Sort::Text),
-            ["step", id, "state" | "outcome" | "by"] => (!self.has_each(stand, id)).then_some(Sort::Text),
+            ["now" | "today" | "workflow"] | ["run", "by" | "id" | "key" | "started" | "url"] => {
+                Some(Sort::Text)
+            }
+            ["run", "joined"] => Some(Sort::List),
+            ["step", id, "state" | "outcome" | "by" | "due" | "opened" | "ended"] => {
+                (!self.has_each(stand, id)).then_some(Sort::Text)
+            }
             ["step", id, field] => self.of_output(stand, id, field),
             _ => None,
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::flow::{self, Ways};
 use super::order::{self, number};
 use super::section::{Section, Text};
-use super::{MOST_STEPS, ask, clock, name_ok, time, tree};
+use super::{MOST_STEPS, advice, ask, clock, name_ok, time, tree};
 use crate::expression::{Template, Tree};
 use crate::plan::{ActionName, Await, Each, Effect, Limit, Rate, Section as Part, Step, Undo, Work};
 use crate::problem::{Place, nearest};
@@ -28,8 +28,20 @@ pub(super) struct Draft<'a, 'r> {
 
 const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "step"];
 
+/// Keys that stand at a step, and are no values of its action.
+pub(super) const COMMON: &[&str] = &[
+    "needs", "when", "each", "as", "at_once", "let", "on", "on_error", "undo", "limit", "priority", "retry",
+    "timeout", "give_up", "effect", "hours",
+];
+
 /// Keys of a step that the language has and this version does not.
 const LATER: &[&str] = &["private", "readers"];
+
+/// A table that was meant for steps, which is said where it stands.
+fn stray(key: &Text<'_>, item: &toml::de::DeValue<'_>) -> bool {
+    let steps = advice::our_key(key.value, |_| true) == Some("[step.<name>]");
+    steps || !["on_failure", "on_cancel", "step"].contains(&key.value) && advice::is_step(item)
+}
 
 /// All steps, and the clock of the file itself.
 pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::plan::Clock>>) {
@@ -39,7 +51,8 @@ pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::pla
         root.say(root.error("YZ0113", span).name("most", MOST_STEPS.to_string()));
         return (Vec::new(), None);
     }
-    let told = root.reader.lost.borrow().order;
+    let told =
+        root.reader.lost.borrow().order || root.entries().any(|(key, item)| stray(&key, item.get_ref()));
     if !drafts.iter().any(|draft| draft.section == Part::Main) && !root.has("step") && !told {
         root.say(root.error("YZ0117", 0..0));
     }
@@ -94,6 +107,9 @@ fn add_drafts<'a, 'r>(
         let inside = own.section("step");
         drafts.push(Draft { id: id.value, section: part, holder, span: id.span, own, needs, first });
         match inside {
+            Some(inside) if part == Part::Main && inside.entries().next().is_none() => {
+                inside.say(inside.error("YZ0117", inside.span.clone()).case("inner").name("step", id.value));
+            }
             Some(inside) if part == Part::Main => add_drafts(&inside, "step", part, Some(at), drafts),
             Some(inside) => {
                 let problem = inside.error("YZ0134", inside.span.clone()).name("step", id.value);
@@ -334,7 +350,10 @@ pub(super) fn misplaced_but(own: &Section<'_, '_>, kind: Option<&str>, free: &[&
         let said = own.get(key).is_some();
         if let Some(kind) = kind.filter(|kind| said && !kinds.contains(kind)) {
             let problem = own.error("YZ0127", own.key_span(key)).name("key", *key).name("kind", kind);
-            own.say(problem.name("kinds", crate::problem::listed(*kinds)));
+            let problem = problem.name("kinds", crate::problem::listed(*kinds));
+            // How long people and events are waited for is a due time.
+            let waits = ["timeout", "give_up"].contains(key) && ["ask", "await"].contains(&kind);
+            own.say(if waits { problem.case("late") } else { problem });
         }
     }
 }
@@ -360,6 +379,9 @@ pub(super) fn work(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, kind: &str, u
 
 fn listen(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<Await> {
     let event = own.template("await");
+    if event.as_ref().is_some_and(|event| event.is_literal() && event.source().trim().is_empty()) {
+        own.say(own.error("YZ0620", own.get("await")?.span()).name("key", "await"));
+    }
     let key = own.template("key");
     let filter = tree::filter(own);
     let due = time::moment(own, "due", &|name| ways.named(name));

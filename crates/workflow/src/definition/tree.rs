@@ -31,7 +31,7 @@ fn goes_to_a_plugin(section: &Section<'_, '_>, path: &str) -> bool {
 pub(super) fn filter(section: &Section<'_, '_>) -> Option<Tree> {
     let item = section.get("where")?;
     let Some(columns) = item.get_ref().as_table() else {
-        section.reader.wrong_type("where", "a table: column = value", item);
+        section.reader.wrong_type("where", "a table `{ column = value }`", item);
         return None;
     };
     let windows = columns.values().filter_map(|meant| meant.get_ref().as_table());

@@ -65,11 +65,30 @@ fn starts(own: &Section<'_, '_>, name: &str) -> Option<Starts> {
         ["webhook"] => webhook(own).map(Starts::Webhook),
         ["files"] => files(own),
         ["mail"] => mail::rule(own).map(|rule| Starts::Mail(Box::new(rule))),
-        ["event"] => Some(Starts::Event { name: own.text("event")?.value.into() }),
+        ["event"] => {
+            let name = own.text("event")?;
+            if name.value.trim().is_empty() {
+                own.say(own.error("YZ0620", name.span.clone()).name("key", "event"));
+            }
+            Some(Starts::Event { name: name.value.into() })
+        }
         [_] => by_hand(own),
         [] => {
             // Keys of the kinds are known, though none of the kinds is there.
-            for key in ["timezone", "missed", "missed_within", "overlap", "gap", "fold", "per"] {
+            for key in [
+                "timezone",
+                "holiday",
+                "ahead",
+                "missed",
+                "missed_within",
+                "overlap",
+                "gap",
+                "fold",
+                "per",
+                "where",
+                "publish",
+                "key",
+            ] {
                 own.get(key);
             }
             let misspelled =

@@ -8,6 +8,7 @@ use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::machinery::parse_expr;
 use minijinja::value::ValueKind;
 
+use super::arguments::{self, Refused};
 use super::names::{self, Name, span};
 use super::syntax;
 
@@ -34,6 +35,10 @@ pub enum SortProblem {
     Unlike { left: (String, Sort), right: (String, Sort) },
     /// A sign of arithmetic needs numbers.
     NoNumber { sign: &'static str, side: String, sort: Sort },
+    /// A filter or a function that refuses what is written.
+    Refused { written: String, called: String, why: Refused },
+    /// A list has places, counted from 0, and no names.
+    NoPlace { list: String, place: String },
     /// A condition that holds as soon as there is anything.
     NoTruth { sort: Sort },
 }
@@ -119,6 +124,12 @@ impl Walk<'_> {
                 let inner = filter.expr.as_ref().and_then(|value| self.sort(value));
                 self.arguments(&filter.args);
                 self.column(filter);
+                let receiver = arguments::of_receiver(filter.name, inner);
+                if let Some(why) = receiver.or_else(|| arguments::of_filter(self.text, filter)) {
+                    let from = filter.expr.as_ref().map_or(usize::MAX, |receiver| at(receiver).start);
+                    let own = span(&expression.span());
+                    self.refuse(from.min(own.start)..own.end, filter.name, why);
+                }
                 filtered(filter.name, inner)
             }
             Expr::Test(test) => {
@@ -128,6 +139,9 @@ impl Walk<'_> {
             }
             Expr::Call(call) => {
                 self.arguments(&call.args);
+                if let (Some(why), Expr::Var(function)) = (arguments::of_call(self.text, call), &call.expr) {
+                    self.refuse(at(expression), function.id, why);
+                }
                 match &call.expr {
                     Expr::Var(name) if matches!(name.id, "days" | "hours" | "months" | "workdays") => {
                         Some(Sort::Number)
@@ -144,8 +158,12 @@ impl Walk<'_> {
                 None
             }
             Expr::GetItem(item) => {
-                self.sort(&item.expr);
-                self.sort(&item.subscript_expr);
+                let (list, place) = (self.sort(&item.expr), self.sort(&item.subscript_expr));
+                if (list, place) == (Some(Sort::List), Some(Sort::Text)) {
+                    let (list, place) = (self.written(&item.expr), self.written(&item.subscript_expr));
+                    let at = at(expression);
+                    self.faults.push(SortFault { at, what: SortProblem::NoPlace { list, place } });
+                }
                 None
             }
             Expr::List(list) => {
@@ -225,9 +243,18 @@ impl Walk<'_> {
                 };
                 let (one, other) = (self.sort(left), self.sort(right));
                 self.number(sign, [(left, one), (right, other)]);
+                if ["/", "//", "%"].contains(&sign) && arguments::is_zero(right) {
+                    self.refuse(at(right), sign, Refused::Zero);
+                }
                 Some(Sort::Number)
             }
         }
+    }
+
+    fn refuse(&mut self, at: Range<usize>, called: &str, why: Refused) {
+        let written = self.text.get(at.clone()).unwrap_or_default().to_owned();
+        let what = SortProblem::Refused { written, called: called.to_owned(), why };
+        self.faults.push(SortFault { at, what });
     }
 
     fn number(&mut self, sign: &'static str, sides: [(&Expr<'_>, Option<Sort>); 2]) {

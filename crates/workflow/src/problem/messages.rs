@@ -154,7 +154,7 @@ static CAUSES: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
     include_str!("../../messages/zh/causes.txt").lines().filter_map(|line| line.split_once(" = ")).collect()
 });
 
-fn in_language(word: &str, language: Lang) -> Cow<'_, str> {
+pub(super) fn in_language(word: &str, language: Lang) -> Cow<'_, str> {
     if language == Lang::En {
         return word.into();
     }

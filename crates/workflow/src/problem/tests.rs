@@ -39,6 +39,40 @@ fn every_code_has_its_words_in_both_languages() {
     assert!(missing.is_empty(), "no page for {missing:?}");
 }
 
+/// The texts of several words between a call's brackets, as the source writes them.
+fn phrases(source: &str, call: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in source.match_indices(call) {
+        let own = &source[at + call.len()..];
+        let own = &own[..own.find(");").unwrap_or(own.len())];
+        let own = own.replace("\\\"", "\u{1}");
+        let texts = own.split('"').skip(1).step_by(2).filter(|text| text.trim().contains(' '));
+        found.extend(texts.map(|text| text.replace('\u{1}', "\"")));
+    }
+    found
+}
+
+#[test]
+fn what_a_value_must_be_is_said_in_chinese_too() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/definition");
+    let mut folders = vec![root];
+    let mut wanted = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                wanted.extend(phrases(&std::fs::read_to_string(&path).unwrap(), "wrong_type("));
+            }
+        }
+    }
+    assert!(wanted.len() > 15, "{wanted:?}");
+    let english: Vec<&String> =
+        wanted.iter().filter(|phrase| messages::in_language(phrase, Lang::Zh) == phrase.as_str()).collect();
+    assert!(english.is_empty(), "{english:?}");
+}
+
 #[test]
 fn both_languages_ask_for_the_same_names() {
     let names = |code: &str, language| {
