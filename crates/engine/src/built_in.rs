@@ -29,6 +29,23 @@ struct ToPublish {
     payload: Option<Raw>,
 }
 
+/// What `render.text` is given: its templates were worked out before, as those of every step are.
+#[derive(Deserialize)]
+struct ToRender {
+    text: Json,
+}
+
+/// `render.text`: what was worked out is what it gives.
+pub(crate) fn rendered(input: &str) -> Result<Box<str>, Arc<str>> {
+    let input: ToRender = serde_json::from_str(input).map_err(|error| Arc::from(error.to_string()))?;
+    let text = match input.text {
+        Json::Null => String::new(),
+        Json::String(text) => text,
+        other @ (Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_)) => other.to_string(),
+    };
+    Ok(json!({ "text": text }).to_string().into())
+}
+
 impl Loop {
     /// Hands calls out: to the carriers, or to ourselves.
     pub(crate) fn send(&mut self, calls: Vec<Call>) {
@@ -57,6 +74,12 @@ impl Loop {
     fn carry_out(&mut self, call: &Call) -> Result<(), Arc<str>> {
         match (&*call.plugin, &*call.action) {
             ("event", "publish") => self.publish_by_step(call),
+            ("render", "text") => {
+                let outcome = Outcome::Done { output: rendered(&call.input)? };
+                let completion = Completion { id: call.id, outcome, took: Duration::ZERO };
+                self.inbox.push(Message::Completed(vec![completion]));
+                Ok(())
+            }
             (plugin, action) => Err(format!("there is no built-in action `{plugin}.{action}`").into()),
         }
     }

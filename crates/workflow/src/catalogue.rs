@@ -61,7 +61,7 @@ pub struct BadDescription {
 }
 
 /// The actions that the daemon carries out itself, as a plugin would describe them.
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("register", include_str!("catalogue/register.json")),
     ("number", include_str!("catalogue/number.json")),
     (
@@ -75,6 +75,15 @@ const BUILT_IN: [(&str, &str); 3] = [
             "payload":{"type":"object","title":"What came to be"}}},
         "output":{"type":"object","properties":{
             "id":{"type":"string"},"name":{"type":"string"},"key":{"type":"string"}}}}}}"#,
+    ),
+    (
+        "render",
+        r#"{"actions":{"text":{
+        "summary":"Works a text out once, for several steps to use",
+        "effect":"pure",
+        "input":{"type":"object","required":["text"],"additionalProperties":false,"properties":{
+            "text":{"type":"string","x-yz":"text-file","title":"The text, or { file = \"…\" } with one beside the workflow"}}},
+        "output":{"type":"object","properties":{"text":{"type":"string","title":"The text as it was worked out"}}}}}}"#,
     ),
 ];
 

@@ -9,6 +9,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Failure, Happened, Lost,
 use yizhan_workflow::testing::{Fake, Gives};
 
 use super::{House, Known, Sent};
+use crate::built_in::rendered;
 use crate::registers::is_ours;
 use crate::rehearsal::sample;
 use crate::rehearsal::teller::Seen;
@@ -80,7 +81,10 @@ impl House<'_> {
         let result = match fake.map(|fake| fake.gives) {
             None => {
                 let kept = if is_ours(&action.plugin) { self.ledger_step(at, of) } else { None };
-                kept.unwrap_or_else(|| AttemptResult::Done { output: Raw::from(&made_up()) })
+                let text = if &*action.plugin == "render" { rendered(with.get()).ok() } else { None };
+                let text = text.and_then(|text| Raw::new(text.into()));
+                kept.or(text.map(|output| AttemptResult::Done { output }))
+                    .unwrap_or_else(|| AttemptResult::Done { output: Raw::from(&made_up()) })
             }
             Some(Gives::Done { output, .. }) => AttemptResult::Done { output: over(made_up(), &output) },
             Some(Gives::Lost) => AttemptResult::Lost { how: Lost::Crash, message: "the plugin died".into() },

@@ -599,3 +599,14 @@ fn schedules_come_as_the_clock_goes_over_them_with_their_window() {
     let all = "{ expect_tell = true, about = \"task\", times = 3 }";
     holds(&[("slots", &allow)], &test(&format!("{first}, {two}, {all}")));
 }
+
+#[test]
+fn a_text_that_is_worked_out_once_is_what_later_steps_send() {
+    let file = "[input]\nname = { type = \"text\" }\n\
+                [step.letter]\nuse = \"render.text\"\nwith.text = \"{{ input.name }} 您好\"\n\
+                [step.send]\nuse = \"mail.send\"\nwith = { to = \"group:crew\", text = \"{{ step.letter.text }}!\" }\n";
+    holds(
+        &[("letter", file)],
+        "[[test]]\nname = \"x\"\ninput = { name = \"李娜\" }\nplay = [{ expect = \"mail.send\", text = \"李娜 您好!\" }]\n",
+    );
+}
