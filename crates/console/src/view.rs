@@ -110,6 +110,9 @@ pub struct StepView {
     pub action: Option<String>,
     pub state: String,
     pub round: u32,
+    /// Something of this round was done, and was taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_back: bool,
     pub items: Vec<ItemView>,
     /// How many items the step has, where not all are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -186,6 +189,9 @@ pub struct TaskView {
     pub row: TaskRow,
     /// Of a question to the owner it has no fields.
     pub form: FormView,
+    /// Of a step with `each`: which element it is about, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
     /// What can be answered: `answer`, or the verdicts that fit.
     pub answers: Vec<String>,
     /// What is known where nobody knows whether it happened.

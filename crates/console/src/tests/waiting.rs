@@ -120,6 +120,7 @@ async fn an_owner_may_skip_what_failed_and_say_what_it_would_have_given() {
     let shown = place.socket.get(&format!("/api/v1/tasks/{task}")).await.json();
     assert_eq!(shown["answers"], json!(["again", "skip", "fail"]));
     assert_eq!(shown["evidence"]["code"], "play.failed");
+    assert_eq!(shown["item"], Json::Null, "its step has no `each`");
     let [sentence] = &why(&place, &id, "en").await[..] else { panic!("one sentence") };
     assert!(sentence.as_str().unwrap().contains("again, skip (with values), or fail"), "{sentence}");
     let verdict = json!({ "verdict": "skip", "values": { "number": 17 } });

@@ -76,6 +76,7 @@ fn step_view(look: &Look<'_>, at: StepAt, state: &StepState) -> StepView {
         action,
         state: state_word(state).to_owned(),
         round: state.round,
+        taken_back: state.taken_back,
         items: items.collect(),
         items_in_all: (state.items.len() > ITEMS_SHOWN).then_some(state.items.len()),
     }

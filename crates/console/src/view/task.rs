@@ -71,6 +71,7 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
     let evidence: Option<FailureView> = evidence.filter(|_| row.kind != TaskKind::Asked);
     Ok(TaskView {
         row: task,
+        item: look.text.step(of.item.step).each.is_some().then_some(of.item.item + 1),
         form,
         answers: answers.into_iter().map(str::to_owned).collect(),
         evidence,

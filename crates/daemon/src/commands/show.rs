@@ -1,6 +1,6 @@
 //! `yizhan show RUN`: a run with its steps, what they returned, and what it waits for.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Context;
 use super::run::wait_for;
@@ -101,7 +101,16 @@ fn step_lines(step: &Value, language: Language) -> Vec<String> {
     let title = text(step, "title");
     let mark = mark_of(&text(step, "state"));
     let mut lines = vec![format!("  {mark} {id}  {title}").trim_end().to_owned()];
-    for item in step["items"].as_array().into_iter().flatten() {
+    if step["taken_back"] == json!(true) {
+        lines.push(format!("      {}", language.pick("已撤回", "taken back")));
+    }
+    let items: Vec<&Value> = step["items"].as_array().into_iter().flatten().collect();
+    for item in &items {
+        // Which of several it is, counted as people count.
+        if items.len() > 1 {
+            let number = item["item"].as_u64().unwrap_or_default() + 1;
+            lines.push(format!("      {} {number}", language.pick("第", "item")));
+        }
         let word = text(item, "state");
         let details: Vec<String> = [
             ("", text(item, "outcome")),
@@ -120,7 +129,7 @@ fn step_lines(step: &Value, language: Language) -> Vec<String> {
             let (state, between) = (state(&word, language), language.pick(",", ", "));
             lines.push(format!("      {state} {}", details.join(between)).trim_end().to_owned());
         }
-        if !item["output"].is_null() && item["output"] != serde_json::json!({}) {
+        if !item["output"].is_null() && item["output"] != json!({}) {
             lines.push(format!("      {}", value(&item["output"], 6)));
         }
         let inside =
@@ -183,8 +192,6 @@ fn mark_of(state: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -193,6 +200,21 @@ mod tests {
         let step = json!({ "id": "look", "title": "查看", "state": "done", "items": [item] });
         assert_eq!(step_lines(&step, Language::Zh), ["  ✓ look  查看", "      已完成 yes,办理 person:ann"]);
         assert_eq!(step_lines(&step, Language::En), ["  ✓ look  查看", "      done yes, by person:ann"]);
+        let items = [
+            json!({ "item": 0, "state": "done" }),
+            json!({ "item": 1, "state": "asking", "task": "task_1" }),
+        ];
+        let step =
+            json!({ "id": "call", "title": "call", "state": "open", "taken_back": true, "items": items });
+        let said = step_lines(&step, Language::En);
+        let expected = [
+            "  ▶ call  call",
+            "      taken back",
+            "      item 1",
+            "      item 2",
+            "      asking task task_1",
+        ];
+        assert_eq!(said, expected);
         assert_eq!((&*state("slot", Language::Zh), &*waits("task", Language::Zh)), ("等名额", "人办理"));
     }
 }

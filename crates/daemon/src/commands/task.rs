@@ -8,6 +8,7 @@ use super::Context;
 use super::fields::{Fields, upload};
 use crate::client::{Client, escaped};
 use crate::exit::{Exit, Failure};
+use crate::language::Language;
 use crate::show::{due, instant, list, text, value};
 
 #[derive(Debug, clap::Subcommand)]
@@ -269,6 +270,7 @@ fn shown(task: &Value, context: &Context) -> String {
     for field in task["form"]["fields"].as_array().into_iter().flatten() {
         lines.push(field_line(field, context));
     }
+    lines.extend(question(task, context.language));
     for stood in task["clock"]["ledger"].as_array().into_iter().flatten() {
         let why = [text(stood, "file"), text(stood, "by"), text(stood, "reason")];
         let why: Vec<String> = why.into_iter().filter(|part| !part.is_empty()).collect();
@@ -279,6 +281,39 @@ fn shown(task: &Value, context: &Context) -> String {
         lines.push(format!("  {} {}: {}", instant(said, "at", &zone), text(said, "by"), text(said, "text")));
     }
     lines.join("\n")
+}
+
+/// What is asked of the owner of a step that cannot go on by itself, and how to say it.
+fn question(task: &Value, language: Language) -> Vec<String> {
+    let say = |zh: &'static str, en: &'static str| language.pick(zh, en);
+    let words: Vec<&str> =
+        task["answers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    if words.is_empty() || words == ["answer"] {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    if let Some(item) = task["item"].as_u64() {
+        lines.push(format!("  {}: {} {item}", say("哪一项", "which"), say("第", "item")));
+    }
+    let (code, message) = (text(&task["evidence"], "code"), text(&task["evidence"], "message"));
+    if !code.is_empty() {
+        lines.push(format!("  {}: {code} {message}", say("出了什么", "what happened")));
+    }
+    lines.push(format!("  {}:", say("怎样答复", "how to answer")));
+    for word in words {
+        let meant = match word {
+            "happened" => say("已经办成;结果用 --set 补上", "it happened; give what it returned with --set"),
+            "again" => say("再来一次", "once more"),
+            "skip" => say(
+                "跳过;后面要用的值用 --set 补上",
+                "go on without it; give what later steps need with --set",
+            ),
+            "leave" => say("就这样,往下走", "leave it as it is, and go on"),
+            _ => say("算失败", "it failed"),
+        };
+        lines.push(format!("    yizhan task settle {} {word}    # {meant}", text(task, "id")));
+    }
+    lines
 }
 
 /// `  result* (choice): 处理结果 — fixed 已修复 | complex 复杂问题`
@@ -317,4 +352,26 @@ fn field_line(field: &Value, context: &Context) -> String {
         }
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_to_the_owner_says_what_happened_to_which_item_and_how_to_answer() {
+        let task = json!({
+            "id": "task_1", "item": 2, "answers": ["again", "skip", "fail"],
+            "evidence": { "code": "http.503", "message": "busy" },
+        });
+        let said = question(&task, Language::En);
+        assert_eq!(said[..2], ["  which: item 2", "  what happened: http.503 busy"]);
+        assert!(said[4].starts_with("    yizhan task settle task_1 skip    # go on without it"), "{said:?}");
+        assert_eq!(said.len(), 6);
+        assert!(question(&task, Language::Zh)[3].ends_with("again    # 再来一次"));
+        assert!(
+            question(&json!({ "answers": ["answer"] }), Language::En).is_empty(),
+            "a form is no question"
+        );
+    }
 }
