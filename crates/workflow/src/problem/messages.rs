@@ -31,7 +31,7 @@ impl Lang {
     }
 }
 
-/// A message file: lines `sentence:`, `label:`, `cause:`, `help:` (any number), then `---`, then the page. A line
+/// A message file: lines `title:`, `sentence:`, `label:`, `cause:`, `help:` (any number), then `---`, then the page. A line
 /// `sentence.tab:` goes before `sentence:` where the fault is of the case `tab`.
 pub(super) struct Message {
     pub(super) head: &'static str,
@@ -70,7 +70,10 @@ impl Message {
 pub fn explain(code: &str, language: Lang) -> Option<String> {
     let code = code.trim().to_ascii_uppercase();
     let message = Message::of(&code, language)?;
-    let sentence = message.line("sentence", None).replace('{', "‹").replace('}', "›");
+    // A sentence that comes from elsewhere as a whole has a title for its page.
+    let title = Some(message.line("title", None)).filter(|title| !title.is_empty());
+    let title = title.unwrap_or_else(|| message.line("sentence", None));
+    let sentence = title.replace('{', "‹").replace('}', "›");
     Some(format!("# {code}: {sentence}\n\n{}\n", message.page))
 }
 

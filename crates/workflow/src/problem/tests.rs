@@ -74,6 +74,20 @@ fn what_a_value_must_be_is_said_in_chinese_too() {
 }
 
 #[test]
+fn every_page_is_headed_by_words_and_not_by_a_blank() {
+    for code in codes() {
+        for language in [Lang::Zh, Lang::En] {
+            let page = explain(code, language).unwrap();
+            let heading = page.lines().next().unwrap();
+            assert!(
+                !heading.contains(": ‹") || !heading.ends_with('›') || heading.matches('‹').count() > 1,
+                "{heading}"
+            );
+        }
+    }
+}
+
+#[test]
 fn both_languages_ask_for_the_same_names() {
     let names = |code: &str, language| {
         let message = messages::Message::of(code, language).unwrap();
