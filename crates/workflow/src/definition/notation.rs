@@ -68,10 +68,8 @@ fn problem(text: &str, fault: &toml::de::Error) -> Problem {
     if let Some(problem) = foreign(text, &line, &span, &error) {
         return problem;
     }
-    if cause.starts_with("invalid multi-line") {
-        return long_text(text, cause, at, error);
-    }
     match cause {
+        _ if cause.starts_with("invalid multi-line") => long_text(text, cause, at, error),
         "unclosed table, expected `]`" => heading(error(line.clone(), "heading"), whole),
         _ if cause.starts_with("invalid basic string, expected `\"")
             || cause.starts_with("invalid literal") =>
