@@ -14,6 +14,7 @@ mod count;
 mod find;
 mod number;
 mod period;
+mod terms;
 
 pub use ask::{Amend, Append, AskFault, Count, Erase, Find, OnlyIf, Ordered, Show, Target, Texts};
 pub use chain::{BEGINNING, Body, Chain, ChainFault, Entry, EntryKind, Head, Sealed, seal, sealed, told};
@@ -21,6 +22,7 @@ pub use count::{Nth, groups, meets};
 pub use find::{Row, Wanted, found};
 pub use number::{Numbered, Resets};
 pub use period::{Bounds, Period};
+pub use terms::{OneOf, Term, day_of_year};
 
 /// One entry is a line of a ledger, not a document: those go into a file field.
 pub const MOST_ENTRY: usize = 64 * 1024;

@@ -1,11 +1,11 @@
 //! Reading registers: the entries that fit, how many, and what is made of them.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
 use yizhan_workflow::expression::value_of_json;
 use yizhan_workflow::filter::passes;
-use yizhan_workflow::form::Kind;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::problem::nearest;
 use yizhan_workflow::register::{
@@ -70,22 +70,6 @@ pub(super) fn bounds(period: Option<&Period>, now: Millis, world: &World) -> Res
     period.map_or(Ok(EVER), |period| period.bounds(now, &world.zone).map_err(LookError::Ask))
 }
 
-/// Columns that must be a text, for the store to look for; the rest is judged here.
-fn equal(register: &Register, filter: &str) -> Vec<(String, String)> {
-    use Kind::{Choice, Date, Datetime, Email, IdCard, Phone, Text, Time};
-    let wanted = value_of_json(filter);
-    let texts = register.form.fields.iter().filter(|field| {
-        !field.private
-            && matches!(field.kind, Text | Date | Time | Datetime | Choice | Phone | Email | IdCard)
-    });
-    texts
-        .filter_map(|field| {
-            let value = wanted.get_attr(&field.name).ok()?;
-            Some((field.name.to_string(), value.as_str()?.to_owned()))
-        })
-        .collect()
-}
-
 fn columns_known(register: &Register, filter: &str) -> Result<(), LookError> {
     let wanted = value_of_json(filter);
     let mut columns = wanted.try_iter().into_iter().flatten().map(|column| column.to_string());
@@ -99,24 +83,29 @@ fn fits(filter: &str, row: &Row) -> Result<bool, LookError> {
     passes(filter, row.json()).map_err(|error| LookError::Ask(format!("`where`: {error}")))
 }
 
-/// Has `see` every entry that fits, in order.
+/// Has `see` every entry that fits, in order, until it has seen enough.
 fn each_fitting(
     reads: &dyn Reads,
     register: &Register,
     filter: &str,
     bounds: Bounds,
-    see: &mut dyn FnMut(Row) -> Result<(), LookError>,
+    see: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, LookError>,
 ) -> Result<(), LookError> {
     columns_known(register, filter)?;
-    let wanted = PresentFilter { register: register.name.clone(), bounds, equal: equal(register, filter) };
+    let wanted = PresentFilter { register: register.name.clone(), bounds, has: register.looked_up(filter) };
     let mut after = 0;
+    // Where nothing else leads to the entries of a time, their places do.
+    if wanted.has.is_empty() && bounds != EVER {
+        let Some((first, _)) = reads.register_span(&register.name, bounds)? else { return Ok(()) };
+        after = first - 1;
+    }
     loop {
         let page = reads.register_present(&wanted, after, PAGE)?;
         for entry in &page {
             let values = Body::opened(&entry.body, entry.private.as_ref(), true);
             let row = Row::new(&entry.number, entry.at, &values);
-            if fits(filter, &row)? {
-                see(row)?;
+            if fits(filter, &row)? && see(row)?.is_break() {
+                return Ok(());
             }
         }
         match page.last() {
@@ -126,18 +115,22 @@ fn each_fitting(
     }
 }
 
+/// How many fit; no more than `most` are looked for.
 pub(super) fn count(
     reads: &dyn Reads,
     register: &Register,
     filter: &str,
     bounds: Bounds,
+    most: u64,
 ) -> Result<u64, LookError> {
     let mut count = 0;
     let mut see = |_| {
         count += 1;
-        Ok(())
+        Ok(if count < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     };
-    each_fitting(reads, register, filter, bounds, &mut see)?;
+    if most > 0 {
+        each_fitting(reads, register, filter, bounds, &mut see)?;
+    }
     Ok(count)
 }
 
@@ -154,7 +147,7 @@ pub fn rows(
             return Err(too_many(MOST_ROWS));
         }
         rows.push(row);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     };
     each_fitting(reads, register, filter, bounds, &mut see)?;
     Ok(rows)
@@ -227,7 +220,7 @@ pub fn look(
     let asked: Count = serde_json::from_str(with).map_err(AskFault::from)?;
     let register = declared(world, &asked.register)?;
     let bounds = bounds(asked.period.as_ref(), now, world)?;
-    let count = count(reads, register, asked.filter.as_ref().map_or("{}", Raw::get), bounds)?;
+    let count = count(reads, register, asked.filter.as_ref().map_or("{}", Raw::get), bounds, u64::MAX)?;
     Ok(format!("{{\"count\":{count}}}"))
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use yizhan_workflow::register::{Chain, ChainFault, EntryKind, Head};
 
-use crate::store::{Reads, StoreError};
+use crate::store::{Reads, Standing, StoreError};
 
 /// Entries that are read at once.
 const PAGE: usize = 1_000;
@@ -47,6 +47,22 @@ pub fn verify(
     wanted.map(|name| verify_one(reads, &name, witnesses)).collect()
 }
 
+/// Entries that the store would not find by their values. That it would find another is no matter: each is looked at.
+fn hidden(reads: &dyn Reads, name: &str, page: &[Standing]) -> Result<Vec<u64>, StoreError> {
+    let mut entries = Vec::with_capacity(page.len());
+    for line in page {
+        let terms = match line.shown {
+            Some(shown) if shown == line.entry.seq => line.entry.terms(),
+            Some(shown) => {
+                reads.register_line(name, shown)?.map(|shown| shown.entry.terms()).unwrap_or_default()
+            }
+            None => continue,
+        };
+        entries.push((line.entry.seq, terms));
+    }
+    reads.register_hidden(name, &entries)
+}
+
 fn verify_one(reads: &dyn Reads, name: &Arc<str>, witnesses: &[Witness]) -> Result<Verified, StoreError> {
     let (mut chain, mut lines, mut after) = (Chain::default(), 0, 0);
     let mut shown = BTreeMap::new();
@@ -58,6 +74,9 @@ fn verify_one(reads: &dyn Reads, name: &Arc<str>, witnesses: &[Witness]) -> Resu
             if line.entry.kind == EntryKind::Entry {
                 shown.insert(line.entry.seq, line.shown);
             }
+        }
+        for place in hidden(reads, name, &page)? {
+            chain.hidden(place);
         }
         match page.last() {
             Some(last) if page.len() == PAGE => after = last.entry.seq,

@@ -179,7 +179,8 @@ impl Work<'_> {
             let register = self.register(condition.register.as_ref().unwrap_or(&append.register))?;
             let bounds = look::bounds(condition.period.as_ref(), self.now, self.world)?;
             let filter = condition.filter.as_ref().map_or("{}", Raw::get);
-            if !meets(condition, look::count(self.reads, &register, filter, bounds)?) {
+            let most = condition.enough();
+            if !meets(condition, look::count(self.reads, &register, filter, bounds, most)?) {
                 return Ok(Some(at + 1));
             }
         }
@@ -203,8 +204,8 @@ impl Work<'_> {
             let before = match seen.get(&filter) {
                 Some(before) => *before,
                 None => Nth {
-                    nth: look::count(self.reads, register, &filter, bounds)?,
-                    total: look::count(self.reads, register, &filter, look::EVER)?,
+                    nth: look::count(self.reads, register, &filter, bounds, u64::MAX)?,
+                    total: look::count(self.reads, register, &filter, look::EVER, u64::MAX)?,
                 },
             };
             let nth = Nth { nth: before.nth + 1, total: before.total + 1 };

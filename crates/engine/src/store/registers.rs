@@ -1,9 +1,10 @@
 //! The part of the port that is about registers: what is written with a change, and what can be read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::register::{Bounds, Entry, Head};
+use yizhan_workflow::register::{Bounds, Entry, Head, OneOf, Term};
 use yizhan_workflow::run::event::Raw;
 
 use super::StoreError;
@@ -57,8 +58,8 @@ pub struct Present {
 pub struct PresentFilter {
     pub register: Arc<str>,
     pub bounds: Bounds,
-    /// Columns that are a text and not private, with the text they must be.
-    pub equal: Vec<(String, String)>,
+    /// Terms that the entry must have: found by an index.
+    pub has: Vec<OneOf>,
 }
 
 /// Registers, on connections of their own.
@@ -84,6 +85,14 @@ pub trait RegisterReads {
         after: u64,
         most: usize,
     ) -> Result<Vec<Present>, StoreError>;
+    /// The places of the first and the last entry of that time.
+    fn register_span(&self, register: &str, bounds: Bounds) -> Result<Option<(u64, u64)>, StoreError>;
+    /// Of these entries those that are not found by all of their terms.
+    fn register_hidden(
+        &self,
+        register: &str,
+        entries: &[(u64, BTreeSet<Term>)],
+    ) -> Result<Vec<u64>, StoreError>;
     fn sequence_count(&self, sequence: &str, series: &str) -> Result<u64, StoreError>;
     /// What was given under the key of an intention.
     fn sequence_taken(&self, key: &str) -> Result<Option<TakenNumber>, StoreError>;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use yizhan_engine::store::{NewEntry, Note, Present, PresentFilter, TakenNumber};
-use yizhan_workflow::register::{BEGINNING, Bounds, Entry, EntryKind};
+use yizhan_workflow::register::{BEGINNING, Bounds, Entry, EntryKind, OneOf, Term};
 use yizhan_workflow::run::event::Raw;
 
 use super::{House, at, begin, line, run};
@@ -53,6 +53,10 @@ fn present(house: &dyn House, filter: &PresentFilter) -> Vec<Present> {
         .unwrap()
 }
 
+fn one_of(column: &str, values: &[&str]) -> OneOf {
+    OneOf { column: column.into(), values: values.iter().map(|value| (*value).to_owned()).collect() }
+}
+
 fn places(rows: &[Present]) -> Vec<u64> {
     rows.iter().map(|row| row.seq).collect()
 }
@@ -100,7 +104,7 @@ pub(crate) fn what_is_seen_of_a_register_is_amended_and_without_what_is_void(hou
     house.crash();
     let rows = present(house, &all);
     assert_eq!((rows[1].seq, rows[1].shown, rows[1].body.get()), (2, 6, r#"{"card":"D"}"#));
-    let equal = PresentFilter { equal: vec![("card".into(), "D".into())], ..all.clone() };
+    let equal = PresentFilter { has: vec![one_of("card", &["D"])], ..all.clone() };
     assert_eq!(places(&present(house, &equal)), [2]);
     let bounds = PresentFilter { bounds: Bounds { from: Some(at(2)), until: Some(at(4)) }, ..all.clone() };
     assert_eq!(places(&present(house, &bounds)), [2]);
@@ -120,6 +124,54 @@ pub(crate) fn private_values_are_forgotten_and_nothing_else_of_a_line(house: &mu
     let line = house.reads().register_line("罚单", 1).unwrap().unwrap();
     assert_eq!(line.entry, Entry { private: None, ..first });
     assert_eq!(line.shown, Some(1), "it still holds");
+}
+
+/// Also once it was amended, voided or erased, and with a number however it is written.
+pub(crate) fn entries_are_found_by_their_terms_as_they_stand(house: &mut dyn House) {
+    for (name, born, paid) in
+        [("甲", "1990-05-03", "1.50"), ("乙", "1984-02-29", "2"), ("丙", "2001-05-03", "1.5")]
+    {
+        let mut entry = next(
+            house,
+            EntryKind::Entry,
+            None,
+            &format!(r#"{{"name":{{"sealed":"ab"}},"born":"{born}","paid":{paid},"vip":true}}"#),
+        );
+        entry.private = Some(raw(&format!(r#"{{"name":["salt","{name}"]}}"#)));
+        write(house, entry, None);
+    }
+    let found = |house: &dyn House, has: &[OneOf]| {
+        places(&present(house, &PresentFilter { has: has.to_vec(), ..PresentFilter::default() }))
+    };
+    assert_eq!(found(house, &[one_of("paid", &["1.5"])]), [1, 3]);
+    assert_eq!(found(house, &[one_of("born", &["--05-03", "--02-29"])]), [1, 2, 3], "days of any year");
+    assert_eq!(found(house, &[one_of("born", &["--05-03"]), one_of("name", &["丙", "乙"])]), [3]);
+    assert_eq!(found(house, &[one_of("vip", &["true"]), one_of("number", &["FD2026-2"])]), [2]);
+    assert_eq!(found(house, &[one_of("vip", &[])]), [0; 0], "one of none");
+
+    let amend = next(house, EntryKind::Amend, Some(1), r#"{"born":"1990-06-03","paid":7}"#);
+    write(house, amend, None);
+    let void = next(house, EntryKind::Void, Some(3), "{}");
+    write(house, void, None);
+    let erase = next(house, EntryKind::Erase, Some(2), r#"{"fields":["name"]}"#);
+    let new = NewEntry { entry: erase, card: None, forgets: vec![(2, None)] };
+    house.note(Note::Entry(Box::new(new)));
+    house.crash();
+    assert_eq!(found(house, &[one_of("born", &["--05-03"])]), [0; 0]);
+    assert_eq!(found(house, &[one_of("born", &["1990-06-03"])]), [1]);
+    assert_eq!(found(house, &[one_of("name", &["甲", "乙"])]), [0; 0], "amended without it, and erased");
+    let terms = |place: u64| {
+        let line = house.reads().register_line("罚单", place).unwrap().unwrap();
+        (place, line.entry.terms())
+    };
+    // What stands are the lines 4 (for 1) and 2.
+    let stands = [(1, terms(4).1), terms(2)];
+    assert_eq!(house.reads().register_hidden("罚单", &stands).unwrap(), [0; 0]);
+    assert!(stands[0].1.contains(&Term { column: "number".into(), value: "FD2026-1".into() }));
+    let span = |from, until| {
+        house.reads().register_span("罚单", Bounds { from: Some(at(from)), until: Some(at(until)) }).unwrap()
+    };
+    assert_eq!((span(2, 9), span(4, 9)), (Some((2, 3)), None), "lines about others are no entries");
 }
 
 pub(crate) fn a_sequence_gives_a_number_once_under_its_key(house: &mut dyn House) {

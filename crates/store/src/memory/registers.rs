@@ -1,14 +1,13 @@
 //! Registers and sequences in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use yizhan_engine::store::{
     NewEntry, Present, PresentFilter, RegisterReads, Standing, StoreError, TakenNumber, heads_in,
 };
-use yizhan_workflow::expression::value_of_json;
 use yizhan_workflow::id::RunId;
-use yizhan_workflow::register::{EntryKind, Head};
+use yizhan_workflow::register::{Bounds, EntryKind, Head, OneOf, Term};
 
 use super::Memory;
 
@@ -116,11 +115,12 @@ impl RegisterReads for Memory {
             let replaced = line.card.as_ref().is_some_and(|card| last.get(card) != Some(&line.entry.seq));
             let shown = line.shown.filter(|_| !replaced && line.entry.seq > after)?;
             let values = &lines.iter().find(|line| line.entry.seq == shown)?.entry;
-            let given = value_of_json(values.body.get());
-            let equal = |(column, text): &(String, String)| {
-                given.get_attr(column).is_ok_and(|value| value.as_str() == Some(text))
+            let terms = if filter.has.is_empty() { BTreeSet::new() } else { values.terms() };
+            let has = |wanted: &OneOf| {
+                let mut values = wanted.values.iter().cloned();
+                values.any(|value| terms.contains(&Term { column: wanted.column.clone(), value }))
             };
-            let fits = filter.bounds.hold(line.entry.at) && filter.equal.iter().all(equal);
+            let fits = filter.bounds.hold(line.entry.at) && filter.has.iter().all(has);
             fits.then(|| Present {
                 seq: line.entry.seq,
                 number: line.entry.number.clone(),
@@ -132,6 +132,18 @@ impl RegisterReads for Memory {
             })
         });
         Ok(present.take(most).collect())
+    }
+
+    fn register_span(&self, register: &str, bounds: Bounds) -> Result<Option<(u64, u64)>, StoreError> {
+        let kept = self.kept();
+        let own = |line: &&Standing| line.entry.kind == EntryKind::Entry && bounds.hold(line.entry.at);
+        let mut places = kept.ledgers.of(register).iter().filter(own).map(|line| line.entry.seq);
+        Ok(places.next().map(|first| (first, places.last().unwrap_or(first))))
+    }
+
+    /// There is no index here that could lose one.
+    fn register_hidden(&self, _: &str, _: &[(u64, BTreeSet<Term>)]) -> Result<Vec<u64>, StoreError> {
+        Ok(vec![])
     }
 
     fn sequence_count(&self, sequence: &str, series: &str) -> Result<u64, StoreError> {

@@ -18,7 +18,7 @@ use super::lock::{self, Lock, Taken};
 const APPLICATION: i64 = 0x5969_5a68;
 
 /// Forward only; the version of a store is how many of them it has seen.
-pub(super) const MIGRATIONS: [&str; 8] = [
+pub(super) const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -27,7 +27,11 @@ pub(super) const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006.sql"),
     include_str!("migrations/0007.sql"),
     include_str!("migrations/0008.sql"),
+    include_str!("migrations/0009.sql"),
 ];
+
+/// With this one the entries of registers are found by an index, also those that were there before.
+const INDEXED: i64 = 9;
 
 /// Before this one, a reset of the write-ahead log could damage the file.
 const SQLITE_AT_LEAST: (i32, &str) = (3_051_003, "3.51.3");
@@ -238,6 +242,9 @@ fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Result<()> {
     for (known, sql) in (1_i64..).zip(MIGRATIONS).filter(|(known, _)| *known > from) {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step.execute_batch(sql)?;
+        if known == INDEXED {
+            super::registers::index_all(&step)?;
+        }
         step.pragma_update(None, "application_id", APPLICATION)?;
         step.pragma_update(None, "user_version", known)?;
         step.commit()?;

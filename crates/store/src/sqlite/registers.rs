@@ -1,12 +1,14 @@
 //! Rows of registers and sequences.
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 use yizhan_engine::store::{
     HEAD_MARK, NewEntry, Present, PresentFilter, RegisterReads, Standing, StoreError, TakenNumber, heads_in,
 };
 use yizhan_workflow::id::RunId;
-use yizhan_workflow::register::{Entry, EntryKind, Head};
+use yizhan_workflow::register::{Bounds, Entry, EntryKind, Head, OneOf, Term};
 use yizhan_workflow::run::event::Raw;
 
 use super::fault::Fault;
@@ -70,8 +72,56 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Standing> {
     Ok(Standing { entry, shown: if_there(row, 16, number)?, card: if_there(row, 17, text)? })
 }
 
-/// A new line, and what it does to the entry that it is about.
+/// A new line, what it does to the entry that it is about, and what that one is looked for by from now on.
 pub(super) fn written(connection: &Connection, new: &NewEntry) -> Result<(), Fault> {
+    let place = new.entry.of.unwrap_or(new.entry.seq);
+    let before = terms(connection, &new.entry.register, place)?;
+    line_written(connection, new)?;
+    let after = terms(connection, &new.entry.register, place)?;
+    let own =
+        |term: &Term| (new.entry.register.clone(), term.column.clone(), term.value.clone(), signed(place));
+    for term in before.difference(&after) {
+        let sql = "DELETE FROM entry_term WHERE register = ?1 AND column = ?2 AND value = ?3 AND seq = ?4";
+        connection.prepare_cached(sql)?.execute(own(term))?;
+    }
+    for term in after.difference(&before) {
+        connection.prepare_cached(NEW_TERM)?.execute(own(term))?;
+    }
+    Ok(())
+}
+
+/// The line with the present values of each entry, and the entry's own place.
+fn shown(rest: &str) -> String {
+    let columns: Vec<String> = LINE.split(", ").map(|column| format!("v.{column}")).collect();
+    format!(
+        "SELECT {}, b.seq FROM entry b JOIN entry v ON v.register = b.register AND v.seq = b.shown WHERE b.kind = 0{rest}",
+        columns.join(", ")
+    )
+}
+
+/// What an entry is looked for by, as it stands: nothing once it is void.
+fn terms(connection: &Connection, register: &str, place: u64) -> Result<BTreeSet<Term>, Fault> {
+    let mut of = connection.prepare_cached(&shown(" AND b.register = ?1 AND b.seq = ?2"))?;
+    let shown = of.query_row(params![register, signed(place)], line).optional()?;
+    Ok(shown.map(|shown| shown.entry.terms()).unwrap_or_default())
+}
+
+const NEW_TERM: &str = "INSERT INTO entry_term(register, column, value, seq) VALUES (?1, ?2, ?3, ?4)";
+
+/// The entries of a store that had no index yet.
+pub(super) fn index_all(connection: &Connection) -> rusqlite::Result<()> {
+    let mut all = connection.prepare(&shown(""))?;
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        let (entry, place) = (line(row)?.entry, row.get::<_, i64>(18)?);
+        for Term { column, value } in entry.terms() {
+            connection.prepare_cached(NEW_TERM)?.execute(params![entry.register, column, value, place])?;
+        }
+    }
+    Ok(())
+}
+
+fn line_written(connection: &Connection, new: &NewEntry) -> Result<(), Fault> {
     let NewEntry { entry, card, forgets } = new;
     let own = entry.kind == EntryKind::Entry;
     let sql = format!(
@@ -141,14 +191,71 @@ fn present(row: &Row<'_>) -> rusqlite::Result<Present> {
     })
 }
 
-fn question(filter: &PresentFilter, after: u64, most: usize) -> (String, Vec<Value>) {
-    let mut sql = "SELECT b.seq, b.number, b.at, b.card, b.shown, v.body, v.private
-                   FROM entry b JOIN entry v ON v.register = b.register AND v.seq = b.shown
-                   WHERE b.register = ? AND b.kind = 0 AND b.shown IS NOT NULL AND b.seq > ?
-                   AND NOT EXISTS (SELECT 1 FROM entry l WHERE l.register = b.register AND l.card = b.card
-                   AND l.seq > b.seq AND l.kind = 0 AND l.shown IS NOT NULL AND l.card IS NOT NULL)"
-        .to_owned();
-    let mut values: Vec<Value> = vec![filter.register.to_string().into(), signed(after).into()];
+/// Looked at to see which of several terms fewest entries have.
+const COMPARED: u64 = 1_000;
+
+fn holders(filter: &PresentFilter, one: &OneOf) -> (String, Vec<Value>) {
+    let marks = vec!["?"; one.values.len()].join(", ");
+    let mut values: Vec<Value> = vec![filter.register.to_string().into(), one.column.clone().into()];
+    values.extend(one.values.iter().map(|value| value.clone().into()));
+    (format!("FROM entry_term t WHERE t.register = ? AND t.column = ? AND t.value IN ({marks})"), values)
+}
+
+/// The term that fewest have comes first: it is the one to go by.
+fn by_rarity<'f>(connection: &Connection, filter: &'f PresentFilter) -> Result<Vec<&'f OneOf>, Fault> {
+    let mut counted = Vec::with_capacity(filter.has.len());
+    for one in &filter.has {
+        let mut count = 0;
+        if filter.has.len() > 1 {
+            let (from, values) = holders(filter, one);
+            let sql = format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT {COMPARED})");
+            let mut statement = connection.prepare_cached(&sql)?;
+            count = statement.query_row(params_from_iter(values), |row| number(row, 0))?;
+        }
+        counted.push((count, one));
+    }
+    counted.sort_by_key(|(count, _)| *count);
+    Ok(counted.into_iter().map(|(_, one)| one).collect())
+}
+
+const PRESENT: &str = "b.seq, b.number, b.at, b.card, b.shown, v.body, v.private";
+
+/// Neither void, nor replaced by a later one of the same card.
+const STANDS: &str = "b.kind = 0 AND b.shown IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM entry l WHERE l.register = b.register AND l.card = b.card
+    AND l.seq > b.seq AND l.kind = 0 AND l.shown IS NOT NULL AND l.card IS NOT NULL)";
+
+/// The entries that one term says to go by, in their order; or all.
+fn gone_by(filter: &PresentFilter, by: Option<&OneOf>, after: u64) -> (String, Vec<Value>) {
+    let values = "JOIN entry v ON v.register = b.register AND v.seq = b.shown";
+    let all =
+        format!("SELECT {PRESENT} FROM entry b {values} WHERE b.register = ? AND b.seq > ? AND {STANDS}");
+    let mut given: Vec<Value> = vec![filter.register.to_string().into(), signed(after).into()];
+    let Some(one) = by else { return (all, given) };
+    let (from, mut own) = holders(filter, one);
+    own.push(signed(after).into());
+    if one.values.len() == 1 {
+        // The index has them in their order: a page costs what it shows.
+        let join = from.replace(
+            "FROM entry_term t",
+            &format!(
+                "FROM entry_term t CROSS JOIN entry b ON b.register = t.register AND b.seq = t.seq {values}"
+            ),
+        );
+        return (format!("SELECT {PRESENT} {join} AND t.seq > ? AND {STANDS}"), own);
+    }
+    given.extend(own);
+    (format!("{all} AND b.seq IN (SELECT t.seq {from} AND t.seq > ?)"), given)
+}
+
+fn question(filter: &PresentFilter, has: &[&OneOf], after: u64, most: usize) -> (String, Vec<Value>) {
+    let (by, others) = has.split_first().map_or((None, has), |(by, others)| (Some(*by), others));
+    let (mut sql, mut values) = gone_by(filter, by, after);
+    for one in others {
+        let (from, own) = holders(filter, one);
+        values.extend(own);
+        sql.push_str(&format!(" AND EXISTS (SELECT 1 {from} AND t.seq = b.seq)"));
+    }
     let mut and = |term: &str, value: Value| {
         sql.push_str(term);
         values.push(value);
@@ -158,10 +265,6 @@ fn question(filter: &PresentFilter, after: u64, most: usize) -> (String, Vec<Val
     }
     if let Some(until) = filter.bounds.until {
         and(" AND b.at < ?", until.0.into());
-    }
-    for (column, text) in &filter.equal {
-        and(" AND json_extract(v.body, '$.' || ?", format!("\"{column}\"").into());
-        and(") = ?", text.clone().into());
     }
     and(" ORDER BY b.seq LIMIT ?", i64::try_from(most).unwrap_or(i64::MAX).into());
     (sql, values)
@@ -217,8 +320,45 @@ impl RegisterReads for SqliteReads {
         after: u64,
         most: usize,
     ) -> Result<Vec<Present>, StoreError> {
-        let (sql, values) = question(filter, after, most);
-        self.many(&sql, params_from_iter(values), present)
+        self.read(|connection| {
+            let (sql, values) = question(filter, &by_rarity(connection, filter)?, after, most);
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params_from_iter(values), present)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn register_span(&self, register: &str, bounds: Bounds) -> Result<Option<(u64, u64)>, StoreError> {
+        let sql = "SELECT min(seq), max(seq) FROM entry
+                   WHERE register = ?1 AND kind = 0 AND at >= ?2 AND at < ?3";
+        let from = bounds.from.map_or(i64::MIN, |from| from.0);
+        let until = bounds.until.map_or(i64::MAX, |until| until.0);
+        let span = self.one(sql, params![register, from, until], |row| {
+            Ok((if_there(row, 0, number)?, if_there(row, 1, number)?))
+        })?;
+        Ok(span.and_then(|(first, last)| first.zip(last)))
+    }
+
+    fn register_hidden(
+        &self,
+        register: &str,
+        entries: &[(u64, BTreeSet<Term>)],
+    ) -> Result<Vec<u64>, StoreError> {
+        self.read(|connection| {
+            let sql =
+                "SELECT 1 FROM entry_term WHERE register = ?1 AND column = ?2 AND value = ?3 AND seq = ?4";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut hidden = Vec::new();
+            for (seq, terms) in entries {
+                for Term { column, value } in terms {
+                    if !statement.exists(params![register, column, value, signed(*seq)])? {
+                        hidden.push(*seq);
+                        break;
+                    }
+                }
+            }
+            Ok(hidden)
+        })
     }
 
     fn sequence_count(&self, sequence: &str, series: &str) -> Result<u64, StoreError> {

@@ -316,6 +316,8 @@ pub enum ChainFault {
     Count { place: u64, number: Arc<str>, wanted: u64, found: u64 },
     /// What is shown of it is not what its amendments say.
     Standing { place: u64, number: Arc<str> },
+    /// Whoever looks for it by its values does not find it.
+    Hidden { place: u64, number: Arc<str> },
     /// A private value is not the one that was sealed.
     Private { place: u64, number: Arc<str>, field: String },
     /// A witness (a run's journal, a file of heads) knows another entry at this place.
@@ -352,6 +354,10 @@ pub fn told(fault: &ChainFault, language: Lang) -> String {
         }
         ChainFault::Standing { place, number } => {
             format!("what is shown of entry {place} ({number}) is not what was amended and voided")
+        }
+        ChainFault::Hidden { place, number } if zh => format!("按内容查不到第 {place} 条({number})"),
+        ChainFault::Hidden { place, number } => {
+            format!("entry {place} ({number}) is not found by what it holds")
         }
         ChainFault::Private { place, number, field } if zh => {
             format!("第 {place} 条({number})的保密字段 `{field}` 被改动过")
@@ -467,6 +473,12 @@ impl Chain {
         if stands != shown {
             self.say(ChainFault::Standing { place, number });
         }
+    }
+
+    /// The store does not find the entry at this place by its values.
+    pub fn hidden(&mut self, place: u64) {
+        let number = self.stands.get(&place).map(|(_, number)| number.clone()).unwrap_or_default();
+        self.say(ChainFault::Hidden { place, number });
     }
 
     /// What somebody else knows of an entry.

@@ -11,6 +11,14 @@ pub fn meets(condition: &OnlyIf, count: u64) -> bool {
     condition.fewer.is_none_or(|bound| count < bound) && condition.at_least.is_none_or(|bound| count >= bound)
 }
 
+impl OnlyIf {
+    /// With so many it is decided; more need not be counted.
+    #[must_use]
+    pub fn enough(&self) -> u64 {
+        self.fewer.into_iter().chain(self.at_least).max().unwrap_or(0)
+    }
+}
+
 /// The filter for those that have the same values in these columns.
 #[must_use]
 pub fn groups(columns: &[String], values: &str) -> String {

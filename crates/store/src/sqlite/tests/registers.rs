@@ -1,7 +1,8 @@
 //! A tamperer who writes into the file past the store.
 
 use yizhan_engine::registers::{Witness, verify};
-use yizhan_workflow::register::{ChainFault, Entry, EntryKind, Head};
+use yizhan_engine::store::PresentFilter;
+use yizhan_workflow::register::{ChainFault, Entry, EntryKind, Head, OneOf};
 
 use super::InFile;
 use crate::contract::House;
@@ -77,6 +78,32 @@ fn what_is_shown_otherwise_than_it_was_amended_is_found() {
     found("UPDATE entry SET shown = 3 WHERE seq = 3", |fault| {
         matches!(fault, ChainFault::Standing { place: 3, .. })
     });
+}
+
+#[test]
+fn an_entry_that_was_hidden_from_those_who_look_for_it_is_found() {
+    found("DELETE FROM entry_term WHERE seq = 4", |fault| {
+        matches!(fault, ChainFault::Hidden { place: 4, .. })
+    });
+    found("UPDATE entry_term SET value = 'Z' WHERE value = 'B2'", |fault| {
+        matches!(fault, ChainFault::Hidden { place: 2, .. })
+    });
+}
+
+/// The table of terms came later than the lines.
+#[test]
+fn the_entries_of_an_older_store_are_indexed_when_it_is_opened() {
+    let (mut house, known) = ledger();
+    house.spoil(
+        "DROP TABLE entry_term; DROP INDEX entry_by_time; CREATE INDEX entry_by_time ON entry(register, at) WHERE kind = 0;
+         PRAGMA user_version = 8",
+    );
+    house.crash();
+    assert_eq!(faults(&house, &known), []);
+    let has = vec![OneOf { column: "card".into(), values: vec!["B2".into()] }];
+    let filter = PresentFilter { register: "罚单".into(), has, ..PresentFilter::default() };
+    let found = house.reads().register_present(&filter, 0, 9).unwrap();
+    assert_eq!(found.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [2]);
 }
 
 /// Everything fits, but somebody knows how it was.
