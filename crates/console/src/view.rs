@@ -379,12 +379,23 @@ pub struct TriggerView {
     pub what: String,
     /// The next firings of a schedule.
     pub next: Vec<String>,
+    /// Of a schedule that follows the dates of a register: which entry fires when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<EntryAhead>,
     /// Of a trigger with `gather`: when what is gathered becomes a run, and how many firings wait for that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gathers: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gathered: Option<usize>,
     pub last: Vec<FiringView>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryAhead {
+    pub at: String,
+    /// The day that the entry holds.
+    pub day: String,
+    pub number: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 use yizhan_workflow::definition::completing;
-use yizhan_workflow::expression::{ExpressionError, Tree};
+use yizhan_workflow::expression::{ExpressionError, Tree, value_of_json};
 use yizhan_workflow::filter::passes;
 use yizhan_workflow::form::FieldFault;
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::plan::{OnDuplicate, Trigger, Unique, Workflow};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
-use yizhan_workflow::run::names;
+use yizhan_workflow::run::names::{self, Brought};
+use yizhan_workflow::schedule::ENTRY;
 
 use crate::handle::Publishing;
 use crate::store::{Claim, Takes};
@@ -128,7 +129,14 @@ pub fn from_trigger(
         .find(|trigger| &*trigger.name == fired.trigger)
         .ok_or_else(|| IntakeError::NoSuchTrigger(fired.trigger.to_owned()))?;
     let value = trigger_value(&fired, now);
-    let seen = names::before_start(text, world, now, None, Some(&value));
+    let seen = match trigger.dates() {
+        None => names::before_start(text, world, now, None, Some(&value)),
+        Some(_) => {
+            let entry = value_of_json(&Json::Object(body.clone()).to_string());
+            let brought = Brought { name: ENTRY.into(), value: entry, at: 0, length: 1 };
+            names::of_element(text, world, now, &value, brought)
+        }
+    };
     if !is_meant(trigger, &seen, body)? {
         return Err(IntakeError::LeftOut);
     }

@@ -5,6 +5,7 @@
 //! comes after it waits behind it: two that ask at the same time cannot both be the fiftieth.
 
 mod alone;
+mod dates;
 mod look;
 mod verify;
 mod work;
@@ -24,6 +25,7 @@ use crate::handle::{ActError, KeepError, Reply};
 use crate::store::{Note, StoreError};
 pub(crate) use alone::Alone;
 pub use alone::Shelf;
+pub use dates::{OnDay, ahead, of_days};
 use look::Reader;
 pub use look::{LookError, MOST_ROWS, found, look, rows};
 pub use verify::{Verified, Witness, verify, witnesses};

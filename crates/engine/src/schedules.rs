@@ -1,5 +1,7 @@
 //! Fires schedules: which slots are due is decided by a pure function; a firing is unique in the store for ever.
 
+mod entries;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,6 +16,7 @@ use crate::gathering::Gathering;
 use crate::handle::{ActError, Engine, StartError, StartReply, Started};
 use crate::intake::each::{Became, Elements, has_each, note_refused};
 use crate::intake::{self, Fired, IntakeError};
+use crate::registers::LookError;
 use crate::store::{Firing, FiringOutcome, Note, RunState, StoreError};
 
 /// Firings that are looked through after a start for the run of an earlier slot, and for the slot that waits for it.
@@ -48,6 +51,8 @@ pub enum ScheduleError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Act(#[from] ActError),
+    #[error(transparent)]
+    Look(#[from] LookError),
 }
 
 impl Schedules {
@@ -136,7 +141,8 @@ impl Schedules {
         now: Millis,
     ) -> Result<Watched, ScheduleError> {
         let reads = &self.engine.shared.reads;
-        let most = if has_each(text, &name.1) { REMEMBERED_EACH } else { REMEMBERED };
+        let by_entry = text.trigger(&name.1).is_some_and(|trigger| trigger.dates().is_some());
+        let most = if by_entry || has_each(text, &name.1) { REMEMBERED_EACH } else { REMEMBERED };
         let mut firings = reads.firings(&name.0, Some(&name.1), most)?;
         // What its slots gathered fires at slots of its own.
         firings.retain(|(firing, _)| firing.id.as_bytes().first().is_some_and(u8::is_ascii_digit));
@@ -222,6 +228,9 @@ impl Schedules {
     ) -> Result<(), ScheduleError> {
         let world = self.engine.shared.world();
         let with = self.told(name, text, slot)?;
+        if text.trigger(&name.1).is_some_and(|trigger| trigger.dates().is_some()) {
+            return self.fire_entries(name, text, slot, with).await;
+        }
         let fired = Fired { trigger: &name.1, with };
         let outcome = if slot.late { FiringOutcome::Late } else { FiringOutcome::Started };
         if has_each(text, &name.1) {

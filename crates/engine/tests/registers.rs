@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use yizhan_engine::carrier::{Call, CancelReason, Carriers};
 use yizhan_engine::library::{Entry as Shelved, Workflows};
 use yizhan_engine::registers::{verify, witnesses};
+use yizhan_engine::schedules::Schedules;
 use yizhan_engine::store::{Acks, Batch, Reads, RegisterReads, RunFilter, RunState, Store, StoreError};
-use yizhan_engine::{Clock, Engine, EngineConfig, Opened, StartReply, Started, intake, live};
+use yizhan_engine::{Clock, Engine, EngineConfig, Keeping, Opened, StartReply, Started, intake, live};
 use yizhan_store::Memory;
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition;
@@ -36,6 +37,10 @@ field.name   = { label = "姓名", required = false, private = true }
 key = "meter"
 field.meter = { label = "表号" }
 field.state = { label = "状态", options = ["out", "back"] }
+[register."客户"]
+key = "code"
+field.code = {}
+field.born = { type = "date", required = false }
 [sequence."合同"]
 number = "HT{n:04}"
 "#;
@@ -459,4 +464,152 @@ async fn a_register_that_is_taken_out_of_the_file_fails_the_step_and_loses_nothi
     place.is_whole();
     let all = place.store.runs(&RunFilter::default(), None, 9).unwrap();
     assert_eq!(all.rows.len(), 2);
+}
+
+// ---- schedules by the dates of a register ---------------------------------------------------------------------------
+
+const BORN: &str = r#"
+[input]
+code = {}
+[trigger.born]
+schedule = { register = "客户", date = "born", yearly = true, at = "08:30" }
+timezone = "Asia/Shanghai"
+where.code = { not = "X" }
+with.code = "{{ entry.code }}"
+[step.rest]
+wait = "2h"
+"#;
+
+const HOUR: i64 = 3_600_000;
+
+impl Place {
+    async fn keeps(&self, action: &'static str, with: serde_json::Value) {
+        let key = format!("hand/{action}/{with}").into();
+        self.engine
+            .keep(Keeping { action, with: with.to_string(), key, by: "operator".into() })
+            .await
+            .unwrap();
+    }
+
+    async fn client(&self, code: &str, born: &str) {
+        let entry = serde_json::json!({ "code": code, "born": born });
+        self.keeps("append", serde_json::json!({ "register": "客户", "entry": entry })).await;
+    }
+
+    /// Turns the clock to an hour of the house, so many days after the first, and looks at the schedules.
+    async fn on(&self, schedules: &mut Schedules, day: i64, hour: i64) {
+        self.hands.0.store(START + (day * 24 + hour - 10) * HOUR, Ordering::SeqCst);
+        schedules.look().await;
+    }
+
+    /// Who was greeted, in the order of the alphabet.
+    fn greeted(&self) -> Vec<String> {
+        let rows = self.store.runs(&RunFilter::default(), None, 2_000).unwrap().rows;
+        let code = |run: RunId| {
+            let run = live::load(run, &self.store).unwrap().run;
+            let input: serde_json::Value = serde_json::from_str(run.started.input.get()).unwrap();
+            input["code"].as_str().unwrap().to_owned()
+        };
+        let mut all: Vec<String> = rows.iter().map(|row| code(row.id)).collect();
+        all.sort();
+        all
+    }
+}
+
+/// The first day is 22 November 2026, ten o'clock.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_entry_fires_on_its_day_of_each_year_as_it_stands_then() {
+    let place = place(Memory::new(), START, &[("born", BORN)]);
+    let mut schedules = Schedules::new(place.engine.clone());
+    schedules.look().await;
+    for (code, born) in [
+        ("A", "1990-11-23"),
+        ("moved", "1991-11-23"),
+        ("void", "1992-11-23"),
+        ("replaced", "1993-11-23"),
+        ("replaced", "1993-12-31"),
+        ("to be born", "2027-11-23"),
+        ("X", "1994-11-23"),
+        ("too late", "1990-11-22"),
+    ] {
+        place.client(code, born).await;
+    }
+    let amend = serde_json::json!({ "register": "客户", "number": "2", "set": { "born": "1991-11-24" } });
+    place.keeps("amend", amend).await;
+    place.keeps("void", serde_json::json!({ "register": "客户", "number": "3" })).await;
+    place.on(&mut schedules, 1, 8).await;
+    assert_eq!(place.greeted(), [""; 0]);
+    place.on(&mut schedules, 1, 9).await;
+    assert_eq!(place.greeted(), ["A"]);
+    schedules.look().await;
+    let firings = place.store.firings("born", Some("born"), 9).unwrap();
+    let ids: Vec<&str> = firings.iter().map(|(firing, _)| &*firing.id).collect();
+    assert!(ids.contains(&"2026-11-23#1"), "{ids:?}");
+    place.on(&mut schedules, 2, 9).await;
+    assert_eq!(place.greeted(), ["A", "moved"], "an amended date counts from then on");
+    for day in 3..=365 {
+        place.on(&mut schedules, day, 9).await;
+    }
+    assert_eq!(place.greeted(), ["A", "moved", "replaced", "too late"], "one year later to the day");
+    place.on(&mut schedules, 366, 9).await;
+    assert_eq!(place.greeted(), ["A", "A", "moved", "replaced", "to be born", "too late"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_days_of_a_downtime_are_made_up_for_as_far_back_as_the_schedule_says() {
+    for (within, greeted) in [("24h", &["Tue"][..]), ("3 days", &["Mon", "Sun", "Tue"][..])] {
+        let text = BORN.replace("with.code", &format!("missed_within = \"{within}\"\nwith.code"));
+        let place = place(Memory::new(), START, &[("born", &text)]);
+        let mut schedules = Schedules::new(place.engine.clone());
+        schedules.look().await;
+        for (code, born) in [("Sun", "1990-11-23"), ("Mon", "1990-11-24"), ("Tue", "1990-11-25")] {
+            place.client(code, born).await;
+        }
+        place.on(&mut schedules, 3, 12).await;
+        assert_eq!(place.greeted(), greeted, "{within}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_between_two_entries_of_a_day_loses_none_and_starts_none_twice() {
+    const CLIENTS: usize = 1_200;
+    let texts = [("born", BORN)];
+    let before = place(Memory::new(), START, &texts);
+    let mut schedules = Schedules::new(before.engine.clone());
+    schedules.look().await;
+    for part in 0..2 {
+        let entries: Vec<_> = (part * 600..part * 600 + 600)
+            .map(|n| serde_json::json!({ "code": format!("C{n:04}"), "born": "1990-11-23" }))
+            .collect();
+        before.keeps("append", serde_json::json!({ "register": "客户", "entries": entries })).await;
+    }
+    before.hands.0.store(START + 23 * HOUR, Ordering::SeqCst);
+    before.gate.set(2);
+    let looking = tokio::spawn(async move { schedules.look().await });
+    before.until("the first entries", |place| place.gate.is_shut() && !place.greeted().is_empty()).await;
+    let begun = before.greeted().len();
+    assert!(begun < CLIENTS, "{begun}");
+    looking.abort();
+
+    let after = before.crashed(&texts);
+    let mut schedules = Schedules::new(after.engine.clone());
+    schedules.look().await;
+    schedules.look().await;
+    let wanted: Vec<String> = (0..CLIENTS).map(|n| format!("C{n:04}")).collect();
+    assert_eq!(after.greeted(), wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_while_the_register_of_a_schedule_is_not_declared() {
+    let texts = [("born", BORN)];
+    let before = place(Memory::new(), START, &texts);
+    let mut schedules = Schedules::new(before.engine.clone());
+    schedules.look().await;
+    before.client("A", "1990-11-23").await;
+    before.engine.set_world(|_| World { number: 2, ..world("") });
+    before.on(&mut schedules, 1, 9).await;
+    assert_eq!(before.greeted(), [""; 0]);
+    before.engine.set_world(|_| World { number: 3, ..world(REGISTERS) });
+    before.on(&mut schedules, 1, 10).await;
+    assert_eq!(before.greeted(), ["A"]);
 }

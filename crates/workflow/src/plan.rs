@@ -473,6 +473,21 @@ pub struct Trigger {
     pub publish: Option<Publish>,
 }
 
+impl Trigger {
+    /// The entries whose dates it follows, with its schedule.
+    #[must_use]
+    pub fn dates(&self) -> Option<(&Schedule, &crate::schedule::OfRegister)> {
+        match &self.starts {
+            Starts::Schedule(schedule) => schedule.of.as_ref().map(|of| (&**schedule, of)),
+            Starts::Webhook(_)
+            | Starts::Files { .. }
+            | Starts::Mail(_)
+            | Starts::ByHand { .. }
+            | Starts::Event { .. } => None,
+        }
+    }
+}
+
 /// The event that a firing becomes.
 #[derive(Debug)]
 pub struct Publish {

@@ -5,6 +5,7 @@
 //! Working days are those of a calendar.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
@@ -17,6 +18,7 @@ pub use decide::{Moments, before, decide, moments, preview};
 pub(crate) use slots::Slots;
 
 mod cron;
+mod dates;
 mod decide;
 mod slots;
 
@@ -98,7 +100,22 @@ pub struct Schedule {
     pub holiday: Holiday,
     /// So long before the moment that the pattern names, after `holiday` has moved it.
     pub ahead: Option<Length>,
+    /// Of the days that the pattern names only those that entries of a register hold.
+    pub of: Option<OfRegister>,
 }
+
+/// The dates that a schedule follows: each entry of a register has one, and fires on its day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfRegister {
+    pub register: Arc<str>,
+    /// The column with the date.
+    pub date: Arc<str>,
+    /// The same day of each year, from the date on; a 29 February is the 28th in other years.
+    pub yearly: bool,
+}
+
+/// What triggers of such a schedule call the entry.
+pub const ENTRY: &str = "entry";
 
 /// What becomes of a slot on a day that is not worked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,6 +215,7 @@ impl Schedule {
             fold: Fold::default(),
             holiday: Holiday::default(),
             ahead: None,
+            of: None,
         }
     }
 }

@@ -437,7 +437,20 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     (
         "trigger.*.schedule",
-        &["timezone", "holiday", "ahead", "missed", "missed_within", "overlap", "gap", "fold"],
+        &[
+            "timezone",
+            "holiday",
+            "ahead",
+            "missed",
+            "missed_within",
+            "overlap",
+            "gap",
+            "fold",
+            "register",
+            "date",
+            "yearly",
+            "at",
+        ],
     ),
     ("trigger.*.files", &["per"]),
     ("trigger.*.webhook", &["signature", "secret", "header", "publish", "key"]),
@@ -529,6 +542,10 @@ const PROBES: &[(&str, &str)] = &[
     ("input.*", "[input]\na = { zzzzzz = 1 }\n[step.a]\nwait = \"1h\"\n"),
     ("trigger.*", "[trigger.a]\nby_hand = [\"starter\"]\nzzzzzz = 1\n[step.a]\nwait = \"1h\"\n"),
     ("trigger.*.schedule", "[trigger.a]\nschedule = \"18:00\"\nzzzzzz = 1\n[step.a]\nwait = \"1h\"\n"),
+    (
+        "trigger.*.schedule",
+        "[trigger.a]\nschedule = { register = \"大客户\", date = \"birthday\", zzzzzz = 1 }\n[step.a]\nwait = \"1h\"\n",
+    ),
     (
         "trigger.*.webhook",
         "[trigger.a]\nwebhook = { signature = \"none\", zzzzzz = 1 }\n[step.a]\nwait = \"1h\"\n",

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Deserialize;
 use yizhan_engine::gathering::KEPT_MOST;
+use yizhan_engine::registers::{self, LookError, OnDay};
 use yizhan_engine::store::{Firing, StoreError};
-use yizhan_workflow::id::RunId;
+use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::schedule;
@@ -16,7 +17,7 @@ use crate::body::{Answer, Asked};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{FiringView, Listing, TriggerView, word_of};
+use crate::view::{EntryAhead, FiringView, Listing, TriggerView, word_of};
 
 const DAY: i64 = 86_400_000;
 /// Firings ahead and behind that are shown of a trigger.
@@ -53,7 +54,7 @@ pub(crate) async fn list(
     views.await.map(Answer)
 }
 
-fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<TriggerView, StoreError> {
+fn view(desk: &Desk, text: &Arc<Workflow>, trigger: &Trigger, days: i64) -> Result<TriggerView, StoreError> {
     let shared = desk.shared();
     let now = shared.now();
     let calendar = shared.world().calendars.named(text.calendar.as_deref()).cloned();
@@ -62,7 +63,9 @@ fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<Tr
         Some(calendar) => schedule::preview(schedule, calendar, now, now.plus(days * DAY), SHOWN),
         None => vec![],
     };
+    let entries = entries(desk, text, trigger, now.plus(days * DAY))?;
     let next = match &trigger.starts {
+        Starts::Schedule(schedule) if schedule.of.is_some() => vec![],
         Starts::Schedule(schedule) => slots(schedule),
         Starts::Webhook(_)
         | Starts::Files { .. }
@@ -82,15 +85,40 @@ fn view(desk: &Desk, text: &Workflow, trigger: &Trigger, days: i64) -> Result<Tr
         kind: trigger_kind(&trigger.starts).to_owned(),
         what: what(text, trigger),
         next: next.iter().map(ToString::to_string).collect(),
+        entries,
         gathers: gathers.iter().flatten().map(ToString::to_string).collect(),
         gathered,
         last: last.iter().map(|(firing, run)| firing_view(firing, *run)).collect(),
     })
 }
 
+/// The entries that fire next. Of a register that is not declared nothing fires.
+fn entries(
+    desk: &Desk,
+    text: &Arc<Workflow>,
+    trigger: &Trigger,
+    until: Millis,
+) -> Result<Vec<EntryAhead>, StoreError> {
+    let (world, now) = (desk.shared().world(), desk.shared().now());
+    let coming = match registers::ahead(desk.reads(), &world, (text, trigger), (now, until), SHOWN) {
+        Ok(coming) => coming,
+        Err(LookError::Store(error)) => return Err(error),
+        Err(LookError::NoSuchRegister { .. } | LookError::Ask(_)) => vec![],
+    };
+    let view = |(at, one): (Millis, OnDay)| EntryAhead {
+        at: at.to_string(),
+        day: one.day.to_string(),
+        number: one.row.number(),
+    };
+    Ok(coming.into_iter().map(view).collect())
+}
+
 fn what(text: &Workflow, trigger: &Trigger) -> String {
     match &trigger.starts {
-        Starts::Schedule(schedule) => schedule.pattern.to_string(),
+        Starts::Schedule(schedule) => match &schedule.of {
+            Some(of) => format!("{} / {} ({})", of.register, of.date, schedule.pattern),
+            None => schedule.pattern.to_string(),
+        },
         Starts::Webhook(_) => format!("/hooks/{}/{}", text.name, trigger.name),
         Starts::Files { pattern, .. } => pattern.clone(),
         Starts::Mail(rule) => format!("{}/{} ← {}", rule.account, rule.folder, rule.from.join(", ")),

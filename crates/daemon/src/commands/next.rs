@@ -52,15 +52,22 @@ fn from_files(args: &Args, context: &Context) -> Result<Value, Failure> {
             continue;
         }
         let Some(calendar) = calendars.named(workflow.calendar.as_deref()) else { continue };
-        let slots = |schedule| -> Vec<i64> {
+        let slots = |schedule| -> Value {
             preview(schedule, calendar, now, until, MOST).into_iter().map(|at| at.0).collect()
         };
         for trigger in &workflow.triggers {
-            let mut say = |key: &str, at: Vec<i64>| {
-                items.push(json!({ "workflow": &*workflow.name, "trigger": &*trigger.name, key: at }));
+            let mut say = |key: &str, told: Value| {
+                items.push(json!({ "workflow": &*workflow.name, "trigger": &*trigger.name, key: told }));
             };
-            if let Starts::Schedule(schedule) = &trigger.starts {
-                say("next", slots(schedule));
+            match &trigger.starts {
+                // Which days those are stands in the store alone.
+                Starts::Schedule(schedule) if schedule.of.is_some() => say("unknown", json!(true)),
+                Starts::Schedule(schedule) => say("next", slots(schedule)),
+                Starts::Webhook(_)
+                | Starts::Files { .. }
+                | Starts::Mail(_)
+                | Starts::ByHand { .. }
+                | Starts::Event { .. } => {}
             }
             if let Some(gather) = &trigger.gather {
                 say("gathers", slots(gather));
@@ -73,6 +80,7 @@ fn from_files(args: &Args, context: &Context) -> Result<Value, Failure> {
 fn shown(answer: &Value, context: &Context) -> String {
     let zone = context.zone();
     let mut rows: Vec<(String, Vec<String>)> = Vec::new();
+    let mut unknown: Vec<String> = Vec::new();
     for trigger in answer["items"].as_array().into_iter().flatten() {
         let of = |key: &str| trigger[key].as_array().cloned().unwrap_or_default();
         let mut say = |slot: &Value, name: String| {
@@ -82,6 +90,16 @@ fn shown(answer: &Value, context: &Context) -> String {
             rows.push((at.clone(), vec![at, text(trigger, "workflow"), name]));
         };
         of("next").iter().for_each(|slot| say(slot, text(trigger, "trigger")));
+        for entry in of("entries") {
+            say(&entry, format!("{} {}", text(trigger, "trigger"), text(&entry, "number")));
+        }
+        unknown.extend((trigger["unknown"] == json!(true)).then(|| {
+            let name = format!("{}/{}", text(trigger, "workflow"), text(trigger, "trigger"));
+            context.language.pick(
+                format!("{name} 按台账的日期触发:守护进程在运行时才看得到"),
+                format!("{name} follows the dates of a register: they are seen while the daemon runs"),
+            )
+        }));
         // Only the first takes what waits now.
         let waiting = trigger["gathered"].as_u64().unwrap_or(0);
         for (number, slot) in of("gathers").iter().enumerate() {
@@ -95,10 +113,12 @@ fn shown(answer: &Value, context: &Context) -> String {
             );
         }
     }
+    let unknown = unknown.join("\n");
     if rows.is_empty() {
-        return context.language.pick("这段时间没有定时触发", "no schedule fires in that time").to_owned();
+        let nothing = context.language.pick("这段时间没有定时触发", "no schedule fires in that time");
+        return if unknown.is_empty() { nothing.to_owned() } else { unknown };
     }
     rows.sort();
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(_, row)| row).collect();
-    table(&context.language.pick(["时间", "流程", "触发"], ["AT", "WORKFLOW", "TRIGGER"]), &rows)
+    table(&context.language.pick(["时间", "流程", "触发"], ["AT", "WORKFLOW", "TRIGGER"]), &rows) + &unknown
 }

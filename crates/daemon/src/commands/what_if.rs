@@ -143,7 +143,10 @@ fn dates(walk: &Walked, context: &Context) -> Vec<Dated> {
     }
     let until = dates.iter().map(|date| date.at).max().unwrap_or(walk.now).max(walk.now.plus(LEAST_AHEAD));
     for trigger in &walk.text.triggers {
-        if let Starts::Schedule(schedule) = &trigger.starts {
+        // On which days a register's entries fire is not in the files.
+        if let Starts::Schedule(schedule) = &trigger.starts
+            && schedule.of.is_none()
+        {
             let slots = preview(schedule, house, walk.now, until, MOST_SLOTS);
             dates.extend(
                 slots.into_iter().map(|at| date(house, at, "schedule", (&trigger.name, &walk.text.title))),

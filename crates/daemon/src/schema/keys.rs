@@ -274,9 +274,11 @@ pub(super) const RULE: &[Key] = &[
 pub(super) const TRIGGER: &[Key] = &[
     key(
         "schedule",
-        r#"{ "type": ["string", "object"] }"#,
-        "定时:monday at 09:00、every 8h、0 9 * * 1",
-        "By the clock: `monday at 09:00`, `every 8h`, a cron line",
+        r#"{ "type": ["string", "object"], "required": ["register", "date"], "additionalProperties": false,
+            "properties": { "register": { "type": "string" }, "date": { "type": "string" },
+                            "yearly": { "type": "boolean" }, "at": { "type": "string" } } }"#,
+        "定时:monday at 09:00、every 8h、0 9 * * 1;或按台账里的日期",
+        "By the clock: `monday at 09:00`, `every 8h`, a cron line; or by the dates of a register",
     ),
     key("timezone", TEXT, "时区", "The time zone"),
     key(

@@ -12,7 +12,7 @@ use yizhan_workflow::run::names;
 use super::{Fired, Gathers, INPUT_MAX, IntakeError, Prepared, accept, object, trigger_value};
 use crate::store::{Gathered, Takes};
 
-/// What a firing brought, as an item; one of a schedule brings its slot.
+/// What a firing brought, as an item; one of a schedule brings its slot, or the entry whose day it is.
 pub(super) fn kept(
     text: &Arc<Workflow>,
     trigger: &Trigger,
@@ -20,8 +20,9 @@ pub(super) fn kept(
     body: &Map<String, Json>,
 ) -> Result<Prepared, IntakeError> {
     let item = match &trigger.starts {
-        Starts::Schedule(_) => json!({ "at": seen["at"] }),
-        Starts::Webhook(_)
+        Starts::Schedule(schedule) if schedule.of.is_none() => json!({ "at": seen["at"] }),
+        Starts::Schedule(_)
+        | Starts::Webhook(_)
         | Starts::Files { .. }
         | Starts::Mail(_)
         | Starts::ByHand { .. }

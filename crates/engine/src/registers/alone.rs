@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use yizhan_workflow::id::Millis;
+use yizhan_workflow::plan::{Trigger, Workflow};
 use yizhan_workflow::register::Row;
 use yizhan_workflow::run::World;
 
+use super::dates::{OnDay, of_days};
 use super::look::{EVER, LookError, declared, look, rows};
 use super::work::{Task, Work};
 use super::{Fault, Ledgers, Written};
@@ -45,6 +48,25 @@ impl Alone {
         self.store.commit(&[Batch { notes, ..Batch::default() }])?;
         self.ledgers.advance(advance, 0);
         Ok(output)
+    }
+
+    /// Those of a slot of a schedule that follows the dates of a register.
+    pub(crate) fn of_days(
+        &self,
+        world: &World,
+        of: (&Arc<Workflow>, &Trigger),
+        days: &[Date],
+        now: Millis,
+    ) -> Result<Vec<OnDay>, LookError> {
+        let mut all: Vec<OnDay> = Vec::new();
+        loop {
+            let after = all.last().map_or(0, |last| last.place);
+            let page = of_days(&*self.reads, world, of, days, (after, now))?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
     }
 
     /// The entries that there are: neither voided ones nor those that a later one of the same card has replaced.

@@ -9,7 +9,7 @@ use yizhan_workflow::filter::passes;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::problem::nearest;
 use yizhan_workflow::register::{
-    AskFault, Body, Bounds, Count, EntryFault, Find, Period, Register, Row, Wanted, found as made_of,
+    AskFault, Body, Bounds, Count, EntryFault, Find, OneOf, Period, Register, Row, Wanted, found as made_of,
 };
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
@@ -83,28 +83,44 @@ fn fits(filter: &str, row: &Row) -> Result<bool, LookError> {
     passes(filter, row.json()).map_err(|error| LookError::Ask(format!("`where`: {error}")))
 }
 
-/// Has `see` every entry that fits, in order, until it has seen enough.
-fn each_fitting(
+/// Which entries are wanted.
+pub(super) struct Question<'q> {
+    pub register: &'q Register,
+    pub filter: &'q str,
+    pub bounds: Bounds,
+    /// A term that they have beside what the filter says.
+    pub also: Option<OneOf>,
+    /// Only those behind this place.
+    pub after: u64,
+}
+
+impl<'q> Question<'q> {
+    pub(super) fn of(register: &'q Register, filter: &'q str, bounds: Bounds) -> Self {
+        Self { register, filter, bounds, also: None, after: 0 }
+    }
+}
+
+/// Has `see` every entry that fits, with its place and in order, until it has seen enough.
+pub(super) fn each_fitting(
     reads: &dyn Reads,
-    register: &Register,
-    filter: &str,
-    bounds: Bounds,
-    see: &mut dyn FnMut(Row) -> Result<ControlFlow<()>, LookError>,
+    question: Question<'_>,
+    see: &mut dyn FnMut(u64, Row) -> Result<ControlFlow<()>, LookError>,
 ) -> Result<(), LookError> {
+    let Question { register, filter, bounds, also, mut after } = question;
     columns_known(register, filter)?;
-    let wanted = PresentFilter { register: register.name.clone(), bounds, has: register.looked_up(filter) };
-    let mut after = 0;
+    let has = register.looked_up(filter).into_iter().chain(also).collect();
+    let wanted = PresentFilter { register: register.name.clone(), bounds, has };
     // Where nothing else leads to the entries of a time, their places do.
     if wanted.has.is_empty() && bounds != EVER {
         let Some((first, _)) = reads.register_span(&register.name, bounds)? else { return Ok(()) };
-        after = first - 1;
+        after = after.max(first - 1);
     }
     loop {
         let page = reads.register_present(&wanted, after, PAGE)?;
         for entry in &page {
             let values = Body::opened(&entry.body, entry.private.as_ref(), true);
             let row = Row::new(&entry.number, entry.at, &values);
-            if fits(filter, &row)? && see(row)?.is_break() {
+            if fits(filter, &row)? && see(entry.seq, row)?.is_break() {
                 return Ok(());
             }
         }
@@ -124,12 +140,12 @@ pub(super) fn count(
     most: u64,
 ) -> Result<u64, LookError> {
     let mut count = 0;
-    let mut see = |_| {
+    let mut see = |_, _| {
         count += 1;
         Ok(if count < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     };
     if most > 0 {
-        each_fitting(reads, register, filter, bounds, &mut see)?;
+        each_fitting(reads, Question::of(register, filter, bounds), &mut see)?;
     }
     Ok(count)
 }
@@ -142,14 +158,14 @@ pub fn rows(
     bounds: Bounds,
 ) -> Result<Vec<Row>, LookError> {
     let mut rows = Vec::new();
-    let mut see = |row| {
+    let mut see = |_, row| {
         if rows.len() == MOST_ROWS {
             return Err(too_many(MOST_ROWS));
         }
         rows.push(row);
         Ok(ControlFlow::Continue(()))
     };
-    each_fitting(reads, register, filter, bounds, &mut see)?;
+    each_fitting(reads, Question::of(register, filter, bounds), &mut see)?;
     Ok(rows)
 }
 

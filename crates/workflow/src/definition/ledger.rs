@@ -5,15 +5,21 @@ use serde_json::Value as Json;
 use super::check::Checker;
 use super::path_of;
 use crate::expression::Tree;
-use crate::form::{Form, Required};
-use crate::plan::{ActionName, Work};
+use crate::form::{Form, Kind, Required};
+use crate::plan::{ActionName, Trigger, Work};
 use crate::problem::{Place, Problem, listed, nearest};
 use crate::register::{Ordered, Register, Registers, Show};
+use crate::schedule::{ENTRY, OfRegister};
 
 pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let Some(registers) = checker.house.registers else { return problems };
     let workflow = &checker.read.workflow;
+    for trigger in &workflow.triggers {
+        if let Some((_, of)) = trigger.dates() {
+            Looking { checker, registers, problems: &mut problems }.dates(trigger, of);
+        }
+    }
     for no in workflow.numbers() {
         let (step, path) = (workflow.step(no), path_of(workflow, no));
         let undo = step.undo.as_ref().map(|undo| (&undo.work, format!("{path}.undo")));
@@ -59,6 +65,39 @@ impl Looking<'_, '_> {
         }
     }
 
+    /// A schedule that follows the dates of a register: the columns that it names.
+    fn dates(&mut self, trigger: &Trigger, of: &OfRegister) {
+        let at = format!("trigger.{}", trigger.name);
+        let Some(register) = self.named(&of.register, &format!("{at}.schedule.register")) else { return };
+        let place = self.checker.value(&format!("{at}.schedule.date"));
+        match register.form.field(&of.date) {
+            Some(field) if field.kind == Kind::Date => {}
+            Some(field) => {
+                let problem = Problem::error("YZ0677", place).name("column", &*field.name);
+                let problem = problem.name("register", &*register.name).name("type", field.kind.as_str());
+                self.problems.push(problem);
+            }
+            None => self.no_column(&register, &of.date, place),
+        }
+        if let Some(filter) = &trigger.filter {
+            self.keys(&register, filter, &format!("{at}.where"), true);
+        }
+        let Some(with) = trigger.with.as_ref().filter(|_| trigger.gather.is_none()) else { return };
+        let mut wrong = Vec::new();
+        with.each_template("", &mut |path, template| {
+            let columns = template.names().into_iter().filter_map(|name| match name.path.as_slice() {
+                [root, column, ..] if &**root == ENTRY => Some(column.clone()),
+                _ => None,
+            });
+            let unknown = columns.filter(|column| !register.has_column(column));
+            wrong.extend(unknown.map(|column| (path.to_owned(), column)));
+        });
+        for (path, column) in wrong {
+            let path = format!("{at}.with{path}");
+            self.no_column(&register, &column, self.checker.value(&path));
+        }
+    }
+
     fn sequence(&mut self, with: &Tree, at: &str) {
         let Some(name) = part(with, "sequence").and_then(|part| text(&part)) else { return };
         if !self.registers.sequences.contains_key(&*name) {
@@ -72,10 +111,14 @@ impl Looking<'_, '_> {
     /// The register that a text names; `None` also where it is worked out.
     fn register(&mut self, with: &Tree, at: &str) -> Option<std::sync::Arc<Register>> {
         let name = part(with, "register").and_then(|part| text(&part))?;
-        let found = self.registers.register(&name).cloned();
+        self.named(&name, &format!("{at}.register"))
+    }
+
+    fn named(&mut self, name: &str, path: &str) -> Option<std::sync::Arc<Register>> {
+        let found = self.registers.register(name).cloned();
         if found.is_none() {
-            let place = self.checker.value(&format!("{at}.register"));
-            self.problems.push(no_register(self.registers, &name, place));
+            let place = self.checker.value(path);
+            self.problems.push(no_register(self.registers, name, place));
         }
         found
     }

@@ -1,10 +1,12 @@
 //! Reads what starts a workflow.
 
-use super::section::Section;
+use jiff::civil::Time;
+
+use super::section::{Section, Text};
 use super::{ask, mail, name_ok, step, time, tree};
 use crate::plan::{Each, FilePer, Publish, Starts, Trigger, WebhookAuth};
 use crate::problem::{Place, nearest};
-use crate::schedule::{Fold, Gap, Holiday, Missed, Overlap, Schedule};
+use crate::schedule::{Days, Fold, Gap, Holiday, Missed, OfRegister, Overlap, Pattern, Schedule};
 
 const KINDS: &[&str] = &["schedule", "webhook", "files", "mail", "by_hand", "event"];
 
@@ -21,13 +23,21 @@ pub(super) fn triggers(root: &Section<'_, '_>) -> Vec<Trigger> {
         let starts = starts(&own, key.value);
         let with = own.get("with").map(|item| tree::tree(&own, "with", item));
         // A firing of another kind brings no fields that could be compared.
-        let brings = matches!(
-            starts,
-            Some(Starts::Webhook(_) | Starts::Files { .. } | Starts::Mail(_) | Starts::Event { .. })
-        );
+        let of_register = matches!(&starts, Some(Starts::Schedule(schedule)) if schedule.of.is_some());
+        let brings = of_register
+            || matches!(
+                starts,
+                Some(Starts::Webhook(_) | Starts::Files { .. } | Starts::Mail(_) | Starts::Event { .. })
+            );
         let filter = if brings { tree::filter(&own) } else { None };
         let publish = if matches!(starts, Some(Starts::Webhook(_))) { publish(&own) } else { None };
         let each = step::listed(&own).map(|(list, name)| Each { list, name, at_once: None });
+        for key in ["each", "overlap"] {
+            if of_register && own.has(key) {
+                let problem = own.error("YZ0133", own.key_span(key)).name("one", "schedule = { register }");
+                own.say(problem.name("other", key).cause(Place::at(own.key_span("schedule"))));
+            }
+        }
         if publish.is_some() && each.is_some() {
             let problem = own.error("YZ0133", own.key_span("each")).name("one", "publish");
             own.say(problem.name("other", "each").cause(Place::at(own.key_span("publish"))));
@@ -124,14 +134,36 @@ fn publish(own: &Section<'_, '_>) -> Option<Publish> {
     Some(Publish { name, key: own.template("key") })
 }
 
-fn schedule(own: &Section<'_, '_>) -> Option<Schedule> {
-    if let Some(item) = own.get("schedule").filter(|item| item.get_ref().as_table().is_some()) {
-        let problem =
-            own.error("YZ0106", item.span()).name("key", "schedule = { … }").name("where", own.name());
-        own.say(problem);
-        return None;
+/// Days of a register's entries: `{ register, date, yearly, at }`.
+fn of_register(own: &Section<'_, '_>) -> Option<(Pattern, OfRegister)> {
+    let of = own.section("schedule")?;
+    let (register, date) = (of.text("register"), of.text("date"));
+    let yearly = of.boolean("yearly").unwrap_or_default();
+    let time = of.text("at");
+    let at = time.as_ref().map_or(Some(Time::midnight()), |text| time_of_day(&of, text));
+    of.close(&[]);
+    for key in ["register", "date"] {
+        if !of.has(key) {
+            of.missing(key);
+        }
     }
-    let text = own.text("schedule");
+    let pattern = Pattern::On { days: Days::Every, time: Some(at?) };
+    Some((pattern, OfRegister { register: register?.value.into(), date: date?.value.into(), yearly }))
+}
+
+fn time_of_day(of: &Section<'_, '_>, text: &Text<'_>) -> Option<Time> {
+    let pattern = time::pattern(of, text)?;
+    if let Pattern::On { days: Days::Every, time: Some(time) } = pattern {
+        return Some(time);
+    }
+    of.bad_word("at", text, &["08:30"]);
+    None
+}
+
+fn schedule(own: &Section<'_, '_>) -> Option<Schedule> {
+    let is_table = own.get("schedule").is_some_and(|item| item.get_ref().as_table().is_some());
+    let dates = if is_table { of_register(own) } else { None };
+    let text = if is_table { None } else { own.text("schedule") };
     let zone = own.text("timezone").and_then(|text| match crate::schedule::zone(text.value) {
         Ok(zone) => Some(zone),
         Err(unknown) => {
@@ -153,7 +185,10 @@ fn schedule(own: &Section<'_, '_>) -> Option<Schedule> {
     ];
     let holiday = own.word("holiday", &known);
     let ahead = time::length_of(own, "ahead");
-    let pattern = time::pattern(own, &text?)?;
+    let (pattern, of) = match dates {
+        Some((pattern, of)) => (pattern, Some(of)),
+        None => (time::pattern(own, &text?)?, None),
+    };
     if !pattern.has_days() && holiday.is_some_and(|holiday| holiday != Holiday::Keep) {
         let problem = own.error("YZ0696", own.key_span("holiday")).name("pattern", pattern.to_string());
         own.say(problem);
@@ -164,7 +199,10 @@ fn schedule(own: &Section<'_, '_>) -> Option<Schedule> {
     schedule.zone = zone;
     schedule.missed = missed.unwrap_or_default();
     schedule.missed_within = within.unwrap_or(schedule.missed_within);
-    schedule.overlap = overlap.unwrap_or_default();
+    // An entry does not wait for the run of another.
+    let usual = if of.is_some() { Overlap::Allow } else { Overlap::default() };
+    schedule.overlap = overlap.unwrap_or(usual);
+    schedule.of = of;
     schedule.gap = gap.unwrap_or_default();
     schedule.fold = fold.unwrap_or_default();
     Some(schedule)

@@ -99,6 +99,9 @@ impl<'w, 's> Walk<'w, 's> {
                 // What is gathered is mapped as a whole.
                 inside.own.each = trigger.gather.is_none().then_some(&each.name);
             }
+            if trigger.dates().is_some() && trigger.gather.is_none() {
+                inside.own.each = Some(crate::schedule::ENTRY);
+            }
             if let Some(with) = &trigger.with {
                 walk.tree(&format!("trigger.{}.with", trigger.name), with, inside);
             }

@@ -2,7 +2,7 @@
 
 use super::Teller;
 use crate::plan::{FilePer, Publish, Starts, Trigger, WebhookAuth};
-use crate::schedule::Holiday;
+use crate::schedule::{Holiday, OfRegister, Pattern};
 
 impl Teller<'_> {
     pub(super) fn trigger(&self, trigger: &Trigger) -> String {
@@ -51,11 +51,30 @@ impl Teller<'_> {
         )
     }
 
+    /// `台账「大客户」每条记录的 birthday 那天 08:30,每年一次`.
+    fn dates(&self, of: &OfRegister, pattern: &Pattern) -> String {
+        let OfRegister { register, date, yearly } = of;
+        let time = match pattern {
+            Pattern::On { time: Some(time), .. } => format!("{:02}:{:02}", time.hour(), time.minute()),
+            Pattern::On { time: None, .. } | Pattern::Every(_) | Pattern::Cron(_) => String::new(),
+        };
+        let (every, yearly) = if *yearly { (",每年一次", "each year ") } else { ("", "") };
+        self.pick(
+            format!("台账「{register}」每条记录的 {date} 那天 {time}{every}"),
+            format!(
+                "{yearly}at {time} on the day that `{date}` of each entry of the register “{register}” names"
+            ),
+        )
+    }
+
     /// What happens, before anything is made of it.
     fn occasion(&self, trigger: &Trigger) -> String {
         match &trigger.starts {
             Starts::Schedule(schedule) => {
-                let when = self.pattern(&schedule.pattern);
+                let when = match &schedule.of {
+                    Some(of) => self.dates(of, &schedule.pattern),
+                    None => self.pattern(&schedule.pattern),
+                };
                 let (zh, en) = match schedule.holiday {
                     Holiday::Keep => ("", ""),
                     Holiday::Skip => (",非工作日不做", ", not on days off"),

@@ -40,6 +40,13 @@ impl Row {
         Self { json: format!("{{{more}{}", &self.json[1..]) }
     }
 
+    /// What it is called, whatever the fields are called.
+    #[must_use]
+    pub fn number(&self) -> String {
+        let number = value_of_json(&self.json).get_attr("number").ok();
+        number.map(|number| number.to_string()).unwrap_or_default()
+    }
+
     #[must_use]
     pub fn json(&self) -> &str {
         &self.json

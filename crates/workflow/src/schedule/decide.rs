@@ -45,6 +45,8 @@ fn sort_passed(
     let (old, recent) = passed.split_at(recent);
     let fires = match schedule.missed {
         Missed::None => 0,
+        // The slots of other days are those of other entries.
+        Missed::One if schedule.of.is_some() => MOST,
         Missed::One => usize::from(taken.is_none()),
         Missed::All => MOST,
     };
@@ -145,6 +147,15 @@ impl<'a> Moments<'a> {
     pub fn moment_of(&self, slot: Millis) -> Millis {
         let before = Millis(slot.0.saturating_sub(1));
         self.pair_after(before).filter(|(at, _)| *at == slot).map_or(slot, |(_, moment)| moment)
+    }
+
+    /// All moments of a slot: `ahead` counts working days from several days to the same one.
+    pub(crate) fn moments_of(&self, slot: Millis) -> Vec<Millis> {
+        let Some(length) = self.ahead else { return vec![slot] };
+        let first = self.moment_of(slot);
+        let next = |moment: &Millis| self.slots.after(*moment);
+        let ahead = |moment: &Millis| Offset { before: true, length }.from_due(*moment, self.calendar).ok();
+        std::iter::successors(Some(first), next).take_while(|moment| ahead(moment) == Some(slot)).collect()
     }
 
     fn after(&self, instant: Millis) -> Option<Millis> {

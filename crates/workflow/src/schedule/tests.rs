@@ -596,3 +596,60 @@ proptest! {
         prop_assert_eq!(Pattern::parse(&shown).unwrap(), schedule.pattern, "{}", shown);
     }
 }
+
+fn dated(date: &str, yearly: bool) -> OfRegister {
+    OfRegister { register: "大客户".into(), date: date.into(), yearly }
+}
+
+/// However days off and what is done ahead bring them together, no day is lost and none comes twice.
+#[test]
+fn every_day_fires_at_one_slot_of_its_own_or_of_others() {
+    let calendar = Calendar::weekdays(zone(SHANGHAI).unwrap());
+    let ahead = [None, Some("1 day"), Some("36h"), Some("2 workdays"), Some("1 month")];
+    let all = [Holiday::Keep, Holiday::Next, Holiday::Previous, Holiday::Skip];
+    for (holiday, ahead) in all.into_iter().flat_map(|one| ahead.map(|ahead| (one, ahead))) {
+        let mut schedule = schedule("08:30");
+        schedule.holiday = holiday;
+        schedule.ahead = ahead.map(|text| match Moment::parse_text(text).unwrap() {
+            MomentText::Length(length) => length,
+            other => panic!("{other:?}"),
+        });
+        let (from, until) = (local(SHANGHAI, "2026-01-01T00:00"), local(SHANGHAI, "2026-12-31T00:00"));
+        let slots = preview(&schedule, &calendar, from, until, usize::MAX);
+        let mut days: Vec<_> = slots.iter().flat_map(|slot| schedule.days_of(&calendar, *slot)).collect();
+        let wanted = jiff::civil::date(2026, 3, 1).series(jiff::ToSpan::days(1)).take(245);
+        let wanted: Vec<_> =
+            wanted.filter(|day| holiday != Holiday::Skip || calendar.is_workday(*day)).collect();
+        days.retain(|day| wanted.contains(day));
+        assert_eq!(days, wanted, "{holiday:?} {ahead:?}");
+    }
+}
+
+#[test]
+fn a_weekend_fires_on_monday_where_days_off_are_moved_to_the_next_working_day() {
+    let calendar = Calendar::weekdays(zone(SHANGHAI).unwrap());
+    let mut schedule = schedule("08:30");
+    schedule.holiday = Holiday::Next;
+    let days: Vec<String> = schedule
+        .days_of(&calendar, local(SHANGHAI, "2026-11-23T08:30"))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(days, ["2026-11-21", "2026-11-22", "2026-11-23"]);
+}
+
+#[test]
+fn an_entry_holds_its_date_or_the_same_day_of_each_year_from_then_on() {
+    let day = |text: &str| text.parse::<jiff::civil::Date>().unwrap();
+    let (once, yearly) = (dated("due", false), dated("born", true));
+    let days = [day("2026-02-28"), day("2026-03-01")];
+    assert_eq!(once.day_of("2026-03-01", &days), Some(days[1]));
+    assert_eq!(once.day_of("2025-03-01", &days), None);
+    assert_eq!(yearly.day_of("1990-03-01", &days), Some(days[1]));
+    assert_eq!(yearly.day_of("2027-03-01", &days), None, "not before it");
+    assert_eq!(yearly.day_of("1988-02-29", &days), Some(days[0]), "2026 has no 29 February");
+    assert_eq!(yearly.day_of("1988-02-29", &[day("2028-02-28")]), None);
+    assert_eq!(yearly.day_of("1988-02-29", &[day("2028-02-29")]), Some(day("2028-02-29")));
+    assert_eq!(yearly.looked_up(&days).values, ["--02-28", "--02-29", "--03-01"]);
+    assert_eq!(once.looked_up(&days).values, ["2026-02-28", "2026-03-01"]);
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use yizhan_workflow::id::{Attempt, Millis};
+use yizhan_workflow::plan::{Trigger, Workflow};
 use yizhan_workflow::register::Row;
 use yizhan_workflow::run::event::{AttemptResult, Failure, Raw};
 
@@ -10,7 +11,7 @@ use super::House;
 use crate::carrier::Outcome;
 use crate::handle::Keeping;
 use crate::outgoing::{Whose, call_of};
-use crate::registers::{Alone, LookError};
+use crate::registers::{Alone, LookError, OnDay};
 
 /// Goes into the keys of steps, as a store's own name does.
 const HOUSE: &str = "rehearsal";
@@ -53,6 +54,23 @@ impl House<'_> {
     pub fn entries(&mut self, register: &Arc<str>) -> Result<Vec<Row>, LookError> {
         let world = self.ground.world;
         self.registers().map_or(Ok(Vec::new()), |registers| registers.entries(world, register))
+    }
+
+    /// The entries that fire at a slot of a schedule that follows their dates.
+    pub(super) fn entries_of_slot(
+        &mut self,
+        text: &Arc<Workflow>,
+        trigger: &Trigger,
+        slot: Millis,
+    ) -> Result<Vec<OnDay>, LookError> {
+        let world = self.ground.world;
+        let calendar = world.calendars.named(text.calendar.as_deref());
+        let (Some((schedule, _)), Some(calendar)) = (trigger.dates(), calendar) else {
+            return Ok(Vec::new());
+        };
+        let days = schedule.days_of(calendar, slot);
+        let registers = self.registers();
+        registers.map_or(Ok(Vec::new()), |registers| registers.of_days(world, (text, trigger), &days, slot))
     }
 
     fn registers(&mut self) -> Option<&mut Alone> {

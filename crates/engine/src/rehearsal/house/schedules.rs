@@ -94,21 +94,31 @@ impl House<'_> {
     }
 
     fn fire_slot(&mut self, at: usize, slot: Millis) {
-        let (name, trigger) = (self.watched[at].text.name.clone(), self.watched[at].trigger.clone());
-        let with = self.told_of_slot(at, slot);
-        let none = Raw::from(&json!({}));
-        let firing = Firing { trigger, body: none, with: Raw::from(&Json::Object(with)) };
-        match self.set_off(&name, &firing, None) {
-            Ok(begun) => {
-                let run = |one: Begun| match one {
-                    Begun::Started(run) | Begun::Joined(run) => Some(run),
-                    Begun::Kept => None,
-                };
-                self.watched[at].latest = begun.into_iter().filter_map(run).collect();
-                self.watched[at].began = Some(slot);
+        let (text, trigger) = (self.watched[at].text.clone(), self.watched[at].trigger.clone());
+        let with = Raw::from(&Json::Object(self.told_of_slot(at, slot)));
+        let bodies = match text.trigger(&trigger).filter(|trigger| trigger.dates().is_some()) {
+            None => vec![Raw::from(&json!({}))],
+            Some(own) => match self.entries_of_slot(&text, own, slot) {
+                Ok(entries) => entries.iter().filter_map(|one| Raw::new(one.row.json().to_owned())).collect(),
+                Err(error) => return self.tell_slot(at, slot, &error.to_string()),
+            },
+        };
+        let mut began = Vec::new();
+        for body in bodies {
+            let firing = Firing { trigger: trigger.clone(), body, with: with.clone() };
+            match self.set_off(&text.name, &firing, None) {
+                Ok(begun) => began.extend(begun),
+                // As in the daemon it is noted, and the next slot is another one.
+                Err(hindrance) => self.tell_slot(at, slot, &hindrance.to_string()),
             }
-            // As in the daemon it is noted, and the next slot is another one.
-            Err(hindrance) => self.tell_slot(at, slot, &hindrance.to_string()),
+        }
+        if !began.is_empty() {
+            let run = |one: Begun| match one {
+                Begun::Started(run) | Begun::Joined(run) => Some(run),
+                Begun::Kept => None,
+            };
+            self.watched[at].latest = began.into_iter().filter_map(run).collect();
+            self.watched[at].began = Some(slot);
         }
     }
 
