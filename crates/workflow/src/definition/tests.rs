@@ -108,6 +108,7 @@ fn house() -> (crate::catalogue::Catalogue, crate::people::People, Neighbours) {
 fn registers() -> crate::register::Registers {
     let text = "[register.\"来电登记\"]\nnumber = \"LD{year}-{n:04}\"\nfield.phone = { type = \"phone\" }\n\
                 field.area = { required = false }\nfield.amount = { type = \"money\", required = false }\n\
+                [register.\"大客户\"]\nfield.name = {}\nfield.birthday = { type = \"date\" }\n\
                 [sequence.\"合同\"]\nnumber = \"HT{n}\"\n";
     crate::register::Registers::read(text).unwrap()
 }
