@@ -46,7 +46,7 @@ fn what_a_process_writes_is_found_verified_and_written_out() {
     assert_eq!(lines.len(), 4, "{csv}");
     assert!(lines[0].starts_with("number,at,卡号,金额,姓名"), "{csv}");
     assert!(
-        lines[1].starts_with("FD001,") && lines[1].contains(",A-7,10.1") && lines[1].ends_with(",***"),
+        lines[1].starts_with("FD001,") && lines[1].contains(",A-7,10.10,") && lines[1].ends_with(",***"),
         "{csv}"
     );
     let json = house.call(&["register", "export", "罚单", "--format", "json"]).ok().json();

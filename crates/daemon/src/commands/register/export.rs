@@ -37,7 +37,7 @@ pub(crate) struct Args {
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let lines = lines(args, context)?;
     let text = match args.format {
-        Format::Json => format!("{:#}\n", Value::Array(lines)),
+        Format::Json => json_of(&lines),
         Format::Csv => csv(&lines, args, context)?,
     };
     match &args.output {
@@ -65,9 +65,17 @@ fn lines(args: &Args, context: &Context) -> Result<Vec<Value>, Failure> {
     }
 }
 
+/// A line of the register in each line of the text, as it is hashed: without spaces.
+fn json_of(lines: &[Value]) -> String {
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    format!("[\n{}\n]\n", lines.join(",\n"))
+}
+
 /// The line with the present values of each entry that is not void, under the entry's own place.
 fn standing(lines: &[Value]) -> Vec<(&Value, &Value)> {
-    let of_place = |place: &Value| lines.iter().find(|line| line["place"] == *place);
+    let by_place: std::collections::HashMap<u64, &Value> =
+        lines.iter().filter_map(|line| Some((line["place"].as_u64()?, line))).collect();
+    let of_place = |place: &Value| by_place.get(&place.as_u64()?).copied();
     let mut latest = std::collections::HashMap::new();
     let stands = |line: &&Value| line["kind"] == json!("entry") && !line["shown"].is_null();
     for line in lines.iter().filter(stands) {
