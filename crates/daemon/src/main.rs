@@ -14,6 +14,7 @@ mod graph;
 mod heads;
 mod home;
 mod intake;
+mod keys;
 mod language;
 mod log;
 mod plugins;

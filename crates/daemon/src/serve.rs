@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use yizhan_access::Access;
 use yizhan_console::{App, HttpSettings, Token};
+use yizhan_engine::registers::Signet;
 use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell, event_triggers};
 use yizhan_plugin_host::PluginHost;
 use yizhan_store::{OpenError, Sqlite};
@@ -29,6 +30,7 @@ use crate::intake::folder::Folders;
 use crate::intake::mail::Mails;
 use crate::intake::mail::outage::Outages;
 use crate::intake::reload::Reading;
+use crate::keys;
 use crate::plugins::{self, span};
 use crate::secrets::Secrets;
 use house::Rooms;
@@ -123,6 +125,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
         tell_tasks: config.tell.tasks,
         digest: config.tell.digest().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
         links: links::of(home, config)?,
+        signet: Some(Signet::new(keys::made(home, keys::REGISTERS)?)),
         lang: config.language.lang(),
         ..EngineConfig::default()
     };

@@ -133,6 +133,7 @@ impl Loop {
         house: String,
         last_run: Option<RunId>,
     ) -> Self {
+        let ledgers = Ledgers::signed_by(shared.config.signet.clone());
         Self {
             inbox,
             jobs,
@@ -143,7 +144,7 @@ impl Loop {
             live: MapById::default(),
             idle: VecDeque::new(),
             calls: MapById::default(),
-            ledgers: Ledgers::default(),
+            ledgers,
             next_call: 1,
             notices: Notices::default(),
             limits: Limits::default(),

@@ -25,6 +25,7 @@ use crate::letter;
 use crate::library::{Entry, Library, Workflows};
 use crate::link::Links;
 use crate::notices::Untold;
+use crate::registers::Signet;
 use crate::store::{Batch, Firing, FiringOutcome, Gathered, Note, Published, Reads, Store, StoreError};
 use crate::writer::{Writer, WriterFigures, Written};
 
@@ -50,6 +51,8 @@ pub struct EngineConfig {
     pub digest: Option<Schedule>,
     /// Makes the links of the mails; none: mails have no links.
     pub links: Option<Links>,
+    /// Signs the lines of registers; none: nothing is signed.
+    pub signet: Option<Signet>,
     /// The house's language, in which that is said.
     pub lang: Lang,
 }
@@ -65,6 +68,7 @@ impl Default for EngineConfig {
             tell_tasks: false,
             digest: None,
             links: None,
+            signet: None,
             lang: Lang::Zh,
         }
     }

@@ -131,12 +131,17 @@ impl Links {
     }
 
     fn sign(&self, purpose: &[u8], said: &[u8]) -> Vec<u8> {
-        // Keys of any length are taken, so there is always one.
-        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.key) else { return vec![] };
-        mac.update(purpose);
-        mac.update(said);
-        mac.finalize().into_bytes().to_vec()
+        signed(&self.key, purpose, said)
     }
+}
+
+/// What a key says of a text. Each purpose has words of its own, so that nothing is taken for something else.
+pub(crate) fn signed(key: &[u8; KEY_LENGTH], purpose: &[u8], said: &[u8]) -> Vec<u8> {
+    // Keys of any length are taken, so there is always one.
+    let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key) else { return vec![] };
+    mac.update(purpose);
+    mac.update(said);
+    mac.finalize().into_bytes().to_vec()
 }
 
 #[cfg(test)]

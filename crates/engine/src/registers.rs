@@ -7,6 +7,7 @@
 mod alone;
 mod dates;
 mod look;
+mod signet;
 mod verify;
 mod work;
 mod writing;
@@ -28,6 +29,7 @@ pub use alone::Shelf;
 pub use dates::{OnDay, ahead, of_days};
 use look::Reader;
 pub use look::{LookError, MOST_ROWS, found, look, rows};
+pub use signet::Signet;
 pub use verify::{Verified, Witness, verify, witnesses};
 use work::{Task, Work};
 
@@ -43,6 +45,8 @@ pub(crate) struct Ledgers {
     /// The job with which the last line of a register goes to the disk.
     unwritten: BTreeMap<Arc<str>, u64>,
     reader: Option<Reader>,
+    /// Signs what is written; none: nothing is signed.
+    signet: Option<Signet>,
 }
 
 /// Why a step got no result.
@@ -220,6 +224,10 @@ impl Loop {
 }
 
 impl Ledgers {
+    pub(crate) fn signed_by(signet: Option<Signet>) -> Self {
+        Self { signet, ..Self::default() }
+    }
+
     fn advance(&mut self, advance: Advance, job: u64) {
         if let Some(head) = advance.head {
             self.unwritten.insert(head.register.clone(), job);

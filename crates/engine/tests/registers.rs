@@ -41,6 +41,15 @@ field.state = { label = "状态", options = ["out", "back"] }
 key = "code"
 field.code = {}
 field.born = { type = "date", required = false }
+[register."领表"]
+field.fitter = {}
+field.slip = {}
+field.state = { options = ["out", "back"] }
+[register."领表登记"]
+field.card = {}
+field.meters = { type = "whole" }
+[register."迟到"]
+field.who = {}
 [sequence."合同"]
 number = "HT{n:04}"
 "#;
@@ -197,7 +206,7 @@ impl Place {
 
     #[track_caller]
     fn is_whole(&self) {
-        for verified in verify(&self.store, None, &witnesses(&self.store).unwrap()).unwrap() {
+        for verified in verify(&self.store, None, &witnesses(&self.store).unwrap(), None).unwrap() {
             assert_eq!(verified.faults, [], "{}", verified.register);
         }
     }
@@ -464,6 +473,158 @@ async fn a_register_that_is_taken_out_of_the_file_fails_the_step_and_loses_nothi
     place.is_whole();
     let all = place.store.runs(&RunFilter::default(), None, 9).unwrap();
     assert_eq!(all.rows.len(), 2);
+}
+
+// ---- rules of real processes, raced ------------------------------------------------------------------------------------
+
+const ISSUE: &str = r#"
+[input]
+fitter = {}
+slip = {}
+[step.issue]
+use = "register.append"
+with.register = "领表"
+with.entry = { fitter = "{{ input.fitter }}", slip = "{{ input.slip }}", state = "out" }
+with.only_if = { where = { fitter = "{{ input.fitter }}", state = "out" }, fewer = 1 }
+on.refused = { go = "done:the old meter is not back" }
+"#;
+
+/// 001-27: who has a meter out gets no other until the old one is back, however many slips come at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_new_meter_is_issued_until_the_old_one_is_back() {
+    let place = place(Memory::new(), START, &[("issue", ISSUE)]);
+    for round in 1..=3_u64 {
+        let mut runs = Vec::new();
+        for slip in 0..100 {
+            let input = format!(r#"{{"fitter":"f{}","slip":"{round}-{slip}"}}"#, slip % 2);
+            runs.push(place.start("issue", &input).await);
+        }
+        for run in runs {
+            place.done(run).await;
+        }
+        let out = place.store.register_lines("领表", 0, usize::MAX).unwrap();
+        let out = out.iter().filter(|line| line.entry.kind == EntryKind::Entry);
+        assert_eq!(out.clone().count() as u64, 2 * round, "one for each of the two fitters");
+        for number in [2 * round - 1, 2 * round] {
+            let back = serde_json::json!({ "register": "领表", "number": number.to_string(), "set": { "state": "back" } });
+            place.keeps("amend", back).await;
+        }
+    }
+    place.is_whole();
+}
+
+const COLLECT: &str = r#"
+[input]
+card = {}
+meters = { type = "table", fields = { slip = {} } }
+[let]
+many = "{{ input.meters | length }}"
+[step.most]
+title = "at most 50"
+check = "many <= 50"
+on.no = { go = "cancel:at most 50 meters at once" }
+[step.collect]
+use = "register.append"
+with.register = "领表登记"
+with.entry = { card = "{{ input.card }}", meters = "{{ many }}" }
+with.only_if = { where = { card = "{{ input.card }}" }, period = "today", fewer = 1 }
+on.refused = { go = "cancel:one collection a day" }
+"#;
+
+/// 001-22: one collection a day, and at most 50 meters.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_collects_once_a_day_and_at_most_fifty_meters() {
+    let place = place(Memory::new(), START, &[("collect", COLLECT)]);
+    let input = |meters: usize| {
+        let rows: Vec<_> = (1..=meters).map(|slip| serde_json::json!({ "slip": slip.to_string() })).collect();
+        serde_json::json!({ "card": "K-1", "meters": rows }).to_string()
+    };
+    assert_eq!(place.gives("collect", &input(51)).await, "at most 50 meters at once");
+    for day in 0..3 {
+        place.hands.0.store(START + day * 24 * HOUR, Ordering::SeqCst);
+        let mut runs = Vec::new();
+        for _ in 0..60 {
+            runs.push(place.start("collect", &input(50)).await);
+        }
+        let mut refused = 0;
+        for run in runs {
+            refused += usize::from(place.done(run).await == "one collection a day");
+        }
+        assert_eq!(refused, 59, "day {day}");
+    }
+    assert_eq!(place.numbers("领表登记").len(), 3);
+    place.is_whole();
+}
+
+const LATE: &str = r#"
+[input]
+who = {}
+[step.record]
+use = "register.append"
+with.register = "迟到"
+with.entry = { who = "{{ input.who }}" }
+with.per = "who"
+with.period = "this month"
+[output]
+nth = "{{ step.record.nth }}"
+fine = "{{ 20 if step.record.nth >= 2 else 10 }}"
+"#;
+
+/// 002-10: the first time in a month 10, from the second on 20, and a new month begins anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nth_time_in_a_month_is_counted_without_a_race() {
+    let place = place(Memory::new(), START, &[("late", LATE)]);
+    for month in 0..2 {
+        place.hands.0.store(START + month * 30 * 24 * HOUR, Ordering::SeqCst);
+        let mut runs = Vec::new();
+        for _ in 0..80 {
+            runs.push(place.start("late", r#"{"who":"李娜"}"#).await);
+            runs.push(place.start("late", r#"{"who":"王强"}"#).await);
+        }
+        let mut given: Vec<(u64, u64)> = Vec::new();
+        for run in runs {
+            let told = place.done(run).await;
+            given.push((told["nth"].as_u64().unwrap(), told["fine"].as_u64().unwrap()));
+        }
+        given.sort_unstable();
+        let wanted = (1..=80).flat_map(|nth| [(nth, if nth == 1 { 10 } else { 20 }); 2]);
+        assert_eq!(given, wanted.collect::<Vec<_>>(), "month {month}");
+    }
+    place.is_whole();
+}
+
+/// What nobody should write: it is said which column, and nothing is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_is_refused_in_words_and_writes_nothing() {
+    let place = place(Memory::new(), START, &[]);
+    let refused = async |action: &'static str, with: serde_json::Value| {
+        let key = format!("hand/{with}").into();
+        let keeping = Keeping { action, with: with.to_string(), key, by: "operator".into() };
+        place.engine.keep(keeping).await.unwrap_err().to_string()
+    };
+    let entry = |entry: serde_json::Value| serde_json::json!({ "register": "罚单", "entry": entry });
+    let told = refused("append", entry(serde_json::json!({ "card": "A", "amuont": 1 }))).await;
+    assert_eq!(told, "the register `罚单` has no column `amuont`; did you mean `amount`?");
+    let told = refused("append", entry(serde_json::json!({ "card": "A", "amount": "much" }))).await;
+    assert_eq!(told, "amount: `金额`: `much` is no money");
+    let told = refused("append", entry(serde_json::json!({ "card": "A".repeat(70_000) }))).await;
+    assert!(told.contains("bytes, and at most 65536 are taken"), "{told}");
+    let told = refused("append", serde_json::json!({ "register": "罚但", "entry": { "card": "A" } })).await;
+    assert!(told.contains("declares no register `罚但`; did you mean `罚单`?"), "{told}");
+    let only_if = serde_json::json!({ "register": "罚单", "entry": { "card": "A" }, "only_if": { "where": { "crad": "A" }, "fewer": 1 } });
+    assert_eq!(
+        refused("append", only_if).await,
+        "the register `罚单` has no column `crad`; did you mean `card`?"
+    );
+    assert_eq!(place.numbers("罚单"), [""; 0]);
+
+    place.keeps("append", entry(serde_json::json!({ "card": "A" }))).await;
+    place.keeps("void", serde_json::json!({ "register": "罚单", "number": "FD2026-001" })).await;
+    let amend = serde_json::json!({ "register": "罚单", "number": "FD2026-001", "set": { "card": "B" } });
+    assert_eq!(refused("amend", amend).await, "the entry `FD2026-001` of `罚单` is void");
+    let void = serde_json::json!({ "register": "罚单", "number": "FD2026-001", "why": "again" });
+    assert_eq!(refused("void", void).await, "the entry `FD2026-001` of `罚单` is void");
+    place.is_whole();
 }
 
 // ---- schedules by the dates of a register ---------------------------------------------------------------------------

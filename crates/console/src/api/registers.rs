@@ -177,7 +177,12 @@ pub(crate) async fn verify(
         let mut witnesses = registers::witnesses(desk.reads())?;
         witnesses
             .extend(asked.heads.into_iter().map(|known| Witness { name: known.witness, head: known.head }));
-        let verified = registers::verify(desk.reads(), asked.register.as_deref(), &witnesses)?;
+        let verified = registers::verify(
+            desk.reads(),
+            asked.register.as_deref(),
+            &witnesses,
+            desk.shared().config.signet.as_ref(),
+        )?;
         let language = match tongue.lang.unwrap_or_else(|| desk.house.language()) {
             Language::Zh => Lang::Zh,
             Language::En => Lang::En,

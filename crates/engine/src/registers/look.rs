@@ -112,7 +112,7 @@ pub(super) fn each_fitting(
     let wanted = PresentFilter { register: register.name.clone(), bounds, has };
     // Where nothing else leads to the entries of a time, their places do.
     if wanted.has.is_empty() && bounds != EVER {
-        let Some((first, _)) = reads.register_span(&register.name, bounds)? else { return Ok(()) };
+        let Some(first) = reads.register_first(&register.name, bounds)? else { return Ok(()) };
         after = after.max(first - 1);
     }
     loop {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use yizhan_workflow::register::{Chain, ChainFault, EntryKind, Head};
 
+use super::Signet;
 use crate::store::{Reads, Standing, StoreError};
 
 /// Entries that are read at once.
@@ -34,17 +35,19 @@ pub fn witnesses(reads: &dyn Reads) -> Result<Vec<Witness>, StoreError> {
     Ok(heads.into_iter().map(|(run, head)| Witness { name: run.to_string(), head }).collect())
 }
 
-/// Looks through one register, or through all that are there or that a witness knows.
+/// Looks through one register, or through all that are there or that a witness knows. With the house's key each line must
+/// be signed with it.
 pub fn verify(
     reads: &dyn Reads,
     only: Option<&str>,
     witnesses: &[Witness],
+    signet: Option<&Signet>,
 ) -> Result<Vec<Verified>, StoreError> {
     let mut names: BTreeSet<Arc<str>> =
         reads.register_heads()?.into_iter().map(|head| head.register).collect();
     names.extend(witnesses.iter().map(|witness| witness.head.register.clone()));
     let wanted = names.into_iter().filter(|name| only.is_none_or(|only| *only == **name));
-    wanted.map(|name| verify_one(reads, &name, witnesses)).collect()
+    wanted.map(|name| verify_one(reads, &name, (witnesses, signet))).collect()
 }
 
 /// Entries that the store would not find by their values. That it would find another is no matter: each is looked at.
@@ -63,7 +66,11 @@ fn hidden(reads: &dyn Reads, name: &str, page: &[Standing]) -> Result<Vec<u64>, 
     reads.register_hidden(name, &entries)
 }
 
-fn verify_one(reads: &dyn Reads, name: &Arc<str>, witnesses: &[Witness]) -> Result<Verified, StoreError> {
+fn verify_one(
+    reads: &dyn Reads,
+    name: &Arc<str>,
+    (witnesses, signet): (&[Witness], Option<&Signet>),
+) -> Result<Verified, StoreError> {
     let (mut chain, mut lines, mut after) = (Chain::default(), 0, 0);
     let mut shown = BTreeMap::new();
     loop {
@@ -71,6 +78,9 @@ fn verify_one(reads: &dyn Reads, name: &Arc<str>, witnesses: &[Witness]) -> Resu
         for line in &page {
             lines += 1;
             chain.next(&line.entry);
+            if signet.is_some_and(|signet| !signet.has_signed(&line.entry)) {
+                chain.unsigned(&line.entry);
+            }
             if line.entry.kind == EntryKind::Entry {
                 shown.insert(line.entry.seq, line.shown);
             }

@@ -15,7 +15,7 @@ use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
 
 use super::look::{self, LookError};
-use super::writing::{Line, Writing, about_output, appended};
+use super::writing::{Line, Place, Writing, about_output, appended};
 use super::{Advance, Fault, Ledgers, Written, salt};
 use crate::carrier::Call;
 use crate::handle::Reply;
@@ -133,7 +133,8 @@ impl Work<'_> {
     fn begin<'c>(&mut self, register: &Register, call: &'c Call) -> Result<Writing<'c>, Fault> {
         let head = self.ledgers.head(self.reads, &register.name)?;
         let series = register.number.series(self.now, &self.world.zone);
-        Ok(Writing::new(call, register.name.clone(), series, self.now, head))
+        let place = Place { register: register.name.clone(), series, at: self.now, head };
+        Ok(Writing::new(call, place, self.ledgers.signet.clone()))
     }
 
     // ---- append ---------------------------------------------------------------------------------------------------

@@ -7,17 +7,23 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::register::{BEGINNING, Body, Entry, EntryKind, Head, Nth};
 use yizhan_workflow::run::event::Raw;
 
-use super::{Advance, Written};
+use super::{Advance, Signet, Written};
 use crate::carrier::Call;
 use crate::store::{NewEntry, Note};
 
 pub(super) struct Writing<'c> {
     call: &'c Call,
-    register: Arc<str>,
-    series: Arc<str>,
-    at: Millis,
-    head: Option<Head>,
+    place: Place,
+    signet: Option<Signet>,
     lines: Vec<NewEntry>,
+}
+
+/// Where and when is written: behind the head.
+pub(super) struct Place {
+    pub register: Arc<str>,
+    pub series: Arc<str>,
+    pub at: Millis,
+    pub head: Option<Head>,
 }
 
 /// What a line says; its place and its hash follow from where it stands.
@@ -32,43 +38,40 @@ pub(super) struct Line {
 }
 
 impl<'c> Writing<'c> {
-    pub(super) fn new(
-        call: &'c Call,
-        register: Arc<str>,
-        series: Arc<str>,
-        at: Millis,
-        head: Option<Head>,
-    ) -> Self {
-        Self { call, register, series, at, head, lines: vec![] }
+    pub(super) fn new(call: &'c Call, place: Place, signet: Option<Signet>) -> Self {
+        Self { call, place, signet, lines: vec![] }
     }
 
     pub(super) fn series(&self) -> &Arc<str> {
-        &self.series
+        &self.place.series
     }
 
     pub(super) fn line(&mut self, line: Line, forgets: Vec<(u64, Option<Raw>)>) {
         let Call { run, step, round, item, .. } = self.call;
         let own = line.kind == EntryKind::Entry;
         let entry = Entry {
-            register: self.register.clone(),
-            seq: self.head.as_ref().map_or(1, |head| head.seq + 1),
+            register: self.place.register.clone(),
+            seq: self.place.head.as_ref().map_or(1, |head| head.seq + 1),
             kind: line.kind,
             of: line.of,
             number: line.number,
-            series: if own { self.series.clone() } else { "".into() },
+            series: if own { self.place.series.clone() } else { "".into() },
             count: line.count,
-            at: self.at,
+            at: self.place.at,
             by: if step.is_empty() { run.clone() } else { format!("{run}/{step}/{round}/{item}").into() },
             key: self.call.key.clone(),
             part: u32::try_from(self.lines.len()).unwrap_or(u32::MAX),
             why: line.why,
             body: line.body.body,
             private: line.body.private,
-            before: self.head.as_ref().map_or_else(|| BEGINNING.into(), |head| head.hash.clone()),
+            before: self.place.head.as_ref().map_or_else(|| BEGINNING.into(), |head| head.hash.clone()),
             hash: "".into(),
+            sign: None,
         };
         let entry = entry.chained();
-        self.head = Some(entry.head());
+        let sign = self.signet.as_ref().map(|signet| signet.sign(&entry.hash));
+        let entry = Entry { sign, ..entry };
+        self.place.head = Some(entry.head());
         self.lines.push(NewEntry { entry, card: line.card, forgets });
     }
 
@@ -77,10 +80,11 @@ impl<'c> Writing<'c> {
     }
 
     pub(super) fn done(self, output: String) -> Written {
+        let Place { register, series, head, .. } = self.place;
         let counted = self.lines.last().map(|line| line.entry.count).filter(|count| *count > 0);
         let advance = Advance {
-            count: counted.map(|count| (self.register, self.series, count)),
-            head: self.head.filter(|_| !self.lines.is_empty()),
+            count: counted.map(|count| (register, series, count)),
+            head: head.filter(|_| !self.lines.is_empty()),
             sequence: None,
         };
         let notes = self.lines.into_iter().map(|line| Note::Entry(Box::new(line))).collect();
@@ -111,8 +115,9 @@ pub(super) fn about_output(entry: &Entry) -> String {
 /// Written by hand, as the mark in journals wants it: the register first.
 fn with_head(told: &serde_json::Value, last: Option<&Entry>) -> String {
     let told = told.to_string();
-    let Some(Entry { register, seq, hash, .. }) = last else { return told };
+    let Some(Entry { register, seq, hash, sign, .. }) = last else { return told };
     let register = json!(&**register);
     let open = told.strip_suffix('}').unwrap_or(&told);
-    format!("{open},\"head\":{{\"register\":{register},\"seq\":{seq},\"hash\":\"{hash}\"}}}}")
+    let sign = sign.as_ref().map(|sign| format!(",\"sign\":\"{sign}\"")).unwrap_or_default();
+    format!("{open},\"head\":{{\"register\":{register},\"seq\":{seq},\"hash\":\"{hash}\"{sign}}}}}")
 }

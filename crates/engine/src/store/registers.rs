@@ -85,8 +85,8 @@ pub trait RegisterReads {
         after: u64,
         most: usize,
     ) -> Result<Vec<Present>, StoreError>;
-    /// The places of the first and the last entry of that time.
-    fn register_span(&self, register: &str, bounds: Bounds) -> Result<Option<(u64, u64)>, StoreError>;
+    /// The place of the first entry of that time.
+    fn register_first(&self, register: &str, bounds: Bounds) -> Result<Option<u64>, StoreError>;
     /// Of these entries those that are not found by all of their terms.
     fn register_hidden(
         &self,

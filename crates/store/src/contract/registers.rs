@@ -36,6 +36,7 @@ pub(crate) fn next(house: &dyn House, kind: EntryKind, of: Option<u64>, body: &s
         private: None,
         before: head.map_or(BEGINNING.into(), |head| head.hash),
         hash: "".into(),
+        sign: None,
     };
     entry.chained()
 }
@@ -168,10 +169,11 @@ pub(crate) fn entries_are_found_by_their_terms_as_they_stand(house: &mut dyn Hou
     let stands = [(1, terms(4).1), terms(2)];
     assert_eq!(house.reads().register_hidden("罚单", &stands).unwrap(), [0; 0]);
     assert!(stands[0].1.contains(&Term { column: "number".into(), value: "FD2026-1".into() }));
-    let span = |from, until| {
-        house.reads().register_span("罚单", Bounds { from: Some(at(from)), until: Some(at(until)) }).unwrap()
+    let first = |from, until| {
+        let bounds = Bounds { from: Some(at(from)), until: Some(at(until)) };
+        house.reads().register_first("罚单", bounds).unwrap()
     };
-    assert_eq!((span(2, 9), span(4, 9)), (Some((2, 3)), None), "lines about others are no entries");
+    assert_eq!((first(2, 9), first(4, 9)), (Some(2), None), "lines about others are no entries");
 }
 
 pub(crate) fn a_sequence_gives_a_number_once_under_its_key(house: &mut dyn House) {

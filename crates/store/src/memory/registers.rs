@@ -134,11 +134,10 @@ impl RegisterReads for Memory {
         Ok(present.take(most).collect())
     }
 
-    fn register_span(&self, register: &str, bounds: Bounds) -> Result<Option<(u64, u64)>, StoreError> {
+    fn register_first(&self, register: &str, bounds: Bounds) -> Result<Option<u64>, StoreError> {
         let kept = self.kept();
         let own = |line: &&Standing| line.entry.kind == EntryKind::Entry && bounds.hold(line.entry.at);
-        let mut places = kept.ledgers.of(register).iter().filter(own).map(|line| line.entry.seq);
-        Ok(places.next().map(|first| (first, places.last().unwrap_or(first))))
+        Ok(kept.ledgers.of(register).iter().find(own).map(|line| line.entry.seq))
     }
 
     /// There is no index here that could lose one.

@@ -16,7 +16,7 @@ use super::reads::SqliteReads;
 use super::rows::{instant, run_id, text, unreadable};
 use super::waiting::{number, signed};
 
-const LINE: &str = "register, seq, kind, of, number, series, count, at, by, key, part, why, body, private, before, hash, shown, card";
+const LINE: &str = "register, seq, kind, of, number, series, count, at, by, key, part, why, body, private, before, hash, shown, card, sign";
 
 fn kind_number(kind: EntryKind) -> i64 {
     match kind {
@@ -68,6 +68,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Standing> {
         private: if_there(row, 13, raw)?,
         before: text(row, 14)?,
         hash: text(row, 15)?,
+        sign: if_there(row, 18, text)?,
     };
     Ok(Standing { entry, shown: if_there(row, 16, number)?, card: if_there(row, 17, text)? })
 }
@@ -90,9 +91,11 @@ pub(super) fn written(connection: &Connection, new: &NewEntry) -> Result<(), Fau
     Ok(())
 }
 
-/// The line with the present values of each entry, and the entry's own place.
+/// The line with the present values of each entry, and the entry's own place. Its signature is of no matter here, and an
+/// older store has none.
 fn shown(rest: &str) -> String {
-    let columns: Vec<String> = LINE.split(", ").map(|column| format!("v.{column}")).collect();
+    let of_line = |column: &str| if column == "sign" { "NULL".to_owned() } else { format!("v.{column}") };
+    let columns: Vec<String> = LINE.split(", ").map(of_line).collect();
     format!(
         "SELECT {}, b.seq FROM entry b JOIN entry v ON v.register = b.register AND v.seq = b.shown WHERE b.kind = 0{rest}",
         columns.join(", ")
@@ -113,7 +116,7 @@ pub(super) fn index_all(connection: &Connection) -> rusqlite::Result<()> {
     let mut all = connection.prepare(&shown(""))?;
     let mut rows = all.query([])?;
     while let Some(row) = rows.next()? {
-        let (entry, place) = (line(row)?.entry, row.get::<_, i64>(18)?);
+        let (entry, place) = (line(row)?.entry, row.get::<_, i64>(19)?);
         for Term { column, value } in entry.terms() {
             connection.prepare_cached(NEW_TERM)?.execute(params![entry.register, column, value, place])?;
         }
@@ -125,7 +128,7 @@ fn line_written(connection: &Connection, new: &NewEntry) -> Result<(), Fault> {
     let NewEntry { entry, card, forgets } = new;
     let own = entry.kind == EntryKind::Entry;
     let sql = format!(
-        "INSERT INTO entry({LINE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+        "INSERT INTO entry({LINE}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
     );
     connection.prepare_cached(&sql)?.execute(params![
         entry.register,
@@ -146,6 +149,7 @@ fn line_written(connection: &Connection, new: &NewEntry) -> Result<(), Fault> {
         entry.hash,
         own.then(|| signed(entry.seq)),
         card.as_ref().filter(|_| own),
+        entry.sign,
     ])?;
     let stands = |shown: Option<i64>| -> Result<(), Fault> {
         let sql = "UPDATE entry SET shown = ?3, card = ?4 WHERE register = ?1 AND seq = ?2";
@@ -328,15 +332,12 @@ impl RegisterReads for SqliteReads {
         })
     }
 
-    fn register_span(&self, register: &str, bounds: Bounds) -> Result<Option<(u64, u64)>, StoreError> {
-        let sql = "SELECT min(seq), max(seq) FROM entry
-                   WHERE register = ?1 AND kind = 0 AND at >= ?2 AND at < ?3";
+    fn register_first(&self, register: &str, bounds: Bounds) -> Result<Option<u64>, StoreError> {
+        let sql = "SELECT min(seq) FROM entry WHERE register = ?1 AND kind = 0 AND at >= ?2 AND at < ?3";
         let from = bounds.from.map_or(i64::MIN, |from| from.0);
         let until = bounds.until.map_or(i64::MAX, |until| until.0);
-        let span = self.one(sql, params![register, from, until], |row| {
-            Ok((if_there(row, 0, number)?, if_there(row, 1, number)?))
-        })?;
-        Ok(span.and_then(|(first, last)| first.zip(last)))
+        let first = self.one(sql, params![register, from, until], |row| if_there(row, 0, number))?;
+        Ok(first.flatten())
     }
 
     fn register_hidden(

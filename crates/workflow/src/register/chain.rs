@@ -81,6 +81,8 @@ pub struct Entry {
     pub private: Option<Raw>,
     pub before: Arc<str>,
     pub hash: Arc<str>,
+    /// What the house wrote under the hash, with a key that is not in the store.
+    pub sign: Option<Arc<str>>,
 }
 
 /// The newest entry of a register.
@@ -316,6 +318,8 @@ pub enum ChainFault {
     Count { place: u64, number: Arc<str>, wanted: u64, found: u64 },
     /// What is shown of it is not what its amendments say.
     Standing { place: u64, number: Arc<str> },
+    /// The house did not sign it.
+    Unsigned { place: u64, number: Arc<str> },
     /// Whoever looks for it by its values does not find it.
     Hidden { place: u64, number: Arc<str> },
     /// A private value is not the one that was sealed.
@@ -354,6 +358,12 @@ pub fn told(fault: &ChainFault, language: Lang) -> String {
         }
         ChainFault::Standing { place, number } => {
             format!("what is shown of entry {place} ({number}) is not what was amended and voided")
+        }
+        ChainFault::Unsigned { place, number } if zh => {
+            format!("第 {place} 条({number})没有本单位的签章:不是守护进程写的")
+        }
+        ChainFault::Unsigned { place, number } => {
+            format!("entry {place} ({number}) is not signed by this house: its daemon did not write it")
         }
         ChainFault::Hidden { place, number } if zh => format!("按内容查不到第 {place} 条({number})"),
         ChainFault::Hidden { place, number } => {
@@ -473,6 +483,11 @@ impl Chain {
         if stands != shown {
             self.say(ChainFault::Standing { place, number });
         }
+    }
+
+    /// The signature under it is not the house's.
+    pub fn unsigned(&mut self, entry: &Entry) {
+        self.say(ChainFault::Unsigned { place: entry.seq, number: entry.number.clone() });
     }
 
     /// The store does not find the entry at this place by its values.

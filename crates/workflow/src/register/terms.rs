@@ -66,10 +66,13 @@ fn day(text: &str) -> Option<Date> {
 }
 
 fn text_of(value: &Value) -> Option<String> {
-    let text = match value.kind() {
-        ValueKind::String => value.as_str()?.to_owned(),
-        ValueKind::Bool => value.is_true().to_string(),
-        _ => exact(value)?.normalize().to_string(),
+    let kind = value.kind();
+    let text = if kind == ValueKind::String {
+        value.as_str()?.to_owned()
+    } else if kind == ValueKind::Bool {
+        value.is_true().to_string()
+    } else {
+        exact(value)?.normalize().to_string()
     };
     Some(text).filter(|text| !text.is_empty() && text.len() <= LONGEST)
 }
@@ -101,10 +104,8 @@ impl Register {
         let number = self.form.field(NUMBER).is_none().then_some((NUMBER, &Kind::Text));
         let columns = own.chain(number).filter_map(|(column, kind)| {
             let value = wanted.get_attr(column).ok().filter(|value| !value.is_undefined())?;
-            let all: Vec<Value> = match value.kind() {
-                ValueKind::Seq => value.try_iter().ok()?.collect(),
-                _ => vec![value],
-            };
+            let is_list = value.kind() == ValueKind::Seq;
+            let all: Vec<Value> = if is_list { value.try_iter().ok()?.collect() } else { vec![value] };
             let of = |one: &Value| text_of(one).filter(|_| is_like(kind, one));
             let values = all.iter().map(of).collect::<Option<Vec<String>>>()?;
             Some(OneOf { column: column.to_owned(), values })

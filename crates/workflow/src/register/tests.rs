@@ -144,6 +144,7 @@ fn ledger() -> Vec<Entry> {
             private: body.private,
             before: entries.last().map_or(BEGINNING.into(), |last: &Entry| last.hash.clone()),
             hash: "".into(),
+            sign: None,
         };
         entries.push(entry.chained());
     };

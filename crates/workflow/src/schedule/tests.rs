@@ -610,9 +610,9 @@ fn every_day_fires_at_one_slot_of_its_own_or_of_others() {
     for (holiday, ahead) in all.into_iter().flat_map(|one| ahead.map(|ahead| (one, ahead))) {
         let mut schedule = schedule("08:30");
         schedule.holiday = holiday;
-        schedule.ahead = ahead.map(|text| match Moment::parse_text(text).unwrap() {
-            MomentText::Length(length) => length,
-            other => panic!("{other:?}"),
+        schedule.ahead = ahead.map(|text| {
+            let MomentText::Length(length) = Moment::parse_text(text).unwrap() else { panic!("{text}") };
+            length
         });
         let (from, until) = (local(SHANGHAI, "2026-01-01T00:00"), local(SHANGHAI, "2026-12-31T00:00"));
         let slots = preview(&schedule, &calendar, from, until, usize::MAX);

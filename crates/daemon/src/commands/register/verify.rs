@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use yizhan_engine::registers::{self, Witness};
+use yizhan_engine::registers::{self, Signet, Witness};
 use yizhan_store::Sqlite;
 use yizhan_workflow::register::{Head, told};
 
@@ -12,6 +12,7 @@ use crate::client::query;
 use crate::exit::{Exit, Failure};
 use crate::heads;
 use crate::home::Home;
+use crate::keys;
 use crate::show::text;
 
 pub(super) const HELP: &str = "Examples:\n  yizhan register verify\n  yizhan register verify 来电登记 --heads /mnt/safe/registers.heads\n\nIt finds what was edited, deleted, put in, swapped or cut off, and a register that was written anew as a whole: by the\nheads in the runs' journals, and by those that the daemon writes into data/registers.heads and its log each day.\nKeep a copy of that file where nobody who can reach the store can reach it. Without a daemon it opens the store itself.";
@@ -87,8 +88,9 @@ fn store_alone(args: &Args, home: &Home, known: Vec<Witness>, context: &Context)
     let reads = store.reads();
     let mut witnesses = registers::witnesses(&*reads).map_err(|error| broken(&error))?;
     witnesses.extend(known);
-    let verified =
-        registers::verify(&*reads, args.register.as_deref(), &witnesses).map_err(|error| broken(&error))?;
+    let signet = keys::known(home, keys::REGISTERS)?.map(Signet::new);
+    let verified = registers::verify(&*reads, args.register.as_deref(), &witnesses, signet.as_ref())
+        .map_err(|error| broken(&error))?;
     let item = |one: &registers::Verified| {
         let sentences: Vec<String> =
             one.faults.iter().map(|fault| told(fault, context.language.lang())).collect();

@@ -1,6 +1,6 @@
 //! A tamperer who writes into the file past the store.
 
-use yizhan_engine::registers::{Witness, verify};
+use yizhan_engine::registers::{Signet, Witness, verify};
 use yizhan_engine::store::PresentFilter;
 use yizhan_workflow::register::{ChainFault, Entry, EntryKind, Head, OneOf};
 
@@ -24,7 +24,7 @@ fn ledger() -> (InFile, Head) {
 
 fn faults(house: &InFile, known: &Head) -> Vec<ChainFault> {
     let witness = Witness { name: "registers.heads".into(), head: known.clone() };
-    let verified = verify(&*house.reads(), None, &[witness]).unwrap();
+    let verified = verify(&*house.reads(), None, &[witness], None).unwrap();
     verified.into_iter().flat_map(|one| one.faults).collect()
 }
 
@@ -90,12 +90,41 @@ fn an_entry_that_was_hidden_from_those_who_look_for_it_is_found() {
     });
 }
 
+/// He has the store, and knows how a line is hashed; the key is elsewhere.
+#[test]
+fn a_register_that_was_written_anew_as_a_whole_is_found_by_the_signatures_alone() {
+    let (mut house, _) = ledger();
+    let signet = Signet::new([7; 32]);
+    let faults = |house: &InFile, signet: &Signet| {
+        let verified = verify(&*house.reads(), None, &[], Some(signet)).unwrap();
+        verified.into_iter().flat_map(|one| one.faults).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(&house, &signet).len(), 7, "no line is signed yet");
+    for line in house.reads().register_lines("罚单", 0, 99).unwrap() {
+        let sign = signet.sign(&line.entry.hash);
+        house.spoil(&format!("UPDATE entry SET sign = '{sign}' WHERE seq = {}", line.entry.seq));
+    }
+    assert_eq!(faults(&house, &signet), []);
+    assert_eq!(faults(&house, &Signet::new([8; 32])).len(), 7, "another house's");
+    write_anew(&mut house);
+    let found = faults(&house, &signet);
+    assert!(
+        matches!(
+            found.as_slice(),
+            [ChainFault::Unsigned { place: 1, .. }, .., ChainFault::Unsigned { place: 7, .. }]
+        ),
+        "{found:?}"
+    );
+    house.spoil("UPDATE entry SET sign = NULL");
+    assert_eq!(faults(&house, &signet).len(), 7, "to take the signatures away does not help either");
+}
+
 /// The table of terms came later than the lines.
 #[test]
 fn the_entries_of_an_older_store_are_indexed_when_it_is_opened() {
     let (mut house, known) = ledger();
     house.spoil(
-        "DROP TABLE entry_term; DROP INDEX entry_by_time; CREATE INDEX entry_by_time ON entry(register, at) WHERE kind = 0;
+        "ALTER TABLE entry DROP COLUMN sign; DROP TABLE entry_term; DROP INDEX entry_by_time; CREATE INDEX entry_by_time ON entry(register, at) WHERE kind = 0;
          PRAGMA user_version = 8",
     );
     house.crash();
@@ -110,6 +139,12 @@ fn the_entries_of_an_older_store_are_indexed_when_it_is_opened() {
 #[test]
 fn a_register_that_was_written_anew_as_a_whole_is_found_by_a_head_that_was_kept() {
     let (mut house, known) = ledger();
+    write_anew(&mut house);
+    assert!(matches!(faults(&house, &known).as_slice(), [ChainFault::Other { place: 7, .. }]));
+}
+
+/// Says another who wrote it, in all lines, so that all of them fit.
+fn write_anew(house: &mut InFile) {
     let lines = house.reads().register_lines("罚单", 0, 99).unwrap();
     let mut before = yizhan_workflow::register::BEGINNING.into();
     for line in lines {
@@ -120,5 +155,4 @@ fn a_register_that_was_written_anew_as_a_whole_is_found_by_a_head_that_was_kept(
             "UPDATE entry SET by = '{by}', before = '{before}', hash = '{hash}' WHERE seq = {seq}"
         ));
     }
-    assert!(matches!(faults(&house, &known).as_slice(), [ChainFault::Other { place: 7, .. }]));
 }
