@@ -1,6 +1,6 @@
 //! The short forms of the fault runs; `yizhan-chaos RUN --cycles N` is the long one.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::house::binary;
 
@@ -19,6 +19,13 @@ fn chaos(arguments: &[&str]) -> (Option<i32>, Value, String) {
 fn fifteen_kills_under_load_lose_nothing_and_double_nothing() {
     let (code, _, said) = chaos(&["kill", "--cycles", "15", "--seed", "7"]);
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_daemon_that_is_killed_while_runs_write_registers_loses_and_doubles_no_entry() {
+    let (code, report, said) = chaos(&["registers", "--cycles", "4", "--seed", "2"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!((&report["entries"], &report["signed"]), (&json!(200), &json!(true)), "{report:#}");
 }
 
 #[test]

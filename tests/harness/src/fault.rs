@@ -3,6 +3,7 @@
 pub mod disk;
 pub mod kill;
 pub mod power;
+pub mod registers;
 
 use std::path::PathBuf;
 
@@ -33,6 +34,7 @@ pub type Fault = fn(&Options) -> Outcome;
 pub const ALL: &[(&str, Fault, &str)] = &[
     ("kill", kill::run, "kills the daemon after 20 to 400 ms with SIGKILL (R1)"),
     ("power", power::run, "cuts the power: what was not synced is gone or torn (R2)"),
+    ("registers", registers::run, "kills it while runs write registers and race for places"),
     ("full", disk::full, "fills the disk and frees it (R7)"),
     ("write-error", disk::write_error, "lets a write fail (R8)"),
     ("sync-error", disk::sync_error, "lets a sync fail (R8)"),
