@@ -11,16 +11,25 @@ use yizhan_harness::sink::{HttpSink, Mood};
 
 use crate::house::{House, step};
 
-/// Speaks TLS, and answers its calls as the list says, the last answer again and again. `None`: cuts the line.
-struct HttpsServer {
+/// Speaks TLS, and answers its calls as the list says, the last answer again and again: a status, and after a tab
+/// the body. `None`: cuts the line.
+pub(crate) struct HttpsServer {
     address: SocketAddr,
     authority: String,
-    /// The `Idempotency-Key` of each call that came.
-    keys: Arc<Mutex<Vec<String>>>,
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+/// What came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Call {
+    pub(crate) target: String,
+    /// Its `Idempotency-Key`.
+    key: String,
+    pub(crate) body: String,
 }
 
 impl HttpsServer {
-    fn start(answers: &'static [Option<&'static str>]) -> Self {
+    pub(crate) fn start(answers: &'static [Option<&'static str>]) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -30,36 +39,49 @@ impl HttpsServer {
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)
             .unwrap();
-        let (tls, keys) = (Arc::new(tls), Arc::new(Mutex::new(Vec::new())));
+        let (tls, calls) = (Arc::new(tls), Arc::new(Mutex::new(Vec::new())));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let kept = Arc::clone(&keys);
+        let kept = Arc::clone(&calls);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let line = StreamOwned::new(ServerConnection::new(tls.clone()).unwrap(), stream);
                 // A caller that does not trust us hangs up: its own affair.
-                drop(answer(line, answers, &keys));
+                drop(answer(line, answers, &calls));
             }
         });
-        Self { address, authority: made.cert.pem(), keys: kept }
+        Self { address, authority: made.cert.pem(), calls: kept }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}/{path}", self.address)
     }
 
     fn keys(&self) -> Vec<String> {
-        self.keys.lock().unwrap().clone()
+        self.calls().into_iter().map(|call| call.key).collect()
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// Settings under which the house calls it, whose certificate nobody else vouches for.
+    pub(crate) fn trusted(&self) -> String {
+        format!("allow = [\"{}\"]\nca_files = [\"config/authority.pem\"]\n", self.address)
+    }
+
+    pub(crate) fn introduce(&self, house: &House) {
+        house.write("config/authority.pem", &self.authority);
     }
 }
 
 fn answer(
     line: StreamOwned<ServerConnection, TcpStream>,
     answers: &[Option<&str>],
-    keys: &Mutex<Vec<String>>,
+    calls: &Mutex<Vec<Call>>,
 ) -> std::io::Result<()> {
     let mut line = BufReader::new(line);
-    let (mut length, mut key) = (0, String::new());
+    let (mut length, mut call) = (0, Call::default());
     loop {
         let mut row = String::new();
         if line.read_line(&mut row)? == 0 {
@@ -68,24 +90,30 @@ fn answer(
         if row == "\r\n" {
             break;
         }
+        if call.target.is_empty() {
+            row.split(' ').nth(1).unwrap_or_default().clone_into(&mut call.target);
+            continue;
+        }
         let Some((name, value)) = row.split_once(':') else { continue };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().unwrap_or(0),
-            "idempotency-key" => value.trim().clone_into(&mut key),
+            "idempotency-key" => value.trim().clone_into(&mut call.key),
             _ => {}
         }
     }
-    std::io::copy(&mut line.by_ref().take(length), &mut std::io::sink())?;
+    line.by_ref().take(length).read_to_string(&mut call.body)?;
     let number = {
-        let mut keys = keys.lock().unwrap();
-        keys.push(key);
-        keys.len()
+        let mut calls = calls.lock().unwrap();
+        calls.push(call);
+        calls.len()
     };
-    let Some(head) = answers[(number - 1).min(answers.len() - 1)] else { return Ok(()) };
+    let Some(answer) = answers[(number - 1).min(answers.len() - 1)] else { return Ok(()) };
+    let (head, body) = answer.split_once('\t').unwrap_or((answer, "{\"ok\":true}"));
     let line = line.get_mut();
     write!(
         line,
-        "HTTP/1.1 {head}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 11\r\n\r\n{{\"ok\":true}}"
+        "HTTP/1.1 {head}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
     )?;
     line.conn.send_close_notify();
     line.flush()
@@ -100,20 +128,16 @@ fn call(url: &str) -> String {
 
 fn house(server: &HttpsServer, egress: &str, url: &str) -> House {
     let mut house = House::with(&format!("[egress]\n{egress}"));
-    house.write("config/authority.pem", &server.authority);
+    server.introduce(&house);
     house.workflow("call", &call(url));
     house.start();
     house
 }
 
-fn trusting(server: &HttpsServer) -> String {
-    format!("allow = [\"{}\"]\nca_files = [\"config/authority.pem\"]\n", server.address)
-}
-
 #[test]
 fn a_server_that_fails_and_recovers_gets_every_try_with_one_key() {
     let server = HttpsServer::start(&[Some("503 Service Unavailable"), None, Some("200 OK")]);
-    let house = house(&server, &trusting(&server), &server.url("orders"));
+    let house = house(&server, &server.trusted(), &server.url("orders"));
     let view = house.ends(&house.run("call", &json!({})), "done");
     let item = &step(&view, "call")["items"][0];
     assert_eq!((&item["attempts"], &item["output"]["status"]), (&json!(3), &json!(200)), "{view:#}");

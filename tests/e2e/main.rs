@@ -5,6 +5,8 @@ mod bad_input;
 #[cfg(test)]
 mod basics;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod dovecot;

@@ -1,5 +1,6 @@
 //! The daemon's settings: `config/yizhan.toml`, read once, checked whole, then passed down by value.
 
+mod chat;
 mod mail;
 mod section;
 #[cfg(test)]
@@ -101,6 +102,9 @@ impl Config {
         self.http.check().map_err(ConfigError::Value)?;
         self.tell.action().map_err(ConfigError::Value)?;
         self.tell.digest().map_err(ConfigError::Value)?;
+        for (name, chat) in &self.tell.chat {
+            chat.check().map_err(|why| ConfigError::Value(format!("tell.chat.{name}: {why}")))?;
+        }
         let url = self.url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
         if !self.url.is_empty() && url.is_none_or(|(_, host)| host.is_empty()) {
             let problem = format!("url = \"{}\" is no address as \"https://yizhan.example.com\"", self.url);
@@ -121,7 +125,7 @@ impl Config {
 }
 
 /// What stands under these paths has names of the owner's own, and its type says what may stand in it.
-const FREE: &[&str] = &["plugin", "mail"];
+const FREE: &[&str] = &["plugin", "mail", "tell.chat"];
 
 fn find_unknown(own: &Table, known: &Table, path: &str, unknown: &mut Vec<String>) {
     for (key, value) in own {

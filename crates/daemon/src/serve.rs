@@ -122,6 +122,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
         requests_max: config.engine.requests_max.get(),
         events_keep: config.events.keep.ms,
         tell: config.tell.action().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
+        chats: config.tell.chat.iter().map(|(name, chat)| chat.of(name)).collect(),
         tell_tasks: config.tell.tasks,
         digest: config.tell.digest().map_err(|error| Failure::new(Exit::Failed, "YZ0522", error))?,
         links: links::of(home, config)?,

@@ -47,7 +47,7 @@ pub(crate) struct Telling {
 
 impl Telling {
     pub(crate) fn of(config: &EngineConfig) -> Self {
-        let owners = config.tell.is_some();
+        let owners = config.tell.is_some() || !config.chats.is_empty();
         Self { owners, tasks: owners && config.tell_tasks }
     }
 }
@@ -430,6 +430,7 @@ fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
         offers: vec![],
         lines: vec![],
         more: 0,
+        chat: None,
     }
 }
 
@@ -483,6 +484,7 @@ fn told(
         offers,
         lines: vec![],
         more: 0,
+        chat: None,
     };
     Some(Notice { key: key.into(), task: own, at: run.last, letter: to_json(&letter) })
 }

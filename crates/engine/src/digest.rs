@@ -117,6 +117,7 @@ fn notice(who: &str, tasks: Vec<TaskRow>, world: &World, slot: Millis, now: Mill
         asked: None,
         passed: None,
         offers: vec![],
+        chat: None,
         more: tasks.len().saturating_sub(NAMED),
         lines: tasks.iter().take(NAMED).map(line).collect(),
     };

@@ -15,6 +15,7 @@ use crate::by_id::MapById;
 use crate::calendars::Following;
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
 use crate::change::{Telling, change_of};
+use crate::chats::with_chats;
 use crate::choosing::Choices;
 use crate::events::Events;
 use crate::handle::{ActError, Message, Reply, Shared, StartError, StartRequest};
@@ -419,7 +420,8 @@ impl Loop {
     /// Puts a decision into the job in the making. Returns its place there.
     pub(crate) fn record(&mut self, id: RunId, decision: Decision, world: &World) -> usize {
         let Some(live) = self.live.get_mut(&id) else { return 0 };
-        let change = change_of(live, &decision, world, Telling::of(&self.shared.config));
+        let mut change = change_of(live, &decision, world, Telling::of(&self.shared.config));
+        change.notices = with_chats(&self.shared.config, change.notices);
         live.job = self.job;
         if !live.run.is_accounted_for() {
             tracing::error!(run = %id, "this run waits for nothing: a fault of the rules, please report it");

@@ -17,6 +17,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Failure, Raw};
 use yizhan_workflow::schedule::Schedule;
 
 use crate::carrier::{Call, Carriers, Completion, Completions};
+use crate::chats::{self, Chat};
 use crate::engine::Loop;
 use crate::gathering::{self, Rooms};
 use crate::inbox::Inbox;
@@ -45,6 +46,8 @@ pub struct EngineConfig {
     pub events_keep: i64,
     /// Carries the word that a run asks its owner; none: nobody is told.
     pub tell: Option<ActionName>,
+    /// Group chats that get the words to people as well.
+    pub chats: Vec<Chat>,
     /// It carries a word to those whose task opens as well.
     pub tell_tasks: bool,
     /// When people are told of all that is open for them; none: never.
@@ -65,6 +68,7 @@ impl Default for EngineConfig {
             queued_max: 100_000,
             events_keep: 30 * 24 * 3_600_000,
             tell: None,
+            chats: vec![],
             tell_tasks: false,
             digest: None,
             links: None,
@@ -117,7 +121,10 @@ impl Shared {
     /// Why nobody would be told if a run asked its owner now.
     #[must_use]
     pub fn tell_fault(&self, language: Lang) -> Option<String> {
-        letter::fault(self.config.tell.as_ref(), &self.world().catalogue, language)
+        let (config, world) = (&self.config, self.world());
+        let all_hear = config.tell.is_none() && config.chats.iter().any(|chat| chat.whose.is_empty());
+        let mails = || letter::fault(config.tell.as_ref(), &world.catalogue, language).filter(|_| !all_hear);
+        mails().or_else(|| chats::fault(config, &world.catalogue, language))
     }
 
     pub(crate) fn break_down(&self, why: String) {

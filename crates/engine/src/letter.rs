@@ -49,6 +49,9 @@ pub struct Letter {
     pub lines: Vec<Line>,
     #[serde(default, skip_serializing_if = "is_none_more")]
     pub more: usize,
+    /// It goes to this group chat, once for all in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<Arc<str>>,
 }
 
 fn is_none_more(more: &usize) -> bool {
@@ -145,6 +148,8 @@ macro_rules! say {
     };
 }
 
+pub(crate) use say;
+
 /// Why the action that the settings name for letters cannot carry them.
 #[must_use]
 pub fn fault(tell: Option<&ActionName>, catalogue: &Catalogue, lang: Lang) -> Option<String> {
@@ -226,7 +231,7 @@ impl Letter {
         )
     }
 
-    fn subject(&self, lang: Lang) -> String {
+    pub(crate) fn subject(&self, lang: Lang) -> String {
         let (case, step) = (one_line(&self.case(lang)), &self.step);
         match self.asks {
             Asks::Unknown => say!(
@@ -319,7 +324,7 @@ impl Letter {
         text
     }
 
-    fn sentence(&self, lang: Lang) -> String {
+    pub(crate) fn sentence(&self, lang: Lang) -> String {
         let (case, step) = (self.case(lang), &self.step);
         match self.asks {
             Asks::Unknown => say!(
@@ -403,7 +408,7 @@ impl Letter {
         say!(lang, "{by} 转交给您{note}。", " {by} handed it over to you{note}.")
     }
 
-    fn known(&self, lang: Lang) -> Option<String> {
+    pub(crate) fn known(&self, lang: Lang) -> Option<String> {
         let Failure { code, message, happened, .. } = self.known.as_ref()?;
         let evidence = match (self.asks, lang, happened) {
             (
@@ -613,6 +618,7 @@ mod tests {
             offers: vec![],
             lines: vec![],
             more: 0,
+            chat: None,
             known: Some(Failure {
                 code: "bank.silent".into(),
                 message: "no answer".into(),

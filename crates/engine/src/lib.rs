@@ -5,6 +5,7 @@ pub mod by_id;
 mod calendars;
 pub mod carrier;
 mod change;
+pub mod chats;
 mod choosing;
 mod completing;
 pub mod digest;

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use yizhan_workflow::id::{Millis, TaskId, outward_key};
+use yizhan_workflow::plan::ActionName;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::event::Failure;
 use yizhan_workflow::run::{World, rest_ms};
 
 use crate::carrier::{Call, Outcome};
+use crate::chats::Pace;
 use crate::engine::Loop;
 use crate::letter::{self, Letter};
 use crate::link::Links;
@@ -29,7 +31,8 @@ const NAMED: usize = 20;
 /// The loop's own notes of what is to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
-    waiting: BTreeMap<TaskId, Waiting>,
+    pub(crate) waiting: BTreeMap<TaskId, Waiting>,
+    pub(crate) pace: Pace,
     /// Which notice is under way: its task may have another by now.
     calls: HashMap<u64, (TaskId, Arc<str>)>,
     /// The earliest instant at which one may go out.
@@ -49,11 +52,11 @@ pub(crate) struct Notices {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    notice: Notice,
-    letter: Letter,
+pub(crate) struct Waiting {
+    pub(crate) notice: Notice,
+    pub(crate) letter: Letter,
     tries: u32,
-    next: Millis,
+    pub(crate) next: Millis,
     under_way: bool,
     /// To how many it went last.
     to: usize,
@@ -92,6 +95,32 @@ impl Waiting {
     fn has_doors(&self, links: Option<&Links>) -> bool {
         let outsider = || self.letter.who.iter().any(|who| who.starts_with("mail:"));
         links.is_some() && self.letter.is_answered() && (!self.letter.offers.is_empty() || outsider())
+    }
+
+    /// The call of the action that carries it.
+    pub(crate) fn call(
+        &self,
+        action: &ActionName,
+        (key, id): (impl Into<Arc<str>>, u64),
+        (now, input): (Millis, impl Into<Arc<str>>),
+    ) -> Call {
+        let Letter { run, workflow, step, of, .. } = &self.letter;
+        Call {
+            id,
+            plugin: action.plugin.clone(),
+            action: action.action.clone(),
+            key: key.into(),
+            run: run.to_string().into(),
+            workflow: workflow.clone(),
+            step: step.clone(),
+            round: of.item.round,
+            item: of.item.item,
+            attempt: self.tries + 1,
+            now_ms: now.0,
+            timeout: None,
+            input: input.into(),
+            secrets: vec![],
+        }
     }
 
     fn rests(&self, now: Millis) -> bool {
@@ -147,7 +176,7 @@ impl Untold {
         news
     }
 
-    fn forget(&self, task: &TaskId) {
+    pub(crate) fn forget(&self, task: &TaskId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(task);
     }
 }
@@ -204,7 +233,7 @@ impl Notices {
 impl Loop {
     /// After a start, and where there are more than memory holds: those in the store that come next.
     pub(crate) fn recover_notices(&mut self) -> Result<(), StoreError> {
-        if self.shared.config.tell.is_none() {
+        if self.shared.config.tell.is_none() && self.shared.config.chats.is_empty() {
             return Ok(());
         }
         let now = self.shared.now();
@@ -263,7 +292,11 @@ impl Loop {
         let ready = self.notices.waiting.iter().filter(|(_, one)| !one.under_way && one.next <= now);
         let ready: Vec<TaskId> = ready.map(|(task, _)| task.clone()).take(room).collect();
         for task in ready {
-            self.send_notice(&task, now, world);
+            let chat = self.notices.waiting.get(&task).and_then(|waiting| waiting.letter.chat.clone());
+            match chat {
+                Some(chat) => self.send_to_chat(&task, &chat, (now, world)),
+                None => self.send_notice(&task, now, world),
+            }
         }
         self.look_at_notices();
     }
@@ -313,28 +346,16 @@ impl Loop {
         }
         let to: Vec<String> = to.into_iter().map(|one| one.address).collect();
         waiting.to = to.len();
-        let Letter { run, workflow, step, of, .. } = &waiting.letter;
-        let id = self.next_call;
-        let call = Call {
-            id,
-            plugin: action.plugin.clone(),
-            action: action.action.clone(),
-            key: outward_key(&self.house, &key).into(),
-            run: run.to_string().into(),
-            workflow: workflow.clone(),
-            step: step.clone(),
-            round: of.item.round,
-            item: of.item.item,
-            attempt: waiting.tries + 1,
-            now_ms: now.0,
-            timeout: None,
-            input: waiting.letter.input(&to, config.lang, doors.as_ref()),
-            secrets: vec![],
-        };
+        let input = waiting.letter.input(&to, config.lang, doors.as_ref());
+        let call = waiting.call(action, (outward_key(&self.house, &key), self.next_call), (now, input));
+        self.hand_out(task, call);
+    }
+
+    pub(crate) fn hand_out(&mut self, task: &TaskId, call: Call) {
+        let Some(waiting) = self.notices.waiting.get_mut(task) else { return };
         waiting.under_way = true;
         self.next_call += 1;
-        let key = waiting.notice.key.clone();
-        self.notices.calls.insert(id, (task.clone(), key));
+        self.notices.calls.insert(call.id, (task.clone(), waiting.notice.key.clone()));
         self.carriers.start(vec![call]);
     }
 

@@ -280,7 +280,7 @@ fn refusal(kind: Kind, code: i64, said: &str) -> Error {
         (Kind::Dingtalk, 130_101 | 410_100) => return later(600),
         (Kind::Feishu, 9499) if said.contains("too many") => return later(60),
         (Kind::Feishu, 11232 | 11233) => return later(60),
-        (Kind::Wecom | Kind::Dingtalk, -1) => return later(10),
+        (Kind::Wecom | Kind::Dingtalk, -1) => return later(3),
         (Kind::Wecom, 93000 | 93004 | 93008)
         | (Kind::Dingtalk, 300_005 | 400_101)
         | (Kind::Feishu, 19001) => "there is no such robot any more: copy its address into the secret anew",

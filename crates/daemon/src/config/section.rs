@@ -1,5 +1,6 @@
 //! The sections of the settings, each with the type of its values.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,6 +10,8 @@ use yizhan_plugin_host::Isolation;
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::plan::ActionName;
 use yizhan_workflow::schedule::{Pattern, Schedule};
+
+use super::chat::Chat;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +115,8 @@ pub(crate) struct Tell {
     digest: String,
     /// How long the links in mails hold.
     pub(crate) links: Span,
+    /// Group chats that hear of it too, by names of the owner's own.
+    pub(crate) chat: BTreeMap<String, Chat>,
 }
 
 impl Tell {

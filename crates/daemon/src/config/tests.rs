@@ -41,6 +41,22 @@ fn a_plugins_settings_are_its_own_business() {
 }
 
 #[test]
+fn group_chats_have_names_of_their_own_and_only_keys_that_are_meant() {
+    let chat =
+        |keys: &str| format!("[tell.chat.hotline]\nkind = 'dingtalk'\naddress = {{ secret = 'a' }}\n{keys}");
+    let config = Config::parse(&chat("sign = { secret = 's' }\nfor = ['group:热线']")).unwrap();
+    let chat_of = config.tell.chat["hotline"].of("hotline");
+    assert_eq!(chat_of.secrets, ["a".into(), "s".into()]);
+    assert_eq!(chat_of.with["kind"], "dingtalk");
+    assert!(refused(&chat("key = 'a'")).contains("unknown field `key`"));
+    assert!(refused(&chat("for = ['热线']")).contains("tell.chat.hotline: for: \"热线\" is none of"));
+    assert!(refused("[tell.chat.a]\nkind = 'slack'\naddress = { secret = 'a' }").contains("wecom"));
+    assert!(refused("[tell.chat.a]\nkind = 'wecom'\naddress = 'https://…'").contains("address"));
+    let signed = "[tell.chat.a]\nkind = 'wecom'\naddress = { secret = 'a' }\nsign = { secret = 's' }";
+    assert!(refused(signed).contains("not signed"));
+}
+
+#[test]
 fn nothing_but_loopback_is_listened_on() {
     assert!(refused("[http]\nlisten = '0.0.0.0:8723'").contains("is not loopback"));
     assert!(refused("[http]\nlisten = 'localhost'").contains("is no address"));
