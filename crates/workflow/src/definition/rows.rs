@@ -47,7 +47,8 @@ fn forgotten(read: &Read, one: &Use<'_>, name: &Name) -> Option<Problem> {
             Given::Text(text) => Some(vec![text.clone()]),
             Given::Other => None,
         };
-        if let Some(codes) = codes {
+        // A column that it is not asked by is told as such.
+        if let Some(codes) = codes.filter(|_| table.key.contains(column)) {
             columns.push((table.columns.iter().position(|known| known == column)?, codes));
         }
     }

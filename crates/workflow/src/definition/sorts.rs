@@ -38,6 +38,7 @@ pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
             expression::faults_of_template(one.source, &known)
         };
         problems.extend(faults.into_iter().filter_map(|fault| problem(read, &one, fault)));
+        problems.extend(no_list(read, &one, &known));
         problems.extend(checker.codes(&one));
     });
     problems
@@ -82,6 +83,17 @@ fn of_json(value: &Value) -> Option<Sort> {
     }
 }
 
+/// `each` over what is no list.
+fn no_list(read: &Read, one: &Use<'_>, known: &dyn Fn(&Name) -> Option<Sort>) -> Option<Problem> {
+    let inner = one.source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    let sort = expression::sort_of_expression(inner.trim(), known).filter(|sort| *sort != Sort::List)?;
+    one.path.ends_with(".each").then(|| {
+        let place = Place::at(read.spans.value(&one.path));
+        let problem = Problem::error("YZ0107", place).name("key", "each").name("wanted", "a list");
+        problem.name("found", in_words(sort))
+    })
+}
+
 fn problem(read: &Read, one: &Use<'_>, fault: SortFault) -> Option<Problem> {
     let at = place(read, &one.path, one.source, &fault.at);
     Some(match fault.what {
@@ -112,6 +124,10 @@ fn problem(read: &Read, one: &Use<'_>, fault: SortFault) -> Option<Problem> {
                 Some([key]) => problem.name("call", format!("{list}({key} = {place})")),
                 _ => problem,
             }
+        }
+        SortProblem::NoOrder { left, right } => {
+            let problem = Problem::error("YZ0603", at).name("one", &left.0).name("other", &right.0);
+            problem.name("sort", in_words(left.1)).case("order")
         }
         SortProblem::NoTruth { sort } => {
             Problem::warning("YZ0605", at).name("sort", in_words(sort)).name("value", one.source.trim())
@@ -244,7 +260,11 @@ impl Checker<'_> {
             ["table", table] => of_column(workflow, table, name.call.as_ref()?.attribute.as_deref()?),
             ["table", _, "column"] if name.call.is_some() => Some(Sort::List),
             ["round"] | ["step", _, "round"] => Some(Sort::Number),
-            ["step", id, "late"] => (!self.has_each(stand, id)).then_some(Sort::Flag),
+            ["step", id, "late"] => {
+                // Of a step with `each` one for each item.
+                let no = super::names::find(workflow, stand.step, id)?;
+                Some(if workflow.step(no).each.is_some() { Sort::List } else { Sort::Flag })
+            }
             ["now" | "today" | "workflow"] | ["run", "by" | "id" | "key" | "started" | "url"] => {
                 Some(Sort::Text)
             }

@@ -33,6 +33,8 @@ pub struct SortFault {
 pub enum SortProblem {
     /// `left` and `right` are the expressions as written.
     Unlike { left: (String, Sort), right: (String, Sort) },
+    /// Neither is more than the other: only numbers, texts and dates have an order.
+    NoOrder { left: (String, Sort), right: (String, Sort) },
     /// A sign of arithmetic needs numbers.
     NoNumber { sign: &'static str, side: String, sort: Sort },
     /// A filter or a function that refuses what is written.
@@ -76,6 +78,14 @@ pub fn faults_of_template(text: &str, known: SortOf<'_>) -> Vec<SortFault> {
     faults
 }
 
+/// How two values are compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Equal,
+    Order,
+    Within,
+}
+
 struct Walk<'w> {
     text: &'w str,
     known: SortOf<'w>,
@@ -109,7 +119,12 @@ impl Walk<'_> {
             Expr::Compare(compare) => {
                 let mut left = &compare.expr;
                 for op in &compare.ops {
-                    self.compared(left, &op.expr, matches!(op.op, CompareOpKind::In | CompareOpKind::NotIn));
+                    let how = match op.op {
+                        CompareOpKind::Eq | CompareOpKind::Ne => How::Equal,
+                        CompareOpKind::In | CompareOpKind::NotIn => How::Within,
+                        _ => How::Order,
+                    };
+                    self.compared(left, &op.expr, how);
                     left = &op.expr;
                 }
                 Some(Sort::Flag)
@@ -206,7 +221,12 @@ impl Walk<'_> {
         };
         match op {
             Eq | Ne | Lt | Lte | Gt | Gte | In => {
-                self.compared(left, right, matches!(op, In));
+                let how = match op {
+                    Eq | Ne => How::Equal,
+                    In => How::Within,
+                    _ => How::Order,
+                };
+                self.compared(left, right, how);
                 Some(Sort::Flag)
             }
             ScAnd | ScOr => {
@@ -271,16 +291,26 @@ impl Walk<'_> {
         }
     }
 
-    fn compared(&mut self, left: &Expr<'_>, right: &Expr<'_>, within: bool) {
+    fn compared(&mut self, left: &Expr<'_>, right: &Expr<'_>, how: How) {
         let (Some(one), Some(other)) = (self.sort(left), self.sort(right)) else { return };
-        let fits =
-            if within { matches!(other, Sort::List | Sort::Map) || one == other } else { one == other };
-        if !fits {
-            let at = at(left).start..at(right).end;
-            let what =
-                SortProblem::Unlike { left: (self.written(left), one), right: (self.written(right), other) };
-            self.faults.push(SortFault { at, what });
+        let fits = match how {
+            How::Equal => one == other,
+            How::Order => one == other && matches!(one, Sort::Number | Sort::Text),
+            How::Within => {
+                other == Sort::List || one == Sort::Text && matches!(other, Sort::Text | Sort::Map)
+            }
+        };
+        if fits {
+            return;
         }
+        let range = at(left).start..at(right).end;
+        let (left, right) = ((self.written(left), one), (self.written(right), other));
+        let what = if how == How::Order && one == other {
+            SortProblem::NoOrder { left, right }
+        } else {
+            SortProblem::Unlike { left, right }
+        };
+        self.faults.push(SortFault { at: range, what });
     }
 }
 
