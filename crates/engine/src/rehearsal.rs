@@ -126,4 +126,6 @@ fn parsed(json: &str) -> Json {
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ impl Files for Beside {
     }
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let mut catalogue = Catalogue::built_in();
     let plugins = std::fs::read_to_string(folder("house").join("plugins.json")).unwrap();
     let plugins: BTreeMap<String, Json> = serde_json::from_str(&plugins).unwrap();
@@ -60,7 +60,7 @@ fn read(name: &str, path: &Path) -> Arc<Workflow> {
 }
 
 /// The first of the options, or the second, …, the yes or the no.
-fn other(view: &Json, number: usize) -> serde_json::Map<String, Json> {
+pub(super) fn other(view: &Json, number: usize) -> serde_json::Map<String, Json> {
     let fields = view.as_array().into_iter().flatten();
     let chosen = fields.filter_map(|field| {
         let options = field["options"].as_array().filter(|all| !all.is_empty());
@@ -74,7 +74,7 @@ fn other(view: &Json, number: usize) -> serde_json::Map<String, Json> {
     chosen.collect()
 }
 
-fn answers(text: &Arc<Workflow>, world: &World, number: usize) -> Answers {
+pub(super) fn answers(text: &Arc<Workflow>, world: &World, number: usize) -> Answers {
     let scope = names::before_start(text, world, NOW, None, None);
     let asked = text.numbers().filter_map(|no| {
         let Work::Ask(ask) = &text.step(no).work else { return None };
@@ -84,7 +84,7 @@ fn answers(text: &Arc<Workflow>, world: &World, number: usize) -> Answers {
 }
 
 /// What a run says of itself when one of its expressions fails. Numbers that are made up may be divided by.
-fn is_checks(code: &str) -> bool {
+pub(super) fn is_checks(code: &str) -> bool {
     matches!(code, "YZ0310" | "YZ0311" | "YZ0323")
 }
 
