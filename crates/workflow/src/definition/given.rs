@@ -80,6 +80,8 @@ impl Checker<'_> {
             return;
         }
         let nothing = matches!(trigger.starts, Starts::Schedule(_))
+            // Without `with` the entry that it follows is the input.
+            && trigger.dates().is_none()
             && trigger.each.is_none()
             && trigger.gather.is_none();
         let brought: Vec<&Arc<str>> = match &trigger.with {

@@ -41,6 +41,10 @@ fn forgotten(read: &Read, one: &Use<'_>, name: &Name) -> Option<Problem> {
     let call = name.call.as_ref().filter(|_| &**root == "table")?;
     let table = read.workflow.tables.iter().find(|table| table.name == *wanted)?;
     let mut columns = Vec::new();
+    // Asked by other columns, it is told so instead.
+    if call.arguments.iter().any(|(column, _)| !table.key.contains(column)) {
+        return None;
+    }
     for (column, argument) in &call.arguments {
         let codes = match argument {
             Given::Name(path) => codes(read, &one.stand, path),
