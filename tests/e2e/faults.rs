@@ -58,3 +58,10 @@ fn after_a_write_or_a_sync_that_failed_the_daemon_ends_and_starts_from_what_is_o
         assert_eq!(report["ended_itself"], 3, "{said}");
     }
 }
+
+#[test]
+fn tasks_that_wait_while_the_daemon_is_killed_are_late_once_and_not_before_their_time() {
+    let (code, report, said) = chaos(&["waiting", "--tasks", "1000", "--cycles", "6", "--seed", "11"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["late"].as_u64().unwrap() > 100, "{said}");
+}

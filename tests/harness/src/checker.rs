@@ -1,5 +1,7 @@
 //! The invariants that no fault may break. Pure: evidence in, violations out.
 
+mod clocks;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use yizhan_engine::store::RunState;
@@ -7,6 +9,8 @@ use yizhan_workflow::id::{Item, RunId};
 use yizhan_workflow::run::event::{AttemptResult, Event, Fact, ItemEnd, Standing, Verdict};
 use yizhan_workflow::run::names::phase_word;
 use yizhan_workflow::run::state::Run;
+
+pub use clocks::{Rows, was_answered};
 
 use crate::evidence::{Evidence, RunEvidence};
 
@@ -39,6 +43,20 @@ pub enum Violation {
     RowDiffers(RunId, String, String),
     #[error("what must happen once in {0} was tried again without a person's word: {1:?}")]
     OnceAgain(RunId, Item),
+    #[error("{0} acted on {1:?} before its time: {2}")]
+    LateEarly(RunId, Item, String),
+    #[error("{0} acted on {1:?} twice: {2}")]
+    LateTwice(RunId, Item, String),
+    #[error("{0} never acted on {1:?}, whose time was past: {2}")]
+    LateMissing(RunId, Item, String),
+    #[error("the task of {1:?} in {0} is open and in no list")]
+    TaskLost(RunId, Item),
+    #[error("{0} has no task {1}, which is in the lists")]
+    TaskStray(RunId, String),
+    #[error("{0} is not woken when its next timer says")]
+    WakeDiffers(RunId),
+    #[error("an answer in {0} was acknowledged and is not in its journal")]
+    AnswerLost(RunId),
     #[error("`{0}` arrived with two keys")]
     TwoKeys(String),
     #[error("one key was used for `{0}` and `{1}`")]
@@ -78,7 +96,9 @@ pub fn check(evidence: &Evidence, least_done: usize) -> Vec<Violation> {
     found.into_iter().collect()
 }
 
-fn check_run(run: &RunEvidence) -> Vec<Violation> {
+/// One run by itself.
+#[must_use]
+pub fn check_run(run: &RunEvidence) -> Vec<Violation> {
     let id = run.row.id;
     let mut found: Vec<_> = run.unreadable.iter().map(|seq| Violation::Unreadable(id, *seq)).collect();
     for (expected, (stored, _)) in (1..).zip(&run.lines) {
@@ -93,6 +113,7 @@ fn check_run(run: &RunEvidence) -> Vec<Violation> {
         }
     }
     found.extend(check_items(run));
+    found.extend(clocks::check_clocks(run));
     found.extend(check_end(run));
     found
 }
@@ -199,6 +220,7 @@ fn check_end(run: &RunEvidence) -> Vec<Violation> {
     if !folded.is_accounted_for() {
         found.push(Violation::Stuck(id));
     }
+    found.extend(clocks::check_rows(id, &folded, &run.rows));
     found
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use yizhan_engine::store::{Line as Stored, Reads, RunFilter, RunRow};
+use yizhan_engine::store::{Line as Stored, Reads, RunFilter, RunRow, TaskFilter};
 use yizhan_store::Sqlite;
-use yizhan_workflow::id::RunId;
+use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::run::Line;
+
+use crate::checker::Rows;
 
 /// A start that was acknowledged to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,7 @@ pub struct RunEvidence {
     pub lines: Vec<(Stored, Line)>,
     /// Where a line could not be read.
     pub unreadable: Vec<u32>,
+    pub rows: Rows,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -56,25 +59,63 @@ pub enum EvidenceError {
 impl Evidence {
     /// Reads every run and journal of a store that no daemon holds.
     pub fn read_store(&mut self, path: &Path) -> Result<(), EvidenceError> {
-        let store = Sqlite::open(path).map_err(|error| EvidenceError::Open(error.to_string()))?;
-        let reads = store.reads();
-        self.store = reads.verify()?;
+        let mut runs = BTreeMap::new();
+        self.store = each_run(path, |run| drop(runs.insert(run.row.id, run)))?;
+        self.runs = runs;
+        Ok(())
+    }
+}
+
+/// Shows every run of a store that no daemon holds, one after the other: they need not fit into memory side by side.
+/// Gives back what the store says of itself.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn each_run(path: &Path, mut show: impl FnMut(RunEvidence)) -> Result<Vec<String>, EvidenceError> {
+    let store = Sqlite::open(path).map_err(|error| EvidenceError::Open(error.to_string()))?;
+    let reads = store.reads();
+    let mut rows = RowsOfRuns::read(&*reads)?;
+    let mut cursor = None;
+    loop {
+        let page = reads.runs(&RunFilter::default(), cursor.as_deref(), 500)?;
+        for row in page.rows {
+            let rows = rows.0.remove(&row.id).unwrap_or_default();
+            show(RunEvidence::read(&*reads, row, rows)?);
+        }
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    Ok(reads.verify()?)
+}
+
+/// Tasks and wake-ups by their runs.
+struct RowsOfRuns(BTreeMap<RunId, Rows>);
+
+impl RowsOfRuns {
+    fn read(reads: &dyn Reads) -> Result<Self, EvidenceError> {
+        let mut all: BTreeMap<RunId, Rows> = BTreeMap::new();
+        for (at, run) in reads.wakes(Millis(i64::MAX), usize::MAX)? {
+            all.entry(run).or_default().wake = Some(at);
+        }
         let mut cursor = None;
         loop {
-            let page = reads.runs(&RunFilter::default(), cursor.as_deref(), 500)?;
-            for row in page.rows {
-                let run = Self::read_run(&*reads, row)?;
-                self.runs.insert(run.row.id, run);
+            let page = reads.tasks(&TaskFilter::default(), cursor.as_deref(), 500)?;
+            for task in page.rows {
+                all.entry(task.run).or_default().tasks.push(task);
             }
             match page.next {
                 Some(next) => cursor = Some(next),
-                None => return Ok(()),
+                None => return Ok(Self(all)),
             }
         }
     }
+}
 
-    fn read_run(reads: &dyn Reads, row: RunRow) -> Result<RunEvidence, EvidenceError> {
-        let mut evidence = RunEvidence { row, lines: vec![], unreadable: vec![] };
+impl RunEvidence {
+    fn read(reads: &dyn Reads, row: RunRow, rows: Rows) -> Result<Self, EvidenceError> {
+        let mut evidence = Self { row, lines: vec![], unreadable: vec![], rows };
         let mut after = 0;
         loop {
             let page = reads.journal(evidence.row.id, after, 1_000)?;

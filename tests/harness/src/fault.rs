@@ -4,6 +4,7 @@ pub mod disk;
 pub mod kill;
 pub mod power;
 pub mod registers;
+pub mod waiting;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ use crate::load::{FaultError, Findings};
 pub struct Options {
     pub cycles: u32,
     pub clients: u32,
+    /// Of the run that lets tasks wait: how many.
+    pub tasks: u32,
     pub seed: u64,
     /// The daemon; what it needs beside it (the disk that lies) is looked for in the same folder.
     pub binary: PathBuf,
@@ -35,6 +38,7 @@ pub const ALL: &[(&str, Fault, &str)] = &[
     ("kill", kill::run, "kills the daemon after 20 to 400 ms with SIGKILL (R1)"),
     ("power", power::run, "cuts the power: what was not synced is gone or torn (R2)"),
     ("registers", registers::run, "kills it while runs write registers and race for places"),
+    ("waiting", waiting::run, "lets many tasks wait for their due times over kills"),
     ("full", disk::full, "fills the disk and frees it (R7)"),
     ("write-error", disk::write_error, "lets a write fail (R8)"),
     ("sync-error", disk::sync_error, "lets a sync fail (R8)"),

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use yizhan_engine::store::{Line as Stored, RunRow, RunState};
+use yizhan_engine::store::{Line as Stored, RunRow, RunState, TaskRow};
 use yizhan_workflow::catalogue::{Action, Catalogue};
 use yizhan_workflow::definition;
-use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TextHash};
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TaskId, TextHash};
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
 use yizhan_workflow::run::event::{AttemptResult, Event, Fact, Raw, Standing, Started};
+use yizhan_workflow::run::state::TaskKind;
 use yizhan_workflow::run::{Line, Now, RULES, World, decide, start};
 
-use super::{Violation, check};
+use super::{Rows, Violation, check};
 use crate::evidence::{Ack, Arrival, Evidence, RunEvidence};
 
 const RUNS: u64 = 4;
@@ -89,9 +90,15 @@ fn sound() -> Evidence {
             let body = serde_json::to_vec(&line).unwrap().into();
             (Stored { seq: decision.seq, at: decision.at, body }, line)
         });
-        evidence
-            .runs
-            .insert(id, RunEvidence { row: row(id, at), lines: lines.collect(), unreadable: vec![] });
+        evidence.runs.insert(
+            id,
+            RunEvidence {
+                row: row(id, at),
+                lines: lines.collect(),
+                unreadable: vec![],
+                rows: Rows::default(),
+            },
+        );
         let case = format!("c{number}");
         for step in ["call", "pay"] {
             evidence
@@ -322,4 +329,192 @@ fn an_effect_that_never_came_is_found() {
 #[test]
 fn what_the_store_says_of_itself_counts() {
     finds(|e| e.store.push("row 5 missing".into()), |v| matches!(v, Violation::Store(_)));
+}
+
+const CLOCKED: &str = r#"
+title = "t"
+[step.look]
+ask = "person:a"
+due = "1h"
+form.ok = { type = "yesno" }
+escalate = [
+  { at = "-10min", tell = "person:b" },
+  { at = "+0s", reassign = "person:b" },
+  { at = "+10min", decide = { ok = false } },
+]
+[step.nap]
+wait = "2h"
+"#;
+
+/// A run whose task nobody answered, from its start to the decision for them and into the wait after it. `lines` of it.
+fn clocked(lines: usize) -> Evidence {
+    let source = Source { name: "t".into(), text: CLOCKED.into(), files: BTreeMap::new() };
+    let text = Arc::new(definition::read(&source, &source.files).unwrap().workflow);
+    let (world, began) = (world(), Millis(1_795_395_600_000));
+    let id = RunId::mint(began, None);
+    let now = |minutes: i64| Now { world: &world, at: began.plus(minutes * 60_000), room: usize::MAX };
+    let started = Started {
+        workflow: "t".into(),
+        text: TextHash("t".into()),
+        input: Raw::new("{}".into()).unwrap(),
+        key: None,
+        trigger: None,
+        by: "operator".into(),
+        parent: None,
+        origin: None,
+    };
+    let (mut run, first) = start(id, &text, &now(0), started);
+    let mut decisions = vec![first];
+    for minutes in [50, 60, 70, 190].into_iter().take(lines - 1) {
+        decisions.push(decide(&mut run, &text, &now(minutes), Event::Woke {}).unwrap());
+    }
+    let read = decisions.into_iter().map(|decision| {
+        let line = Line { rules: RULES, world: 1, event: decision.event, did: decision.did };
+        let body = serde_json::to_vec(&line).unwrap().into();
+        (Stored { seq: decision.seq, at: decision.at, body }, line)
+    });
+    let state = if run.is_over() { RunState::Done } else { RunState::Open };
+    let tasks = run.standing_items().filter(|_| lines < 4).map(|(item, _)| {
+        let of = serde_json::to_string(&Attempt { item, attempt: 1 }).unwrap();
+        TaskRow {
+            id: TaskId::of("look", 1),
+            run: id,
+            workflow: "t".into(),
+            of,
+            step: "look".into(),
+            kind: TaskKind::Asked,
+            title: "look".into(),
+            who: vec!["person:a".into()],
+            due: None,
+            opened: began,
+            claimed_by: None,
+            stands: false,
+        }
+    });
+    let rows = Rows {
+        tasks: tasks.collect(),
+        wake: run.next_timer().filter(|_| !run.is_over()).map(|timer| timer.at),
+    };
+    let row = RunRow { state, ..row(id, began) };
+    let runs = BTreeMap::from([(id, RunEvidence { row, lines: read.collect(), unreadable: vec![], rows })]);
+    Evidence { runs, ..Evidence::default() }
+}
+
+/// Spoils what a run with a clock left, and says whether the checker names the fault.
+#[track_caller]
+fn finds_of_time(lines: usize, spoil: impl FnOnce(&mut RunEvidence), expected: impl Fn(&Violation) -> bool) {
+    let mut evidence = clocked(lines);
+    assert_eq!(check(&evidence, 0), vec![], "sound as it is");
+    spoil(first(&mut evidence));
+    let found = check(&evidence, 0);
+    assert!(found.iter().any(expected), "the fault was not found; found only {found:?}");
+}
+
+/// The line becomes younger by so many minutes.
+fn earlier(run: &mut RunEvidence, line: usize, minutes: i64) {
+    let at = &mut run.lines[line].0.at;
+    *at = Millis(at.0 - minutes * 60_000);
+}
+
+fn without(run: &mut RunEvidence, line: usize, is: impl Fn(&Fact) -> bool) {
+    run.lines[line].1.did.retain(|fact| !is(fact));
+}
+
+#[test]
+fn a_rung_before_its_time_is_found() {
+    finds_of_time(
+        2,
+        |run| earlier(run, 1, 1),
+        |v| matches!(v, Violation::LateEarly(_, _, what) if what == "rung 0"),
+    );
+}
+
+#[test]
+fn a_task_that_was_late_before_its_time_is_found() {
+    finds_of_time(
+        3,
+        |run| earlier(run, 2, 1),
+        |v| matches!(v, Violation::LateEarly(_, _, what) if what == "late"),
+    );
+}
+
+#[test]
+fn a_wait_that_ended_before_its_time_is_found() {
+    finds_of_time(
+        5,
+        |run| earlier(run, 4, 1),
+        |v| matches!(v, Violation::LateEarly(_, _, what) if what == "wait"),
+    );
+}
+
+#[test]
+fn a_rung_that_fired_twice_is_found() {
+    finds_of_time(
+        3,
+        |run| {
+            let again: Vec<_> =
+                run.lines[1].1.did.iter().filter(|fact| matches!(fact, Fact::Rung { .. })).cloned().collect();
+            run.lines[2].1.did.extend(again);
+        },
+        |v| matches!(v, Violation::LateTwice(..)),
+    );
+}
+
+#[test]
+fn a_task_that_was_late_twice_is_found() {
+    finds_of_time(
+        4,
+        |run| {
+            let late = run.lines[2].1.did.iter().find(|fact| matches!(fact, Fact::Late { .. })).cloned();
+            run.lines[3].1.did.insert(0, late.unwrap());
+        },
+        |v| matches!(v, Violation::LateTwice(_, _, what) if what == "late"),
+    );
+}
+
+#[test]
+fn a_rung_that_never_fired_is_found() {
+    finds_of_time(
+        4,
+        |run| without(run, 1, |fact| matches!(fact, Fact::Rung { .. })),
+        |v| matches!(v, Violation::LateMissing(_, _, what) if what == "rung 0"),
+    );
+}
+
+#[test]
+fn a_task_that_was_never_late_is_found() {
+    finds_of_time(
+        4,
+        |run| without(run, 2, |fact| matches!(fact, Fact::Late { .. })),
+        |v| matches!(v, Violation::LateMissing(_, _, what) if what == "late"),
+    );
+}
+
+#[test]
+fn an_open_task_that_is_in_no_list_is_found() {
+    finds_of_time(2, |run| run.rows.tasks.clear(), |v| matches!(v, Violation::TaskLost(..)));
+}
+
+#[test]
+fn a_task_in_the_lists_that_is_over_is_found() {
+    let task = first(&mut clocked(2)).rows.tasks.remove(0);
+    finds_of_time(5, |run| run.rows.tasks.push(task), |v| matches!(v, Violation::TaskStray(..)));
+}
+
+#[test]
+fn a_task_that_is_in_the_lists_twice_is_found() {
+    finds_of_time(
+        2,
+        |run| {
+            let again = run.rows.tasks[0].clone();
+            run.rows.tasks.push(again);
+        },
+        |v| matches!(v, Violation::TaskStray(..)),
+    );
+}
+
+#[test]
+fn a_run_that_nobody_wakes_or_wakes_at_another_time_is_found() {
+    finds_of_time(2, |run| run.rows.wake = None, |v| matches!(v, Violation::WakeDiffers(_)));
+    finds_of_time(4, |run| run.rows.wake = Some(Millis(1)), |v| matches!(v, Violation::WakeDiffers(_)));
 }
