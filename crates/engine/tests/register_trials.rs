@@ -260,6 +260,38 @@ play = [
 }
 
 #[test]
+fn taking_back_an_append_that_was_refused_finds_nothing_to_void() {
+    holds(
+        r#"
+[step.which]
+ask = "starter"
+form.card = { type = "text" }
+[step.take]
+use = "register.append"
+with.register = "fines"
+with.entry = { card = "{{ step.which.card }}", amount = 1 }
+with.only_if = { where = { card = "{{ step.which.card }}" }, fewer = 1 }
+on.refused = { back_to = "which" }
+undo.use = "register.void"
+undo.with = { register = "fines", number = "{{ step.take.number }}" }
+"#,
+        r#"
+[[test]]
+name = "the card that is taken goes back to whoever chose it"
+state = "done"
+entries = [{ register = "fines", with = { card = "A", amount = 1 } }]
+play = [
+  { answer = "which", with = { card = "A" } },
+  { expect_step = "which", round = 2, state = "open" },
+  { answer = "which", with = { card = "B" } },
+  { expect_entry = "fines", times = 2 },
+  { void = "fines", number = "F202601-009", refused = "no entry" },
+]
+"#,
+    );
+}
+
+#[test]
 fn an_entry_that_is_not_there_is_told_with_those_that_are() {
     let tests = r#"
 [[test]]

@@ -98,6 +98,7 @@ mod tests {
             "customer/new-customer",
             "customer/credit-change",
             "complaint/complaints",
+            "staff/fines",
         ] {
             let name = path.rsplit('/').next().unwrap();
             insta::assert_snapshot!(format!("{name}.zh"), told(&format!("{path}.toml"), Lang::Zh));

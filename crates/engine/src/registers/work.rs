@@ -249,6 +249,10 @@ impl Work<'_> {
 
     fn void(&mut self, call: &Call, given: &Target) -> Result<Written, Fault> {
         let register = self.register(&given.register)?;
+        // What takes back an `append` that was refused finds nothing that it wrote.
+        if given.number.is_null() && !call.step.is_empty() {
+            return Ok(Written::nothing("{}".to_owned()));
+        }
         let target = self.target(&register, &given.number)?;
         self.standing(&register, &target)?;
         let line = about(&target, EntryKind::Void, given.why.clone(), plain(&json!({})));
