@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod health;
 pub(crate) mod plugins;
+pub(crate) mod query;
 pub(crate) mod registers;
 pub(crate) mod runs;
 pub(crate) mod tasks;

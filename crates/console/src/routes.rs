@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, clock, doctor, events, health, plugins, registers, runs, tasks, triggers, workflows,
+    access, artifacts, clock, doctor, events, health, plugins, query, registers, runs, tasks, triggers, workflows,
 };
 use crate::desk::Desk;
 use crate::pages::{self, door};
@@ -60,6 +60,7 @@ fn for_programs(routes: Routes) -> Routes {
         .get("/api/v1/registers/{name}/lines", HouseOperator, registers::lines)
         .post("/api/v1/registers/{name}/find", HouseOperator, registers::find)
         .post("/api/v1/registers/{name}/by-hand/{action}", HouseOperator, registers::keep)
+        .post("/api/v1/query/{what}", HouseOperator, query::ask)
         .get("/api/v1/triggers", Viewer, triggers::list)
         .post("/api/v1/artifacts", Known, artifacts::put)
         .get("/api/v1/artifacts/{sha256}", Known, artifacts::get)

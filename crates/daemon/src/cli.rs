@@ -91,6 +91,9 @@ enum Command {
     /// Registers: their entries, whether they are whole, what goes in and out
     #[command(subcommand)]
     Register(commands::register::Action),
+    /// Count and measure runs and tasks: how many, how long, how many in time
+    #[command(after_help = commands::query::HELP)]
+    Query(commands::query::Args),
     /// What plugins there are, and what one offers
     #[command(subcommand)]
     Plugin(commands::plugin::Action),
@@ -186,6 +189,7 @@ impl Command {
             Self::Account(action) => commands::account::run(&action, context),
             Self::Calendar(action) => commands::calendar::run(&action, context),
             Self::Register(action) => commands::register::run(&action, context),
+            Self::Query(args) => commands::query::run(&args, context),
             Self::Plugin(action) => commands::plugin::run(&action, context),
             Self::Explain(args) => commands::explain::run(&args, context),
             Self::Doctor(args) => commands::doctor::run(&args, context),

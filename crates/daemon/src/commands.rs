@@ -1,6 +1,7 @@
 //! The commands, one file each, and what they share: where they are, whom they talk to, how they speak.
 
 pub(crate) mod account;
+mod asked;
 pub(crate) mod bench;
 pub(crate) mod calendar;
 pub(crate) mod cancel;
@@ -20,6 +21,7 @@ mod paging;
 pub(crate) mod people;
 pub(crate) mod plan;
 pub(crate) mod plugin;
+pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod register;
 pub(crate) mod reload;

@@ -9,7 +9,7 @@ use yizhan_workflow::id::{Attempt, DueRung, Item, Millis, ScopeNo, TaskId};
 use yizhan_workflow::plan::{Section, Step, Work, Workflow};
 use yizhan_workflow::run::choosing::CHOOSING;
 use yizhan_workflow::run::clock::{ClockWhy, RungDid, WHOLE};
-use yizhan_workflow::run::event::{EndState, Event, Fact, Question, SlotAsk, Standing};
+use yizhan_workflow::run::event::{EndState, Event, Fact, ItemEnd, Question, SlotAsk, Standing};
 use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::state::{At, ItemState, Phase, Place, Run, TaskKind};
 use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
@@ -20,7 +20,7 @@ use crate::live::{Live, Shown};
 use crate::offers::offers_of;
 use crate::store::{
     Change, Listener, ListenerChange, Notice, RunRow, RunState, SlotChange, SlotRow, SlotStands, TaskChange,
-    TaskRow, Tell,
+    TaskEnd, TaskRow, TaskState, Tell,
 };
 
 /// A snapshot is due after so many lines, so that loading folds a few facts at most,
@@ -139,6 +139,7 @@ pub(crate) fn row_of(run: &Run) -> RunRow {
         parent: run.started.above().map(|above| above.run),
         due: run.whole.as_ref().and_then(|whole| whole.due),
         stands: run.whole.as_ref().is_some_and(|whole| stands(whole)),
+        rounds: if run.is_over() { run.most_rounds() } else { 1 },
     }
 }
 
@@ -178,7 +179,7 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
                 changes.push(TaskChange::Open(Box::new(task_row(run, text, *of, *kind, world))));
             }
             Command::CloseTask { of } => {
-                changes.push(TaskChange::Closed { id: task_id(run, text, *of) });
+                changes.push(TaskChange::Ended { id: task_id(run, text, *of), end: end_of(run, *of) });
             }
             Command::Start { .. }
             | Command::Stop { .. }
@@ -213,6 +214,18 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
         }
     }
     changes
+}
+
+/// How a task was over, as its item stands now.
+fn end_of(run: &Run, of: Attempt) -> TaskEnd {
+    let state = run.item(of.item);
+    let end = match state.map(|state| (&state.at, &state.by)) {
+        Some((At::Over(ItemEnd::Done), Some(_))) => TaskState::Answered,
+        Some((At::Over(ItemEnd::Done), None)) => TaskState::Decided,
+        Some((At::Over(_) | At::Is(_), _)) | None => TaskState::Withdrawn,
+    };
+    let by = state.and_then(|state| state.by.clone()).filter(|_| end == TaskState::Answered);
+    TaskEnd { at: run.last, state: end, by, outcome: state.and_then(|state| state.outcome.clone()) }
 }
 
 /// Open tasks that have other people or another due time now.
@@ -340,7 +353,10 @@ fn of_tasks(
 ) -> Vec<Notice> {
     let opened = tasks.iter().filter_map(|task| match task {
         TaskChange::Open(row) => Some(&**row),
-        TaskChange::Changed(_) | TaskChange::Claimed { .. } | TaskChange::Closed { .. } => None,
+        TaskChange::Changed(_)
+        | TaskChange::Claimed { .. }
+        | TaskChange::Closed { .. }
+        | TaskChange::Ended { .. } => None,
     });
     let bereft = decision.bereft.iter().map(|(of, by)| bereft_of(run, text, *of, by));
     opened.filter_map(|row| notice_of(run, text, (decision, row), (world, tells))).chain(bereft).collect()

@@ -658,7 +658,7 @@ impl Loop {
 
 fn closed(task: &TaskChange) -> Option<TaskId> {
     match task {
-        TaskChange::Closed { id } => Some(id.clone()),
+        TaskChange::Closed { id } | TaskChange::Ended { id, .. } => Some(id.clone()),
         TaskChange::Open(_) | TaskChange::Changed(_) | TaskChange::Claimed { .. } => None,
     }
 }

@@ -25,6 +25,7 @@ pub mod live;
 mod notices;
 mod offers;
 mod outgoing;
+pub mod queries;
 mod recovery;
 pub mod registers;
 pub mod rehearsal;

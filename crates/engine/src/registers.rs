@@ -28,7 +28,7 @@ pub(crate) use alone::Alone;
 pub use alone::Shelf;
 pub use dates::{OnDay, ahead, of_days};
 use look::Reader;
-pub use look::{LookError, MOST_ROWS, found, look, rows};
+pub use look::{LookError, MOST_OUTPUT, MOST_ROWS, found, look, rows};
 pub use signet::Signet;
 pub use verify::{Verified, Witness, verify, witnesses};
 use work::{Task, Work};
@@ -108,12 +108,12 @@ impl Written {
 
 /// Whether a step is about a register or a sequence.
 pub(crate) fn is_ours(plugin: &str) -> bool {
-    matches!(plugin, "register" | "number")
+    matches!(plugin, "register" | "number" | "query")
 }
 
 /// It looks and writes nothing.
 fn only_reads(call: &Call) -> bool {
-    &*call.plugin == "register" && matches!(&*call.action, "find" | "count")
+    &*call.plugin == "query" || &*call.plugin == "register" && matches!(&*call.action, "find" | "count")
 }
 
 pub(crate) fn completion(id: u64, outcome: Outcome) -> Completion {

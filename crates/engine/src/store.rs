@@ -1,5 +1,6 @@
 //! The port to the store: what is committed, in one batch and acknowledged as a whole; and what can be read.
 
+mod cases;
 mod registers;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use yizhan_workflow::plan::Source;
 use yizhan_workflow::run::event::{Raw, SlotAsk};
 pub use yizhan_workflow::run::state::TaskKind;
 
+pub use cases::{CaseFilter, CaseReads, TaskEnd, TaskState, case_of_run, case_of_task};
 pub use registers::{
     HEAD_MARK, NewEntry, Present, PresentFilter, RegisterReads, Standing, TakenNumber, heads_in,
 };
@@ -252,6 +254,8 @@ pub struct RunRow {
     pub due: Option<Millis>,
     /// Its clock was stopped before it was late.
     pub stands: bool,
+    /// The most that a step of it had, known at the end.
+    pub rounds: u32,
 }
 
 impl RunRow {
@@ -272,9 +276,14 @@ pub enum TaskChange {
         id: TaskId,
         by: Option<Arc<str>>,
     },
-    /// Answered, withdrawn or overtaken.
+    /// It is no more, and nothing is kept of it.
     Closed {
         id: TaskId,
+    },
+    /// Answered, decided or withdrawn: it is kept for figures.
+    Ended {
+        id: TaskId,
+        end: TaskEnd,
     },
 }
 
@@ -493,7 +502,7 @@ pub struct TaskFilter {
 }
 
 /// Lists and pages, on connections of their own; may be called from any thread.
-pub trait Reads: RegisterReads + Send + Sync {
+pub trait Reads: RegisterReads + CaseReads + Send + Sync {
     fn run(&self, id: RunId) -> Result<Option<Stored>, StoreError>;
     fn row(&self, id: RunId) -> Result<Option<RunRow>, StoreError>;
     /// The runs whose ids lie between these two, both counted in, ascending.

@@ -1,5 +1,6 @@
 //! What every store must do, as stories that each of them runs.
 
+pub(crate) mod cases;
 pub(crate) mod claims;
 pub(crate) mod gathered;
 pub(crate) mod lists;
@@ -59,6 +60,9 @@ macro_rules! contract {
                 the_last_minted_run_is_never_a_child,
                 the_house_keeps_its_name,
                 answers_come_batch_by_batch_in_order;
+            cases:
+                a_task_that_is_over_is_kept_with_its_end,
+                runs_are_measured_in_the_order_of_the_period;
             gathered:
                 what_was_gathered_is_taken_by_one_run_and_all_else_stays,
                 a_firing_is_gathered_once_also_after_its_run_took_it,
@@ -145,6 +149,7 @@ pub(crate) fn row(id: RunId, second: i64) -> RunRow {
         parent: None,
         due: None,
         stands: false,
+        rounds: 1,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The store in memory, for tests and rehearsals: the same answers, and nothing left when it is dropped.
 
+mod cases;
 mod gathered;
 mod reads;
 mod registers;
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use yizhan_engine::registers::Shelf;
 use yizhan_engine::store::{
     Acks, Batch, Change, Claim, DIGEST, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused, RunRow,
-    Store, StoreError, TaskChange, TaskRow, Tell,
+    Store, StoreError, TaskChange, TaskEnd, TaskKind, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -89,6 +90,7 @@ struct Kept {
     by_key: BTreeMap<Name, BTreeSet<(Millis, RunId)>>,
     wakes: BTreeSet<(Millis, RunId)>,
     tasks: BTreeMap<TaskId, TaskRow>,
+    past_tasks: BTreeMap<TaskId, (TaskRow, TaskEnd)>,
     /// By workflow, trigger and id: the place in the order of their coming.
     firings: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
     fired: BTreeMap<u64, Fired>,
@@ -170,8 +172,8 @@ impl Kept {
         }
         if let Some(run) = self.runs.get_mut(&row.id) {
             // What a run is called, where it comes from and when it began never change.
-            let RunRow { text, state, outcome, waits, ended, due, stands, .. } = row.clone();
-            run.row = RunRow { text, state, outcome, waits, ended, due, stands, ..run.row.clone() };
+            let RunRow { text, state, outcome, waits, ended, due, stands, rounds, .. } = row.clone();
+            run.row = RunRow { text, state, outcome, waits, ended, due, stands, rounds, ..run.row.clone() };
             return;
         }
         // The keys of children claim nothing.
@@ -195,11 +197,18 @@ impl Kept {
                     row.claimed_by.clone_from(by);
                 }
             }
-            TaskChange::Closed { id } => {
-                self.notices.retain(|_, notice| notice.task != *id);
-                self.tasks.remove(id);
+            TaskChange::Closed { id } => drop(self.close_task(id)),
+            TaskChange::Ended { id, end } => {
+                if let Some(row) = self.close_task(id).filter(|row| row.kind == TaskKind::Asked) {
+                    self.past_tasks.insert(id.clone(), (row, end.clone()));
+                }
             }
         }
+    }
+
+    fn close_task(&mut self, id: &TaskId) -> Option<TaskRow> {
+        self.notices.retain(|_, notice| notice.task != *id);
+        self.tasks.remove(id)
     }
 
     fn refusal(&self, change: &Change) -> Result<(), Refused> {

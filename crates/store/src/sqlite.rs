@@ -1,6 +1,7 @@
 //! The store in one SQLite file: one connection writes, a few others read.
 
 mod ballast;
+mod cases;
 mod fault;
 mod file_system;
 mod gathered;

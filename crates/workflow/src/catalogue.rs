@@ -64,6 +64,7 @@ pub struct BadDescription {
 const BUILT_IN: [(&str, &str); 4] = [
     ("register", include_str!("catalogue/register.json")),
     ("number", include_str!("catalogue/number.json")),
+    ("query", include_str!("catalogue/query.json")),
     (
         "event",
         r#"{"actions":{"publish":{

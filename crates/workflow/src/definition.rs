@@ -36,6 +36,7 @@ mod order;
 mod outcomes;
 mod parts;
 pub(crate) mod people;
+mod query;
 pub(crate) mod register;
 mod rows;
 mod rungs;

@@ -12,6 +12,7 @@ pub mod people;
 pub mod plan;
 pub mod problem;
 pub mod prose;
+pub mod query;
 pub mod register;
 pub mod run;
 pub mod schedule;

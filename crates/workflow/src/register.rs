@@ -11,14 +11,16 @@ use crate::problem::{Problem, nearest};
 mod ask;
 mod chain;
 mod count;
+mod figures;
 mod find;
 mod number;
 mod period;
 mod terms;
 
-pub use ask::{Amend, Append, AskFault, Count, Erase, Find, OnlyIf, Ordered, Show, Target, Texts};
+pub use ask::{Amend, Append, AskFault, Count, Erase, Find, OnlyIf, Ordered, Target, Texts};
 pub use chain::{BEGINNING, Body, Chain, ChainFault, Entry, EntryKind, Head, Sealed, seal, sealed, told};
 pub use count::{Nth, groups, meets};
+pub use figures::Show;
 pub use find::{Row, Wanted, found};
 pub use number::{Numbered, Resets};
 pub use period::{Bounds, Period};

@@ -142,7 +142,7 @@ pub(crate) async fn find(
     found.await.map(Answer)
 }
 
-fn unlooked(error: LookError) -> Refusal {
+pub(super) fn unlooked(error: LookError) -> Refusal {
     match error {
         LookError::NoSuchRegister { name, .. } => {
             Refusal::NoSuch { kind: "register", name: name.to_string() }

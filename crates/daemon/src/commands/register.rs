@@ -4,9 +4,10 @@ mod bring;
 mod export;
 mod verify;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Context;
+use super::asked::{Asked, shown};
 use crate::client::{escaped, query};
 use crate::exit::{Exit, Failure};
 use crate::show::{instant, table, text};
@@ -53,24 +54,8 @@ pub(crate) enum Action {
 pub(crate) struct Find {
     /// The register's name
     register: String,
-    /// A column and its value: `card=A-7`, or `amount:={"from": 10}`; may be repeated
-    #[arg(long = "where", value_name = "COLUMN=VALUE")]
-    wanted: Vec<String>,
-    /// When they were written: `today`, `last month`, `2026-11-01..2026-11-30`
-    #[arg(long)]
-    period: Option<String>,
-    /// A column to group by; may be repeated
-    #[arg(long, value_name = "COLUMN")]
-    by: Vec<String>,
-    /// A figure: `total=sum(amount)`, `n=count`; may be repeated
-    #[arg(long, value_name = "NAME=FIGURE")]
-    show: Vec<String>,
-    /// A column to put in order by; `-column`: the largest first
-    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
-    order: Vec<String>,
-    /// Only the first so many
-    #[arg(long, value_name = "COUNT")]
-    first: Option<u64>,
+    #[command(flatten)]
+    asked: Asked,
     /// Every line as it was written
     #[arg(long)]
     history: bool,
@@ -164,67 +149,14 @@ fn kind(word: &str, context: &Context) -> String {
     context.language.pick(chinese, word).to_owned()
 }
 
-/// `2026-11-01..2026-11-30`, or a word.
-fn period(text: &str) -> Value {
-    match text.split_once("..") {
-        Some((from, to)) => {
-            let sides = [("from", from), ("to", to)].into_iter().filter(|(_, side)| !side.is_empty());
-            Value::Object(sides.map(|(name, side)| (name.to_owned(), json!(side))).collect())
-        }
-        None => json!(text),
-    }
-}
-
 impl Find {
-    fn with(&self) -> Result<Value, Failure> {
-        let mut with = json!({ "by": self.by, "order": self.order, "history": self.history });
-        let mut wanted = Map::new();
-        for one in &self.wanted {
-            let (name, value) = super::fields::one(one).ok_or_else(|| {
-                Failure::new(
-                    Exit::Usage,
-                    "YZ0534",
-                    format!("`{one}` is neither `name=text` nor `name:=JSON`"),
-                )
-            })?;
-            wanted.insert(name, value);
-        }
-        with["where"] = Value::Object(wanted);
-        let mut show = Map::new();
-        for one in &self.show {
-            let (name, figure) = one.split_once('=').ok_or_else(|| {
-                Failure::new(Exit::Usage, "YZ0534", format!("`{one}` does not read `name=sum(column)`"))
-            })?;
-            show.insert(name.to_owned(), json!(figure));
-        }
-        with["show"] = Value::Object(show);
-        if let Some(text) = &self.period {
-            with["period"] = period(text);
-        }
-        if let Some(first) = self.first {
-            with["first"] = json!(first);
-        }
-        Ok(with)
-    }
-
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
         let path = format!("/api/v1/registers/{}/find", escaped(&self.register));
-        let answer = context.client()?.post(path).json(&self.with()?).send()?;
+        let mut with = self.asked.with()?;
+        with["history"] = json!(self.history);
+        let answer = context.client()?.post(path).json(&with).send()?;
         context.answer(&answer, |answer| {
-            let rows = answer.get("rows").or_else(|| answer.get("entries")).and_then(Value::as_array);
-            let rows = rows.map(Vec::as_slice).unwrap_or_default();
-            let Some(first) = rows.first().and_then(Value::as_object) else {
-                return context.language.pick("没有符合的记录", "no entry fits").to_owned();
-            };
-            let names: Vec<&str> = first.keys().map(String::as_str).collect();
-            let zone = context.zone();
-            let cell = |row: &Value, name: &str| match name {
-                "at" => instant(row, name, &zone),
-                _ => text(row, name),
-            };
-            let rows: Vec<Vec<String>> =
-                rows.iter().map(|row| names.iter().map(|name| cell(row, name)).collect()).collect();
-            table(&names, &rows)
+            shown(answer, context.language.pick("没有符合的记录", "no entry fits"), context)
         });
         Ok(Exit::Ok)
     }

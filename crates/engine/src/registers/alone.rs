@@ -9,7 +9,7 @@ use yizhan_workflow::register::Row;
 use yizhan_workflow::run::World;
 
 use super::dates::{OnDay, of_days};
-use super::look::{EVER, LookError, declared, look, rows};
+use super::look::{EVER, LookError, declared, rows, seen};
 use super::work::{Task, Work};
 use super::{Fault, Ledgers, Written};
 use crate::carrier::{Call, Outcome};
@@ -40,7 +40,7 @@ impl Alone {
 
     fn output(&mut self, call: Call, world: &World, now: Millis) -> Result<String, Fault> {
         if super::only_reads(&call) {
-            return Ok(look(&*self.reads, world, now, (&call.action, &call.input))?);
+            return Ok(seen(&*self.reads, world, now, &call)?);
         }
         let task = Task::read(call)?;
         let work = Work { reads: &*self.reads, world, now, ledgers: &mut self.ledgers };

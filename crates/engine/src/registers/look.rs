@@ -8,6 +8,7 @@ use yizhan_workflow::expression::value_of_json;
 use yizhan_workflow::filter::passes;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::problem::nearest;
+use yizhan_workflow::query::{Of, Query};
 use yizhan_workflow::register::{
     AskFault, Body, Bounds, Count, EntryFault, Find, OneOf, Period, Register, Row, Wanted, found as made_of,
 };
@@ -18,6 +19,7 @@ use super::{completion, failed};
 use crate::carrier::{Call, Completion, Outcome};
 use crate::handle::{Message, Shared};
 use crate::inbox::Inbox;
+use crate::queries::figures;
 use crate::store::{PresentFilter, Reads, StoreError};
 
 /// Entries that are looked at for one question.
@@ -27,7 +29,7 @@ pub const MOST_ROWS: usize = 200_000;
 const PAGE: usize = 1_000;
 
 /// What a step may be given.
-const MOST_OUTPUT: usize = 1024 * 1024;
+pub const MOST_OUTPUT: usize = 1024 * 1024;
 
 /// No bounds.
 pub(super) const EVER: Bounds = Bounds { from: None, until: None };
@@ -240,6 +242,21 @@ pub fn look(
     Ok(format!("{{\"count\":{count}}}"))
 }
 
+/// The output of a step that only reads: registers, runs or tasks.
+pub(super) fn seen(
+    reads: &dyn Reads,
+    world: &World,
+    now: Millis,
+    call: &Call,
+) -> Result<String, LookError> {
+    if &*call.plugin != "query" {
+        return look(reads, world, now, (&call.action, &call.input));
+    }
+    let no_action = || LookError::Ask(format!("there is no built-in action `query.{}`", call.action));
+    let of = Of::named(&call.action).ok_or_else(no_action)?;
+    figures(reads, world, now, (of, &Query::read(&call.input)?))
+}
+
 /// Reads beside the loop, one question after the other.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -268,7 +285,7 @@ impl Reader {
 
 fn answer(shared: &Shared, call: &Call) -> Completion {
     let (world, now) = (shared.world(), shared.now());
-    match look(&*shared.reads, &world, now, (&call.action, &call.input)) {
+    match seen(&*shared.reads, &world, now, call) {
         Ok(output) => completion(call.id, Outcome::Done { output: output.into() }),
         Err(error) => failed(call.id, error.into()),
     }

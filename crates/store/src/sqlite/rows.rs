@@ -8,7 +8,7 @@ use yizhan_engine::store::{Firing, FiringOutcome, Notice, RunRow, RunState, Task
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 
 pub(super) const RUN: &str =
-    "id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands";
+    "id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands, rounds";
 pub(super) const TASK: &str =
     "id, run, workflow, of, step, kind, title, who, due, stands, opened, claimed_by";
 
@@ -82,7 +82,7 @@ pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
     Ok(row.get_ref(column)?.as_str()?.into())
 }
 
-fn maybe_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Arc<str>>> {
+pub(super) fn maybe_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Arc<str>>> {
     Ok(row.get_ref(column)?.as_str_or_null()?.map(Arc::from))
 }
 
@@ -122,6 +122,7 @@ pub(super) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         parent: maybe_run_id(row, 10)?,
         due: maybe_instant(row, 11)?,
         stands: row.get(12)?,
+        rounds: row.get(13)?,
     })
 }
 

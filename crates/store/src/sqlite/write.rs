@@ -12,7 +12,7 @@ use yizhan_workflow::id::{Millis, RunId};
 use super::fault::{Fault, is_taken};
 use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
 
-use super::{gathered, registers, waiting};
+use super::{cases, gathered, registers, waiting};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
@@ -116,8 +116,8 @@ impl Writing<'_> {
 
     fn new_row(&self, row: &RunRow) -> Result<(), Fault> {
         self.run(
-            "INSERT INTO run(id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            "INSERT INTO run(id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands, rounds)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             params![
                 row.id.number(),
                 row.workflow,
@@ -132,6 +132,7 @@ impl Writing<'_> {
                 row.parent.map(RunId::number),
                 row.due.map(|at| at.0),
                 row.stands,
+                row.rounds,
             ],
         )?;
         Ok(())
@@ -149,15 +150,16 @@ impl Writing<'_> {
             row.ended.map(|at| at.0),
             row.due.map(|at| at.0),
             row.stands,
+            row.rounds,
         ];
         let same_state = self.run(
-            "UPDATE run SET text = ?3, outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8
+            "UPDATE run SET text = ?3, outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8, rounds = ?9
              WHERE id = ?1 AND state = ?2",
             values,
         )?;
         if same_state == 0 {
             self.run(
-                "UPDATE run SET state = ?2, text = ?3, outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8
+                "UPDATE run SET state = ?2, text = ?3, outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8, rounds = ?9
                  WHERE id = ?1",
                 values,
             )?;
@@ -180,6 +182,10 @@ impl Writing<'_> {
                 self.run("UPDATE task SET claimed_by = ?2 WHERE id = ?1", params![id.as_str(), by]).map(drop)
             }
             TaskChange::Closed { id } => self.close_task(id.as_str()),
+            TaskChange::Ended { id, end } => {
+                cases::keep(self.connection, id, end)?;
+                self.close_task(id.as_str())
+            }
         }
     }
 

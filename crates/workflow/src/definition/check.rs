@@ -1,7 +1,7 @@
 //! What can only be said with the plugins, the people and the other workflows at hand.
 
 use super::schema::{Schema, SchemaFault, What, secret_in};
-use super::{Neighbours, Read, ledger, names, outcomes, path_of, rows, sorts, warnings, who};
+use super::{Neighbours, Read, ledger, names, outcomes, path_of, query, rows, sorts, warnings, who};
 use crate::calendar::Calendars;
 use crate::catalogue::Catalogue;
 use crate::expression::Tree;
@@ -68,6 +68,7 @@ pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
     problems.extend(rows::check(read));
     problems.extend(sorts::check(&checker));
     problems.extend(ledger::check(&checker));
+    problems.extend(query::check(&checker));
     problems.extend(who::check(&checker));
     let doubts = warnings::check(read, catalogue);
     // What is wrong already need not be doubted.

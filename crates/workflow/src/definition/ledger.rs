@@ -257,7 +257,7 @@ fn with_known(problem: Problem, known: Vec<&str>) -> Problem {
 }
 
 /// What stands under a key: of a table with holes, or of a constant one.
-fn part(tree: &Tree, key: &str) -> Option<Tree> {
+pub(super) fn part(tree: &Tree, key: &str) -> Option<Tree> {
     match tree {
         Tree::Map(entries) => {
             entries.iter().find(|(known, _)| &**known == key).map(|(_, value)| value.clone())
@@ -278,7 +278,7 @@ fn part(tree: &Tree, key: &str) -> Option<Tree> {
     }
 }
 
-fn keys(tree: &Tree) -> Vec<String> {
+pub(super) fn keys(tree: &Tree) -> Vec<String> {
     match tree {
         Tree::Map(entries) => entries.iter().map(|(key, _)| key.to_string()).collect(),
         Tree::Json(json) => match serde_json::from_str(json) {
@@ -290,7 +290,7 @@ fn keys(tree: &Tree) -> Vec<String> {
 }
 
 /// A text without holes.
-fn text(tree: &Tree) -> Option<String> {
+pub(super) fn text(tree: &Tree) -> Option<String> {
     match tree {
         Tree::Text(template) => template.is_literal().then(|| template.source().to_owned()),
         Tree::Json(json) => serde_json::from_str(json).ok(),
@@ -298,7 +298,7 @@ fn text(tree: &Tree) -> Option<String> {
     }
 }
 
-fn texts(tree: &Tree) -> Vec<String> {
+pub(super) fn texts(tree: &Tree) -> Vec<String> {
     match tree {
         Tree::List(all) => all.iter().filter_map(text).collect(),
         Tree::Json(json) => match serde_json::from_str(json) {

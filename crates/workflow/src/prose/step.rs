@@ -349,6 +349,10 @@ impl Teller<'_> {
                 };
                 self.pick(format!("自动{zh}:{path}。"), format!("{en} {path}."))
             }
+            ("query", name) => {
+                let (zh, en) = if name == "tasks" { ("待办", "tasks") } else { ("运行", "runs") };
+                self.pick(format!("自动统计{zh}。"), format!("Counts and measures {en}."))
+            }
             ("register", name @ ("append" | "amend" | "void")) => self.entry(name, &said("register")),
             _ => {
                 let keys = self.tree(with);

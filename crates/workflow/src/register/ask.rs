@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::Period;
+use super::{Period, Show};
 use crate::run::event::Raw;
 
 /// Why a step's `with` means nothing.
@@ -140,41 +140,11 @@ pub struct Find {
     pub history: bool,
 }
 
-/// A figure of a group: `sum(amount)`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Show {
-    pub name: String,
-    pub figure: String,
-    /// None for `count`.
-    pub column: Option<String>,
-}
-
 /// A column, and whether its largest comes first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ordered {
     pub column: String,
     pub down: bool,
-}
-
-pub(crate) const FIGURES: [&str; 5] = ["sum", "mean", "min", "max", "count"];
-
-impl Show {
-    pub(crate) fn parse(name: &str, text: &str) -> Result<Self, AskFault> {
-        let wrong = || {
-            AskFault(format!(
-                "`{text}` is no figure: there are `sum(column)`, `mean(column)`, `min(column)`, `max(column)` and `count`"
-            ))
-        };
-        let text = text.trim();
-        let (figure, column) = match text.split_once('(') {
-            None => (text, None),
-            Some((figure, rest)) => (figure.trim(), Some(rest.strip_suffix(')').ok_or_else(wrong)?.trim())),
-        };
-        if !FIGURES.contains(&figure) || (figure == "count") != column.is_none() {
-            return Err(wrong());
-        }
-        Ok(Self { name: name.to_owned(), figure: figure.to_owned(), column: column.map(str::to_owned) })
-    }
 }
 
 impl Ordered {
@@ -193,11 +163,7 @@ impl Find {
     }
 
     pub fn show(&self) -> Result<Vec<Show>, AskFault> {
-        let read = |(name, text): (&String, &Json)| match text.as_str() {
-            Some(text) => Show::parse(name, text),
-            None => Err(AskFault(format!("`show.{name}` is a text as `sum(amount)`"))),
-        };
-        self.show.iter().map(read).collect()
+        Show::all(&self.show)
     }
 
     pub fn order(&self) -> Vec<Ordered> {

@@ -6,7 +6,7 @@ use minijinja::Value;
 use serde_json::value::RawValue;
 
 use super::{AskFault, Find, Ordered, Show};
-use crate::expression::{self, Expression, is_empty, json_of_value, operators, value_of_json};
+use crate::expression::{self, is_empty, json_of_value, operators, value_of_json};
 use crate::id::Millis;
 
 /// An entry as steps read it.
@@ -31,6 +31,12 @@ impl Row {
         let inner = values.trim().trim_start_matches('{').trim_start();
         let comma = if own.is_empty() || inner == "}" { "" } else { "," };
         Self { json: format!("{{{}{comma}{inner}", own.join(",")) }
+    }
+
+    /// Of a JSON object with all that is in it.
+    #[must_use]
+    pub fn of_json(json: String) -> Self {
+        Self { json }
     }
 
     /// The same with more beside its fields, which go first.
@@ -99,7 +105,7 @@ fn first(mut rows: Vec<Value>, most: Option<u64>) -> Vec<Value> {
     rows
 }
 
-fn column(row: &Value, name: &str) -> Value {
+pub(super) fn column(row: &Value, name: &str) -> Value {
     row.get_attr(name).ok().filter(|value| !value.is_undefined()).unwrap_or_else(expression::empty)
 }
 
@@ -128,22 +134,12 @@ fn row_of(key: &[Value], members: &[&Value], wanted: &Wanted) -> Result<Value, A
     let mut cells: Vec<(Value, Value)> =
         wanted.by.iter().zip(key).map(|(name, value)| (Value::from(name.as_str()), value.clone())).collect();
     for show in &wanted.show {
-        cells.push((Value::from(show.name.as_str()), figure(show, members)?));
+        cells.push((Value::from(show.name.as_str()), show.of(members)?));
     }
     if wanted.show.is_empty() {
         cells.push((Value::from("count"), Value::from(members.len())));
     }
     Ok(Value::from_pairs(cells))
-}
-
-fn figure(show: &Show, members: &[&Value]) -> Result<Value, AskFault> {
-    let Some(name) = &show.column else { return Ok(Value::from(members.len())) };
-    let list: Vec<Value> = members.iter().map(|row| column(row, name)).collect();
-    let fault = |cause: String| AskFault(format!("`{}({name})`: {cause}", show.figure));
-    let expression = Expression::parse(&format!("list | {}", show.figure))
-        .map_err(|_| fault("no such figure".to_owned()))?;
-    let scope = Value::from_pairs([(Value::from("list"), Value::from(list))]);
-    expression.value(&scope).map_err(|error| fault(error.message.to_string()))
 }
 
 /// What is empty comes last, whichever way the order goes.

@@ -513,6 +513,13 @@ impl Run {
         self.top.is_over()
     }
 
+    /// The most rounds that a step of it had.
+    #[must_use]
+    pub fn most_rounds(&self) -> u32 {
+        let scopes = std::iter::once(&self.top).chain(self.inner.values().map(|scope| &**scope));
+        scopes.flat_map(|scope| scope.steps.iter()).map(|step| step.round).max().unwrap_or(1)
+    }
+
     /// The text under which it goes on.
     #[must_use]
     pub fn text(&self) -> &TextHash {
