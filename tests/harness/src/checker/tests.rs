@@ -126,6 +126,7 @@ fn row(id: RunId, at: Millis) -> RunRow {
         parent: None,
         due: None,
         stands: false,
+        rounds: 1,
     }
 }
 
