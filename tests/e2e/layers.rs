@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// A crate, and all of our crates that it may depend on.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("workflow", &[]),
+    ("cells", &[]),
     ("plugin-api", &["plugin-macros"]),
     ("plugin-macros", &[]),
     ("engine", &["workflow"]),
@@ -13,7 +14,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plugin-host", &["engine", "plugin-api", "workflow"]),
     ("access", &["workflow"]),
     ("console", &["access", "engine", "workflow"]),
-    ("daemon", &["access", "console", "engine", "plugin-host", "store", "workflow"]),
+    ("daemon", &["access", "cells", "console", "engine", "plugin-host", "store", "workflow"]),
     ("harness", &["engine", "plugin-api", "store", "workflow"]),
 ];
 
@@ -80,6 +81,7 @@ fn plugins_know_the_sdk_and_what_lies_beside_them() {
         let manifest = plugin.unwrap().path().join("Cargo.toml");
         for known in dependencies(&manifest, &["dependencies"]) {
             let allowed = !known.starts_with("yizhan-")
+                || known == "yizhan-cells"
                 || known == "yizhan-plugin-api"
                 || known.starts_with("yizhan-plugin-roots");
             assert!(allowed, "{} must not know `{known}`", manifest.display());

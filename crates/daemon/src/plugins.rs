@@ -87,6 +87,7 @@ fn told(home: &Home, config: &Config) -> Result<BTreeMap<String, PluginSettings>
     };
     fill("file", "roots", roots.clone());
     fill("file", "timezone", json!(config.timezone));
+    fill("report", "timezone", json!(config.timezone));
     fill("webhook", "roots", roots.clone());
     fill("email", "roots", roots);
     fill("email", "folder", json!(home.data.join("mail").display().to_string()));

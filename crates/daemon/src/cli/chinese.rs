@@ -47,7 +47,7 @@ const ABOUT: &[(&str, &str)] = &[
     ("register find", "查找现在有效的记录:更正过的按更正后的,作废的不算"),
     ("register verify", "检查台账有没有被改动、删除、插入、调换、截断"),
     ("register export", "导出台账:csv 给人看,JSON 带有算哈希用的全部内容"),
-    ("register import", "从 csv、JSON、TOML 文件补录;不合的行写回一个文件"),
+    ("register import", "从 csv、xlsx、JSON、TOML 文件补录;不合的行写回一个文件"),
     ("query", "统计运行和待办:多少件、多久、几成按时"),
     ("plugin", "有哪些插件,一个插件提供什么"),
     ("explain", "解释一个代码,例如 YZ0101"),

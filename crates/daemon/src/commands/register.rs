@@ -43,9 +43,9 @@ pub(crate) enum Action {
         after_help = "Examples:\n  yizhan register export 来电登记 > 2026.csv\n  yizhan register export 来电登记 --format json --output 来电登记.json"
     )]
     Export(export::Args),
-    /// Bring entries in from a csv, JSON or TOML file; rows that do not fit come back in a file
+    /// Bring entries in from a csv, xlsx, JSON or TOML file; rows that do not fit come back in a file
     #[command(
-        after_help = "Examples:\n  yizhan register import 水表 old.csv --dry-run\n  yizhan register import 水表 old.csv --skip-bad"
+        after_help = "Examples:\n  yizhan register import 水表 old.csv --dry-run\n  yizhan register import 水表 old.xlsx --skip-bad"
     )]
     Import(bring::Args),
 }

@@ -77,7 +77,7 @@ fn rows(path: &Path, bytes: &[u8], context: &Context) -> Result<Vec<Map<String, 
     match content::read(path, bytes) {
         Ok(Content::Rows(rows)) => Ok(rows),
         Ok(Content::Fields(row)) => Ok(vec![row]),
-        Ok(Content::Other) => Err(unreadable("it is no csv, json or toml".to_owned())),
+        Ok(Content::Other) => Err(unreadable("it is no csv, xlsx, json or toml".to_owned())),
         Err(error) => Err(unreadable(error.said(context.language))),
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use serde_json::{Map, Value};
+use yizhan_cells::SheetError;
 use yizhan_workflow::definition::fields_of_toml;
 use yizhan_workflow::form::Form;
 
@@ -62,18 +63,25 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {
             of_value(only_list(Value::Object(fields)))
         }
         Some("csv") => rows(bytes).map(Content::Rows),
+        Some("xlsx") => {
+            let sheet = yizhan_cells::sheet(bytes, None, ROWS_MAX).map_err(|error| match error {
+                SheetError::TooManyRows(_) => ContentError::TooMany,
+                other => ContentError::Unreadable("xlsx", other.to_string()),
+            })?;
+            Ok(Content::Rows(sheet.into_iter().map(|line| line.values).collect()))
+        }
         Some(_) | None => Ok(Content::Other),
     }
 }
 
-/// The rows of a csv, JSON or TOML file; of a single object, one.
+/// The rows of a csv, xlsx, JSON or TOML file; of a single object, one.
 pub(crate) fn rows_of(path: &Path, bytes: &[u8], language: Language) -> Result<Vec<Row>, String> {
     match read(path, bytes) {
         Ok(Content::Rows(rows)) => Ok(rows),
         Ok(Content::Fields(row)) => Ok(vec![row]),
         Ok(Content::Other) => Err(language.pick(
-            "它没有行:csv、json、toml 才有".to_owned(),
-            "it has no rows: csv, json and toml have".to_owned(),
+            "它没有行:csv、xlsx、json、toml 才有".to_owned(),
+            "it has no rows: csv, xlsx, json and toml have".to_owned(),
         )),
         Err(error) => Err(error.said(language)),
     }
