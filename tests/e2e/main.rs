@@ -37,6 +37,8 @@ mod registers;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod schedule;
 #[cfg(test)]
 mod service;

@@ -6,4 +6,4 @@ mod csv;
 mod xlsx;
 
 pub use csv::{Guard, line};
-pub use xlsx::{Line, SheetError, sheet};
+pub use xlsx::{Line, Sheet, SheetError, sheet};

@@ -20,6 +20,13 @@ pub struct Line {
     pub values: Map<String, Value>,
 }
 
+/// The names over the columns, and the rows below.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sheet {
+    pub names: Vec<String>,
+    pub lines: Vec<Line>,
+}
+
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SheetError {
     #[error("it is no xlsx: {0}")]
@@ -43,7 +50,7 @@ type Cells = Vec<(u32, Value)>;
 ///
 /// # Errors
 /// When it cannot be read, or is too large.
-pub fn sheet(bytes: &[u8], name: Option<&str>, most: usize) -> Result<Vec<Line>, SheetError> {
+pub fn sheet(bytes: &[u8], name: Option<&str>, most: usize) -> Result<Sheet, SheetError> {
     let unreadable = |error: &dyn std::fmt::Display| SheetError::Unreadable(error.to_string());
     bounded(bytes)?;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
@@ -83,7 +90,7 @@ fn bounded(bytes: &[u8]) -> Result<(), SheetError> {
     if size > MOST_UNPACKED { Err(SheetError::TooLarge) } else { Ok(()) }
 }
 
-fn named(lines: Vec<(usize, Cells)>, most: usize) -> Result<Vec<Line>, SheetError> {
+fn named(lines: Vec<(usize, Cells)>, most: usize) -> Result<Sheet, SheetError> {
     if lines.is_empty() {
         return Err(SheetError::NoNames);
     }
@@ -112,7 +119,7 @@ fn named(lines: Vec<(usize, Cells)>, most: usize) -> Result<Vec<Line>, SheetErro
         }
         rows.push(Line { row, values });
     }
-    Ok(rows)
+    Ok(Sheet { names: names.into_iter().map(|(_, name)| name).collect(), lines: rows })
 }
 
 fn told(value: &Value) -> String {

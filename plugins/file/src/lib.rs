@@ -4,6 +4,7 @@
 
 mod append;
 mod archive;
+mod columns;
 mod content;
 mod delete;
 mod digest;

@@ -5,6 +5,7 @@ mod archiving;
 mod cells;
 mod finding;
 mod moving;
+mod reading;
 mod writing;
 
 use std::path::PathBuf;

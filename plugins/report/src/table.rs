@@ -26,6 +26,9 @@ pub(crate) struct Column {
     /// In characters; left out, as wide as its content
     #[serde(default)]
     pub(crate) width: Option<f64>,
+    /// Each value as its part of the sum of the column
+    #[serde(default)]
+    pub(crate) share: bool,
     /// What stands below it
     #[serde(default)]
     pub(crate) total: Option<Total>,
@@ -50,6 +53,14 @@ pub(crate) struct Table {
 impl Column {
     pub(crate) fn heading(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.field)
+    }
+
+    /// A share is told in percent unless another format is said.
+    fn settled(self) -> Self {
+        if !self.share || self.format != Format::Auto {
+            return self;
+        }
+        Self { format: Format::Percent, ..self }
     }
 
     pub(crate) fn digits(&self) -> Digits {
@@ -89,6 +100,7 @@ fn columns_of(rows: &[Record]) -> Vec<Column> {
                 format: Format::Auto,
                 places: None,
                 width: None,
+                share: false,
                 total: None,
             });
         }
@@ -110,6 +122,7 @@ impl Table {
             return Err(Error::refused("report.bad_columns", words).at(format!("{pointer}/columns")));
         }
         known(&columns, &records, pointer)?;
+        let columns: Vec<Column> = columns.into_iter().map(Column::settled).collect();
         let mut rows = Vec::with_capacity(records.len());
         for (at, record) in records.iter().enumerate() {
             let cell = |column: &Column| {
@@ -121,6 +134,7 @@ impl Table {
             };
             rows.push(columns.iter().map(cell).collect::<Result<Vec<_>>>()?);
         }
+        (0..columns.len()).filter(|at| columns[*at].share).for_each(|at| shared(&mut rows, at));
         let totals = totals(&columns, &rows, total)?;
         Ok(Self { columns, rows, totals })
     }
@@ -130,6 +144,18 @@ impl Table {
         let own = &self.columns[column];
         let format = matches!(own.format, Format::Whole | Format::Number | Format::Money | Format::Percent);
         format || self.rows.iter().any(|row| row[column].is_number())
+    }
+}
+
+/// The numbers of a column as parts of their sum; of nothing there are none.
+fn shared(rows: &mut [Vec<Cell>], at: usize) {
+    let number = |cell: &Cell| if let Cell::Number(number) = cell { Some(*number) } else { None };
+    let sum = rows.iter().filter_map(|row| number(&row[at])).try_fold(Decimal::ZERO, Decimal::checked_add);
+    for row in rows {
+        if let Some(own) = number(&row[at]) {
+            let part = sum.and_then(|sum| own.checked_div(sum));
+            row[at] = part.map_or(Cell::Empty, Cell::Number);
+        }
     }
 }
 

@@ -48,7 +48,7 @@ fn a_spreadsheet_has_the_rows_under_their_headings_and_the_totals_below() {
     let input = json!({ "name": "日报", "title": "用水申请日报", "rows": rows(), "columns": columns() });
     let (output, bytes) = made("xlsx", &input);
     assert_eq!((&output["file"]["name"], &output["rows"]), (&json!("日报.xlsx"), &json!(2)));
-    let lines = yizhan_cells::sheet(&bytes, None, 99).unwrap();
+    let lines = yizhan_cells::sheet(&bytes, None, 99).unwrap().lines;
     let values: Vec<(usize, Value)> =
         lines.into_iter().map(|line| (line.row, Value::Object(line.values))).collect();
     assert_eq!(
@@ -106,7 +106,7 @@ fn several_sheets_have_rows_of_their_own() {
     ]);
     let (output, bytes) = made("xlsx", &json!({ "sheets": sheets }));
     assert_eq!(output["rows"], json!(2));
-    let second = yizhan_cells::sheet(&bytes, Some("按项目"), 9).unwrap();
+    let second = yizhan_cells::sheet(&bytes, Some("按项目"), 9).unwrap().lines;
     assert_eq!(Value::Object(second[0].values.clone()), json!({ "item": "护理", "n": 2 }));
 }
 
@@ -126,6 +126,21 @@ fn a_csv_has_every_digit_and_no_formula() {
     );
     let (_, marked) = made("csv", &json!({ "rows": rows(), "bom": true }));
     assert!(marked.starts_with(b"\xef\xbb\xbfday,unit"), "{marked:?}");
+}
+
+#[test]
+fn a_share_is_the_part_of_the_sum() {
+    let rows =
+        json!([{ "item": "护理", "n": 30 }, { "item": "美容", "n": 10 }, { "item": "其他", "n": null }]);
+    let columns = json!([{ "field": "item", "title": "项目" }, { "field": "n", "title": "占比", "share": true, "total": "sum" }]);
+    let (_, bytes) = made("csv", &json!({ "rows": rows, "columns": columns }));
+    assert_eq!(
+        String::from_utf8(bytes).unwrap(),
+        "项目,占比\r\n护理,75.00%\r\n美容,25.00%\r\n其他,\r\n合计,100.00%\r\n"
+    );
+    let none = json!([{ "item": "护理", "n": 0 }]);
+    let (_, bytes) = made("csv", &json!({ "rows": none, "columns": [{ "field": "n", "share": true }] }));
+    assert_eq!(String::from_utf8(bytes).unwrap(), "n\r\n\"\"\r\n", "of nothing there is no part");
 }
 
 #[test]

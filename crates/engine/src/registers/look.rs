@@ -243,12 +243,7 @@ pub fn look(
 }
 
 /// The output of a step that only reads: registers, runs or tasks.
-pub(super) fn seen(
-    reads: &dyn Reads,
-    world: &World,
-    now: Millis,
-    call: &Call,
-) -> Result<String, LookError> {
+pub(super) fn seen(reads: &dyn Reads, world: &World, now: Millis, call: &Call) -> Result<String, LookError> {
     if &*call.plugin != "query" {
         return look(reads, world, now, (&call.action, &call.input));
     }

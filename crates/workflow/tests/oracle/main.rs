@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod china;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod moments;
 #[cfg(test)]
 mod schedule;

@@ -68,7 +68,7 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {
                 SheetError::TooManyRows(_) => ContentError::TooMany,
                 other => ContentError::Unreadable("xlsx", other.to_string()),
             })?;
-            Ok(Content::Rows(sheet.into_iter().map(|line| line.values).collect()))
+            Ok(Content::Rows(sheet.lines.into_iter().map(|line| line.values).collect()))
         }
         Some(_) | None => Ok(Content::Other),
     }
