@@ -57,3 +57,97 @@ fn too_many(of: Of, count: usize) -> LookError {
         "{count} {what} or more are too many: say a shorter `period`, a `workflow` in `where`, or `show` and `first`"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use yizhan_workflow::calendar::Calendars;
+    use yizhan_workflow::catalogue::Catalogue;
+    use yizhan_workflow::id::RunId;
+    use yizhan_workflow::people::People;
+    use yizhan_workflow::plan::{Retry, Span};
+
+    use super::*;
+    use crate::store::StoreError;
+
+    fn world() -> World {
+        let moment = Span { ms: 10_000 };
+        World {
+            number: 1,
+            zone: jiff::tz::TimeZone::UTC,
+            catalogue: Arc::new(Catalogue::built_in()),
+            people: Arc::new(People::default()),
+            calendars: Arc::new(Calendars::built_in(&jiff::tz::TimeZone::UTC)),
+            registers: Arc::default(),
+            retry: Retry { times: 1, first: moment, factor: 1.0, most: moment, jitter: 0.0 },
+            owner: None,
+            url: None,
+        }
+    }
+
+    /// A store with so many runs, one a second.
+    struct Many(i64);
+
+    fn run(second: i64) -> Case {
+        Case {
+            run: RunId::mint(Millis(second * 1_000), None),
+            workflow: "t".into(),
+            key: None,
+            task: None,
+            step: None,
+            title: None,
+            state: "done".into(),
+            outcome: None,
+            person: None,
+            who: vec![],
+            parent: None,
+            began: Millis(second * 1_000),
+            ended: Some(Millis(second * 1_000 + 1)),
+            due: None,
+            stands: false,
+            round: 1,
+        }
+    }
+
+    impl CaseReads for Many {
+        fn cases(&self, _: &CaseFilter, after: Option<&Case>, most: usize) -> Result<Vec<Case>, StoreError> {
+            let first = after.map_or(0, |case| case.began.0 / 1_000 + 1);
+            Ok((first..self.0).take(most).map(run).collect())
+        }
+    }
+
+    fn ask(store: &Many, with: &str) -> Result<String, LookError> {
+        figures(store, &world(), Millis(0), (Of::Runs, &Query::read(with).unwrap()))
+    }
+
+    #[test]
+    fn all_pages_are_read_and_no_run_twice() {
+        let told = ask(&Many(2_500), r#"{"show": {"n": "count"}}"#).unwrap();
+        assert_eq!(told, r#"{"count":2500,"figures":{"n":2500},"rows":[{"n":2500}]}"#);
+    }
+
+    #[test]
+    fn more_than_can_be_looked_at_is_refused_with_a_way_out() {
+        let error = ask(&Many(300_000), r#"{"show": {"n": "count"}}"#).unwrap_err();
+        assert!(
+            error.to_string().starts_with("200000 runs or more are too many: say a shorter `period`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn more_than_a_step_may_be_given_is_refused() {
+        let error = ask(&Many(5_000), "{}").unwrap_err();
+        assert!(error.to_string().starts_with("5000 runs or more are too many"), "{error}");
+        assert!(ask(&Many(5_000), r#"{"first": 10}"#).is_ok());
+    }
+
+    #[test]
+    fn a_calendar_that_there_is_not_is_named() {
+        assert_eq!(
+            ask(&Many(1), r#"{"calendar": "x"}"#).unwrap_err().to_string(),
+            "there is no calendar `x`"
+        );
+    }
+}
