@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, clock, doctor, events, health, plugins, query, registers, runs, tasks, triggers, workflows,
+    access, artifacts, clock, doctor, events, health, plugins, query, registers, runs, tasks, triggers,
+    workflows,
 };
 use crate::desk::Desk;
 use crate::pages::{self, door};

@@ -65,8 +65,9 @@ mod tests {
     use yizhan_workflow::calendar::Calendars;
     use yizhan_workflow::catalogue::Catalogue;
     use yizhan_workflow::id::RunId;
+    use yizhan_workflow::moment::Span;
     use yizhan_workflow::people::People;
-    use yizhan_workflow::plan::{Retry, Span};
+    use yizhan_workflow::plan::Retry;
 
     use super::*;
     use crate::store::StoreError;

@@ -66,7 +66,11 @@ pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Content, ContentError> {
         Some("xlsx") => {
             let sheet = yizhan_cells::sheet(bytes, None, ROWS_MAX).map_err(|error| match error {
                 SheetError::TooManyRows(_) => ContentError::TooMany,
-                other => ContentError::Unreadable("xlsx", other.to_string()),
+                SheetError::Unreadable(_)
+                | SheetError::NoSheet { .. }
+                | SheetError::TooLarge
+                | SheetError::TwoColumns(_)
+                | SheetError::NoNames => ContentError::Unreadable("xlsx", error.to_string()),
             })?;
             Ok(Content::Rows(sheet.lines.into_iter().map(|line| line.values).collect()))
         }
