@@ -61,7 +61,7 @@ pub struct BadDescription {
 }
 
 /// The actions that the daemon carries out itself, as a plugin would describe them.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("register", include_str!("catalogue/register.json")),
     ("number", include_str!("catalogue/number.json")),
     ("query", include_str!("catalogue/query.json")),
