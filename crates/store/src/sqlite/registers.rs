@@ -270,7 +270,10 @@ fn question(filter: &PresentFilter, has: &[&OneOf], after: u64, most: usize) -> 
     if let Some(until) = filter.bounds.until {
         and(" AND b.at < ?", until.0.into());
     }
-    and(" ORDER BY b.seq LIMIT ?", i64::try_from(most).unwrap_or(i64::MAX).into());
+    // Said of the table that is gone by: else all that fit would be sorted for each page.
+    let order = if by.is_some_and(|one| one.values.len() == 1) { "t.seq" } else { "b.seq" };
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    and(&format!(" ORDER BY {order} LIMIT ?"), most.into());
     (sql, values)
 }
 
