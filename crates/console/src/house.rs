@@ -79,6 +79,14 @@ pub trait House: Send + Sync {
     /// When they cannot be read; what is not there is `None`.
     fn artifact(&self, sha256: &str) -> std::io::Result<Option<Bytes>>;
 
+    /// How many bytes it has.
+    ///
+    /// # Errors
+    /// When it cannot be read; what is not there is `None`.
+    fn artifact_size(&self, sha256: &str) -> std::io::Result<Option<u64>> {
+        Ok(self.artifact(sha256)?.map(|bytes| bytes.len() as u64))
+    }
+
     fn language(&self) -> Language {
         Language::default()
     }

@@ -18,6 +18,7 @@ use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{EndState, Event, Raw, Standing};
+use yizhan_workflow::run::sight::Viewer;
 use yizhan_workflow::run::state::{At, ItemState, Phase, Run};
 
 use crate::body::Named;
@@ -48,6 +49,7 @@ enum Shut {
 type Met = Result<Box<Sheet>, Shut>;
 
 /// How a task came to its end.
+#[derive(Default)]
 struct Over {
     /// Who answered, and what, where that is known.
     by: Option<String>,
@@ -140,7 +142,12 @@ async fn take(desk: &Arc<Desk>, token: &str, request: Request, lang: Lang) -> Re
             Ok(answered(StatusCode::UNPROCESSABLE_ENTITY, page))
         }
         // Somebody was first, or who may answer changed: it is looked at again.
-        Err(Refusal::DealtWith(_) | Refusal::NotYours(_)) => {
+        Err(Refusal::DealtWith(_)) => {
+            // The answer that was first may not be on disk yet: then nobody can say whose it was.
+            let shut = met(desk, token, lang).await?.err().unwrap_or_else(|| Shut::Over(Over::default()));
+            Ok(closed(&shut, lang))
+        }
+        Err(Refusal::NotYours(_)) => {
             let shut = met(desk, token, lang).await?.err().unwrap_or(Shut::NotYours);
             Ok(closed(&shut, lang))
         }
@@ -214,7 +221,8 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
     if !asked && world.people_at(now).may_but(&ticket.who, &task.who, &task.not).is_none() {
         return Ok(Err(Shut::NotYours));
     }
-    let look = Look { run: &run, text: &text, world: &world, now };
+    let viewer = Viewer::Person(&ticket.who);
+    let look = Look { run: &run, text: &text, world: &world, now, viewer };
     let form = task_form(of, &look)?;
     Ok(Ok(Box::new(Sheet {
         of,

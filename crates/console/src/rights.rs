@@ -180,6 +180,15 @@ impl Routes {
         self.on((Method::POST, MethodFilter::POST), path, needs, handler)
     }
 
+    #[must_use]
+    pub fn put<N: Needs, H, T>(self, path: &'static str, needs: N, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Desk>>,
+        T: 'static,
+    {
+        self.on((Method::PUT, MethodFilter::PUT), path, needs, handler)
+    }
+
     fn on<N: Needs, H, T>(
         mut self,
         (method, filter): (Method, MethodFilter),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, clock, doctor, events, health, plugins, query, registers, runs, tasks, triggers,
-    workflows,
+    access, artifacts, clock, doctor, drafts, events, health, plugins, query, registers, runs, tasks,
+    triggers, workflows,
 };
 use crate::desk::Desk;
 use crate::pages::{self, door};
@@ -51,6 +51,7 @@ fn for_programs(routes: Routes) -> Routes {
         .post("/api/v1/tasks/{id}/resume", Known, clock::resume)
         .post("/api/v1/tasks/{id}/due", Known, clock::due)
         .post("/api/v1/tasks/{id}/extend", Known, clock::extend)
+        .put("/api/v1/tasks/{id}/draft", Known, drafts::put)
         .post("/api/v1/tasks/{id}/answer", Known, tasks::answer)
         .post("/api/v1/tasks/{id}/settle", Known, tasks::settle)
         .post("/api/v1/events", HouseOperator, events::publish)

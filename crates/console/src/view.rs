@@ -13,12 +13,14 @@ use minijinja::Value;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
+use yizhan_engine::store::Draft;
 use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::names::{Names, Standpoint};
+use yizhan_workflow::run::sight::{Sight, Viewer};
 use yizhan_workflow::run::state::Run;
 
 use crate::refusal::Refusal;
@@ -36,12 +38,29 @@ pub(crate) struct Look<'a> {
     pub text: &'a Arc<Workflow>,
     pub world: &'a World,
     pub now: Millis,
+    pub viewer: Viewer<'a>,
 }
 
 impl Look<'_> {
+    pub(crate) fn sight(&self) -> Sight<'_> {
+        Sight::of(self.run, self.text, self.world, self.now, self.viewer)
+    }
+
+    /// A view of it, with nothing in any of its texts that this viewer is not to read.
+    pub(crate) fn veiled(&self, view: &impl Serialize) -> Result<Box<RawValue>, Refusal> {
+        let veil = self.sight().veil();
+        let veiled = RawValue::from_string(veil.over_json(as_it_is(view)?.get()));
+        veiled.map_err(|error| Refusal::bug("a veiled view is no JSON", &error))
+    }
+
     pub(crate) fn scope(&self, standpoint: Standpoint) -> Value {
         Names::of(self.run, self.text, self.world, self.now, standpoint)
     }
+}
+
+/// A view as it is sent.
+pub(crate) fn as_it_is(view: &impl Serialize) -> Result<Box<RawValue>, Refusal> {
+    serde_json::value::to_raw_value(view).map_err(|error| Refusal::bug("a view has no JSON form", &error))
 }
 
 /// One page of a list.
@@ -206,7 +225,23 @@ pub struct TaskView {
     pub comments: Vec<CommentView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockView>,
+    /// What whoever looks has filled in and not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draft: Option<DraftView>,
     pub case: CaseView,
+}
+
+/// A half-filled answer, as it came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DraftView {
+    pub at: String,
+    pub fields: Exact,
+}
+
+impl DraftView {
+    pub(crate) fn of(draft: &Draft) -> Self {
+        Self { at: draft.at.to_string(), fields: json_of(&draft.fields) }
+    }
 }
 
 /// When a task's clock stood, and whether it does.

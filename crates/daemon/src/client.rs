@@ -73,6 +73,10 @@ impl Client {
         self.ask(Method::POST, path.into())
     }
 
+    pub(crate) fn put(&self, path: impl Into<String>) -> Ask<'_> {
+        self.ask(Method::PUT, path.into())
+    }
+
     fn ask(&self, method: Method, path: String) -> Ask<'_> {
         Ask { client: self, method, path, headers: Vec::new(), body: Vec::new() }
     }

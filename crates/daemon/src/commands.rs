@@ -15,6 +15,7 @@ pub(crate) mod fields;
 pub(crate) mod fmt;
 pub(crate) mod graph;
 pub(crate) mod init;
+mod looks;
 pub(crate) mod migrate;
 pub(crate) mod next;
 mod paging;

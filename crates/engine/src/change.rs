@@ -347,7 +347,7 @@ fn notices_of(
 /// for whom a task opened, those to whom one was handed over, and whoever had claimed one that is no more.
 fn of_tasks(
     run: &Run,
-    text: &Workflow,
+    text: &Arc<Workflow>,
     (decision, tasks): (&Decision, &[TaskChange]),
     (world, tells): (&World, Telling),
 ) -> Vec<Notice> {
@@ -364,7 +364,7 @@ fn of_tasks(
 
 fn notice_of(
     run: &Run,
-    text: &Workflow,
+    text: &Arc<Workflow>,
     (decision, row): (&Decision, &TaskRow),
     (world, tells): (&World, Telling),
 ) -> Option<Notice> {
@@ -408,7 +408,7 @@ fn notice_of(
         due: row.due.filter(|_| everyday).and_then(|due| local(due, world)),
         asked: everyday.then(|| row.title.clone()),
         passed: note,
-        offers: if row.kind == TaskKind::Asked { offers_of(text, of.item) } else { vec![] },
+        offers: if row.kind == TaskKind::Asked { offers_of(run, text, world, of.item) } else { vec![] },
         ..letter_of(run, text, of)
     };
     let key = format!("{}/ask{}{again}", run.key_of(text, of.item), of.attempt).into();
@@ -482,7 +482,7 @@ fn told(
     let key = format!("{}{again}", run.key_of(text, Item { rung: Some(rung), ..at }));
     let of = Attempt { item: at, attempt: state.attempts };
     let own = TaskId::of(&key, 0);
-    let offers = if reminds && asked.is_some() { offers_of(text, at) } else { vec![] };
+    let offers = if reminds && asked.is_some() { offers_of(run, text, world, at) } else { vec![] };
     let letter = Letter {
         run: run.id,
         workflow: run.started.workflow.clone(),

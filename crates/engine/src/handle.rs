@@ -660,6 +660,15 @@ impl Engine {
         answer.await.unwrap_or(Err(ActError::Stopping))
     }
 
+    /// A note that somebody outside brings, who may be told to come again; answers when it is on disk.
+    ///
+    /// # Errors
+    /// When nothing is taken in now.
+    pub async fn take_note(&self, note: Note) -> Result<(), ActError> {
+        let _waiting = self.admit()?;
+        self.note(note).await
+    }
+
     /// Writes into a register by hand; answers with what the action gives once it is on disk.
     ///
     /// # Errors

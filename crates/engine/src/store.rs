@@ -145,6 +145,16 @@ pub struct Notice {
     pub letter: Box<[u8]>,
 }
 
+/// What somebody has filled in of an open task's form and not sent. It is theirs alone, goes with the task, and decides
+/// nothing: so it is in no journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub task: TaskId,
+    pub by: Arc<str>,
+    pub at: Millis,
+    pub fields: Raw,
+}
+
 /// Under this workflow and trigger, which no file has, it is kept up to when open tasks were told of.
 pub const DIGEST: (&str, &str) = ("", "digest");
 
@@ -370,6 +380,12 @@ pub enum Note {
     Noticed {
         key: Arc<str>,
     },
+    /// In the place of the one before; nothing, where the task is not open any more.
+    Draft(Draft),
+    DraftDropped {
+        task: TaskId,
+        by: Arc<str>,
+    },
     /// What has its name and id already is left as it is.
     Published(Published),
     /// A new line of a register.
@@ -531,6 +547,8 @@ pub trait Reads: RegisterReads + CaseReads + Send + Sync {
         cursor: Option<&str>,
         most: usize,
     ) -> Result<Page<TaskRow>, StoreError>;
+    /// What this person has filled in of an open task.
+    fn draft(&self, task: &TaskId, by: &str) -> Result<Option<Draft>, StoreError>;
     /// Ends of children that their parents have not taken yet.
     fn tells(&self) -> Result<Vec<Tell>, StoreError>;
     /// Notices that did not go out yet, the oldest first; those after an instant and a key, or from the first on.

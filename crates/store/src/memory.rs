@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yizhan_engine::registers::Shelf;
 use yizhan_engine::store::{
-    Acks, Batch, Change, Claim, DIGEST, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused, RunRow,
-    Store, StoreError, TaskChange, TaskEnd, TaskKind, TaskRow, Tell,
+    Acks, Batch, Change, Claim, DIGEST, Draft, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused,
+    RunRow, Store, StoreError, TaskChange, TaskEnd, TaskKind, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -91,6 +91,7 @@ struct Kept {
     wakes: BTreeSet<(Millis, RunId)>,
     tasks: BTreeMap<TaskId, TaskRow>,
     past_tasks: BTreeMap<TaskId, (TaskRow, TaskEnd)>,
+    drafts: BTreeMap<(TaskId, Arc<str>), Draft>,
     /// By workflow, trigger and id: the place in the order of their coming.
     firings: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
     fired: BTreeMap<u64, Fired>,
@@ -208,6 +209,7 @@ impl Kept {
 
     fn close_task(&mut self, id: &TaskId) -> Option<TaskRow> {
         self.notices.retain(|_, notice| notice.task != *id);
+        self.drafts.retain(|(task, _), _| task != id);
         self.tasks.remove(id)
     }
 
@@ -281,6 +283,14 @@ impl Kept {
             }
             Note::Told { child } => drop(self.tells.remove(child)),
             Note::Noticed { key } => drop(self.notices.remove(key)),
+            Note::Draft(draft) => {
+                if self.tasks.contains_key(&draft.task) {
+                    self.drafts.insert((draft.task.clone(), Arc::clone(&draft.by)), draft.clone());
+                }
+            }
+            Note::DraftDropped { task, by } => {
+                self.drafts.remove(&(task.clone(), Arc::clone(by)));
+            }
             Note::Published(event) => self.waiting.published(event),
             Note::Entry(new) => self.ledgers.written(new),
             Note::Number(taken) => self.ledgers.taken(taken),

@@ -2,6 +2,7 @@
 
 mod ballast;
 mod cases;
+mod drafts;
 mod fault;
 mod file_system;
 mod gathered;

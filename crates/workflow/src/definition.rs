@@ -26,6 +26,7 @@ mod extend;
 mod fields;
 mod flow;
 mod given;
+mod guards;
 mod ledger;
 mod lost;
 mod mail;
@@ -334,7 +335,7 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
 }
 
 /// Keys of the whole file that the language has and this version does not.
-const LATER: &[&str] = &["hours", "private", "readers"];
+const LATER: &[&str] = &["hours"];
 
 fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let root = Section::root(reader, table);
@@ -358,7 +359,10 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let workflow = Workflow {
         name: name.into(),
         hash: TextHash("".into()),
-        whole: Box::new(Step::whole(&title, main_of(&steps), span, (clock, limit))),
+        whole: Box::new(Step {
+            guard: step::guard(&root, None),
+            ..Step::whole(&title, main_of(&steps), span, (clock, limit))
+        }),
         title,
         note: root.string("note"),
         owner: owner.map(|owner| owner.value.to_owned()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 
-use crate::expression::{Expression, Template, Tree, value_of_json};
+use crate::expression::{Expression, ExpressionError, Template, Tree, value_of_json};
 use crate::problem::Lang;
 
 mod accept;
@@ -102,6 +102,14 @@ impl Field {
     #[must_use]
     pub fn label(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What can be chosen, worked out before anything is filled in.
+    ///
+    /// # Errors
+    /// When it cannot be worked out, or hangs on what is to be filled in.
+    pub fn choices(&self, scope: &Value) -> Result<Vec<Choice>, ExpressionError> {
+        accept::choices(self, scope)
     }
 }
 

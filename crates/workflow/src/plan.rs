@@ -184,6 +184,16 @@ pub struct Step {
     /// The name of the calendar in whose hours alone it starts and its clock runs.
     pub hours: Option<Arc<str>>,
     pub clock: Option<Box<Clock>>,
+    pub guard: Guard,
+}
+
+/// What of a step not everybody who sees the run may see; of the whole file, who may see the case at all.
+#[derive(Debug, Default)]
+pub struct Guard {
+    /// Names of what the step gives.
+    pub private: Vec<Arc<str>>,
+    /// Who may see it, as `ask` names them: what is private, else all that the step gives.
+    pub readers: Vec<Arc<str>>,
 }
 
 /// How many may do it at once, over all runs, and how often.

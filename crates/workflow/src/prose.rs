@@ -11,6 +11,7 @@ use crate::plan::{Each, Let, OnDuplicate, Section, Work, Workflow};
 use crate::problem::Lang;
 
 mod clock;
+mod guard;
 mod step;
 mod time;
 mod trigger;
@@ -172,6 +173,12 @@ impl Teller<'_> {
         if let Some(owner) = &workflow.owner {
             let owner = self.all_of(owner);
             said.push(self.pick(format!("负责:{owner}。"), format!("Owned by {owner}.")));
+        }
+        if let Some(readers) = self.readers(&workflow.whole) {
+            said.push(self.pick(
+                format!("除参与的人外,只有{readers}可以看。"),
+                format!("Beside those who take part, only {readers} may see it."),
+            ));
         }
         if let Some(calendar) = &workflow.calendar {
             said.push(self.pick(

@@ -9,7 +9,7 @@ use crate::form::{FieldFault, Form};
 use crate::problem::{Problem, nearest};
 
 mod ask;
-mod chain;
+pub(crate) mod chain;
 mod count;
 mod figures;
 mod find;

@@ -23,6 +23,7 @@ pub mod names;
 mod people;
 mod recipients;
 pub mod scope;
+pub mod sight;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -228,6 +229,20 @@ pub fn start(id: RunId, text: &Arc<Workflow>, now: &Now<'_>, started: Started) -
     deciding.pass_time();
     let decision = deciding.finish();
     (run, decision)
+}
+
+/// Whether somebody may answer a task now, as it would be judged if they did.
+///
+/// # Errors
+/// Why not.
+pub fn may_answer(
+    run: &mut Run,
+    text: &Arc<Workflow>,
+    now: &Now<'_>,
+    of: Attempt,
+    by: &Arc<str>,
+) -> Result<(), Refusal> {
+    Deciding::new(run, text, now, Event::Woke {}).may_answer(of, by)
 }
 
 /// The whole behaviour of a run that has begun. A refused event has changed nothing.

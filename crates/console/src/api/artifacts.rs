@@ -40,14 +40,18 @@ pub(crate) async fn put(
     Ok((StatusCode::CREATED, Answer(view)).into_response())
 }
 
+/// What the house is asked for: never a path.
+pub(super) fn is_hash(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// As a file to be kept, never as a page: what people send us is not ours to show.
 pub(crate) async fn get(
     State(desk): State<Arc<Desk>>,
     Named(sha256): Named<String>,
 ) -> Result<Response, Refusal> {
     let no_such = || Refusal::NoSuch { kind: "artifact", name: sha256.chars().take(64).collect() };
-    let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if !is_hash {
+    if !is_hash(&sha256) {
         return Err(no_such());
     }
     let name = sha256.clone();

@@ -8,25 +8,26 @@ use std::time::Duration;
 use axum::extract::State;
 use futures_util::future::select;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 use yizhan_engine::live;
 use yizhan_engine::store::{RunFilter, RunState};
 use yizhan_workflow::id::{RunId, TextHash};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::event::Event;
+use yizhan_workflow::run::sight::HIDDEN;
 use yizhan_workflow::run::{self, Now, Refusal as RunRefusal};
 
 pub(crate) use starting::start;
 
-use super::PageOf;
+use super::{Looking, PageOf, reads_row};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::{
-    JournalLine, Listing, Look, MigrationView, RunRow, RunView, Teller, Texts, WhyView, journal_line,
-    run_row, run_view,
+    Listing, Look, MigrationView, RunRow, Teller, Texts, WhyView, journal_line, run_row, run_view,
 };
 use crate::why::Reader;
 
@@ -50,6 +51,7 @@ pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Asked(asked): Asked<Filter>,
+    Asked(looking): Asked<Looking>,
 ) -> Result<Answer<Listing<RunRow>>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
     let Filter { workflow, state, key, parent, open, late, waits, .. } = asked;
@@ -63,8 +65,17 @@ pub(crate) async fn list(
     let title = |name: &str| {
         library.get(name).and_then(|entry| entry.workflow.as_ref()).map(|text| text.title.clone())
     };
-    let items =
-        rows.rows.iter().map(|row| run_row(row, title(&row.workflow).unwrap_or_default(), now)).collect();
+    let world = desk.shared().world();
+    let (by, people) = (looking.name(&caller, &world)?, world.people_at(now));
+    let mut items = Vec::with_capacity(rows.rows.len());
+    for row in &rows.rows {
+        let mut shown = run_row(row, title(&row.workflow).unwrap_or_default(), now);
+        let own = std::slice::from_ref(&row.by);
+        if !reads_row(&desk, &row.workflow, &people, looking.viewer(&by, &caller, &row.workflow), own) {
+            shown.key = shown.key.map(|_| HIDDEN.to_owned());
+        }
+        items.push(shown);
+    }
     Ok(Answer(Listing { items, next: rows.next }))
 }
 
@@ -91,20 +102,27 @@ fn meant(desk: &Desk, name: &str) -> Result<RunId, Refusal> {
     }
 }
 
-fn view_of(desk: &Desk, id: RunId) -> Result<RunView, Refusal> {
+fn view_of(desk: &Desk, id: RunId, (caller, asked): (&Caller, &Looking)) -> Result<Box<RawValue>, Refusal> {
     let loaded = live::load(id, desk.reads())?;
     let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
     let (world, now) = (desk.shared().world(), desk.shared().now());
-    let look = Look { run: &loaded.run, text: &text, world: &world, now };
-    Ok(run_view(&look, &loaded.row))
+    let by = asked.name(caller, &world)?;
+    let viewer = asked.viewer(&by, caller, &text.name);
+    let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
+    look.veiled(&run_view(&look, &loaded.row))
 }
 
 pub(crate) async fn show(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Named(name): Named<String>,
-) -> Result<Answer<RunView>, Refusal> {
-    desk.read(move |desk| view_of(desk, run_named(desk, &caller, Role::Viewer, &name)?)).await.map(Answer)
+    Asked(asked): Asked<Looking>,
+) -> Result<Answer<Box<RawValue>>, Refusal> {
+    let view = desk.read(move |desk| {
+        let id = run_named(desk, &caller, Role::Viewer, &name)?;
+        view_of(desk, id, (&caller, &asked))
+    });
+    view.await.map(Answer)
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,7 +141,9 @@ pub(crate) async fn wait(
     caller: Caller,
     Named(name): Named<String>,
     Asked(patience): Asked<Patience>,
-) -> Result<Answer<RunView>, Refusal> {
+    Asked(asked): Asked<Looking>,
+) -> Result<Answer<Box<RawValue>>, Refusal> {
+    let looks = caller.clone();
     let id = desk.read(move |desk| run_named(desk, &caller, Role::Viewer, &name)).await?;
     let end = Instant::now() + Duration::from_secs(patience.seconds.min(60));
     let waiting = desk.ends.wait_for(id);
@@ -133,7 +153,7 @@ pub(crate) async fn wait(
         let row = desk.read(move |desk| Ok(desk.reads().row(id)?)).await?;
         let is_over = row.is_none_or(|row| !matches!(row.state, RunState::Open | RunState::Closing));
         if is_over || Instant::now() >= end || *closes.borrow() {
-            return desk.read(move |desk| view_of(desk, id)).await.map(Answer);
+            return desk.read(move |desk| view_of(desk, id, (&looks, &asked))).await.map(Answer);
         }
         let (over, stopping) = (std::pin::pin!(over), std::pin::pin!(closes.wait_for(|closing| *closing)));
         // Whichever it was, the store is asked again.
@@ -146,8 +166,8 @@ pub(crate) async fn journal(
     caller: Caller,
     Named(name): Named<String>,
     Asked(page): Asked<PageOf>,
-    Asked(tongue): Asked<Tongue>,
-) -> Result<Answer<Listing<JournalLine>>, Refusal> {
+    Asked(asked): Asked<Looking>,
+) -> Result<Answer<Box<RawValue>>, Refusal> {
     let listing = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
         let after = match &page.cursor {
@@ -156,17 +176,24 @@ pub(crate) async fn journal(
                 cursor.parse().map_err(|_| Refusal::Unreadable(format!("`{cursor}` is not a cursor")))?
             }
         };
-        desk.reads().row(id)?.ok_or(Refusal::NoSuch { kind: "run", name })?;
+        let loaded = live::load(id, desk.reads())?;
+        let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
+        let (world, now) = (desk.shared().world(), desk.shared().now());
+        let by = asked.name(&caller, &world)?;
+        let viewer = asked.viewer(&by, &caller, &text.name);
+        let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
+        let sight = look.sight();
         let lines = desk.reads().journal(id, after, page.limit() + 1)?;
         let more = lines.len() > page.limit();
-        let language = tongue.lang.unwrap_or_else(|| desk.house.language());
+        let language = asked.lang.unwrap_or_else(|| desk.house.language());
         let upto = lines.last().map_or(after, |line| line.seq);
         let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
         let shown = lines.iter().take(page.limit());
-        let items: Vec<_> =
-            shown.map(|line| journal_line(line, &Teller { text: texts.at(line.seq), language })).collect();
+        let told = shown
+            .map(|line| journal_line(line, &Teller { text: texts.at(line.seq), language, sight: &sight }));
+        let items: Vec<_> = told.collect();
         let next = items.last().filter(|_| more).map(|line| line.seq.to_string());
-        Ok(Listing { items, next })
+        look.veiled(&Listing { items, next })
     });
     listing.await.map(Answer)
 }
@@ -180,17 +207,19 @@ pub(crate) async fn why(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Named(name): Named<String>,
-    Asked(tongue): Asked<Tongue>,
-) -> Result<Answer<WhyView>, Refusal> {
+    Asked(asked): Asked<Looking>,
+) -> Result<Answer<Box<RawValue>>, Refusal> {
     let answer = desk.read(move |desk| {
         let loaded = live::load(run_named(desk, &caller, Role::Viewer, &name)?, desk.reads())?;
         let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
         let world = desk.shared().world();
-        let language = tongue.lang.unwrap_or_else(|| desk.house.language());
+        let language = asked.lang.unwrap_or_else(|| desk.house.language());
         let now = desk.shared().now();
-        let look = Look { run: &loaded.run, text: &text, world: &world, now };
+        let by = asked.name(&caller, &world)?;
+        let viewer = asked.viewer(&by, &caller, &text.name);
+        let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
         let reader = Reader { look, language, reads: desk.reads() };
-        Ok(WhyView {
+        reader.look.veiled(&WhyView {
             id: loaded.run.id.to_string(),
             state: crate::view::word_of(&loaded.row.state),
             sentences: reader.sentences(),
@@ -210,13 +239,14 @@ pub(crate) async fn cancel(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Cancel>,
-) -> Result<Answer<RunView>, Refusal> {
+) -> Result<Answer<Box<RawValue>>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let looks = caller.clone();
     let reason = given.reason.unwrap_or_else(|| "cancelled by hand".to_owned()).into();
     let id = desk.read(move |desk| run_named(desk, &caller, Role::Operator, &name)).await?;
     // Opening 0: the one that is there now.
     desk.engine.act(id, Event::Cancelled { opening: 0, by, reason }).await?;
-    desk.read(move |desk| view_of(desk, id)).await.map(Answer)
+    desk.read(move |desk| view_of(desk, id, (&looks, &Looking::default()))).await.map(Answer)
 }
 
 #[derive(Debug, Deserialize)]
@@ -230,8 +260,9 @@ pub(crate) async fn retry(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<RetryFrom>,
-) -> Result<Answer<RunView>, Refusal> {
+) -> Result<Answer<Box<RawValue>>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
+    let looks = caller.clone();
     let (id, from) = desk
         .read(move |desk| {
             let id = run_named(desk, &caller, Role::Operator, &name)?;
@@ -245,7 +276,7 @@ pub(crate) async fn retry(
         })
         .await?;
     desk.engine.act(id, Event::Retried { opening: 0, by, from }).await?;
-    desk.read(move |desk| view_of(desk, id)).await.map(Answer)
+    desk.read(move |desk| view_of(desk, id, (&looks, &Looking::default()))).await.map(Answer)
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 use yizhan_engine::live;
 use yizhan_engine::store::{self, TaskFilter};
@@ -11,14 +12,16 @@ use yizhan_workflow::id::{Attempt, RunId, TaskId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
+use yizhan_workflow::run::sight::HIDDEN;
 
-use super::PageOf;
+use super::files::sized;
 use super::runs::run_named;
+use super::{Looking, PageOf, reads_row};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{Listing, Look, TaskRow, TaskView, attempt_of, task_row, task_view};
+use crate::view::{DraftView, Listing, Look, TaskRow, TaskView, as_it_is, attempt_of, task_row, task_view};
 
 /// How an act came in, for the journal, where nothing else is said.
 const VIA: &str = "api";
@@ -48,6 +51,7 @@ pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Asked(asked): Asked<Filter>,
+    Asked(looking): Asked<Looking>,
 ) -> Result<Answer<Listing<TaskRow>>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
     let world = desk.shared().world();
@@ -66,13 +70,24 @@ pub(crate) async fn list(
         }
     };
     let who = who.map(|who| belongs_to(&world.people_at(now), &who));
+    let asks = caller.clone();
     let rows = desk.read(move |desk| {
-        let run = asked.run.map(|name| run_named(desk, &caller, Role::Viewer, &name)).transpose()?;
+        let run = asked.run.map(|name| run_named(desk, &asks, Role::Viewer, &name)).transpose()?;
         let filter = TaskFilter { run, who, late: asked.late.then_some(now) };
         Ok(desk.reads().tasks(&filter, page.cursor.as_deref(), page.limit())?)
     });
     let rows = rows.await?;
-    let items = rows.rows.iter().map(|row| task_row(row, now)).collect();
+    let by = looking.name(&caller, &world)?;
+    let people = world.people_at(now);
+    let mut items = Vec::with_capacity(rows.rows.len());
+    for row in &rows.rows {
+        let mut shown = task_row(row, now);
+        let asked: Vec<Arc<str>> = row.who.iter().map(|who| who.as_str().into()).collect();
+        if !reads_row(&desk, &row.workflow, &people, looking.viewer(&by, &caller, &row.workflow), &asked) {
+            shown.title = HIDDEN.to_owned();
+        }
+        items.push(shown);
+    }
     Ok(Answer(Listing { items, next: rows.next }))
 }
 
@@ -96,11 +111,29 @@ fn row_named(desk: &Desk, name: &str) -> Result<(store::TaskRow, Attempt), Refus
     Ok((row, of))
 }
 
+/// Of somebody who does something with it: a task that is over has been dealt with; it is not unknown.
+pub(super) fn open_task(
+    desk: &Desk,
+    caller: &Caller,
+    name: &str,
+) -> Result<(store::TaskRow, Attempt), Refusal> {
+    let id: TaskId = name.parse().map_err(|_| no_such(name))?;
+    let over = || Refusal::DealtWith("the task is not open".to_owned());
+    let row = desk.reads().task(&id)?.ok_or_else(over)?;
+    let of = attempt_of(&row).ok_or(Refusal::Bug)?;
+    if !is_theirs(desk, caller, &row) {
+        caller.must(Role::Operator, &row.workflow)?;
+    }
+    Ok((row, of))
+}
+
 pub(crate) async fn show(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Named(name): Named<String>,
-) -> Result<Answer<TaskView>, Refusal> {
+    Asked(asked): Asked<Looking>,
+) -> Result<Answer<Box<RawValue>>, Refusal> {
+    let by = asked.name(&caller, &desk.shared().world())?;
     let view = desk.read(move |desk| {
         let (row, of) = row_named(desk, &name)?;
         if !caller.rights.may(Role::Viewer, &row.workflow) && !is_theirs(desk, &caller, &row) {
@@ -109,7 +142,12 @@ pub(crate) async fn show(
         let loaded = live::load(row.run, desk.reads())?;
         let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
         let (world, now) = (desk.shared().world(), desk.shared().now());
-        task_view(&row, of, &Look { run: &loaded.run, text: &text, world: &world, now })
+        let viewer = asked.viewer(&by, &caller, &text.name);
+        let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
+        let draft = desk.reads().draft(&row.id, &by)?.as_ref().map(DraftView::of);
+        let view = TaskView { draft, ..task_view(&row, of, &look)? };
+        // Whoever is asked reads the form as it was written for them.
+        if look.sight().is_part() { as_it_is(&view) } else { look.veiled(&view) }
     });
     view.await.map(Answer)
 }
@@ -127,24 +165,15 @@ fn changed(run: RunId) -> Answer<Json> {
     Answer(json!({ "run": run.to_string() }))
 }
 
-/// Finds the task, and has `event` decided about it. One that is over has been dealt with; it is not unknown.
+/// Finds the task, and has `event` decided about it.
 pub(super) async fn act(
     desk: &Arc<Desk>,
     caller: &Caller,
     name: String,
     event: impl FnOnce(Attempt) -> Event,
 ) -> Result<Answer<Json>, Refusal> {
-    if name.parse::<TaskId>().is_err() {
-        return Err(no_such(&name));
-    }
-    let found = desk.read(move |desk| row_named(desk, &name)).await;
-    if let Err(Refusal::NoSuch { .. }) = found {
-        return Err(Refusal::DealtWith("the task is not open".to_owned()));
-    }
-    let (row, of) = found?;
-    if !is_theirs(desk, caller, &row) {
-        caller.must(Role::Operator, &row.workflow)?;
-    }
+    let asks = caller.clone();
+    let (row, of) = desk.read(move |desk| open_task(desk, &asks, &name)).await?;
     desk.engine.act(row.run, event(of)).await?;
     Ok(changed(row.run))
 }
@@ -260,6 +289,7 @@ pub(crate) async fn answer(
 ) -> Result<Answer<Json>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let fields = object(given.fields)?;
+    let fields = desk.read(move |desk| sized(desk, fields)).await?;
     let via = through(given.via.as_deref())?;
     let Some(whom) = given.on_behalf_of else {
         return act(&desk, &caller, name, |of| Event::Answered { of, by, via, fields }).await;

@@ -2,9 +2,11 @@
 
 use serde_json::{Map, Value as Json, json};
 use yizhan_engine::store::Line as Stored;
-use yizhan_workflow::id::StepNo;
+use yizhan_workflow::id::{ScopeNo, StepAt, StepNo};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
+use yizhan_workflow::run::event::Raw;
+use yizhan_workflow::run::sight::Sight;
 
 use super::{JournalLine, Teller};
 
@@ -24,18 +26,62 @@ pub(crate) fn journal_line(line: &Stored, teller: &Teller<'_>) -> JournalLine {
             did: vec![],
         };
     };
-    let (event, with) = named(read.remove("event").unwrap_or_default(), text);
+    let sight = teller.sight;
+    let event = read.remove("event").unwrap_or_default();
+    let by = inside(&event, "by").and_then(Json::as_str).map(str::to_owned);
+    let own = step_of(&event);
+    let guarded = |variant: Json| {
+        let step = step_of(&variant).or(own);
+        seen(variant, step, by.as_deref(), sight)
+    };
+    let (event, with) = named(guarded(event), text);
     let did = match read.remove("did") {
         Some(Json::Array(facts)) => facts,
         _ => vec![],
     };
     let did = did.into_iter().map(|fact| {
-        let (name, with) = named(fact, text);
+        let (name, with) = named(guarded(fact), text);
         let mut fact = Map::from_iter([("fact".to_owned(), Json::String(name))]);
         fact.extend(with);
         Json::Object(fact)
     });
     JournalLine { seq, at, text: told, event, with: Json::Object(with), did: did.collect() }
+}
+
+/// A field of `{"ended": {…}}`.
+fn inside<'j>(variant: &'j Json, name: &str) -> Option<&'j Json> {
+    variant.as_object()?.values().next()?.get(name)
+}
+
+/// The step that an event or a fact is about.
+fn step_of(variant: &Json) -> Option<StepNo> {
+    let item = inside(variant, "of").or_else(|| inside(variant, "at"));
+    let number = item.and_then(|item| item.get(0)).or_else(|| inside(variant, "s"))?;
+    number.as_u64().and_then(|number| u16::try_from(number).ok()).map(StepNo)
+}
+
+/// Without the values that are not for this reader.
+fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, sight: &Sight<'_>) -> Json {
+    let masked = |name: &str, value: &Json| match (name, step) {
+        ("input", _) => Some(sight.input(&Raw::from(value))),
+        ("output" | "fields" | "values" | "payload", Some(step)) => {
+            let of = StepAt { step, scope: ScopeNo::RUN }.item(1, 0);
+            Some(sight.given(of, by, &Raw::from(value)))
+        }
+        _ => None,
+    };
+    match value {
+        Json::Object(map) => {
+            let entries = map.into_iter().map(|(name, value)| {
+                let shown = masked(&name, &value);
+                let shown = shown.map(|shown| serde_json::from_str(shown.get()).unwrap_or_default());
+                (name, shown.unwrap_or_else(|| seen(value, step, by, sight)))
+            });
+            Json::Object(entries.collect())
+        }
+        Json::Array(list) => Json::Array(list.into_iter().map(|one| seen(one, step, by, sight)).collect()),
+        plain @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => plain,
+    }
 }
 
 /// `{"ended": {"of": [2,1,0,1], …}}` as its name and its fields.

@@ -5,6 +5,7 @@ use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, TaskId}
 use yizhan_workflow::plan::{Section, Work};
 use yizhan_workflow::run::event::{Failure, Standing};
 use yizhan_workflow::run::names::{Standpoint, item_word, state_word};
+use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::state::{At, ItemState, Phase, ScopeState, StepState, Want};
 
 use super::{ErrorView, FailureView, ItemView, Look, RunRow, RunView, StepView, json_of, owned, word_of};
@@ -31,9 +32,9 @@ pub(crate) fn run_row(row: &store::RunRow, title: String, now: Millis) -> RunRow
 }
 
 pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
-    let run = look.run;
+    let (run, sight) = (look.run, look.sight());
     let output = match &run.top.phase {
-        Phase::Over { output, .. } => output.as_ref().map(json_of),
+        Phase::Over { output, .. } => output.as_ref().filter(|_| sight.case()).map(json_of),
         Phase::Open | Phase::Stopping | Phase::Finishing => None,
     };
     let error = run.top.error.as_ref().map(|error| ErrorView {
@@ -41,32 +42,39 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
         code: error.code.to_string(),
         message: error.message.to_string(),
     });
+    let mut words = run_row(row, look.text.title.clone(), look.now);
+    words.key = words.key.filter(|_| sight.case());
     RunView {
-        row: run_row(row, look.text.title.clone(), look.now),
-        input: json_of(&run.started.input),
+        row: words,
+        input: json_of(&sight.input(&run.started.input)),
         error,
         opening: run.top.opening,
         text: run.text().to_string(),
-        steps: steps_view(look, ScopeNo::RUN),
+        steps: steps_view(&(look, &sight), ScopeNo::RUN),
         output,
     }
 }
 
 /// The steps of a run, or of an item that holds steps.
-fn steps_view(look: &Look<'_>, scope: ScopeNo) -> Vec<StepView> {
+/// A case with what may be seen of it.
+type Seen<'s> = (&'s Look<'s>, &'s Sight<'s>);
+
+fn steps_view(seen: &Seen<'_>, scope: ScopeNo) -> Vec<StepView> {
+    let (look, _) = seen;
     let holder = look.run.scope(scope).and_then(ScopeState::holder_step);
     let numbers = look.text.numbers().filter(|no| look.text.step(*no).holder == holder);
-    numbers.map(|step| StepAt { step, scope }).map(|at| step_view(look, at, look.run.step(at))).collect()
+    numbers.map(|step| StepAt { step, scope }).map(|at| step_view(seen, at, look.run.step(at))).collect()
 }
 
-fn step_view(look: &Look<'_>, at: StepAt, state: &StepState) -> StepView {
+fn step_view(seen: &Seen<'_>, at: StepAt, state: &StepState) -> StepView {
+    let (look, _) = seen;
     let (run, step) = (look.run, look.text.step(at.step));
     let (kind, action) = kind_of(&step.work);
     let items = state.items.iter().take(ITEMS_SHOWN).zip(0_u32..).map(|(item, number)| {
         let of = at.item(state.round, number);
         let undo = run.done(of).and_then(|done| done.undo.as_ref());
-        let undo = undo.map(|undo| Box::new(item_view(look, Item { undo: true, ..of }, undo)));
-        ItemView { undo, ..item_view(look, of, item) }
+        let undo = undo.map(|undo| Box::new(item_view(seen, Item { undo: true, ..of }, undo)));
+        ItemView { undo, ..item_view(seen, of, item) }
     });
     StepView {
         id: step.id.to_string(),
@@ -89,7 +97,8 @@ fn title_of(look: &Look<'_>, at: StepAt) -> String {
     title.text(&look.scope(Standpoint::Step(at))).unwrap_or_else(|_| title.source().to_owned())
 }
 
-fn item_view(look: &Look<'_>, of: Item, state: &ItemState) -> ItemView {
+fn item_view(seen: &Seen<'_>, of: Item, state: &ItemState) -> ItemView {
+    let (look, sight) = seen;
     let step = look.text.step(of.step);
     let instant = |at: Option<Millis>| at.map(|at| at.to_string());
     let readable = || look.run.key_of(look.text, of);
@@ -114,7 +123,7 @@ fn item_view(look: &Look<'_>, of: Item, state: &ItemState) -> ItemView {
         state: item_word(state).to_owned(),
         attempts: state.attempts,
         outcome: owned(&state.outcome),
-        output: state.output.as_ref().map(json_of),
+        output: sight.output(of, state).as_ref().map(json_of),
         failure: state.failure.as_deref().map(failure_view),
         by: owned(&state.by),
         opened: instant(state.opened),
@@ -123,7 +132,7 @@ fn item_view(look: &Look<'_>, of: Item, state: &ItemState) -> ItemView {
         late: state.late,
         task,
         child: child.map(|child| child.to_string()),
-        steps: state.scope.filter(|_| !of.is_beside()).map_or_else(Vec::new, |scope| steps_view(look, scope)),
+        steps: state.scope.filter(|_| !of.is_beside()).map_or_else(Vec::new, |scope| steps_view(seen, scope)),
         undo: None,
     }
 }

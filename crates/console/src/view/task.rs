@@ -8,6 +8,7 @@ use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::run::clock::StoppedBy;
 use yizhan_workflow::run::event::{Question, Raw, Standing};
 use yizhan_workflow::run::names::{Standpoint, item_word};
+use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::state::{At, ItemState, Run, ScopeState};
 
 use super::run::failure_view;
@@ -79,7 +80,8 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         delegated_by: sheet.and_then(|sheet| owned(&sheet.delegated_by)),
         comments: comments.collect(),
         clock: clock_view(state, look.now),
-        case: case_of(look.run, look.text),
+        draft: None,
+        case: case_of(look),
     })
 }
 
@@ -119,12 +121,14 @@ pub(crate) fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal>
     let Work::Ask(ask) = look.text.step(of.item.step).work_of(of.item) else {
         return Ok(FormView::default());
     };
+    let sight = look.sight();
     let known = last_answer(look.run, of.item).filter(|_| !of.item.is_beside());
-    FormView::of(&ask.form, known, &look.scope(Standpoint::Item(of.item)))
+    let known = known.map(|(by, raw)| sight.filled_in(of.item, by, raw));
+    FormView::of(&ask.form, known.as_ref(), &look.scope(Standpoint::Item(of.item)))
 }
 
 /// What the round before gave: in a new round a form comes filled in with it.
-fn last_answer(run: &Run, item: Item) -> Option<&Raw> {
+fn last_answer(run: &Run, item: Item) -> Option<(Option<&str>, &Raw)> {
     let own = run.step(item.place()).earlier.as_deref();
     let step = own.or_else(|| {
         // Inside a step that holds steps a new round is a scope of its own: the one before it is asked.
@@ -132,33 +136,35 @@ fn last_answer(run: &Run, item: Item) -> Option<&Raw> {
         let before = run.step(holder.place()).earlier.as_deref()?.items.get(holder.item as usize)?;
         run.scope(before.scope?)?.step(item.step).map(AsRef::as_ref)
     })?;
-    step.items.get(item.item as usize)?.output.as_ref()
+    let state = step.items.get(item.item as usize)?;
+    Some((state.by.as_deref(), state.output.as_ref()?))
 }
 
-fn case_of(run: &Run, text: &Arc<Workflow>) -> CaseView {
+fn case_of(look: &Look<'_>) -> CaseView {
+    let (run, text, sight) = (look.run, look.text, look.sight());
     let mut story = vec![];
-    tell(run, text, ScopeNo::RUN, &mut story);
+    tell((run, text), &sight, ScopeNo::RUN, &mut story);
     CaseView {
         run: run.id.to_string(),
         workflow: text.name.to_string(),
         title: text.title.clone(),
-        key: owned(&run.started.key),
+        key: owned(&run.started.key).filter(|_| sight.case()),
         by: run.started.by.to_string(),
         started: run.began.to_string(),
-        input: json_of(&run.started.input),
+        input: json_of(&sight.input(&run.started.input)),
         story,
     }
 }
 
 /// What was done in a run, or in an item that holds steps; these come behind it.
-fn tell(run: &Run, text: &Workflow, scope: ScopeNo, story: &mut Vec<StoryView>) {
+fn tell((run, text): (&Run, &Workflow), sight: &Sight<'_>, scope: ScopeNo, story: &mut Vec<StoryView>) {
     let holder = run.scope(scope).and_then(ScopeState::holder_step);
     for no in text.numbers().filter(|no| text.step(*no).holder == holder) {
         let at = StepAt { step: no, scope };
         let (step, state) = (text.step(no), run.step(at));
         // In a new round the answers of the one before are what the reader wants to see.
         let shown = if state.over > 0 { Some(state) } else { state.earlier.as_deref() };
-        for item in shown.map_or(&[][..], |state| &state.items) {
+        for (item, number) in shown.map_or(&[][..], |state| &state.items).iter().zip(0_u32..) {
             if story.len() >= STORY_SHOWN {
                 return;
             }
@@ -170,11 +176,11 @@ fn tell(run: &Run, text: &Workflow, scope: ScopeNo, story: &mut Vec<StoryView>) 
                     state: item_word(item).to_owned(),
                     by: owned(&item.by),
                     ended: item.ended.map(|at| at.to_string()),
-                    output: item.output.as_ref().map(json_of),
+                    output: sight.output(at.item(state.round, number), item).as_ref().map(json_of),
                 });
             }
             if let Some(inside) = item.scope {
-                tell(run, text, inside, story);
+                tell((run, text), sight, inside, story);
             }
         }
     }

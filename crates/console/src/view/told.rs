@@ -9,6 +9,7 @@ use yizhan_workflow::run::clock::{ClockWhy, RungDid};
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, ItemEnd, Standing, StepEnd, Verdict,
 };
+use yizhan_workflow::run::sight::Sight;
 
 use crate::house::Language;
 
@@ -19,6 +20,7 @@ const TOLD_MAX: usize = 8;
 pub(crate) struct Teller<'a> {
     pub text: &'a Workflow,
     pub language: Language,
+    pub sight: &'a Sight<'a>,
 }
 
 impl Teller<'_> {

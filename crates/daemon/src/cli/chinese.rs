@@ -69,6 +69,7 @@ const ABOUT: &[(&str, &str)] = &[
     ("task resume", "让一项待办的计时继续"),
     ("task extend", "为一项待办申请延期"),
     ("task due", "给一项待办改期限"),
+    ("task draft", "存下填了一半的答复,只有自己看得到;什么都不给则清除"),
     ("task answer", "答复一项待办"),
     ("task settle", "对自己走不下去的步骤作出决定"),
 ];
@@ -78,8 +79,10 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("url", "用 HTTP 访问守护进程,口令取自 $YIZHAN_TOKEN"),
     ("lang", "文字的语言;缺省按系统语言"),
     ("json", "以 JSON 输出,供程序使用"),
+    ("private", "显示保密的值"),
     ("by", "以谁的名义,例如 person:li.na"),
     ("on_behalf_of", "用传真或纸件答复的外部人员(`mail:…`),代其录入"),
+    ("draft", "没有另给的字段用 `task draft` 存下的内容"),
     ("paper", "传真或纸件的扫描件,一并存档;可以写多次"),
     ("input", "JSON 或 TOML 文件,- 为标准输入"),
     ("set", "一个字段:名=文字,或 名:=JSON"),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Context;
+use super::looks::Looks;
 use super::run::wait_for;
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
@@ -22,18 +23,23 @@ pub(crate) struct Args {
     /// Wait until it is over
     #[arg(long)]
     wait: bool,
+    #[command(flatten)]
+    looks: Looks,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let client = context.client()?;
     let path = format!("/api/v1/runs/{}", escaped(&args.run));
     if args.journal {
-        let lines = client.get(format!("{path}/journal?limit=500&lang={}", context.language.tag())).send()?;
+        let asked = args.looks.query(&[("limit", Some("500")), ("lang", Some(context.language.tag()))]);
+        let lines = client.get(format!("{path}/journal{asked}")).send()?;
         context.answer(&lines, |lines| journal(lines, context));
         return Ok(Exit::Ok);
     }
-    let run =
-        if args.wait { wait_for(&client, &args.run, None, context)? } else { client.get(path).send()? };
+    if args.wait {
+        wait_for(&client, &args.run, None, context)?;
+    }
+    let run = client.get(format!("{path}{}", args.looks.query(&[]))).send()?;
     context.answer(&run, |run| shown(run, context));
     Ok(if args.wait { ended(&run) } else { Exit::Ok })
 }

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::fields::{Fields, upload};
-use crate::client::{Client, escaped};
+use super::looks::Looks;
+use crate::client::{Client, escaped, query};
 use crate::exit::{Exit, Failure};
 use crate::language::Language;
 use crate::show::{due, instant, list, text, value};
@@ -18,6 +19,8 @@ pub(crate) enum Action {
     Show {
         /// The task's id, as `yizhan tasks` lists it
         task: String,
+        #[command(flatten)]
+        looks: Looks,
     },
     /// Take a task, so that nobody else answers it
     #[command(after_help = "Example:\n  yizhan task claim task_01hsk3v9q2r4t --by person:li.na")]
@@ -88,6 +91,16 @@ pub(crate) enum Action {
         #[command(flatten)]
         fields: Fields,
     },
+    /// Keep what is filled in so far, for you alone; nothing given throws it away
+    #[command(
+        after_help = "Example:\n  yizhan task draft task_01hsk3v9q2r4t --by person:wang.wei --set cause=主管爆裂\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --draft --set result=fixed"
+    )]
+    Draft {
+        #[command(flatten)]
+        whose: Whose,
+        #[command(flatten)]
+        fields: Fields,
+    },
     /// Answer a task
     #[command(
         after_help = "Example:\n  yizhan task answer task_01hsk3v9q2r4t --by person:wang.wei --set result=fixed --set cause=主管爆裂\n  yizhan task answer task_01hsk3v9q2r4t --rows goods=goods.csv --set papers=card,slip\n  yizhan task answer task_01hsk3v9q2r4t --set 'sign:={\"refused\": true, \"witness\": \"person:zhao.min\"}'\n  yizhan task answer task_01hsk3v9q2r4t --on-behalf-of mail:li@example.com --paper fax.pdf --set approved=yes"
@@ -101,6 +114,9 @@ pub(crate) enum Action {
         /// The fax or the scanned paper, which is kept; may be repeated
         #[arg(long, value_name = "FILE", requires = "on_behalf_of")]
         paper: Vec<PathBuf>,
+        /// With what `task draft` kept, where nothing else is given
+        #[arg(long, conflicts_with = "on_behalf_of")]
+        draft: bool,
         #[command(flatten)]
         fields: Fields,
     },
@@ -172,10 +188,21 @@ impl Verdict {
 pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
     let client = context.client()?;
     let path = |task: &str, verb: &str| format!("/api/v1/tasks/{}{verb}", escaped(task));
-    if let Action::Show { task } = action {
-        let task = client.get(path(task, "")).send()?;
+    if let Action::Show { task, looks } = action {
+        let task = client.get(format!("{}{}", path(task, ""), looks.query(&[]))).send()?;
         let said = shown(&task, context);
         context.answer(&task, |_| said);
+        return Ok(Exit::Ok);
+    }
+    if let Action::Draft { whose, fields } = action {
+        let body = json!({ "by": whose.by, "fields": fields.read(&client)? });
+        let answer = client.put(path(&whose.task, "/draft")).json(&body).send()?;
+        let (zh, en) = if answer["kept"] == json!(true) {
+            ("已存草稿", "kept")
+        } else {
+            ("草稿已清除", "thrown away")
+        };
+        context.answer(&answer, |_| context.language.pick(zh, en).to_owned());
         return Ok(Exit::Ok);
     }
     let Some(Act { task, verb, body, said }) = act(action, &client)? else { return Ok(Exit::Ok) };
@@ -203,7 +230,7 @@ fn act(action: &Action, client: &Client) -> Result<Option<Act>, Failure> {
     };
     let none = Value::Null;
     Ok(Some(match action {
-        Action::Show { .. } => return Ok(None),
+        Action::Show { .. } | Action::Draft { .. } => return Ok(None),
         Action::Claim(whose) => by(whose, "/claim", none, ("已领取", "it is yours")),
         Action::Release(whose) => by(whose, "/release", none, ("已退回", "it was given back")),
         Action::HandOver { given } => {
@@ -225,11 +252,13 @@ fn act(action: &Action, client: &Client) -> Result<Option<Act>, Failure> {
             let body = json!({ "fields": fields.read(client)? });
             by(whose, "/extend", body, ("已申请延期", "more time is asked for"))
         }
-        Action::Answer { whose, on_behalf_of, paper, fields } => {
+        Action::Answer { whose, on_behalf_of, paper, draft, fields } => {
+            let mut given = if *draft { drafted(whose, client)? } else { Map::new() };
+            given.extend(fields.read(client)?);
             let kept = paper.iter().map(|path| upload(client, path)).collect::<Result<Vec<Value>, _>>()?;
             let body = match on_behalf_of {
-                Some(whom) => json!({ "on_behalf_of": whom, "paper": kept, "fields": fields.read(client)? }),
-                None => json!({ "fields": fields.read(client)? }),
+                Some(whom) => json!({ "on_behalf_of": whom, "paper": kept, "fields": given }),
+                None => json!({ "fields": given }),
             };
             by(whose, "/answer", body, ("已答复", "answered"))
         }
@@ -247,6 +276,13 @@ fn act(action: &Action, client: &Client) -> Result<Option<Act>, Failure> {
             }
         }
     }))
+}
+
+/// What whoever acts has filled in before.
+fn drafted(whose: &Whose, client: &Client) -> Result<Map<String, Value>, Failure> {
+    let asked = query(&[("by", whose.by.as_deref())]);
+    let task = client.get(format!("/api/v1/tasks/{}{asked}", escaped(&whose.task))).send()?;
+    Ok(task["draft"]["fields"].as_object().cloned().unwrap_or_default())
 }
 
 fn shown(task: &Value, context: &Context) -> String {
@@ -271,6 +307,10 @@ fn shown(task: &Value, context: &Context) -> String {
         lines.push(field_line(field, context));
     }
     lines.extend(question(task, context.language));
+    if let Some(kept) = task.get("draft") {
+        let at = instant(kept, "at", &zone);
+        lines.push(format!("  {}: {} ({at})", say("草稿", "draft"), value(&kept["fields"], 4)));
+    }
     for stood in task["clock"]["ledger"].as_array().into_iter().flatten() {
         let why = [text(stood, "file"), text(stood, "by"), text(stood, "reason")];
         let why: Vec<String> = why.into_iter().filter(|part| !part.is_empty()).collect();

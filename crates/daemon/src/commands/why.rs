@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Context;
+use super::looks::Looks;
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
 
@@ -11,10 +12,13 @@ use crate::exit::{Exit, Failure};
 pub(crate) struct Args {
     /// The run, or a beginning of its id
     run: String,
+    #[command(flatten)]
+    looks: Looks,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let path = format!("/api/v1/runs/{}/why?lang={}", escaped(&args.run), context.language.tag());
+    let asked = args.looks.query(&[("lang", Some(context.language.tag()))]);
+    let path = format!("/api/v1/runs/{}/why{asked}", escaped(&args.run));
     let why = context.client()?.get(path).send()?;
     context.answer(&why, sentences);
     Ok(Exit::Ok)

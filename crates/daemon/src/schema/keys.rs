@@ -36,6 +36,12 @@ pub(super) const TOP: &[Key] = &[
     key("title", TEXT, "流程的名称,给人看", "What people call it"),
     key("note", TEXT, "说明", "A note for the reader"),
     key("owner", TEXT, "负责的人、组或岗位:group:热线", "Whose it is: `group:desk`"),
+    key(
+        "readers",
+        TEXTS,
+        "除参与的人之外,谁可以看这些事",
+        "Who may see its cases beside those who take part",
+    ),
     key("implements", LIST, "落实了哪些制度条目", "The processes that this file stands for"),
     key(
         "calendar",
@@ -140,6 +146,8 @@ pub(super) const STEP: &[Key] = &[
     ),
     key("end", TEXT, "到此结束:done:、cancel:、fail:", "Ends it: `done:…`, `cancel:…`, `fail:…`"),
     key("step", STEPS, "里面的步骤", "The steps that it holds"),
+    key("private", TEXTS, "它给出的哪些字段保密", "Which of what it gives is confidential"),
+    key("readers", TEXTS, "保密的内容谁可以看", "Who may see what is confidential"),
     key("title", TEXT, "步骤的名称,给人看", "What people call it"),
     key("note", TEXT, "说明", "A note for the reader"),
     key("with", OBJECT, "给动作或流程的值", "What the action or the workflow is given"),

@@ -93,6 +93,10 @@ impl House for Rooms {
         Ok(self.artifacts.get(sha256, 0, u64::MAX)?.map(|(_, bytes)| Bytes::from(bytes)))
     }
 
+    fn artifact_size(&self, sha256: &str) -> std::io::Result<Option<u64>> {
+        Ok(self.artifacts.get(sha256, 0, 0)?.map(|(file, _)| file.bytes))
+    }
+
     fn language(&self) -> Spoken {
         self.language.pick(Spoken::Zh, Spoken::En)
     }

@@ -1,10 +1,11 @@
 //! Lists: pages, filters and their order.
 
 use yizhan_engine::store::{
-    Change, FiringOutcome, Note, Notice, RunFilter, RunRow, RunState, StoreError, TaskChange, TaskFilter,
-    TaskRow,
+    Change, Draft, FiringOutcome, Note, Notice, RunFilter, RunRow, RunState, StoreError, TaskChange,
+    TaskFilter, TaskRow,
 };
 use yizhan_workflow::id::RunId;
+use yizhan_workflow::run::event::Raw;
 
 use super::{House, at, becomes, begin, fired, firing, ids, line, notice, opens, row, run, runs, task};
 
@@ -160,6 +161,42 @@ pub(crate) fn tasks_are_found_by_who_may_and_by_who_claimed(house: &mut dyn Hous
 }
 
 /// Another due time or other people: found by those, and what is to be told of its opening still is.
+pub(crate) fn a_draft_is_its_writers_and_goes_with_its_task(house: &mut dyn House) {
+    let pay = task(1, "pay", &["ann", "bob"]);
+    let draft = |by: &str, second, fields: &str| Draft {
+        task: pay.id.clone(),
+        by: by.into(),
+        at: at(second),
+        fields: Raw::new(fields.to_owned()).unwrap(),
+    };
+    house.note(Note::Draft(draft("ann", 1, "{}")));
+    house.accept(vec![Change { tasks: vec![opens(pay.clone())], ..begin(1) }]);
+    let kept = |house: &dyn House, by: &str| house.reads().draft(&pay.id, by).unwrap();
+    assert_eq!(kept(house, "ann"), None, "there was no task that it could be of");
+
+    let (first, second) = (draft("ann", 2, r#"{"sum":1.10}"#), draft("ann", 3, r#"{"sum":2}"#));
+    for one in [&first, &second, &draft("bob", 4, "{}")] {
+        house.note(Note::Draft(one.clone()));
+    }
+    let changed = TaskRow { who: vec!["ann".into()], ..pay.clone() };
+    house.accept(vec![Change { tasks: vec![TaskChange::Changed(Box::new(changed))], ..line(run(1), 2) }]);
+    house.crash();
+    assert_eq!(
+        kept(house, "ann"),
+        Some(second),
+        "the newer one, and other people of the task change nothing"
+    );
+    assert_eq!(kept(house, "carl"), None);
+    house.note(Note::DraftDropped { task: pay.id.clone(), by: "bob".into() });
+    assert_eq!((kept(house, "bob"), kept(house, "ann").is_some()), (None, true));
+
+    let closed = TaskChange::Closed { id: pay.id.clone() };
+    house.accept(vec![Change { tasks: vec![closed], ..line(run(1), 3) }]);
+    house.note(Note::Draft(first));
+    house.crash();
+    assert_eq!(kept(house, "ann"), None, "what comes too late is left");
+}
+
 pub(crate) fn a_task_that_changed_is_found_by_its_new_people_and_keeps_its_notice(house: &mut dyn House) {
     let first = task(1, "approve", &["ann"]);
     let told = Notice { task: first.id.clone(), ..notice(1, "approve", 1) };

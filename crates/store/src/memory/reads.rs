@@ -6,8 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use yizhan_engine::store::{
-    Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads, RunFilter,
-    RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow, Tell,
+    Draft, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads,
+    RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -163,6 +163,10 @@ impl Reads for Memory {
         found.sort_by_key(|row| place(row));
         let rows = found.into_iter().take(most.saturating_add(1)).cloned().collect();
         Ok(page(rows, most, task_cursor))
+    }
+
+    fn draft(&self, task: &TaskId, by: &str) -> Result<Option<Draft>, StoreError> {
+        Ok(self.kept().drafts.get(&(task.clone(), Arc::from(by))).cloned())
     }
 
     fn tells(&self) -> Result<Vec<Tell>, StoreError> {

@@ -6,12 +6,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads, RunFilter,
-    RunRow, RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell,
+    Draft, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads,
+    RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
 
+use super::drafts;
 use super::fault::Fault;
 use super::gathered::{self, GATHERED};
 use super::lock::Lock;
@@ -372,6 +373,10 @@ impl Reads for SqliteReads {
         let (sql, values) = tasks_of(filter, after.as_ref(), most.saturating_add(1));
         let found = self.many(&sql, params_from_iter(values), rows::task_row)?;
         Ok(page(found, most, task_cursor))
+    }
+
+    fn draft(&self, task: &TaskId, by: &str) -> Result<Option<Draft>, StoreError> {
+        self.one(drafts::OF, [task.as_str(), by], |row| drafts::read(row, task, by))
     }
 
     fn tells(&self) -> Result<Vec<Tell>, StoreError> {

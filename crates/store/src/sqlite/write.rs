@@ -12,7 +12,7 @@ use yizhan_workflow::id::{Millis, RunId};
 use super::fault::{Fault, is_taken};
 use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
 
-use super::{cases, gathered, registers, waiting};
+use super::{cases, drafts, gathered, registers, waiting};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
@@ -220,6 +220,7 @@ impl Writing<'_> {
 
     fn close_task(&self, id: &str) -> Result<(), Fault> {
         self.drop_task(id)?;
+        drafts::closed(self.connection, id)?;
         self.run("DELETE FROM notice WHERE task = ?1", [id]).map(drop)
     }
 
@@ -360,6 +361,8 @@ impl Writing<'_> {
             }
             Note::Told { child } => self.told(*child)?,
             Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
+            Note::Draft(draft) => drafts::keep(self.connection, draft)?,
+            Note::DraftDropped { task, by } => drafts::drop(self.connection, task, by)?,
             Note::Published(event) => waiting::published(self.connection, event)?,
             Note::Entry(new) => registers::written(self.connection, new)?,
             Note::Number(taken) => registers::taken(self.connection, taken)?,

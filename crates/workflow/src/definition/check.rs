@@ -42,6 +42,7 @@ pub fn check(read: &Read, house: House<'_>) -> Vec<Problem> {
             checker.work(&undo.work, &format!("{path}.undo"), &mut problems);
         }
     }
+    checker.guards(&mut problems);
     checker.clocks(&mut problems);
     checker.who("owner", read.workflow.owner.as_deref().unwrap_or_default(), &mut problems);
     for trigger in &read.workflow.triggers {

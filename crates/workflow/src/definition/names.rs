@@ -435,7 +435,7 @@ fn known_fields(form: &Form) -> Vec<&str> {
 }
 
 /// The fields of an action's output, where its schema names all of them.
-fn output_fields(action: &Action) -> Option<Vec<&str>> {
+pub(super) fn output_fields(action: &Action) -> Option<Vec<&str>> {
     let schema = super::schema::resolved(&action.output, &action.output);
     if schema.get("additionalProperties").is_some_and(|more| *more != serde_json::Value::Bool(false)) {
         return None;

@@ -9,7 +9,7 @@ use super::order::{self, number};
 use super::section::{Section, Text};
 use super::{MOST_STEPS, advice, ask, clock, name_ok, time, tree};
 use crate::expression::{Template, Tree};
-use crate::plan::{ActionName, Await, Each, Effect, Limit, Rate, Section as Part, Step, Undo, Work};
+use crate::plan::{ActionName, Await, Each, Effect, Guard, Limit, Rate, Section as Part, Step, Undo, Work};
 use crate::problem::{Place, nearest};
 
 /// A step whose place in the order is looked for.
@@ -31,11 +31,8 @@ const KINDS: &[&str] = &["use", "ask", "wait", "run", "await", "check", "end", "
 /// Keys that stand at a step, and are no values of its action.
 pub(super) const COMMON: &[&str] = &[
     "needs", "when", "each", "as", "at_once", "let", "on", "on_error", "undo", "limit", "priority", "retry",
-    "timeout", "give_up", "effect", "hours",
+    "timeout", "give_up", "effect", "hours", "private", "readers",
 ];
-
-/// Keys of a step that the language has and this version does not.
-const LATER: &[&str] = &["private", "readers"];
 
 /// A table that was meant for steps, which is said where it stands.
 fn stray(key: &Text<'_>, item: &toml::de::DeValue<'_>) -> bool {
@@ -67,7 +64,7 @@ pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::pla
     let mut steps = Vec::with_capacity(drafts.len());
     for (at, draft) in drafts.iter().enumerate() {
         steps.push(step(&ways, draft, at));
-        draft.own.close(LATER);
+        draft.own.close(&[]);
     }
     let whole = clock::clock(&ways, root, Some("step"));
     (steps, whole)
@@ -198,7 +195,21 @@ fn step(ways: &Ways<'_, '_, '_>, draft: &Draft<'_, '_>, at: usize) -> Step {
         calendar,
         hours,
         clock: clock::clock(ways, own, kind),
+        guard: guard(own, own.texts("private")),
     }
+}
+
+/// Who may see what not everybody may. Of the file itself nothing is private by name: its fields say so themselves.
+pub(super) fn guard(own: &Section<'_, '_>, private: Option<Vec<Text<'_>>>) -> Guard {
+    let readers = own.texts("readers").unwrap_or_default();
+    for who in &readers {
+        ask::check_who(own, who);
+        if who.value.contains("{{") {
+            own.say(own.error("YZ0186", who.span.clone()).name("value", who.value));
+        }
+    }
+    let names = |texts: Vec<Text<'_>>| texts.into_iter().map(|text| text.value.into()).collect();
+    Guard { private: names(private.unwrap_or_default()), readers: names(readers) }
 }
 
 /// Stands for work whose fault was said: such a file is never put in force.
@@ -435,7 +446,7 @@ fn undo(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>, id: &str) -> Option<Undo
         effect(own),
         own.boolean("keep").unwrap_or(false),
     );
-    own.close(LATER);
+    own.close(&[]);
     let (title, retry, timeout, effect, keep) = undo;
     Some(Undo { work: work?, title, retry, timeout, effect, keep })
 }

@@ -221,6 +221,7 @@ impl Step {
             calendar: None,
             hours: None,
             clock,
+            guard: super::Guard::default(),
         }
     }
 }

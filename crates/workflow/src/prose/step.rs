@@ -97,6 +97,7 @@ impl Teller<'_> {
             ));
         }
         said.extend(step.limit.as_ref().map(|limit| self.limit(limit)));
+        said.extend(self.guard(step));
         said.extend(self.work_and_clock(step));
         said.extend(step.on.iter().map(|on| {
             let outcome = self.outcome(step, &on.outcome);

@@ -267,12 +267,12 @@ impl Body {
 }
 
 /// The texts of an object's values, in the order of the text.
-pub(super) fn pairs(json: &str) -> Vec<(String, String)> {
+pub(crate) fn pairs(json: &str) -> Vec<(String, String)> {
     let pairs = serde_json::from_str::<Pairs<'_>>(json).map(|pairs| pairs.0).unwrap_or_default();
     pairs.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect()
 }
 
-pub(super) fn object_of<'p>(pairs: impl Iterator<Item = &'p (String, String)>) -> String {
+pub(crate) fn object_of<'p>(pairs: impl Iterator<Item = &'p (String, String)>) -> String {
     let pairs = pairs.map(|(name, value)| (name.clone(), value.as_str().into()));
     object(pairs).map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned())
 }

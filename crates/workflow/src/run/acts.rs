@@ -203,6 +203,11 @@ impl Deciding<'_> {
         Ok(())
     }
 
+    pub(super) fn may_answer(&self, of: Attempt, by: &Arc<str>) -> Result<(), Refusal> {
+        let sheet = self.sheet(of)?;
+        self.may(of, by, &sheet).map(drop)
+    }
+
     pub(super) fn answered(&mut self, of: Attempt, by: &Arc<str>, fields: &Raw) -> Result<(), Refusal> {
         let sheet = self.sheet(of)?;
         let acts = self.may(of, by, &sheet)?;

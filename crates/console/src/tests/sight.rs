@@ -1,0 +1,132 @@
+//! What is private, and who may see a case.
+
+use serde_json::{Value as Json, json};
+
+use super::place::{Place, place};
+
+const CARE: &str = r#"
+title = "困难补助"
+owner = "role:班长"
+[input]
+who  = { label = "申请人", type = "text" }
+card = { label = "证件号", type = "text", private = true }
+[step.visit]
+ask = "person:li.na"
+title = "核实 {{ input.who }} {{ input.card }}"
+due = "24h"
+form.result  = { label = "结果", type = "text" }
+form.illness = { label = "病情", type = "text", private = true }
+[step.note]
+use = "play.say"
+with.text = "{{ step.visit.illness }}"
+private = ["text"]
+readers = ["person:li.na"]
+[step.sign]
+ask = "person:wang.wei"
+due = "24h"
+form.words = { label = "意见", type = "text" }
+"#;
+
+const SECRET: &str = r#"
+title = "举报"
+key = "{{ input.of }}"
+readers = ["role:班长"]
+[input]
+of = { label = "被举报人", type = "text" }
+[step.look]
+ask = "person:li.na"
+due = "24h"
+form.found = { label = "查明", type = "text" }
+[step.read]
+ask = "role:班长"
+due = "24h"
+"#;
+
+async fn task_of(place: &Place, run: &str, step: &str) -> String {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+        if let Some(id) = list["items"].as_array().unwrap().iter().find(|task| task["step"] == step) {
+            return id["id"].as_str().unwrap().to_owned();
+        }
+        assert!(tokio::time::Instant::now() < end);
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn answer(place: &Place, task: &str, by: &str, fields: Json) {
+    let body = json!({ "by": by, "fields": fields });
+    let said = place.socket.post(&format!("/api/v1/tasks/{task}/answer"), &body).await;
+    assert_eq!(said.status, 200, "{}", said.body);
+}
+
+/// Everything that the API says of a run and a task.
+async fn all(place: &Place, run: &str, task: &str, who: &str) -> String {
+    let mut said = String::new();
+    for path in [
+        format!("runs/{run}?{who}"),
+        format!("runs/{run}/journal?{who}"),
+        format!("runs/{run}/why?{who}"),
+        format!("runs/{run}/wait?seconds=0&{who}"),
+        format!("tasks/{task}?{who}"),
+    ] {
+        let answer = place.socket.get(&format!("/api/v1/{path}")).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        said.push_str(&answer.body);
+        answer.json();
+    }
+    said
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn private_values_are_for_readers_and_for_whoever_gave_them() {
+    let place = place(&[("care", CARE)]).await;
+    let run = place.start("care", json!({ "who": "张三", "card": "110101199003070011" })).await;
+    let visit = task_of(&place, &run, "visit").await;
+    let seen = all(&place, &run, &visit, "by=li.na").await;
+    assert!(
+        seen.contains("核实 张三 110101199003070011"),
+        "the title was written for whoever is asked: {seen}"
+    );
+    answer(&place, &visit, "li.na", json!({ "result": "属实", "illness": "慢性肾病" })).await;
+    let sign = task_of(&place, &run, "sign").await;
+
+    let house = all(&place, &run, &sign, "").await;
+    assert!(!house.contains("110101199003070011") && !house.contains("慢性肾病"), "{house}");
+    assert!(house.contains("张三") && house.contains("属实") && house.contains("***"), "{house}");
+    let opened = all(&place, &run, &sign, "private=true").await;
+    assert!(opened.contains("110101199003070011") && opened.contains("慢性肾病"), "{opened}");
+
+    // Whoever gave it sees it; the owner what nobody else is named for; and the step's readers are its readers.
+    let view = async |who: &str| place.socket.get(&format!("/api/v1/runs/{run}?by={who}")).await.json();
+    let li = view("li.na").await;
+    assert_eq!((&li["input"]["card"], &li["input"]["who"]), (&json!("***"), &json!("张三")));
+    assert_eq!(li["steps"][0]["items"][0]["output"]["illness"], "慢性肾病");
+    assert_eq!(li["steps"][1]["items"][0]["output"]["text"], "慢性肾病");
+    let wang = view("wang.wei").await;
+    assert_eq!(wang["input"]["card"], "110101199003070011", "the owner's");
+    assert_eq!(wang["steps"][0]["items"][0]["output"]["illness"], "慢性肾病");
+    assert_eq!(wang["steps"][1]["items"][0]["output"]["text"], "***", "its readers are others");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_with_readers_is_for_them_and_for_those_who_take_part() {
+    let place = place(&[("secret", SECRET)]).await;
+    let run = place.start("secret", json!({ "of": "赵六" })).await;
+    let look = task_of(&place, &run, "look").await;
+    let seen = all(&place, &run, &look, "by=li.na").await;
+    assert!(seen.contains("赵六"), "she is asked: {seen}");
+    answer(&place, &look, "li.na", json!({ "found": "查无实据" })).await;
+    let read = task_of(&place, &run, "read").await;
+    for (who, sees) in [("by=wang.wei", true), ("by=li.na", true), ("", false), ("private=true", true)] {
+        let said = all(&place, &run, &read, who).await;
+        assert_eq!((said.contains("赵六"), said.contains("查无实据")), (sees, sees), "{who}: {said}");
+        let list = place.socket.get(&format!("/api/v1/runs?{who}")).await.json();
+        let key = if sees { "赵六" } else { "***" };
+        if who != "by=li.na" {
+            assert_eq!(list["items"][0]["key"], key, "{who}");
+        }
+    }
+    place.stop().await;
+}

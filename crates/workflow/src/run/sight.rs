@@ -1,0 +1,386 @@
+//! Who may see what of a case: one answer for every view of it.
+//!
+//! Private values are seen by whoever gave them and by the readers; readers of the whole file keep the case to themselves and
+//! to those who take part in it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::World;
+use super::event::{Raw, Standing};
+use super::state::{At, ItemState, Run};
+use crate::form::{Field, Form, Kind};
+use crate::id::{Item, Millis, ScopeNo, StepAt, StepNo};
+use crate::people::{Present, bare};
+use crate::plan::{Step, Work, Workflow};
+use crate::register::chain::{object_of, pairs};
+
+/// What is read in the place of a value that is not for this reader.
+pub const HIDDEN: &str = "***";
+
+/// A shorter private text is not looked for in others: it would be found in words that have nothing to do with it.
+const SHORTEST: usize = 2;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer<'v> {
+    /// The house itself, which has the keys; what is private it sees where it says so.
+    House { private: bool },
+    /// `person:li.na`.
+    Person(&'v str),
+}
+
+/// A value of a case, as far as it matters to who may see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'k> {
+    /// Readers of the step it is of, or that it is private; else it is a part of the case as any other.
+    pub guarded: bool,
+    /// Of the step, else of the file, else its owner.
+    pub readers: &'k [Arc<str>],
+    /// Who gave it.
+    pub by: Option<&'k str>,
+}
+
+/// A case as somebody looks at it.
+pub struct Sight<'s> {
+    run: &'s Run,
+    text: &'s Workflow,
+    viewer: Viewer<'s>,
+    people: Present<'s>,
+    owner: Option<Arc<str>>,
+    takes_part: bool,
+    /// Nothing in this file is kept from anybody.
+    open: bool,
+}
+
+impl std::fmt::Debug for Sight<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sight").field("viewer", &self.viewer).finish_non_exhaustive()
+    }
+}
+
+impl<'s> Sight<'s> {
+    #[must_use]
+    pub fn of(run: &'s Run, text: &'s Workflow, world: &'s World, at: Millis, viewer: Viewer<'s>) -> Self {
+        let owner = text.owner.as_deref().or(world.owner.as_deref()).map(Arc::from);
+        let sight = Self {
+            run,
+            text,
+            viewer,
+            people: world.people_at(at),
+            owner,
+            takes_part: false,
+            open: !guards(text),
+        };
+        Self { takes_part: sight.takes_part(), ..sight }
+    }
+
+    /// The one rule.
+    #[must_use]
+    pub fn visible(&self, kept: &Kept<'_>) -> bool {
+        let person = match self.viewer {
+            Viewer::House { private } => return private || !self.is_kept(kept),
+            Viewer::Person(person) => person,
+        };
+        if !self.is_kept(kept) || kept.by.is_some_and(|by| bare(by) == bare(person)) {
+            return true;
+        }
+        let readers = if kept.readers.is_empty() { &self.text.whole.guard.readers } else { kept.readers };
+        let reads = if readers.is_empty() {
+            self.owner.as_ref().is_some_and(|owner| self.names(std::slice::from_ref(owner), person))
+        } else {
+            self.names(readers, person)
+        };
+        reads || (!kept.guarded && self.takes_part)
+    }
+
+    fn is_kept(&self, kept: &Kept<'_>) -> bool {
+        kept.guarded || !self.text.whole.guard.readers.is_empty()
+    }
+
+    fn names(&self, who: &[Arc<str>], person: &str) -> bool {
+        let starter = |who: &Arc<str>| &**who == "starter" && bare(&self.run.started.by) == bare(person);
+        self.people.may(person, who).is_some() || who.iter().any(starter)
+    }
+
+    /// Whoever began it, is asked now or did something in it.
+    fn takes_part(&self) -> bool {
+        let Viewer::Person(person) = self.viewer else { return false };
+        let did = |by: &Option<Arc<str>>| by.as_ref().is_some_and(|by| bare(by) == bare(person));
+        let asked = |state: &ItemState| match &state.at {
+            At::Is(Standing::Asked { task, .. }) => {
+                self.people.may_but(person, &task.who, &task.not).is_some()
+            }
+            At::Is(_) | At::Over(_) => false,
+        };
+        bare(&self.run.started.by) == bare(person)
+            || self.items().any(|(_, item)| did(&item.by) || did(&item.claimed) || asked(item))
+    }
+
+    /// Of all steps, those of the round before too. Only the step of what names them counts here.
+    fn items(&self) -> impl Iterator<Item = (Item, &'s ItemState)> {
+        let scopes = std::iter::once(&self.run.top).chain(self.run.inner.values().map(|scope| &**scope));
+        let steps = scopes.flat_map(|scope| {
+            let first = u16::try_from(scope.first.index()).unwrap_or(0);
+            (first..).map(StepNo).zip(scope.steps.iter())
+        });
+        steps.flat_map(|(step, state)| {
+            let earlier = state.earlier.iter().flat_map(|earlier| &earlier.items);
+            let at = StepAt { step, scope: ScopeNo::RUN };
+            state.items.iter().chain(earlier).map(move |item| (at.item(1, 0), item))
+        })
+    }
+
+    fn of_input(&self, field: &Field) -> bool {
+        self.visible(&Kept { guarded: field.private, readers: &[], by: Some(&self.run.started.by) })
+    }
+
+    /// What the case began with.
+    #[must_use]
+    pub fn input(&self, input: &Raw) -> Raw {
+        if self.open {
+            return input.clone();
+        }
+        let form = &self.text.input;
+        let visible = |name: &str| match form.fields.iter().find(|field| *field.name == *name) {
+            Some(field) => self.of_input(field),
+            None => self.visible(&Kept { guarded: false, readers: &[], by: Some(&self.run.started.by) }),
+        };
+        masked(input, form, &visible, &|| {
+            self.visible(&Kept { guarded: true, readers: &[], by: Some(&self.run.started.by) })
+        })
+    }
+
+    /// What an item gave.
+    #[must_use]
+    pub fn output(&self, of: Item, state: &ItemState) -> Option<Raw> {
+        Some(self.given(of, state.by.as_deref(), state.output.as_ref()?))
+    }
+
+    /// What somebody gives or gave to an item.
+    #[must_use]
+    pub fn given(&self, of: Item, by: Option<&str>, output: &Raw) -> Raw {
+        if self.open {
+            return output.clone();
+        }
+        let none = Form::default();
+        let step = self.text.step(of.step);
+        let form = if let Work::Ask(ask) = step.work_of(of) { &ask.form } else { &none };
+        let visible = |name: &str| self.of_step(of, by, Some(name));
+        masked(output, form, &visible, &|| self.of_step(of, by, None))
+    }
+
+    /// What was answered before, for the form of the next round: what is not for this reader is asked anew.
+    #[must_use]
+    pub fn filled_in(&self, of: Item, by: Option<&str>, output: &Raw) -> Raw {
+        let shown = pairs(self.given(of, by, output).get());
+        let same = pairs(output.get()).into_iter().zip(shown).filter(|(one, other)| one == other);
+        Raw::new(object_of(same.map(|(one, _)| one).collect::<Vec<_>>().iter()))
+            .unwrap_or_else(|| output.clone())
+    }
+
+    /// Whether whoever looks began it, is asked in it now, or did something in it.
+    #[must_use]
+    pub fn is_part(&self) -> bool {
+        self.takes_part
+    }
+
+    /// A name of what a step gives, or all of it; the nearest step that says something of it counts.
+    fn of_step(&self, of: Item, by: Option<&str>, name: Option<&str>) -> bool {
+        let own = self.text.step(of.step);
+        let field = |field: &&Field| name.is_none_or(|name| *field.name == *name) && field.private;
+        let private = match &own.work {
+            Work::Ask(ask) => ask.form.fields.iter().find(field).is_some(),
+            Work::Use { .. }
+            | Work::Wait { .. }
+            | Work::Await(_)
+            | Work::Run { .. }
+            | Work::Check { .. }
+            | Work::End { .. }
+            | Work::Hold { .. } => false,
+        };
+        let guards = |step: &&Step| {
+            let guard = &step.guard;
+            match (guard.private.as_slice(), name) {
+                ([], _) => !guard.readers.is_empty(),
+                (private, Some(name)) => private.iter().any(|one| **one == *name),
+                (_, None) => true,
+            }
+        };
+        let steps =
+            || std::iter::once(of.step).chain(self.text.holders(of.step)).map(|no| self.text.step(no));
+        let guard = steps().find(guards);
+        let readers = guard.or_else(|| steps().find(|step| !step.guard.readers.is_empty()));
+        self.visible(&Kept {
+            guarded: private || guard.is_some(),
+            readers: readers.map_or(&[], |step| &step.guard.readers),
+            by,
+        })
+    }
+
+    /// Whether the words of the case, its key and titles, may be seen.
+    #[must_use]
+    pub fn case(&self) -> bool {
+        self.visible(&Kept { guarded: false, readers: &[], by: Some(&self.run.started.by) })
+    }
+
+    /// Of a line of a list, where the run is not at hand: `part`, those whose it is.
+    #[must_use]
+    pub fn of_row(text: &Workflow, people: &Present<'_>, viewer: Viewer<'_>, part: &[Arc<str>]) -> bool {
+        let readers = &text.whole.guard.readers;
+        let person = match viewer {
+            Viewer::House { private } => return private || readers.is_empty(),
+            Viewer::Person(person) => person,
+        };
+        readers.is_empty() || people.may(person, readers).is_some() || people.may(person, part).is_some()
+    }
+
+    /// What must not be read anywhere in what is said of this case: private texts get into titles, mails and reasons.
+    #[must_use]
+    pub fn veil(&self) -> Veil {
+        let (mut hidden, mut shown) = (Vec::new(), BTreeSet::new());
+        if self.open || matches!(self.viewer, Viewer::House { private: true }) {
+            return Veil { hidden };
+        }
+        let mut look = |all: &Raw, seen: &Raw| {
+            shown.extend(texts(seen.get()));
+            if all.get() != seen.get() {
+                hidden.extend(texts(all.get()));
+            }
+        };
+        look(&self.run.started.input, &self.input(&self.run.started.input));
+        for (of, item) in self.items() {
+            if let (Some(output), Some(seen)) = (&item.output, self.output(of, item)) {
+                look(output, &seen);
+            }
+        }
+        // What may be read in one place is no secret in another.
+        hidden.retain(|text| !shown.contains(text));
+        // The longest first: a part of it may be another.
+        hidden.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        hidden.dedup();
+        Veil { hidden }
+    }
+}
+
+/// Whether anything in the file is not for everybody.
+fn guards(text: &Workflow) -> bool {
+    let private = |form: &Form| {
+        form.fields.iter().any(|field| field.private || field.columns.fields.iter().any(|cell| cell.private))
+    };
+    let says = |step: &Step| {
+        let form = if let Work::Ask(ask) = &step.work { private(&ask.form) } else { false };
+        form || !step.guard.private.is_empty() || !step.guard.readers.is_empty()
+    };
+    private(&text.input) || says(&text.whole) || text.steps.iter().any(says)
+}
+
+/// The object with `***` for what is not visible; what is no object is shown or hidden whole.
+fn masked(raw: &Raw, form: &Form, visible: &dyn Fn(&str) -> bool, whole: &dyn Fn() -> bool) -> Raw {
+    let quoted = || format!("\"{HIDDEN}\"");
+    if !raw.get().trim_start().starts_with('{') {
+        let shown = whole() || raw.get().trim() == "null";
+        return if shown { raw.clone() } else { Raw::new(quoted()).unwrap_or_else(|| raw.clone()) };
+    }
+    let all: Vec<(String, String)> = pairs(raw.get())
+        .into_iter()
+        .map(|(name, value)| {
+            if !visible(&name) && value != "null" {
+                return (name, quoted());
+            }
+            let table = form.fields.iter().find(|field| *field.name == *name && field.kind == Kind::Table);
+            let value = table.map_or(value.clone(), |table| without_columns(&value, table, whole));
+            (name, value)
+        })
+        .collect();
+    Raw::new(object_of(all.iter())).unwrap_or_else(|| raw.clone())
+}
+
+/// Private columns of a table that is itself visible.
+fn without_columns(rows: &str, table: &Field, whole: &dyn Fn() -> bool) -> String {
+    if !table.columns.fields.iter().any(|column| column.private) || whole() {
+        return rows.to_owned();
+    }
+    let Ok(list) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(rows) else {
+        return rows.to_owned();
+    };
+    let hides =
+        |name: &str| table.columns.fields.iter().any(|column| column.private && *column.name == *name);
+    let rows = list.into_iter().map(|row| {
+        let cells = pairs(row.get()).into_iter().map(|(name, value)| {
+            let hidden = hides(&name) && value != "null";
+            (name, if hidden { format!("\"{HIDDEN}\"") } else { value })
+        });
+        object_of(cells.collect::<Vec<_>>().iter())
+    });
+    format!("[{}]", rows.collect::<Vec<_>>().join(","))
+}
+
+fn texts(json: &str) -> Vec<String> {
+    fn walk(value: &serde_json::Value, into: &mut Vec<String>) {
+        match value {
+            serde_json::Value::String(text) if text.chars().count() >= SHORTEST => into.push(text.clone()),
+            serde_json::Value::Array(list) => list.iter().for_each(|one| walk(one, into)),
+            serde_json::Value::Object(map) => map.values().for_each(|one| walk(one, into)),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => {}
+        }
+    }
+    let mut into = Vec::new();
+    if let Ok(value) = serde_json::from_str(json) {
+        walk(&value, &mut into);
+    }
+    into
+}
+
+/// Takes private texts out of what is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Veil {
+    hidden: Vec<String>,
+}
+
+impl Veil {
+    #[must_use]
+    pub fn over(&self, text: &str) -> String {
+        self.hidden.iter().fold(text.to_owned(), |text, hidden| text.replace(hidden.as_str(), HIDDEN))
+    }
+
+    /// Over the texts of a JSON value, and not its names: numbers keep their digits.
+    #[must_use]
+    pub fn over_json(&self, json: &str) -> String {
+        let mut told = String::with_capacity(json.len());
+        let mut rest = json;
+        while let Some((plain, text, after)) = next_text(rest) {
+            told.push_str(plain);
+            let is_name = after.trim_start().starts_with(':');
+            match serde_json::from_str::<String>(text) {
+                Ok(said) if !is_name && !self.hidden.is_empty() => {
+                    told.push_str(&serde_json::Value::from(self.over(&said)).to_string());
+                }
+                Ok(_) | Err(_) => told.push_str(text),
+            }
+            rest = after;
+        }
+        told.push_str(rest);
+        told
+    }
+}
+
+/// What stands before the next text, the text with its quotes, and what comes behind.
+fn next_text(json: &str) -> Option<(&str, &str, &str)> {
+    let start = json.find('"')?;
+    let mut escaped = false;
+    for (at, one) in json[start + 1..].char_indices() {
+        match one {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => {
+                let end = start + 1 + at + 1;
+                return Some((&json[..start], &json[start..end], &json[end..]));
+            }
+            _ => {}
+        }
+    }
+    None
+}
