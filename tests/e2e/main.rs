@@ -11,6 +11,8 @@ mod commands;
 #[cfg(test)]
 mod dovecot;
 #[cfg(test)]
+mod due;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod files;

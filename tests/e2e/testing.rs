@@ -121,3 +121,67 @@ fn arguments_of(line: &str) -> Vec<String> {
     });
     parts.collect()
 }
+
+/// A complaint that comes in at 16:55 on the day before the National Day holiday, 25 minutes after the cut-off: it counts as having
+/// come in on October 8th. The 10th is a Saturday that is worked.
+#[test]
+fn what_if_of_a_fault_before_a_holiday_has_every_date_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().unwrap();
+    let answers = folder.path().join("answers.toml");
+    std::fs::write(
+        &answers,
+        "repair = { result = 'complex', cause = '主管爆裂' }\ncomplex = { plan = '更换主管', until = '2026-10-30' }\n\
+         callback = { satisfied = true }\n",
+    )
+    .unwrap();
+    let mut command = program();
+    command.args(["--home", ".", "--json", "what-if", "fault-dispatch", "--late", "--by", "person:li.na"]);
+    command.args(["--at", "2026-09-30 16:55", "--set", "caller=李娜", "--set", "phone=13800000000"]);
+    command.args(["--set", "address=白沙路119号", "--set", "area=城南", "--set", "category=service"]);
+    command.args(["--set", "matter=态度不好", "--answers"]).arg(&answers).current_dir(&root);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let dates: Vec<String> = said["dates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|date| {
+            let off = if date["off"] == true { " off" } else { "" };
+            let text = |key: &str| date[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {}{off} {} {}", text("local"), date["workdays"], text("what"), text("step"))
+        })
+        .collect();
+    let expected = [
+        "2026-09-30 16:55 0 begins ",
+        // 24 hours from the dispatch, holidays too; the word two hours before, those of the rungs after.
+        "2026-10-01 14:55 0 off reminds callback.remind[0]",
+        "2026-10-01 16:55 0 off due callback",
+        "2026-10-01 16:55 0 off tells callback.escalate[0]",
+        "2026-10-01 17:55 0 off tells callback.escalate[1]",
+        // Five working days after the 8th: 9, 10, 12, 13, 14.
+        "2026-10-14 17:00 6 reminds repair.remind[0]",
+        "2026-10-14 17:30 6 due repair",
+        "2026-10-14 17:30 6 tells repair.escalate[0]",
+        "2026-10-14 18:30 6 tells repair.escalate[1]",
+        "2026-10-14 19:30 6 reassigns repair.escalate[2]",
+        // Answered after the cut-off of the 14th, so from the 15th: two working days are 16 and, over the weekend, 19.
+        "2026-10-16 17:30 8 reminds complex.remind[0]",
+        "2026-10-19 17:30 9 due complex",
+        "2026-10-19 17:30 9 due inform",
+        "2026-10-19 17:30 9 tells complex.escalate[0]",
+        "2026-10-19 17:30 9 tells inform.escalate[0]",
+        // The day that the customer was told; a working day before it.
+        "2026-10-29 24:00 17 reminds solve.remind[0]",
+        "2026-10-30 24:00 18 due solve",
+        "2026-10-30 24:00 18 tells solve.escalate[0]",
+    ];
+    let (ends, dates): (Vec<&String>, Vec<&String>) = dates.iter().partition(|date| date.contains(" ends "));
+    assert_eq!(dates, expected);
+    assert_eq!(
+        ends,
+        ["2026-10-30 23:59:59 18 ends "],
+        "the last task is answered at the last instant in time"
+    );
+}

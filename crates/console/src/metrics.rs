@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use yizhan_engine::store::{RunState, TaskFilter};
+use yizhan_engine::store::{RunState, StoreError, TaskFilter};
 use yizhan_workflow::id::Millis;
 
 use crate::desk::Desk;
@@ -21,14 +21,18 @@ const NOTICES_COUNTED: usize = 1_000;
 pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<Response, Refusal> {
     let read = desk.read(|desk| {
         let reads = desk.reads();
-        let tasks = reads.tasks(&TaskFilter::default(), None, TASKS_COUNTED)?.rows.len();
+        let count = |late: Option<Millis>| {
+            let filter = TaskFilter { late, ..TaskFilter::default() };
+            Ok::<_, StoreError>(reads.tasks(&filter, None, TASKS_COUNTED)?.rows.len() as u64)
+        };
+        let tasks = (count(None)?, count(Some(desk.shared().now()))?);
         let notices = reads.notices(None, NOTICES_COUNTED)?;
         let notices = (notices.len(), notices.first().map(|notice| notice.at));
         Ok((reads.count_by_state()?, tasks, reads.next_wake()?, notices, desk.house.plugins()))
     });
     let (runs, tasks, next_wake, notices, plugins) = read.await?;
     let mut page = Page::default();
-    all_runs(&mut page, &runs, tasks as u64);
+    all_runs(&mut page, &runs, tasks);
     // How long the earliest wake-up has been due: above a second or two, the loop is behind.
     let late = next_wake.map_or(0, |at| (desk.shared().now().0 - at.0).max(0));
     page.one(
@@ -80,7 +84,8 @@ fn escaped(label: &str) -> String {
     label.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n")
 }
 
-fn all_runs(page: &mut Page, runs: &[(RunState, u64)], tasks: u64) {
+/// `tasks`: those that are open, and of these the late ones.
+fn all_runs(page: &mut Page, runs: &[(RunState, u64)], (tasks, late): (u64, u64)) {
     page.head("yizhan_runs", "gauge", "Runs in the store by state.");
     for state in [RunState::Open, RunState::Closing, RunState::Done, RunState::Failed, RunState::Cancelled] {
         let count = runs.iter().find(|(known, _)| *known == state).map_or(0, |(_, count)| *count);
@@ -92,6 +97,7 @@ fn all_runs(page: &mut Page, runs: &[(RunState, u64)], tasks: u64) {
         "Tasks that wait for a person, counted up to 10000.",
         tasks as f64,
     );
+    page.one("yizhan_tasks_late", "gauge", "Those of them that are late, counted up to 10000.", late as f64);
 }
 
 /// Of each: how many stand, and since when the oldest does.

@@ -15,4 +15,5 @@ mod sight;
 mod task;
 mod waiting;
 mod watching;
+mod why;
 mod words;

@@ -30,7 +30,7 @@ pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
 pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word};
 pub(crate) use task::{form_of as task_form, task_row, task_view};
 pub(crate) use texts::Texts;
-pub(crate) use told::Teller;
+pub(crate) use told::{Teller, local};
 
 /// A run as it is looked at, at one instant.
 pub(crate) struct Look<'a> {
@@ -105,6 +105,9 @@ pub struct RunView {
     pub input: Exact,
     pub error: Option<ErrorView>,
     pub opening: u32,
+    /// The clock of the file's own due time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockView>,
     /// The hash of the text it runs by.
     pub text: String,
     pub steps: Vec<StepView>,
@@ -151,6 +154,8 @@ pub struct ItemView {
     pub ended: Option<String>,
     pub due: Option<String>,
     pub late: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,7 +249,7 @@ impl DraftView {
     }
 }
 
-/// When a task's clock stood, and whether it does.
+/// When a clock stood, and whether it does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockView {
     /// Which due time this is: each time it moves it is another.
@@ -254,6 +259,16 @@ pub struct ClockView {
     pub used_s: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left_s: Option<i64>,
+    /// The due time counts working days of a year whose holidays the calendar does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guess: Option<GuessView>,
+}
+
+/// Of whose working days nobody knows yet which they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuessView {
+    pub calendar: String,
+    pub year: i16,
 }
 
 /// A line of the ledger.

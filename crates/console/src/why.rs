@@ -1,7 +1,7 @@
 //! Why a run is where it is: one sentence for each thing it waits for, in the reader's language.
 
-use yizhan_workflow::id::{Item, Millis, StepNo};
-use yizhan_workflow::plan::{Effect, Ending, Retry, Work};
+use yizhan_workflow::id::{DueRung, Item, Millis, StepNo};
+use yizhan_workflow::plan::{EXTENDS, Effect, Ending, GRANTS, Retry, Work};
 use yizhan_workflow::run::event::{
     EndState, Failure, Happened, Listening, Question, SlotAsk, Standing, TaskSheet,
 };
@@ -10,9 +10,7 @@ use yizhan_workflow::run::state::{At, ItemState, Phase};
 use yizhan_engine::store::{Reads, SlotStands};
 
 use crate::house::Language;
-use crate::view::Look;
-
-mod due;
+use crate::view::{Look, local};
 
 /// Runs that are named as having what is waited for.
 const HOLDERS_SHOWN: usize = 5;
@@ -36,6 +34,9 @@ macro_rules! say {
         }
     };
 }
+
+// Behind the macro, which it uses.
+mod due;
 
 impl Reader<'_> {
     pub(crate) fn sentences(&self) -> Vec<String> {
@@ -215,9 +216,13 @@ impl Reader<'_> {
         if of.step == StepNo::WHOLE && of.rung.is_none() {
             return say!(self, "整个流程", "The run");
         }
-        if of.rung.is_some() {
+        if let Some(DueRung(_, rung)) = of.rung {
             let of = self.name(of.main());
-            return say!(self, "{of}到时要办的事", "What the due time set off: {of}");
+            return match rung {
+                GRANTS => say!(self, "{of}的延期申请", "The request for more time: {of}"),
+                EXTENDS => say!(self, "{of}延期后要办的事", "What follows from more time: {of}"),
+                _ => say!(self, "{of}到时要办的事", "What the due time set off: {of}"),
+            };
         }
         match (of.undo, is_each) {
             (false, false) => say!(self, "步骤“{path}”", "Step `{path}`"),
@@ -265,7 +270,14 @@ impl Reader<'_> {
                 "{name}第 {tries} 次失败(共可试 {most} 次):{code} {message}。{until} 再试。",
                 "{name} failed on try {tries} of {most}: {code}, {message}. It is tried again at {until}."
             ),
-            None => say!(self, "{name}{until} 再试。", "{name} is tried again at {until}."),
+            None => match &self.look.text.step(of.step).hours {
+                Some(hours) => say!(
+                    self,
+                    "{name}在“{hours}”的时间以外,{until} 才开始办。",
+                    "{name} waits for the hours of `{hours}`, which open at {until}."
+                ),
+                None => say!(self, "{name}{until} 再试。", "{name} is tried again at {until}."),
+            },
         }
     }
 
@@ -341,6 +353,13 @@ impl Reader<'_> {
             .map_or_else(|| self.people(&task.who), |one| self.people(&[one.to_owned()]));
         let claimed = state.claimed.is_some();
         let due = self.time_of(of, state);
+        if task.choose.is_some() {
+            return say!(
+                self,
+                "{name}的“{title}”正在从 {who} 中选定办理人{due}。",
+                "{name}: who of {who} is to answer “{title}” is being chosen{due}."
+            );
+        }
         if claimed {
             say!(self, "{name}由 {who} 办理“{title}”{due}。", "{name}: {who} has claimed “{title}”{due}.")
         } else {
@@ -431,12 +450,7 @@ impl Reader<'_> {
     }
 
     fn clock(&self, at: Millis) -> String {
-        at.timestamp().map_or_else(
-            || at.to_string(),
-            |instant| {
-                instant.to_zoned(self.look.world.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-            },
-        )
+        local(at, self.look.world)
     }
 }
 

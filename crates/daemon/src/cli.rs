@@ -75,6 +75,9 @@ enum Command {
     /// Look at a task, take it, give it back, answer it
     #[command(subcommand)]
     Task(commands::task::Action),
+    /// Stop the clock of a task, a step or a run, let it go on, move it, ask for more time
+    #[command(subcommand)]
+    Clock(commands::clock::Action),
     /// Make something known to the runs and triggers that wait for it
     Event(commands::event::Args),
     /// Show when schedules fire next
@@ -183,6 +186,7 @@ impl Command {
             Self::Migrate(args) => commands::migrate::run(&args, context),
             Self::Tasks(args) => commands::tasks::run(&args, context),
             Self::Task(action) => commands::task::run(&action, context),
+            Self::Clock(action) => commands::clock::run(&action, context),
             Self::Event(args) => commands::event::run(&args, context),
             Self::Next(args) => commands::next::run(&args, context),
             Self::People(action) => commands::people::run(&action, context),

@@ -6,6 +6,7 @@ pub(crate) mod bench;
 pub(crate) mod calendar;
 pub(crate) mod cancel;
 pub(crate) mod check;
+pub(crate) mod clock;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod doctor;

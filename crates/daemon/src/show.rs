@@ -55,6 +55,18 @@ pub(crate) fn due(value: &Value, zone: &TimeZone, language: Language) -> String 
     if value["late"] == true { format!("{at} {}", language.pick("逾期", "LATE")) } else { at }
 }
 
+/// When a clock of the API stood, and why, a line each.
+pub(crate) fn ledger(clock: &Value, zone: &TimeZone, language: Language) -> Vec<String> {
+    let all = clock["ledger"].as_array().into_iter().flatten();
+    all.map(|stood| {
+        let why = [text(stood, "file"), text(stood, "by"), text(stood, "reason")];
+        let why: Vec<String> = why.into_iter().filter(|part| !part.is_empty()).collect();
+        let (from, to) = (instant(stood, "from", zone), instant(stood, "to", zone));
+        format!("{}: {from} – {to} {}", language.pick("停表", "clock stood"), why.join(" "))
+    })
+    .collect()
+}
+
 /// A list's texts in one line, or the one text.
 pub(crate) fn list(value: &Value, between: &str) -> String {
     let one = value.as_str().into_iter();

@@ -29,7 +29,7 @@ use minijinja::Value;
 use plain::Plain;
 
 pub use arguments::Refused;
-pub(crate) use dates::{CALENDAR, calendar_value};
+pub(crate) use dates::{CALENDAR, calendar_value, hours_of};
 pub use fields::value_of_text;
 pub use names::{Argument, Call, Given, Name, NameKind};
 pub use number::{QUOTIENT_PLACES, is_number, number_of_text, whole};

@@ -407,6 +407,7 @@ impl Teller<'_> {
             "opened" => ("开始时间", "when it opened"),
             "ended" => ("完成时间", "when it was over"),
             "due" => ("期限", "its due time"),
+            "clock" => ("计时", "its clock"),
             "late" => ("是否逾期", "whether it was late"),
             "state" => ("状态", "its state"),
             "outcome" => ("结果", "its outcome"),

@@ -189,8 +189,9 @@ pub(crate) async fn journal(
         let upto = lines.last().map_or(after, |line| line.seq);
         let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
         let shown = lines.iter().take(page.limit());
-        let told = shown
-            .map(|line| journal_line(line, &Teller { text: texts.at(line.seq), language, sight: &sight }));
+        let told = shown.map(|line| {
+            journal_line(line, &Teller { text: texts.at(line.seq), language, sight: &sight, world: &world })
+        });
         let items: Vec<_> = told.collect();
         let next = items.last().filter(|_| more).map(|line| line.seq.to_string());
         look.veiled(&Listing { items, next })

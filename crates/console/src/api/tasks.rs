@@ -166,14 +166,14 @@ fn changed(run: RunId) -> Answer<Json> {
 }
 
 /// Finds the task, and has `event` decided about it.
-pub(super) async fn act(
+async fn act(
     desk: &Arc<Desk>,
     caller: &Caller,
     name: String,
     event: impl FnOnce(Attempt) -> Event,
 ) -> Result<Answer<Json>, Refusal> {
-    let asks = caller.clone();
-    let (row, of) = desk.read(move |desk| open_task(desk, &asks, &name)).await?;
+    let caller = caller.clone();
+    let (row, of) = desk.read(move |desk| open_task(desk, &caller, &name)).await?;
     desk.engine.act(row.run, event(of)).await?;
     Ok(changed(row.run))
 }

@@ -40,6 +40,11 @@ async fn lists_say_what_is_late_and_show_it_first() {
     assert_eq!((&runs[0]["due"], &runs[0]["late"]), (&json!("2026-11-22T06:00:00Z"), &json!(false)));
 
     place.pass(2 * HOUR).await;
+    let figures = place.stranger.get("/metrics").await.body;
+    assert!(
+        figures.contains("\nyizhan_tasks_open 2\n") && figures.contains("\nyizhan_tasks_late 1\n"),
+        "{figures}"
+    );
     let late = listed(&place, "/api/v1/tasks?late=true").await;
     assert_eq!((ids(&late, "run"), &late[0]["late"]), (vec![quick.clone()], &json!(true)));
     assert_eq!(listed(&place, "/api/v1/runs?late=true").await, Vec::<Json>::new(), "the run still has time");
@@ -57,5 +62,113 @@ async fn lists_say_what_is_late_and_show_it_first() {
     );
     let shown = place.socket.get(&format!("/api/v1/runs/{slow}")).await.json();
     assert_eq!((&shown["due"], &shown["late"]), (&json!("2026-11-22T06:00:00Z"), &json!(true)));
+    place.stop().await;
+}
+
+const AWAITED: &str = r#"
+title = "收款"
+owner = "role:班长"
+due   = "8h"
+[step.paid]
+await = "invoice.paid"
+key   = "A1"
+due   = "4h"
+[step.visit]
+needs = []
+each  = "{{ [1, 2] }}"
+due   = "2h"
+[step.visit.step.look]
+ask = "group:热线"
+[step.over]
+needs = ["paid", "visit"]
+check = "true"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clock_of_a_wait_a_step_and_a_run_is_stopped_and_moved_by_its_owner_with_a_reason() {
+    let place = place(&[("awaited", AWAITED)]).await;
+    let run = place.start("awaited", json!({})).await;
+    place.run_until(&run, |run| run["waits"] == "task").await;
+    let said = async |verb: &str, body: Json| {
+        let answer = place.socket.post(&format!("/api/v1/runs/{run}/{verb}"), &body).await;
+        (answer.status, if answer.status < 300 { String::new() } else { answer.code() })
+    };
+    let done = || (200, String::new());
+    let pause = |step: Json, by: &str| json!({ "step": step, "by": by, "reason": "停电" });
+    assert_eq!(said("pause", pause(json!("paid"), "li.na")).await, (403, "YZ0414".into()), "not the owner");
+    assert_eq!(said("pause", json!({ "step": "paid", "by": "wang.wei" })).await.0, 409, "without a reason");
+    assert_eq!(said("pause", pause(json!("nowhere"), "wang.wei")).await, (409, "YZ0415".into()));
+    assert_eq!(said("pause", pause(json!("visit"), "wang.wei")).await.0, 409, "which of the two?");
+    for step in [json!("paid"), json!("visit[1]"), Json::Null] {
+        assert_eq!(said("pause", pause(step, "wang.wei")).await, done());
+    }
+    let listed = listed(&place, "/api/v1/runs").await;
+    assert_eq!((&listed[0]["due"], &listed[0]["late"]), (&json!("2026-11-22T10:00:00Z"), &json!(false)));
+    place.pass(9 * HOUR).await;
+    assert_eq!(self::listed(&place, "/api/v1/runs?late=true").await, Vec::<Json>::new(), "its clock stands");
+    let why = place.socket.get(&format!("/api/v1/runs/{run}/why?lang=zh")).await.body;
+    assert_eq!(why.matches("王伟 暂停:停电").count(), 3, "{why}");
+
+    let resume = json!({ "by": "wang.wei" });
+    assert_eq!(said("resume", resume.clone()).await, done());
+    assert_eq!(said("resume", json!({ "by": "wang.wei", "step": "paid" })).await, done());
+    let shown = place.socket.get(&format!("/api/v1/runs/{run}")).await.json();
+    assert_eq!(shown["due"], "2026-11-22T19:00:00Z", "eight hours and the nine that it stood");
+    assert_eq!(shown["clock"]["ledger"][0]["reason"], "停电");
+    let paid = &shown["steps"][0]["items"][0];
+    assert_eq!(paid["due"], "2026-11-22T15:00:00Z", "four hours and the nine that it stood");
+    assert_eq!((&paid["clock"]["left_s"], &paid["clock"]["used_s"]), (&json!(14_400), &json!(0)));
+
+    let to = |step: Json| json!({ "by": "wang.wei", "step": step, "to": "2026-12-01", "reason": "客户同意" });
+    assert_eq!(said("due", to(json!("paid"))).await, done());
+    assert_eq!(said("due", to(Json::Null)).await, done());
+    let shown = place.socket.get(&format!("/api/v1/runs/{run}")).await.json();
+    // A day is due at its end, in Shanghai.
+    assert_eq!(shown["due"], "2026-12-01T16:00:00Z");
+    assert_eq!(shown["steps"][0]["items"][0]["due"], "2026-12-01T16:00:00Z");
+    assert_eq!(
+        said("extend", json!({ "by": "wang.wei", "step": "paid" })).await.0,
+        409,
+        "nothing extends it"
+    );
+    let journal = place.socket.get(&format!("/api/v1/runs/{run}/journal?lang=zh")).await.body;
+    assert!(journal.contains("停电") && journal.contains("客户同意"), "{journal}");
+    place.stop().await;
+}
+
+const FAR: &str = r#"
+title = "年检"
+calendar = "china"
+[step.known]
+ask = "group:热线"
+due = "5 workdays"
+[step.unknown]
+needs = []
+ask = "group:热线"
+due = "300 workdays"
+[step.days]
+needs = []
+ask = "group:热线"
+due = "3 years"
+[step.over]
+needs = ["known", "unknown", "days"]
+check = "true"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_due_time_in_a_year_whose_holidays_are_not_known_is_said_to_be_a_guess() {
+    let place = place(&[("far", FAR)]).await;
+    let run = place.start("far", json!({})).await;
+    let shown = place.run_until(&run, |run| run["waits"] == "task").await;
+    let guess = |step: usize| shown["steps"][step]["items"][0]["clock"]["guess"].clone();
+    // It is November 2026, and China has announced no further.
+    assert_eq!((guess(0), guess(2)), (Json::Null, Json::Null), "these count no working day of 2027");
+    assert_eq!(guess(1), json!({ "calendar": "china", "year": 2027 }));
+    let tasks = listed(&place, &format!("/api/v1/tasks?run={run}")).await;
+    let task = tasks.iter().find(|task| task["step"] == "unknown").unwrap()["id"].as_str().unwrap();
+    let view = place.socket.get(&format!("/api/v1/tasks/{task}")).await.json();
+    assert_eq!(view["clock"]["guess"]["year"], 2027);
+    let why = place.socket.get(&format!("/api/v1/runs/{run}/why?lang=zh")).await.body;
+    assert_eq!(why.matches("日历“china”没有 2027 年的节假日").count(), 1, "{why}");
     place.stop().await;
 }

@@ -176,7 +176,7 @@ fn action(name: &str, effect: Effect) -> (String, Arc<Action>) {
     (name.to_string(), Arc::new(action))
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let all = [("say", Effect::Pure), ("fail", Effect::Pure), ("die", Effect::Once), ("hang", Effect::Pure)];
     let catalogue = Catalogue { actions: all.map(|(name, effect)| action(name, effect)).into() };
     let person = |name: &str| Person { name: name.into(), ..Person::default() };
@@ -211,7 +211,7 @@ fn workflows(texts: &[(&str, &str)]) -> Workflows {
     texts.iter().map(|(name, text)| ((*name).to_owned(), entry(name, text))).collect()
 }
 
-fn entry(name: &str, text: &str) -> Entry {
+pub(super) fn entry(name: &str, text: &str) -> Entry {
     let source = Source { name: name.into(), text: text.into(), files: BTreeMap::new() };
     let path = PathBuf::from("workflows").join(format!("{name}.toml")).display().to_string();
     match definition::read(&source, &source.files) {

@@ -3,11 +3,13 @@
 use yizhan_engine::store;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, TaskId};
 use yizhan_workflow::plan::{Section, Work};
+use yizhan_workflow::run::clock::WHOLE;
 use yizhan_workflow::run::event::{Failure, Standing};
 use yizhan_workflow::run::names::{Standpoint, item_word, state_word};
 use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::state::{At, ItemState, Phase, ScopeState, StepState, Want};
 
+use super::task::clock_view;
 use super::{ErrorView, FailureView, ItemView, Look, RunRow, RunView, StepView, json_of, owned, word_of};
 
 /// Items of a step that are shown; a fan-out may have a hundred thousand.
@@ -49,6 +51,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
         input: json_of(&sight.input(&run.started.input)),
         error,
         opening: run.top.opening,
+        clock: run.whole.as_deref().and_then(|whole| clock_view(look, WHOLE, whole)),
         text: run.text().to_string(),
         steps: steps_view(&(look, &sight), ScopeNo::RUN),
         output,
@@ -130,6 +133,7 @@ fn item_view(seen: &Seen<'_>, of: Item, state: &ItemState) -> ItemView {
         ended: instant(state.ended),
         due: instant(state.due),
         late: state.late,
+        clock: clock_view(look, of, state),
         task,
         child: child.map(|child| child.to_string()),
         steps: state.scope.filter(|_| !of.is_beside()).map_or_else(Vec::new, |scope| steps_view(seen, scope)),

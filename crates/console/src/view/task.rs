@@ -7,14 +7,15 @@ use yizhan_workflow::id::{Attempt, Item, Millis, ScopeNo, StepAt};
 use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::run::clock::StoppedBy;
 use yizhan_workflow::run::event::{Question, Raw, Standing};
+use yizhan_workflow::run::guess::guess;
 use yizhan_workflow::run::names::{Standpoint, item_word};
 use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::state::{At, ItemState, Run, ScopeState};
 
 use super::run::failure_view;
 use super::{
-    CaseView, ClockView, CommentView, FailureView, FormView, Look, StoodView, StoryView, TaskRow, TaskView,
-    json_of, owned, word_of,
+    CaseView, ClockView, CommentView, FailureView, FormView, GuessView, Look, StoodView, StoryView, TaskRow,
+    TaskView, json_of, owned, word_of,
 };
 use crate::refusal::Refusal;
 
@@ -79,13 +80,14 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         not: sheet.map_or_else(Vec::new, |sheet| sheet.not.clone()),
         delegated_by: sheet.and_then(|sheet| owned(&sheet.delegated_by)),
         comments: comments.collect(),
-        clock: clock_view(state, look.now),
+        clock: clock_view(look, of.item, state),
         draft: None,
         case: case_of(look),
     })
 }
 
-fn clock_view(state: &ItemState, now: Millis) -> Option<ClockView> {
+pub(super) fn clock_view(look: &Look<'_>, of: Item, state: &ItemState) -> Option<ClockView> {
+    let now = look.now;
     let clock = state.clock.as_deref()?;
     let text = |at: Millis| at.to_string();
     let line = |from, to: Option<Millis>, file: &Option<Arc<str>>, person: &Option<StoppedBy>| StoodView {
@@ -107,13 +109,13 @@ fn clock_view(state: &ItemState, now: Millis) -> Option<ClockView> {
         })
         .collect();
     ledger.extend(clock.stands.as_ref().map(|stands| line(stands.since, None, &stands.file, &stands.person)));
-    let goes_until = clock.stands.as_ref().map_or(now, |stands| stands.since);
-    let stood: i64 = clock.stood.iter().map(|stood| stood.to.0 - stood.from.0).sum();
     Some(ClockView {
         n: clock.n,
         ledger,
-        used_s: (goes_until.0 - clock.from.0 - stood).max(0) / 1000,
-        left_s: state.due.map(|due| (due.0 - goes_until.0) / 1000),
+        used_s: clock.used(now) / 1000,
+        left_s: state.due.map(|due| clock.left(due, now) / 1000),
+        guess: guess(look.text, look.world, of, state)
+            .map(|guess| GuessView { calendar: guess.calendar.to_string(), year: guess.year }),
     })
 }
 

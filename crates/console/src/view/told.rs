@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use yizhan_workflow::id::{Item, StepNo};
+use yizhan_workflow::id::{Item, Millis, StepNo};
 use yizhan_workflow::plan::Workflow;
-use yizhan_workflow::run::Line;
-use yizhan_workflow::run::clock::{ClockWhy, RungDid};
+use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, ItemEnd, Standing, StepEnd, Verdict,
 };
 use yizhan_workflow::run::sight::Sight;
+use yizhan_workflow::run::{Line, World};
 
 use crate::house::Language;
 
@@ -21,6 +21,13 @@ pub(crate) struct Teller<'a> {
     pub text: &'a Workflow,
     pub language: Language,
     pub sight: &'a Sight<'a>,
+    pub world: &'a World,
+}
+
+/// An instant on a clock of the house.
+pub(crate) fn local(at: Millis, world: &World) -> String {
+    let instant = at.timestamp().map(|at| at.to_zoned(world.zone.clone()));
+    instant.map_or_else(|| at.to_string(), |local| local.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }
 
 impl Teller<'_> {
@@ -40,6 +47,21 @@ impl Teller<'_> {
             came.push(format!("+{more}"));
         }
         if came.is_empty() { happened } else { format!("{happened} → {}", came.join(", ")) }
+    }
+
+    /// From what to what it moved.
+    fn due(&self, at: Item, set: &ClockSet) -> String {
+        let (item, due) = (self.item(at), set.due.map_or_else(String::new, |due| self.clock(due)));
+        match set.was.filter(|was| Some(*was) != set.due).map(|was| self.clock(was)) {
+            Some(was) => {
+                self.pick(&format!("{item} 期限从 {was} 改到 {due}"), &format!("{item} due {due}, not {was}"))
+            }
+            None => format!("{item} {} {due}", self.pick("期限", "due")),
+        }
+    }
+
+    fn clock(&self, at: Millis) -> String {
+        local(at, self.world)
     }
 
     fn step(&self, no: StepNo) -> String {
@@ -120,7 +142,7 @@ impl Teller<'_> {
             Event::Resumed { of, by, .. } => self.did(by, ["恢复计时", "let the clock go on of"], of.item),
             Event::DueMoved { of, to, by, reason, .. } => {
                 let moved = self.pick("改了期限", "moved the due time of");
-                format!("{by} {moved} {} → {to}: {reason}", self.item(of.item))
+                format!("{by} {moved} {} → {}: {reason}", self.item(of.item), self.clock(*to))
             }
             Event::MoreTimeAsked { of, by, .. } => {
                 self.did(by, ["申请延期", "asked for more time for"], of.item)
@@ -189,11 +211,10 @@ impl Teller<'_> {
             }
             Fact::Late { at } => format!("{} {}", self.item(*at), self.pick("超时", "late")),
             Fact::Clock { set, .. } if set.why == ClockWhy::Opened => return None,
-            Fact::Clock { at, set } => {
-                let due = set.due.map_or_else(String::new, |due| due.to_string());
-                format!("{} {} {due}", self.item(*at), self.pick("期限", "due"))
+            Fact::Clock { at, set } => self.due(*at, set),
+            Fact::MoreTimeAsked { asked, .. } => {
+                format!("{} {}", self.pick("到", "until"), self.clock(asked.until))
             }
-            Fact::MoreTimeAsked { asked, .. } => format!("{} {}", self.pick("到", "until"), asked.until),
             Fact::Stands { at, .. } => {
                 format!("{} {}", self.item(*at), self.pick("时钟停住", "clock stands"))
             }
@@ -264,11 +285,15 @@ impl Teller<'_> {
             Standing::Queued {} => self.pick("排队", "queued"),
             Standing::Running { .. } => self.pick("执行", "running"),
             Standing::Stopping { .. } => self.pick("停止中", "stopping"),
-            Standing::Resting { until } => format!("{} {until}", self.pick("稍后再试", "again at")),
+            Standing::Resting { until } => {
+                format!("{} {}", self.pick("稍后再试", "again at"), self.clock(*until))
+            }
             Standing::Unknown { .. } => self.pick("结果不明", "outcome unknown"),
             Standing::Asking { .. } => self.pick("请负责人决定", "asks its owner"),
             Standing::Asked { task, .. } => format!("{} {}", self.pick("等待", "asks"), task.who.join(" ")),
-            Standing::Sleeping { until, .. } => format!("{} {until}", self.pick("等到", "sleeps until")),
+            Standing::Sleeping { until, .. } => {
+                format!("{} {}", self.pick("等到", "sleeps until"), self.clock(*until))
+            }
             Standing::Child { child, .. } => format!("{} {child}", self.pick("子流程", "child")),
             Standing::StoppingChild { child, .. } => format!("{} {child}", self.pick("取消子流程", "stops")),
             Standing::Slot { ask, .. } => {

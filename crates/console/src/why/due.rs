@@ -3,19 +3,11 @@
 use yizhan_workflow::id::{Item, Millis};
 use yizhan_workflow::plan::Does;
 use yizhan_workflow::run::clock::{Ahead, Stands};
+use yizhan_workflow::run::guess::{Guess, guess};
 use yizhan_workflow::run::state::ItemState;
 
 use super::Reader;
 use crate::house::Language;
-
-macro_rules! say {
-    ($reader:expr, $zh:literal, $en:literal) => {
-        match $reader.language {
-            Language::Zh => format!($zh),
-            Language::En => format!($en),
-        }
-    };
-}
 
 impl Reader<'_> {
     /// What follows the sentence about an item that waits, before its full stop.
@@ -29,6 +21,13 @@ impl Reader<'_> {
             None => String::new(),
         };
         let Some(clock) = clock else { return said };
+        if let Some(Guess { calendar, year }) = guess(self.look.text, self.look.world, of, state) {
+            said.push_str(&say!(
+                self,
+                "(日历“{calendar}”没有 {year} 年的节假日,期限是估计的)",
+                " (a guess: the calendar `{calendar}` does not know the holidays of {year})"
+            ));
+        }
         match &clock.stands {
             Some(stands) => said.push_str(&self.stands(stands)),
             None => said.push_str(&clock.next().map_or_else(String::new, |next| self.next(of, next))),

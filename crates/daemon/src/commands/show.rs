@@ -1,5 +1,6 @@
 //! `yizhan show RUN`: a run with its steps, what they returned, and what it waits for.
 
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -8,7 +9,7 @@ use super::run::wait_for;
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
 use crate::language::Language;
-use crate::show::{due, instant, text, value};
+use crate::show::{due, instant, ledger, text, value};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -87,8 +88,9 @@ pub(crate) fn shown(run: &Value, context: &Context) -> String {
     if run["error"].is_object() {
         line(say("错误", "error"), fault(&run["error"]));
     }
+    lines.extend(ledger(&run["clock"], &zone, context.language).into_iter().map(|line| format!("  {line}")));
     for step in run["steps"].as_array().into_iter().flatten() {
-        lines.extend(step_lines(step, context.language));
+        lines.extend(step_lines(step, &zone, context.language));
     }
     if !run["output"].is_null() {
         lines.push(format!("  {}: {}", say("结果", "output"), value(&run["output"], 4)));
@@ -102,7 +104,7 @@ fn fault(error: &Value) -> String {
     format!("{at}{} [{}]", text(error, "message"), text(error, "code"))
 }
 
-fn step_lines(step: &Value, language: Language) -> Vec<String> {
+fn step_lines(step: &Value, zone: &TimeZone, language: Language) -> Vec<String> {
     let id = text(step, "id");
     let title = text(step, "title");
     let mark = mark_of(&text(step, "state"));
@@ -135,11 +137,13 @@ fn step_lines(step: &Value, language: Language) -> Vec<String> {
             let (state, between) = (state(&word, language), language.pick(",", ", "));
             lines.push(format!("      {state} {}", details.join(between)).trim_end().to_owned());
         }
+        let stood = ledger(&item["clock"], zone, language);
+        lines.extend(stood.into_iter().map(|line| format!("      {line}")));
         if !item["output"].is_null() && item["output"] != json!({}) {
             lines.push(format!("      {}", value(&item["output"], 6)));
         }
         let inside =
-            item["steps"].as_array().into_iter().flatten().flat_map(|step| step_lines(step, language));
+            item["steps"].as_array().into_iter().flatten().flat_map(|step| step_lines(step, zone, language));
         lines.extend(inside.map(|line| format!("    {line}")));
     }
     lines
@@ -204,15 +208,21 @@ mod tests {
     fn how_a_step_stands_is_said_in_the_readers_language() {
         let item = json!({ "state": "done", "by": "person:ann", "outcome": "yes", "output": null });
         let step = json!({ "id": "look", "title": "查看", "state": "done", "items": [item] });
-        assert_eq!(step_lines(&step, Language::Zh), ["  ✓ look  查看", "      已完成 yes,办理 person:ann"]);
-        assert_eq!(step_lines(&step, Language::En), ["  ✓ look  查看", "      done yes, by person:ann"]);
+        assert_eq!(
+            step_lines(&step, &TimeZone::UTC, Language::Zh),
+            ["  ✓ look  查看", "      已完成 yes,办理 person:ann"]
+        );
+        assert_eq!(
+            step_lines(&step, &TimeZone::UTC, Language::En),
+            ["  ✓ look  查看", "      done yes, by person:ann"]
+        );
         let items = [
             json!({ "item": 0, "state": "done" }),
             json!({ "item": 1, "state": "asking", "task": "task_1" }),
         ];
         let step =
             json!({ "id": "call", "title": "call", "state": "open", "taken_back": true, "items": items });
-        let said = step_lines(&step, Language::En);
+        let said = step_lines(&step, &TimeZone::UTC, Language::En);
         let expected = [
             "  ▶ call  call",
             "      taken back",

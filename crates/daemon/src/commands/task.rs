@@ -10,7 +10,7 @@ use super::looks::Looks;
 use crate::client::{Client, escaped, query};
 use crate::exit::{Exit, Failure};
 use crate::language::Language;
-use crate::show::{due, instant, list, text, value};
+use crate::show::{due, instant, ledger, list, text, value};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Action {
@@ -53,43 +53,6 @@ pub(crate) enum Action {
         whose: Whose,
         /// What to say
         text: String,
-    },
-    /// Stop the clock of a task: its due time moves by as long as it stands
-    #[command(
-        after_help = "Example:\n  yizhan task pause task_01hsk3v9q2r4t --by person:li.na --reason 等客户补材料"
-    )]
-    Pause {
-        #[command(flatten)]
-        whose: Whose,
-        /// Why; the ledger keeps it
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-    },
-    /// Let the clock of a task go on
-    #[command(after_help = "Example:\n  yizhan task resume task_01hsk3v9q2r4t --by person:li.na")]
-    Resume(Whose),
-    /// Give a task another due time
-    #[command(
-        after_help = "Example:\n  yizhan task due task_01hsk3v9q2r4t '2026-11-30 18:00' --reason 客户同意延后"
-    )]
-    Due {
-        #[command(flatten)]
-        whose: Whose,
-        /// `2026-11-30 18:00` on the house's clock, or a day, which is due at its end
-        to: String,
-        /// Why; the journal keeps it
-        #[arg(long, value_name = "TEXT")]
-        reason: String,
-    },
-    /// Ask for more time for a task, before it is due
-    #[command(
-        after_help = "Example:\n  yizhan task extend task_01hsk3v9q2r4t --by person:li.na --set until=2026-11-30T18:00 --set plan=换主管"
-    )]
-    Extend {
-        #[command(flatten)]
-        whose: Whose,
-        #[command(flatten)]
-        fields: Fields,
     },
     /// Keep what is filled in so far, for you alone; nothing given throws it away
     #[command(
@@ -240,18 +203,6 @@ fn act(action: &Action, client: &Client) -> Result<Option<Act>, Failure> {
             by(&given.whose, "/hand-over", given.body(true), ("已委托", "delegated"))
         }
         Action::Comment { whose, text } => by(whose, "/comment", json!({ "text": text }), ("已留言", "said")),
-        Action::Pause { whose, reason } => {
-            by(whose, "/pause", json!({ "reason": reason }), ("已暂停计时", "its clock stands"))
-        }
-        Action::Resume(whose) => by(whose, "/resume", none, ("已恢复计时", "its clock goes on")),
-        Action::Due { whose, to, reason } => {
-            let body = json!({ "to": to, "reason": reason });
-            by(whose, "/due", body, ("已改期限", "it has another due time"))
-        }
-        Action::Extend { whose, fields } => {
-            let body = json!({ "fields": fields.read(client)? });
-            by(whose, "/extend", body, ("已申请延期", "more time is asked for"))
-        }
         Action::Answer { whose, on_behalf_of, paper, draft, fields } => {
             let mut given = if *draft { drafted(whose, client)? } else { Map::new() };
             given.extend(fields.read(client)?);
@@ -311,12 +262,15 @@ fn shown(task: &Value, context: &Context) -> String {
         let at = instant(kept, "at", &zone);
         lines.push(format!("  {}: {} ({at})", say("草稿", "draft"), value(&kept["fields"], 4)));
     }
-    for stood in task["clock"]["ledger"].as_array().into_iter().flatten() {
-        let why = [text(stood, "file"), text(stood, "by"), text(stood, "reason")];
-        let why: Vec<String> = why.into_iter().filter(|part| !part.is_empty()).collect();
-        let (from, to) = (instant(stood, "from", &zone), instant(stood, "to", &zone));
-        lines.push(format!("  {}: {from} – {to} {}", say("停表", "clock stood"), why.join(" ")));
+    let guess = &task["clock"]["guess"];
+    if guess.is_object() {
+        let (calendar, year) = (text(guess, "calendar"), text(guess, "year"));
+        lines.push(context.language.pick(
+            format!("  注意: 日历“{calendar}”没有 {year} 年的节假日,期限是估计的"),
+            format!("  note: the due time is a guess: the calendar `{calendar}` does not know the holidays of {year}"),
+        ));
     }
+    lines.extend(ledger(&task["clock"], &zone, context.language).into_iter().map(|line| format!("  {line}")));
     for said in task["comments"].as_array().into_iter().flatten() {
         lines.push(format!("  {} {}: {}", instant(said, "at", &zone), text(said, "by"), text(said, "text")));
     }

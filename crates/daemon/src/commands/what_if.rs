@@ -153,7 +153,8 @@ fn dates(walk: &Walked, context: &Context) -> Vec<Dated> {
             );
         }
     }
-    dates.sort_by_key(|date| date.at);
+    // A due time stands before what it sets off.
+    dates.sort_by_key(|date| (date.at, date.what != "due"));
     dates
 }
 
@@ -167,7 +168,8 @@ fn dated(
     let local = |at: Millis| at.timestamp().unwrap_or_default().to_zoned(calendar.zone.clone()).datetime();
     let (began, when) = (local(from).date(), local(at));
     // What ends a day is the first instant of the next one; people say the day.
-    let ends_day = what == "due" && when.time() == jiff::civil::Time::midnight();
+    let begins_day = matches!(what, "begins" | "wait" | "ends" | "schedule");
+    let ends_day = !begins_day && when.time() == jiff::civil::Time::midnight();
     let day = if ends_day { when.date().yesterday().unwrap_or(when.date()) } else { when.date() };
     let time = match (ends_day, when.second()) {
         (true, _) => "24:00".to_owned(),

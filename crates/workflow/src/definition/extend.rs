@@ -3,8 +3,8 @@
 use super::flow::Ways;
 use super::section::Section;
 use super::{ask, clock, fields, step};
-use crate::expression::Template;
-use crate::form::{Form, Kind, Required};
+use crate::expression::{Template, Tree};
+use crate::form::{Field, Form, Kind, Required};
 use crate::plan::{Ask, Extend, Small, Work};
 use crate::run::more_time::UNTIL;
 
@@ -17,7 +17,7 @@ pub(super) fn extend(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<E
     let own = own.section("extend")?;
     let form = form(&own);
     let title = own.template("title");
-    let grant = own.has("approve").then(|| grant(&own, title.as_ref(), of));
+    let grant = own.has("approve").then(|| grant(&own, (title.as_ref(), &form), of));
     let said: Vec<&'static str> = KINDS.iter().copied().filter(|kind| own.get(kind).is_some()).collect();
     let then = match said.as_slice() {
         [] => None,
@@ -64,17 +64,34 @@ fn form(own: &Section<'_, '_>) -> Form {
     form
 }
 
+/// A field of the question, as those see it who decide. Under its own name it would hide what was filled in.
+fn shown(field: &Field) -> Option<Field> {
+    if matches!(field.kind, Kind::Table | Kind::Checklist | Kind::Signature) {
+        return None;
+    }
+    let value = Template::parse(&format!("{{{{ {} }}}}", field.name)).ok()?;
+    Some(Field {
+        label: Some(field.label().to_owned()),
+        value: Some(Tree::Text(value)),
+        options: field.options.clone(),
+        private: field.private,
+        ..Field::plain(&format!("{}_asked", field.name), field.kind)
+    })
+}
+
 /// `approve = "role:…"`: any of these grants it, with yes or no.
-fn grant(own: &Section<'_, '_>, title: Option<&Template>, of: &Section<'_, '_>) -> Small {
+fn grant(own: &Section<'_, '_>, (title, asked): (Option<&Template>, &Form), of: &Section<'_, '_>) -> Small {
     let who = clock::people(own, "approve");
-    let mut form = Form::default();
+    let mut form = Form { fields: asked.fields.iter().filter_map(shown).collect() };
     ask::sign(own, &mut form);
     let chinese = ask::is_chinese(own);
     let what = of.get("title").and_then(|title| title.get_ref().as_str()).unwrap_or_default();
+    let is_time = asked.field(UNTIL).is_some_and(|until| until.kind == Kind::Datetime);
+    let until = if is_time { format!("{{{{ {UNTIL} | datetime }}}}") } else { format!("{{{{ {UNTIL} }}}}") };
     let written = if chinese {
-        format!("{what}:延期到 {{{{ {UNTIL} }}}}?")
+        format!("{what}:延期到 {until}?")
     } else {
-        format!("{what}: more time, until {{{{ {UNTIL} }}}}?")
+        format!("{what}: more time, until {until}?")
     };
     let title = match title {
         Some(title) => title.clone(),

@@ -14,8 +14,7 @@ use crate::form::{Choice, Field, Form, Kind, Options, Required, Witness};
 use crate::problem::{Place, listed, nearest};
 
 /// What a step says of itself: no field of its form may be called so.
-pub(crate) const RESERVED: &[&str] =
-    &["by", "opened", "ended", "due", "late", "state", "outcome", "round", "item"];
+pub(crate) const RESERVED: &[&str] = &crate::run::names::RESERVED;
 
 const WITNESS: &[(&str, Witness)] = &[("refused", Witness::Refused), ("always", Witness::Always)];
 

@@ -26,6 +26,9 @@ const OF_RUN: &[&str] = &["id", "key", "by", "started", "url", "error", "joined"
 /// What every step says of itself, beside its own fields.
 const OF_STEP: &[&str] = super::fields::RESERVED;
 
+/// What its clock says.
+const OF_CLOCK: [&str; 6] = crate::run::names::OF_CLOCK;
+
 /// What even a step beside this one may be asked.
 const OF_ANY_STEP: &[&str] = &["state", "late", "by"];
 
@@ -355,6 +358,11 @@ impl Checker<'_> {
         let of = format!("step.{}", step.id);
         if &**part == "by" && step.each.is_none() && self.catalogue.is_none() {
             return of_person(&path[2..], &of, place);
+        }
+        if &**part == "clock" && step.each.is_none() && self.catalogue.is_none() {
+            let part = path.get(3)?;
+            let known = OF_CLOCK.contains(&&**part);
+            return (!known).then(|| no_part(&format!("{of}.clock"), part, &OF_CLOCK, place()));
         }
         if OF_STEP.contains(&&**part) || step.each.is_some() || self.is_lost(step, part) {
             return None;

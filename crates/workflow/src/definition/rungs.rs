@@ -1,11 +1,29 @@
 //! Checks what due times set off: whom a rung tells, what it does, what it decides.
 
+use std::sync::Arc;
+
 use super::check::Checker;
 use super::path_of;
-use crate::expression::{Template, Tree};
+use crate::expression::{Template, Tree, empty};
+use crate::form::{FieldFault, Form};
 use crate::id::StepNo;
 use crate::plan::{Clock, Does, OutcomePattern, Small, Step, Work};
 use crate::problem::{Problem, listed, nearest};
+
+/// A field that must be filled in and is not.
+const MISSING: &str = "YZ0330";
+
+/// How an answer does not fit its form, as far as the file alone says it.
+const UNFIT: [&str; 11] = [
+    MISSING, "YZ0331", "YZ0332", "YZ0333", "YZ0334", "YZ0335", "YZ0337", "YZ0338", "YZ0339", "YZ0346",
+    "YZ0347",
+];
+
+fn is_plain(tree: &Tree) -> bool {
+    let mut plain = true;
+    tree.each_template("", &mut |_, template| plain &= template.is_literal());
+    plain
+}
 
 impl Checker<'_> {
     /// The clocks of all steps and of the file.
@@ -69,5 +87,31 @@ impl Checker<'_> {
             let problem = Problem::error("YZ0683", place).name("field", &**key).name("step", &*step.id);
             problems.push(problem.near(nearest(key, &known)).name("known", listed(&known)));
         }
+        problems.extend(self.unfit(&ask.form, given, path));
+    }
+
+    /// What is written plainly must be an answer that the form takes. What hangs on values of a run is not known here.
+    fn unfit(&self, form: &Form, given: &[(Arc<str>, Tree)], path: &str) -> Vec<Problem> {
+        let plain: Vec<_> = given.iter().filter(|(_, tree)| is_plain(tree)).cloned().collect();
+        let nothing = empty();
+        let Ok(json) = Tree::Map(plain).json(&nothing) else { return Vec::new() };
+        let Err(faults) = form.accept_text(&json, &nothing) else { return Vec::new() };
+        let slipped = given.iter().any(|(key, _)| form.field(key).is_none());
+        let problem = |fault: FieldFault| {
+            let code = UNFIT.iter().copied().find(|code| *code == &*fault.code)?;
+            let name = fault.field.split(['[', '.']).next().unwrap_or_default();
+            let is_given = given.iter().any(|(key, _)| **key == *name);
+            let place = match (code, is_given) {
+                // It is worked out when the time comes, or was written under another name.
+                (MISSING, true) => return None,
+                (MISSING, false) if slipped => return None,
+                (MISSING, false) => self.key(&format!("{path}.decide")),
+                (_, true) => self.value(&format!("{path}.decide.{name}")),
+                (_, false) => return None,
+            };
+            let problem = Problem::error(code, place);
+            Some(fault.names.into_iter().fold(problem, |problem, (name, value)| problem.name(name, value)))
+        };
+        faults.into_iter().filter_map(problem).collect()
     }
 }

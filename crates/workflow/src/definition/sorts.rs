@@ -221,6 +221,17 @@ fn of_value(value: &minijinja::Value) -> Option<Sort> {
     }
 }
 
+/// The clock of a step, or a part of it.
+fn of_clock(part: &[&str]) -> Option<Sort> {
+    match part {
+        [] => Some(Sort::Map),
+        ["left" | "used"] => Some(Sort::Number),
+        ["late" | "stands"] => Some(Sort::Flag),
+        ["stood"] => Some(Sort::List),
+        _ => None,
+    }
+}
+
 /// A column of which all cells are of one sort.
 fn of_column(workflow: &Workflow, table: &str, column: &str) -> Option<Sort> {
     let table = workflow.tables.iter().find(|known| *known.name == *table)?;
@@ -272,6 +283,7 @@ impl Checker<'_> {
             ["step", id, "state" | "outcome" | "by" | "due" | "opened" | "ended"] => {
                 (!self.has_each(stand, id)).then_some(Sort::Text)
             }
+            ["step", id, "clock", rest @ ..] => (!self.has_each(stand, id)).then(|| of_clock(rest)).flatten(),
             ["step", id, field] => self.of_output(stand, id, field),
             _ => None,
         }

@@ -180,10 +180,14 @@ fn hours(from: &Value, to: &Value) -> Result<Value, Error> {
         (When::Instant(from), When::Instant(to)) => to.timestamp().duration_since(from.timestamp()),
         (from, to) => to.local().duration_since(from.local()),
     };
+    hours_of(length.as_millis()).ok_or_else(|| number::too_large("hours"))
+}
+
+/// A length in hours, exactly as far as it can be written.
+pub(crate) fn hours_of(ms: i128) -> Option<Value> {
     const MS_PER_HOUR: u32 = 3_600_000;
-    let ms = Decimal::try_from_i128_with_scale(length.as_millis(), 0);
-    let hours = ms.ok().and_then(|ms| number::quotient(ms, Decimal::from(MS_PER_HOUR)));
-    hours.map(number::value_of).ok_or_else(|| number::too_large("hours"))
+    let ms = Decimal::try_from_i128_with_scale(ms, 0).ok()?;
+    number::quotient(ms, Decimal::from(MS_PER_HOUR)).map(number::value_of)
 }
 
 /// The name under which an expression's scope holds the calendar of its step: none that a file could write.

@@ -129,6 +129,9 @@ pub struct ClockSet {
     pub why: ClockWhy,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Millis>,
+    /// The one before, for whoever reads the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<Millis>,
     pub from: Millis,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
@@ -216,6 +219,23 @@ impl ClockState {
             self.goes_on(at, was, due);
             self.stands = Some(Box::new(Stands { since: at, ..*stands }));
         }
+    }
+
+    /// Milliseconds of the clock that were used at an instant: what it stood is not used.
+    #[must_use]
+    pub fn used(&self, at: Millis) -> i64 {
+        let stood: i64 = self.stood.iter().map(|stood| stood.to.0 - stood.from.0).sum();
+        (self.goes_until(at).0 - self.from.0 - stood).max(0)
+    }
+
+    /// Milliseconds to a due time, negative after it; none pass while the clock stands.
+    #[must_use]
+    pub fn left(&self, due: Millis, at: Millis) -> i64 {
+        due.0 - self.goes_until(at).0
+    }
+
+    fn goes_until(&self, at: Millis) -> Millis {
+        self.stands.as_ref().map_or(at, |stands| stands.since)
     }
 
     /// The rung that fires next; none while the clock stands.

@@ -102,7 +102,8 @@ impl Deciding<'_> {
         }
         let begins = moment.is_some() && due.is_none();
         let watch = begins || self.plan_of(item).is_some_and(|clock| clock.pause.is_some());
-        Ok(ClockSet { n, why, due, from, parts, ahead, dropped, watch })
+        let was = self.run.item(item).and_then(|state| state.due).filter(|_| why != ClockWhy::Opened);
+        Ok(ClockSet { n, why, due, was, from, parts, ahead, dropped, watch })
     }
 
     /// The instants of a due time, each with the unit in which a pause moves it. None: its clock has not begun.
@@ -518,6 +519,7 @@ impl Deciding<'_> {
             n: clock.n,
             why: ClockWhy::Resumed,
             due: clock.parts.iter().map(|part| part.at).min(),
+            was: self.run.item(item).and_then(|state| state.due),
             from: clock.from,
             parts: clock.parts.clone(),
             ahead: clock.ahead.clone(),

@@ -597,6 +597,9 @@ pub struct Mapping {
     /// The numbers of ways back, old and new.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<(u16, u16)>,
+    /// Of steps whose rungs are others now: the numbers of those that stay, old and new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<(StepNo, Vec<(u16, u16)>)>,
 }
 
 /// The first failure: `run.error`.

@@ -47,7 +47,7 @@ impl Run {
         self.timers.extend(after.into_iter().flatten().map(timer));
     }
 
-    fn item_mut(&mut self, of: Item) -> Option<&mut ItemState> {
+    pub(super) fn item_mut(&mut self, of: Item) -> Option<&mut ItemState> {
         if of.rung.is_some() {
             return Some(self.beside_mut(of));
         }

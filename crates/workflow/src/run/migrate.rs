@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::clock::WHOLE;
 use super::event::{Event, Fact, Mapping, Standing, StepEnd};
+use super::migrate_clock::rungs_of;
 use super::state::{At, Place, Run, ScopeState, StepPhase, StepState};
 use super::{Command, Deciding, Decision, Now, Refusal, wants};
 use crate::id::{Item, ScopeNo, StepAt, StepNo};
@@ -32,6 +33,7 @@ pub fn migrate(
     for scope in scopes {
         deciding.take_up(scope);
     }
+    deciding.clocks_follow(from);
     deciding.settle();
     deciding.fire();
     let mut decision = deciding.finish();
@@ -120,7 +122,8 @@ fn mapping_of(run: &Run, from: &Workflow, to: &Workflow) -> Result<Mapping, Refu
     });
     let (known, new) = (ways_of(from), ways_of(to));
     let ways = known.iter().filter_map(|(name, way)| Some((*way, *new.get(name)?))).collect();
-    Ok(Mapping { to: to.hash.clone(), holds: holds.collect(), steps, ways })
+    let rungs = rungs_of(from, to, &steps);
+    Ok(Mapping { to: to.hash.clone(), holds: holds.collect(), steps, ways, rungs })
 }
 
 /// Why an open step cannot go on as another.
@@ -189,6 +192,7 @@ impl Run {
                 done.of.step = *step;
             }
         }
+        self.rename_rungs(mapping);
         self.migrated = Some(mapping.to.clone());
         self.derive();
     }

@@ -20,8 +20,12 @@ use crate::plan::{EXTENDS, GRANTS, Section, Workflow};
 use crate::run::World;
 use gave::{Reader, readable};
 
+/// What the clock of a step says.
+pub const OF_CLOCK: [&str; 6] = ["due", "left", "used", "late", "stands", "stood"];
+
 /// Fields that every step has beside its own; no form may use them.
-pub const RESERVED: [&str; 9] = ["by", "opened", "ended", "due", "late", "state", "outcome", "round", "item"];
+pub const RESERVED: [&str; 10] =
+    ["by", "opened", "ended", "due", "late", "clock", "state", "outcome", "round", "item"];
 
 /// Whose expression it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,7 +239,13 @@ impl Names {
     }
 
     fn work_out(&self, at: StepAt) -> Value {
-        let reader = Reader { text: &self.text, people: &self.people, inner: &self.inner, step: at.step };
+        let reader = Reader {
+            text: &self.text,
+            people: &self.people,
+            inner: &self.inner,
+            step: at.step,
+            now: self.now,
+        };
         let each = self.text.step(at.step).each.is_some();
         if let Some(done) = self.taken_back.as_ref().filter(|done| done.of.place() == at && !each) {
             return Value::from_object(reader.of_done(done));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 
 use super::super::approve::settling;
+use super::super::clock::{ClockState, StoppedBy};
 use super::super::event::{ItemEnd, Raw};
 use super::super::state::{At, Done, ItemState, StepState};
 use super::{Inner, item_word, state_word};
@@ -28,6 +29,7 @@ pub(super) struct Reader<'s> {
     pub(super) people: &'s Arc<People>,
     pub(super) inner: &'s Inner,
     pub(super) step: StepNo,
+    pub(super) now: Millis,
 }
 
 impl Reader<'_> {
@@ -36,7 +38,7 @@ impl Reader<'_> {
         match (read, each) {
             (Some(state), true) => {
                 let (text, people, inner) = (self.text.clone(), self.people.clone(), self.inner.clone());
-                Value::from_object(Answers { of: state, text, people, inner, step: self.step })
+                Value::from_object(Answers { of: state, text, people, inner, step: self.step, now: self.now })
             }
             (read, _) => Value::from_object(self.of_step(now, read.as_deref())),
         }
@@ -46,7 +48,7 @@ impl Reader<'_> {
     fn inside(&self, scope: Option<ScopeNo>) -> Option<Inside> {
         let Work::Hold { .. } = &self.text.step(self.step).work else { return None };
         let (text, people, inner) = (self.text.clone(), self.people.clone(), self.inner.clone());
-        Some(Inside { text, people, inner, holder: self.step, scope })
+        Some(Inside { text, people, inner, holder: self.step, scope, now: self.now })
     }
 
     /// What a task's form took, with its people as people.
@@ -76,6 +78,7 @@ struct Inside {
     inner: Inner,
     holder: StepNo,
     scope: Option<ScopeNo>,
+    now: Millis,
 }
 
 impl Inside {
@@ -83,7 +86,8 @@ impl Inside {
         let step =
             *self.text.steps_in(Some(self.holder)).iter().find(|no| &*self.text.step(**no).id == id)?;
         let state = self.scope.and_then(|scope| self.inner.get(&scope)).and_then(|scope| scope.step(step));
-        let reader = Reader { text: &self.text, people: &self.people, inner: &self.inner, step };
+        let (text, people, inner) = (&self.text, &self.people, &self.inner);
+        let reader = Reader { text, people, inner, step, now: self.now };
         Some(match state {
             Some(state) => reader.value(state, readable(state, true)),
             // Not begun: a step of which nothing is known.
@@ -100,6 +104,7 @@ pub(super) struct Answer {
     ended: Option<Millis>,
     due: Option<Millis>,
     late: bool,
+    clock: Option<Timed>,
     state: &'static str,
     outcome: Option<Arc<str>>,
     round: u32,
@@ -133,6 +138,7 @@ impl Reader<'_> {
             ended: read.and_then(|step| step.ended),
             due: standing.or(item).and_then(|item| item.due),
             late: standing.or(item).is_some_and(|item| item.late),
+            clock: standing.or(item).and_then(|item| Timed::of(item, self.now)),
             state: state_word(now),
             outcome: item.and_then(|item| item.outcome.clone()),
             round: read.map_or(now.round, |step| step.round),
@@ -150,6 +156,7 @@ impl Reader<'_> {
             ended: item.ended,
             due: item.due,
             late: item.late,
+            clock: Timed::of(item, self.now),
             state: item_word(item),
             outcome: item.outcome.clone(),
             round: step.round,
@@ -167,6 +174,7 @@ impl Reader<'_> {
             ended: done.ended,
             due: None,
             late: false,
+            clock: None,
             state: "done",
             outcome: done.outcome.clone(),
             round: done.of.round,
@@ -196,14 +204,64 @@ impl Reader<'_> {
     }
 }
 
+fn instant(at: Option<Millis>) -> Value {
+    at.map_or_else(expression::empty, |at| Value::from(at.to_string()))
+}
+
+/// The clock of an item, and when it is looked at: when the item was over, at the latest.
+struct Timed {
+    clock: Arc<ClockState>,
+    at: Millis,
+}
+
+impl Timed {
+    fn of(item: &ItemState, now: Millis) -> Option<Self> {
+        Some(Self { clock: item.clock.clone()?, at: item.ended.unwrap_or(now) })
+    }
+}
+
+impl Answer {
+    /// What is used and left, in hours, and when and why it stood.
+    fn clock_value(&self, Timed { clock, at }: &Timed) -> Value {
+        let hours = |ms: i64| expression::hours_of(i128::from(ms)).unwrap_or_else(expression::empty);
+        let mut stood: Vec<Value> = clock
+            .stood
+            .iter()
+            .map(|stood| line((stood.from, Some(stood.to)), stood.file.as_deref(), stood.person.as_ref()))
+            .collect();
+        let stands = clock.stands.as_deref();
+        stood.extend(
+            stands.map(|stands| line((stands.since, None), stands.file.as_deref(), stands.person.as_ref())),
+        );
+        let left = self.due.map_or_else(expression::empty, |due| hours(clock.left(due, *at)));
+        super::map([
+            ("due", instant(self.due)),
+            ("left", left),
+            ("used", hours(clock.used(*at))),
+            ("late", Value::from(self.late)),
+            ("stands", Value::from(stands.is_some())),
+            ("stood", Value::from(stood)),
+        ])
+    }
+}
+
+/// A line of the ledger.
+fn line((from, to): (Millis, Option<Millis>), file: Option<&str>, person: Option<&StoppedBy>) -> Value {
+    let text = |text: Option<&str>| text.map_or_else(expression::empty, Value::from);
+    super::map([
+        ("from", instant(Some(from))),
+        ("to", instant(to)),
+        ("why", text(file.or_else(|| person.map(|person| &*person.reason)))),
+        ("by", text(person.map(|person| &*person.by))),
+    ])
+}
+
 impl Object for Answer {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
         ObjectRepr::Map
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let instant =
-            |at: Option<Millis>| at.map_or_else(expression::empty, |at| Value::from(at.to_string()));
         let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
         Some(match key.as_str()? {
             "by" => self.by.clone().unwrap_or_else(expression::empty),
@@ -211,6 +269,7 @@ impl Object for Answer {
             "ended" => instant(self.ended),
             "due" => instant(self.due),
             "late" => Value::from(self.late),
+            "clock" => self.clock.as_ref().map_or_else(expression::empty, |clock| self.clock_value(clock)),
             "state" => Value::from(self.state),
             "outcome" => text(&self.outcome),
             "round" => Value::from(self.round),
@@ -246,6 +305,7 @@ struct Answers {
     people: Arc<People>,
     inner: Inner,
     step: StepNo,
+    now: Millis,
 }
 
 impl fmt::Debug for Answers {
@@ -258,7 +318,8 @@ impl Answers {
     fn at(&self, number: usize) -> Option<Value> {
         let item = self.of.items.get(number)?;
         let number = u32::try_from(number).ok()?;
-        let reader = Reader { text: &self.text, people: &self.people, inner: &self.inner, step: self.step };
+        let (text, people, inner) = (&self.text, &self.people, &self.inner);
+        let reader = Reader { text, people, inner, step: self.step, now: self.now };
         Some(match &item.at {
             At::Over(ItemEnd::Done) => Value::from_object(reader.of_item(&self.of, number, item)),
             // Its owner said what it would have given.

@@ -83,3 +83,46 @@ fn an_answer_that_leaves_the_correction_empty_corrects_nothing() {
     assert_eq!(tale.run.started.input.get(), r#"{"at":"2026-11-25","who":"李娜"}"#);
     assert!(tale.lines.iter().all(|(_, line)| !line.contains("input_updated")));
 }
+
+#[test]
+fn a_correction_moves_due_times_that_hang_on_it_and_no_others() {
+    let visit = r#"
+        [input]
+        at = { label = "上门", type = "date" }
+        [step.call]
+        ask = "group:热线"
+        form.new = { like = "input.at", required = false, updates = "input.at" }
+        [step.visit]
+        needs = []
+        ask = "group:热线"
+        due = "{{ input.at }}"
+        escalate = [{ at = "-1h", tell = "role:班长" }]
+        [step.bill]
+        needs = []
+        ask = "group:热线"
+        due = "4h"
+        [step.sleep]
+        needs = []
+        wait = "{{ input.at }}"
+        [step.over]
+        needs = ["call", "visit", "bill", "sleep"]
+        check = "true"
+    "#;
+    let mut tale = Tale::begin(visit, r#"{"at":"2026-11-25"}"#);
+    tale.hear(r#"+1h; call answer by person:li {"new":"2026-11-24"}"#);
+    // Both days end at midnight: the 25th 63 hours after nine o'clock on the 23rd, the 24th a day before.
+    assert_eq!(
+        super::rungs::fired(&tale),
+        "\
++0min Opened due +3780min
++0min Opened due +240min
++60min Input due +2340min"
+    );
+    assert!(tale.told.contains("wake"), "{}", tale.told);
+    tale.hear("+37h");
+    assert!(
+        super::rungs::fired(&tale).ends_with("+2280min due2/0 told role:班长"),
+        "{}",
+        super::rungs::fired(&tale)
+    );
+}

@@ -193,3 +193,57 @@ fn a_run_that_waits_to_begin_begins_under_the_other_text_when_it_has_its_place()
     a ok -> => done done
     "#);
 }
+
+const LADDER: &str = r#"
+    [step.a]
+    ask = "group:热线"
+    due = "4h"
+    escalate = [
+      { at = "+0h", tell = "role:班长" },
+      { at = "+2h", reassign = "person:wang" },
+    ]
+"#;
+
+#[test]
+fn rungs_are_known_by_what_they_are_and_none_fires_twice_under_another_text() {
+    let mut tale = Tale::begin(LADDER, "{}");
+    tale.hear("+4h");
+    let first = r#"{ at = "+0h", tell = "role:班长" },"#;
+    let new = LADDER.replace(first, &format!(r#"{{ at = "+1h", tell = "person:li" }}, {first}"#));
+    over_to(&mut tale, &new).unwrap();
+    tale.hear("+1h; +1h");
+    assert_eq!(
+        super::rungs::fired(&tale),
+        "\
++0min Opened due +240min
++240min late
++240min due1/0 told role:班长
++240min Migrated due +240min
++300min due2/0 told person:li
++360min due2/2 given to person:wang"
+    );
+}
+
+#[test]
+fn a_rung_that_is_no_more_in_the_new_text_does_not_fire_and_one_that_was_moved_fires_at_its_new_time() {
+    let mut tale = Tale::begin(LADDER, "{}");
+    let first = r#"{ at = "+0h", tell = "role:班长" },"#;
+    let new = LADDER.replace(first, "").replace("+2h", "+1h");
+    over_to(&mut tale, &new).unwrap();
+    tale.hear("+4h; +1h; +1h");
+    assert_eq!(
+        super::rungs::fired(&tale),
+        "\
++0min Opened due +240min
++0min Migrated due +240min
++240min late
++300min due2/0 given to person:wang"
+    );
+}
+
+#[test]
+fn where_the_rungs_are_the_same_no_clock_is_worked_out_again() {
+    let mut tale = Tale::begin(LADDER, "{}");
+    over_to(&mut tale, &LADDER.replace("[step.a]", "[step.a]\ntitle = \"派工\"")).unwrap();
+    assert_eq!(super::rungs::fired(&tale), "+0min Opened due +240min");
+}

@@ -3,6 +3,7 @@
 use super::rungs::fired;
 use super::{MORNING, Tale};
 use crate::plan::Work;
+use crate::run::names::{Names, Standpoint};
 
 const REPLY: &str = r#"
     [step.a]
@@ -99,7 +100,15 @@ fn more_time_counts_from_when_it_is_granted_and_lateness_is_judged_by_the_due_ti
 fn a_no_leaves_the_due_time_and_more_may_be_asked_for_again() {
     let mut tale = Tale::begin(GRANTED, "{}");
     tale.hear(&format!("a extend by person:li {UNTIL_15}"));
-    tale.hear(r#"a/due2.65534 answer by person:wang { "approved": false, "opinion": "不行" }"#);
+    // Who decides sees what was asked for, and cannot change it.
+    let grant = tale.attempt("a/due2.65534").item;
+    let Work::Ask(ask) = tale.text.step(grant.step).work_of(grant) else { panic!("it is a task") };
+    let seen =
+        ask.form.view(&Names::of(&tale.run, &tale.text, &tale.world, tale.now, Standpoint::Item(grant)));
+    assert!(seen.contains("换主管") && seen.contains("2026-11-23T15:00"), "{seen}");
+    tale.hear(
+        r#"a/due2.65534 answer by person:wang { "approved": false, "opinion": "不行", "plan_asked": "x" }"#,
+    );
     assert_eq!(tale.run.item(tale.attempt("a").item).unwrap().due, Some(MORNING.plus(4 * 3_600_000)));
     tale.hear(&format!("a extend by person:li {UNTIL_15}"));
     tale.hear(r#"a/due3.65534 answer by person:wang { "approved": true }"#);

@@ -469,3 +469,34 @@ fn a_step_with_hours_begins_when_they_open_and_its_clock_counts_only_in_them() {
     let due = tale.run.top.steps[1].items[0].due.map(|due| due.0 - MORNING.0);
     assert_eq!(due, Some(7 * 24 * HOUR + 4 * HOUR));
 }
+
+#[test]
+fn expressions_read_what_a_clock_used_has_left_and_why_it_stood() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        ask = "group:热线"
+        due = "4h"
+        [step.b]
+        use = "t.keyed"
+        with.left = "{{ step.a.clock.left }}"
+        with.used = "{{ step.a.clock.used }}"
+        with.late = "{{ step.a.clock.late }}"
+        with.stands = "{{ step.a.clock.stands }}"
+        with.stood = "{{ step.a.clock.stood }}"
+        "#,
+        "{}",
+    );
+    tale.hear(
+        "+30min; a pause by person:li 等材料; +1h; a resume by person:li; +30min; a answer by person:li",
+    );
+    let first = tale.run.item(tale.attempt("b").item).unwrap().first.clone().unwrap();
+    let with: serde_json::Value = serde_json::from_str(first.with.get()).unwrap();
+    // An hour was used, half of it before it stood; the hour in which it stood is not used.
+    assert_eq!((&with["used"], &with["left"]), (&serde_json::json!(1), &serde_json::json!(3)));
+    assert_eq!((&with["late"], &with["stands"]), (&serde_json::json!(false), &serde_json::json!(false)));
+    let stood = serde_json::json!([{
+        "by": "person:li", "from": "2026-11-23T01:30:00Z", "to": "2026-11-23T02:30:00Z", "why": "等材料"
+    }]);
+    assert_eq!(with["stood"], stood);
+}

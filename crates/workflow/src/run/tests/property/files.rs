@@ -169,9 +169,7 @@ impl File {
                 self.line("form.ok = { type = \"yesno\" }");
                 if b[11] & 1 == 1 {
                     self.line(if b[11] & 4 == 0 { "due = \"4h\"" } else { "due = 2020-01-01" });
-                    if need.is_none() {
-                        self.ladder(b);
-                    }
+                    self.ladder(b, need.is_some());
                 }
             }
             "wait" => self.line(if b[11] & 4 == 0 { "wait = \"1h\"" } else { "wait = 2020-01-01" }),
@@ -211,9 +209,10 @@ impl File {
     }
 
     /// What hangs on a due time: words, other people, a decision, steps of its own.
-    fn ladder(&mut self, b: &Bytes) {
+    fn ladder(&mut self, b: &Bytes, signed: bool) {
         let ends_late = b[5] >= 100 && b[11] & 3 == 3;
         let third = match b[9] % 4 {
+            0 if !ends_late && signed => "{ at = \"+2h\", decide = { ok = true, approved = true } }",
             0 if !ends_late => "{ at = \"+2h\", decide = { ok = true } }",
             1 => "{ at = \"+2h\", use = \"t.once\" }",
             2 => "{ at = \"+2h\", run = \"other\" }",
