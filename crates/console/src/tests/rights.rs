@@ -86,21 +86,9 @@ async fn each_route_lets_in_those_whom_it_needs_and_nobody_else() {
     callers.push(("admin of one workflow", narrow, "operator"));
     let table = table_of(&place);
     for entry in &table {
-        let mut path = entry.path.to_owned();
-        for name in [
-            "{id}",
-            "{name}",
-            "{sha256}",
-            "{workflow}",
-            "{trigger}",
-            "{token}",
-            "{hash}",
-            "{action}",
-            "{word}",
-        ] {
-            path = path.replace(name, "x");
-        }
-        assert!(!path.contains('{'), "{path}");
+        // Whatever it names, there is none of that name.
+        let parts = entry.path.split('/').map(|part| if part.starts_with('{') { "x" } else { part });
+        let path = parts.collect::<Vec<_>>().join("/");
         for (who, client, upto) in &callers {
             let reply = client.send(entry.method.as_str(), &path, &FROM_OUR_PAGE, vec![]).await;
             let known = rank(upto) >= rank("known");
@@ -149,10 +137,8 @@ async fn what_each_route_needs_is_a_list_that_is_changed_on_purpose() {
             .all(|path| ["accounts", "sessions", "tokens", "audit"].iter().any(|one| path.contains(one)))
     );
     assert_eq!(of("author"), ["/api/v1/reload", "/api/v1/texts/{hash}"]);
-    assert_eq!(
-        of("operator"),
-        ["/api/v1/runs/{id}/cancel", "/api/v1/runs/{id}/migrate", "/api/v1/runs/{id}/retry"]
-    );
+    let of_a_run = ["cancel", "due", "extend", "migrate", "pause", "resume", "retry"];
+    assert_eq!(of("operator"), of_a_run.map(|act| format!("/api/v1/runs/{{id}}/{act}")));
     assert!(of("known").iter().all(|path| path.contains("/tasks")
         || path.contains("/artifacts")
         || path.ends_with("/{name}/runs")
