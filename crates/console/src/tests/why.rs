@@ -203,6 +203,7 @@ const KINDS: usize = 17;
 
 type Row = (&'static str, ItemState, &'static str, &'static str);
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn attempts() -> Vec<Row> {
     let running = |a, begun| standing(Standing::Running { a, begun, first: None });
     let failed = || Some(Arc::new(failure()));
@@ -291,6 +292,7 @@ fn attempts() -> Vec<Row> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn people() -> Vec<Row> {
     let used_up = Question::WayUsedUp { way: 0, outcome: None, output: None };
     vec![

@@ -197,9 +197,10 @@ mod tests {
 
     #[test]
     fn no_digit_of_a_number_is_lost() {
-        let shown = |name: &str, text: &str| match read(Path::new(name), text.as_bytes()).unwrap() {
-            Content::Fields(row) => Value::Object(row).to_string(),
-            other => panic!("{other:?}"),
+        let shown = |name: &str, text: &str| {
+            let read = read(Path::new(name), text.as_bytes()).unwrap();
+            let Content::Fields(row) = read else { panic!("{read:?}") };
+            Value::Object(row).to_string()
         };
         let json = r#"{"order":2026112200000000000012345,"price":0.10}"#;
         assert_eq!(shown("a.json", json), json);
