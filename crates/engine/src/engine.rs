@@ -98,7 +98,7 @@ pub(crate) struct Loop {
     pub live: MapById<RunId, Live>,
     /// Runs that wait for something slow, longest first; looked at when too many are in memory.
     pub idle: VecDeque<RunId>,
-    calls: MapById<u64, (RunId, Attempt)>,
+    pub calls: MapById<u64, (RunId, Attempt)>,
     pub ledgers: Ledgers,
     pub next_call: u64,
     pub notices: Notices,
@@ -111,6 +111,8 @@ pub(crate) struct Loop {
     pub wakes: BTreeSet<(Millis, RunId)>,
     /// Wake-ups up to here are in memory.
     pub horizon: Millis,
+    /// The jobs that end the last two full lots of wake-ups.
+    pub lots: [u64; 2],
     pub batch: Batch,
     pub after: After,
     pub job: u64,
@@ -155,6 +157,7 @@ impl Loop {
             queue: VecDeque::new(),
             wakes: BTreeSet::new(),
             horizon: Millis(0),
+            lots: [0, 0],
             batch: Batch::default(),
             after: After::default(),
             job: 1,
@@ -213,13 +216,18 @@ impl Loop {
     /// How long the loop may sleep: to the next wake-up, and never past the horizon.
     fn patience(&self) -> Duration {
         let now = self.shared.now();
-        let next = self.wakes.first().map_or(self.horizon, |(at, _)| (*at).min(self.horizon));
+        let next = match self.wakes.first() {
+            // The writer's word wakes the loop.
+            _ if self.lets_due_wait() => Millis(i64::MAX),
+            Some((at, _)) => (*at).min(self.horizon),
+            None => self.horizon,
+        };
         if self.events.are_waiting() && !self.stopping || self.may_follow_calendars() {
             return Duration::ZERO;
         }
         let next = self.limits.next_wake().filter(|_| !self.stopping).map_or(next, |at| at.min(next));
         let next = self.notices.next().filter(|_| !self.stopping).map_or(next, |at| at.min(next));
-        Duration::from_millis(u64::try_from(next.0 - now.0).unwrap_or(0).min(5_000))
+        Duration::from_millis(u64::try_from(next.0.saturating_sub(now.0)).unwrap_or(0).min(5_000))
     }
 
     fn handle(&mut self, message: Message, world: &World) {

@@ -14,6 +14,9 @@ use crate::store::{RunState, StoreError};
 const NEAR: i64 = 60_000;
 /// and how many.
 const NEAR_MOST: usize = 10_000;
+/// Wake-ups in one turn of the loop: what comes from outside has its turn between them. After a standstill there may be a
+/// hundred thousand. Nothing is overtaken, as a run's own clock speaks before whatever comes to it.
+const LOT: usize = 256;
 /// After this a run is woken again that could not be read.
 const WAKE_AGAIN: i64 = 30_000;
 /// Idle runs that may stay in memory.
@@ -100,26 +103,43 @@ impl Loop {
         }
     }
 
-    /// Wakes every run whose timer is due, and looks further ahead when the horizon comes near.
+    /// Wakes a lot of the runs whose timers are due, the longest due first, and looks further ahead when the horizon
+    /// comes near and none before it waits.
     pub(crate) fn fire_due(&mut self, world: &World) {
+        if self.lets_due_wait() {
+            return;
+        }
         let now = self.shared.now();
-        if now >= self.horizon {
+        if now >= self.horizon && self.wakes.first().is_none_or(|(at, _)| *at > self.horizon) {
             self.look_ahead(now);
         }
-        while let Some((at, run)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) {
+        for _ in 0..LOT {
+            let Some((at, run)) = self.wakes.first().copied().filter(|(at, _)| *at <= now) else { return };
             self.wakes.remove(&(at, run));
-            match self.feed(run, Event::Woke {}, world) {
-                Ok(_) | Err(ActError::Refused(Refusal::Echo(_))) => {}
-                Err(error) => {
-                    tracing::warn!(%run, %error, "a run could not be woken");
-                    if matches!(error, ActError::Unreadable(_)) {
-                        // The store may be readable again by then.
-                        self.wakes.insert((now.plus(WAKE_AGAIN), run));
-                    }
-                }
-            }
+            self.wake(run, now, world);
             if self.batch.changes.len() >= crate::engine::JOB_RECORDS {
                 self.hand_over();
+            }
+        }
+        let last = if self.batch.is_empty() { self.job - 1 } else { self.job };
+        self.lots = [self.lots[1], last];
+    }
+
+    /// Two full lots are not on disk yet: more would lie in memory, and an answer would wait until all of it is written. Or
+    /// the loop is to end and no call is out that a timer could cut: the next start finds what is due.
+    pub(crate) fn lets_due_wait(&self) -> bool {
+        self.lots[0] > self.written || self.stopping && self.calls.is_empty()
+    }
+
+    fn wake(&mut self, run: RunId, now: Millis, world: &World) {
+        match self.feed(run, Event::Woke {}, world) {
+            Ok(_) | Err(ActError::Refused(Refusal::Echo(_))) => {}
+            Err(error) => {
+                tracing::warn!(%run, %error, "a run could not be woken");
+                if matches!(error, ActError::Unreadable(_)) {
+                    // The store may be readable again by then.
+                    self.wakes.insert((now.plus(WAKE_AGAIN), run));
+                }
             }
         }
     }

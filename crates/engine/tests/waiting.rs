@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+#[path = "waiting/due.rs"]
+mod due;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -84,6 +87,7 @@ impl Gate {
 struct Slow {
     store: Memory,
     gate: Gate,
+    written: Arc<Mutex<Vec<RunId>>>,
 }
 
 impl Store for Slow {
@@ -95,14 +99,19 @@ impl Store for Slow {
                 *left -= 1;
             }
         }
+        let changes = batches.iter().flat_map(|batch| &batch.changes);
+        self.written.lock().unwrap().extend(changes.map(|change| change.run));
         self.store.commit(batches)
     }
 }
 
 struct Place {
     engine: Engine,
+    world: World,
     store: Memory,
     gate: Gate,
+    /// Of which run each line is, in the order of writing.
+    written: Arc<Mutex<Vec<RunId>>>,
     hands: Arc<Hands>,
     script: Arc<Script>,
     triggers: tokio::task::JoinHandle<()>,
@@ -136,7 +145,7 @@ fn world() -> World {
         zone: jiff::tz::TimeZone::UTC,
         registers: Arc::default(),
         catalogue: Arc::new(catalogue),
-        people: Arc::new(People::default()),
+        people: Arc::new(People::read("[person.ann]\nname = \"Ann\"\n").unwrap()),
         calendars: Arc::default(),
         retry: Retry::NONE,
         owner: Some("role:owner".into()),
@@ -167,18 +176,19 @@ fn place(store: Memory, at: i64, texts: &[(&str, &str)]) -> Place {
     let gate = Gate(Arc::new((Mutex::new(usize::MAX), Condvar::new())));
     let opened = Opened::default().holding(workflows(texts));
     let script = Arc::new(Script { to: opened.completions(), held: Mutex::default() });
-    let slow = Slow { store: store.clone(), gate: gate.clone() };
+    let written = Arc::default();
+    let slow = Slow { store: store.clone(), gate: gate.clone(), written: Arc::clone(&written) };
     let reads = Arc::new(store.clone());
-    let engine =
-        opened.start(EngineConfig::default(), slow, reads, script.clone(), world(), hands.clone()).unwrap();
+    let (world, config) = (world(), EngineConfig::default());
+    let engine = opened.start(config, slow, reads, script.clone(), world.clone(), hands.clone()).unwrap();
     let triggers = tokio::spawn(event_triggers::answer(engine.clone()));
-    Place { engine, store, gate, hands, script, triggers }
+    Place { engine, world, store, gate, written, hands, script, triggers }
 }
 
 impl Place {
     async fn start(&self, workflow: &str, input: &str) -> RunId {
         let text = self.engine.shared.library.current(workflow).unwrap();
-        let prepared = intake::prepare(&text, input, None, &world(), self.engine.shared.now()).unwrap();
+        let prepared = intake::prepare(&text, input, None, &self.world, self.engine.shared.now()).unwrap();
         let started = Started { prepared, by: "operator".into(), firing: None };
         match self.engine.start(started).await.unwrap() {
             StartReply::Started(run) | StartReply::Joined(run) => run,
@@ -192,7 +202,11 @@ impl Place {
     }
 
     async fn until(&self, what: &str, is: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + Duration::from_secs(10);
+        self.until_within(Duration::from_secs(10), what, is).await;
+    }
+
+    async fn until_within(&self, within: Duration, what: &str, is: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + within;
         while !is(self) {
             assert!(Instant::now() < end, "it never came to be: {what}; {}", self.told());
             tokio::time::sleep(Duration::from_millis(1)).await;
