@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition::{self, Files, House, MOST_TEXT, Neighbours, Read, Survey};
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::problem::{Place, Problem, render};
@@ -300,15 +301,18 @@ impl Shelf {
     }
 
     /// What each file says of itself to the others.
-    pub(crate) fn neighbours(&self) -> Neighbours {
-        neighbours(self.files.values().map(|file| &**file))
+    pub(crate) fn neighbours(&self, catalogue: &Catalogue) -> Neighbours {
+        neighbours(self.files.values().map(|file| &**file), catalogue)
     }
 }
 
-pub(crate) fn neighbours<'f>(files: impl Iterator<Item = &'f FileRead>) -> Neighbours {
+pub(crate) fn neighbours<'f>(
+    files: impl Iterator<Item = &'f FileRead>,
+    catalogue: &Catalogue,
+) -> Neighbours {
     let mut neighbours = Neighbours::default();
     for file in files {
-        neighbours.add(&file.name, &file.shown, file.outcome.as_ref().ok());
+        neighbours.add(&file.name, &file.shown, file.outcome.as_ref().ok(), catalogue);
     }
     neighbours
 }
@@ -412,13 +416,13 @@ mod tests {
         let home = home(&[("workflows/a/x.toml", "title = 'x'"), ("workflows/b/x.toml", "title = 'x'")]);
         let mut shelf = Shelf::default();
         shelf.look(home.path(), &home.path().join("workflows"), &BTreeSet::new());
-        let catalogue = yizhan_workflow::catalogue::Catalogue::default();
+        let catalogue = Catalogue::default();
         for file in shelf.files() {
             let house = House {
                 catalogue: &catalogue,
                 people: None,
                 calendars: None,
-                workflows: &shelf.neighbours(),
+                workflows: &shelf.neighbours(&catalogue),
                 registers: None,
                 today: None,
             };

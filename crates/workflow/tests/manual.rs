@@ -192,7 +192,8 @@ impl Town {
         let mut workflows = Neighbours::default();
         let whole = |block: &Block| block.is_workflow() && block.wrong().is_none() && !block.is("part");
         for block in blocks(language).iter().filter(|block| whole(block)) {
-            workflows.add(block.name(), &block.place(), survey(block.name(), &block.text).read.as_ref());
+            let read = survey(block.name(), &block.text).read;
+            workflows.add(block.name(), &block.place(), read.as_ref(), &catalogue);
         }
         let registers = std::fs::read_to_string(root().join("config/registers.toml")).unwrap();
         let registers = Registers::read(&registers).unwrap();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use yizhan_workflow::calendar::Calendars;
+use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::definition::{House, Neighbours};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::Starts;
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let home = context.home().ok();
     let files = read_all(&args.paths, home.as_ref())?;
     let (catalogue, refused) = plugins::offline_catalogue(home.as_ref())?;
-    let neighbours = neighbours_of(&files, home.as_ref());
+    let neighbours = neighbours_of(&files, home.as_ref(), &catalogue);
     let (calendars, mut found) = read_calendars(home.as_ref())?;
     let (people, faulty) = read_people(home.as_ref(), calendars.as_ref())?;
     found.extend(faulty);
@@ -190,7 +191,7 @@ pub(super) fn root_of(file: &Path, own: Option<&Path>) -> PathBuf {
 }
 
 /// Those of the files, and those of the home beside them: a child may be named that is not checked now.
-fn neighbours_of(files: &[FileRead], home: Option<&Home>) -> Neighbours {
+fn neighbours_of(files: &[FileRead], home: Option<&Home>, catalogue: &Catalogue) -> Neighbours {
     let root = home.map(Home::workflows).and_then(|root| std::fs::canonicalize(root).ok());
     let mut others = Vec::new();
     for (path, home, root) in home
@@ -202,7 +203,7 @@ fn neighbours_of(files: &[FileRead], home: Option<&Home>) -> Neighbours {
             others.push(read_file(&path, home, root));
         }
     }
-    neighbours(files.iter().chain(&others))
+    neighbours(files.iter().chain(&others), catalogue)
 }
 
 /// Those of the home, or those that come along. None where a file has faults: which there are is not known then.

@@ -273,7 +273,7 @@ impl Reading {
         before: &Workflows,
         reads: Option<&dyn Reads>,
     ) -> Workflows {
-        let neighbours = self.shelf.neighbours();
+        let neighbours = self.shelf.neighbours(catalogue);
         let (people, registers) = (self.people.good(), self.registers.good());
         let calendars = self.calendars.good();
         let house = definition::House {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checker, Read, path_of, sorts};
+use crate::catalogue::Catalogue;
 use crate::expression::{Sort, Tree};
 use crate::form::Required;
 use crate::id::StepNo;
@@ -30,16 +31,17 @@ struct Outline {
     outcomes: BTreeSet<String>,
     /// `None`: worked out as a whole.
     outputs: Option<Vec<String>>,
-    /// Of the outputs whose sort its own text says.
+    /// Of the outputs whose sort its own text and the actions say.
     sorts: BTreeMap<String, Sort>,
     starts: BTreeSet<String>,
 }
 
 impl Neighbours {
-    pub fn add(&mut self, name: &str, path: &str, read: Option<&Read>) {
+    /// `catalogue` says what the actions give that its outputs are worked out from.
+    pub fn add(&mut self, name: &str, path: &str, read: Option<&Read>, catalogue: &Catalogue) {
         let neighbour = self.of.entry(name.to_owned()).or_default();
         neighbour.paths.push(path.to_owned());
-        neighbour.outline = read.map(Outline::of);
+        neighbour.outline = read.map(|read| Outline::of(read, catalogue));
     }
 
     /// The files that bear a name.
@@ -76,7 +78,7 @@ impl Neighbours {
 }
 
 impl Outline {
-    fn of(read: &Read) -> Self {
+    fn of(read: &Read, catalogue: &Catalogue) -> Self {
         let workflow = &read.workflow;
         let asked = |field: &crate::form::Field| {
             let always = matches!(field.required, Required::Always(true));
@@ -95,7 +97,7 @@ impl Outline {
                 }
                 Some(Tree::Text(_) | Tree::List(_)) => None,
             },
-            sorts: sorts::of_outputs(read),
+            sorts: sorts::of_outputs(read, catalogue),
             starts: workflow.steps.iter().filter_map(started).map(str::to_owned).collect(),
         }
     }

@@ -44,16 +44,16 @@ pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
     problems
 }
 
-/// What a workflow gives to those that start it, as far as its own text says it: not what its actions give.
-pub(super) fn of_outputs(read: &Read) -> BTreeMap<String, Sort> {
+/// What a workflow gives to those that start it: not what it has from workflows that it starts itself.
+pub(super) fn of_outputs(read: &Read, catalogue: &Catalogue) -> BTreeMap<String, Sort> {
     let entries = match &read.workflow.output {
         Some(Tree::Map(entries)) => entries,
         Some(Tree::Json(text)) => return of_constants(text),
         Some(Tree::Text(_) | Tree::List(_)) | None => return BTreeMap::new(),
     };
-    let (catalogue, workflows) = (Catalogue::default(), Neighbours::default());
+    let workflows = Neighbours::default();
     let house = House {
-        catalogue: &catalogue,
+        catalogue,
         people: None,
         calendars: None,
         workflows: &workflows,

@@ -96,12 +96,12 @@ fn house() -> (crate::catalogue::Catalogue, crate::people::People, Neighbours) {
             .unwrap();
     let mut workflows = Neighbours::default();
     for name in ["x", "other"] {
-        workflows.add(name, &format!("{name}.toml"), None);
+        workflows.add(name, &format!("{name}.toml"), None, &catalogue);
     }
     let customer = "[input]\nphone = { type = \"phone\" }\narea = { required = false }\n[step.a]\nend = \"done:taken\"\n[output]\nnumber = \"{{ input.phone }}\"\n";
     let source = Source { name: "customer".to_owned(), text: customer.to_owned(), files: BTreeMap::new() };
     let customer = read(&source, &BTreeMap::new()).unwrap();
-    workflows.add("customer", "customer.toml", Some(&customer));
+    workflows.add("customer", "customer.toml", Some(&customer), &catalogue);
     (catalogue, people, workflows)
 }
 

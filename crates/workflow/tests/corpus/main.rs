@@ -71,7 +71,7 @@ impl Town {
             if !path.ends_with("people.toml") && !path.ends_with("registers.toml") {
                 let Survey { read, problems } = survey(path);
                 assert!(problems.is_empty(), "{}: {problems:?}", path.display());
-                workflows.add(&name_of(path), &name_of(path), read.as_ref());
+                workflows.add(&name_of(path), &name_of(path), read.as_ref(), &catalogue);
             }
         }
         let registers = std::fs::read_to_string(folder("house").join("registers.toml")).unwrap();
