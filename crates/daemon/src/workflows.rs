@@ -306,10 +306,7 @@ impl Shelf {
     }
 }
 
-pub(crate) fn neighbours<'f>(
-    files: impl Iterator<Item = &'f FileRead>,
-    catalogue: &Catalogue,
-) -> Neighbours {
+pub(crate) fn neighbours<'f>(files: impl Iterator<Item = &'f FileRead>, catalogue: &Catalogue) -> Neighbours {
     let mut neighbours = Neighbours::default();
     for file in files {
         neighbours.add(&file.name, &file.shown, file.outcome.as_ref().ok(), catalogue);

@@ -25,6 +25,7 @@ mod exact;
 mod extend;
 mod fields;
 mod flow;
+mod formats;
 mod given;
 mod guards;
 mod ledger;

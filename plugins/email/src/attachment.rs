@@ -18,6 +18,7 @@ const NAME_MAX: usize = 200;
 pub(crate) struct Attachment {
     /// A file below the plugin's roots
     #[serde(default)]
+    #[schemars(extend("format" = "path-below-root"))]
     path: Option<String>,
     #[serde(default)]
     artifact: Option<Artifact>,

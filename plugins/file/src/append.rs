@@ -21,6 +21,7 @@ const HEADER_MAX: u64 = 64 << 10;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Append {
     /// Below the first root, or `root:path`
+    #[schemars(extend("format" = "path-below-root"))]
     path: String,
     /// Ends with a line end; one is added where it lacks
     #[serde(default)]

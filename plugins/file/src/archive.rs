@@ -27,6 +27,7 @@ const SEALED: Mode = Mode::from_raw_mode(0o440);
 #[serde(deny_unknown_fields)]
 pub(crate) struct Archive {
     /// The file or folder
+    #[schemars(extend("format" = "path-below-root"))]
     from: String,
     /// Of the archive, without `.tar`; left out, the name of what is archived
     #[serde(default)]
@@ -36,6 +37,7 @@ pub(crate) struct Archive {
     year: Option<i16>,
     /// The folder of the archive
     #[serde(default = "archive_folder")]
+    #[schemars(extend("format" = "path-below-root"))]
     to: String,
     /// Takes the source away once the archive is verified
     #[serde(default = "yes")]

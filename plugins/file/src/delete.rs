@@ -14,6 +14,7 @@ const DEPTH_MAX: u32 = 128;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Delete {
+    #[schemars(extend("format" = "path-below-root"))]
     path: String,
     /// A folder goes with all that is in it
     #[serde(default)]

@@ -23,6 +23,7 @@ const DEPTH_MAX: u32 = 64;
 pub(crate) struct List {
     /// The folder; left out, the first root
     #[serde(default)]
+    #[schemars(extend("format" = "path-below-root"))]
     path: String,
     /// `*.csv` for the name, `2026/**/*.csv` for the path below the folder
     #[serde(default)]

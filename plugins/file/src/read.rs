@@ -20,6 +20,7 @@ const ROWS_MAX: usize = 50_000;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Read {
+    #[schemars(extend("format" = "path-below-root"))]
     path: String,
     #[serde(default, rename = "as")]
     shape: Shape,

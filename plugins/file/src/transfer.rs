@@ -14,7 +14,9 @@ use crate::write::{FILE_MODE, holds};
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Copy {
+    #[schemars(extend("format" = "path-below-root"))]
     from: String,
+    #[schemars(extend("format" = "path-below-root"))]
     to: String,
     /// Takes the place of another file that is there
     #[serde(default)]
@@ -24,7 +26,9 @@ pub(crate) struct Copy {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Move {
+    #[schemars(extend("format" = "path-below-root"))]
     from: String,
+    #[schemars(extend("format" = "path-below-root"))]
     to: String,
     /// Takes the place of another file that is there
     #[serde(default)]

@@ -20,6 +20,7 @@ pub(crate) const FILE_MODE: Mode = Mode::from_raw_mode(0o640);
 #[serde(deny_unknown_fields)]
 pub(crate) struct Write {
     /// Below the first root, or `root:path`
+    #[schemars(extend("format" = "path-below-root"))]
     path: String,
     /// The content as text
     #[serde(default)]

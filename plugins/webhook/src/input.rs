@@ -10,8 +10,10 @@ use yizhan_plugin_api::prelude::*;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Call {
+    #[schemars(extend("format" = "http-url"))]
     pub(crate) url: String,
     #[serde(default = "post")]
+    #[schemars(extend("format" = "http-method"))]
     pub(crate) method: String,
     /// A value may be `{ secret = "name" }`
     #[serde(default)]
@@ -87,6 +89,7 @@ pub(crate) struct Part {
     pub(crate) text: Option<String>,
     /// A file below the plugin's roots
     #[serde(default)]
+    #[schemars(extend("format" = "path-below-root"))]
     pub(crate) path: Option<String>,
     #[serde(default)]
     pub(crate) artifact: Option<Artifact>,

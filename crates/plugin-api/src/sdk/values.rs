@@ -86,7 +86,8 @@ impl JsonSchema for Recipients {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "array"], "items": { "type": "string" }, "x-yz": "recipients" })
+        json_schema!({ "type": ["string", "array"], "items": { "type": "string", "format": "recipient" },
+            "format": "recipient", "x-yz": "recipients" })
     }
 }
 

@@ -151,7 +151,10 @@ impl Checker<'_> {
                 faults.iter().any(|fault| matches!(&fault.what, What::UnknownKey { nearest: Some(near), .. } if near == key))
             };
             for fault in &faults {
-                if matches!(&fault.what, What::Missing { key } if meant(key)) {
+                let what = &fault.what;
+                if matches!(what, What::Missing { key } if meant(key))
+                    || matches!(what, What::MissingAll { keys } if keys.iter().any(|key| meant(key)))
+                {
                     continue;
                 }
                 problems.push(self.schema_problem(fault, name, &at, path));
@@ -199,6 +202,11 @@ impl Checker<'_> {
                     self.key(&fault.path)
                 };
                 error("YZ0181", place).name("key", key).name("at", at)
+            }
+            What::MissingAll { keys } => {
+                let problem = error("YZ0181", self.value(&format!("{path}.use"))).name("at", at);
+                let first = keys.first().map(String::as_str).unwrap_or_default();
+                problem.name("key", first).name("known", crate::problem::listed(keys)).case("any")
             }
             What::Type { wanted, found } => error("YZ0182", self.value(&fault.path))
                 .name("at", at)

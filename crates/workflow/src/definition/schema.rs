@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::formats;
 use crate::expression::Tree;
 use crate::problem::{listed, nearest};
 
@@ -26,6 +27,10 @@ pub(super) enum What {
     },
     Missing {
         key: String,
+    },
+    /// Of several keys at least one.
+    MissingAll {
+        keys: Vec<String>,
     },
     Type {
         wanted: String,
@@ -157,7 +162,12 @@ impl<'s> Schema<'s> {
             return;
         }
         let all: Vec<&'s Value> = branches(node).collect();
-        if !all.is_empty() {
+        if let (Tree::Map(entries), Some(keys)) = (tree, keys_of_which_one(&all)) {
+            if !entries.iter().any(|(key, _)| keys.contains(&&**key)) {
+                let keys = keys.into_iter().map(str::to_owned).collect();
+                self.say(path, What::MissingAll { keys });
+            }
+        } else if !all.is_empty() {
             self.one_of(&all, tree, path);
             if node.get("properties").is_none() {
                 return;
@@ -271,6 +281,10 @@ impl<'s> Schema<'s> {
         {
             self.say(path, What::Bound { bound: format!("like `{pattern}`") });
         }
+        let format = node.get("format").and_then(Value::as_str);
+        if let Some(wanted) = format.and_then(|format| formats::wanted(format, text)) {
+            self.say(path, What::Bound { bound: wanted.to_owned() });
+        }
     }
 
     fn constant(&mut self, node: &'s Value, json: &str, path: &str) {
@@ -312,6 +326,16 @@ fn branches(node: &Value) -> impl Iterator<Item = &Value> + Clone {
     ["oneOf", "anyOf"]
         .into_iter()
         .flat_map(|key| node.get(key).and_then(Value::as_array).into_iter().flatten())
+}
+
+/// `anyOf` of nothing but one required key each: at least one of them must be there.
+fn keys_of_which_one<'n>(branches: &[&'n Value]) -> Option<Vec<&'n str>> {
+    let key = |branch: &&'n Value| -> Option<&'n str> {
+        let required = branch.as_object().filter(|own| own.len() == 1)?.get("required")?;
+        let [key] = required.as_array()?.as_slice() else { return None };
+        key.as_str()
+    };
+    branches.iter().map(key).collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty())
 }
 
 fn types_of(node: &Value) -> Vec<&str> {
