@@ -4,6 +4,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use yizhan_workflow::problem::Lang;
 use zeroize::Zeroizing;
 
 /// The language in which a person is spoken to.
@@ -13,6 +14,16 @@ pub enum Language {
     #[default]
     Zh,
     En,
+}
+
+impl Language {
+    /// That of the catalogue of messages.
+    pub(crate) fn lang(self) -> Lang {
+        match self {
+            Self::Zh => Lang::Zh,
+            Self::En => Lang::En,
+        }
+    }
 }
 
 /// A plugin as it stands. The daemon fills in what its carriers know.

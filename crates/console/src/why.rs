@@ -2,6 +2,7 @@
 
 use yizhan_workflow::id::{DueRung, Item, Millis, StepNo};
 use yizhan_workflow::plan::{EXTENDS, Effect, Ending, GRANTS, Retry, Work};
+use yizhan_workflow::problem::reason;
 use yizhan_workflow::run::event::{
     EndState, Failure, Happened, Listening, Question, SlotAsk, Standing, TaskSheet,
 };
@@ -78,7 +79,8 @@ impl Reader<'_> {
                 say!(self, "已于 {at} 取消{by}:{outcome}。", "It was cancelled at {at}{by}: {outcome}.")
             }
             (EndState::Failed, Some(error)) => {
-                let (step, code, message) = (&error.step, &error.code, &error.message);
+                let (step, code, message) =
+                    (&error.step, &error.code, self.reason(&error.code, &error.message));
                 say!(
                     self,
                     "已于 {at} 失败:步骤“{step}”{code} {message}。可以用 `yizhan retry` 重新办理。",
@@ -89,6 +91,11 @@ impl Reader<'_> {
                 say!(self, "已于 {at} 失败:{outcome}。", "It failed at {at}: {outcome}.")
             }
         }
+    }
+
+    /// Words of the daemon in the reader's language; those of others as they came.
+    fn reason(&self, code: &str, words: &str) -> String {
+        reason(code, words, self.language.lang())
     }
 
     fn canceller(&self) -> String {
@@ -265,11 +272,14 @@ impl Reader<'_> {
         let until = self.clock(until);
         let (tries, most) = (state.tries, self.tries_most(of, state));
         match state.failure.as_deref() {
-            Some(Failure { code, message, .. }) => say!(
-                self,
-                "{name}第 {tries} 次失败(共可试 {most} 次):{code} {message}。{until} 再试。",
-                "{name} failed on try {tries} of {most}: {code}, {message}. It is tried again at {until}."
-            ),
+            Some(Failure { code, message, .. }) => {
+                let message = self.reason(code, message);
+                say!(
+                    self,
+                    "{name}第 {tries} 次失败(共可试 {most} 次):{code} {message}。{until} 再试。",
+                    "{name} failed on try {tries} of {most}: {code}, {message}. It is tried again at {until}."
+                )
+            }
             None => match &self.look.text.step(of.step).hours {
                 Some(hours) => say!(
                     self,
@@ -298,6 +308,7 @@ impl Reader<'_> {
                 "Nobody knows whether it happened: {name} needs its owner's word."
             );
         };
+        let message = self.reason(code, message);
         let evidence = match (self.language, happened) {
             (Language::Zh, Happened::Yes) => "已知:已经办成",
             (Language::Zh, Happened::Maybe | Happened::No) => "已知:可能已经办成",
@@ -314,7 +325,7 @@ impl Reader<'_> {
     fn asking(&self, name: &str, why: &Question) -> String {
         match why {
             Question::Failed { failure } => {
-                let (code, message) = (&failure.code, &failure.message);
+                let (code, message) = (&failure.code, self.reason(&failure.code, &failure.message));
                 say!(
                     self,
                     "{name}失败({code} {message}),需要负责人决定:重试、跳过(可补上结果),或算失败。",
@@ -322,7 +333,7 @@ impl Reader<'_> {
                 )
             }
             Question::UndoFailed { failure } => {
-                let (code, message) = (&failure.code, &failure.message);
+                let (code, message) = (&failure.code, self.reason(&failure.code, &failure.message));
                 say!(
                     self,
                     "{name}失败({code} {message}),需要负责人决定:再撤一次,或就此保留。",
@@ -330,7 +341,7 @@ impl Reader<'_> {
                 )
             }
             Question::RungFailed { failure } => {
-                let (code, message) = (&failure.code, &failure.message);
+                let (code, message) = (&failure.code, self.reason(&failure.code, &failure.message));
                 say!(
                     self,
                     "{name}失败({code} {message}),需要负责人决定:再办一次,或就这样算了。",

@@ -8,7 +8,6 @@ use yizhan_engine::gathering;
 use yizhan_engine::live::{self, Loaded};
 use yizhan_engine::store::{Heap, RunFilter, RunState, TaskFilter};
 use yizhan_workflow::id::{Item, RunId};
-use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Standing;
 use yizhan_workflow::run::state::{At, Run};
@@ -112,11 +111,7 @@ impl Visit<'_> {
     /// A run that asks and whose owner does not hear of it waits for ever.
     fn notices(&mut self) -> Result<(), Refusal> {
         let shared = self.desk.shared();
-        let language = match self.language {
-            Language::Zh => Lang::Zh,
-            Language::En => Lang::En,
-        };
-        if let Some(fault) = shared.tell_fault(language) {
+        if let Some(fault) = shared.tell_fault(self.language.lang()) {
             self.found(fault);
         }
         let now = shared.now();

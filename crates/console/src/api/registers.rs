@@ -8,7 +8,6 @@ use serde_json::{Value as Json, json};
 use yizhan_engine::registers::{self, LookError, Witness};
 use yizhan_engine::store::Standing;
 use yizhan_engine::{KeepError, Keeping};
-use yizhan_workflow::problem::Lang;
 use yizhan_workflow::register::{Body, Find, Head, Register, told};
 use yizhan_workflow::run::event::Raw;
 
@@ -16,7 +15,6 @@ use super::runs::Tongue;
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
-use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::{LineView, Listing, RegisterColumn, RegisterView, VerifiedView};
 
@@ -183,10 +181,7 @@ pub(crate) async fn verify(
             &witnesses,
             desk.shared().config.signet.as_ref(),
         )?;
-        let language = match tongue.lang.unwrap_or_else(|| desk.house.language()) {
-            Language::Zh => Lang::Zh,
-            Language::En => Lang::En,
-        };
+        let language = tongue.lang.unwrap_or_else(|| desk.house.language()).lang();
         let items = verified.into_iter().map(|one| VerifiedView {
             register: one.register.to_string(),
             lines: one.lines,

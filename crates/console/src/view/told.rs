@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use yizhan_workflow::id::{Item, Millis, StepNo};
 use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::problem::reason;
 use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, ItemEnd, Standing, StepEnd, Verdict,
@@ -182,7 +183,8 @@ impl Teller<'_> {
         match result {
             AttemptResult::Done { .. } => self.pick("办成", "was carried out"),
             AttemptResult::Failed(failure) => {
-                format!("{}: {} {}", self.pick("失败", "failed"), failure.code, failure.message)
+                let why = reason(&failure.code, &failure.message, self.language.lang());
+                format!("{}: {} {why}", self.pick("失败", "failed"), failure.code)
             }
             AttemptResult::Lost { message, .. } => format!("{} {message}", self.pick("没有回音", "was lost")),
         }
@@ -275,7 +277,8 @@ impl Teller<'_> {
             RungDid::Dropped {} => self.pick("不再催办", "dropped what is past"),
             RungDid::Failed { failure } => {
                 let failed = self.pick("到时要办的事失败", "what was set off failed");
-                format!("{failed}: {} {}", failure.code, failure.message)
+                let why = reason(&failure.code, &failure.message, self.language.lang());
+                format!("{failed}: {} {why}", failure.code)
             }
         }
     }

@@ -13,6 +13,7 @@ use yizhan_workflow::expression::Tree;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{Work, Workflow};
+use yizhan_workflow::problem::reason;
 use yizhan_workflow::register::Registers;
 use yizhan_workflow::run::World;
 
@@ -242,6 +243,7 @@ fn one(told: &Told, context: &Context, at: &dyn Fn(Millis) -> String) -> Vec<Str
             vec![say(format!("不做,因为 {when} 不成立({names})"), format!("skipped: not {when} ({names})"))]
         }
         What::Failed { code, message } => {
+            let message = reason(code, message, context.language.lang());
             vec![say(format!("失败 {code}:{message}"), format!("fails with {code}: {message}"))]
         }
         What::Due { due } => vec![say(format!("期限 {}", at(*due)), format!("due {}", at(*due)))],

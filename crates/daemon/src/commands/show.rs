@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
+use yizhan_workflow::problem::reason;
 
 use super::Context;
 use super::looks::Looks;
@@ -77,7 +78,10 @@ pub(crate) fn shown(run: &Value, context: &Context) -> String {
     line(say("案件", "case"), text(run, "key"));
     line(
         say("状态", "state"),
-        [state(&text(run, "state"), context.language), text(run, "outcome")].join(" ").trim().to_owned(),
+        [state(&text(run, "state"), context.language), outcome(run, context.language)]
+            .join(" ")
+            .trim()
+            .to_owned(),
     );
     line(say("发起", "by"), text(run, "by"));
     line(say("开始", "started"), instant(run, "started", &zone));
@@ -86,7 +90,7 @@ pub(crate) fn shown(run: &Value, context: &Context) -> String {
     line(say("上级", "parent"), text(run, "parent"));
     line(say("在等", "waits for"), waits(&text(run, "waits"), context.language));
     if run["error"].is_object() {
-        line(say("错误", "error"), fault(&run["error"]));
+        line(say("错误", "error"), fault(&run["error"], context.language));
     }
     lines.extend(ledger(&run["clock"], &zone, context.language).into_iter().map(|line| format!("  {line}")));
     for step in run["steps"].as_array().into_iter().flatten() {
@@ -98,10 +102,16 @@ pub(crate) fn shown(run: &Value, context: &Context) -> String {
     lines.join("\n")
 }
 
-fn fault(error: &Value) -> String {
+/// How it ended; of what failed the outcome is the reason.
+fn outcome(run: &Value, language: Language) -> String {
+    reason(&text(&run["error"], "code"), &text(run, "outcome"), language.lang())
+}
+
+fn fault(error: &Value, language: Language) -> String {
     let step = text(error, "step");
     let at = if step.is_empty() { String::new() } else { format!("{step}: ") };
-    format!("{at}{} [{}]", text(error, "message"), text(error, "code"))
+    let code = text(error, "code");
+    format!("{at}{} [{code}]", reason(&code, &text(error, "message"), language.lang()))
 }
 
 fn step_lines(step: &Value, zone: &TimeZone, language: Language) -> Vec<String> {
@@ -131,7 +141,7 @@ fn step_lines(step: &Value, zone: &TimeZone, language: Language) -> Vec<String> 
         .map(|(name, said)| format!("{name}{said}"))
         .collect();
         if let Value::Object(_) = item["failure"] {
-            lines.push(format!("      {}", fault(&item["failure"])));
+            lines.push(format!("      {}", fault(&item["failure"], language)));
         }
         if !details.is_empty() || word == "running" {
             let (state, between) = (state(&word, language), language.pick(",", ", "));
@@ -203,6 +213,28 @@ fn mark_of(state: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn why_a_step_failed_is_said_in_the_readers_language_and_a_plugins_words_stay() {
+        let failed = |code, message| {
+            let item = json!({ "state": "failed", "failure": { "code": code, "message": message } });
+            json!({ "id": "a", "title": "", "state": "failed", "items": [item] })
+        };
+        let child = failed("YZ0315", "run_01k8 was cancelled: 客户撤回");
+        assert_eq!(
+            step_lines(&child, &TimeZone::UTC, Language::Zh)[1],
+            "      子流程 run_01k8 已取消:客户撤回 [YZ0315]"
+        );
+        assert_eq!(
+            step_lines(&child, &TimeZone::UTC, Language::En)[1],
+            "      run_01k8 was cancelled: 客户撤回 [YZ0315]"
+        );
+        let plugin = failed("bank.silent", "no answer came");
+        assert_eq!(
+            step_lines(&plugin, &TimeZone::UTC, Language::Zh)[1],
+            "      no answer came [bank.silent]"
+        );
+    }
 
     #[test]
     fn how_a_step_stands_is_said_in_the_readers_language() {

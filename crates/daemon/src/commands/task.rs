@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
+use yizhan_workflow::problem::reason;
 
 use super::Context;
 use super::fields::{Fields, upload};
@@ -290,6 +291,7 @@ fn question(task: &Value, language: Language) -> Vec<String> {
         lines.push(format!("  {}: {} {item}", say("哪一项", "which"), say("第", "item")));
     }
     let (code, message) = (text(&task["evidence"], "code"), text(&task["evidence"], "message"));
+    let message = reason(&code, &message, language.lang());
     if !code.is_empty() {
         lines.push(format!("  {}: {code} {message}", say("出了什么", "what happened")));
     }

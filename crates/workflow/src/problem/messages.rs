@@ -192,7 +192,7 @@ fn parts_of<'w>(word: &'w str, shape: &str) -> Option<Vec<&'w str>> {
 }
 
 /// A sentence of another language: words, and none of ours.
-fn is_foreign(text: &str) -> bool {
+pub(super) fn is_foreign(text: &str) -> bool {
     let latin = |word: &str| word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_alphabetic());
     text.is_ascii() && text.split_whitespace().filter(|word| latin(word)).count() > 1
 }

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
-use super::messages::{Lang, Message, filled};
+use super::messages::{Lang, Message, filled, in_language, is_foreign};
 
 /// A fault in words: what is wrong, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,30 @@ pub fn retold(code: &str, english: &str, language: Lang) -> Option<Told> {
     let names = names.unwrap_or_default();
     let sentence = filled(line, &names, language)?;
     Some(Told { whole, sentence, help: help(message, &names, language) })
+}
+
+/// Why something failed, of which a run keeps a code and English words: told in the reader's language where the code is
+/// ours. What an author or a plugin said stays as it is.
+#[must_use]
+pub fn reason(code: &str, words: &str, language: Lang) -> String {
+    let Some(message) = Message::of(code, language).filter(|_| language == Lang::Zh) else {
+        return words.to_owned();
+    };
+    let known = in_language(words, language);
+    if *known != *words {
+        return known.into_owned();
+    }
+    if !is_foreign(words) {
+        return words.to_owned();
+    }
+    let whole = retold(code, words, language).filter(|told| told.whole && told.sentence != words);
+    if let Some(told) = whole {
+        return told.sentence;
+    }
+    // What the code means goes before words that the catalogue does not have.
+    let title = Some(message.line("title", None)).filter(|title| !title.is_empty());
+    let title = title.unwrap_or_else(|| message.line("sentence", None));
+    if title.contains('{') { words.to_owned() } else { format!("{title}({words})") }
 }
 
 fn help(message: &Message, names: &BTreeMap<String, String>, language: Lang) -> Vec<String> {
@@ -97,6 +121,26 @@ mod tests {
         // A meaning that needs names is none without them.
         assert_eq!(retold("YZ0404", "something else", Lang::Zh), None);
         assert_eq!(retold("plugin.own", "anything", Lang::Zh), None);
+    }
+
+    #[test]
+    fn why_a_run_failed_is_told_in_the_readers_language_and_words_of_others_stay() {
+        let zh = |code, words| reason(code, words, Lang::Zh);
+        let child = "run_01k8 was cancelled: withdrawn";
+        assert_eq!(zh("YZ0315", child), "子流程 run_01k8 已取消:已撤下");
+        assert_eq!(reason("YZ0315", child, Lang::En), child);
+        assert_eq!(zh("YZ0315", "run_01k8 failed: 客户不在"), "子流程 run_01k8 失败:客户不在");
+        assert_eq!(zh("YZ0320", "the way back was taken as often as it may be"), "退回的次数用完了");
+        assert_eq!(zh("YZ0326", "there is no calendar `a b` any more"), "没有工作日历 `a b` 了");
+        assert_eq!(
+            zh("YZ0310", "`input.n + step.a.b` cannot be worked out: there is no `b` in `step.a`"),
+            "`input.n + step.a.b` 算不出来:`b` 不在 `step.a` 里"
+        );
+        assert_eq!(zh("YZ0351", "entry 2: some words of ours"), "第 2 条:some words of ours");
+        // Not known to the catalogue, but by its code; of an author; of a plugin.
+        assert_eq!(zh("YZ0314", "nobody came here today"), "任务没有人可做(nobody came here today)");
+        assert_eq!(zh("YZ0318", "没有人接"), "没有人接");
+        assert_eq!(zh("mail.refused", "the server said no"), "the server said no");
     }
 
     #[test]
