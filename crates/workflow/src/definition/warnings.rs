@@ -16,6 +16,7 @@ pub(super) fn check(read: &Read, catalogue: &Catalogue) -> Vec<Problem> {
     let mut problems = Vec::new();
     for step in &workflow.steps {
         problems.extend(tried_twice(read, step, catalogue));
+        problems.extend(of_nobody(read, step));
         if let Work::Use { with, .. } = &step.work {
             open_secrets(read, &format!("{}.with", own_path(workflow, step)), with, &mut problems);
         }
@@ -44,6 +45,20 @@ fn tried_twice(read: &Read, step: &Step, catalogue: &Catalogue) -> Option<Proble
     (effect(step, catalogue)? == Effect::Once).then(|| {
         let place = key(read, &format!("{}.retry", own_path(&read.workflow, step)));
         Problem::warning("YZ0609", place).name("step", &*step.id).name("times", times.to_string())
+    })
+}
+
+/// An `await` without a key of its own waits for that of the run, and in a file without `key` runs have none.
+fn of_nobody(read: &Read, step: &Step) -> Option<Problem> {
+    let Work::Await(event) = &step.work else { return None };
+    let workflow = &read.workflow;
+    (event.key.is_none() && workflow.key.is_none() && !read.lost.has("key")).then(|| {
+        let place = Place::at(read.spans.value(&format!("{}.await", own_path(workflow, step))));
+        let problem = Problem::warning("YZ0622", place).name("event", event.event.source());
+        match workflow.input.fields.first() {
+            Some(field) => problem.name("field", &*field.name),
+            None => problem.name("field", "number"),
+        }
     })
 }
 
