@@ -15,7 +15,7 @@ use yizhan_workflow::run::state::{At, ItemState, Phase, Place, Run, TaskKind};
 use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
 
 use crate::handle::EngineConfig;
-use crate::letter::{Asks, Letter, Passed};
+use crate::letter::{Asks, Letter, Passed, Which};
 use crate::live::{Live, Shown};
 use crate::offers::offers_of;
 use crate::store::{
@@ -436,6 +436,7 @@ fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
         key: run.started.key.clone(),
         step: run.path_of(text, of.item.place()).into(),
         of,
+        which: which_of(run, text, of.item),
         task: task_id(run, text, of),
         who: vec![],
         asks: Asks::Form,
@@ -448,6 +449,11 @@ fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
         more: 0,
         chat: None,
     }
+}
+
+fn which_of(run: &Run, text: &Workflow, item: Item) -> Option<Which> {
+    text.steps.get(item.step.index())?.each.as_ref()?;
+    Some(Which { number: item.item + 1, of: run.step(item.place()).items.len() })
 }
 
 /// The words that due times send: each under the key of its rung, however often the task or the step is decided about.
@@ -490,6 +496,7 @@ fn told(
         key: run.started.key.clone(),
         step: run.path_of(text, at.place()).into(),
         of,
+        which: which_of(run, text, at),
         task: if asked.is_some() { task_id(run, text, of) } else { own.clone() },
         who: who.to_vec(),
         asks,

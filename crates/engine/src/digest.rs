@@ -107,6 +107,7 @@ fn notice(who: &str, tasks: Vec<TaskRow>, world: &World, slot: Millis, now: Mill
         workflow: "".into(),
         title: "".into(),
         key: None,
+        which: None,
         step: "".into(),
         of: Attempt { item, attempt: 0 },
         task: task.clone(),

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
 use yizhan_workflow::plan::{ActionName, Effect};
-use yizhan_workflow::problem::{Lang, nearest};
+use yizhan_workflow::problem::{Lang, nearest, reason};
 use yizhan_workflow::run::event::{Failure, Happened, Question};
 
 use crate::link::{Choice, Links};
@@ -27,6 +27,9 @@ pub struct Letter {
     pub key: Option<Arc<str>>,
     pub step: Arc<str>,
     pub of: Attempt,
+    /// Which of several its item is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub which: Option<Which>,
     pub task: TaskId,
     /// Selectors as written; who that is, is asked when the letter goes out.
     pub who: Vec<String>,
@@ -56,6 +59,14 @@ pub struct Letter {
 
 fn is_none_more(more: &usize) -> bool {
     *more == 0
+}
+
+/// One item of an `each`. What the element is, is not said: it may hold what not all may read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Which {
+    /// Counted as people count.
+    pub number: u32,
+    pub of: usize,
 }
 
 /// One of the open tasks of a digest.
@@ -325,6 +336,20 @@ impl Letter {
     }
 
     pub(crate) fn sentence(&self, lang: Lang) -> String {
+        let sentence = self.happened(lang);
+        match self.which {
+            Some(Which { number, of }) => {
+                say!(
+                    lang,
+                    "{sentence}是 {of} 项中的第 {number} 项。",
+                    "{sentence} It is item {number} of {of}."
+                )
+            }
+            None => sentence,
+        }
+    }
+
+    fn happened(&self, lang: Lang) -> String {
         let (case, step) = (self.case(lang), &self.step);
         match self.asks {
             Asks::Unknown => say!(
@@ -410,6 +435,7 @@ impl Letter {
 
     pub(crate) fn known(&self, lang: Lang) -> Option<String> {
         let Failure { code, message, happened, .. } = self.known.as_ref()?;
+        let message = reason(code, message, lang);
         let evidence = match (self.asks, lang, happened) {
             (
                 Asks::Failed
@@ -610,6 +636,7 @@ mod tests {
                 },
                 attempt: 2,
             },
+            which: None,
             task: TaskId::of("run/pay/1/0", 2),
             who: vec!["group:财务".into()],
             asks,
@@ -667,6 +694,16 @@ mod tests {
         // Of what is no task nothing can be shown but its run.
         let text = Letter { asked: None, ..late }.text(Lang::En, None);
         assert!(!text.contains("yizhan task") && text.contains("yizhan why"), "{text}");
+    }
+
+    #[test]
+    fn a_letter_about_one_item_of_several_says_which_it_is() {
+        let which = Some(Which { number: 2, of: 3 });
+        let letter = Letter { which, ..letter(Asks::Failed) };
+        let text = letter.text(Lang::Zh, None);
+        assert!(text.contains("等您决定。是 3 项中的第 2 项。\n\n"), "{text}");
+        let text = letter.text(Lang::En, None);
+        assert!(text.contains("how to go on. It is item 2 of 3.\n\n"), "{text}");
     }
 
     #[test]

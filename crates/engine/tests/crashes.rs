@@ -511,6 +511,35 @@ async fn a_notice_that_went_out_is_gone_and_comes_once() {
     assert_eq!(place.store.row(run).unwrap().unwrap().state, RunState::Open);
 }
 
+const SEVERAL: &str = r#"
+title = "Several"
+owner = "person:ann"
+[step.call]
+each = "{{ ['a', 'b', 'c'] }}"
+use = "play.fail"
+on_error = "ask"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_is_told_which_item_of_several_failed() {
+    let place = place(Memory::new(), START, false, &[("several", SEVERAL)]);
+    place.started("several", "{}").await;
+    let letters = |store: &Memory| -> Vec<Letter> {
+        let notices = store.notices(None, 9).unwrap();
+        notices.iter().map(|notice| serde_json::from_slice(&notice.letter).unwrap()).collect()
+    };
+    place.until("three letters", |store| letters(store).len() == 3).await;
+    let mut which: Vec<_> = letters(&place.store)
+        .iter()
+        .map(|letter| {
+            assert_eq!(letter.asks, Asks::Failed);
+            letter.which.map(|which| (which.number, which.of))
+        })
+        .collect();
+    which.sort_unstable();
+    assert_eq!(which, [Some((1, 3)), Some((2, 3)), Some((3, 3))]);
+}
+
 const TASKS: &str = r#"
 title = "Claims"
 [step.look]
