@@ -135,6 +135,7 @@ mod tests {
     fn a_value_is_text_unless_it_is_said_to_be_json() {
         assert_eq!(one("phone=138"), Some(("phone".into(), json!("138"))));
         assert_eq!(one("papers:=[1, 2]"), Some(("papers".into(), json!([1, 2]))));
+        assert_eq!(one("amount:=50.10").unwrap().1.to_string(), "50.10", "with its digits");
         assert_eq!(one("note=a=b"), Some(("note".into(), json!("a=b"))));
         assert_eq!(one("papers:=[1"), None);
         assert_eq!(one("phone"), None);

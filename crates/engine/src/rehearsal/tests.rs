@@ -96,6 +96,32 @@ fn a_walk_shows_tasks_waits_calls_and_what_was_left_out_and_why() {
     assert_eq!(walk.end.output, Some(json!({ "id": "‹id›" })));
 }
 
+const DIGITS: &str = r#"
+[input]
+amount = { type = "money" }
+rate = { type = "number", default = 1.10 }
+order = { type = "number" }
+[table.t]
+key = ["c"]
+rows = [{ c = "a", n = 0.30 }]
+[step.tell]
+use = "mail.send"
+with = { text = "{{ input.amount }} {{ input.rate }}", n = "{{ table.t(c = 'a').n }}", order = "{{ input.order }}" }
+[output]
+amount = "{{ input.amount }}"
+rate = "{{ input.rate }}"
+"#;
+
+#[test]
+fn a_walk_keeps_the_digits_that_were_given_and_those_of_defaults() {
+    let walk = walk(DIGITS, r#"{"amount":50.10,"order":2026112200000000000012345}"#, json!({}));
+    let told = lines(&walk);
+    let with = r#"{"text":"50.10 1.10","n":0.30,"order":2026112200000000000012345}"#;
+    assert!(told[0].contains(with), "{told:?}");
+    let output = walk.end.output.unwrap().to_string();
+    assert_eq!(output, r#"{"amount":50.10,"rate":1.10}"#);
+}
+
 #[test]
 fn a_list_of_answers_is_one_for_each_round() {
     let answers = json!({ "look": [{ "good": "no" }, { "good": "yes" }], "tell": { "id": "m1" } });
