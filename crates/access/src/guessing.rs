@@ -10,7 +10,8 @@ use yizhan_workflow::id::Millis;
 const OF_ACCOUNT: usize = 5;
 const OF_ADDRESS: usize = 30;
 const WINDOW: i64 = 60_000;
-/// Beyond it the oldest are forgotten: many addresses must not fill the memory.
+/// Beyond it those of the last minute alone are kept, and where these are as many, everybody waits: many addresses must not
+/// fill the memory.
 const REMEMBERED: usize = 10_000;
 
 /// Failures of late. In memory: a restart forgives.

@@ -74,6 +74,26 @@ impl Access {
         Ok(secret)
     }
 
+    /// Begins a session for whoever knew the password a moment ago. Another one chosen meanwhile, or a door that was shut,
+    /// ended the sessions that there were; one that begins after that is none.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn enter(
+        &self,
+        (person, password): (&str, &str),
+        address: &str,
+        agent: &str,
+        now: Millis,
+    ) -> Result<Option<Secret>, AccessError> {
+        let word = self.begin(person, address, agent, now).await?;
+        if self.knows(person, password).await? {
+            return Ok(Some(word));
+        }
+        self.end(word.reveal()).await?;
+        Ok(None)
+    }
+
     /// Whose session the word of a cookie is; nobody's if it is unknown or over.
     ///
     /// # Errors

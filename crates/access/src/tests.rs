@@ -84,6 +84,25 @@ async fn a_new_password_ends_the_sessions_that_the_old_one_opened() {
     assert!(place.session(others.reveal(), NOW).await.unwrap().is_some());
 }
 
+/// Of somebody who typed the old one while the new one was chosen.
+#[tokio::test]
+async fn no_session_begins_with_a_password_that_another_took_the_place_of() {
+    let place = Place::new();
+    for password in ["seven green pumps", "eight blue valves"] {
+        let word = place.invite("li.na", "person:zhao.lei", NOW).await.unwrap();
+        place.accept(word.reveal(), password, NOW).await.unwrap();
+    }
+    let enter =
+        async |password: &str| place.enter(("li.na", password), "192.0.2.1", "Firefox", NOW).await.unwrap();
+    assert!(enter("seven green pumps").await.is_none());
+    assert_eq!(place.sessions(NOW).unwrap(), []);
+    let word = enter("eight blue valves").await.unwrap();
+    assert!(place.session(word.reveal(), NOW).await.unwrap().is_some());
+    place.shut_out("li.na").await.unwrap();
+    assert!(enter("eight blue valves").await.is_none());
+    assert_eq!(place.sessions(NOW).unwrap(), []);
+}
+
 #[tokio::test]
 async fn a_session_ends_after_half_an_hour_of_silence_and_after_twelve_hours_of_work() {
     let place = Place::new();

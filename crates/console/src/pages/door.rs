@@ -30,7 +30,8 @@ pub(crate) struct Way {
 
 /// Only a path of this house: a link from elsewhere must not send people on.
 fn within(to: &str) -> &str {
-    let inside = to.starts_with('/') && !to.starts_with("//") && !to.contains(['\\', '\r', '\n', '\t']);
+    let inside =
+        to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') && !to.contains(char::is_control);
     if inside { to } else { HOME }
 }
 
@@ -97,9 +98,10 @@ async fn enter(
     desk.access.guessing.forgive(&id, caller.from);
     let of = desk.access.asked(act(format!("person:{id}"))).await?;
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let word = desk.access.begin(&id, &address(caller), agent, now).await?;
-    desk.access.answered(Outcome { at: now, of, status: 303, ..Outcome::default() }).await?;
-    Ok(word)
+    let word = desk.access.enter((&id, password), &address(caller), agent, now).await?;
+    let status = if word.is_some() { 303 } else { 401 };
+    desk.access.answered(Outcome { at: now, of, status, ..Outcome::default() }).await?;
+    word.ok_or(Refusal::NotKnown)
 }
 
 fn address(caller: &Caller) -> String {
