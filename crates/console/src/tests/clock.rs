@@ -1,6 +1,11 @@
 //! Time as it is seen and moved from outside: what is late in lists, clocks stopped and moved.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
+use yizhan_workflow::people::People;
+use yizhan_workflow::people::rights::{Grant, Role};
+use yizhan_workflow::run::World;
 
 use super::place::{Place, place};
 
@@ -133,6 +138,31 @@ async fn the_clock_of_a_wait_a_step_and_a_run_is_stopped_and_moved_by_its_owner_
     );
     let journal = place.socket.get(&format!("/api/v1/runs/{run}/journal?lang=zh")).await.body;
     assert!(journal.contains("停电") && journal.contains("客户同意"), "{journal}");
+    place.stop().await;
+}
+
+/// `[right.…]` names whom the owner need not be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_of_the_workflow_stops_and_moves_its_clocks_and_nobody_elses_operator_does() {
+    let place = place(&[("awaited", AWAITED)]).await;
+    let run = place.start("awaited", json!({})).await;
+    place.run_until(&run, |run| run["waits"] == "task").await;
+    let moved = async |to: &str| {
+        let body = json!({ "by": "li.na", "step": "paid", "to": to, "reason": "客户同意" });
+        place.socket.post(&format!("/api/v1/runs/{run}/due"), &body).await.status
+    };
+    for (may, on, status) in
+        [(Role::Operator, "another", 403), (Role::Worker, "awaited", 403), (Role::Operator, "awaited", 200)]
+    {
+        place.engine.set_world(|world| {
+            let grant = Grant { who: vec!["group:热线".to_owned()], may, on: vec![on.to_owned()] };
+            let rights = [("hotline".to_owned(), grant)].into();
+            World { people: Arc::new(People { rights, ..(*world.people).clone() }), ..world.clone() }
+        });
+        assert_eq!(moved("2026-12-01").await, status, "{may} of {on}");
+    }
+    let stop = json!({ "by": "li.na", "step": "paid", "reason": "停电" });
+    assert_eq!(place.socket.post(&format!("/api/v1/runs/{run}/pause"), &stop).await.status, 200);
     place.stop().await;
 }
 

@@ -87,7 +87,7 @@ impl Deciding<'_> {
         self.as_owner(by)
     }
 
-    fn as_owner(&self, by: &str) -> Option<Acts> {
+    pub(super) fn as_owner(&self, by: &str) -> Option<Acts> {
         let owner = self.text.owner.as_deref().or(self.now.world.owner.as_deref())?;
         self.now.world.people_at(self.at).may(by, &[owner])
     }

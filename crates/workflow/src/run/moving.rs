@@ -8,6 +8,8 @@ use super::item::MOVED_ON;
 use super::state::At;
 use super::{Deciding, OPERATOR, Refusal};
 use crate::id::{Attempt, Item, Millis, StepNo};
+use crate::people::bare;
+use crate::people::rights::{Rights, Role};
 
 impl Deciding<'_> {
     /// The clock of an item that is open, if that opening is meant.
@@ -24,10 +26,15 @@ impl Deciding<'_> {
         state.clock.clone().ok_or(Refusal::NoClock)
     }
 
+    /// The owner, and whoever is an operator of the workflow by `[right.…]`.
     fn is_owner(&self, by: &str) -> bool {
-        let owner = self.text.owner.as_deref().or(self.now.world.owner.as_deref());
+        let world = self.now.world;
+        let present = world.people_at(self.at);
         by == OPERATOR
-            || owner.is_some_and(|owner| self.now.world.people_at(self.at).may(by, &[owner]).is_some())
+            || self.as_owner(by).is_some()
+            || present.person(bare(by)).is_some()
+                && Rights::of(bare(by), &world.people, &present)
+                    .may(Role::Operator, &self.run.started.workflow)
     }
 
     /// Whoever answers for the workflow; for a pause also whoever has the task.
