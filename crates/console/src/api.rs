@@ -16,13 +16,12 @@ pub(crate) mod tasks;
 pub(crate) mod triggers;
 pub(crate) mod workflows;
 
-use std::sync::Arc;
-
 use serde::Deserialize;
-use yizhan_workflow::people::Present;
+use yizhan_engine::live;
+use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::World;
-use yizhan_workflow::run::sight::{Sight, Viewer};
+use yizhan_workflow::run::sight::{HIDDEN, Sight, Viewer, guards};
 
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -66,14 +65,36 @@ impl Looking {
     }
 }
 
-/// Whether the words of a case may be read in a list, by the file that is in force. `part`: whose it is.
-pub(crate) fn reads_row(
-    desk: &Desk,
-    workflow: &str,
-    people: &Present<'_>,
-    viewer: Viewer<'_>,
-    part: &[Arc<str>],
-) -> bool {
-    let text = desk.shared().library.current(workflow);
-    text.is_none_or(|text| Sight::of_row(&text, people, viewer, part))
+/// Words of a case as a list shows them.
+#[derive(Clone, Copy)]
+pub(crate) enum Words<'w> {
+    Key(&'w str),
+    /// Of a task: whoever takes part reads it as it was written for them.
+    Title(&'w str),
+}
+
+/// By the rule of the case itself, which is opened where the text that it runs by keeps anything from anybody. What cannot
+/// be opened is not shown.
+pub(crate) fn in_a_list(desk: &Desk, run: RunId, viewer: Viewer<'_>, words: Words<'_>) -> String {
+    seen_in_a_list(desk, run, viewer, words).unwrap_or_else(|_| HIDDEN.to_owned())
+}
+
+fn seen_in_a_list(desk: &Desk, run: RunId, viewer: Viewer<'_>, words: Words<'_>) -> Result<String, Refusal> {
+    let (said, is_title) = match words {
+        Words::Key(said) => (said, false),
+        Words::Title(said) => (said, true),
+    };
+    let row = desk.reads().row(run)?.ok_or(Refusal::Bug)?;
+    let text = desk.shared().library.text(&row.text, desk.reads())?;
+    if viewer == (Viewer::House { private: true }) || !guards(&text) {
+        return Ok(said.to_owned());
+    }
+    let loaded = live::load(run, desk.reads())?;
+    let (world, now) = (desk.shared().world(), desk.shared().now());
+    let sight = Sight::of(&loaded.run, &text, &world, now, viewer);
+    Ok(match () {
+        () if !sight.case() => HIDDEN.to_owned(),
+        () if is_title && sight.is_part() => said.to_owned(),
+        () => sight.veil().over(said),
+    })
 }

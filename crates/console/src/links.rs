@@ -228,10 +228,10 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
         of,
         house: text.title.clone(),
         title: row.title.to_string(),
-        key: run.started.key.as_ref().map(ToString::to_string),
+        key: run.started.key.as_ref().map(|key| look.sight().veil().over(key)),
         due: state.due.and_then(|due| local(due, &world)),
         late: state.late || state.due.is_some_and(|due| due <= now),
-        case: if outsider { vec![] } else { brought(&run, &text, lang) },
+        case: if outsider { vec![] } else { brought(&look, lang) },
         fields: shown(&form)?,
         ticket,
         lang,
@@ -245,9 +245,10 @@ fn shown(form: &FormView) -> Result<Vec<Shown>, Refusal> {
 }
 
 /// The input of the case with the labels of its fields, without what is private.
-fn brought(run: &Run, text: &Workflow, lang: Lang) -> Vec<(String, String)> {
-    let Some(input) = fields::with_digits(run.started.input.get()) else { return vec![] };
-    let fields = text.input.fields.iter().filter(|field| !field.private);
+fn brought(look: &Look<'_>, lang: Lang) -> Vec<(String, String)> {
+    let input = look.sight().input(&look.run.started.input);
+    let Some(input) = fields::with_digits(input.get()) else { return vec![] };
+    let fields = look.text.input.fields.iter().filter(|field| !field.private);
     let told = fields.filter_map(|field| {
         let value = input.get(&*field.name)?;
         let told = fields::told(value, lang);

@@ -15,12 +15,11 @@ use yizhan_engine::store::{RunFilter, RunState};
 use yizhan_workflow::id::{RunId, TextHash};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::event::Event;
-use yizhan_workflow::run::sight::HIDDEN;
 use yizhan_workflow::run::{self, Now, Refusal as RunRefusal};
 
 pub(crate) use starting::start;
 
-use super::{Looking, PageOf, reads_row};
+use super::{Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -58,25 +57,27 @@ pub(crate) async fn list(
     let now = desk.shared().now();
     let among = desk.workflows_for(&caller, Role::Viewer);
     let late = late.then_some(now);
+    let by = looking.name(&caller, &desk.shared().world())?;
     let filter = RunFilter { workflow, among, state, key, parent, open, waits, late };
-    let rows =
-        desk.read(move |desk| Ok(desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?)).await?;
-    let library = desk.shared().library.workflows();
-    let title = |name: &str| {
-        library.get(name).and_then(|entry| entry.workflow.as_ref()).map(|text| text.title.clone())
-    };
-    let world = desk.shared().world();
-    let (by, people) = (looking.name(&caller, &world)?, world.people_at(now));
-    let mut items = Vec::with_capacity(rows.rows.len());
-    for row in &rows.rows {
-        let mut shown = run_row(row, title(&row.workflow).unwrap_or_default(), now);
-        let own = std::slice::from_ref(&row.by);
-        if !reads_row(&desk, &row.workflow, &people, looking.viewer(&by, &caller, &row.workflow), own) {
-            shown.key = shown.key.map(|_| HIDDEN.to_owned());
-        }
-        items.push(shown);
-    }
-    Ok(Answer(Listing { items, next: rows.next }))
+    let listing = desk.read(move |desk| {
+        let rows = desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?;
+        let library = desk.shared().library.workflows();
+        let title = |name: &str| {
+            library.get(name).and_then(|entry| entry.workflow.as_ref()).map(|text| text.title.clone())
+        };
+        let items = rows.rows.iter().filter_map(|row| {
+            let mut shown = run_row(row, title(&row.workflow).unwrap_or_default(), now);
+            let viewer = looking.viewer(&by, &caller, &row.workflow);
+            shown.key = shown.key.map(|key| in_a_list(desk, row.id, viewer, Words::Key(&key)));
+            // Whoever may not read a key does not learn either that a guess of it is right.
+            let found = filter.key.as_deref().zip(shown.key.as_deref());
+            let told = found.is_none_or(|(asked, key)| key.contains(asked));
+            let may_ask = caller.person().is_none() && caller.rights.may(Role::Operator, &row.workflow);
+            (told || may_ask).then_some(shown)
+        });
+        Ok(Listing { items: items.collect(), next: rows.next })
+    });
+    listing.await.map(Answer)
 }
 
 /// The run that is meant: its whole id, or the first characters of it. One that the caller may not even see is not there.
@@ -189,8 +190,10 @@ pub(crate) async fn journal(
         let upto = lines.last().map_or(after, |line| line.seq);
         let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
         let shown = lines.iter().take(page.limit());
+        let veil = sight.veil();
         let told = shown.map(|line| {
-            journal_line(line, &Teller { text: texts.at(line.seq), language, sight: &sight, world: &world })
+            let (sight, veil, world) = (&sight, &veil, &world);
+            journal_line(line, &Teller { text: texts.at(line.seq), language, sight, veil, world })
         });
         let items: Vec<_> = told.collect();
         let next = items.last().filter(|_| more).map(|line| line.seq.to_string());

@@ -12,11 +12,10 @@ use yizhan_workflow::id::{Attempt, RunId, TaskId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
-use yizhan_workflow::run::sight::HIDDEN;
 
 use super::files::sized;
 use super::runs::run_named;
-use super::{Looking, PageOf, reads_row};
+use super::{Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -70,25 +69,21 @@ pub(crate) async fn list(
         }
     };
     let who = who.map(|who| belongs_to(&world.people_at(now), &who));
-    let asks = caller.clone();
-    let rows = desk.read(move |desk| {
-        let run = asked.run.map(|name| run_named(desk, &asks, Role::Viewer, &name)).transpose()?;
-        let filter = TaskFilter { run, who, late: asked.late.then_some(now) };
-        Ok(desk.reads().tasks(&filter, page.cursor.as_deref(), page.limit())?)
-    });
-    let rows = rows.await?;
     let by = looking.name(&caller, &world)?;
-    let people = world.people_at(now);
-    let mut items = Vec::with_capacity(rows.rows.len());
-    for row in &rows.rows {
-        let mut shown = task_row(row, now);
-        let asked: Vec<Arc<str>> = row.who.iter().map(|who| who.as_str().into()).collect();
-        if !reads_row(&desk, &row.workflow, &people, looking.viewer(&by, &caller, &row.workflow), &asked) {
-            shown.title = HIDDEN.to_owned();
-        }
-        items.push(shown);
-    }
-    Ok(Answer(Listing { items, next: rows.next }))
+    let listing = desk.read(move |desk| {
+        let run = asked.run.map(|name| run_named(desk, &caller, Role::Viewer, &name)).transpose()?;
+        let filter = TaskFilter { run, who, late: asked.late.then_some(now) };
+        let rows = desk.reads().tasks(&filter, page.cursor.as_deref(), page.limit())?;
+        let items = rows.rows.iter().map(|row| {
+            let viewer = looking.viewer(&by, &caller, &row.workflow);
+            TaskRow {
+                title: in_a_list(desk, row.run, viewer, Words::Title(&row.title)),
+                ..task_row(row, now)
+            }
+        });
+        Ok(Listing { items: items.collect(), next: rows.next })
+    });
+    listing.await.map(Answer)
 }
 
 /// A person with all that names them or somebody they stand in for; another word as it stands.

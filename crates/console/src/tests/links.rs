@@ -425,3 +425,35 @@ async fn a_form_that_is_too_large_or_no_form_is_refused_and_can_be_sent_again() 
     assert_eq!(use_link(&place.stranger, &yes, &[]).await.status, 200);
     place.stop().await;
 }
+
+const FAMILY: &str = r#"
+title = "家庭补助"
+key = "{{ input.card }}"
+[input]
+card = { label = "证件号", type = "text", private = true }
+[input.family]
+label = "家属"
+type = "table"
+[input.family.fields]
+name = { label = "姓名" }
+card = { label = "证件号", private = true }
+[step.sign]
+ask = ["person:li.na", "person:wang.wei"]
+approve = "one"
+due = "24h"
+on.refused = { go = "done:refused" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_shows_no_private_column_and_no_private_key_of_the_case() {
+    let place = place(&[("family", FAMILY)]).await;
+    let family = json!([{ "name": "张小妹", "card": "330102201505050022" }]);
+    place.start("family", json!({ "card": "110101199003070011", "family": family })).await;
+    let task = task_of(&place, "person:li.na", 2).await;
+    let page = place.stranger.get(&link(&place, &task, "person:li.na", None)).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    assert!(page.body.contains("张小妹"), "{}", page.body);
+    assert!(!page.body.contains("330102201505050022"), "{}", page.body);
+    assert!(!page.body.contains("110101199003070011"), "{}", page.body);
+    place.stop().await;
+}

@@ -43,7 +43,7 @@ fn table_of(place: &Place) -> Vec<Entry> {
     routes(&Arc::new(Desk::new(app, closes))).into_parts().1
 }
 
-async fn token(place: &Place, name: &str, may: Role, on: &[&str], person: Option<&str>) -> Client {
+pub(super) async fn token(place: &Place, name: &str, may: Role, on: &[&str], person: Option<&str>) -> Client {
     let now = Millis(place.now());
     let on = on.iter().map(|name| (*name).to_owned()).collect();
     let new =

@@ -2,7 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
+use yizhan_workflow::people::rights::Role;
+
+use super::client::Client;
 use super::place::{Place, place};
+use super::rights::token;
 
 const CARE: &str = r#"
 title = "困难补助"
@@ -128,5 +132,94 @@ async fn a_case_with_readers_is_for_them_and_for_those_who_take_part() {
             assert_eq!(list["items"][0]["key"], key, "{who}");
         }
     }
+    place.stop().await;
+}
+
+const LISTED: &str = r#"
+title = "困难补助"
+owner = "role:班长"
+key = "{{ input.who }}-{{ input.card }}"
+[input]
+who  = { label = "申请人", type = "text" }
+card = { label = "证件号", type = "text", private = true }
+[step.visit]
+ask = "person:li.na"
+title = "核实 {{ input.who }} {{ input.card }}"
+due = "24h"
+form.result = { label = "结果", type = "text" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_say_no_more_of_a_case_than_the_case_itself() {
+    let place = place(&[("listed", LISTED)]).await;
+    let run = place.start("listed", json!({ "who": "张三", "card": "110101199003070011" })).await;
+    task_of(&place, &run, "visit").await;
+    // Also where its file is no longer there.
+    for gone in [false, true] {
+        if gone {
+            place.engine.load(yizhan_engine::library::Workflows::new()).await.unwrap();
+        }
+        for (who, title, key) in [
+            ("", "核实 张三 ***", "张三-***"),
+            ("private=true", "核实 张三 110101199003070011", "张三-110101199003070011"),
+            ("by=li.na", "核实 张三 110101199003070011", "张三-***"),
+            ("by=wang.wei", "核实 张三 110101199003070011", "张三-110101199003070011"),
+        ] {
+            let tasks = place.socket.get(&format!("/api/v1/tasks?{who}")).await.json();
+            assert_eq!(tasks["items"][0]["title"], title, "{who} {gone}");
+            let runs = place.socket.get(&format!("/api/v1/runs?{who}")).await.json();
+            assert_eq!(runs["items"][0]["key"], key, "{who} {gone}");
+        }
+    }
+    // What is hidden is not to be found out by asking for it.
+    let viewer = token(&place, "looks", Role::Viewer, &[], None).await;
+    let found = async |client: &Client, key: &str| {
+        let list = client.get(&format!("/api/v1/runs?key={key}")).await.json();
+        list["items"].as_array().unwrap().len()
+    };
+    assert_eq!((found(&viewer, "%E5%BC%A0").await, found(&viewer, "1101").await), (1, 0));
+    assert_eq!(found(&place.socket, "1101").await, 1, "the operator may ask");
+    place.stop().await;
+}
+
+const RAISE: &str = r#"
+title = "加薪"
+owner = "role:班长"
+[input]
+sum = { label = "金额", type = "number", private = true }
+[trigger.desk]
+by_hand = ["person:wang.wei"]
+with.sum = "{{ trigger.body.sum }}"
+[step.talk]
+ask = "person:li.na"
+due = "24h"
+[step.talk.extend]
+form.until   = { label = "延到", type = "datetime" }
+form.illness = { label = "病情", type = "text", private = true }
+[output]
+sum = "{{ input.sum }}"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_number_and_the_reason_for_more_time_are_hidden_wherever_they_were_taken_on() {
+    let place = place(&[("raise", RAISE)]).await;
+    let body = json!({ "trigger": "desk", "by": "wang.wei", "input": { "sum": 48500 } });
+    let begun = place.socket.post("/api/v1/workflows/raise/runs", &body).await;
+    assert_eq!(begun.status, 201, "{}", begun.body);
+    let run = begun.json()["id"].as_str().unwrap().to_owned();
+    let talk = task_of(&place, &run, "talk").await;
+    let fields = json!({ "until": "2026-11-24T15:00+08:00", "illness": "慢性肾病" });
+    let more = json!({ "by": "li.na", "fields": fields });
+    let more = place.socket.post(&format!("/api/v1/tasks/{talk}/extend"), &more).await;
+    assert_eq!(more.status, 200, "{}", more.body);
+    for (who, sees) in [("", [false, false]), ("private=true", [true; 2]), ("by=li.na", [false, true])] {
+        let said = all(&place, &run, &talk, who).await;
+        assert_eq!([said.contains("48500"), said.contains("慢性肾病")], sees, "{who}: {said}");
+    }
+    answer(&place, &talk, "li.na", json!({})).await;
+    let over = place.run_until(&run, |run| run["state"] == "done").await;
+    assert_eq!(over["output"]["sum"], "***");
+    let opened = place.socket.get(&format!("/api/v1/runs/{run}?by=wang.wei")).await.json();
+    assert_eq!(opened["output"]["sum"], 48500, "it is the owner's, and he gave it");
     place.stop().await;
 }

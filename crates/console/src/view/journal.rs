@@ -6,7 +6,7 @@ use yizhan_workflow::id::{ScopeNo, StepAt, StepNo};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Raw;
-use yizhan_workflow::run::sight::Sight;
+use yizhan_workflow::run::sight::{Sight, Veil};
 
 use super::{JournalLine, Teller};
 
@@ -32,7 +32,7 @@ pub(crate) fn journal_line(line: &Stored, teller: &Teller<'_>) -> JournalLine {
     let own = step_of(&event);
     let guarded = |variant: Json| {
         let step = step_of(&variant).or(own);
-        seen(variant, step, by.as_deref(), sight)
+        seen(variant, step, by.as_deref(), (sight, teller.veil))
     };
     let (event, with) = named(guarded(event), text);
     let did = match read.remove("did") {
@@ -61,7 +61,7 @@ fn step_of(variant: &Json) -> Option<StepNo> {
 }
 
 /// Without the values that are not for this reader.
-fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, sight: &Sight<'_>) -> Json {
+fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, (sight, veil): (&Sight<'_>, &Veil)) -> Json {
     let masked = |name: &str, value: &Json| match (name, step) {
         ("input", _) => Some(sight.input(&Raw::from(value))),
         ("output" | "fields" | "values" | "payload", Some(step)) => {
@@ -73,13 +73,18 @@ fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, sight: &Sight<'_>) 
     match value {
         Json::Object(map) => {
             let entries = map.into_iter().map(|(name, value)| {
+                if matches!(name.as_str(), "trigger" | "with" | "list" | "filter") {
+                    return (name, veil.over_made(value));
+                }
                 let shown = masked(&name, &value);
                 let shown = shown.map(|shown| serde_json::from_str(shown.get()).unwrap_or_default());
-                (name, shown.unwrap_or_else(|| seen(value, step, by, sight)))
+                (name, shown.unwrap_or_else(|| seen(value, step, by, (sight, veil))))
             });
             Json::Object(entries.collect())
         }
-        Json::Array(list) => Json::Array(list.into_iter().map(|one| seen(one, step, by, sight)).collect()),
+        Json::Array(list) => {
+            Json::Array(list.into_iter().map(|one| seen(one, step, by, (sight, veil))).collect())
+        }
         plain @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => plain,
     }
 }

@@ -4,7 +4,7 @@ use yizhan_engine::store;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepAt, TaskId};
 use yizhan_workflow::plan::{Section, Work};
 use yizhan_workflow::run::clock::WHOLE;
-use yizhan_workflow::run::event::{Failure, Standing};
+use yizhan_workflow::run::event::{Failure, Raw, Standing};
 use yizhan_workflow::run::names::{Standpoint, item_word, state_word};
 use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::state::{At, ItemState, Phase, ScopeState, StepState, Want};
@@ -35,8 +35,12 @@ pub(crate) fn run_row(row: &store::RunRow, title: String, now: Millis) -> RunRow
 
 pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
     let (run, sight) = (look.run, look.sight());
+    let made = |output: &Raw| match serde_json::from_str(output.get()) {
+        Ok(value) => json_of(&Raw::from(&sight.veil().over_made(value))),
+        Err(_) => json_of(output),
+    };
     let output = match &run.top.phase {
-        Phase::Over { output, .. } => output.as_ref().filter(|_| sight.case()).map(json_of),
+        Phase::Over { output, .. } => output.as_ref().filter(|_| sight.case()).map(made),
         Phase::Open | Phase::Stopping | Phase::Finishing => None,
     };
     let error = run.top.error.as_ref().map(|error| ErrorView {

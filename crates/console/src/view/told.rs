@@ -9,7 +9,7 @@ use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, ItemEnd, Standing, StepEnd, Verdict,
 };
-use yizhan_workflow::run::sight::Sight;
+use yizhan_workflow::run::sight::{Sight, Veil};
 use yizhan_workflow::run::{Line, World};
 
 use crate::house::Language;
@@ -22,6 +22,7 @@ pub(crate) struct Teller<'a> {
     pub text: &'a Workflow,
     pub language: Language,
     pub sight: &'a Sight<'a>,
+    pub veil: &'a Veil,
     pub world: &'a World,
 }
 

@@ -12,7 +12,7 @@ use super::state::{At, ItemState, Run};
 use crate::form::{Field, Form, Kind};
 use crate::id::{Item, Millis, ScopeNo, StepAt, StepNo};
 use crate::people::{Present, bare};
-use crate::plan::{Step, Work, Workflow};
+use crate::plan::{Does, Step, Work, Workflow};
 use crate::register::chain::{object_of, pairs};
 
 /// What is read in the place of a value that is not for this reader.
@@ -145,7 +145,7 @@ impl<'s> Sight<'s> {
             Some(field) => self.of_input(field),
             None => self.visible(&Kept { guarded: false, readers: &[], by: Some(&self.run.started.by) }),
         };
-        masked(input, form, &visible, &|| {
+        masked(input, &[form], &visible, &|| {
             self.visible(&Kept { guarded: true, readers: &[], by: Some(&self.run.started.by) })
         })
     }
@@ -162,11 +162,9 @@ impl<'s> Sight<'s> {
         if self.open {
             return output.clone();
         }
-        let none = Form::default();
-        let step = self.text.step(of.step);
-        let form = if let Work::Ask(ask) = step.work_of(of) { &ask.form } else { &none };
+        let forms: Vec<&Form> = forms(self.text.step(of.step)).collect();
         let visible = |name: &str| self.of_step(of, by, Some(name));
-        masked(output, form, &visible, &|| self.of_step(of, by, None))
+        masked(output, &forms, &visible, &|| self.of_step(of, by, None))
     }
 
     /// What was answered before, for the form of the next round: what is not for this reader is asked anew.
@@ -188,16 +186,7 @@ impl<'s> Sight<'s> {
     fn of_step(&self, of: Item, by: Option<&str>, name: Option<&str>) -> bool {
         let own = self.text.step(of.step);
         let field = |field: &&Field| name.is_none_or(|name| *field.name == *name) && field.private;
-        let private = match &own.work {
-            Work::Ask(ask) => ask.form.fields.iter().find(field).is_some(),
-            Work::Use { .. }
-            | Work::Wait { .. }
-            | Work::Await(_)
-            | Work::Run { .. }
-            | Work::Check { .. }
-            | Work::End { .. }
-            | Work::Hold { .. } => false,
-        };
+        let private = forms(own).any(|form| form.fields.iter().any(|one| field(&one)));
         let guards = |step: &&Step| {
             let guard = &step.guard;
             match (guard.private.as_slice(), name) {
@@ -223,29 +212,22 @@ impl<'s> Sight<'s> {
         self.visible(&Kept { guarded: false, readers: &[], by: Some(&self.run.started.by) })
     }
 
-    /// Of a line of a list, where the run is not at hand: `part`, those whose it is.
-    #[must_use]
-    pub fn of_row(text: &Workflow, people: &Present<'_>, viewer: Viewer<'_>, part: &[Arc<str>]) -> bool {
-        let readers = &text.whole.guard.readers;
-        let person = match viewer {
-            Viewer::House { private } => return private || readers.is_empty(),
-            Viewer::Person(person) => person,
-        };
-        readers.is_empty() || people.may(person, readers).is_some() || people.may(person, part).is_some()
-    }
-
     /// What must not be read anywhere in what is said of this case: private texts get into titles, mails and reasons.
     #[must_use]
     pub fn veil(&self) -> Veil {
         let (mut hidden, mut shown) = (Vec::new(), BTreeSet::new());
+        let mut numbers = BTreeSet::new();
         if self.open || matches!(self.viewer, Viewer::House { private: true }) {
-            return Veil { hidden };
+            return Veil { hidden, numbers };
         }
         let mut look = |all: &Raw, seen: &Raw| {
-            shown.extend(texts(seen.get()));
+            let said = said_in(seen.get());
             if all.get() != seen.get() {
-                hidden.extend(texts(all.get()));
+                let all = said_in(all.get());
+                numbers.extend(all.numbers.difference(&said.numbers).cloned());
+                hidden.extend(all.texts);
             }
+            shown.extend(said.texts);
         };
         look(&self.run.started.input, &self.input(&self.run.started.input));
         for (of, item) in self.items() {
@@ -258,24 +240,37 @@ impl<'s> Sight<'s> {
         // The longest first: a part of it may be another.
         hidden.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         hidden.dedup();
-        Veil { hidden }
+        Veil { hidden, numbers }
     }
 }
 
 /// Whether anything in the file is not for everybody.
-fn guards(text: &Workflow) -> bool {
+#[must_use]
+pub fn guards(text: &Workflow) -> bool {
     let private = |form: &Form| {
         form.fields.iter().any(|field| field.private || field.columns.fields.iter().any(|cell| cell.private))
     };
     let says = |step: &Step| {
-        let form = if let Work::Ask(ask) = &step.work { private(&ask.form) } else { false };
-        form || !step.guard.private.is_empty() || !step.guard.readers.is_empty()
+        forms(step).any(private) || !step.guard.private.is_empty() || !step.guard.readers.is_empty()
     };
     private(&text.input) || says(&text.whole) || text.steps.iter().any(says)
 }
 
+/// What people fill in of a step: its own form, the one that asks for more time, and those of what a due time sets off.
+fn forms(step: &Step) -> impl Iterator<Item = &Form> {
+    let extend = step.clock.as_ref().and_then(|clock| clock.extend.as_ref());
+    let grant = extend.and_then(|extend| extend.grant.as_ref()).map(|grant| &grant.work);
+    let set_off = step
+        .rungs()
+        .iter()
+        .filter_map(|rung| if let Does::Act(small) = &rung.does { Some(&small.work) } else { None });
+    let works = std::iter::once(&step.work).chain(grant).chain(set_off);
+    let asked = works.filter_map(|work| if let Work::Ask(ask) = work { Some(&ask.form) } else { None });
+    asked.chain(extend.map(|extend| &extend.form))
+}
+
 /// The object with `***` for what is not visible; what is no object is shown or hidden whole.
-fn masked(raw: &Raw, form: &Form, visible: &dyn Fn(&str) -> bool, whole: &dyn Fn() -> bool) -> Raw {
+fn masked(raw: &Raw, forms: &[&Form], visible: &dyn Fn(&str) -> bool, whole: &dyn Fn() -> bool) -> Raw {
     let quoted = || format!("\"{HIDDEN}\"");
     if !raw.get().trim_start().starts_with('{') {
         let shown = whole() || raw.get().trim() == "null";
@@ -287,7 +282,8 @@ fn masked(raw: &Raw, form: &Form, visible: &dyn Fn(&str) -> bool, whole: &dyn Fn
             if !visible(&name) && value != "null" {
                 return (name, quoted());
             }
-            let table = form.fields.iter().find(|field| *field.name == *name && field.kind == Kind::Table);
+            let mut fields = forms.iter().flat_map(|form| &form.fields);
+            let table = fields.find(|field| *field.name == *name && field.kind == Kind::Table);
             let value = table.map_or(value.clone(), |table| without_columns(&value, table, whole));
             (name, value)
         })
@@ -315,10 +311,22 @@ fn without_columns(rows: &str, table: &Field, whole: &dyn Fn() -> bool) -> Strin
     format!("[{}]", rows.collect::<Vec<_>>().join(","))
 }
 
-fn texts(json: &str) -> Vec<String> {
-    fn walk(value: &serde_json::Value, into: &mut Vec<String>) {
+/// What can be found again elsewhere.
+#[derive(Default)]
+struct SaidIn {
+    texts: Vec<String>,
+    numbers: BTreeSet<String>,
+}
+
+fn said_in(json: &str) -> SaidIn {
+    fn walk(value: &serde_json::Value, into: &mut SaidIn) {
         match value {
-            serde_json::Value::String(text) if text.chars().count() >= SHORTEST => into.push(text.clone()),
+            serde_json::Value::String(text) if text.chars().count() >= SHORTEST => {
+                into.texts.push(text.clone());
+            }
+            serde_json::Value::Number(number) if number.to_string().len() > SHORTEST => {
+                into.numbers.insert(number.to_string());
+            }
             serde_json::Value::Array(list) => list.iter().for_each(|one| walk(one, into)),
             serde_json::Value::Object(map) => map.values().for_each(|one| walk(one, into)),
             serde_json::Value::Null
@@ -327,7 +335,7 @@ fn texts(json: &str) -> Vec<String> {
             | serde_json::Value::String(_) => {}
         }
     }
-    let mut into = Vec::new();
+    let mut into = SaidIn::default();
     if let Ok(value) = serde_json::from_str(json) {
         walk(&value, &mut into);
     }
@@ -338,12 +346,26 @@ fn texts(json: &str) -> Vec<String> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Veil {
     hidden: Vec<String>,
+    numbers: BTreeSet<String>,
 }
 
 impl Veil {
     #[must_use]
     pub fn over(&self, text: &str) -> String {
         self.hidden.iter().fold(text.to_owned(), |text, hidden| text.replace(hidden.as_str(), HIDDEN))
+    }
+
+    /// Over a value that was made of others, such as what a call or a child was given: there a number is one of the case
+    /// and no instant or count of ours.
+    #[must_use]
+    pub fn over_made(&self, value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match value {
+            Json::Number(number) if self.numbers.contains(&number.to_string()) => HIDDEN.into(),
+            Json::Array(list) => list.into_iter().map(|one| self.over_made(one)).collect(),
+            Json::Object(map) => map.into_iter().map(|(name, one)| (name, self.over_made(one))).collect(),
+            plain @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => plain,
+        }
     }
 
     /// Over the texts of a JSON value, and not its names: numbers keep their digits.
