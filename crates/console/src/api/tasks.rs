@@ -74,7 +74,8 @@ pub(crate) async fn list(
         let run = asked.run.map(|name| run_named(desk, &caller, Role::Viewer, &name)).transpose()?;
         let filter = TaskFilter { run, who, late: asked.late.then_some(now) };
         let rows = desk.reads().tasks(&filter, page.cursor.as_deref(), page.limit())?;
-        let items = rows.rows.iter().map(|row| {
+        let lets = rows.rows.iter().filter(|row| caller.rights.lets(Role::Viewer, &row.workflow));
+        let items = lets.map(|row| {
             let viewer = looking.viewer(&by, &caller, &row.workflow);
             TaskRow {
                 title: in_a_list(desk, row.run, viewer, Words::Title(&row.title)),
@@ -116,7 +117,7 @@ pub(super) fn open_task(
     let over = || Refusal::DealtWith("the task is not open".to_owned());
     let row = desk.reads().task(&id)?.ok_or_else(over)?;
     let of = attempt_of(&row).ok_or(Refusal::Bug)?;
-    if !is_theirs(desk, caller, &row) {
+    if !is_theirs(desk, caller, &row, Role::Worker) {
         caller.must(Role::Operator, &row.workflow)?;
     }
     Ok((row, of))
@@ -131,7 +132,7 @@ pub(crate) async fn show(
     let by = asked.name(&caller, &desk.shared().world())?;
     let view = desk.read(move |desk| {
         let (row, of) = row_named(desk, &name)?;
-        if !caller.rights.may(Role::Viewer, &row.workflow) && !is_theirs(desk, &caller, &row) {
+        if !caller.rights.may(Role::Viewer, &row.workflow) && !is_theirs(desk, &caller, &row, Role::Viewer) {
             return Err(no_such(&name));
         }
         let loaded = live::load(row.run, desk.reads())?;
@@ -147,9 +148,11 @@ pub(crate) async fn show(
     view.await.map(Answer)
 }
 
-/// Whether a task is one that the caller may take, or has.
-fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow) -> bool {
-    let Some(person) = caller.person() else { return false };
+/// Whether a task is one that the caller may take, or has. A token in somebody's name opens of theirs what it was made for.
+fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow, role: Role) -> bool {
+    let Some(person) = caller.person().filter(|_| caller.rights.lets(role, &row.workflow)) else {
+        return false;
+    };
     let (world, now) = (desk.shared().world(), desk.shared().now());
     let claimed = row.claimed_by.as_deref().is_some_and(|by| bare(by) == person);
     claimed || world.people_at(now).may(person, &row.who).is_some()

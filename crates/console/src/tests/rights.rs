@@ -358,3 +358,27 @@ async fn strangers_learn_that_we_are_well_and_no_figures() {
     assert_eq!(place.stranger.get("/health/ready").await.status, 200);
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_in_somebodys_name_opens_of_their_tasks_what_it_was_made_for() {
+    let place = place(&[("fault", ASKS), ("refund", ASKS)]).await;
+    place.start("fault", json!({"nr": "1"})).await;
+    let of = async |client: &Client| client.get("/api/v1/tasks").await.json()["items"].clone();
+    let looks = token(&place, "looks", Role::Viewer, &["fault"], Some("li.na")).await;
+    let other = token(&place, "other", Role::Worker, &["refund"], Some("li.na")).await;
+    let works = token(&place, "works", Role::Worker, &["fault"], Some("li.na")).await;
+    let task = of(&looks).await[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(of(&other).await, json!([]));
+    assert_eq!(other.get(&format!("/api/v1/tasks/{task}")).await.code(), "YZ0404");
+    assert_eq!(looks.get(&format!("/api/v1/tasks/{task}")).await.status, 200);
+    let yes = json!({"fields": {"ok": true}});
+    for client in [&looks, &other] {
+        for act in ["claim", "release", "comment", "pause", "answer"] {
+            let body = json!({"fields": {"ok": true}, "text": "x", "reason": "x"});
+            let refused = client.post(&format!("/api/v1/tasks/{task}/{act}"), &body).await;
+            assert_eq!(refused.code(), "YZ0430", "{act}");
+        }
+    }
+    assert_eq!(works.post(&format!("/api/v1/tasks/{task}/answer"), &yes).await.status, 200);
+    place.stop().await;
+}

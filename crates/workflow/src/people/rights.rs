@@ -102,6 +102,12 @@ impl Rights {
         Self { within: Some(grant), ..self }
     }
 
+    /// Whether what needs no right, such as an own task, may be done so: a token was made for this much, on these workflows.
+    #[must_use]
+    pub fn lets(&self, role: Role, workflow: &str) -> bool {
+        self.within.as_ref().is_none_or(|within| within.may >= role && within.covers(workflow))
+    }
+
     fn held(&self, role: Role) -> impl Iterator<Item = &Grant> {
         let open = self.within.as_ref().is_none_or(|within| within.may >= role);
         self.grants.iter().filter(move |grant| open && grant.may >= role)

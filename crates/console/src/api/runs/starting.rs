@@ -183,7 +183,9 @@ fn payload_of(request: &Request, by: &str) -> String {
 fn has_form(text: &Workflow, request: &Request, caller: &Caller) -> bool {
     let named = |trigger: &&Trigger| Some(&*trigger.name) == request.trigger.as_deref();
     let form = text.triggers.iter().find(named).map(|trigger| &trigger.starts);
-    caller.person().is_some() && matches!(form, Some(Starts::ByHand { .. }))
+    caller.person().is_some()
+        && caller.rights.lets(Role::Worker, &text.name)
+        && matches!(form, Some(Starts::ByHand { .. }))
 }
 
 /// A start form is for those that its trigger names.
