@@ -63,5 +63,7 @@ fn after_a_write_or_a_sync_that_failed_the_daemon_ends_and_starts_from_what_is_o
 fn tasks_that_wait_while_the_daemon_is_killed_are_late_once_and_not_before_their_time() {
     let (code, report, said) = chaos(&["waiting", "--tasks", "1000", "--cycles", "6", "--seed", "11"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(report["late"].as_u64().unwrap() > 100, "{said}");
+    // One in ten is answered, half of those close to its due time and perhaps before it.
+    assert!(report["late"].as_u64().unwrap() >= 900, "{said}");
+    assert!(report["answers"].as_u64().unwrap() > 0, "{said}");
 }

@@ -10,7 +10,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Fact, ItemEnd, Standing,
 use yizhan_workflow::run::names::phase_word;
 use yizhan_workflow::run::state::Run;
 
-pub use clocks::{Rows, was_answered};
+pub use clocks::{Rows, check_answer};
 
 use crate::evidence::{Evidence, RunEvidence};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use yizhan_engine::store::{Line as Stored, TaskRow};
+use yizhan_engine::store::TaskRow;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId};
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::clock::ClockSet;
@@ -147,8 +147,12 @@ pub(super) fn check_rows(id: RunId, folded: &Run, rows: &Rows) -> Vec<Violation>
     found
 }
 
-/// Whether the journal has an answer by a person.
+/// An answer that was acknowledged is in the journal, and it ended its task.
 #[must_use]
-pub fn was_answered(lines: &[(Stored, Line)]) -> bool {
-    lines.iter().any(|(_, line)| matches!(line.event, Event::Answered { .. }))
+pub fn check_answer(run: &RunEvidence) -> Option<Violation> {
+    let ends = |line: &Line| {
+        let Event::Answered { of, .. } = &line.event else { return false };
+        line.did.iter().any(|fact| matches!(fact, Fact::Over { at, .. } if *at == of.item))
+    };
+    (!run.lines.iter().any(|(_, line)| ends(line))).then_some(Violation::AnswerLost(run.row.id))
 }

@@ -14,7 +14,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Fact, Raw, Standing, Sta
 use yizhan_workflow::run::state::TaskKind;
 use yizhan_workflow::run::{Line, Now, RULES, World, decide, start};
 
-use super::{Rows, Violation, check};
+use super::{Rows, Violation, check, check_answer};
 use crate::evidence::{Ack, Arrival, Evidence, RunEvidence};
 
 const RUNS: u64 = 4;
@@ -518,4 +518,35 @@ fn a_task_that_is_in_the_lists_twice_is_found() {
 fn a_run_that_nobody_wakes_or_wakes_at_another_time_is_found() {
     finds_of_time(2, |run| run.rows.wake = None, |v| matches!(v, Violation::WakeDiffers(_)));
     finds_of_time(4, |run| run.rows.wake = Some(Millis(1)), |v| matches!(v, Violation::WakeDiffers(_)));
+}
+
+/// A run whose task was answered in time, as its client was told.
+fn answered() -> RunEvidence {
+    let mut run = first(&mut clocked(4)).clone();
+    let (_, line) = &mut run.lines[3];
+    let of = line.did.iter().find_map(|fact| {
+        let Fact::Over { at, .. } = fact else { return None };
+        Some(Attempt { item: *at, attempt: 1 })
+    });
+    let fields = Raw::new(r#"{"ok":true}"#.into()).unwrap();
+    line.event = Event::Answered { of: of.unwrap(), by: "person:a".into(), via: "test".into(), fields };
+    run
+}
+
+#[test]
+fn an_acknowledged_answer_that_is_not_in_the_journal_or_ended_nothing_is_found() {
+    let run = answered();
+    assert_eq!(check_answer(&run), None, "sound as it is");
+
+    let mut decided_by_the_clock = run.clone();
+    decided_by_the_clock.lines[3].1.event = Event::Woke {};
+    assert!(matches!(check_answer(&decided_by_the_clock), Some(Violation::AnswerLost(_))));
+
+    let mut cut = run.clone();
+    cut.lines.truncate(3);
+    assert!(matches!(check_answer(&cut), Some(Violation::AnswerLost(_))));
+
+    let mut ended_nothing = run;
+    without(&mut ended_nothing, 3, |fact| matches!(fact, Fact::Over { .. }));
+    assert!(matches!(check_answer(&ended_nothing), Some(Violation::AnswerLost(_))));
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use yizhan_engine::store::RunState;
 use yizhan_workflow::id::{Millis, RunId, TaskId};
 
 use super::{Options, Outcome};
-use crate::checker::{Violation, check_run, was_answered};
+use crate::checker::{Violation, check_answer, check_run};
 use crate::client::{Client, ClientError};
 use crate::daemon::Daemon;
 use crate::evidence::{Ack, each_run};
@@ -41,8 +41,8 @@ wait = "{{ input.until }}"
 
 const SETTINGS: &str = "timezone = \"Asia/Shanghai\"\n[tell]\nuse = \"\"\n";
 const PEOPLE: &str = "[person.a]\nname = \"甲\"\n[person.b]\nname = \"乙\"\n";
-/// Slower than the machines on which this runs, so that the first due time comes when all starts are acknowledged.
-const STARTS_PER_S: u64 = if cfg!(debug_assertions) { 120 } else { 500 };
+/// So many are due when they begin: they show how fast this machine takes starts in.
+const FIRST: u64 = 200;
 /// How long the time of a kill is, with its start.
 const CYCLE_S: u64 = 2;
 /// From a due time to the end of its run.
@@ -86,10 +86,10 @@ pub fn run(options: &Options) -> Outcome {
     let (starts, resident) = kills(options, &home)?;
     let daemon = Daemon::start(&options.binary, &home)?;
     until_all_are_over(&daemon.client(), &all)?;
-    let answers = answerers.end()?;
+    let said = answerers.end()?;
     daemon.stop();
 
-    let judged = judge(&home.join("data/yizhan.db"), &all, &answers)?;
+    let judged = judge(&home.join("data/yizhan.db"), &all, &said.taken)?;
     let keep = options.keep || !judged.violations.is_empty();
     let findings = Findings {
         acknowledged: all.len(),
@@ -101,7 +101,8 @@ pub fn run(options: &Options) -> Outcome {
         kept: keep.then(|| folder.keep()),
     };
     let counted = json!({
-        "cycles": options.cycles, "tasks": all.len(), "answers": answers.len(), "late": judged.late,
+        "cycles": options.cycles, "tasks": all.len(), "answers": said.taken.len(), "late": judged.late,
+        "answer_ms_median": middle(&said.took_ms), "answer_ms_most": said.took_ms.last(),
         "seconds_of_starts": started_s, "start_ms_median": middle(&starts), "start_ms_most": starts.last(),
         "resident_kib_waiting": idle.resident_kib, "cpu_ms_per_s_waiting": idle.cpu_ticks,
         "resident_kib_median": middle(&resident), "resident_kib_most": resident.last(),
@@ -119,24 +120,42 @@ fn sleep_until(at: Millis) {
     std::thread::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0))); // A time from the seed.
 }
 
-/// Starts them all, with due times over the time of the kills; gives them in the order of their due times.
+/// Starts them all; gives them in the order of their due times. The first due time comes when all starts are acknowledged, at
+/// the pace of the first of them, and the last one with the last kill.
 fn start_all(client: &Client, options: &Options) -> Result<Vec<Waits>, FaultError> {
-    let tasks = u64::from(options.tasks);
-    let first = now().plus(i64::try_from((tasks / STARTS_PER_S + 8) * 1_000).unwrap_or(i64::MAX));
+    let (first, tasks) = (FIRST.min(u64::from(options.tasks) / 10), u64::from(options.tasks));
+    let began = Instant::now();
+    let mut all = start_some(client, options, 0..first, |_| now())?;
+    let each = began.elapsed() / u32::try_from(first.max(1)).unwrap_or(u32::MAX);
+    let all_began = each * u32::try_from(tasks - first).unwrap_or(u32::MAX) * 5 / 4 + Duration::from_secs(5);
+    let from = now().plus(i64::try_from(all_began.as_millis()).unwrap_or(i64::MAX));
     let span = u64::from(options.cycles) * CYCLE_S * 1_000 + 1_000;
-    let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let due = |number| {
+        let after = Dice::new(options.seed ^ (number + 1)).below(span);
+        from.plus(i64::try_from(after).unwrap_or(0))
+    };
+    all.extend(start_some(client, options, first..tasks, due)?);
+    all.sort_by_key(|waits| waits.due);
+    Ok(all)
+}
+
+fn start_some(
+    client: &Client,
+    options: &Options,
+    numbers: std::ops::Range<u64>,
+    due: impl Fn(u64) -> Millis + Sync,
+) -> Result<Vec<Waits>, FaultError> {
+    let (next, all) = (AtomicU64::new(numbers.start), Mutex::new(Vec::new()));
     let fail = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..options.clients {
             scope.spawn(|| {
                 loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed) as u64;
-                    if number >= tasks || lock(&fail).is_some() {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= numbers.end || lock(&fail).is_some() {
                         return;
                     }
-                    let after = Dice::new(options.seed ^ (number + 1)).below(span);
-                    let due = first.plus(i64::try_from(after).unwrap_or(0));
-                    match start(client, number, due) {
+                    match start(client, number, due(number)) {
                         Ok(waits) => lock(&all).push(waits),
                         Err(error) => drop(lock(&fail).replace(error)),
                     }
@@ -144,12 +163,8 @@ fn start_all(client: &Client, options: &Options) -> Result<Vec<Waits>, FaultErro
             });
         }
     });
-    if let Some(error) = fail.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    let mut all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
-    all.sort_by_key(|waits| waits.due);
-    Ok(all)
+    let fail = fail.into_inner().unwrap_or_else(PoisonError::into_inner);
+    fail.map_or_else(|| Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner)), Err)
 }
 
 fn start(client: &Client, number: u64, due: Millis) -> Result<Waits, FaultError> {
@@ -185,16 +200,24 @@ fn kills(options: &Options, home: &Path) -> Result<(Vec<u64>, Vec<u64>), FaultEr
 /// People who answer close to the due time, some of them at the very instant at which it is decided for them.
 struct Answerers {
     stop: Arc<AtomicBool>,
-    answers: Arc<Mutex<BTreeSet<RunId>>>,
+    said: Arc<Mutex<Said>>,
     people: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// What people were told.
+#[derive(Debug, Default)]
+struct Said {
+    taken: BTreeSet<RunId>,
+    /// How long each word took, taken or refused, from the last time it was sent.
+    took_ms: Vec<u64>,
 }
 
 impl Answerers {
     fn begin(home: &Path, all: &Arc<Vec<Waits>>, options: &Options) -> Self {
-        let (stop, answers) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (stop, said) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let people = (0..options.clients as usize).map(|person| {
             let (client, all, seed) = (Client::of_home(home), Arc::clone(all), options.seed);
-            let (stop, answers, people) = (Arc::clone(&stop), Arc::clone(&answers), options.clients as usize);
+            let (stop, said, people) = (Arc::clone(&stop), Arc::clone(&said), options.clients as usize);
             std::thread::spawn(move || {
                 let mut dice = Dice::new(seed.wrapping_add(person as u64 + 1));
                 for waits in all.iter().skip(person * ANSWERED).step_by(people * ANSWERED) {
@@ -204,35 +227,45 @@ impl Answerers {
                     if stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    answer(&client, waits, (&answers, &stop));
+                    answer(&client, waits, (&said, &stop));
                 }
             })
         });
         let people = people.collect();
-        Self { stop, answers, people }
+        Self { stop, said, people }
     }
 
-    fn end(self) -> Result<BTreeSet<RunId>, FaultError> {
+    fn end(self) -> Result<Said, FaultError> {
         self.stop.store(true, Ordering::Relaxed);
         for person in self.people {
             person.join().map_err(|_| FaultError::ClientPanicked)?;
         }
-        Ok(lock(&self.answers).clone())
+        let mut said = std::mem::take(&mut *lock(&self.said));
+        said.took_ms.sort_unstable();
+        Ok(said)
     }
 }
 
 /// Somebody who hears nothing tries again: the answer may have been taken or not. What is refused was decided before; nobody
 /// counts on that.
-fn answer(client: &Client, waits: &Waits, (answers, stop): (&Mutex<BTreeSet<RunId>>, &AtomicBool)) {
+fn answer(client: &Client, waits: &Waits, (said, stop): (&Mutex<Said>, &AtomicBool)) {
     let task = TaskId::of(&format!("{}/look/1/0", waits.ack.run), 1);
     let (path, body) = (format!("/api/v1/tasks/{task}/answer"), json!({ "fields": { "ok": true } }));
     while !stop.load(Ordering::Relaxed) {
-        match client.post(&path, &body) {
+        let sent = Instant::now();
+        let heard = client.post(&path, &body);
+        let took = u64::try_from(sent.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match heard {
             Ok(_) => {
-                lock(answers).insert(waits.ack.run);
+                let mut said = lock(said);
+                said.taken.insert(waits.ack.run);
+                said.took_ms.push(took);
                 return;
             }
-            Err(ClientError::Refused { .. }) => return,
+            Err(ClientError::Refused { .. }) => {
+                lock(said).took_ms.push(took);
+                return;
+            }
             Err(ClientError::NoAnswer(_) | ClientError::NoHttp(_)) => {
                 std::thread::sleep(Duration::from_millis(5))
             }
@@ -275,8 +308,8 @@ fn judge(store: &Path, all: &[Waits], answers: &BTreeSet<RunId>) -> Result<Judge
         let id = run.row.id;
         seen.insert(id);
         found.extend(check_run(&run));
-        if answers.contains(&id) && !was_answered(&run.lines) {
-            found.insert(Violation::AnswerLost(id));
+        if answers.contains(&id) {
+            found.extend(check_answer(&run));
         }
         judged.late += usize::from(run.lines.iter().any(|(_, line)| line.did.iter().any(is_late)));
         done += usize::from(run.row.state == RunState::Done);
