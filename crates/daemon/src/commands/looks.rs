@@ -15,7 +15,11 @@ pub(crate) struct Looks {
 impl Looks {
     /// The end of an address, with what else is asked for.
     pub(crate) fn query(&self, more: &[(&str, Option<&str>)]) -> String {
-        let own = [("by", self.by.as_deref()), ("private", self.private.then_some("true"))];
-        query(&[more, &own].concat())
+        query(&[more, &self.asked()].concat())
+    }
+
+    /// What the API is asked with.
+    pub(crate) fn asked(&self) -> [(&'static str, Option<&str>); 2] {
+        [("by", self.by.as_deref()), ("private", self.private.then_some("true"))]
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Context;
+use super::looks::Looks;
 use super::paging::{Paging, more};
 use crate::exit::{Exit, Failure};
 use crate::show::{due, instant, table, text};
@@ -31,11 +32,16 @@ pub(crate) struct Args {
     #[arg(long)]
     late: bool,
     #[command(flatten)]
+    looks: Looks,
+    #[command(flatten)]
     page: Paging,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let [by, private] = args.looks.asked();
     let query = args.page.query(&[
+        by,
+        private,
         ("workflow", args.workflow.as_deref()),
         ("state", args.state.as_deref()),
         ("key", args.key.as_deref()),

@@ -17,7 +17,7 @@ pub enum Role {
     Viewer,
     /// Starts cases.
     Worker,
-    /// Cancels, retries, settles, moves due times, and sees what is private.
+    /// Cancels, retries, settles, moves due times. A program may then ask for what is private; a person reads what is theirs.
     Operator,
     /// Puts workflow files in force.
     Author,
