@@ -9,6 +9,7 @@ mod hooks;
 mod limits;
 mod links;
 mod place;
+mod registers;
 mod rights;
 mod runs;
 mod sight;

@@ -28,7 +28,7 @@ pub(crate) use alone::Alone;
 pub use alone::Shelf;
 pub use dates::{OnDay, ahead, of_days};
 use look::Reader;
-pub use look::{LookError, MOST_OUTPUT, MOST_ROWS, found, look, rows};
+pub use look::{LookError, MOST_OUTPUT, MOST_ROWS, found, look};
 pub use signet::Signet;
 pub use verify::{Verified, Witness, verify, witnesses};
 use work::{Task, Work};

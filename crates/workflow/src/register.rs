@@ -59,7 +59,7 @@ pub struct Register {
     /// Fields whose values make a card: of several entries with the same the latest counts.
     pub key: Vec<Arc<str>>,
     /// Who may read private fields.
-    pub read: Vec<String>,
+    pub read: Vec<Arc<str>>,
     /// How long its entries are kept at least, as the file says it.
     pub keep: Option<String>,
 }

@@ -8,9 +8,12 @@ use serde_json::{Value as Json, json};
 use yizhan_engine::registers::{self, LookError, Witness};
 use yizhan_engine::store::Standing;
 use yizhan_engine::{KeepError, Keeping};
+use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::register::{Body, Find, Head, Register, told};
 use yizhan_workflow::run::event::Raw;
+use yizhan_workflow::run::sight::{Sight, Viewer};
 
+use super::Looking;
 use super::runs::Tongue;
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
@@ -31,7 +34,7 @@ fn view(register: &Register, head: Option<Head>) -> RegisterView {
         declared: true,
         number: register.number.source().to_owned(),
         key: register.key.iter().map(ToString::to_string).collect(),
-        read: register.read.clone(),
+        read: register.read.iter().map(ToString::to_string).collect(),
         keep: register.keep.clone(),
         columns: register.form.fields.iter().map(column).collect(),
         lines: head.as_ref().map_or(0, |head| head.seq),
@@ -66,24 +69,44 @@ pub(crate) struct Lines {
     limit: Option<usize>,
     /// The entry of this number, and the lines about it.
     number: Option<String>,
-    /// Shows private values.
-    #[serde(default)]
-    private: bool,
+}
+
+/// Whether whoever asks sees private columns, if they may look at the register at all: its readers may, and operators of
+/// the house, who see what is private as its readers or by saying that they want to.
+fn opens(desk: &Desk, caller: &Caller, looking: &Looking, name: &str) -> Result<bool, Refusal> {
+    let (world, now) = (desk.shared().world(), desk.shared().now());
+    let by = looking.name(caller, &world)?;
+    let operates = caller.rights.may_everywhere(Role::Operator);
+    let viewer = looking.viewer_of_all(&by, caller);
+    let opens = match world.registers.register(name) {
+        Some(register) => Sight::of_register(register, &world, now, viewer),
+        // Who its readers were nobody knows any more.
+        None => matches!(viewer, Viewer::House { private: true }),
+    };
+    // Whether there is such a register, others do not learn.
+    if opens || operates {
+        Ok(opens)
+    } else {
+        Err(Refusal::NoSuch { kind: "register", name: name.to_owned() })
+    }
 }
 
 /// The lines of a register as they were written, in order.
 pub(crate) async fn lines(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
     Asked(asked): Asked<Lines>,
+    Asked(looking): Asked<Looking>,
 ) -> Result<Answer<Listing<LineView>>, Refusal> {
     let listing = desk.read(move |desk| {
+        let open = opens(desk, &caller, &looking, &name)?;
         if let Some(number) = asked.number {
             let no_such = Refusal::NoSuch { kind: "entry", name: number.clone() };
             let entry = desk.reads().register_numbered(&name, &number)?.ok_or(no_such)?;
             let mut lines = desk.reads().register_about(&name, entry.entry.seq)?;
             lines.insert(0, entry);
-            return Ok(Listing::whole(lines.iter().map(|line| line_view(line, asked.private)).collect()));
+            return Ok(Listing::whole(lines.iter().map(|line| line_view(line, open)).collect()));
         }
         let limit = asked.limit.unwrap_or(500).clamp(1, 1_000);
         let lines = desk.reads().register_lines(&name, asked.after, limit + 1)?;
@@ -91,8 +114,7 @@ pub(crate) async fn lines(
             return Err(Refusal::NoSuch { kind: "register", name });
         }
         let more = lines.len() > limit;
-        let items: Vec<LineView> =
-            lines.iter().take(limit).map(|line| line_view(line, asked.private)).collect();
+        let items: Vec<LineView> = lines.iter().take(limit).map(|line| line_view(line, open)).collect();
         let next = items.last().filter(|_| more).map(|line| line.place.to_string());
         Ok(Listing { items, next })
     });
@@ -124,17 +146,23 @@ fn line_view(line: &Standing, private: bool) -> LineView {
     }
 }
 
-/// What `register.find` would give.
+/// What `register.find` would give to whoever asks.
 pub(crate) async fn find(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
+    Asked(looking): Asked<Looking>,
     Given(mut asked): Given<Json>,
 ) -> Result<Answer<Raw>, Refusal> {
+    if !asked.is_object() {
+        return Err(Refusal::Unreadable("a question is an object".to_owned()));
+    }
     asked["register"] = json!(name);
     let found = desk.read(move |desk| {
+        let open = opens(desk, &caller, &looking, &name)?;
         let find = Find::read(&asked.to_string()).map_err(|fault| Refusal::Unreadable(fault.0))?;
         let (world, now) = (desk.shared().world(), desk.shared().now());
-        let found = registers::found(desk.reads(), &world, now, &find).map_err(unlooked)?;
+        let found = registers::found(desk.reads(), &world, now, (&find, open)).map_err(unlooked)?;
         Raw::new(found).ok_or(Refusal::Bug)
     });
     found.await.map(Answer)

@@ -23,6 +23,7 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::people::{People, Person};
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
+use yizhan_workflow::register::Registers;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{Failure, Happened, Lost};
 use zeroize::Zeroizing;
@@ -33,6 +34,15 @@ use crate::{App, House, HttpSettings, Listeners, Token, serve};
 
 /// The key of the house's links.
 pub(super) const LINKS: [u8; 32] = [7; 32];
+/// One with readers, and one that is the owner's.
+const REGISTERS: &str = r#"
+[register."客户"]
+read = ["group:热线"]
+field.name = {}
+field.card = { private = true }
+[register."证件"]
+field.card = { private = true }
+"#;
 /// 10:00 in Shanghai.
 pub(super) const TEN: i64 = 1_795_312_800_000;
 pub(super) const TOKEN: &str = "a-token-of-the-config";
@@ -189,7 +199,7 @@ pub(super) fn world() -> World {
     World {
         number: 1,
         zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
-        registers: Arc::default(),
+        registers: Arc::new(Registers::read(REGISTERS).unwrap()),
         catalogue: Arc::new(catalogue),
         people: Arc::new(people),
         calendars: Arc::new(yizhan_workflow::calendar::Calendars::built_in(

@@ -141,6 +141,7 @@ async fn what_each_route_needs_is_a_list_that_is_changed_on_purpose() {
     assert_eq!(of("operator"), of_a_run.map(|act| format!("/api/v1/runs/{{id}}/{act}")));
     assert!(of("known").iter().all(|path| path.contains("/tasks")
         || path.contains("/artifacts")
+        || path.starts_with("/api/v1/registers/")
         || path.ends_with("/{name}/runs")
         || *path == "/sign-out"));
     assert!(table.iter().all(|entry| [Method::GET, Method::POST, Method::PUT].contains(&entry.method)));
@@ -148,13 +149,13 @@ async fn what_each_route_needs_is_a_list_that_is_changed_on_purpose() {
 }
 
 /// Somebody signed in, so long ago.
-async fn session(place: &Place, person: &str, since: i64) -> Client {
+pub(super) async fn session(place: &Place, person: &str, since: i64) -> Client {
     let now = Millis(place.now()).plus(since);
     let word = place.access.begin(person, "192.0.2.1", "Firefox", now).await.unwrap();
     Client::new(To::Tcp(place.address), None).with("cookie", &format!("a=b; {COOKIE}={}", word.reveal()))
 }
 
-const FROM_OUR_PAGE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
+pub(super) const FROM_OUR_PAGE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
 
 const ASKS: &str = r#"
 title = "问"

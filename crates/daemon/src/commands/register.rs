@@ -59,6 +59,9 @@ pub(crate) struct Find {
     /// Every line as it was written
     #[arg(long)]
     history: bool,
+    /// Show private values, and look by them
+    #[arg(long)]
+    private: bool,
 }
 
 pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
@@ -151,7 +154,8 @@ fn kind(word: &str, context: &Context) -> String {
 
 impl Find {
     fn run(&self, context: &Context) -> Result<Exit, Failure> {
-        let path = format!("/api/v1/registers/{}/find", escaped(&self.register));
+        let asked = query(&[("private", self.private.then_some("true"))]);
+        let path = format!("/api/v1/registers/{}/find{asked}", escaped(&self.register));
         let mut with = self.asked.with()?;
         with["history"] = json!(self.history);
         let answer = context.client()?.post(path).json(&with).send()?;

@@ -9,7 +9,7 @@ use yizhan_workflow::register::Row;
 use yizhan_workflow::run::World;
 
 use super::dates::{OnDay, of_days};
-use super::look::{EVER, LookError, declared, rows, seen};
+use super::look::{EVER, LookError, Question, declared, rows, seen};
 use super::work::{Task, Work};
 use super::{Fault, Ledgers, Written};
 use crate::carrier::{Call, Outcome};
@@ -71,6 +71,6 @@ impl Alone {
 
     /// The entries that there are: neither voided ones nor those that a later one of the same card has replaced.
     pub(crate) fn entries(&self, world: &World, register: &Arc<str>) -> Result<Vec<Row>, LookError> {
-        rows(&*self.reads, declared(world, register)?, "{}", EVER)
+        rows(&*self.reads, Question::of(declared(world, register)?, "{}", EVER))
     }
 }

@@ -1,5 +1,6 @@
 //! Reading registers: the entries that fit, how many, and what is made of them.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -94,11 +95,12 @@ pub(super) struct Question<'q> {
     pub also: Option<OneOf>,
     /// Only those behind this place.
     pub after: u64,
+    pub open: bool,
 }
 
 impl<'q> Question<'q> {
     pub(super) fn of(register: &'q Register, filter: &'q str, bounds: Bounds) -> Self {
-        Self { register, filter, bounds, also: None, after: 0 }
+        Self { register, filter, bounds, also: None, after: 0, open: true }
     }
 }
 
@@ -108,7 +110,7 @@ pub(super) fn each_fitting(
     question: Question<'_>,
     see: &mut dyn FnMut(u64, Row) -> Result<ControlFlow<()>, LookError>,
 ) -> Result<(), LookError> {
-    let Question { register, filter, bounds, also, mut after } = question;
+    let Question { register, filter, bounds, also, mut after, open } = question;
     columns_known(register, filter)?;
     let has = register.looked_up(filter).into_iter().chain(also).collect();
     let wanted = PresentFilter { register: register.name.clone(), bounds, has };
@@ -120,7 +122,7 @@ pub(super) fn each_fitting(
     loop {
         let page = reads.register_present(&wanted, after, PAGE)?;
         for entry in &page {
-            let values = Body::opened(&entry.body, entry.private.as_ref(), true);
+            let values = Body::opened(&entry.body, entry.private.as_ref(), open);
             let row = Row::new(&entry.number, entry.at, &values);
             if fits(filter, &row)? && see(entry.seq, row)?.is_break() {
                 return Ok(());
@@ -153,12 +155,7 @@ pub(super) fn count(
 }
 
 /// The entries that fit, in order.
-pub fn rows(
-    reads: &dyn Reads,
-    register: &Register,
-    filter: &str,
-    bounds: Bounds,
-) -> Result<Vec<Row>, LookError> {
+pub(super) fn rows(reads: &dyn Reads, question: Question<'_>) -> Result<Vec<Row>, LookError> {
     let mut rows = Vec::new();
     let mut see = |_, row| {
         if rows.len() == MOST_ROWS {
@@ -167,7 +164,7 @@ pub fn rows(
         rows.push(row);
         Ok(ControlFlow::Continue(()))
     };
-    each_fitting(reads, Question::of(register, filter, bounds), &mut see)?;
+    each_fitting(reads, question, &mut see)?;
     Ok(rows)
 }
 
@@ -178,14 +175,14 @@ fn too_many(count: usize) -> LookError {
 }
 
 /// Every line as it was written, of entries that were amended and voided as well.
-fn history(reads: &dyn Reads, find: &Find, bounds: Bounds) -> Result<Vec<Row>, LookError> {
+fn history(reads: &dyn Reads, find: &Find, bounds: Bounds, open: bool) -> Result<Vec<Row>, LookError> {
     let filter = find.filter.as_ref().map_or("{}", Raw::get);
     let (mut rows, mut after) = (Vec::new(), 0);
     loop {
         let page = reads.register_lines(&find.register, after, PAGE)?;
         for line in page.iter().filter(|line| bounds.hold(line.entry.at)) {
             let entry = &line.entry;
-            let values = Body::opened(&entry.body, entry.private.as_ref(), true);
+            let values = Body::opened(&entry.body, entry.private.as_ref(), open);
             let row = Row::new(&entry.number, entry.at, &values);
             if !fits(filter, &row)? {
                 continue;
@@ -207,8 +204,31 @@ fn history(reads: &dyn Reads, find: &Find, bounds: Bounds) -> Result<Vec<Row>, L
     }
 }
 
-/// The output of `register.find`.
-pub fn found(reads: &dyn Reads, world: &World, now: Millis, find: &Find) -> Result<String, LookError> {
+/// What is not shown must not be told by what is found, by its order or by a sum.
+fn closed_columns(register: &Register, find: &Find, wanted: &Wanted) -> Result<(), LookError> {
+    let filter = value_of_json(find.filter.as_ref().map_or("{}", Raw::get));
+    let mut columns: BTreeSet<String> =
+        filter.try_iter().into_iter().flatten().map(|column| column.to_string()).collect();
+    columns.extend(wanted.by.iter().cloned());
+    columns.extend(wanted.show.iter().filter_map(|show| show.column.clone()));
+    columns.extend(wanted.order.iter().map(|order| order.column.clone()));
+    let is_private = |name: &&String| register.form.field(name).is_some_and(|field| field.private);
+    match columns.iter().find(is_private) {
+        Some(column) => Err(LookError::Ask(format!(
+            "`{column}` is private: those whom `read` of the register names look by it, and the operator who asks for it \
+             (`--private`)"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The output of `register.find`; `open`: with private values.
+pub fn found(
+    reads: &dyn Reads,
+    world: &World,
+    now: Millis,
+    (find, open): (&Find, bool),
+) -> Result<String, LookError> {
     let register = declared(world, &find.register)?;
     let bounds = bounds(find.period.as_ref(), now, world)?;
     let wanted = Wanted::of(find)?;
@@ -216,10 +236,14 @@ pub fn found(reads: &dyn Reads, world: &World, now: Millis, find: &Find) -> Resu
     if let Some(column) = named.find(|column| !register.has_column(column)) {
         return Err(LookError::Ask(no_column(register, column).to_string()));
     }
+    if !open {
+        closed_columns(register, find, &wanted)?;
+    }
     let rows = if find.history {
-        history(reads, find, bounds)?
+        history(reads, find, bounds, open)?
     } else {
-        rows(reads, register, find.filter.as_ref().map_or("{}", Raw::get), bounds)?
+        let filter = find.filter.as_ref().map_or("{}", Raw::get);
+        rows(reads, Question { open, ..Question::of(register, filter, bounds) })?
     };
     let output = made_of(&rows, &wanted)?;
     if output.len() > MOST_OUTPUT { Err(too_many(rows.len())) } else { Ok(output) }
@@ -233,7 +257,7 @@ pub fn look(
     (action, with): (&str, &str),
 ) -> Result<String, LookError> {
     if action == "find" {
-        return found(reads, world, now, &Find::read(with)?);
+        return found(reads, world, now, (&Find::read(with)?, true));
     }
     let asked: Count = serde_json::from_str(with).map_err(AskFault::from)?;
     let register = declared(world, &asked.register)?;

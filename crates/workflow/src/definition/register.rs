@@ -50,7 +50,7 @@ fn registers(root: &Section<'_, '_>) -> BTreeMap<Arc<str>, Arc<Register>> {
             title: own.string("title"),
             number: number(&own).unwrap_or_default(),
             key: key(&own, &form),
-            read: own.texts("read").unwrap_or_default().iter().map(|text| text.value.to_owned()).collect(),
+            read: own.texts("read").unwrap_or_default().iter().map(|text| text.value.into()).collect(),
             keep: keep(&own),
             form,
         };

@@ -13,6 +13,7 @@ use crate::form::{Field, Form, Kind};
 use crate::id::{Item, Millis, ScopeNo, StepAt, StepNo};
 use crate::people::{Present, bare};
 use crate::plan::{Does, Step, Work, Workflow};
+use crate::register::Register;
 use crate::register::chain::{object_of, pairs};
 
 /// What is read in the place of a value that is not for this reader.
@@ -85,12 +86,8 @@ impl<'s> Sight<'s> {
             return true;
         }
         let readers = if kept.readers.is_empty() { &self.text.whole.guard.readers } else { kept.readers };
-        let reads = if readers.is_empty() {
-            self.owner.as_ref().is_some_and(|owner| self.names(std::slice::from_ref(owner), person))
-        } else {
-            self.names(readers, person)
-        };
-        reads || (!kept.guarded && self.takes_part)
+        let reads = if readers.is_empty() { self.owner.as_slice() } else { readers };
+        self.names(reads, person) || (!kept.guarded && self.takes_part)
     }
 
     fn is_kept(&self, kept: &Kept<'_>) -> bool {
@@ -210,6 +207,17 @@ impl<'s> Sight<'s> {
     #[must_use]
     pub fn case(&self) -> bool {
         self.visible(&Kept { guarded: false, readers: &[], by: Some(&self.run.started.by) })
+    }
+
+    /// Of private columns of a register: what nobody else is named for is the house's owner's.
+    #[must_use]
+    pub fn of_register(register: &Register, world: &World, at: Millis, viewer: Viewer<'_>) -> bool {
+        let person = match viewer {
+            Viewer::House { private } => return private,
+            Viewer::Person(person) => person,
+        };
+        let read = if register.read.is_empty() { world.owner.as_slice() } else { &register.read };
+        world.people_at(at).may(person, read).is_some()
     }
 
     /// What must not be read anywhere in what is said of this case: private texts get into titles, mails and reasons.
