@@ -55,6 +55,52 @@ fn what_a_process_writes_is_found_verified_and_written_out() {
 }
 
 #[test]
+fn private_values_are_erased_once_and_the_register_stays_whole() {
+    let house = house();
+    fine(&house, "A-7", "1");
+    fine(&house, "B-1", "2");
+    let found = |private: &[&str]| {
+        house.call(&[&["register", "find", "罚单", "--json"], private].concat()).ok().json()
+    };
+    assert_eq!(found(&[])["entry"]["name"], "***");
+    assert_eq!(found(&["--private"])["entry"]["name"], "李娜");
+    let refused = house.call(&["register", "erase", "罚单", "--due"]);
+    assert!(refused.code == 3 && refused.all().contains("keep = \"10 years\""), "{refused:?}");
+    house.write("config/registers.toml", REGISTERS.replacen("number", "keep = \"1 day\"\nnumber", 1));
+    house.call(&["reload"]).ok();
+    let young = house.call(&["register", "erase", "罚单", "--due"]).ok();
+    assert!(young.out.contains("nothing private to erase"), "{young:?}");
+    let erase = ["register", "erase", "罚单", "FD001", "--why", "asked for"];
+    let dry = house.call(&[&erase[..], &["--dry-run"]].concat()).ok();
+    assert!(dry.out.contains("would be erased") && dry.out.contains("FD001"), "{dry:?}");
+    for said in ["values of 1 entries were erased", "nothing private to erase"] {
+        let erased = house.call(&erase).ok();
+        assert!(erased.out.contains(said), "{erased:?}");
+    }
+    let entries = found(&["--private"])["entries"].clone();
+    assert_eq!((&entries[0]["name"], &entries[1]["name"]), (&Value::Null, &json!("李娜")));
+    assert_eq!(entries[0]["card"], "A-7");
+    let shown = house.call(&["register", "show", "罚单", "FD001"]).ok();
+    assert!(shown.out.contains("asked for"), "{shown:?}");
+    house.call(&["register", "verify"]).ok();
+}
+
+#[test]
+fn without_the_key_it_is_said_that_no_signature_was_checked() {
+    let mut house = house();
+    fine(&house, "A-7", "1");
+    let signed = house.call(&["register", "verify"]).ok();
+    assert!(!signed.out.contains("no signature"), "{signed:?}");
+    house.kill();
+    std::fs::remove_file(house.file("data/registers.key")).unwrap();
+    let alone = house.call(&["register", "verify"]).ok();
+    assert!(
+        alone.out.contains("no signature was checked") && alone.out.contains("1 lines, whole"),
+        "{alone:?}"
+    );
+}
+
+#[test]
 fn a_head_that_somebody_kept_tells_of_a_register_that_is_another_now() {
     let house = house();
     fine(&house, "A-7", "1");

@@ -214,6 +214,7 @@ pub(crate) async fn verify(
             register: one.register.to_string(),
             lines: one.lines,
             hash: one.head.map(|head| head.hash.to_string()),
+            signatures: desk.shared().config.signet.is_some(),
             sentences: one.faults.iter().map(|fault| told(fault, language)).collect(),
             faults: one.faults,
         });

@@ -60,6 +60,8 @@ pub struct VerifiedView {
     pub register: String,
     pub lines: u64,
     pub hash: Option<String>,
+    /// Whether they were looked at: without the house's key they cannot be.
+    pub signatures: bool,
     pub faults: Vec<ChainFault>,
     /// The faults in the reader's language.
     pub sentences: Vec<String>,

@@ -1,6 +1,7 @@
 //! `yizhan register …`: what registers there are, their entries, whether they are whole, and what goes in and out.
 
 mod bring;
+mod erase;
 mod export;
 mod verify;
 
@@ -48,6 +49,9 @@ pub(crate) enum Action {
         after_help = "Examples:\n  yizhan register import 水表 old.csv --dry-run\n  yizhan register import 水表 old.xlsx --skip-bad"
     )]
     Import(bring::Args),
+    /// Erase private values of an entry, or of all that were kept for long enough; the register stays whole
+    #[command(after_help = erase::HELP)]
+    Erase(erase::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,6 +79,7 @@ pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
         Action::Verify(args) => verify::run(args, context),
         Action::Export(args) => export::run(args, context),
         Action::Import(args) => bring::run(args, context),
+        Action::Erase(args) => erase::run(args, context),
     }
 }
 

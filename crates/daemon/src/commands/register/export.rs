@@ -35,7 +35,7 @@ pub(crate) struct Args {
 }
 
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let lines = lines(args, context)?;
+    let lines = lines(&args.register, args.private, context)?;
     let text = match args.format {
         Format::Json => json_of(&lines),
         Format::Csv => csv(&lines, args, context)?,
@@ -47,13 +47,13 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn lines(args: &Args, context: &Context) -> Result<Vec<Value>, Failure> {
+pub(super) fn lines(register: &str, private: bool, context: &Context) -> Result<Vec<Value>, Failure> {
     let client = context.client()?;
     let (mut lines, mut after) = (Vec::new(), "0".to_owned());
     loop {
-        let private = args.private.then_some("true");
+        let private = private.then_some("true");
         let asked = query(&[("after", Some(&after)), ("limit", Some("1000")), ("private", private)]);
-        let path = format!("/api/v1/registers/{}/lines{asked}", escaped(&args.register));
+        let path = format!("/api/v1/registers/{}/lines{asked}", escaped(register));
         let mut answer = client.get(path).send()?;
         if let Value::Array(items) = answer["items"].take() {
             lines.extend(items);

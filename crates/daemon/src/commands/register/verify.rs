@@ -95,6 +95,7 @@ fn store_alone(args: &Args, home: &Home, known: Vec<Witness>, context: &Context)
         let sentences: Vec<String> =
             one.faults.iter().map(|fault| told(fault, context.language.lang())).collect();
         json!({ "register": &*one.register, "lines": one.lines, "faults": one.faults, "sentences": sentences,
+            "signatures": signet.is_some(),
             "hash": one.head.as_ref().map(|head| head.hash.to_string()) })
     };
     Ok(json!({ "items": verified.iter().map(item).collect::<Vec<_>>() }))
@@ -105,6 +106,12 @@ fn shown(items: &[Value], context: &Context) -> String {
         return context.language.pick("台账里还没有记录", "no register has an entry yet").to_owned();
     }
     let mut said = Vec::new();
+    if items.iter().any(|one| one["signatures"] == json!(false)) {
+        said.push(context.language.pick(
+            "没有核对签章:这里没有 data/registers.key。把备份里的钥匙放回去再核对一遍",
+            "no signature was checked: there is no data/registers.key here. Put back the one of the backup, and verify again",
+        ).to_owned());
+    }
     for one in items {
         let (name, lines) = (text(one, "register"), text(one, "lines"));
         let sentences = one["sentences"].as_array().map(Vec::as_slice).unwrap_or_default();
