@@ -36,7 +36,7 @@ mod neighbours;
 mod notation;
 mod order;
 mod outcomes;
-mod parts;
+pub(crate) mod parts;
 pub(crate) mod people;
 mod query;
 pub(crate) mod register;

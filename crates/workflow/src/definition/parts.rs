@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
-use super::uses::{Own, Stand};
+use super::uses::{At, Own, Stand};
 use crate::expression::{OF_PERSON, Sort};
-use crate::form::{Field, Kind, PARTS};
+use crate::form::{Field, Form, Kind, PARTS};
 use crate::id::StepNo;
 use crate::plan::{Work, Workflow};
 
@@ -82,22 +82,29 @@ fn of_step<'w>(workflow: &'w Workflow, no: StepNo, path: &[Arc<str>]) -> Option<
 /// The element of an `each` over the rows of a table is one of its rows.
 fn of_element<'w>(workflow: &'w Workflow, stand: &Stand<'w>, path: &[Arc<str>]) -> Option<Found<'w>> {
     let no = stand.step?;
-    let each =
-        workflow.step(no).each.as_ref().filter(|each| *each.name == *path[0] || &*path[0] == "item")?;
+    workflow.step(no).each.as_ref().filter(|each| *each.name == *path[0] || &*path[0] == "item")?;
     stand.own.each?;
-    let list = each.list.expression()?;
+    let table = table_of_each(workflow, no, stand.at)?;
+    let rest = std::iter::once(Arc::from("*")).chain(path[1..].iter().cloned());
+    Some(Found { rest: rest.collect(), ..table })
+}
+
+/// The table whose rows a step goes through with its `each`.
+fn table_of_each(workflow: &Workflow, no: StepNo, at: At) -> Option<Found<'_>> {
+    let list = workflow.step(no).each.as_ref()?.list.expression()?;
     let names = list.names();
     let [name] = names.as_slice() else { return None };
     if name.at != (0..list.source().len()) || name.path.len() < 2 {
         return None;
     }
-    let before = Stand { own: Own::default(), ..*stand };
+    let before = Stand { at, step: Some(no), own: Own::default() };
     let table = field_at(workflow, &before, &name.path)?;
-    if table.field.kind != Kind::Table || !table.rest.is_empty() {
-        return None;
-    }
-    let rest = std::iter::once(Arc::from("*")).chain(path[1..].iter().cloned());
-    Some(Found { rest: rest.collect(), ..table })
+    (table.field.kind == Kind::Table && table.rest.is_empty()).then_some(table)
+}
+
+/// What the rows of that table are made of.
+pub(crate) fn row_of_each(workflow: &Workflow, no: StepNo) -> Option<&Form> {
+    table_of_each(workflow, no, At::Step).map(|table| &table.field.columns)
 }
 
 /// Whether a part names one of the rows, or `*` each of them.

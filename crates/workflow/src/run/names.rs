@@ -13,6 +13,7 @@ mod people;
 use super::event::{ItemEnd, Raw, Started, StepEnd};
 use super::state::{At, Done, ItemState, Phase, Run, ScopeState, StepPhase, StepState};
 use crate::calendar::{Calendar, Calendars};
+use crate::definition::parts::row_of_each;
 use crate::expression::{self, Tree};
 use crate::id::{DueRung, Item, Millis, RunId, ScopeNo, StepAt, StepNo};
 use crate::people::People;
@@ -313,13 +314,22 @@ impl Names {
         let is_called = |step: StepNo| {
             self.text.step(step).each.as_ref().is_some_and(|each| &*each.name == name || name == "item")
         };
-        if self.place().is_some_and(|place| is_called(place.step)) {
-            return self.element.clone().map(|value| expression::with_person(value, &self.people));
+        if let Some(place) = self.place().filter(|place| is_called(place.step)) {
+            return self.element.clone().map(|value| self.one_of(place.step, value));
         }
-        let (_, holding) =
-            self.around().find(|(_, scope)| scope.holder.is_some_and(|holder| is_called(holder.step)))?;
+        let holder =
+            |scope: &ScopeState| scope.holder.map(|holder| holder.step).filter(|step| is_called(*step));
+        let (holder, holding) = self.around().find_map(|(_, scope)| Some((holder(scope)?, scope)))?;
         let value = holding.element.as_ref().map(|raw| expression::value_of_json(raw.get()));
-        value.map(|value| expression::with_person(value, &self.people))
+        value.map(|value| self.one_of(holder, value))
+    }
+
+    /// An element of a step's `each`, with its people as people.
+    fn one_of(&self, step: StepNo, value: Value) -> Value {
+        match row_of_each(&self.text, step) {
+            Some(row) => people::read(value, row, &self.people),
+            None => expression::with_person(value, &self.people),
+        }
     }
 
     fn loop_value(&self) -> Option<Value> {

@@ -340,3 +340,39 @@ fn answers_that_come_for_a_run_that_was_cancelled_change_nothing() {
     a#1 claim by person:li -> (echo)
     "#);
 }
+
+#[test]
+fn a_person_in_a_row_is_a_person_wherever_the_row_is_read() {
+    let mut tale = Tale::begin(
+        r#"
+        [input]
+        crew.fields = { who = { type = "person" }, hours = { type = "whole" } }
+        [step.a]
+        ask = "group:热线"
+        form.team.fields = { who = { type = "person", required = false }, job = { type = "text" } }
+        [step.b]
+        use = "t.pure"
+        with.first = "{{ step.a.team[0].who.name }} {{ superior(step.a.team[0].who) }}"
+        with.nobody = "{{ step.a.team[1].who }}"
+        with.word = "{{ step.a.team[0].who }}"
+        with.rows = "{{ step.a.team }}"
+        with.text = "{{ step.a.team[0].job }}"
+        with.hours = "{{ input.crew | sum(attribute='hours') }} {{ input.crew | length }}"
+        [step.c]
+        needs = []
+        each = "{{ input.crew }}"
+        use = "t.pure"
+        with.line = "{{ item.who.name }} {{ item.hours }}"
+        "#,
+        r#"{"crew":[{"who":"person:wang","hours":2},{"who":"person:li","hours":3}]}"#,
+    );
+    let mut people = (*tale.world.people).clone();
+    people.people.get_mut("li").unwrap().superior = Some("wang".to_owned());
+    tale.world.people = Arc::new(people);
+    tale.hear(r#"a answer by person:li {"team":[{"who":"person:li","job":"person:wang"},{"job":"x"}]}"#);
+    assert_eq!(
+        tale.with("b"),
+        r#"{"first":"李娜 王伟","nobody":null,"word":"person:li","rows":[{"who":"person:li","job":"person:wang"},{"who":null,"job":"x"}],"text":"person:wang","hours":"5 2"}"#
+    );
+    assert_eq!(tale.with("c"), r#"{"line":"王伟 2"}"#);
+}
