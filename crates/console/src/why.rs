@@ -371,6 +371,14 @@ impl Reader<'_> {
                 "{name}: who of {who} is to answer “{title}” is being chosen{due}."
             );
         }
+        if !claimed && !task.nobody.is_empty() {
+            let gap = self.people(&task.nobody);
+            return say!(
+                self,
+                "{name}等待 {who} 办理“{title}”{due};{gap} 当时没有人,所以转到了上级或负责人。",
+                "{name} waits for {who} to answer “{title}”{due}; there was nobody of {gap}, so it went to the superior or the owner."
+            );
+        }
         if claimed {
             say!(self, "{name}由 {who} 办理“{title}”{due}。", "{name}: {who} has claimed “{title}”{due}.")
         } else {

@@ -22,6 +22,7 @@ mod migrate_clock;
 pub(crate) mod more_time;
 mod moving;
 pub mod names;
+mod nobody;
 mod people;
 mod recipients;
 pub mod scope;
@@ -270,7 +271,7 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
             deciding.handed_over(of, &acts::HandOver { by: &by, to: &to, delegate })?;
         }
         Event::Commented { of, by, text, .. } => deciding.commented(of, &by, &text)?,
-        Event::Settled { of, by: _, verdict } => deciding.settled(of, &verdict)?,
+        Event::Settled { of, by: _, via: _, verdict } => deciding.settled(of, &verdict)?,
         Event::Cancelled { opening, by, reason } => deciding.cancelled(opening, &by, &reason)?,
         Event::Retried { opening, by, from } => deciding.retried(opening, &by, from)?,
         Event::Joined { .. } => deciding.joined()?,

@@ -102,7 +102,11 @@ impl Visit<'_> {
             let role = &gap.role;
             let to = match gap.superior {
                 Some(id) => say!(self, "找它的事转给 {id}", "what is for it goes to {id}"),
-                None => say!(self, "没有上级可找,没有人能接", "there is no superior, so nobody can take it"),
+                None => say!(
+                    self,
+                    "没有上级可找,找它的事转给各流程的负责人",
+                    "there is no superior, so what is for it goes to the owner of each workflow"
+                ),
             };
             self.found(say!(self, "{role} 现在没有人当班,{to}", "nobody is on duty for {role}: {to}"));
         }

@@ -316,6 +316,7 @@ pub(crate) enum Word {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Settling {
     by: Option<String>,
+    via: Option<String>,
     verdict: Word,
     #[serde(default)]
     values: Option<Raw>,
@@ -336,7 +337,8 @@ pub(crate) async fn settle(
         Word::Fail => Verdict::Fail {},
         Word::Leave => Verdict::Leave {},
     };
-    act(&desk, &caller, name, |of| Event::Settled { of, by, verdict }).await
+    let via = through(given.via.as_deref())?;
+    act(&desk, &caller, name, |of| Event::Settled { of, by, via, verdict }).await
 }
 
 /// Nothing given is an object without fields.

@@ -136,6 +136,7 @@ fn failure() -> Failure {
 
 fn task(choose: Option<Choose>) -> Standing {
     let task = TaskSheet {
+        nobody: vec![],
         title: "上门".into(),
         who: vec!["group:热线".into()],
         choose,

@@ -125,7 +125,7 @@ impl Teller<'_> {
             Event::Commented { of, by, text, .. } => {
                 format!("{by} {} {}: {text}", self.pick("留言", "said of"), self.item(of.item))
             }
-            Event::Settled { of, by, verdict } => {
+            Event::Settled { of, by, verdict, .. } => {
                 let settled = self.pick("决定", "settled");
                 format!("{by} {settled} {}: {}", self.item(of.item), self.verdict(verdict))
             }
@@ -269,10 +269,23 @@ impl Teller<'_> {
         format!("{} {}", self.pick("更正", "corrected"), labels.join(self.pick("、", ", ").as_str()))
     }
 
+    /// Words that named nobody then.
+    fn nobody(&self, words: &[String]) -> String {
+        if words.is_empty() {
+            return String::new();
+        }
+        let words = words.join(" ");
+        self.pick(&format!("({words} 没有人)"), &format!(" (there is nobody of {words})"))
+    }
+
     fn rung(&self, did: &RungDid) -> String {
         match did {
-            RungDid::Told { who } => format!("{} {}", self.pick("告知", "told"), who.join(" ")),
-            RungDid::Reassigned { who } => format!("{} {}", self.pick("转给", "given to"), who.join(" ")),
+            RungDid::Told { who, nobody } => {
+                format!("{} {}{}", self.pick("告知", "told"), who.join(" "), self.nobody(nobody))
+            }
+            RungDid::Reassigned { who, nobody } => {
+                format!("{} {}{}", self.pick("转给", "given to"), who.join(" "), self.nobody(nobody))
+            }
             RungDid::Decided {} => self.pick("自动决定", "decided by itself"),
             RungDid::Begun {} => self.pick("到时开始", "set off"),
             RungDid::Dropped {} => self.pick("不再催办", "dropped what is past"),
@@ -294,7 +307,10 @@ impl Teller<'_> {
             }
             Standing::Unknown { .. } => self.pick("结果不明", "outcome unknown"),
             Standing::Asking { .. } => self.pick("请负责人决定", "asks its owner"),
-            Standing::Asked { task, .. } => format!("{} {}", self.pick("等待", "asks"), task.who.join(" ")),
+            Standing::Asked { task, .. } => {
+                let gap = self.nobody(&task.nobody);
+                format!("{} {}{gap}", self.pick("等待", "asks"), task.who.join(" "))
+            }
             Standing::Sleeping { until, .. } => {
                 format!("{} {}", self.pick("等到", "sleeps until"), self.clock(*until))
             }

@@ -341,7 +341,7 @@ impl Trial<'_, '_> {
             Word::Leave => Verdict::Leave {},
         };
         let by = by.map_or_else(|| OPERATOR.into(), Arc::from);
-        Ok(self.house.act(spot.run, Event::Settled { of, by, verdict })?)
+        Ok(self.house.act(spot.run, Event::Settled { of, by, via: "test".into(), verdict })?)
     }
 
     fn retry(&mut self, case: &Case, from: Option<&str>, by: Option<&str>) -> Result<(), Miss> {

@@ -106,7 +106,12 @@ impl Walk<'_> {
             Standing::Asking { why, .. } => {
                 let question = serde_json::to_value(&*why).unwrap_or_default().to_string();
                 self.tell(of.item, What::Asked { question });
-                self.happen(Event::Settled { of, by: OPERATOR.into(), verdict: Verdict::Fail {} })
+                self.happen(Event::Settled {
+                    of,
+                    by: OPERATOR.into(),
+                    via: "plan".into(),
+                    verdict: Verdict::Fail {},
+                })
             }
             _ => {
                 // An event that nobody gave is one without fields.

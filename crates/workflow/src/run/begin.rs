@@ -7,6 +7,7 @@ use super::event::{
 };
 use super::item::MOVED_ON;
 use super::names::Standpoint;
+use super::nobody::Meant;
 use super::state::{At, Phase, StepPhase};
 use super::{Deciding, ITEMS_OF_RUN_MAX, Refusal, TASKS_MAX};
 use crate::calendar::Calendar;
@@ -379,6 +380,9 @@ impl Deciding<'_> {
         if who.is_empty() {
             return Err(failure("YZ0314", "the task has nobody to do it: `ask` is empty"));
         }
+        // Of several of whom one is chosen, whoever chooses says that there is nobody.
+        let Meant { who, nobody } =
+            if ask.choose.is_some() { Meant { who, nobody: vec![] } } else { self.meant(who) };
         if self.run.standing.tasks >= TASKS_MAX {
             let message = format!("the run has {TASKS_MAX} open tasks, which is all that it may have");
             return Err(failure("YZ0329", &message));
@@ -395,6 +399,7 @@ impl Deciding<'_> {
         let task = TaskSheet {
             title: title.into(),
             who,
+            nobody,
             choose: ask.choose,
             not,
             delegated_by: None,

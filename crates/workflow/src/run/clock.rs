@@ -170,9 +170,14 @@ pub enum ClockWhy {
 pub enum RungDid {
     Told {
         who: Vec<String>,
+        /// Words of the file that named nobody then.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nobody: Vec<String>,
     },
     Reassigned {
         who: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        nobody: Vec<String>,
     },
     Decided {},
     /// The small step beside the task has begun.

@@ -7,6 +7,7 @@ use super::begin::{failure, raw};
 use super::clock::{Ahead, ClockSet, ClockState, ClockWhy, Part, RungDid, Unit, WHOLE};
 use super::event::{Fact, Failure, Output, Raw, Standing};
 use super::names::Standpoint;
+use super::nobody::Meant;
 use super::state::{At, StepPhase};
 use crate::calendar::Calendar;
 use crate::expression::{Template, Tree};
@@ -358,9 +359,15 @@ impl Deciding<'_> {
             return Ok((RungDid::Decided {}, Some(self.decided_fields(item, fields)?)));
         }
         let did = match &rung.does {
-            Does::Tell(who) if who.is_empty() => RungDid::Told { who: self.asked(item) },
-            Does::Tell(who) => RungDid::Told { who: self.all_of(item, who)? },
-            Does::Reassign(who) => RungDid::Reassigned { who: self.all_of(item, who)? },
+            Does::Tell(who) => {
+                let who = if who.is_empty() { self.asked(item) } else { self.all_of(item, who)? };
+                let Meant { who, nobody } = self.meant(who);
+                RungDid::Told { who, nobody }
+            }
+            Does::Reassign(who) => {
+                let Meant { who, nobody } = self.meant(self.all_of(item, who)?);
+                RungDid::Reassigned { who, nobody }
+            }
             Does::Decide(_) => RungDid::Decided {},
             Does::Act(_) if self.is_withdrawn(item) => RungDid::Dropped {},
             Does::Act(_) => RungDid::Begun {},

@@ -165,6 +165,9 @@ pub enum Event {
     Settled {
         of: Attempt,
         by: Arc<str>,
+        /// Older lines do not say it.
+        #[serde(default, skip_serializing_if = "str::is_empty")]
+        via: Arc<str>,
         verdict: Verdict,
     },
     Cancelled {
@@ -801,6 +804,9 @@ pub struct TaskSheet {
     pub title: Arc<str>,
     /// As written: `group:热线`. Who that is, is asked when somebody looks.
     pub who: Vec<String>,
+    /// Words of the file that named nobody when it opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nobody: Vec<String>,
     /// One of them gets it, and who that is is not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choose: Option<Choose>,

@@ -170,6 +170,7 @@ impl Run {
                 state.claimed = None;
                 if let At::Is(Standing::Asked { task, .. }) = &mut state.at {
                     task.who.clone_from(who);
+                    task.nobody.clear();
                     task.choose = None;
                     task.delegated_by.clone_from(delegated_by);
                 }
@@ -215,10 +216,11 @@ impl Run {
                 if let Some(clock) = &mut state.clock {
                     Arc::make_mut(clock).rung_fired(*rung, *next);
                 }
-                if let (RungDid::Reassigned { who }, At::Is(Standing::Asked { task, .. })) =
+                if let (RungDid::Reassigned { who, nobody }, At::Is(Standing::Asked { task, .. })) =
                     (did, &mut state.at)
                 {
                     task.who.clone_from(who);
+                    task.nobody.clone_from(nobody);
                     task.choose = None;
                     state.claimed = None;
                 }
@@ -612,7 +614,7 @@ fn answered_by(event: &Event, item: Item) -> Option<Arc<str>> {
     match event {
         Event::Answered { of: Attempt { item: of, .. }, by, .. }
         | Event::AnsweredFor { of: Attempt { item: of, .. }, by, .. }
-        | Event::Settled { of: Attempt { item: of, .. }, by, verdict: Verdict::Happened { .. } }
+        | Event::Settled { of: Attempt { item: of, .. }, by, verdict: Verdict::Happened { .. }, .. }
             if *of == item =>
         {
             Some(by.clone())

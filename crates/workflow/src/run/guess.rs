@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::World;
 use super::clock::Unit;
 use super::state::ItemState;
@@ -11,7 +13,7 @@ use crate::plan::Workflow;
 use crate::schedule::Pattern;
 
 /// The calendar, and the first year that it does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guess {
     pub calendar: Arc<str>,
     pub year: i16,

@@ -293,7 +293,7 @@ impl Tale {
                     "leave" => Verdict::Leave {},
                     other => panic!("no verdict `{other}`"),
                 };
-                Event::Settled { of, by: "person:wang".into(), verdict }
+                Event::Settled { of, by: "person:wang".into(), via: "test".into(), verdict }
             }
             "child" => {
                 let (state, output) = rest.split_once(' ').unwrap_or((rest, "null"));

@@ -255,7 +255,7 @@ fn of_time(fact: &Fact) -> Option<(Item, &'static str, String)> {
 fn rung_did(did: &RungDid) -> Option<(&'static str, String)> {
     Some(match did {
         RungDid::Told { .. } | RungDid::Begun {} => return None,
-        RungDid::Reassigned { who } => ("reassigned", who.join(", ")),
+        RungDid::Reassigned { who, .. } => ("reassigned", who.join(", ")),
         RungDid::Decided {} => ("decided", String::new()),
         RungDid::Dropped {} => ("dropped", String::new()),
         RungDid::Failed { failure } => ("failed", format!("{}: {}", failure.code, failure.message)),

@@ -88,6 +88,7 @@ fn chosen(
     let sheet = TaskSheet {
         title: "x".into(),
         who: vec!["group:三人".to_owned(), "person:a".to_owned()],
+        nobody: vec![],
         choose: Some(rule),
         not: not.iter().map(|who| (*who).to_owned()).collect(),
         delegated_by: None,

@@ -308,18 +308,18 @@ impl Life {
             }
             (TaskKind::Asked, _) => Event::Released { of, by, via },
             (TaskKind::Unknown, _) if self.happened(of.item) => {
-                Event::Settled { of, by, verdict: Verdict::Happened { values: output(how) } }
+                Event::Settled { of, by, via, verdict: Verdict::Happened { values: output(how) } }
             }
             (TaskKind::Unknown, 0..=3) | (TaskKind::Asking, 0..=2) => {
-                Event::Settled { of, by, verdict: Verdict::Again {} }
+                Event::Settled { of, by, via, verdict: Verdict::Again {} }
             }
             (TaskKind::Unknown, _) | (TaskKind::Asking, 3) => {
-                Event::Settled { of, by, verdict: Verdict::Fail {} }
+                Event::Settled { of, by, via, verdict: Verdict::Fail {} }
             }
             (TaskKind::Asking, 4 | 5) => {
-                Event::Settled { of, by, verdict: Verdict::Skip { values: output(how) } }
+                Event::Settled { of, by, via, verdict: Verdict::Skip { values: output(how) } }
             }
-            (TaskKind::Asking, _) => Event::Settled { of, by, verdict: Verdict::Leave {} },
+            (TaskKind::Asking, _) => Event::Settled { of, by, via, verdict: Verdict::Leave {} },
         };
         self.hear(event, room);
     }
@@ -371,7 +371,10 @@ impl Life {
                         TaskKind::Asking if self.may_skip(of) => Verdict::Skip { values: output(0) },
                         TaskKind::Asked | TaskKind::Asking => Verdict::Leave {},
                     };
-                    self.hear(Event::Settled { of, by: "person:wang".into(), verdict }, usize::MAX)
+                    self.hear(
+                        Event::Settled { of, by: "person:wang".into(), via: "test".into(), verdict },
+                        usize::MAX,
+                    )
                 }
                 Command::AskSlot { of } => self.hear(Event::SlotGranted { of }, usize::MAX),
                 Command::Listen { of } => {

@@ -22,6 +22,10 @@ const LADDER: &str = r#"
     ]
 "#;
 
+fn gap(nobody: &[String]) -> String {
+    if nobody.is_empty() { String::new() } else { format!(" (nobody of {})", nobody.join(", ")) }
+}
+
 /// What became of the rungs, in the order of the journal.
 pub(super) fn fired(tale: &Tale) -> String {
     let mut said = vec![];
@@ -30,8 +34,10 @@ pub(super) fn fired(tale: &Tale) -> String {
         for fact in line.did {
             if let Fact::Rung { n, rung, did, .. } = fact {
                 let what = match did {
-                    RungDid::Told { who } => format!("told {}", who.join(", ")),
-                    RungDid::Reassigned { who } => format!("given to {}", who.join(", ")),
+                    RungDid::Told { who, nobody } => format!("told {}{}", who.join(", "), gap(&nobody)),
+                    RungDid::Reassigned { who, nobody } => {
+                        format!("given to {}{}", who.join(", "), gap(&nobody))
+                    }
                     RungDid::Decided {} => "decided".to_owned(),
                     RungDid::Begun {} => "begun".to_owned(),
                     RungDid::Dropped {} => "dropped".to_owned(),
@@ -499,4 +505,45 @@ fn expressions_read_what_a_clock_used_has_left_and_why_it_stood() {
         "by": "person:li", "from": "2026-11-23T01:30:00Z", "to": "2026-11-23T02:30:00Z", "why": "等材料"
     }]);
     assert_eq!(with["stood"], stood);
+}
+
+#[test]
+fn what_is_for_nobody_goes_to_the_superior_or_the_owner_and_the_journal_says_so() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        ask = ["person:gone", "group:热线"]
+        due = "4h"
+        escalate = [
+          { at = "+0h", tell = "role:夜班" },
+          { at = "+1h", tell = ["role:夜班", "person:li"] },
+          { at = "+2h", reassign = "person:gone" },
+          { at = "+3h", reassign = "role:夜班" },
+        ]
+        [step.b]
+        ask = "role:夜班"
+        "#,
+        "{}",
+    );
+    let mut people = (*tale.world.people).clone();
+    people.roles.insert("夜班".to_owned(), vec![].into());
+    let days = crate::people::Days { until: Some(jiff::civil::date(2000, 1, 1)), ..Default::default() };
+    let gone = crate::people::Person { days, superior: Some("li".to_owned()), ..Default::default() };
+    people.people.insert("gone".to_owned(), gone);
+    tale.world.people = std::sync::Arc::new(people);
+    tale.hear("+4h; +1h; +1h; +1h");
+    insta::assert_snapshot!(fired(&tale), @r"
+    +0min Opened due +240min
+    +240min late
+    +240min due1/0 told role:夜班, person:wang (nobody of role:夜班)
+    +300min due1/1 told role:夜班, person:li (nobody of role:夜班)
+    +360min due1/2 given to person:gone, person:li (nobody of person:gone)
+    +420min due1/3 given to role:夜班, person:wang (nobody of role:夜班)
+    ");
+    tale.hear("a answer by person:wang {}");
+    let asked = tale.run.item(crate::id::StepAt::run(tale.text.main[1]).item(1, 0)).unwrap();
+    assert!(
+        format!("{:?}", asked.at).contains(r#"who: ["role:夜班", "person:wang"], nobody: ["role:夜班"]"#),
+        "{asked:?}"
+    );
 }
