@@ -78,7 +78,8 @@ fn letters(reads: &dyn Reads, world: &World, slot: Millis, now: Millis) -> Resul
             told.sort();
             told.dedup();
             // Somebody outside has the link of their own mail.
-            for who in told.into_iter().filter(|who| who.starts_with("person:")) {
+            let wants = |who: &String| who.starts_with("person:") && !world.people.wants_no_digest(who);
+            for who in told.into_iter().filter(wants) {
                 each.entry(who).or_default().push(row.clone());
             }
         }
@@ -115,10 +116,12 @@ fn notice(who: &str, tasks: Vec<TaskRow>, world: &World, slot: Millis, now: Mill
         asks: Asks::Digest,
         known: None,
         due: None,
+        guess: None,
         asked: None,
         passed: None,
         offers: vec![],
         chat: None,
+        alone: false,
         more: tasks.len().saturating_sub(NAMED),
         lines: tasks.iter().take(NAMED).map(line).collect(),
     };

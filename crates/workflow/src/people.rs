@@ -27,6 +27,8 @@ pub struct Person {
     pub deputies: Vec<Deputy>,
     /// The days of their employment, both included.
     pub days: Days,
+    /// They want no mail of all that is open for them.
+    pub no_digest: bool,
 }
 
 /// Whoever stands in for another.
@@ -133,6 +135,12 @@ impl People {
             Some(("role", name)) => self.roles.contains_key(name),
             _ => who == "starter",
         }
+    }
+
+    /// `digest = false` is written of this person.
+    #[must_use]
+    pub fn wants_no_digest(&self, who: &str) -> bool {
+        self.people.get(bare(who)).is_some_and(|person| person.no_digest)
     }
 
     /// All words of a kind: every `group:…`.

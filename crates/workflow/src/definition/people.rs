@@ -125,6 +125,7 @@ impl<'r> File<'_, 'r> {
             superior: self.one(own, "superior"),
             deputies: self.deputies(own),
             days: days(own),
+            no_digest: own.boolean("digest") == Some(false),
         };
         own.close(&[]);
         Some(person)
