@@ -10,6 +10,7 @@ use yizhan_workflow::plan::{Section, Step, Work, Workflow};
 use yizhan_workflow::run::choosing::CHOOSING;
 use yizhan_workflow::run::clock::{ClockWhy, RungDid, WHOLE};
 use yizhan_workflow::run::event::{EndState, Event, Fact, ItemEnd, Question, SlotAsk, Standing};
+use yizhan_workflow::run::guess::guess;
 use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::state::{At, ItemState, Phase, Place, Run, TaskKind};
 use yizhan_workflow::run::{Command, Decision, OPERATOR, RULES, World};
@@ -406,6 +407,7 @@ fn notice_of(
         asks,
         known: known.filter(|_| !matches!(asks, Asks::Form | Asks::Task)),
         due: row.due.filter(|_| everyday).and_then(|due| local(due, world)),
+        guess: if everyday { guess(text, world, of.item, state) } else { None },
         asked: everyday.then(|| row.title.clone()),
         passed: note,
         offers: if row.kind == TaskKind::Asked { offers_of(run, text, world, of.item) } else { vec![] },
@@ -442,11 +444,13 @@ fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
         asks: Asks::Form,
         known: None,
         due: None,
+        guess: None,
         asked: None,
         passed: None,
         offers: vec![],
         lines: vec![],
         more: 0,
+        alone: false,
         chat: None,
     }
 }
@@ -459,7 +463,7 @@ fn which_of(run: &Run, text: &Workflow, item: Item) -> Option<Which> {
 /// The words that due times send: each under the key of its rung, however often the task or the step is decided about.
 fn told_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World) -> Vec<Notice> {
     let told = decision.did.iter().filter_map(|fact| {
-        let Fact::Rung { at, n, rung, nth, did: RungDid::Told { who }, .. } = fact else { return None };
+        let Fact::Rung { at, n, rung, nth, did: RungDid::Told { who, .. }, .. } = fact else { return None };
         told(run, text, world, (*at, DueRung(*n, *rung), *nth), who)
     });
     told.collect()
@@ -502,11 +506,13 @@ fn told(
         asks,
         known: None,
         due: state.due.and_then(|due| local(due, world)),
+        guess: guess(text, world, at, state),
         asked,
         passed: None,
         offers,
         lines: vec![],
         more: 0,
+        alone: false,
         chat: None,
     };
     Some(Notice { key: key.into(), task: own, at: run.last, letter: to_json(&letter) })

@@ -106,9 +106,7 @@ impl Letter {
     /// For a whole group to read: no commands, and no link that is one reader's alone.
     fn message(&self, lang: Lang) -> (String, String) {
         let mut lines = vec![self.sentence(lang)];
-        if let Some(due) = self.due.as_ref().filter(|_| self.asks == Asks::Task) {
-            lines.push(say!(lang, "期限:{due}", "Due: {due}"));
-        }
+        lines.extend(self.due_line(lang));
         lines.extend(self.known(lang));
         let who: Vec<&str> =
             self.who.iter().map(|who| who.split_once(':').map_or(&**who, |(_, name)| name)).collect();
@@ -150,13 +148,13 @@ impl Loop {
     }
 
     /// A word about a task falls with it; others stand.
-    fn still_stands(&self, letter: &Letter) -> bool {
+    pub(crate) fn still_stands(&self, letter: &Letter) -> bool {
         let of_no_task =
             matches!(letter.asks, Asks::Reminds | Asks::Tells | Asks::TellsLate) && letter.asked.is_none();
         of_no_task || self.shared.reads.task(&letter.task).map_or(true, |row| row.is_some())
     }
 
-    fn no_more(&mut self, task: &TaskId) {
+    pub(crate) fn no_more(&mut self, task: &TaskId) {
         self.shared.untold.forget(task);
         if let Some(waiting) = self.notices.waiting.remove(task) {
             self.batch.notes.push(Note::Noticed { key: waiting.notice.key });

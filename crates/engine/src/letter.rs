@@ -10,6 +10,7 @@ use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
 use yizhan_workflow::plan::{ActionName, Effect};
 use yizhan_workflow::problem::{Lang, nearest, reason};
 use yizhan_workflow::run::event::{Failure, Happened, Question};
+use yizhan_workflow::run::guess::Guess;
 
 use crate::link::{Choice, Links};
 
@@ -39,6 +40,9 @@ pub struct Letter {
     /// The due time, on the house's clock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Arc<str>>,
+    /// Its calendar does not know a year that it counts over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guess: Option<Guess>,
     /// Of what a due time sets off: the title of the task, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Arc<str>>,
@@ -52,6 +56,9 @@ pub struct Letter {
     pub lines: Vec<Line>,
     #[serde(default, skip_serializing_if = "is_none_more")]
     pub more: usize,
+    /// Whoever `who` names gets it, and nobody for them: the links in it are theirs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// It goes to this group chat, once for all in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat: Option<Arc<str>>,
@@ -307,8 +314,9 @@ impl Letter {
         let (run, workflow) = (self.run, &self.workflow);
         let mut text = self.sentence(lang);
         text.push_str("\n\n");
-        if let Some(due) = self.due.as_ref().filter(|_| self.asks == Asks::Task) {
-            text.push_str(&say!(lang, "期限:{due}\n\n", "Due: {due}\n\n"));
+        if let Some(due) = self.due_line(lang) {
+            text.push_str(&due);
+            text.push_str("\n\n");
         }
         if let Some(known) = self.known(lang) {
             text.push_str(&known);
@@ -401,6 +409,23 @@ impl Letter {
         }
     }
 
+    /// Of a task; other words say it in their sentence.
+    pub(crate) fn due_line(&self, lang: Lang) -> Option<String> {
+        let due = self.due.as_ref().filter(|_| self.asks == Asks::Task)?;
+        let doubt = self.doubt(lang);
+        Some(say!(lang, "期限:{due}{doubt}", "Due: {due}{doubt}"))
+    }
+
+    /// That the due time is a guess.
+    fn doubt(&self, lang: Lang) -> String {
+        let Some(Guess { calendar, year }) = &self.guess else { return String::new() };
+        say!(
+            lang,
+            "(日历“{calendar}”没有 {year} 年的节假日,期限是估计的)",
+            " (a guess: the calendar `{calendar}` does not know the holidays of {year})"
+        )
+    }
+
     /// What is to be done: of a task its title, else the step; of the whole file the case.
     fn what(&self) -> &str {
         let named = self.asked.as_ref().or(Some(&self.step)).filter(|what| !what.is_empty());
@@ -408,17 +433,17 @@ impl Letter {
     }
 
     fn by_when(&self, case: &str, lang: Lang) -> String {
-        let what = self.what();
+        let (what, doubt) = (self.what(), self.doubt(lang));
         match (&self.due, self.asks) {
             (Some(due), Asks::TellsLate) => say!(
                 lang,
-                "{case}的“{what}”应于 {due} 前办完,现已超时,还没有办完。",
-                "“{what}” of {case} was due at {due}; it is late and not done."
+                "{case}的“{what}”应于 {due} 前办完{doubt},现已超时,还没有办完。",
+                "“{what}” of {case} was due at {due}{doubt}; it is late and not done."
             ),
             (Some(due), _) => say!(
                 lang,
-                "{case}的“{what}”应于 {due} 前办完,还没有办完。",
-                "“{what}” of {case} is due at {due} and not done yet."
+                "{case}的“{what}”应于 {due} 前办完{doubt},还没有办完。",
+                "“{what}” of {case} is due at {due}{doubt} and not done yet."
             ),
             (None, _) => {
                 say!(lang, "{case}的“{what}”还没有办完。", "“{what}” of {case} is not done yet.")
@@ -641,10 +666,12 @@ mod tests {
             who: vec!["group:财务".into()],
             asks,
             due: None,
+            guess: None,
             passed: None,
             offers: vec![],
             lines: vec![],
             more: 0,
+            alone: false,
             chat: None,
             known: Some(Failure {
                 code: "bank.silent".into(),
@@ -704,6 +731,24 @@ mod tests {
         assert!(text.contains("等您决定。是 3 项中的第 2 项。\n\n"), "{text}");
         let text = letter.text(Lang::En, None);
         assert!(text.contains("how to go on. It is item 2 of 3.\n\n"), "{text}");
+    }
+
+    #[test]
+    fn a_due_time_that_is_a_guess_is_said_to_be_one() {
+        let guess = Some(Guess { calendar: "china".into(), year: 2027 });
+        let due = Some("2027-01-05 17:30".into());
+        let task = Letter { due, guess, asked: Some("派工".into()), known: None, ..letter(Asks::Task) };
+        for asks in [Asks::Task, Asks::Reminds, Asks::Tells, Asks::TellsLate] {
+            let letter = Letter { asks, ..task.clone() };
+            let (zh, en) = (letter.text(Lang::Zh, None), letter.text(Lang::En, None));
+            assert!(zh.contains("(日历“china”没有 2027 年的节假日,期限是估计的)"), "{zh}");
+            assert!(
+                en.contains("17:30 (a guess: the calendar `china` does not know the holidays of 2027)"),
+                "{en}"
+            );
+            let known = Letter { guess: None, ..letter }.text(Lang::Zh, None);
+            assert!(known.contains("17:30") && !known.contains("估计"), "{known}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod choosing;
 mod completing;
 pub mod digest;
 pub mod doorbell;
+mod each_reader;
 mod engine;
 pub mod event_triggers;
 mod events;

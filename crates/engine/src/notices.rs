@@ -86,9 +86,17 @@ impl Waiting {
                 address,
             })
             .collect();
+        if self.letter.alone {
+            readers.retain(|one| self.letter.who.contains(&one.who));
+        }
         readers.sort_by(|one, other| one.name.cmp(&other.name));
         readers.dedup_by(|one, other| one.name == other.name);
         readers
+    }
+
+    /// Those for whom there is to be a notice of their own, with links of their own.
+    fn each_alone(&self, world: &World, now: Millis) -> Vec<String> {
+        self.readers(world, now, true).into_iter().map(|one| one.who).collect()
     }
 
     /// Its readers get links of their own.
@@ -311,9 +319,13 @@ impl Loop {
 
     fn send_notice(&mut self, task: &TaskId, now: Millis, world: &World) {
         let config = &self.shared.config;
+        let letter = self.notices.waiting.get(task).map(|waiting| &waiting.letter);
+        if letter.is_some_and(|letter| letter.alone && !self.still_stands(letter)) {
+            return self.no_more(task);
+        }
         let Some(waiting) = self.notices.waiting.get_mut(task) else { return };
         let links = config.links.as_ref().filter(|links| waiting.has_doors(Some(links)));
-        let mut to = waiting.readers(world, now, links.is_some());
+        let mut to = waiting.readers(world, now, false);
         let hindered = letter::fault(config.tell.as_ref(), &world.catalogue, Lang::En).or_else(|| {
             let who = waiting.letter.who.join(", ");
             to.is_empty().then(|| format!("nobody of `{who}` has a mail address in `config/people.toml`"))
@@ -326,12 +338,15 @@ impl Loop {
             }
             return;
         };
-        let mut key = waiting.notice.key.to_string();
-        if links.is_some() {
-            // Each has links of their own, so each has a letter of their own.
-            self.notices.apart.entry(task.clone()).or_default();
+        if links.is_some() && !waiting.letter.alone {
+            let each = waiting.each_alone(world, now);
+            return self.to_each_reader(task, &each);
         }
-        let mut doors = None;
+        let mut key = waiting.notice.key.to_string();
+        let who = waiting.letter.who.first().filter(|_| waiting.letter.alone);
+        let doors = links
+            .zip(who)
+            .and_then(|(links, who)| waiting.letter.doors(links, who, waiting.notice.at, &world.zone));
         if let Some(apart) = self.notices.apart.get_mut(task) {
             let next = apart.next(&to).cloned();
             apart.asked = next.as_ref().map(|one| one.name.clone());
@@ -340,8 +355,6 @@ impl Loop {
                 return self.went_out(task);
             };
             key = format!("{key}/{}", one.name);
-            doors =
-                links.and_then(|links| waiting.letter.doors(links, &one.who, waiting.notice.at, &world.zone));
             to = vec![one];
         }
         let to: Vec<String> = to.into_iter().map(|one| one.address).collect();
@@ -438,10 +451,7 @@ impl Loop {
 
     fn readers(&self, task: &TaskId) -> Vec<Reader> {
         let (world, waiting) = (self.shared.world(), self.notices.waiting.get(task));
-        let links = self.shared.config.links.as_ref();
-        waiting.map_or_else(Vec::new, |waiting| {
-            waiting.readers(&world, self.shared.now(), waiting.has_doors(links))
-        })
+        waiting.map_or_else(Vec::new, |waiting| waiting.readers(&world, self.shared.now(), false))
     }
 
     /// What went wrong, and how long to wait: as for a step, but for ever, as nobody else would tell.

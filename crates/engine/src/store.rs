@@ -376,6 +376,11 @@ pub enum Note {
         at: Millis,
         letters: Vec<Notice>,
     },
+    /// In the place of this notice one for each of its readers; nothing, where it is gone.
+    Apart {
+        key: Arc<str>,
+        letters: Vec<Notice>,
+    },
     /// This notice went out.
     Noticed {
         key: Arc<str>,

@@ -11,6 +11,7 @@ use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completio
 use yizhan_engine::digest::Digest;
 use yizhan_engine::letter::{Asks, Letter};
 use yizhan_engine::library::{Entry, Workflows};
+use yizhan_engine::link::Links;
 use yizhan_engine::schedules::Schedules;
 use yizhan_engine::store::{
     Acks, Batch, Firing, FiringOutcome, Reads, RunFilter, RunState, Store, StoreError, TaskFilter,
@@ -43,6 +44,8 @@ struct Script {
     calls: AtomicUsize,
     /// The keys of the letters that were taken, and to whom they went.
     sent: Mutex<Vec<(Arc<str>, Vec<String>)>>,
+    /// What they said.
+    texts: Mutex<Vec<String>>,
 }
 
 fn addressed(call: &Call) -> Vec<String> {
@@ -67,6 +70,7 @@ impl Carriers for Script {
                 })
             } else {
                 if !to.is_empty() {
+                    self.texts.lock().unwrap().push(call.input.to_string());
                     self.sent.lock().unwrap().push((call.key.clone(), to));
                 }
                 Outcome::Done { output: "{}".into() }
@@ -189,6 +193,20 @@ fn workflows(texts: &[(&str, &str)]) -> Workflows {
 }
 
 fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place {
+    place_with(store, (at, mended), texts, None)
+}
+
+/// A house whose mails have links.
+fn place_of_links(store: Memory, at: i64, texts: &[(&str, &str)]) -> Place {
+    place_with(store, (at, true), texts, Some(Links::new("https://house.example.com", [7; 32], 86_400_000)))
+}
+
+fn place_with(
+    store: Memory,
+    (at, mended): (i64, bool),
+    texts: &[(&str, &str)],
+    links: Option<Links>,
+) -> Place {
     let (hands, gate) = (Arc::new(Hands(AtomicI64::new(at))), Gate::open());
     let opened = Opened::default().holding(workflows(texts));
     let script = Arc::new(Script {
@@ -196,6 +214,7 @@ fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place 
         mended,
         calls: AtomicUsize::new(0),
         sent: Mutex::default(),
+        texts: Mutex::default(),
     });
     let broken = Arc::new(AtomicBool::new(false));
     let tell = Some(ActionName { plugin: "play".into(), action: "fail".into() });
@@ -203,7 +222,7 @@ fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place 
     let slow = Slow { store: store.clone(), gate: gate.clone(), broken: broken.clone() };
     let engine = opened
         .start(
-            EngineConfig { tell, tell_tasks: true, digest, ..EngineConfig::default() },
+            EngineConfig { tell, tell_tasks: true, digest, links, ..EngineConfig::default() },
             slow,
             Arc::new(store.clone()),
             script.clone(),
@@ -492,7 +511,11 @@ async fn an_owner_is_told_of_a_way_that_is_used_up_until_the_question_is_answere
     let task = after.store.task(&notice.task).unwrap().unwrap();
     let of = serde_json::from_str(&task.of).unwrap();
     let verdict = Verdict::Fail {};
-    after.engine.act(run, Event::Settled { of, by: "person:ann".into(), verdict }).await.unwrap();
+    after
+        .engine
+        .act(run, Event::Settled { of, by: "person:ann".into(), via: "test".into(), verdict })
+        .await
+        .unwrap();
     after.until_state(run, RunState::Failed).await;
     assert_eq!((notices(&after.store).len(), why(&after)), (0, None));
 }
@@ -598,6 +621,25 @@ async fn people_are_told_that_a_task_opened_and_that_one_they_claimed_is_no_more
 const TO_THE_SLOT: i64 = 23_400_000;
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_wants_no_digest_gets_none_and_the_others_get_theirs() {
+    let text = TASKS.replace("ask = \"person:ann\"", "ask = \"group:crew\"");
+    let place = place(Memory::new(), START, false, &[("tasks", &text)]);
+    let mut people = people();
+    people.people.get_mut("ann").unwrap().no_digest = true;
+    place.engine.set_world(|_| World { number: 2, people: Arc::new(people), ..world() });
+    place.started("tasks", "{}").await;
+    let mut digest = Digest::default();
+    digest.look(&place.engine).await;
+    place.pass(TO_THE_SLOT).await;
+    digest.look(&place.engine).await;
+    let all = place.store.notices(None, 9).unwrap();
+    let all = all.iter().map(|notice| serde_json::from_slice::<Letter>(&notice.letter).unwrap());
+    let who: Vec<_> =
+        all.filter(|letter| letter.asks == Asks::Digest).flat_map(|letter| letter.who).collect();
+    assert_eq!(who, ["person:bob", "person:cat"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_open_tasks_is_told_of_them_once_at_each_slot_also_over_a_crash() {
     let before = place(Memory::new(), START, false, &[("tasks", TASKS)]);
     let digests = |store: &Memory| -> Vec<Letter> {
@@ -635,6 +677,63 @@ async fn whoever_has_open_tasks_is_told_of_them_once_at_each_slot_also_over_a_cr
     Digest::default().look(&after.engine).await;
     after.until("it to be noted", |store| store.notices(None, 9).unwrap().is_empty()).await;
     assert_eq!(sent(), 3);
+}
+
+const CHOOSE: &str = r#"
+title = "Send it"
+[input]
+ways = { type = "choices", options = { post = "By post", desk = "At the desk", car = "By car" } }
+[step.choose]
+ask = "group:crew"
+form.way = { type = "choice", options = "{{ input.ways }}" }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_with_links_goes_to_each_reader_once_whatever_becomes_of_the_others_and_of_us() {
+    let texts = [("choose", CHOOSE)];
+    let before = place_of_links(Memory::new(), START, &texts);
+    before.started("choose", r#"{"ways":["post","car"]}"#).await;
+    let standing = |store: &Memory| -> Vec<Vec<String>> {
+        let all = store.notices(None, 9).unwrap();
+        all.iter().map(|one| serde_json::from_slice::<Letter>(&one.letter).unwrap().who).collect()
+    };
+    // Bob's server takes nothing, and the others hear of it all the same.
+    before.until("the others to be told", |store| standing(store) == [["person:bob"]]).await;
+    let sent = |place: &Place| -> Vec<(Arc<str>, Vec<String>)> {
+        let mut sent = place.script.sent.lock().unwrap().clone();
+        sent.sort();
+        sent
+    };
+    let to = |place: &Place| sent(place).into_iter().flat_map(|(_, to)| to).collect::<Vec<_>>();
+    assert_eq!(to(&before), ["ann@example.com", "cat@example.com"]);
+    for text in &*before.script.texts.lock().unwrap() {
+        let links = text.matches("https://house.example.com/m/").count();
+        assert_eq!(links, 2, "one for each of the options that are worked out: {text}");
+    }
+
+    let after = place_of_links(before.store.clone_committed(), START + 60_000, &texts);
+    mend(&after, "bob", "bob@example.com").await;
+    after.until("all to be told", |store| standing(store).is_empty()).await;
+    after.pass(3_600_000).await;
+    after.pass(0).await;
+    assert_eq!(to(&after), ["bob@example.com"], "nobody is told twice");
+    let keys: BTreeSet<Arc<str>> =
+        [sent(&before), sent(&after)].concat().into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys.len(), 3, "each has a key of their own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_nobody_needs_any_more_is_not_sent_after_all() {
+    let place = place_of_links(Memory::new(), START, &[("choose", CHOOSE)]);
+    let run = place.started("choose", r#"{"ways":["post"]}"#).await;
+    let left = |store: &Memory| store.notices(None, 9).unwrap().len();
+    place.until("the others to be told", |store| left(store) == 1).await;
+    let cancel = Event::Cancelled { opening: 1, by: "person:ann".into(), reason: "over".into() };
+    place.engine.act(run, cancel).await.unwrap();
+    place.until_state(run, RunState::Cancelled).await;
+    mend(&place, "bob", "bob@example.com").await;
+    place.until("his notice to fall", |store| left(store) == 0).await;
+    assert_eq!(place.script.sent.lock().unwrap().len(), 2);
 }
 
 /// Another address of a person comes into force.
@@ -1038,7 +1137,8 @@ async fn a_form_that_a_trigger_opens_is_filled_in_and_whoever_completes_it_start
     last.engine.act(*run, event).await.unwrap();
     let asks = tasks(&last).into_iter().find(|row| row.run == second).unwrap();
     let of = serde_json::from_str(&asks.of).unwrap();
-    let again = Event::Settled { of, by: "person:ann".into(), verdict: Verdict::Again {} };
+    let again =
+        Event::Settled { of, by: "person:ann".into(), via: "test".into(), verdict: Verdict::Again {} };
     last.engine.act(second, again).await.unwrap();
     last.until_state(second, RunState::Done).await;
     assert_eq!(begun_by(&last, second).len(), 1);

@@ -282,6 +282,12 @@ impl Kept {
                 }
             }
             Note::Told { child } => drop(self.tells.remove(child)),
+            Note::Apart { key, letters } => {
+                if self.notices.remove(key).is_some() {
+                    let each = letters.iter().map(|letter| (Arc::clone(&letter.key), letter.clone()));
+                    self.notices.extend(each);
+                }
+            }
             Note::Noticed { key } => drop(self.notices.remove(key)),
             Note::Draft(draft) => {
                 if self.tasks.contains_key(&draft.task) {

@@ -120,6 +120,16 @@ pub(crate) fn a_notice_stands_until_it_went_out_or_its_task_is_over(house: &mut 
     assert_eq!(standing(house, 9), all[2..]);
     assert_eq!(house.reads().tasks(&Default::default(), None, 9).unwrap().rows.len(), 2);
 
+    // In the place of one there is one for each of its readers; of one that is gone there are none.
+    let each = |of: &Notice, who: &str| Notice { key: format!("{}/{who}", of.key).into(), ..of.clone() };
+    let apart =
+        |of: &Notice| Note::Apart { key: of.key.clone(), letters: vec![each(of, "ann"), each(of, "bob")] };
+    house.note(apart(&all[0]));
+    house.note(apart(&all[2]));
+    house.crash();
+    assert_eq!(standing(house, 9), [each(&all[2], "ann"), each(&all[2], "bob")]);
+    house.note(Note::Noticed { key: each(&all[2], "ann").key });
+
     // The letters of a digest stand with the moment up to which it was told.
     let letter = Notice { key: "digest/40/person:ann".into(), ..notice(9, "digest", 40) };
     house.note(Note::Digest { at: at(40), letters: vec![letter.clone()] });

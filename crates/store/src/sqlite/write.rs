@@ -360,6 +360,11 @@ impl Writing<'_> {
                 letters.iter().try_for_each(|letter| self.notice(letter))?;
             }
             Note::Told { child } => self.told(*child)?,
+            Note::Apart { key, letters } => {
+                if self.run("DELETE FROM notice WHERE key = ?1", [key])? > 0 {
+                    letters.iter().try_for_each(|letter| self.notice(letter))?;
+                }
+            }
             Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
             Note::Draft(draft) => drafts::keep(self.connection, draft)?,
             Note::DraftDropped { task, by } => drafts::drop(self.connection, task, by)?,
