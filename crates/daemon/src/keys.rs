@@ -36,7 +36,7 @@ pub(crate) fn known(home: &Home, name: &str) -> Result<Option<Key>, Failure> {
     };
     Key::try_from(known).map(Some).map_err(|_| {
         let what = format!("`{}` is no key of {KEY_LENGTH} bytes", path.display());
-        Failure::new(Exit::Failed, "YZ0525", what).help(
+        Failure::new(Exit::Failed, "YZ0541", what).help(
             "bring it back from a backup; with a new one, what was signed before does not count any more",
         )
     })

@@ -59,9 +59,9 @@ fn handed_over() -> Result<Listeners, Failure> {
             if !address.ip().is_loopback() {
                 let failure =
                     Failure::new(Exit::Failed, "YZ0525", format!("systemd listens on {address} for us"));
-                return Err(
-                    failure.help("there are no accounts yet: name a loopback address in the socket's unit")
-                );
+                return Err(failure.help(
+                    "name a loopback address in the socket's unit, and put a proxy with TLS before it",
+                ));
             }
             tcp.set_nonblocking(true)?;
             listeners.tcp.push(tokio::net::TcpListener::from_std(tcp)?);
