@@ -1,7 +1,10 @@
 //! What people do with tasks beside answering them: hand over, delegate, comment, answer for an outsider; and what is
 //! refused of it.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
+use yizhan_workflow::run::World;
 
 use super::client::Reply;
 use super::place::{Place, place};
@@ -205,5 +208,111 @@ async fn the_next_in_turn_has_the_task_and_the_journal_says_so() {
         let journal = place.socket.get(&format!("/api/v1/runs/{run}/journal?lang=en")).await;
         assert!(journal.body.contains(&format!("goes to {who}")), "{}", journal.body);
     }
+    place.stop().await;
+}
+
+const ALL: &str = r#"
+title = "全部办法"
+owner = "role:班长"
+[step.visit]
+ask = "group:热线"
+due = "24h"
+form.result = { label = "结果", type = "text" }
+[step.visit.extend]
+form.until = { type = "datetime" }
+[step.say]
+ask = "mail:zhou@example.com"
+due = "24h"
+form.words = { label = "意见", type = "text" }
+[step.work]
+use = "play.say"
+[step.look]
+check = "false"
+on.no = { back_to = "work", most = 1 }
+"#;
+
+/// Who did what, for whom, when and through what, as the journal has it.
+async fn acts_in(place: &Place, run: &str) -> Vec<String> {
+    let journal = place.socket.get(&format!("/api/v1/runs/{run}/journal?limit=100")).await.json();
+    let lines = journal["items"].as_array().unwrap().iter().filter(|line| line["with"]["via"].is_string());
+    lines
+        .map(|line| {
+            let with = &line["with"];
+            let acted = line["did"].as_array().unwrap().iter().find(|fact| fact["fact"] == "acted");
+            let whom = acted.and_then(|fact| fact["acts"]["for"].as_str()).or(with["whom"].as_str());
+            let whom = whom.map_or_else(String::new, |whom| format!(" for {whom}"));
+            let word = |key: &str| with[key].as_str().unwrap().to_owned();
+            let at = line["at"].as_str().unwrap();
+            format!(
+                "{} {}{whom} {} {}",
+                &at[11..16],
+                word("by"),
+                line["event"].as_str().unwrap(),
+                word("via")
+            )
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_journal_has_who_did_what_for_whom_when_and_through_what() {
+    let place = place(&[("all", ALL)]).await;
+    place.engine.set_world(|world| {
+        let mut people = (*world.people).clone();
+        people.people.get_mut("li.na").unwrap().deputies = vec!["wang.wei".into()];
+        World { number: world.number + 1, people: Arc::new(people), ..world.clone() }
+    });
+    let (run, visit) = Task::of(&place, "all").await;
+    let did = async |task: &Task<'_>, verb: &str, via: &str, body: Json| {
+        let mut all = json!({ "by": "li.na", "via": via });
+        all.as_object_mut().unwrap().extend(body.as_object().unwrap().clone());
+        let answer = task.act(verb, all).await;
+        assert_eq!(answer.status, 200, "{verb}: {}", answer.body);
+        place.pass(60_000).await;
+    };
+    let nothing = || json!({});
+    did(&visit, "claim", "cli", nothing()).await;
+    did(&visit, "release", "page", nothing()).await;
+    did(&visit, "comment", "chat", json!({ "text": "在路上" })).await;
+    did(&visit, "pause", "cli", json!({ "by": "wang.wei", "reason": "等材料" })).await;
+    did(&visit, "resume", "cli", json!({ "by": "wang.wei" })).await;
+    did(&visit, "due", "page", json!({ "by": "wang.wei", "to": "2026-11-24 18:00", "reason": "停电" })).await;
+    did(&visit, "extend", "page", json!({ "fields": { "until": "2026-11-25T18:00" } })).await;
+    did(&visit, "hand-over", "cli", json!({ "to": "role:班长", "note": "请班长办" })).await;
+    let back = json!({ "by": "wang.wei", "to": "person:li.na", "delegate": true });
+    did(&visit, "hand-over", "page", back).await;
+    let answer = json!({ "by": "wang.wei", "fields": { "result": "好" } });
+    did(&visit, "hand-over", "page", json!({ "by": "li.na", "to": "group:热线" })).await;
+    did(&visit, "answer", "page", answer).await;
+    let task = async || {
+        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+        loop {
+            let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+            let id = list["items"][0]["id"].as_str().filter(|id| *id != visit.id).map(str::to_owned);
+            if let Some(id) = id {
+                break Task { place: &place, id };
+            }
+            assert!(tokio::time::Instant::now() < end, "{list}");
+            tokio::task::yield_now().await;
+        }
+    };
+    let say = task().await;
+    let paper = json!([{ "artifact": "0".repeat(64), "name": "fax.pdf" }]);
+    let entered = json!({ "by": "wang.wei", "on_behalf_of": "mail:zhou@example.com", "paper": paper, "fields": { "words": "同意" } });
+    did(&say, "answer", "page", entered).await;
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    let look = loop {
+        let next = task().await;
+        if next.id != say.id {
+            break next;
+        }
+        assert!(tokio::time::Instant::now() < end);
+    };
+    did(&look, "settle", "cli", json!({ "by": "wang.wei", "verdict": "leave" })).await;
+    place.run_until(&run, |run| run["state"] == "done").await;
+    let begun = "02:0";
+    let acts = acts_in(&place, &run).await;
+    let told: Vec<&str> = acts.iter().map(|line| line.strip_prefix(begun).unwrap_or(line)).collect();
+    assert_eq!(told, Vec::<&str>::new(), "{acts:#?}");
     place.stop().await;
 }
