@@ -22,7 +22,7 @@ fn for_reader(notice: &Notice, letter: &Letter, who: &str) -> Notice {
 
 impl Loop {
     /// They go out when they are on disk.
-    pub(crate) fn to_each_reader(&mut self, task: &TaskId, who: &[String]) {
+    pub(crate) fn split_for_readers(&mut self, task: &TaskId, who: &[String]) {
         self.shared.untold.forget(task);
         let Some(waiting) = self.notices.waiting.remove(task) else { return };
         let notice = waiting.notice;

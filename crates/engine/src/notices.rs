@@ -340,7 +340,7 @@ impl Loop {
         };
         if links.is_some() && !waiting.letter.alone {
             let each = waiting.each_alone(world, now);
-            return self.to_each_reader(task, &each);
+            return self.split_for_readers(task, &each);
         }
         let mut key = waiting.notice.key.to_string();
         let who = waiting.letter.who.first().filter(|_| waiting.letter.alone);
