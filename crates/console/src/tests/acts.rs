@@ -322,7 +322,7 @@ async fn the_journal_has_who_did_what_for_whom_when_and_through_what() {
             "02:06 person:li.na more_time_asked page",
             "02:07 person:li.na handed_over cli",
             "02:08 person:wang.wei handed_over page",
-            "02:09 person:li.na handed_over page",
+            "02:09 person:li.na for person:wang.wei handed_over page",
             "02:10 person:wang.wei for person:li.na answered page",
             "02:11 person:wang.wei for mail:zhou@example.com answered_for page",
             "02:12 person:wang.wei settled cli",

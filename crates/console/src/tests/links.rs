@@ -252,6 +252,7 @@ ask = "person:li.na"
 approve = "one"
 title = "{{ item }} 派车"
 due = "24h"
+on.refused = { go = "done:refused" }
 "#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
