@@ -237,59 +237,6 @@ async fn a_link_that_is_forged_late_withdrawn_or_anothers_says_so_and_changes_no
     place.stop().await;
 }
 
-const TRIP: &str = r#"
-title = "两人出差"
-[step.leave]
-each = "{{ ['张三', '李四'] }}"
-at_once = 2
-run = "leave"
-with.who = "{{ item }}"
-[step.car]
-each = "{{ ['张三', '李四'] }}"
-at_once = 2
-[step.car.step.sign]
-ask = "person:li.na"
-approve = "one"
-title = "{{ item }} 派车"
-due = "24h"
-on.refused = { go = "done:refused" }
-"#;
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_approval_in_a_child_run_and_one_in_a_fan_out_are_each_decided_by_their_own_link() {
-    let place = place(&[("leave", LEAVE), ("trip", TRIP)]).await;
-    let run = place.start("trip", json!({})).await;
-    let find = |all: &[Json], title: &str, who: &str| {
-        all.iter().find(|task| task["title"] == title && task["who"] == json!([who])).unwrap().clone()
-    };
-    let all = tasks(&place, 4).await;
-    for (title, who, said) in
-        [("张三 请假三天", "person:li.na", true), ("李四 请假三天", "person:wang.wei", false)]
-    {
-        let link = link(&place, &find(&all, title, who), who, Some(("approved", json!(said))));
-        assert_eq!(use_link(&place.stranger, &link, &[]).await.status, 200, "{title}");
-    }
-    let parent = place.run_until(&run, |run| run["steps"][0]["state"] == "done").await;
-    let children: Vec<&Json> =
-        parent["steps"][0]["items"].as_array().unwrap().iter().map(|item| &item["outcome"]).collect();
-    assert_eq!(children, [&json!("done"), &json!("refused")]);
-    let all = tasks(&place, 2).await;
-    let second = link(
-        &place,
-        &find(&all, "李四 派车", "person:li.na"),
-        "person:li.na",
-        Some(("approved", json!(true))),
-    );
-    assert_eq!(use_link(&place.stranger, &second, &[]).await.status, 200);
-    let left = tasks(&place, 1).await.remove(0);
-    assert_eq!(left["title"], "张三 派车", "the other car waits for a word of its own");
-    let first = link(&place, &left, "person:li.na", Some(("approved", json!(true))));
-    assert_eq!(use_link(&place.stranger, &first, &[]).await.status, 200);
-    assert_eq!(place.stranger.get(&second).await.status, 410);
-    place.run_until(&run, |run| run["state"] == "done").await;
-    place.stop().await;
-}
-
 const AGAIN: &str = r#"
 title = "退改"
 [step.fill]
