@@ -1,8 +1,6 @@
 //! Links in mails, `/m/<token>`. To open one shows what it would decide and decides nothing: mail scanners open every
 //! link. What is sent from the page decides.
 
-mod fields;
-mod given;
 mod page;
 
 use std::sync::Arc;
@@ -23,11 +21,11 @@ use yizhan_workflow::run::state::{At, ItemState, Phase, Run};
 
 use crate::body::Named;
 use crate::desk::Desk;
+use crate::pages::fields::{self, Shown};
+use crate::pages::given::{self, Given};
 use crate::pages::{answered, spoken};
 use crate::refusal::Refusal;
-use crate::view::{FormView, Look, attempt_of, task_form};
-use fields::Shown;
-use given::Given;
+use crate::view::{Look, attempt_of, task_form};
 
 /// How an answer came in, for the journal.
 const VIA: &str = "link";
@@ -232,16 +230,10 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
         due: state.due.and_then(|due| local(due, &world)),
         late: state.late || state.due.is_some_and(|due| due <= now),
         case: if outsider { vec![] } else { brought(&look, lang) },
-        fields: shown(&form)?,
+        fields: fields::of(&form)?,
         ticket,
         lang,
     })))
-}
-
-fn shown(form: &FormView) -> Result<Vec<Shown>, Refusal> {
-    let json = serde_json::to_string(&form.fields)
-        .map_err(|error| Refusal::bug("a form's view cannot be written", &error))?;
-    serde_json::from_str(&json).map_err(|error| Refusal::bug("a form's view cannot be read", &error))
 }
 
 /// The input of the case with the labels of its fields, without what is private.

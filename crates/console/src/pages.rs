@@ -1,14 +1,20 @@
 //! Pages for browsers. Plain HTML, read on phones, in mail programs, without scripts.
 
 pub(crate) mod door;
+pub(crate) mod fields;
+pub(crate) mod given;
+mod shell;
+pub(crate) mod tasks;
 
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use maud::{DOCTYPE, Markup, html};
-use yizhan_workflow::problem::Lang;
+use yizhan_workflow::problem::{Lang, reason};
 
 use crate::desk::Desk;
 use crate::house::Language;
+use crate::refusal::Refusal;
 use crate::words::{first_spoken, say};
 
 /// `../assets`: the address may have a path of a proxy's before it.
@@ -66,4 +72,35 @@ pub(crate) async fn style() -> Response {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
     (headers, include_str!("pages/page.css")).into_response()
+}
+
+/// Whoever is known begins with what is theirs.
+pub(crate) async fn home() -> Redirect {
+    Redirect::to("/tasks")
+}
+
+/// A refusal in the reader's words.
+pub(crate) fn sentence(refusal: &Refusal, lang: Lang) -> String {
+    let problem = refusal.problem();
+    reason(&problem.code, &problem.detail, lang)
+}
+
+/// A stranger who asks for a page is led to the door, and from there to what they wanted.
+pub(crate) fn turned_away(desk: &Desk, refusal: &Refusal, request: &Request) -> Response {
+    if matches!(refusal, Refusal::Unknown) && request.method() == Method::GET {
+        let to: String = form_urlencoded::byte_serialize(request.uri().path().as_bytes()).collect();
+        return Redirect::to(&format!("/sign-in?to={to}")).into_response();
+    }
+    refused(refusal, spoken(desk, request.headers()))
+}
+
+/// A page that says why there is none.
+pub(crate) fn refused(refusal: &Refusal, lang: Lang) -> Response {
+    let title = say(lang, "看不了这一页", "This page cannot be shown");
+    let content = html! {
+        h1 { (title) }
+        div.notice.bad role="alert" { p { (sentence(refusal, lang)) } }
+        p { a href="/tasks" { (say(lang, "回到我的待办", "Back to my tasks")) } }
+    };
+    answered(refusal.status(), whole(lang, title, &content))
 }

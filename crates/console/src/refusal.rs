@@ -241,7 +241,7 @@ impl Refusal {
         if let Self::KeyHeld(run) | Self::OtherPayload { run } = self { Some(run.to_string()) } else { None }
     }
 
-    fn problem(&self) -> Problem {
+    pub(crate) fn problem(&self) -> Problem {
         let (status, code) = self.kind();
         // An expression's own code says more than that one failed.
         let code = if let Self::Expression { code: own, .. } = self

@@ -33,6 +33,7 @@ use yizhan_workflow::people::rights::Role;
 
 use crate::caller::{Caller, Peer, Who};
 use crate::desk::Desk;
+use crate::pages;
 use crate::refusal::Refusal;
 
 /// What a route asks of its caller.
@@ -232,9 +233,17 @@ async fn guard<N: Needs>(
     // Without a peer the request did not come over one of our lines: nobody.
     let peer = request.extensions().get::<Peer>().copied().ok_or(Refusal::Unknown)?;
     let known = Caller::of(desk, peer, request.headers(), request.method()).await;
-    let caller = known.and_then(|caller| N::met_by(&caller).map(|()| caller)).inspect_err(|_| {
-        desk.counts.refused.fetch_add(1, Ordering::Relaxed);
-    })?;
+    let caller = match known.and_then(|caller| N::met_by(&caller).map(|()| caller)) {
+        Ok(caller) => caller,
+        Err(refusal) => {
+            desk.counts.refused.fetch_add(1, Ordering::Relaxed);
+            return if N::NAME == Near::NAME || door.path.starts_with("/api/") {
+                Err(refusal)
+            } else {
+                Ok(pages::turned_away(desk, &refusal, &request))
+            };
+        }
+    };
     let line = match &caller.who {
         Some(who) if *request.method() == Method::POST => {
             Some(desk.access.asked(asked(desk, door.path, &caller, who, &request)).await?)

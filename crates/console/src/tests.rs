@@ -8,6 +8,7 @@ mod drafts;
 mod hooks;
 mod limits;
 mod links;
+mod pages;
 mod place;
 mod registers;
 mod rights;

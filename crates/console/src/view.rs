@@ -316,6 +316,10 @@ impl FormView {
 pub struct Exact(Box<RawValue>);
 
 impl Exact {
+    pub(crate) fn text(&self) -> &str {
+        self.0.get()
+    }
+
     fn of(text: String) -> Option<Self> {
         RawValue::from_string(text).ok().map(Self)
     }

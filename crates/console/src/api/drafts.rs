@@ -35,7 +35,18 @@ pub(crate) async fn put(
     Given(given): Given<Drafting>,
 ) -> Result<Answer<Json>, Refusal> {
     let by: Arc<str> = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
-    let fields = object(given.fields)?;
+    let kept = keep(&desk, caller, by, name, object(given.fields)?).await?;
+    Ok(Answer(json!({ "kept": kept })))
+}
+
+/// Whether there is a draft now.
+pub(crate) async fn keep(
+    desk: &Arc<Desk>,
+    caller: Caller,
+    by: Arc<str>,
+    name: String,
+    fields: Raw,
+) -> Result<bool, Refusal> {
     if fields.get().len() > LONGEST {
         return Err(Refusal::TooLarge { most: LONGEST });
     }
@@ -54,5 +65,5 @@ pub(crate) async fn put(
     let note = note.await?;
     let kept = matches!(note, Note::Draft(_));
     desk.engine.take_note(note).await?;
-    Ok(Answer(json!({ "kept": kept })))
+    Ok(kept)
 }

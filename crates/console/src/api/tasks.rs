@@ -129,7 +129,18 @@ pub(crate) async fn show(
     Named(name): Named<String>,
     Asked(asked): Asked<Looking>,
 ) -> Result<Answer<Box<RawValue>>, Refusal> {
-    let by = asked.name(&caller, &desk.shared().world())?;
+    view_for(&desk, &caller, name, asked).await.map(Answer)
+}
+
+/// A task as a caller may see it.
+pub(crate) async fn view_for(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    name: String,
+    asked: Looking,
+) -> Result<Box<RawValue>, Refusal> {
+    let by = asked.name(caller, &desk.shared().world())?;
+    let caller = caller.clone();
     let view = desk.read(move |desk| {
         let (row, of) = row_named(desk, &name)?;
         if !caller.rights.may(Role::Viewer, &row.workflow) && !is_theirs(desk, &caller, &row, Role::Viewer) {
@@ -145,7 +156,27 @@ pub(crate) async fn show(
         // Whoever is asked reads the form as it was written for them.
         if look.sight().is_part() { as_it_is(&view) } else { look.veiled(&view) }
     });
-    view.await.map(Answer)
+    view.await
+}
+
+/// The tasks that a caller may take or has, what presses first; all of the house's for whoever is no person and may see
+/// them all.
+pub(crate) async fn of_caller(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    most: usize,
+) -> Result<Vec<TaskRow>, Refusal> {
+    let now = desk.shared().now();
+    let who = match caller.person() {
+        Some(person) => Some(belongs_to(&desk.shared().world().people_at(now), person)),
+        None if caller.rights.may_everywhere(Role::Viewer) => None,
+        None => return Err(Refusal::NoRight { role: Role::Viewer, on: None }),
+    };
+    let filter = TaskFilter { who, ..TaskFilter::default() };
+    let rows = desk.read(move |desk| Ok(desk.reads().tasks(&filter, None, most)?)).await?;
+    let seen =
+        |row: &&store::TaskRow| caller.person().is_none() || is_theirs(desk, caller, row, Role::Viewer);
+    Ok(rows.rows.iter().filter(seen).map(|row| task_row(row, now)).collect())
 }
 
 /// Whether a task is one that the caller may take, or has. A token in somebody's name opens of theirs what it was made for.
@@ -164,7 +195,7 @@ fn changed(run: RunId) -> Answer<Json> {
 }
 
 /// Finds the task, and has `event` decided about it.
-async fn act(
+pub(crate) async fn act(
     desk: &Arc<Desk>,
     caller: &Caller,
     name: String,

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 use yizhan_workflow::problem::Lang;
 
-use super::fields::{self, CONFIRM};
-use super::given::Given;
 use super::{Over, Said, Sheet, Shut};
+use crate::pages::fields::{self, CONFIRM};
+use crate::pages::given::Given;
 use crate::pages::whole;
 use crate::refusal::Refusal;
 use crate::words::say;

@@ -19,7 +19,7 @@ const FILES_MAX: usize = 100;
 const NAME_LONGEST: usize = 200;
 
 #[derive(Debug, Default)]
-pub(super) struct Given {
+pub(crate) struct Given {
     texts: Vec<(String, String)>,
     files: Vec<Sent>,
 }
@@ -34,31 +34,47 @@ struct Sent {
 }
 
 impl Given {
-    pub(super) fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         self.texts.is_empty() && self.files.is_empty()
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    /// What a kept answer holds, as its form sends it: texts and lists of texts; the rest is asked again.
+    pub(crate) fn of(fields: &str) -> Self {
+        let Some(Json::Object(fields)) = super::fields::with_digits(fields) else { return Self::default() };
+        let mut texts = Vec::new();
+        for (name, value) in fields {
+            let all = if let Json::Array(all) = value { all } else { vec![value] };
+            let plain = all.iter().filter_map(|one| match one {
+                Json::String(text) => Some(text.clone()),
+                Json::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
+                Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
+            });
+            texts.extend(plain.map(|text| (format!("f.{name}"), text)));
+        }
+        Self { texts, files: vec![] }
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.texts.iter().find(|(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
-    pub(super) fn all<'g>(&'g self, name: &'g str) -> impl Iterator<Item = &'g str> {
+    pub(crate) fn all<'g>(&'g self, name: &'g str) -> impl Iterator<Item = &'g str> {
         self.texts.iter().filter(move |(known, _)| known == name).map(|(_, text)| text.as_str())
     }
 
     /// The files of a field, as they were kept.
-    pub(super) fn kept<'g>(&'g self, name: &'g str) -> impl Iterator<Item = &'g Json> {
+    pub(crate) fn kept<'g>(&'g self, name: &'g str) -> impl Iterator<Item = &'g Json> {
         self.files.iter().filter(move |file| file.field == name).filter_map(|file| file.kept.as_ref())
     }
 
     /// Files were sent, which a page that is shown again does not have any more.
-    pub(super) fn has_files(&self) -> bool {
+    pub(crate) fn has_files(&self) -> bool {
         !self.files.is_empty()
     }
 }
 
 /// `files`: the form asks for some, so more may come.
-pub(super) async fn read(desk: &Arc<Desk>, request: Request, files: bool) -> Result<Given, Refusal> {
+pub(crate) async fn read(desk: &Arc<Desk>, request: Request, files: bool) -> Result<Given, Refusal> {
     let (parts, body) = request.into_parts();
     let limits = &desk.settings;
     let most = if files { limits.artifact_max.max(limits.body_max) } else { limits.body_max };
@@ -106,7 +122,7 @@ fn plain_name(name: &str) -> String {
 }
 
 /// Keeps the files, so that the answer can name them.
-pub(super) async fn keep(desk: &Arc<Desk>, given: &mut Given) -> Result<(), Refusal> {
+pub(crate) async fn keep(desk: &Arc<Desk>, given: &mut Given) -> Result<(), Refusal> {
     for file in &mut given.files {
         let bytes = file.bytes.clone();
         let kept = desk.read(move |desk| {

@@ -8,10 +8,12 @@ use yizhan_engine::link::Choice;
 use yizhan_workflow::problem::Lang;
 
 use super::given::Given;
+use crate::refusal::Refusal;
+use crate::view::FormView;
 use crate::words::say;
 
 /// The hidden field by which a page shows that it is ours.
-pub(super) const CONFIRM: &str = "confirm";
+pub(crate) const CONFIRM: &str = "confirm";
 /// Options up to here are shown all at once.
 const SHOWN_OPTIONS: usize = 7;
 /// Rows that a table without given rows offers.
@@ -19,9 +21,9 @@ const ROWS: usize = 5;
 
 /// A field as the form's view says it.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Shown {
-    pub(super) name: String,
-    pub(super) label: String,
+pub(crate) struct Shown {
+    pub(crate) name: String,
+    pub(crate) label: String,
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
@@ -57,8 +59,25 @@ fn exact<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Json>, D::Error> {
     Ok(with_digits(raw.get()).filter(|value| !value.is_null()))
 }
 
+/// The fields of a form's view.
+///
+/// # Errors
+/// When the view is none of ours.
+pub(crate) fn of(form: &FormView) -> Result<Vec<Shown>, Refusal> {
+    let json = serde_json::to_string(&form.fields)
+        .map_err(|error| Refusal::bug("a form's view cannot be written", &error))?;
+    serde_json::from_str(&json).map_err(|error| Refusal::bug("a form's view cannot be read", &error))
+}
+
+/// The values of an object as a person reads them, without those that are empty.
+pub(crate) fn brought(json: &str, lang: Lang) -> Vec<(String, String)> {
+    let Some(Json::Object(values)) = with_digits(json) else { return vec![] };
+    let told = values.into_iter().map(|(name, value)| (name, told(&value, lang)));
+    told.filter(|(_, value)| !value.is_empty()).collect()
+}
+
 /// JSON with its numbers as texts: each is shown with the digits that it has.
-pub(super) fn with_digits(json: &str) -> Option<Json> {
+pub(crate) fn with_digits(json: &str) -> Option<Json> {
     let mut written = String::with_capacity(json.len() + 16);
     let (mut in_text, mut escaped, mut in_number) = (false, false, false);
     for sign in json.chars() {
@@ -114,12 +133,12 @@ fn mentions(expression: &str, name: &str) -> bool {
     expression.split(|sign| !is_part(sign)).any(|word| word == name)
 }
 
-pub(super) fn takes_files(fields: &[Shown]) -> bool {
+pub(crate) fn takes_files(fields: &[Shown]) -> bool {
     fields.iter().any(|field| matches!(field.kind.as_str(), "file" | "files") && field.value.is_none())
 }
 
 /// The form as it is asked; what is chosen already is not asked again.
-pub(super) fn asked(
+pub(crate) fn asked(
     fields: &[Shown],
     choice: Option<&Choice>,
     faults: &[(String, String)],
@@ -136,7 +155,7 @@ pub(super) fn asked(
 }
 
 /// What a link's choice is called.
-pub(super) fn chosen(fields: &[Shown], Choice(name, value): &Choice, lang: Lang) -> (String, String) {
+pub(crate) fn chosen(fields: &[Shown], Choice(name, value): &Choice, lang: Lang) -> (String, String) {
     let field = fields.iter().find(|field| *field.name == **name);
     let label = field.map_or_else(|| name.to_string(), |field| field.label.clone());
     let approves = &**name == "approved" && field.is_some_and(|field| field.kind == "yesno");
@@ -343,7 +362,7 @@ fn cell(column: &Shown, id: &str, given: &Given, lang: Lang) -> Markup {
 }
 
 /// The answer that the page gave, with what the link chooses.
-pub(super) fn answer(fields: &[Shown], choice: Option<&Choice>, given: &Given) -> Json {
+pub(crate) fn answer(fields: &[Shown], choice: Option<&Choice>, given: &Given) -> Json {
     let mut answer = Map::new();
     for field in fields.iter().filter(|field| !field.is_told() && field.is_there(fields)) {
         if let Some(value) = answer_of(field, &format!("f.{}", field.name), given) {
@@ -402,7 +421,7 @@ fn plain(value: &Json) -> String {
 }
 
 /// A value as a person reads it.
-pub(super) fn told(value: &Json, lang: Lang) -> String {
+pub(crate) fn told(value: &Json, lang: Lang) -> String {
     match value {
         Json::Null => String::new(),
         Json::Bool(yes) => if *yes { say(lang, "是", "yes") } else { say(lang, "否", "no") }.to_owned(),

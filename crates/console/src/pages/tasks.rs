@@ -1,0 +1,494 @@
+//! *My tasks*: the list, and a task with its form, its case so far, and what can be done with it.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Deserialize;
+use yizhan_workflow::id::Attempt;
+use yizhan_workflow::problem::Lang;
+use yizhan_workflow::run::event::{Event, Raw, Verdict};
+
+use super::fields::{self, Shown};
+use super::given::{self, Given};
+use super::shell::{Place, Reader, page};
+use super::{answered, refused, spoken};
+use crate::api::{Looking, drafts, tasks as api};
+use crate::body::{Asked, Form, Named};
+use crate::caller::Caller;
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::view::{ClockView, TaskRow, TaskView};
+use crate::words::say;
+
+/// How an act came in, for the journal.
+const VIA: &str = "console";
+const SHOWN: usize = 200;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Filter {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    done: String,
+}
+
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Asked(filter): Asked<Filter>,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    let mine = match api::of_caller(&desk, &caller, SHOWN).await {
+        Ok(mine) => mine,
+        Err(refusal) => return refused(&refusal, lang),
+    };
+    let world = desk.shared().world();
+    let reader = Reader { lang, caller: &caller, world: &world, now: now(&desk) };
+    let text = filter.text.trim().to_lowercase();
+    let fits = |row: &&TaskRow| text.is_empty() || row.title.to_lowercase().contains(&text);
+    let rows: Vec<&TaskRow> = mine.iter().filter(fits).collect();
+    answered(
+        StatusCode::OK,
+        page(&reader, Place::Tasks, say(lang, "我的待办", "My tasks"), &listed(&reader, &rows, &filter)),
+    )
+}
+
+fn now(desk: &Desk) -> Timestamp {
+    desk.shared().now().timestamp().unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn listed(reader: &Reader<'_>, rows: &[&TaskRow], filter: &Filter) -> Markup {
+    let lang = reader.lang;
+    let late = rows.iter().filter(|row| row.late).count();
+    html! {
+        div.head {
+            h1 { (say(lang, "我的待办", "My tasks")) }
+            p.count { (rows.len()) @if late > 0 { " · " span.late { (late) (say(lang, " 件超时", " late")) } } }
+            form.find method="get" role="search" {
+                label.hidden for="text" { (say(lang, "查找", "Find")) }
+                input id="text" name="text" type="search" value=(filter.text) placeholder=(say(lang, "按标题查找", "Find by title"));
+                button.plain type="submit" { (say(lang, "查找", "Find")) }
+            }
+        }
+        @if !filter.done.is_empty() { div.notice.good role="status" { p { (say(lang, "办好了。", "Done.")) } } }
+        @if rows.is_empty() {
+            p.empty { (say(lang, "现在没有要办的事。", "There is nothing to do now.")) }
+        } @else {
+            div.wide { table.rows {
+                thead { tr {
+                    th { (say(lang, "待办", "Task")) } th { (say(lang, "期限", "Due")) } th { (say(lang, "谁办", "Whose")) }
+                    th { (say(lang, "来自", "Since")) }
+                } }
+                tbody { @for row in rows { (line(reader, row)) } }
+            } }
+        }
+    }
+}
+
+fn line(reader: &Reader<'_>, row: &TaskRow) -> Markup {
+    let lang = reader.lang;
+    html! {
+        tr {
+            td data-label=(say(lang, "待办", "Task")) { a href={ "/tasks/" (row.id) } { (row.title) } }
+            td data-label=(say(lang, "期限", "Due")) { (due(reader, row)) }
+            td data-label=(say(lang, "谁办", "Whose")) { (whose(reader, row)) }
+            td.soft data-label=(say(lang, "来自", "Since")) { (reader.time(&row.opened)) }
+        }
+    }
+}
+
+fn due(reader: &Reader<'_>, row: &TaskRow) -> Markup {
+    html! {
+        @match &row.due {
+            Some(due) if row.late => span.late { (say(reader.lang, "超时,应于 ", "late since ")) (reader.time(due)) },
+            Some(due) => (reader.time(due)),
+            None => span.soft { "—" },
+        }
+    }
+}
+
+fn whose(reader: &Reader<'_>, row: &TaskRow) -> Markup {
+    let all: Vec<String> = row.who.iter().map(|who| reader.who(who)).collect();
+    html! {
+        @match &row.claimed_by {
+            Some(by) => span.taken { (reader.who(by)) },
+            None => (all.join(say(reader.lang, "、", ", "))),
+        }
+    }
+}
+
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    shown(&desk, &caller, lang, &name, &Sheet::default()).await
+}
+
+/// The task as the caller may see it.
+async fn seen(desk: &Arc<Desk>, caller: &Caller, name: &str) -> Result<TaskView, Refusal> {
+    let view = api::view_for(desk, caller, name.to_owned(), Looking::default()).await?;
+    serde_json::from_str(view.get()).map_err(|error| Refusal::bug("a task's view cannot be read", &error))
+}
+
+/// What was sent and not taken.
+#[derive(Default)]
+struct Sheet {
+    status: StatusCode,
+    given: Given,
+    faults: Vec<(String, String)>,
+    said: Option<String>,
+}
+
+async fn shown(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, sheet: &Sheet) -> Response {
+    let view = seen(desk, caller, name).await;
+    let world = desk.shared().world();
+    let reader = Reader { lang, caller, world: &world, now: now(desk) };
+    match view.and_then(|view| Ok((fields::of(&view.form)?, view))) {
+        Ok((fields, view)) => {
+            let content = task(&reader, &view, &fields, sheet);
+            answered(sheet.status, page(&reader, Place::Tasks, &view.row.title, &content))
+        }
+        Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+fn task(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) -> Markup {
+    let lang = reader.lang;
+    html! {
+        p.crumbs { a href="/tasks" { (say(lang, "我的待办", "My tasks")) } " › " (view.case.title) @if let Some(key) = &view.case.key { " · " (key) } }
+        h1 { (view.row.title) }
+        p.due.late[view.row.late] { (say(lang, "期限 ", "Due ")) (due(reader, &view.row)) " · " (whose(reader, &view.row)) }
+        @if let Some(said) = &sheet.said { div.notice.bad role="alert" { p { (said) } } }
+        div.split {
+            section.work aria-label=(say(lang, "办理", "What is asked")) {
+                (asked(reader, view, fields, sheet))
+                (acts(reader, view))
+            }
+            section.story aria-label=(say(lang, "经过", "The case so far")) { (story(reader, view)) }
+        }
+    }
+}
+
+/// The form, or the choices that its owner has.
+fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) -> Markup {
+    let lang = reader.lang;
+    let files = fields::takes_files(fields);
+    let answer = format!("/tasks/{}/answer", view.row.id);
+    let kept = view.draft.as_ref().map(|draft| Given::of(draft.fields.text())).unwrap_or_default();
+    let given = if sheet.given.is_nothing() { &kept } else { &sheet.given };
+    html! {
+        @if let Some(draft) = view.draft.as_ref().filter(|_| sheet.given.is_nothing()) {
+            p.hint { (say(lang, "草稿存于 ", "Draft of ")) (reader.time(&draft.at)) }
+        }
+        @if let Some(evidence) = &view.evidence {
+            div.notice.bad { p { strong { (evidence.code) } " " (evidence.message) } }
+        }
+        @if view.answers.iter().any(|answer| answer == "answer") {
+            form method="post" action=(answer) enctype=[files.then_some("multipart/form-data")] {
+                @if !sheet.faults.is_empty() {
+                    div.notice.bad role="alert" {
+                        p { (say(lang, "还没有提交:请看下面标出的地方。", "Nothing was sent yet: please look at what is marked below.")) }
+                        @if sheet.given.has_files() { p { (say(lang, "文件请重新选择。", "Please choose the files again.")) } }
+                    }
+                }
+                (fields::asked(fields, None, &sheet.faults, given, lang))
+                button type="submit" { (say(lang, "提交", "Send")) }
+                button.plain type="submit" formaction={ "/tasks/" (view.row.id) "/draft" } formnovalidate {
+                    (say(lang, "先存着,以后再交", "Keep it for later"))
+                }
+            }
+        } @else {
+            form.verdicts method="post" action={ "/tasks/" (view.row.id) "/settle" } {
+                @for verdict in &view.answers {
+                    button type="submit" name="verdict" value=(verdict) { (verdict_word(verdict, lang)) }
+                }
+            }
+        }
+    }
+}
+
+fn verdict_word<'w>(verdict: &'w str, lang: Lang) -> &'w str {
+    match verdict {
+        "happened" => say(lang, "已经做成了", "It happened"),
+        "again" => say(lang, "再做一次", "Do it again"),
+        "skip" => say(lang, "跳过", "Skip it"),
+        "fail" => say(lang, "按失败处理", "Let it fail"),
+        "leave" => say(lang, "就这样", "Leave it"),
+        other => other,
+    }
+}
+
+/// What can be done beside answering.
+fn acts(reader: &Reader<'_>, view: &TaskView) -> Markup {
+    let lang = reader.lang;
+    let own = reader.caller.person().map(|id| format!("person:{id}"));
+    let held = view.row.claimed_by.is_some() && view.row.claimed_by == own;
+    let path = |act: &str| format!("/tasks/{}/{act}", view.row.id);
+    html! {
+        div.acts {
+            @if view.row.claimed_by.is_none() && view.row.who.len() + usize::from(view.row.who.iter().any(|who| !who.starts_with("person:"))) > 1 {
+                form method="post" action=(path("claim")) { button.plain type="submit" { (say(lang, "我来办", "I take it")) } }
+            }
+            @if held {
+                form method="post" action=(path("release")) { button.plain type="submit" { (say(lang, "放回去", "Give it back")) } }
+            }
+            details {
+                summary { (say(lang, "转给别人", "Hand over")) }
+                form method="post" action=(path("hand-over")) {
+                    div.field { label for="to" { (say(lang, "转给", "To")) }
+                        select id="to" name="to" required {
+                            option value="" { (say(lang, "请选择", "Choose")) }
+                            @for (id, person) in &reader.world.people.people { option value={ "person:" (id) } { (person.name) } }
+                        }
+                    }
+                    div.field { label for="note" { (say(lang, "说明", "Note")) } input id="note" name="note" maxlength="2000"; }
+                    label.pick { input type="checkbox" name="delegate" value="yes"; span { (say(lang, "请他代办,结果仍算我的", "They do it for me")) } }
+                    button type="submit" { (say(lang, "转交", "Hand over")) }
+                }
+            }
+            details {
+                summary { (say(lang, "留言", "Comment")) }
+                form method="post" action=(path("comment")) {
+                    div.field { label for="said" { (say(lang, "留言", "Comment")) } textarea id="said" name="text" rows="3" required maxlength="2000" {} }
+                    button type="submit" { (say(lang, "留言", "Comment")) }
+                }
+            }
+        }
+    }
+}
+
+fn story(reader: &Reader<'_>, view: &TaskView) -> Markup {
+    let lang = reader.lang;
+    html! {
+        h2 { (say(lang, "这件事", "The case")) }
+        dl {
+            @for (label, value) in fields::brought(view.case.input.text(), lang) { dt { (label) } dd { (value) } }
+        }
+        @if let Some(clock) = &view.clock { (ledger(reader, clock)) }
+        @if !view.case.story.is_empty() {
+            h2 { (say(lang, "经过", "So far")) }
+            ol.timeline {
+                @for past in &view.case.story {
+                    li {
+                        strong { (past.title) }
+                        p.soft {
+                            @if let Some(by) = &past.by { (reader.who(by)) " · " }
+                            @if let Some(ended) = &past.ended { (reader.time(ended)) }
+                        }
+                        @if let Some(output) = &past.output {
+                            dl { @for (label, value) in fields::brought(output.text(), lang) { dt { (label) } dd { (value) } } }
+                        }
+                    }
+                }
+            }
+        }
+        @if !view.comments.is_empty() {
+            h2 { (say(lang, "留言", "Comments")) }
+            ul.comments { @for said in &view.comments {
+                li { p.soft { (reader.who(&said.by)) " · " (reader.time(&said.at)) } p { (said.text) } }
+            } }
+        }
+    }
+}
+
+/// When the clock stood, and why.
+fn ledger(reader: &Reader<'_>, clock: &ClockView) -> Markup {
+    let lang = reader.lang;
+    html! {
+        @if !clock.ledger.is_empty() {
+            h2 { (say(lang, "停过的时间", "When the clock stood")) }
+            ul.ledger { @for stood in &clock.ledger {
+                li {
+                    (reader.time(&stood.from)) " – "
+                    @match &stood.to { Some(to) => (reader.time(to)), None => (say(lang, "现在", "now")) }
+                    @if let Some(reason) = stood.reason.as_ref().or(stood.file.as_ref()) { ": " (reason) }
+                    @if let Some(by) = &stood.by { " (" (reader.who(by)) ")" }
+                }
+            } }
+        }
+    }
+}
+
+/// Does what a form of the page asks, and goes on; what was refused is said on the task's page.
+async fn done(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    lang: Lang,
+    name: String,
+    to: &str,
+    event: impl FnOnce(Attempt) -> Event,
+) -> Response {
+    match api::act(desk, caller, name.clone(), event).await {
+        Ok(_) => Redirect::to(to).into_response(),
+        Err(refusal) => {
+            let said = Some(super::sentence(&refusal, lang));
+            let sheet = Sheet { status: refusal.status(), said, ..Sheet::default() };
+            shown(desk, caller, lang, &name, &sheet).await
+        }
+    }
+}
+
+/// Who acts, as the journal has them.
+fn by(desk: &Desk, caller: &Caller) -> Result<Arc<str>, Refusal> {
+    Ok(caller.acting(None, &desk.shared().world())?.into())
+}
+
+pub(crate) async fn answer(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named(name): Named<String>,
+    request: Request,
+) -> Response {
+    let lang = spoken(&desk, request.headers());
+    match take(&desk, &caller, lang, &name, request).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            let said = Some(super::sentence(&refusal, lang));
+            shown(&desk, &caller, lang, &name, &Sheet { status: refusal.status(), said, ..Sheet::default() })
+                .await
+        }
+    }
+}
+
+async fn take(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    lang: Lang,
+    name: &str,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let view = seen(desk, caller, name).await?;
+    let fields = fields::of(&view.form)?;
+    let mut given = given::read(desk, request, fields::takes_files(&fields)).await?;
+    given::keep(desk, &mut given).await?;
+    let (by, answer) = (by(desk, caller)?, Raw::from(&fields::answer(&fields, None, &given)));
+    let event = |of| Event::Answered { of, by, via: VIA.into(), fields: answer };
+    match api::act(desk, caller, name.to_owned(), event).await {
+        Ok(_) => Ok(Redirect::to("/tasks?done=1").into_response()),
+        Err(Refusal::Fields(faults)) => {
+            let faults = faults.iter().map(|fault| (fault.field.clone(), fault.sentence(lang))).collect();
+            let sheet = Sheet { status: StatusCode::UNPROCESSABLE_ENTITY, given, faults, said: None };
+            Ok(shown(desk, caller, lang, name, &sheet).await)
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Keeps what is filled in, for whoever filled it in alone.
+pub(crate) async fn draft(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named(name): Named<String>,
+    request: Request,
+) -> Response {
+    let lang = spoken(&desk, request.headers());
+    let kept = async {
+        let fields = fields::of(&seen(&desk, &caller, &name).await?.form)?;
+        let mut given = given::read(&desk, request, fields::takes_files(&fields)).await?;
+        given::keep(&desk, &mut given).await?;
+        let (by, draft) = (by(&desk, &caller)?, Raw::from(&fields::answer(&fields, None, &given)));
+        drafts::keep(&desk, caller.clone(), by, name.clone(), draft).await
+    };
+    match kept.await {
+        Ok(_) => Redirect::to(&format!("/tasks/{name}")).into_response(),
+        Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+/// An act without a form of its own.
+async fn simply(
+    desk: Arc<Desk>,
+    caller: Caller,
+    headers: HeaderMap,
+    name: String,
+    event: impl FnOnce(Attempt, Arc<str>) -> Event,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    let to = format!("/tasks/{name}");
+    match by(&desk, &caller) {
+        Ok(by) => done(&desk, &caller, lang, name, &to, |of| event(of, by)).await,
+        Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+pub(crate) async fn claim(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+) -> Response {
+    simply(desk, caller, headers, name, |of, by| Event::Claimed { of, by, via: VIA.into() }).await
+}
+
+pub(crate) async fn release(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+) -> Response {
+    simply(desk, caller, headers, name, |of, by| Event::Released { of, by, via: VIA.into() }).await
+}
+
+pub(crate) async fn comment(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+    form: Form,
+) -> Response {
+    let text: Arc<str> = form.text("text").trim().into();
+    simply(desk, caller, headers, name, |of, by| Event::Commented { of, by, via: VIA.into(), text }).await
+}
+
+pub(crate) async fn hand_over(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+    form: Form,
+) -> Response {
+    let (lang, delegate) = (spoken(&desk, &headers), form.text("delegate") == "yes");
+    let to = vec![form.text("to").to_owned()];
+    let note = Some(form.text("note").trim()).filter(|note| !note.is_empty()).map(Arc::from);
+    match by(&desk, &caller) {
+        Ok(by) => {
+            let event = |of| Event::HandedOver { of, by, via: VIA.into(), to, note, delegate };
+            done(&desk, &caller, lang, name, "/tasks?done=1", event).await
+        }
+        Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+pub(crate) async fn settle(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+    form: Form,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    let nothing = || Raw::from(&serde_json::json!({}));
+    let verdict = match form.text("verdict") {
+        "happened" => Verdict::Happened { values: nothing() },
+        "skip" => Verdict::Skip { values: nothing() },
+        "again" => Verdict::Again {},
+        "leave" => Verdict::Leave {},
+        "fail" => Verdict::Fail {},
+        other => return refused(&Refusal::Unreadable(format!("`{other}` is no verdict")), lang),
+    };
+    match by(&desk, &caller) {
+        Ok(by) => {
+            let event = |of| Event::Settled { of, by, via: VIA.into(), verdict };
+            done(&desk, &caller, lang, name, "/tasks?done=1", event).await
+        }
+        Err(refusal) => refused(&refusal, lang),
+    }
+}

@@ -1,0 +1,157 @@
+//! Stories of a case worker in the browser, told by requests.
+
+use serde_json::json;
+
+use super::client::{Client, Reply, To};
+use super::place::{Place, place};
+use crate::caller::COOKIE;
+use yizhan_workflow::id::Millis;
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
+const EN: (&str, &str) = ("accept-language", "en");
+
+const REPAIR: &str = r#"
+title = "报修"
+[input]
+where = { label = "地点" }
+[step.repair]
+title = "抢修 {{ input.where }}"
+ask = "group:热线"
+due = "4h"
+form.cause = { label = "原因", min = 2 }
+form.done = { label = "修好了", type = "yesno" }
+form.note = { label = "备注", required = false }
+[step.tell]
+ask = "person:wang.wei"
+title = "回访"
+form.happy = { label = "满意", type = "yesno" }
+"#;
+
+async fn signed_in(place: &Place, person: &str) -> Client {
+    let word = place.access.begin(person, "192.0.2.1", "Firefox", Millis(place.now())).await.unwrap();
+    Client::new(To::Tcp(place.address), None).with("cookie", &format!("{COOKIE}={}", word.reveal()))
+}
+
+async fn open(client: &Client, path: &str) -> Reply {
+    client.send("GET", path, &[EN], vec![]).await
+}
+
+async fn send(client: &Client, path: &str, fields: &[(&str, &str)]) -> Reply {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    client.send("POST", path, &[FORM, OUR_PAGE, EN], body.into_bytes()).await
+}
+
+/// The path of the one task on somebody's page.
+async fn task_of(client: &Client) -> String {
+    let page = open(client, "/tasks").await;
+    let at = page.body.find("/tasks/task_").unwrap_or_else(|| panic!("no task: {}", page.body));
+    page.body[at..].split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_is_led_to_the_door_and_from_there_to_what_they_wanted() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let led = open(&place.stranger, "/tasks").await;
+    assert_eq!((led.status, led.header("location")), (303, Some("/sign-in?to=%2Ftasks")));
+    assert_eq!(send(&place.stranger, "/tasks/task_x/answer", &[]).await.status, 401);
+    let li_na = signed_in(&place, "li.na").await;
+    let home = open(&li_na, "/").await;
+    assert_eq!((home.status, home.header("location")), (303, Some("/tasks")));
+    assert!(open(&li_na, "/tasks").await.body.contains("There is nothing to do now."));
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_worker_finds_their_task_is_told_what_is_wrong_and_answers_it() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let run = place.start("repair", json!({"where": "<b>河东路</b>"})).await;
+    let li_na = signed_in(&place, "li.na").await;
+    let list = open(&li_na, "/tasks").await;
+    assert!(list.body.contains("抢修 &lt;b&gt;河东路&lt;/b&gt;"), "{}", list.body);
+    assert!(!list.body.contains("<b>") && !list.body.contains("late since"));
+    let task = task_of(&li_na).await;
+    let page = open(&li_na, &task).await;
+    for part in ["原因", "修好了", "Keep it for later", "&lt;b&gt;河东路"] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+    let answer = format!("{task}/answer");
+    let wrong =
+        send(&li_na, &answer, &[("f.cause", "x"), ("f.done", "yes"), ("f.note", "half an hour")]).await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.body.contains("half an hour"), "what was typed is not lost: {}", wrong.body);
+    let done = send(&li_na, &answer, &[("f.cause", "阀门"), ("f.done", "yes"), ("f.note", "")]).await;
+    assert_eq!((done.status, done.header("location")), (303, Some("/tasks?done=1")), "{}", done.body);
+    assert!(open(&li_na, "/tasks?done=1").await.body.contains("Done."));
+    let line = place.socket.get(&format!("/api/v1/runs/{run}/journal")).await.body;
+    assert!(line.contains("\"person:li.na\"") && line.contains("\"console\""), "{line}");
+    // The one who calls back sees what was found.
+    let wang_wei = signed_in(&place, "wang.wei").await;
+    let next = open(&wang_wei, &task_of(&wang_wei).await).await;
+    assert!(next.body.contains("阀门") && next.body.contains("李娜"), "{}", next.body);
+    let again = send(&li_na, &answer, &[("f.cause", "阀门"), ("f.done", "yes")]).await;
+    assert_ne!(again.status, 303, "answered already");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_late_is_said_in_words_and_a_task_of_others_is_not_there() {
+    let place = place(&[("repair", REPAIR)]).await;
+    place.start("repair", json!({"where": "河东路"})).await;
+    let (li_na, wang_wei) = (signed_in(&place, "li.na").await, signed_in(&place, "wang.wei").await);
+    let task = task_of(&li_na).await;
+    assert_eq!(open(&wang_wei, &task).await.status, 404);
+    assert_eq!(send(&wang_wei, &format!("{task}/claim"), &[]).await.status, 404);
+    place.pass(5 * 3_600_000).await;
+    let li_na = signed_in(&place, "li.na").await;
+    let list = open(&li_na, "/tasks").await;
+    assert!(list.body.contains("late since today 14:00") && list.body.contains("1 late"), "{}", list.body);
+    let zh = li_na.send("GET", "/tasks", &[("accept-language", "zh-CN")], vec![]).await;
+    assert!(zh.body.contains("超时,应于 今天 14:00"), "{}", zh.body);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_a_comment_a_claim_and_a_hand_over_are_kept() {
+    let place = place(&[("repair", REPAIR)]).await;
+    place.start("repair", json!({"where": "河东路"})).await;
+    let li_na = signed_in(&place, "li.na").await;
+    let task = task_of(&li_na).await;
+    assert_eq!(send(&li_na, &format!("{task}/draft"), &[("f.cause", "可能是阀门")]).await.status, 303);
+    let page = open(&li_na, &task).await;
+    assert!(page.body.contains("可能是阀门") && page.body.contains("Draft of"), "{}", page.body);
+    assert_eq!(send(&li_na, &format!("{task}/claim"), &[]).await.status, 303);
+    assert!(open(&li_na, &task).await.body.contains("Give it back"));
+    assert_eq!(send(&li_na, &format!("{task}/comment"), &[("text", "已到现场")]).await.status, 303);
+    assert!(open(&li_na, &task).await.body.contains("已到现场"));
+    assert_eq!(
+        send(&li_na, &format!("{task}/hand-over"), &[("to", "person:wang.wei"), ("note", "请接手")])
+            .await
+            .status,
+        303
+    );
+    let wang_wei = signed_in(&place, "wang.wei").await;
+    assert_eq!(task_of(&wang_wei).await, task);
+    let theirs = open(&wang_wei, &task).await;
+    assert!(!theirs.body.contains("可能是阀门"), "a draft is its writer's alone");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_another_site_sends_changes_nothing() {
+    let place = place(&[("repair", REPAIR)]).await;
+    place.start("repair", json!({"where": "河东路"})).await;
+    let li_na = signed_in(&place, "li.na").await;
+    let task = task_of(&li_na).await;
+    let headers = [FORM, ("sec-fetch-site", "cross-site"), EN];
+    let refused = li_na.send("POST", &format!("{task}/claim"), &headers, vec![]).await;
+    assert_eq!(refused.status, 403);
+    assert!(
+        refused.body.contains("<html") && refused.body.contains("a page of somebody else"),
+        "{}",
+        refused.body
+    );
+    assert!(open(&li_na, &task).await.body.contains("I take it"), "it is still everybody's");
+    place.stop().await;
+}
