@@ -3,12 +3,13 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::guessing::Guessing;
@@ -37,6 +38,8 @@ pub enum AccessError {
     NotOurs,
     #[error("the accounts' file could not be written; the log says why")]
     NotWritten,
+    #[error("the disk is full")]
+    Full,
     #[error("the kernel gave no random bytes")]
     NoChance,
 }
@@ -50,6 +53,8 @@ pub struct Access {
     reader: Mutex<Connection>,
     writing: Option<SyncSender<Doing>>,
     writer: Option<JoinHandle<()>>,
+    /// The last commit found no room.
+    full: Arc<AtomicBool>,
     pub(crate) hashing: Semaphore,
     pub guessing: Guessing,
 }
@@ -77,15 +82,18 @@ impl Access {
         connection.pragma_update(None, "synchronous", "FULL")?;
         make(&mut connection)?;
         let (writing, doings) = sync_channel(WAITING);
-        let writer = std::thread::Builder::new()
-            .name("access".to_owned())
-            .spawn(move || write(connection, &doings))?;
+        let full = Arc::new(AtomicBool::new(false));
+        let writer = std::thread::Builder::new().name("access".to_owned()).spawn({
+            let full = full.clone();
+            move || write(connection, &doings, &full)
+        })?;
         let reader = connect(path)?;
         reader.pragma_update(None, "query_only", "ON")?;
         Ok(Self {
             reader: Mutex::new(reader),
             writing: Some(writing),
             writer: Some(writer),
+            full,
             hashing: Semaphore::new(HASHING_AT_ONCE),
             guessing: Guessing::default(),
         })
@@ -105,13 +113,29 @@ impl Access {
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, AccessError> {
         let (answer, answered) = oneshot::channel();
+        let full = self.full.clone();
         self.hand_over(Box::new(move |connection| {
-            let written = write(connection)?;
+            let written = write(connection).inspect_err(|error| note_full(&full, error))?;
             // Nobody waits any more: then nobody is told.
             Ok(Box::new(move || drop(answer.send(written))))
         }))
         .await?;
-        answered.await.map_err(|_| AccessError::NotWritten)
+        let full =
+            || if self.full.load(Ordering::Relaxed) { AccessError::Full } else { AccessError::NotWritten };
+        answered.await.map_err(|_| full())
+    }
+
+    /// Whether there is no room on the disk. Once there was none, it is tried: nobody else may come to try it.
+    pub async fn is_full(&self) -> bool {
+        if !self.full.load(Ordering::Relaxed) {
+            return false;
+        }
+        let tried = self.write(|book| {
+            let sql = "INSERT OR REPLACE INTO invitation (hash, person, made_by, made, expires) VALUES (x'00', '', '', 0, 0)";
+            book.execute(sql, [])?;
+            book.execute("DELETE FROM invitation WHERE hash = x'00'", [])
+        });
+        matches!(tried.await, Err(AccessError::Full))
     }
 
     async fn hand_over(&self, doing: Doing) -> Result<(), AccessError> {
@@ -160,20 +184,29 @@ fn make(connection: &mut Connection) -> Result<(), AccessError> {
     Ok(step.commit()?)
 }
 
-fn write(mut connection: Connection, doings: &Receiver<Doing>) {
+fn write(mut connection: Connection, doings: &Receiver<Doing>, full: &AtomicBool) {
     while let Ok(first) = doings.recv() {
         let more = doings.try_iter().take(TOGETHER);
         let all: Vec<Doing> = std::iter::once(first).chain(more).collect();
-        if let Err(error) = commit(&mut connection, all) {
+        if let Err(error) = commit(&mut connection, all, full) {
             // Whoever waits learns that it does not stand; a disk that is full has room again some day.
             tracing::error!(%error, "accounts and audit could not be written");
         }
     }
 }
 
-fn commit(connection: &mut Connection, all: Vec<Doing>) -> rusqlite::Result<()> {
-    let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut done = Vec::with_capacity(all.len());
+/// Before anybody learns that theirs does not stand, it is known that there was no room.
+fn note_full(full: &AtomicBool, error: &rusqlite::Error) {
+    if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+        full.store(true, Ordering::Relaxed);
+    }
+}
+
+fn commit(connection: &mut Connection, all: Vec<Doing>, full: &AtomicBool) -> rusqlite::Result<()> {
+    let note = |error: &rusqlite::Error| note_full(full, error);
+    let mut transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).inspect_err(note)?;
+    let (mut done, wanted) = (Vec::with_capacity(all.len()), all.len());
     for doing in all {
         // One that fails takes nothing of the others with it.
         let step = transaction.savepoint()?;
@@ -185,7 +218,10 @@ fn commit(connection: &mut Connection, all: Vec<Doing>) -> rusqlite::Result<()> 
             Err(error) => tracing::error!(%error, "an account or a line of the audit could not be written"),
         }
     }
-    transaction.commit()?;
+    transaction.commit().inspect_err(note)?;
+    if done.len() == wanted {
+        full.store(false, Ordering::Relaxed);
+    }
     for one in done {
         one();
     }

@@ -222,6 +222,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
 impl From<yizhan_access::AccessError> for Refusal {
     fn from(error: yizhan_access::AccessError) -> Self {
+        if matches!(error, yizhan_access::AccessError::Full) {
+            return Self::DiskFull;
+        }
         tracing::error!(%error, "accounts could not be read or written");
         Self::Accounts
     }

@@ -49,9 +49,10 @@ pub(crate) async fn health(
     caller: Caller,
 ) -> Result<Answer<HealthView>, Refusal> {
     let health = desk.engine.health();
-    let ready = health.ready && health.broken.is_none() && !health.disk_full && !desk.is_closing();
+    let disk_full = health.disk_full || desk.access.is_full().await;
+    let ready = health.ready && health.broken.is_none() && !disk_full && !desk.is_closing();
     if !caller.rights.may_everywhere(Role::Viewer) {
-        let (disk_full, broken, figures) = (health.disk_full, None, json!({}));
+        let (broken, figures) = (None, json!({}));
         return Ok(Answer(HealthView { ready, disk_full, broken, figures }));
     }
     let counts = desk.read(|desk| Ok(desk.reads().count_by_state()?)).await?;
@@ -73,5 +74,5 @@ pub(crate) async fn health(
         "changes": get(&writer.changes),
         "connections": desk.connections.open(),
     });
-    Ok(Answer(HealthView { ready, disk_full: health.disk_full, broken: health.broken, figures }))
+    Ok(Answer(HealthView { ready, disk_full, broken: health.broken, figures }))
 }

@@ -101,6 +101,12 @@ pub(super) const TOP: &[Key] = &[
         "How many runs at once, and how often one begins",
     ),
     key("priority", PRIORITY, "名额满时谁先开始:数大的先", "Who begins first: the highest"),
+    key(
+        "on_error",
+        r#"{ "enum": ["fail", "ask"] }"#,
+        "步骤没有另说时,办不成就怎样:失败、问负责人",
+        "What a step does that fails and does not say: fail, ask the owner",
+    ),
     key("step", STEPS, "步骤", "The steps"),
     key("output", ANY, "交给上级流程的结果", "What a parent reads when it is over"),
     key("on_failure", STEPS, "失败时做的步骤", "Steps when it fails"),
@@ -136,6 +142,12 @@ pub(super) const STEP: &[Key] = &[
     key("wait", MOMENT, "等到什么时候", "Sleeps until then"),
     key("await", TEXT, "等一个事件", "Waits for an event"),
     key("where", OBJECT, "事件的内容要符合什么", "What the event must hold"),
+    key(
+        "key",
+        TEXT,
+        "等哪个关键字的事件;不写就是本件的",
+        "Whose event it waits for; without it the run's own key",
+    ),
     key("run", TEXT, "另开一个流程", "Starts another workflow"),
     key("detach", FLAG, "不等另开的流程结束", "Does not wait for the workflow it starts"),
     key(

@@ -197,6 +197,9 @@ impl ByReference for Value {
     }
 }
 
+/// Under this one key `serde_json` hands a number on that keeps all its digits.
+const DIGITS: &str = "$serde_json::private::Number";
+
 struct Visit<'a> {
     check: Check<'a>,
     node: &'a Node,
@@ -259,11 +262,18 @@ impl<'de> Visitor<'de> for Visit<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut object: A) -> Result<(), A::Error> {
+        let mut next = object.next_key()?;
+        if let Some(Name(name)) = &next
+            && *name == DIGITS
+        {
+            let digits: String = object.next_value()?;
+            return self.visit_f64(digits.parse().map_err(serde::de::Error::custom)?);
+        }
         self.check.kind(self.node, kind::OBJECT, "an object")?;
         let node = self.node;
         // A bit for each required name; `compile` sees to it that they fit.
         let mut missing = u64::MAX.checked_shr(64 - node.required.len() as u32).unwrap_or(0);
-        while let Some(Name(name)) = object.next_key()? {
+        while let Some(Name(name)) = next {
             if let Some(at) = node.required.iter().position(|required| **required == *name) {
                 missing &= !(1 << at);
             }
@@ -284,6 +294,7 @@ impl<'de> Visitor<'de> for Visit<'_> {
                 self.check.beneath(&name);
                 return Err(error);
             }
+            next = object.next_key()?;
         }
         match node.required.get(missing.trailing_zeros() as usize) {
             Some(name) => Err(self.check.refuse(format!("`{name}`"), "an object without it")),
