@@ -21,6 +21,7 @@ mod check;
 mod clock;
 pub mod completing;
 mod damage;
+mod elements;
 mod exact;
 mod extend;
 mod fields;

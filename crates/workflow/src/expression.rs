@@ -38,7 +38,7 @@ pub(crate) use operators::same;
 pub use people::{FUNCTIONS as OF_WHO, House, OF_PERSON, SCOPE as PEOPLE, person, with_person, word_of};
 pub use print::{empty, is_empty, json_of_value, print, speak, value_of_json};
 pub use sorts::{
-    Sort, SortFault, SortProblem, faults_of_expression, faults_of_template,
+    Sort, SortFault, SortProblem, faults_of_expression, faults_of_template, of_elements as sort_of_elements,
     of_expression as sort_of_expression,
 };
 pub use syntax::{SyntaxFault, SyntaxProblem};

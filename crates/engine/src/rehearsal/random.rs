@@ -202,7 +202,8 @@ impl File<'_> {
         if each && kind != 3 {
             let list = self.value(Kind::List, 1);
             self.line(&format!("each = \"{{{{ {list} }}}}\""));
-            self.known.push(("item".to_owned(), Kind::Code));
+            // No code: which rows of a table an element needs is not followed by `check`.
+            self.known.push(("item".to_owned(), Kind::Text));
         }
         if self.dice.now_and_then(30) {
             let when = self.value(Kind::Flag, 2);
@@ -326,7 +327,7 @@ fn enough_random_files_check() {
 
 proptest! {
     #[test]
-    #[ignore = "still finds what check does not see: elements of `each` have no sorts, nor have filters of what is no list"]
+    #[ignore = "still finds what check does not see: a comparison with `default` of what may be empty"]
     fn no_random_file_that_checks_fails_for_what_check_could_have_seen(
         bytes in prop::collection::vec(any::<u8>(), 0..240),
     ) {

@@ -245,7 +245,7 @@ fn of_column(workflow: &Workflow, table: &str, column: &str) -> Option<Sort> {
 }
 
 impl Checker<'_> {
-    fn sort(&self, stand: &Stand<'_>, name: &Name, left: u8) -> Option<Sort> {
+    pub(super) fn sort(&self, stand: &Stand<'_>, name: &Name, left: u8) -> Option<Sort> {
         let workflow = &self.read.workflow;
         let lost = &self.read.lost;
         let root = &*name.path[0];
@@ -264,7 +264,7 @@ impl Checker<'_> {
             return self.of_let(stand, &own.value, name, left - 1);
         }
         if Some(root) == stand.own.each {
-            return None;
+            return (name.path.len() == 1).then(|| self.of_element(stand, root, left)).flatten();
         }
         match name.path.iter().map(|part| &**part).collect::<Vec<_>>().as_slice() {
             ["table", _] if name.call.is_none() => Some(Sort::List),
@@ -285,6 +285,8 @@ impl Checker<'_> {
             }
             ["step", id, "clock", rest @ ..] => (!self.has_each(stand, id)).then(|| of_clock(rest)).flatten(),
             ["step", id, field] => self.of_output(stand, id, field),
+            // An element of what holds the step.
+            [root] => self.of_element(stand, root, left),
             _ => None,
         }
     }

@@ -54,6 +54,13 @@ pub fn of_expression(text: &str, known: SortOf<'_>) -> Option<Sort> {
     Walk { text, known, faults: Vec::new() }.sort(&expression)
 }
 
+/// The sort of the elements of a list, where all are of one.
+pub fn of_elements(text: &str, known: SortOf<'_>, elements: SortOf<'_>) -> Option<Sort> {
+    let expression = parse_expr(text).ok()?;
+    let mut walk = Walk { text, known, faults: Vec::new() };
+    walk.elements(&expression, elements)
+}
+
 /// What is wrong with an expression; `truth`: it is a condition.
 pub fn faults_of_expression(text: &str, truth: bool, known: SortOf<'_>) -> Vec<SortFault> {
     let Ok(expression) = parse_expr(text) else { return Vec::new() };
@@ -192,6 +199,34 @@ impl Walk<'_> {
         }
     }
 
+    fn elements(&mut self, list: &Expr<'_>, of_name: SortOf<'_>) -> Option<Sort> {
+        if let Some(name) = names::path(list) {
+            return of_name(&name);
+        }
+        match list {
+            Expr::Const(value) => one_sort(value.value.try_iter().ok()?.map(|item| constant(&item))),
+            Expr::List(list) => one_sort(list.items.iter().map(|item| self.sort(item))),
+            Expr::IfExpr(choice) => {
+                let other = choice.false_expr.as_ref().and_then(|other| self.elements(other, of_name));
+                self.elements(&choice.true_expr, of_name).filter(|one| Some(*one) == other)
+            }
+            Expr::Filter(filter) => match filter.name {
+                "split" | "lines" => Some(Sort::Text),
+                "unique" | "sort" | "reverse" | "list" | "select" | "reject" | "selectattr"
+                | "rejectattr" => self.elements(filter.expr.as_ref()?, of_name),
+                "default" | "d" => match filter.args.as_slice() {
+                    [minijinja::machinery::ast::CallArg::Pos(other)] => {
+                        let other = self.elements(other, of_name);
+                        self.elements(filter.expr.as_ref()?, of_name).filter(|one| Some(*one) == other)
+                    }
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Only numbers add up.
     fn column(&mut self, filter: &minijinja::machinery::ast::Filter<'_>) {
         let sign = match filter.name {
@@ -318,6 +353,11 @@ impl Walk<'_> {
 fn at(expression: &Expr<'_>) -> Range<usize> {
     let name = names::path(expression).or_else(|| names::called(expression).map(|(name, _)| name));
     name.map_or_else(|| span(&expression.span()), |name| name.at)
+}
+
+fn one_sort(mut sorts: impl Iterator<Item = Option<Sort>>) -> Option<Sort> {
+    let first = sorts.next()??;
+    sorts.all(|sort| sort == Some(first)).then_some(first)
 }
 
 /// An empty text or nothing goes with everything.
