@@ -215,7 +215,7 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
     }
 }
 
-fn verdict_word<'w>(verdict: &'w str, lang: Lang) -> &'w str {
+fn verdict_word(verdict: &str, lang: Lang) -> &str {
     match verdict {
         "happened" => say(lang, "已经做成了", "It happened"),
         "again" => say(lang, "再做一次", "Do it again"),
@@ -322,8 +322,7 @@ async fn done(
     desk: &Arc<Desk>,
     caller: &Caller,
     lang: Lang,
-    name: String,
-    to: &str,
+    (name, to): (String, &str),
     event: impl FnOnce(Attempt) -> Event,
 ) -> Response {
     match api::act(desk, caller, name.clone(), event).await {
@@ -414,7 +413,7 @@ async fn simply(
     let lang = spoken(&desk, &headers);
     let to = format!("/tasks/{name}");
     match by(&desk, &caller) {
-        Ok(by) => done(&desk, &caller, lang, name, &to, |of| event(of, by)).await,
+        Ok(by) => done(&desk, &caller, lang, (name, &to), |of| event(of, by)).await,
         Err(refusal) => refused(&refusal, lang),
     }
 }
@@ -461,7 +460,7 @@ pub(crate) async fn hand_over(
     match by(&desk, &caller) {
         Ok(by) => {
             let event = |of| Event::HandedOver { of, by, via: VIA.into(), to, note, delegate };
-            done(&desk, &caller, lang, name, "/tasks?done=1", event).await
+            done(&desk, &caller, lang, (name, "/tasks?done=1"), event).await
         }
         Err(refusal) => refused(&refusal, lang),
     }
@@ -487,7 +486,7 @@ pub(crate) async fn settle(
     match by(&desk, &caller) {
         Ok(by) => {
             let event = |of| Event::Settled { of, by, via: VIA.into(), verdict };
-            done(&desk, &caller, lang, name, "/tasks?done=1", event).await
+            done(&desk, &caller, lang, (name, "/tasks?done=1"), event).await
         }
         Err(refusal) => refused(&refusal, lang),
     }

@@ -255,6 +255,7 @@ async fn acts_in(place: &Place, run: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::too_many_lines, reason = "one story of all acts")]
 async fn the_journal_has_who_did_what_for_whom_when_and_through_what() {
     let place = place(&[("all", ALL)]).await;
     place.engine.set_world(|world| {
