@@ -323,16 +323,23 @@ async fn done(
     caller: &Caller,
     lang: Lang,
     (name, to): (String, &str),
-    event: impl FnOnce(Attempt) -> Event,
+    event: impl FnOnce(Attempt, Arc<str>) -> Event,
 ) -> Response {
-    match api::act(desk, caller, name.clone(), event).await {
+    let by = match by(desk, caller) {
+        Ok(by) => by,
+        Err(refusal) => return refused(&refusal, lang),
+    };
+    match api::act(desk, caller, name.clone(), |of| event(of, by)).await {
         Ok(_) => Redirect::to(to).into_response(),
-        Err(refusal) => {
-            let said = Some(super::sentence(&refusal, lang));
-            let sheet = Sheet { status: refusal.status(), said, ..Sheet::default() };
-            shown(desk, caller, lang, &name, &sheet).await
-        }
+        Err(refusal) => not_taken(desk, caller, lang, &name, &refusal).await,
     }
+}
+
+/// The task's page, with why nothing was done.
+async fn not_taken(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, refusal: &Refusal) -> Response {
+    let said = Some(super::sentence(refusal, lang));
+    let sheet = Sheet { status: refusal.status(), said, ..Sheet::default() };
+    shown(desk, caller, lang, name, &sheet).await
 }
 
 /// Who acts, as the journal has them.
@@ -349,11 +356,7 @@ pub(crate) async fn answer(
     let lang = spoken(&desk, request.headers());
     match take(&desk, &caller, lang, &name, request).await {
         Ok(response) => response,
-        Err(refusal) => {
-            let said = Some(super::sentence(&refusal, lang));
-            shown(&desk, &caller, lang, &name, &Sheet { status: refusal.status(), said, ..Sheet::default() })
-                .await
-        }
+        Err(refusal) => not_taken(&desk, &caller, lang, &name, &refusal).await,
     }
 }
 
@@ -364,11 +367,8 @@ async fn take(
     name: &str,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let view = seen(desk, caller, name).await?;
-    let fields = fields::of(&view.form)?;
-    let mut given = given::read(desk, request, fields::takes_files(&fields)).await?;
-    given::keep(desk, &mut given).await?;
-    let (by, answer) = (by(desk, caller)?, Raw::from(&fields::answer(&fields, None, &given)));
+    let (given, answer) = filled_in(desk, caller, name, request).await?;
+    let by = by(desk, caller)?;
     let event = |of| Event::Answered { of, by, via: VIA.into(), fields: answer };
     match api::act(desk, caller, name.to_owned(), event).await {
         Ok(_) => Ok(Redirect::to("/tasks?done=1").into_response()),
@@ -381,6 +381,20 @@ async fn take(
     }
 }
 
+/// What a task's form sends, its files kept, and the answer that it makes.
+async fn filled_in(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    name: &str,
+    request: Request,
+) -> Result<(Given, Raw), Refusal> {
+    let fields = fields::of(&seen(desk, caller, name).await?.form)?;
+    let mut given = given::read(desk, request, fields::takes_files(&fields)).await?;
+    given::keep(desk, &mut given).await?;
+    let answer = Raw::from(&fields::answer(&fields, None, &given));
+    Ok((given, answer))
+}
+
 /// Keeps what is filled in, for whoever filled it in alone.
 pub(crate) async fn draft(
     State(desk): State<Arc<Desk>>,
@@ -390,11 +404,8 @@ pub(crate) async fn draft(
 ) -> Response {
     let lang = spoken(&desk, request.headers());
     let kept = async {
-        let fields = fields::of(&seen(&desk, &caller, &name).await?.form)?;
-        let mut given = given::read(&desk, request, fields::takes_files(&fields)).await?;
-        given::keep(&desk, &mut given).await?;
-        let (by, draft) = (by(&desk, &caller)?, Raw::from(&fields::answer(&fields, None, &given)));
-        drafts::keep(&desk, caller.clone(), by, name.clone(), draft).await
+        let (_, draft) = filled_in(&desk, &caller, &name, request).await?;
+        drafts::keep(&desk, caller.clone(), by(&desk, &caller)?, name.clone(), draft).await
     };
     match kept.await {
         Ok(_) => Redirect::to(&format!("/tasks/{name}")).into_response(),
@@ -412,10 +423,7 @@ async fn simply(
 ) -> Response {
     let lang = spoken(&desk, &headers);
     let to = format!("/tasks/{name}");
-    match by(&desk, &caller) {
-        Ok(by) => done(&desk, &caller, lang, (name, &to), |of| event(of, by)).await,
-        Err(refusal) => refused(&refusal, lang),
-    }
+    done(&desk, &caller, lang, (name, &to), event).await
 }
 
 pub(crate) async fn claim(
@@ -457,13 +465,8 @@ pub(crate) async fn hand_over(
     let (lang, delegate) = (spoken(&desk, &headers), form.text("delegate") == "yes");
     let to = vec![form.text("to").to_owned()];
     let note = Some(form.text("note").trim()).filter(|note| !note.is_empty()).map(Arc::from);
-    match by(&desk, &caller) {
-        Ok(by) => {
-            let event = |of| Event::HandedOver { of, by, via: VIA.into(), to, note, delegate };
-            done(&desk, &caller, lang, (name, "/tasks?done=1"), event).await
-        }
-        Err(refusal) => refused(&refusal, lang),
-    }
+    let event = |of, by| Event::HandedOver { of, by, via: VIA.into(), to, note, delegate };
+    done(&desk, &caller, lang, (name, "/tasks?done=1"), event).await
 }
 
 pub(crate) async fn settle(
@@ -483,11 +486,6 @@ pub(crate) async fn settle(
         "fail" => Verdict::Fail {},
         other => return refused(&Refusal::Unreadable(format!("`{other}` is no verdict")), lang),
     };
-    match by(&desk, &caller) {
-        Ok(by) => {
-            let event = |of| Event::Settled { of, by, via: VIA.into(), verdict };
-            done(&desk, &caller, lang, (name, "/tasks?done=1"), event).await
-        }
-        Err(refusal) => refused(&refusal, lang),
-    }
+    let event = |of, by| Event::Settled { of, by, via: VIA.into(), verdict };
+    done(&desk, &caller, lang, (name, "/tasks?done=1"), event).await
 }
