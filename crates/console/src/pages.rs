@@ -15,13 +15,13 @@ use yizhan_workflow::problem::{Lang, reason};
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::words::{first_spoken, say};
+use crate::words::{catalogue as t, first_spoken, say};
 
 /// `../assets`: the address may have a path of a proxy's before it.
 pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
-        html lang=(say(lang, "zh-CN", "en")) {
+        html lang=(say(lang, t::LANG_TAG)) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -31,7 +31,7 @@ pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
             }
             body {
                 main { (content) }
-                footer { (say(lang, "驿站", "Yizhan")) }
+                footer { (say(lang, t::YIZHAN)) }
             }
         }
     };
@@ -96,11 +96,11 @@ pub(crate) fn turned_away(desk: &Desk, refusal: &Refusal, request: &Request) -> 
 
 /// A page that says why there is none.
 pub(crate) fn refused(refusal: &Refusal, lang: Lang) -> Response {
-    let title = say(lang, "看不了这一页", "This page cannot be shown");
+    let title = say(lang, t::THIS_PAGE_CANNOT_BE_SHOWN);
     let content = html! {
         h1 { (title) }
         div.notice.bad role="alert" { p { (sentence(refusal, lang)) } }
-        p { a href="/tasks" { (say(lang, "回到我的待办", "Back to my tasks")) } }
+        p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
     };
     answered(refusal.status(), whole(lang, title, &content))
 }

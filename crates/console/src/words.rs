@@ -1,13 +1,32 @@
 //! The two languages of a page, and which of them its reader wants.
 
+pub(crate) mod catalogue;
+
 use yizhan_workflow::problem::Lang;
 
-/// Both stand side by side, so that neither is forgotten.
-pub(crate) fn say<'t>(lang: Lang, zh: &'t str, en: &'t str) -> &'t str {
+/// One text of a page. There is none without both languages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text {
+    zh: &'static str,
+    en: &'static str,
+}
+
+pub(crate) fn say(lang: Lang, text: Text) -> &'static str {
     match lang {
-        Lang::Zh => zh,
-        Lang::En => en,
+        Lang::Zh => text.zh,
+        Lang::En => text.en,
     }
+}
+
+/// The text with what its `{}` stand for, in their order.
+pub(crate) fn say_with(lang: Lang, text: Text, with: &[&str]) -> String {
+    let mut parts = say(lang, text).split("{}");
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for (part, value) in parts.zip(with.iter().chain(std::iter::repeat(&""))) {
+        said.push_str(value);
+        said.push_str(part);
+    }
+    said
 }
 
 /// The language of `Accept-Language` that is wanted most of those that we speak.
@@ -33,6 +52,27 @@ pub(crate) fn first_spoken(wanted: &str) -> Option<Lang> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_text_is_there_in_both_languages_with_the_same_gaps() {
+        let chinese = |sign: char| {
+            ('\u{3000}'..='\u{9fff}').contains(&sign) || ('\u{ff00}'..='\u{ffef}').contains(&sign)
+        };
+        for (name, text) in catalogue::ALL {
+            assert!(!text.zh.trim().is_empty() && !text.en.trim().is_empty(), "{name} lacks a language");
+            assert_eq!(text.zh.matches("{}").count(), text.en.matches("{}").count(), "{name}");
+            assert!(!text.en.contains(chinese), "the English of {name} is Chinese");
+            let same = text.zh == text.en;
+            assert!(!same, "the Chinese of {name} is English");
+        }
+    }
+
+    #[test]
+    fn gaps_are_filled_in_their_order() {
+        let text = Text { zh: "{} 和 {}", en: "{} and {}." };
+        assert_eq!(say_with(Lang::En, text, &["a", "b"]), "a and b.");
+        assert_eq!(say_with(Lang::En, text, &["a {}"]), "a {} and .");
+    }
 
     #[test]
     fn a_page_speaks_the_language_that_its_reader_wants_most_of_those_it_can() {

@@ -8,7 +8,7 @@ use crate::pages::fields::{self, CONFIRM};
 use crate::pages::given::Given;
 use crate::pages::whole;
 use crate::refusal::Refusal;
-use crate::words::say;
+use crate::words::{catalogue as t, say};
 
 /// What is asked. `given`: what was sent and not taken.
 pub(super) fn sheet(sheet: &Sheet, confirmation: &str, faults: &[(String, String)], given: &Given) -> String {
@@ -20,26 +20,26 @@ pub(super) fn sheet(sheet: &Sheet, confirmation: &str, faults: &[(String, String
         (head(sheet))
         @if !faults.is_empty() {
             div.notice.bad role="alert" {
-                p { (say(lang, "还没有提交:请看下面标出的地方。", "Nothing was sent yet: please look at what is marked below.")) }
+                p { (say(lang, t::NOTHING_SENT_YET)) }
                 @if given.has_files() {
-                    p { (say(lang, "文件请重新选择。", "Please choose the files again.")) }
+                    p { (say(lang, t::CHOOSE_FILES_AGAIN)) }
                 }
             }
         }
         form method="post" enctype=[files.then_some("multipart/form-data")] {
             input type="hidden" name=(CONFIRM) value=(confirmation);
             @if let Some((label, said)) = &chosen {
-                p.chosen { span.label { (say(lang, "您的答复", "Your answer")) @if said != label { ":" (label) } } strong { (said) } }
+                p.chosen { span.label { (say(lang, t::YOUR_ANSWER)) @if said != label { ":" (label) } } strong { (said) } }
             }
             (fields::asked(&sheet.fields, choice, faults, given, lang))
             button type="submit" {
                 @match &chosen {
-                    Some((_, said)) => { (say(lang, "确认:", "Confirm: ")) (said) }
-                    None => (say(lang, "提交", "Send")),
+                    Some((_, said)) => { (say(lang, t::CONFIRM)) (said) }
+                    None => (say(lang, t::SEND)),
                 }
             }
             p.hint {
-                (say(lang, "打开本页不会提交任何内容,点按钮才算数。", "Nothing is sent by opening this page; the button counts."))
+                (say(lang, t::OPENING_SENDS_NOTHING))
             }
         }
     };
@@ -52,7 +52,7 @@ fn head(sheet: &Sheet) -> Markup {
         header { p.house { (sheet.house) @if let Some(key) = &sheet.key { " · " (key) } } h1 { (sheet.title) } }
         @if let Some(due) = &sheet.due {
             p.due.late[sheet.late] {
-                @if sheet.late { (say(lang, "已超时,应于 ", "Late: it was due at ")) } @else { (say(lang, "期限 ", "Due at ")) }
+                @if sheet.late { (say(lang, t::LINK_LATE)) } @else { (say(lang, t::LINK_DUE_AT)) }
                 (due)
             }
         }
@@ -69,84 +69,60 @@ pub(super) fn done(sheet: &Sheet) -> String {
     let content = html! {
         header { p.house { (sheet.house) } h1 { (sheet.title) } }
         div.notice.good role="status" {
-            p { strong { (say(lang, "已记下,谢谢。", "It is recorded, thank you.")) } }
-            @if let Some((_, said)) = chosen { p { (say(lang, "您的答复:", "Your answer: ")) (said) } }
+            p { strong { (say(lang, t::RECORDED_THANKS)) } }
+            @if let Some((_, said)) = chosen { p { (say(lang, t::YOUR_ANSWER_IS)) (said) } }
         }
-        p.hint { (say(lang, "这个链接已经用过,页面可以关了。", "This link is used up; you may close the page.")) }
+        p.hint { (say(lang, t::LINK_USED_UP)) }
     };
-    whole(lang, say(lang, "已记下", "Recorded"), &content)
+    whole(lang, say(lang, t::RECORDED), &content)
 }
 
 /// Nothing can be answered here, and why.
 pub(super) fn closed(shut: &Shut, lang: Lang) -> String {
     let (title, lines) = match shut {
-        Shut::NotOurs => (
-            say(lang, "这个链接不对", "This link is not right").to_owned(),
-            vec![
-                say(
-                    lang,
-                    "它不是这里发出的,或者在路上缺了一截。请从邮件里整条复制,再打开一次。",
-                    "It was not made here, or a part of it was lost on the way. Copy all of it from the mail and open it again.",
-                )
-                .to_owned(),
-            ],
-        ),
+        Shut::NotOurs => {
+            (say(lang, t::THIS_LINK_IS_NOT_RIGHT).to_owned(), vec![say(lang, t::LINK_NOT_OURS).to_owned()])
+        }
         Shut::TooLate { title } => (
-            say(lang, "这个链接已经过期", "This link has expired").to_owned(),
-            vec![
-                title.clone(),
-                say(
-                    lang,
-                    "这件事还没有办完,请联系给您发邮件的人。",
-                    "The task is still open: please ask whoever sent you the mail.",
-                )
-                .to_owned(),
-            ],
+            say(lang, t::THIS_LINK_HAS_EXPIRED).to_owned(),
+            vec![title.clone(), say(lang, t::STILL_OPEN_ASK).to_owned()],
         ),
         Shut::Claimed(by) => (
-            say(lang, "这件事已有人在办", "Somebody is doing this").to_owned(),
+            say(lang, t::SOMEBODY_IS_DOING_THIS).to_owned(),
             vec![match lang {
                 Lang::Zh => format!("{by} 已经认领。"),
                 Lang::En => format!("{by} has claimed it."),
             }],
         ),
-        Shut::NotYours => (
-            say(lang, "这件事不归您办", "This is not yours to answer").to_owned(),
-            vec![
-                say(
-                    lang,
-                    "它已经转给别人,或者按规定要由另外的人办。",
-                    "It was given to somebody else, or the rules ask for another person.",
-                )
-                .to_owned(),
-            ],
-        ),
+        Shut::NotYours => {
+            (say(lang, t::NOT_YOURS_TO_ANSWER).to_owned(), vec![say(lang, t::GIVEN_TO_SOMEBODY).to_owned()])
+        }
         Shut::Over(over) => (over_title(over, lang).to_owned(), over_lines(over, lang)),
     };
     let content = html! {
         header { h1 { (title) } }
         div.notice { @for line in &lines { p { (line) } } }
-        p.hint { (say(lang, "这里没有改动任何内容。", "Nothing was changed here.")) }
+        p.hint { (say(lang, t::NOTHING_WAS_CHANGED_HERE)) }
     };
     whole(lang, &title, &content)
 }
 
 fn over_title(over: &Over, lang: Lang) -> &'static str {
     if over.own {
-        say(lang, "您已经答复过了", "You have answered this")
+        say(lang, t::YOU_HAVE_ANSWERED)
     } else if over.said.is_some() {
-        say(lang, "这件事已经有了结果", "This has been decided")
+        say(lang, t::THIS_HAS_BEEN_DECIDED)
     } else if over.by.is_some() {
-        say(lang, "这件事已经办完", "This has been done")
+        say(lang, t::THIS_HAS_BEEN_DONE)
     } else {
-        say(lang, "这件事不用再办了", "This is no more to be done")
+        say(lang, t::NO_MORE_TO_BE_DONE)
     }
 }
 
 fn over_lines(over: &Over, lang: Lang) -> Vec<String> {
     let said = over.said.map(|said| match said {
-        Said::Approved => say(lang, "同意", "approved"),
-        Said::Refused => say(lang, "不同意", "refused"),
+        Said::Approved => say(lang, t::APPROVED),
+        Said::Refused => say(lang, t::REFUSED),
     });
     let mut lines = vec![];
     if let Some(by) = &over.by {
@@ -158,13 +134,9 @@ fn over_lines(over: &Over, lang: Lang) -> Vec<String> {
             (None, Lang::En) => format!("{by} answered it at {at}."),
         });
     } else if over.cancelled {
-        lines.push(say(lang, "整个流程已经取消。", "The whole case was cancelled.").to_owned());
+        lines.push(say(lang, t::THE_WHOLE_CASE_WAS_CANCELLED).to_owned());
     } else {
-        let words = say(
-            lang,
-            "它已撤回、退回或重新开始;重新开始的,会另发一封邮件。",
-            "It was taken back or opened anew; for what was opened anew there is another mail.",
-        );
+        let words = say(lang, t::TAKEN_BACK);
         lines.push(words.to_owned());
     }
     lines
@@ -180,19 +152,19 @@ pub(super) fn trouble(refusal: &Refusal, lang: Lang) -> String {
                 format!("At most {most} KB may be sent at once. Make the files smaller and try again.")
             }
         };
-        (say(lang, "内容太大", "That is too large"), line)
+        (say(lang, t::THAT_IS_TOO_LARGE), line)
     } else if matches!(refusal, Refusal::Unreadable(_) | Refusal::WrongType(_) | Refusal::TooSlow) {
-        let line = say(lang, "请返回上一页再试一次。", "Please go back and try again.");
-        (say(lang, "没有收全", "Not all of it arrived"), line.to_owned())
+        let line = say(lang, t::GO_BACK_AND_TRY);
+        (say(lang, t::NOT_ALL_OF_IT_ARRIVED), line.to_owned())
     } else {
         tracing::warn!(error = %refusal, "a link could not be answered");
-        let line = say(lang, "请过一会儿再试,链接还有效。", "Please try again shortly; the link stays good.");
-        (say(lang, "现在办不了", "Not now"), line.to_owned())
+        let line = say(lang, t::TRY_AGAIN_SHORTLY);
+        (say(lang, t::NOT_NOW), line.to_owned())
     };
     let content = html! {
         header { h1 { (title) } }
         div.notice { p { (line) } }
-        p.hint { (say(lang, "这里没有改动任何内容。", "Nothing was changed here.")) }
+        p.hint { (say(lang, t::NOTHING_WAS_CHANGED_HERE)) }
     };
     whole(lang, title, &content)
 }

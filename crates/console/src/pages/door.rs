@@ -16,7 +16,7 @@ use crate::body::{Asked, Form, Named};
 use crate::caller::{COOKIE, Caller, cookie, same_origin};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::words::say;
+use crate::words::{catalogue as t, say, say_with};
 
 /// Where somebody who has signed in goes, if they came from nowhere.
 const HOME: &str = "/";
@@ -196,7 +196,7 @@ async fn accept(
     let fault = if password == again {
         fit(password, &invitation.person).err().map(|why| unfit(why, lang))
     } else {
-        Some(say(lang, "两次输入的不一样。", "The two are not the same."))
+        Some(say(lang, t::PASSWORDS_DIFFER))
     };
     if let Some(fault) = fault {
         return Ok(answered(StatusCode::UNPROCESSABLE_ENTITY, invitation_page(lang, &name, Some(fault))));
@@ -222,47 +222,25 @@ async fn accept(
 
 fn unfit(why: Unfit, lang: Lang) -> &'static str {
     match why {
-        Unfit::Short => say(
-            lang,
-            "密码至少 10 个字。几个词连起来最好记。",
-            "A password has at least 10 characters; a few words are easiest to keep in mind.",
-        ),
-        Unfit::Long => say(lang, "密码最多 200 个字。", "A password has at most 200 characters."),
-        Unfit::Name => {
-            say(lang, "密码不能是自己的名字加几个数字。", "A password is not the own name with some figures.")
-        }
-        Unfit::Common => say(
-            lang,
-            "这个密码最容易被猜到,请换一个。",
-            "This password is one of those that are guessed first.",
-        ),
+        Unfit::Short => say(lang, t::PASSWORD_SHORT),
+        Unfit::Long => say(lang, t::PASSWORD_LONG),
+        Unfit::Name => say(lang, t::PASSWORD_IS_NAME),
+        Unfit::Common => say(lang, t::PASSWORD_COMMON),
     }
 }
 
 fn trouble(refusal: &Refusal, lang: Lang) -> String {
     if let Refusal::Guessing(wait) = refusal {
-        return match lang {
-            Lang::Zh => format!("试得太多了,请过 {wait} 秒再试。"),
-            Lang::En => format!("Too many tries; please try again in {wait} s."),
-        };
+        return say_with(lang, t::TRY_TOO_OFTEN, &[&wait.to_string()]);
     }
-    let (zh, en) = if matches!(refusal, Refusal::NotKnown) {
-        (
-            "名字或密码不对。忘了密码请找管理员,他会给您一个新的邀请。",
-            "Name or password is not right. If you forgot it, ask an administrator for a new invitation.",
-        )
+    let text = if matches!(refusal, Refusal::NotKnown) {
+        t::NAME_OR_PASSWORD_WRONG
     } else if matches!(refusal, Refusal::CrossSite) {
-        (
-            "这次提交不是从本页发出的,请在这里重新填写。",
-            "This was not sent from this page; please fill it in here.",
-        )
+        t::NOT_FROM_THIS_PAGE
     } else {
-        (
-            "现在办不了,什么都没有改动。请稍后再试,或者找管理员。",
-            "This cannot be done now, and nothing was changed. Please try again later, or ask an administrator.",
-        )
+        t::CANNOT_BE_DONE_NOW
     };
-    say(lang, zh, en).to_owned()
+    say(lang, text).to_owned()
 }
 
 fn notice(words: &str) -> Markup {
@@ -270,19 +248,19 @@ fn notice(words: &str) -> Markup {
 }
 
 fn sign_in_page(lang: Lang, to: &str, name: &str, refusal: Option<&Refusal>) -> String {
-    let title = say(lang, "登录", "Sign in");
+    let title = say(lang, t::SIGN_IN);
     let content = html! {
         h1 { (title) }
         @if let Some(refusal) = refusal { (notice(&trouble(refusal, lang))) }
         form method="post" action="/sign-in" {
             input type="hidden" name="to" value=(to);
             div.field {
-                label for="name" { (say(lang, "名字", "Name")) }
-                p.hint { (say(lang, "工号或邮箱", "Your id or mail address")) }
+                label for="name" { (say(lang, t::NAME)) }
+                p.hint { (say(lang, t::ID_OR_MAIL)) }
                 input id="name" name="name" value=(name) autocomplete="username" autocapitalize="none" required autofocus;
             }
             div.field {
-                label for="password" { (say(lang, "密码", "Password")) }
+                label for="password" { (say(lang, t::PASSWORD)) }
                 input id="password" name="password" type="password" autocomplete="current-password" required;
             }
             button type="submit" { (title) }
@@ -292,40 +270,36 @@ fn sign_in_page(lang: Lang, to: &str, name: &str, refusal: Option<&Refusal>) -> 
 }
 
 fn invitation_page(lang: Lang, name: &str, fault: Option<&str>) -> String {
-    let title = say(lang, "设置密码", "Choose a password");
+    let title = say(lang, t::CHOOSE_A_PASSWORD);
     let content = html! {
         h1 { (title) }
-        p { (say(lang, "您好,", "Hello ")) (name) (say(lang, "。", ".")) }
+        p { (say(lang, t::HELLO)) (name) (say(lang, t::FULL_STOP)) }
         @if let Some(fault) = fault { (notice(fault)) }
         form method="post" {
             div.field {
-                label for="password" { (say(lang, "密码", "Password")) }
-                p.hint { (say(lang, "至少 10 个字;几个词连起来最好记。", "At least 10 characters; a few words are easiest to keep in mind.")) }
+                label for="password" { (say(lang, t::PASSWORD)) }
+                p.hint { (say(lang, t::PASSWORD_HINT)) }
                 input id="password" name="password" type="password" autocomplete="new-password" minlength="10" maxlength="200" required autofocus;
             }
             div.field {
-                label for="again" { (say(lang, "再输一次", "Once more")) }
+                label for="again" { (say(lang, t::ONCE_MORE)) }
                 input id="again" name="again" type="password" autocomplete="new-password" required;
             }
             button type="submit" { (title) }
-            p.hint { (say(lang, "设好以后,别处的登录都会退出。", "Wherever else you are signed in, you are signed out then.")) }
+            p.hint { (say(lang, t::SIGNED_OUT_ELSEWHERE)) }
         }
     };
     whole(lang, title, &content)
 }
 
 fn void_page(lang: Lang) -> String {
-    let title = say(lang, "这个邀请已经失效", "This invitation is void");
+    let title = say(lang, t::THIS_INVITATION_IS_VOID);
     let content = html! {
         h1 { (title) }
         p {
-            (say(
-                lang,
-                "邀请只能用一次,三天内有效,发了新的,旧的就作废。请找管理员要一个新的。",
-                "An invitation is good once and for three days, and a newer one makes it void. Ask an administrator for a new one.",
-            ))
+            (say(lang, t::INVITATION_RULES))
         }
-        p { a href="/sign-in" { (say(lang, "去登录", "Sign in")) } }
+        p { a href="/sign-in" { (say(lang, t::GO_SIGN_IN)) } }
     };
     whole(lang, title, &content)
 }

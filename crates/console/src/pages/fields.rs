@@ -10,7 +10,7 @@ use yizhan_workflow::problem::Lang;
 use super::given::Given;
 use crate::refusal::Refusal;
 use crate::view::FormView;
-use crate::words::say;
+use crate::words::{catalogue as t, say};
 
 /// The hidden field by which a page shows that it is ours.
 pub(crate) const CONFIRM: &str = "confirm";
@@ -160,8 +160,8 @@ pub(crate) fn chosen(fields: &[Shown], Choice(name, value): &Choice, lang: Lang)
     let label = field.map_or_else(|| name.to_string(), |field| field.label.clone());
     let approves = &**name == "approved" && field.is_some_and(|field| field.kind == "yesno");
     let said = match value {
-        Json::Bool(true) if approves => say(lang, "同意", "Approve").to_owned(),
-        Json::Bool(false) if approves => say(lang, "不同意", "Refuse").to_owned(),
+        Json::Bool(true) if approves => say(lang, t::APPROVE).to_owned(),
+        Json::Bool(false) if approves => say(lang, t::REFUSE).to_owned(),
         Json::String(code) => {
             let known = field.and_then(|field| field.options.iter().find(|option| option.code == *code));
             known.map_or_else(|| code.clone(), |option| option.label.clone())
@@ -200,8 +200,8 @@ fn one(field: &Shown, faults: &[(String, String)], given: &Given, lang: Lang) ->
 
 fn mark(field: &Shown, lang: Lang) -> Markup {
     html! {
-        @if field.when.is_some() { span.hint { (say(lang, "(适用时填写)", " (where it applies)")) } }
-        @else if !field.required { span.hint { (say(lang, "(可不填)", " (may be left empty)")) } }
+        @if field.when.is_some() { span.hint { (say(lang, t::WHERE_IT_APPLIES)) } }
+        @else if !field.required { span.hint { (say(lang, t::MAY_BE_LEFT_EMPTY)) } }
     }
 }
 
@@ -220,12 +220,7 @@ fn input(field: &Shown, id: &str, given: &Given, lang: Lang, options: usize) -> 
     let known = known.unwrap_or_default();
     let must = field.must();
     match field.kind.as_str() {
-        "yesno" => radios(
-            name,
-            &[("yes", say(lang, "是", "Yes")), ("no", say(lang, "否", "No"))],
-            &yes(&known),
-            must,
-        ),
+        "yesno" => radios(name, &[("yes", say(lang, t::YES)), ("no", say(lang, t::NO))], &yes(&known), must),
         "choice" if field.options.len() <= options => {
             let options: Vec<(&str, &str)> =
                 field.options.iter().map(|option| (&*option.code, &*option.label)).collect();
@@ -233,7 +228,7 @@ fn input(field: &Shown, id: &str, given: &Given, lang: Lang, options: usize) -> 
         }
         "choice" => html! {
             select id=(id) name=(name) required[must] {
-                option value="" { (say(lang, "请选择", "Choose")) }
+                option value="" { (say(lang, t::CHOOSE)) }
                 @for option in &field.options {
                     option value=(option.code) selected[option.code == known] { (option.label) }
                 }
@@ -324,12 +319,12 @@ fn signature(field: &Shown, name: &str, given: &Given, lang: Lang) -> Markup {
         }
     };
     let signed = part("signed");
-    let words = [("yes", say(lang, "签收", "I sign")), ("no", say(lang, "拒签", "I refuse to sign"))];
+    let words = [("yes", say(lang, t::I_SIGN)), ("no", say(lang, t::I_REFUSE_TO_SIGN))];
     html! {
         (radios(&signed, &words, given.text(&signed).unwrap_or_default(), field.must()))
-        (line("by", say(lang, "签名(姓名)", "Name")))
-        @if field.witness.is_some() { (line("witness", say(lang, "见证人", "Witness"))) }
-        (line("reason", say(lang, "原因或备注", "Reason")))
+        (line("by", say(lang, t::SIGNATURE_NAME)))
+        @if field.witness.is_some() { (line("witness", say(lang, t::WITNESS))) }
+        (line("reason", say(lang, t::REASON)))
     }
 }
 
@@ -351,7 +346,7 @@ fn table(field: &Shown, name: &str, given: &Given, lang: Lang) -> Markup {
                 }
             } } }
         } }
-        @if rows.is_none() { p.hint { (say(lang, "空着的行不算。", "Rows that stay empty do not count.")) } }
+        @if rows.is_none() { p.hint { (say(lang, t::EMPTY_ROWS)) } }
     }
 }
 
@@ -424,13 +419,13 @@ fn plain(value: &Json) -> String {
 pub(crate) fn told(value: &Json, lang: Lang) -> String {
     match value {
         Json::Null => String::new(),
-        Json::Bool(yes) => if *yes { say(lang, "是", "yes") } else { say(lang, "否", "no") }.to_owned(),
+        Json::Bool(yes) => if *yes { say(lang, t::YES_SMALL) } else { say(lang, t::NO_SMALL) }.to_owned(),
         Json::Number(number) => number.to_string(),
         Json::String(text) => text.strip_prefix("person:").unwrap_or(text).to_owned(),
         Json::Array(list) => {
             let all: Vec<String> =
                 list.iter().map(|one| told(one, lang)).filter(|one| !one.is_empty()).collect();
-            all.join(say(lang, "、", ", "))
+            all.join(say(lang, t::LIST_COMMA))
         }
         Json::Object(parts) => match parts.get("name").and_then(Json::as_str) {
             Some(name) => name.to_owned(),
@@ -438,7 +433,7 @@ pub(crate) fn told(value: &Json, lang: Lang) -> String {
                 let parts = parts.iter().map(|(key, value)| (key, told(value, lang)));
                 let parts = parts.filter(|(_, value)| !value.is_empty());
                 let all: Vec<String> = parts.map(|(key, value)| format!("{key}: {value}")).collect();
-                all.join(say(lang, ";", "; "))
+                all.join(say(lang, t::SEMICOLON))
             }
         },
     }

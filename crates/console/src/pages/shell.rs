@@ -9,7 +9,7 @@ use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 
 use crate::caller::Caller;
-use crate::words::say;
+use crate::words::{catalogue as t, say};
 
 /// The pages that the way around names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +32,9 @@ impl Place {
 
     fn name(self, lang: Lang) -> &'static str {
         match self {
-            Self::Tasks => say(lang, "我的待办", "My tasks"),
-            Self::Cases => say(lang, "新建", "New case"),
-            Self::Runs => say(lang, "办件", "Cases"),
+            Self::Tasks => say(lang, t::MY_TASKS),
+            Self::Cases => say(lang, t::NEW_CASE),
+            Self::Runs => say(lang, t::CASES),
         }
     }
 
@@ -66,9 +66,9 @@ impl Reader<'_> {
         let clock = at.strftime("%H:%M").to_string();
         let day = |word: &str| format!("{word} {clock}");
         match days_between(&now, &at) {
-            Some(0) => day(say(self.lang, "今天", "today")),
-            Some(1) => day(say(self.lang, "明天", "tomorrow")),
-            Some(-1) => day(say(self.lang, "昨天", "yesterday")),
+            Some(0) => day(say(self.lang, t::TODAY)),
+            Some(1) => day(say(self.lang, t::TOMORROW)),
+            Some(-1) => day(say(self.lang, t::YESTERDAY)),
             _ if at.year() == now.year() => at.strftime("%m-%d %H:%M").to_string(),
             _ => at.strftime("%Y-%m-%d %H:%M").to_string(),
         }
@@ -91,19 +91,19 @@ pub(crate) fn page(reader: &Reader<'_>, at: Place, title: &str, content: &Markup
     let own = reader.caller.person().map(|id| reader.who(id));
     let page = html! {
         (DOCTYPE)
-        html lang=(say(lang, "zh-CN", "en")) {
+        html lang=(say(lang, t::LANG_TAG)) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (title) " · " (say(lang, "驿站", "Yizhan")) }
+                title { (title) " · " (say(lang, t::YIZHAN)) }
                 link rel="stylesheet" href="/assets/page.css";
             }
             body.console {
-                a.skip href="#content" { (say(lang, "跳到正文", "Skip to the content")) }
+                a.skip href="#content" { (say(lang, t::SKIP_TO_THE_CONTENT)) }
                 header.top {
-                    a.mark href="/tasks" { (say(lang, "驿站", "Yizhan")) }
-                    nav aria-label=(say(lang, "主要页面", "Main pages")) {
+                    a.mark href="/tasks" { (say(lang, t::YIZHAN)) }
+                    nav aria-label=(say(lang, t::MAIN_PAGES)) {
                         @for place in Place::ALL.into_iter().filter(|place| place.is_for(reader.caller)) {
                             a href=(place.path()) aria-current=[(place == at).then_some("page")] { (place.name(lang)) }
                         }
@@ -111,7 +111,7 @@ pub(crate) fn page(reader: &Reader<'_>, at: Place, title: &str, content: &Markup
                     @if let Some(own) = own {
                         form.out method="post" action="/sign-out" {
                             span.own { (own) }
-                            button.plain type="submit" { (say(lang, "退出", "Sign out")) }
+                            button.plain type="submit" { (say(lang, t::SIGN_OUT)) }
                         }
                     }
                 }

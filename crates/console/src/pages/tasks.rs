@@ -22,7 +22,7 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{ClockView, TaskRow, TaskView};
-use crate::words::say;
+use crate::words::{catalogue as t, say};
 
 /// How an act came in, for the journal.
 const VIA: &str = "console";
@@ -54,7 +54,7 @@ pub(crate) async fn list(
     let rows: Vec<&TaskRow> = mine.iter().filter(fits).collect();
     answered(
         StatusCode::OK,
-        page(&reader, Place::Tasks, say(lang, "我的待办", "My tasks"), &listed(&reader, &rows, &filter)),
+        page(&reader, Place::Tasks, say(lang, t::MY_TASKS), &listed(&reader, &rows, &filter)),
     )
 }
 
@@ -67,22 +67,22 @@ fn listed(reader: &Reader<'_>, rows: &[&TaskRow], filter: &Filter) -> Markup {
     let late = rows.iter().filter(|row| row.late).count();
     html! {
         div.head {
-            h1 { (say(lang, "我的待办", "My tasks")) }
-            p.count { (rows.len()) @if late > 0 { " · " span.late { (late) (say(lang, " 件超时", " late")) } } }
+            h1 { (say(lang, t::MY_TASKS)) }
+            p.count { (rows.len()) @if late > 0 { " · " span.late { (late) (say(lang, t::COUNT_LATE)) } } }
             form.find method="get" role="search" {
-                label.hidden for="text" { (say(lang, "查找", "Find")) }
-                input id="text" name="text" type="search" value=(filter.text) placeholder=(say(lang, "按标题查找", "Find by title"));
-                button.plain type="submit" { (say(lang, "查找", "Find")) }
+                label.hidden for="text" { (say(lang, t::FIND)) }
+                input id="text" name="text" type="search" value=(filter.text) placeholder=(say(lang, t::FIND_BY_TITLE));
+                button.plain type="submit" { (say(lang, t::FIND)) }
             }
         }
-        @if !filter.done.is_empty() { div.notice.good role="status" { p { (say(lang, "办好了。", "Done.")) } } }
+        @if !filter.done.is_empty() { div.notice.good role="status" { p { (say(lang, t::DONE_NOW)) } } }
         @if rows.is_empty() {
-            p.empty { (say(lang, "现在没有要办的事。", "There is nothing to do now.")) }
+            p.empty { (say(lang, t::NO_TASKS)) }
         } @else {
             div.wide { table.rows {
                 thead { tr {
-                    th { (say(lang, "待办", "Task")) } th { (say(lang, "期限", "Due")) } th { (say(lang, "谁办", "Whose")) }
-                    th { (say(lang, "来自", "Since")) }
+                    th { (say(lang, t::TASK)) } th { (say(lang, t::DUE)) } th { (say(lang, t::WHOSE)) }
+                    th { (say(lang, t::SINCE)) }
                 } }
                 tbody { @for row in rows { (line(reader, row)) } }
             } }
@@ -94,10 +94,10 @@ fn line(reader: &Reader<'_>, row: &TaskRow) -> Markup {
     let lang = reader.lang;
     html! {
         tr {
-            td data-label=(say(lang, "待办", "Task")) { a href={ "/tasks/" (row.id) } { (row.title) } }
-            td data-label=(say(lang, "期限", "Due")) { (due(reader, row)) }
-            td data-label=(say(lang, "谁办", "Whose")) { (whose(reader, row)) }
-            td.soft data-label=(say(lang, "来自", "Since")) { (reader.time(&row.opened)) }
+            td data-label=(say(lang, t::TASK)) { a href={ "/tasks/" (row.id) } { (row.title) } }
+            td data-label=(say(lang, t::DUE)) { (due(reader, row)) }
+            td data-label=(say(lang, t::WHOSE)) { (whose(reader, row)) }
+            td.soft data-label=(say(lang, t::SINCE)) { (reader.time(&row.opened)) }
         }
     }
 }
@@ -105,7 +105,7 @@ fn line(reader: &Reader<'_>, row: &TaskRow) -> Markup {
 fn due(reader: &Reader<'_>, row: &TaskRow) -> Markup {
     html! {
         @match &row.due {
-            Some(due) if row.late => span.late { (say(reader.lang, "超时,应于 ", "late since ")) (reader.time(due)) },
+            Some(due) if row.late => span.late { (say(reader.lang, t::LATE_SINCE)) (reader.time(due)) },
             Some(due) => (reader.time(due)),
             None => span.soft { "—" },
         }
@@ -117,7 +117,7 @@ fn whose(reader: &Reader<'_>, row: &TaskRow) -> Markup {
     html! {
         @match &row.claimed_by {
             Some(by) => span.taken { (reader.who(by)) },
-            None => (all.join(say(reader.lang, "、", ", "))),
+            None => (all.join(say(reader.lang, t::LIST_COMMA))),
         }
     }
 }
@@ -163,16 +163,16 @@ async fn shown(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, sheet:
 fn task(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) -> Markup {
     let lang = reader.lang;
     html! {
-        p.crumbs { a href="/tasks" { (say(lang, "我的待办", "My tasks")) } " › " (view.case.title) @if let Some(key) = &view.case.key { " · " (key) } }
+        p.crumbs { a href="/tasks" { (say(lang, t::MY_TASKS)) } " › " (view.case.title) @if let Some(key) = &view.case.key { " · " (key) } }
         h1 { (view.row.title) }
-        p.due.late[view.row.late] { (say(lang, "期限 ", "Due ")) (due(reader, &view.row)) " · " (whose(reader, &view.row)) }
+        p.due.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (due(reader, &view.row)) " · " (whose(reader, &view.row)) }
         @if let Some(said) = &sheet.said { div.notice.bad role="alert" { p { (said) } } }
         div.split {
-            section.work aria-label=(say(lang, "办理", "What is asked")) {
+            section.work aria-label=(say(lang, t::WHAT_IS_ASKED)) {
                 (asked(reader, view, fields, sheet))
                 (acts(reader, view))
             }
-            section.story aria-label=(say(lang, "经过", "The case so far")) { (story(reader, view)) }
+            section.story aria-label=(say(lang, t::THE_CASE_SO_FAR)) { (story(reader, view)) }
         }
     }
 }
@@ -186,7 +186,7 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
     let given = if sheet.given.is_nothing() { &kept } else { &sheet.given };
     html! {
         @if let Some(draft) = view.draft.as_ref().filter(|_| sheet.given.is_nothing()) {
-            p.hint { (say(lang, "草稿存于 ", "Draft of ")) (reader.time(&draft.at)) }
+            p.hint { (say(lang, t::DRAFT_OF)) (reader.time(&draft.at)) }
         }
         @if let Some(evidence) = &view.evidence {
             div.notice.bad { p { strong { (evidence.code) } " " (evidence.message) } }
@@ -195,14 +195,14 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
             form method="post" action=(answer) enctype=[files.then_some("multipart/form-data")] {
                 @if !sheet.faults.is_empty() {
                     div.notice.bad role="alert" {
-                        p { (say(lang, "还没有提交:请看下面标出的地方。", "Nothing was sent yet: please look at what is marked below.")) }
-                        @if sheet.given.has_files() { p { (say(lang, "文件请重新选择。", "Please choose the files again.")) } }
+                        p { (say(lang, t::NOTHING_SENT_YET)) }
+                        @if sheet.given.has_files() { p { (say(lang, t::CHOOSE_FILES_AGAIN)) } }
                     }
                 }
                 (fields::asked(fields, None, &sheet.faults, given, lang))
-                button type="submit" { (say(lang, "提交", "Send")) }
+                button type="submit" { (say(lang, t::SEND)) }
                 button.plain type="submit" formaction={ "/tasks/" (view.row.id) "/draft" } formnovalidate {
-                    (say(lang, "先存着,以后再交", "Keep it for later"))
+                    (say(lang, t::KEEP_IT_FOR_LATER))
                 }
             }
         } @else {
@@ -217,11 +217,11 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
 
 fn verdict_word(verdict: &str, lang: Lang) -> &str {
     match verdict {
-        "happened" => say(lang, "已经做成了", "It happened"),
-        "again" => say(lang, "再做一次", "Do it again"),
-        "skip" => say(lang, "跳过", "Skip it"),
-        "fail" => say(lang, "按失败处理", "Let it fail"),
-        "leave" => say(lang, "就这样", "Leave it"),
+        "happened" => say(lang, t::VERDICT_HAPPENED),
+        "again" => say(lang, t::VERDICT_AGAIN),
+        "skip" => say(lang, t::VERDICT_SKIP),
+        "fail" => say(lang, t::VERDICT_FAIL),
+        "leave" => say(lang, t::VERDICT_LEAVE),
         other => other,
     }
 }
@@ -235,30 +235,30 @@ fn acts(reader: &Reader<'_>, view: &TaskView) -> Markup {
     html! {
         div.acts {
             @if view.row.claimed_by.is_none() && view.row.who.len() + usize::from(view.row.who.iter().any(|who| !who.starts_with("person:"))) > 1 {
-                form method="post" action=(path("claim")) { button.plain type="submit" { (say(lang, "我来办", "I take it")) } }
+                form method="post" action=(path("claim")) { button.plain type="submit" { (say(lang, t::I_TAKE_IT)) } }
             }
             @if held {
-                form method="post" action=(path("release")) { button.plain type="submit" { (say(lang, "放回去", "Give it back")) } }
+                form method="post" action=(path("release")) { button.plain type="submit" { (say(lang, t::GIVE_IT_BACK)) } }
             }
             details {
-                summary { (say(lang, "转给别人", "Hand over")) }
+                summary { (say(lang, t::HAND_OVER)) }
                 form method="post" action=(path("hand-over")) {
-                    div.field { label for="to" { (say(lang, "转给", "To")) }
+                    div.field { label for="to" { (say(lang, t::TO)) }
                         select id="to" name="to" required {
-                            option value="" { (say(lang, "请选择", "Choose")) }
+                            option value="" { (say(lang, t::CHOOSE)) }
                             @for (id, person) in &reader.world.people.people { option value={ "person:" (id) } { (person.name) } }
                         }
                     }
-                    div.field { label for="note" { (say(lang, "说明", "Note")) } input id="note" name="note" maxlength="2000"; }
-                    label.pick { input type="checkbox" name="delegate" value="yes"; span { (say(lang, "请他代办,结果仍算我的", "They do it for me")) } }
-                    button type="submit" { (say(lang, "转交", "Hand over")) }
+                    div.field { label for="note" { (say(lang, t::NOTE)) } input id="note" name="note" maxlength="2000"; }
+                    label.pick { input type="checkbox" name="delegate" value="yes"; span { (say(lang, t::THEY_DO_IT_FOR_ME)) } }
+                    button type="submit" { (say(lang, t::HAND_OVER_IT)) }
                 }
             }
             details {
-                summary { (say(lang, "留言", "Comment")) }
+                summary { (say(lang, t::COMMENT)) }
                 form method="post" action=(path("comment")) {
-                    div.field { label for="said" { (say(lang, "留言", "Comment")) } textarea id="said" name="text" rows="3" required maxlength="2000" {} }
-                    button type="submit" { (say(lang, "留言", "Comment")) }
+                    div.field { label for="said" { (say(lang, t::COMMENT)) } textarea id="said" name="text" rows="3" required maxlength="2000" {} }
+                    button type="submit" { (say(lang, t::COMMENT)) }
                 }
             }
         }
@@ -268,13 +268,13 @@ fn acts(reader: &Reader<'_>, view: &TaskView) -> Markup {
 fn story(reader: &Reader<'_>, view: &TaskView) -> Markup {
     let lang = reader.lang;
     html! {
-        h2 { (say(lang, "这件事", "The case")) }
+        h2 { (say(lang, t::THE_CASE)) }
         dl {
             @for (label, value) in fields::brought(view.case.input.text(), lang) { dt { (label) } dd { (value) } }
         }
         @if let Some(clock) = &view.clock { (ledger(reader, clock)) }
         @if !view.case.story.is_empty() {
-            h2 { (say(lang, "经过", "So far")) }
+            h2 { (say(lang, t::SO_FAR)) }
             ol.timeline {
                 @for past in &view.case.story {
                     li {
@@ -291,7 +291,7 @@ fn story(reader: &Reader<'_>, view: &TaskView) -> Markup {
             }
         }
         @if !view.comments.is_empty() {
-            h2 { (say(lang, "留言", "Comments")) }
+            h2 { (say(lang, t::COMMENTS)) }
             ul.comments { @for said in &view.comments {
                 li { p.soft { (reader.who(&said.by)) " · " (reader.time(&said.at)) } p { (said.text) } }
             } }
@@ -304,11 +304,11 @@ fn ledger(reader: &Reader<'_>, clock: &ClockView) -> Markup {
     let lang = reader.lang;
     html! {
         @if !clock.ledger.is_empty() {
-            h2 { (say(lang, "停过的时间", "When the clock stood")) }
+            h2 { (say(lang, t::WHEN_THE_CLOCK_STOOD)) }
             ul.ledger { @for stood in &clock.ledger {
                 li {
                     (reader.time(&stood.from)) " – "
-                    @match &stood.to { Some(to) => (reader.time(to)), None => (say(lang, "现在", "now")) }
+                    @match &stood.to { Some(to) => (reader.time(to)), None => (say(lang, t::NOW)) }
                     @if let Some(reason) = stood.reason.as_ref().or(stood.file.as_ref()) { ": " (reason) }
                     @if let Some(by) = &stood.by { " (" (reader.who(by)) ")" }
                 }

@@ -1,0 +1,133 @@
+//! Every text of the pages, Chinese and English side by side. `{}` is filled in by `say_with`.
+
+use super::Text;
+
+macro_rules! texts {
+    ($($name:ident: $zh:literal, $en:literal;)*) => {
+        $(pub(crate) const $name: Text = Text { zh: $zh, en: $en };)*
+
+        #[cfg(test)]
+        pub(super) const ALL: &[(&str, Text)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+texts! {
+    APPROVE: "同意", "Approve";
+    APPROVED: "同意", "approved";
+    BACK_TO_MY_TASKS: "回到我的待办", "Back to my tasks";
+    CANNOT_BE_DONE_NOW: "现在办不了,什么都没有改动。请稍后再试,或者找管理员。", "This cannot be done now, and nothing was changed. Please try again later, or ask an administrator.";
+    CASES: "办件", "Cases";
+    CHOOSE: "请选择", "Choose";
+    CHOOSE_A_PASSWORD: "设置密码", "Choose a password";
+    CHOOSE_FILES_AGAIN: "文件请重新选择。", "Please choose the files again.";
+    COMMENT: "留言", "Comment";
+    COMMENTS: "留言", "Comments";
+    CONFIRM: "确认:", "Confirm: ";
+    COUNT_LATE: " 件超时", " late";
+    DONE_NOW: "办好了。", "Done.";
+    DRAFT_OF: "草稿存于 ", "Draft of ";
+    DUE: "期限", "Due";
+    DUE_BEFORE: "期限 ", "Due ";
+    EMPTY_ROWS: "空着的行不算。", "Rows that stay empty do not count.";
+    FIND: "查找", "Find";
+    FIND_BY_TITLE: "按标题查找", "Find by title";
+    FULL_STOP: "。", ".";
+    GIVEN_TO_SOMEBODY: "它已经转给别人,或者按规定要由另外的人办。", "It was given to somebody else, or the rules ask for another person.";
+    GIVE_IT_BACK: "放回去", "Give it back";
+    GO_BACK_AND_TRY: "请返回上一页再试一次。", "Please go back and try again.";
+    GO_SIGN_IN: "去登录", "Sign in";
+    HAND_OVER: "转给别人", "Hand over";
+    HAND_OVER_IT: "转交", "Hand over";
+    HELLO: "您好,", "Hello ";
+    ID_OR_MAIL: "工号或邮箱", "Your id or mail address";
+    INVITATION_RULES: "邀请只能用一次,三天内有效,发了新的,旧的就作废。请找管理员要一个新的。", "An invitation is good once and for three days, and a newer one makes it void. Ask an administrator for a new one.";
+    I_REFUSE_TO_SIGN: "拒签", "I refuse to sign";
+    I_SIGN: "签收", "I sign";
+    I_TAKE_IT: "我来办", "I take it";
+    KEEP_IT_FOR_LATER: "先存着,以后再交", "Keep it for later";
+    LANG_TAG: "zh-CN", "en";
+    LATE_SINCE: "超时,应于 ", "late since ";
+    LINK_DUE_AT: "期限 ", "Due at ";
+    LINK_LATE: "已超时,应于 ", "Late: it was due at ";
+    LINK_NOT_OURS: "它不是这里发出的,或者在路上缺了一截。请从邮件里整条复制,再打开一次。", "It was not made here, or a part of it was lost on the way. Copy all of it from the mail and open it again.";
+    LINK_USED_UP: "这个链接已经用过,页面可以关了。", "This link is used up; you may close the page.";
+    LIST_COMMA: "、", ", ";
+    MAIN_PAGES: "主要页面", "Main pages";
+    MAY_BE_LEFT_EMPTY: "(可不填)", " (may be left empty)";
+    MY_TASKS: "我的待办", "My tasks";
+    NAME: "名字", "Name";
+    NAME_OR_PASSWORD_WRONG: "名字或密码不对。忘了密码请找管理员,他会给您一个新的邀请。", "Name or password is not right. If you forgot it, ask an administrator for a new invitation.";
+    NEW_CASE: "新建", "New case";
+    NO: "否", "No";
+    NOTE: "说明", "Note";
+    NOTHING_SENT_YET: "还没有提交:请看下面标出的地方。", "Nothing was sent yet: please look at what is marked below.";
+    NOTHING_WAS_CHANGED_HERE: "这里没有改动任何内容。", "Nothing was changed here.";
+    NOT_ALL_OF_IT_ARRIVED: "没有收全", "Not all of it arrived";
+    NOT_FROM_THIS_PAGE: "这次提交不是从本页发出的,请在这里重新填写。", "This was not sent from this page; please fill it in here.";
+    NOT_NOW: "现在办不了", "Not now";
+    NOT_YOURS_TO_ANSWER: "这件事不归您办", "This is not yours to answer";
+    NOW: "现在", "now";
+    NO_MORE_TO_BE_DONE: "这件事不用再办了", "This is no more to be done";
+    NO_SMALL: "否", "no";
+    NO_TASKS: "现在没有要办的事。", "There is nothing to do now.";
+    ONCE_MORE: "再输一次", "Once more";
+    OPENING_SENDS_NOTHING: "打开本页不会提交任何内容,点按钮才算数。", "Nothing is sent by opening this page; the button counts.";
+    PASSWORD: "密码", "Password";
+    PASSWORDS_DIFFER: "两次输入的不一样。", "The two are not the same.";
+    PASSWORD_COMMON: "这个密码最容易被猜到,请换一个。", "This password is one of those that are guessed first.";
+    PASSWORD_HINT: "至少 10 个字;几个词连起来最好记。", "At least 10 characters; a few words are easiest to keep in mind.";
+    PASSWORD_IS_NAME: "密码不能是自己的名字加几个数字。", "A password is not the own name with some figures.";
+    PASSWORD_LONG: "密码最多 200 个字。", "A password has at most 200 characters.";
+    PASSWORD_SHORT: "密码至少 10 个字。几个词连起来最好记。", "A password has at least 10 characters; a few words are easiest to keep in mind.";
+    REASON: "原因或备注", "Reason";
+    RECORDED: "已记下", "Recorded";
+    RECORDED_THANKS: "已记下,谢谢。", "It is recorded, thank you.";
+    REFUSE: "不同意", "Refuse";
+    REFUSED: "不同意", "refused";
+    SEMICOLON: ";", "; ";
+    SEND: "提交", "Send";
+    SIGNATURE_NAME: "签名(姓名)", "Name";
+    SIGNED_OUT_ELSEWHERE: "设好以后,别处的登录都会退出。", "Wherever else you are signed in, you are signed out then.";
+    SIGN_IN: "登录", "Sign in";
+    SIGN_OUT: "退出", "Sign out";
+    SINCE: "来自", "Since";
+    SKIP_TO_THE_CONTENT: "跳到正文", "Skip to the content";
+    SOMEBODY_IS_DOING_THIS: "这件事已有人在办", "Somebody is doing this";
+    SO_FAR: "经过", "So far";
+    STILL_OPEN_ASK: "这件事还没有办完,请联系给您发邮件的人。", "The task is still open: please ask whoever sent you the mail.";
+    TAKEN_BACK: "它已撤回、退回或重新开始;重新开始的,会另发一封邮件。", "It was taken back or opened anew; for what was opened anew there is another mail.";
+    TASK: "待办", "Task";
+    THAT_IS_TOO_LARGE: "内容太大", "That is too large";
+    THEY_DO_IT_FOR_ME: "请他代办,结果仍算我的", "They do it for me";
+    THE_CASE: "这件事", "The case";
+    THE_CASE_SO_FAR: "经过", "The case so far";
+    THE_WHOLE_CASE_WAS_CANCELLED: "整个流程已经取消。", "The whole case was cancelled.";
+    THIS_HAS_BEEN_DECIDED: "这件事已经有了结果", "This has been decided";
+    THIS_HAS_BEEN_DONE: "这件事已经办完", "This has been done";
+    THIS_INVITATION_IS_VOID: "这个邀请已经失效", "This invitation is void";
+    THIS_LINK_HAS_EXPIRED: "这个链接已经过期", "This link has expired";
+    THIS_LINK_IS_NOT_RIGHT: "这个链接不对", "This link is not right";
+    THIS_PAGE_CANNOT_BE_SHOWN: "看不了这一页", "This page cannot be shown";
+    TO: "转给", "To";
+    TODAY: "今天", "today";
+    TOMORROW: "明天", "tomorrow";
+    TRY_AGAIN_SHORTLY: "请过一会儿再试,链接还有效。", "Please try again shortly; the link stays good.";
+    TRY_TOO_OFTEN: "试得太多了,请过 {} 秒再试。", "Too many tries; please try again in {} s.";
+    VERDICT_AGAIN: "再做一次", "Do it again";
+    VERDICT_FAIL: "按失败处理", "Let it fail";
+    VERDICT_HAPPENED: "已经做成了", "It happened";
+    VERDICT_LEAVE: "就这样", "Leave it";
+    VERDICT_SKIP: "跳过", "Skip it";
+    WHAT_IS_ASKED: "办理", "What is asked";
+    WHEN_THE_CLOCK_STOOD: "停过的时间", "When the clock stood";
+    WHERE_IT_APPLIES: "(适用时填写)", " (where it applies)";
+    WHOSE: "谁办", "Whose";
+    WITNESS: "见证人", "Witness";
+    YES: "是", "Yes";
+    YESTERDAY: "昨天", "yesterday";
+    YES_SMALL: "是", "yes";
+    YIZHAN: "驿站", "Yizhan";
+    YOUR_ANSWER: "您的答复", "Your answer";
+    YOUR_ANSWER_IS: "您的答复:", "Your answer: ";
+    YOU_HAVE_ANSWERED: "您已经答复过了", "You have answered this";
+}
