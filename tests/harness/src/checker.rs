@@ -1,16 +1,23 @@
 //! The invariants that no fault may break. Pure: evidence in, violations out.
 
 mod clocks;
+mod family;
+mod ledger;
+mod notices;
+mod slots;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use yizhan_engine::store::RunState;
-use yizhan_workflow::id::{Item, RunId};
+use yizhan_workflow::id::{Item, Millis, RunId};
+use yizhan_workflow::register::ChainFault;
 use yizhan_workflow::run::event::{AttemptResult, Event, Fact, ItemEnd, Standing, Verdict};
 use yizhan_workflow::run::names::phase_word;
-use yizhan_workflow::run::state::Run;
 
 pub use clocks::{Rows, check_answer};
+pub use ledger::Ledger;
+pub use slots::Slots;
 
 use crate::evidence::{Evidence, RunEvidence};
 
@@ -65,6 +72,50 @@ pub enum Violation {
     OnceArrivedAgain(String, usize),
     #[error("the run of case `{0}` is done and `{1}` never arrived")]
     NeverArrived(String, String),
+    #[error("{0} is a child of {1}, which is not in the store")]
+    ParentLost(RunId, RunId),
+    #[error("{0} says that it is a child of {1}, which never began it")]
+    ChildUnknown(RunId, RunId),
+    #[error("{0} is over, and {1} waits for it and was never told")]
+    ChildUntold(RunId, RunId),
+    #[error("the end of {0} was told {1} twice")]
+    ChildToldTwice(RunId, RunId),
+    #[error("{0} is open, and {1}, which waited for it, is over")]
+    ChildLeft(RunId, RunId),
+    #[error("the end of {0} is to be told, and it is not in the store")]
+    ToldOfNone(RunId),
+    #[error("{0} took the event `{1}` twice")]
+    EventTwice(RunId, String),
+    #[error("{0} took the event `{1}`, which was never published")]
+    EventOfNone(RunId, String),
+    #[error("{0} waits for the event `{1}`, which was published")]
+    EventMissed(RunId, String),
+    #[error("whether {1:?} of {0} waits for a place is not what its journal says")]
+    PlaceWaitsDiffer(RunId, Item),
+    #[error("whether {1:?} of {0} holds a place is not what its journal says")]
+    PlaceHeldDiffers(RunId, Item),
+    #[error("whether {1:?} of {0} listens is not what its journal says")]
+    ListenerDiffers(RunId, Item),
+    #[error("the slot {1} of {0} came, and nothing says what became of it")]
+    SlotLost(String, Millis),
+    #[error("the slot {1} of {0} fired twice")]
+    SlotTwice(String, Millis),
+    #[error("{0} fired at {1}, which is no slot of it")]
+    SlotOfNone(String, Millis),
+    #[error("the slot {1} of {0} and the runs do not fit: a run is missing, or is one too many")]
+    SlotRunLost(String, Millis),
+    #[error("the register `{0}`: {1:?}")]
+    Ledger(String, ChainFault),
+    #[error("the journals know the register `{0}`, which is gone")]
+    LedgerLost(String),
+    #[error("the register `{0}` has the entry of `{1}` twice")]
+    EntryTwice(String, String),
+    #[error("the register `{0}` has an entry of `{1}`, of which its run does not know")]
+    EntryUnknown(String, String),
+    #[error("the word `{0}` waits for a task that is over")]
+    NoticeOfNone(String),
+    #[error("the word `{0}` went out twice")]
+    NoticeTwice(String),
     #[error("the store: {0}")]
     Store(String),
     #[error("only {0} runs were done; {1} are needed for this to mean anything")]
@@ -88,6 +139,10 @@ pub fn check(evidence: &Evidence, least_done: usize) -> Vec<Violation> {
         found.extend(check_run(run));
     }
     found.extend(check_arrivals(evidence));
+    found.extend(family::check_family(evidence));
+    found.extend(slots::check_slots(evidence));
+    found.extend(ledger::check_ledgers(evidence));
+    found.extend(notices::check_notices(evidence));
     found.extend(evidence.store.iter().cloned().map(Violation::Store));
     let done = evidence.runs.values().filter(|run| run.row.state == RunState::Done).count();
     if done < least_done {
@@ -200,11 +255,7 @@ fn clear_doubt(seen: &mut Seen, event: &Event) {
 
 fn check_end(run: &RunEvidence) -> Vec<Violation> {
     let id = run.row.id;
-    let mut folded: Option<Run> = None;
-    for (stored, line) in &run.lines {
-        folded = line.fold_into(folded, id, stored.at);
-    }
-    let Some(folded) = folded else { return vec![Violation::Gap(id, 1)] };
+    let Some(folded) = run.folded() else { return vec![Violation::Gap(id, 1)] };
     let mut found = vec![];
     let by_row = match run.row.state {
         RunState::Open => "open",
@@ -221,6 +272,7 @@ fn check_end(run: &RunEvidence) -> Vec<Violation> {
         found.push(Violation::Stuck(id));
     }
     found.extend(clocks::check_rows(id, &folded, &run.rows));
+    found.extend(waits::check_waits(id, &folded, &run.rows));
     found
 }
 

@@ -1,14 +1,20 @@
 //! What a fault run leaves behind: acknowledgements, arrivals at the sinks, and the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use yizhan_engine::store::{Line as Stored, Reads, RunFilter, RunRow, TaskFilter};
+use yizhan_engine::store::{
+    Line as Stored, Notice, Published, Reads, RunFilter, RunRow, StoreError, TaskFilter, Tell,
+};
 use yizhan_store::Sqlite;
+use yizhan_workflow::calendar::Calendar;
+use yizhan_workflow::definition;
 use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::plan::Starts;
 use yizhan_workflow::run::Line;
+use yizhan_workflow::run::state::{Run, Want};
 
-use crate::checker::Rows;
+use crate::checker::{Ledger, Rows, Slots};
 
 /// A start that was acknowledged to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +48,15 @@ pub struct Evidence {
     pub acks: Vec<Ack>,
     pub arrivals: Vec<Arrival>,
     pub runs: BTreeMap<RunId, RunEvidence>,
+    /// Ends of children that are on their way to their parents.
+    pub tells: Vec<Tell>,
+    pub published: Vec<Published>,
+    pub schedules: Vec<Slots>,
+    pub ledgers: Vec<Ledger>,
+    /// Words to people that did not go out yet,
+    pub notices: Vec<Notice>,
+    /// and the keys of those that came to a sink which folds what comes again.
+    pub letters: Vec<String>,
     /// What the store says of itself: sentences, none when it is well.
     pub store: Vec<String>,
     /// Items that must arrive at most once without a person's word: the ends of their names (`/pay`).
@@ -62,9 +77,63 @@ impl Evidence {
         let mut runs = BTreeMap::new();
         self.store = each_run(path, |run| drop(runs.insert(run.row.id, run)))?;
         self.runs = runs;
+        let store = Sqlite::open(path).map_err(|error| EvidenceError::Open(error.to_string()))?;
+        Ok(self.read_beside(&*store.reads())?)
+    }
+
+    /// What stands beside the runs.
+    fn read_beside(&mut self, reads: &dyn Reads) -> Result<(), StoreError> {
+        self.tells = reads.tells()?;
+        self.published = reads.events_after(0, MOST)?;
+        self.notices = reads.notices(None, MOST)?;
+        for head in reads.register_heads()? {
+            let lines = reads.register_lines(&head.register, 0, MOST)?;
+            self.ledgers.push(Ledger { register: head.register.to_string(), lines });
+        }
+        Ok(())
+    }
+
+    /// The slots of every schedule whose file did not change while its runs began. Working days are those of `calendar`,
+    /// as is the zone of schedules that name none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn read_schedules(&mut self, path: &Path, calendar: &Calendar) -> Result<(), EvidenceError> {
+        let store = Sqlite::open(path).map_err(|error| EvidenceError::Open(error.to_string()))?;
+        let reads = store.reads();
+        let texts: BTreeSet<_> =
+            self.runs.values().map(|run| (run.row.workflow.clone(), run.row.text.0.clone())).collect();
+        for (workflow, hash) in &texts {
+            if texts.iter().filter(|(other, _)| other == workflow).count() > 1 {
+                continue;
+            }
+            let hash = yizhan_workflow::id::TextHash(hash.clone());
+            let Some(source) = reads.text(&hash)? else { continue };
+            let Ok(read) = definition::read(&source, &source.files) else { continue };
+            for trigger in &read.workflow.triggers {
+                let Starts::Schedule(schedule) = &trigger.starts else { continue };
+                let mut firings = reads.firings(workflow, Some(&trigger.name), MOST)?;
+                firings.retain(|(firing, _)| firing.id == firing.at.0.to_string());
+                let Some(first) = firings.iter().map(|(firing, _)| firing.at).min() else { continue };
+                let last = firings.iter().map(|(firing, _)| firing.at).max().unwrap_or(first);
+                let seen = reads.schedule_seen(workflow, &trigger.name)?.unwrap_or(last).max(last);
+                self.schedules.push(Slots {
+                    workflow: workflow.to_string(),
+                    trigger: trigger.name.to_string(),
+                    schedule: (**schedule).clone(),
+                    calendar: calendar.clone(),
+                    from: Millis(first.0 - 1),
+                    seen,
+                    firings,
+                });
+            }
+        }
         Ok(())
     }
 }
+
+/// More than any fault run leaves.
+const MOST: usize = 10_000_000;
 
 /// Shows every run of a store that no daemon holds, one after the other: they need not fit into memory side by side.
 /// Gives back what the store says of itself.
@@ -90,7 +159,7 @@ pub fn each_run(path: &Path, mut show: impl FnMut(RunEvidence)) -> Result<Vec<St
     Ok(reads.verify()?)
 }
 
-/// Tasks and wake-ups by their runs.
+/// Tasks, wake-ups and places by their runs.
 struct RowsOfRuns(BTreeMap<RunId, Rows>);
 
 impl RowsOfRuns {
@@ -98,6 +167,13 @@ impl RowsOfRuns {
         let mut all: BTreeMap<RunId, Rows> = BTreeMap::new();
         for (at, run) in reads.wakes(Millis(i64::MAX), usize::MAX)? {
             all.entry(run).or_default().wake = Some(at);
+        }
+        let mut slots = reads.slot_holders(None)?;
+        for key in reads.slot_keys()? {
+            slots.extend(reads.slot_line(&key, MOST)?);
+        }
+        for slot in slots {
+            all.entry(slot.run).or_default().slots.push(slot);
         }
         let mut cursor = None;
         loop {
@@ -119,7 +195,7 @@ impl RunEvidence {
         let mut after = 0;
         loop {
             let page = reads.journal(evidence.row.id, after, 1_000)?;
-            let Some(last) = page.last() else { return Ok(evidence) };
+            let Some(last) = page.last() else { break };
             after = last.seq;
             for stored in page {
                 match serde_json::from_slice(&stored.body) {
@@ -128,5 +204,27 @@ impl RunEvidence {
                 }
             }
         }
+        evidence.read_listeners(reads)?;
+        Ok(evidence)
+    }
+
+    fn read_listeners(&mut self, reads: &dyn Reads) -> Result<(), StoreError> {
+        let Some(folded) = self.folded().filter(|run| !run.is_over()) else { return Ok(()) };
+        for (item, state) in folded.standing_items() {
+            if matches!(state.want(), Want::Listen { .. }) {
+                self.rows.listeners.extend(reads.listener(folded.id, item)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The run as its journal has it.
+    #[must_use]
+    pub fn folded(&self) -> Option<Run> {
+        let mut folded = None;
+        for (stored, line) in &self.lines {
+            folded = line.fold_into(folded, self.row.id, stored.at);
+        }
+        folded
     }
 }

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use yizhan_workflow::calendar::Calendar;
 
 use crate::checker::{Violation, check};
 use crate::client::{Client, ClientError};
@@ -31,6 +32,8 @@ pub enum FaultError {
     Evidence(#[from] EvidenceError),
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Zone(#[from] yizhan_workflow::schedule::UnknownZone),
     #[error("a client panicked")]
     ClientPanicked,
     #[error("{what} after {within:?}: {shown}")]
@@ -78,6 +81,10 @@ pub struct Findings {
     pub acknowledged: usize,
     pub runs: usize,
     pub arrivals: usize,
+    /// Slots of schedules that came,
+    pub slots: usize,
+    /// and entries of registers that were written.
+    pub entries: usize,
     /// Unknown outcomes that were looked up at the receiver, as a person would.
     pub settled: usize,
     pub seconds: u64,
@@ -92,7 +99,8 @@ impl Findings {
     pub fn report(&self, run: &str, seed: u64, counted: Value) -> Value {
         let mut report = json!({
             "run": run, "seed": seed, "seconds": self.seconds, "acknowledged": self.acknowledged,
-            "runs": self.runs, "arrivals": self.arrivals, "settled_by_hand": self.settled,
+            "runs": self.runs, "arrivals": self.arrivals,
+            "slots": self.slots, "entries": self.entries, "settled_by_hand": self.settled,
             "violations": self.violations.len(),
             "first_violations": self.violations.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>(),
         });
@@ -115,7 +123,10 @@ impl Load {
         Daemon::init(binary, &home)?;
         let config = format!("timezone = \"Asia/Shanghai\"\n\n[egress]\nallow = [\"{}\"]\n", sink.address);
         std::fs::write(home.join("config/yizhan.toml"), config)?;
+        std::fs::write(home.join("config/registers.toml"), REGISTERS)?;
         std::fs::write(home.join("workflows/chaos.toml"), workflow(&sink))?;
+        std::fs::write(home.join("workflows/sub.toml"), CHILD)?;
+        std::fs::write(home.join("workflows/tick.toml"), TICK)?;
         let (acks, stop, cases) = (Arc::default(), Arc::new(AtomicBool::new(false)), Arc::default());
         let mut load = Self {
             binary: binary.to_owned(),
@@ -184,7 +195,10 @@ impl Load {
             once: vec!["/line".into(), "/pay".into()],
             ..Evidence::default()
         };
-        evidence.read_store(&self.home.join("data/yizhan.db"))?;
+        let store = self.home.join("data/yizhan.db");
+        evidence.read_store(&store)?;
+        evidence
+            .read_schedules(&store, &Calendar::weekdays(yizhan_workflow::schedule::zone("Asia/Shanghai")?))?;
         evidence.arrivals = self.sink.arrivals();
         evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
         evidence.arrivals.extend(mails(&self.home.join("data/mail"))?);
@@ -194,6 +208,8 @@ impl Load {
             acknowledged: evidence.acks.len(),
             runs: evidence.runs.len(),
             arrivals: evidence.arrivals.len(),
+            slots: evidence.schedules.iter().map(|slots| slots.firings.len()).sum(),
+            entries: evidence.ledgers.iter().map(|ledger| ledger.lines.len()).sum(),
             settled,
             seconds: self.began.elapsed().as_secs(),
             violations,
@@ -202,8 +218,36 @@ impl Load {
     }
 }
 
+const REGISTERS: &str = "[register.\"台账\"]\nnumber = \"TZ{n:06}\"\nfield.case = {}\n";
+
+/// Says that it was there, to whoever waits for it.
+const CHILD: &str = r#"
+title = "下级流程"
+[input]
+case = {}
+[step.book]
+use = "register.append"
+with.register = "台账"
+with.entry    = { case = "{{ input.case }}" }
+[step.say]
+use = "event.publish"
+with.name = "heard"
+with.key  = "{{ input.case }}"
+"#;
+
+/// A slot every second, also of those that passed while the daemon was down.
+const TICK: &str = r#"
+title = "每秒一次"
+[trigger.tick]
+schedule = "every 1s"
+missed   = "all"
+overlap  = "allow"
+[step.nap]
+wait = "1s"
+"#;
+
 /// One step of each kind that must survive: a call with a key, a line in a file, a mail, a call that must happen once, a
-/// wait.
+/// child with an entry in a register and an event, a place among few, a wait.
 fn workflow(sink: &HttpSink) -> String {
     let url = format!("http://{}/", sink.address);
     let call = |name: &str, more: &str| {
@@ -216,10 +260,14 @@ fn workflow(sink: &HttpSink) -> String {
          {}\n\
          [step.line]\nuse = \"file.append\"\nwith.path = \"lines.csv\"\nwith.text = \"{{{{ input.case }}}}/line,案例\\n\"\n\
          [step.mail]\nuse = \"email.send\"\nwith.to = \"a@example.com\"\nwith.subject = \"{{{{ input.case }}}}/mail\"\nwith.text = \"你好\"\n\
-         {}[step.nap]\nwait = \"1s\"\n{}",
+         {}[step.sub]\nrun = \"sub\"\nwith.case = \"{{{{ input.case }}}}\"\n\
+         [step.heard]\nawait = \"heard\"\nkey = \"{{{{ input.case }}}}\"\n[step.nap]\nwait = \"1s\"\n{}",
         call("call", "retry = { times = 60, first = \"100ms\", factor = 1.2, most = \"1s\" }"),
         call("pay", "effect = \"once\""),
-        call("last", "retry = { times = 60, first = \"100ms\", factor = 1.2, most = \"1s\" }"),
+        call(
+            "last",
+            "limit = { most = 4 }\nretry = { times = 60, first = \"100ms\", factor = 1.2, most = \"1s\" }"
+        ),
     )
 }
 

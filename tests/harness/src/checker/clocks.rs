@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use yizhan_engine::store::TaskRow;
+use yizhan_engine::store::{Listener, SlotRow, TaskRow};
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId};
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::clock::ClockSet;
@@ -120,6 +120,10 @@ impl Clocks {
 pub struct Rows {
     pub tasks: Vec<TaskRow>,
     pub wake: Option<Millis>,
+    /// Places that it waits for or holds.
+    pub slots: Vec<SlotRow>,
+    /// Events that it waits for.
+    pub listeners: Vec<Listener>,
 }
 
 /// Each open task has its row and each row its task; the run is woken when its next timer says.

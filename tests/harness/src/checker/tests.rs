@@ -14,6 +14,8 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Fact, Raw, Standing, Sta
 use yizhan_workflow::run::state::TaskKind;
 use yizhan_workflow::run::{Line, Now, RULES, World, decide, start};
 
+mod house;
+
 use super::{Rows, Violation, check, check_answer};
 use crate::evidence::{Ack, Arrival, Evidence, RunEvidence};
 
@@ -395,6 +397,7 @@ fn clocked(lines: usize) -> Evidence {
     let rows = Rows {
         tasks: tasks.collect(),
         wake: run.next_timer().filter(|_| !run.is_over()).map(|timer| timer.at),
+        ..Rows::default()
     };
     let row = RunRow { state, ..row(id, began) };
     let runs = BTreeMap::from([(id, RunEvidence { row, lines: read.collect(), unreadable: vec![], rows })]);

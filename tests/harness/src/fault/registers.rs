@@ -111,6 +111,8 @@ pub fn run(options: &Options) -> Outcome {
         acknowledged: number("started"),
         runs: number("runs"),
         arrivals: number("entries"),
+        slots: 0,
+        entries: 0,
         settled: 0,
         seconds: began.elapsed().as_secs(),
         violations,

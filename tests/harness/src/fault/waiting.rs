@@ -95,6 +95,8 @@ pub fn run(options: &Options) -> Outcome {
         acknowledged: all.len(),
         runs: judged.runs,
         arrivals: 0,
+        slots: 0,
+        entries: 0,
         settled: 0,
         seconds: began.elapsed().as_secs(),
         violations: judged.violations,

@@ -1,0 +1,103 @@
+//! The slots of schedules: each that came has one firing with what became of it, and no two runs are of one slot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use yizhan_engine::store::{Firing, FiringOutcome};
+use yizhan_workflow::calendar::Calendar;
+use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::run::event::Event;
+use yizhan_workflow::schedule::{Schedule, preview};
+
+use super::Violation;
+use crate::evidence::{Evidence, RunEvidence};
+
+/// A schedule as it was in force for the whole time, and what the store has of it.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    pub workflow: String,
+    pub trigger: String,
+    pub schedule: Schedule,
+    pub calendar: Calendar,
+    /// When it was seen first: no slot before is its own.
+    pub from: Millis,
+    /// Up to where its slots were decided.
+    pub seen: Millis,
+    pub firings: Vec<(Firing, Option<RunId>)>,
+}
+
+pub(super) fn check_slots(evidence: &Evidence) -> Vec<Violation> {
+    let mut found = vec![];
+    for slots in &evidence.schedules {
+        found.extend(check_schedule(evidence, slots));
+    }
+    found.extend(doubled(evidence.runs.values()));
+    found
+}
+
+fn check_schedule(evidence: &Evidence, slots: &Slots) -> Vec<Violation> {
+    let name = |at: Millis| (format!("{}/{}", slots.workflow, slots.trigger), at);
+    let (mut found, mut fired, mut runs) = (vec![], BTreeSet::new(), BTreeSet::new());
+    let due: BTreeSet<Millis> =
+        preview(&slots.schedule, &slots.calendar, slots.from, slots.seen, usize::MAX).into_iter().collect();
+    for (firing, run) in &slots.firings {
+        let (what, at) = name(firing.at);
+        if !fired.insert(firing.at) {
+            found.push(Violation::SlotTwice(what.clone(), at));
+        }
+        if !due.contains(&at) && at > slots.from && at <= slots.seen {
+            found.push(Violation::SlotOfNone(what.clone(), at));
+        }
+        found.extend(check_firing(evidence, (firing, *run), &what));
+        if run.is_some_and(|run| !runs.insert(run)) && firing.outcome != FiringOutcome::Joined {
+            found.push(Violation::SlotTwice(what, at));
+        }
+    }
+    found.extend(due.difference(&fired).map(|at| {
+        let (what, at) = name(*at);
+        Violation::SlotLost(what, at)
+    }));
+    found
+}
+
+/// A slot that started a run names one that is there; one that did not names none.
+fn check_firing(
+    evidence: &Evidence,
+    (firing, run): (&Firing, Option<RunId>),
+    what: &str,
+) -> Option<Violation> {
+    let starts = match firing.outcome {
+        FiringOutcome::Started | FiringOutcome::Late | FiringOutcome::Joined => true,
+        FiringOutcome::Rejected
+        | FiringOutcome::Skipped
+        | FiringOutcome::Missed
+        | FiringOutcome::Queued
+        | FiringOutcome::Failed
+        | FiringOutcome::Gathered => false,
+    };
+    let is_there = run.is_some_and(|run| evidence.runs.contains_key(&run));
+    (starts != is_there).then(|| Violation::SlotRunLost(what.to_owned(), firing.at))
+}
+
+/// What a run says of the firing that began it: two runs of one slot show also where the store's table forgot one.
+fn doubled<'r>(runs: impl Iterator<Item = &'r RunEvidence>) -> Vec<Violation> {
+    let (mut known, mut found) = (BTreeMap::new(), vec![]);
+    for run in runs {
+        let Some((_, line)) = run.lines.first() else { continue };
+        let Event::Started(started) = &line.event else { continue };
+        let Some(trigger) = started.trigger.as_ref() else { continue };
+        let told: serde_json::Value = serde_json::from_str(trigger.get()).unwrap_or_default();
+        // Only what a schedule sets off has a window.
+        let (Some(name), Some(at), true) =
+            (told["name"].as_str(), told["at"].as_str(), told["window"].is_object())
+        else {
+            continue;
+        };
+        let what = format!("{}/{name}", started.workflow);
+        let at: Option<jiff::Timestamp> = at.parse().ok();
+        let at = Millis(at.map_or(0, jiff::Timestamp::as_millisecond));
+        if known.insert((what.clone(), at), run.row.id).is_some() {
+            found.push(Violation::SlotTwice(what, at));
+        }
+    }
+    found
+}
