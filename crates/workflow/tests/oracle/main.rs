@@ -15,3 +15,10 @@ mod schedule;
 fn all_tests() -> bool {
     std::env::var("YIZHAN_TESTS").is_ok_and(|tests| tests == "all")
 }
+
+/// Whether what takes minutes is to run as well.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests are told by the environment how long they may take")]
+fn long_tests() -> bool {
+    std::env::var("YIZHAN_LONG").is_ok_and(|long| long == "1")
+}

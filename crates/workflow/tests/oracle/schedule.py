@@ -1,11 +1,17 @@
 """What a schedule should do, worked out in the slowest and plainest way: minute by minute, with Python's own time zones.
 
-Prints one JSON object per line. A line with "tzif" gives the zone's data, so that both sides read the same rules;
-the others give the slots (minutes since 1970) of one schedule after `from`, up to `until`.
+Usage: schedule.py FOLDER FIRST_YEAR LAST_YEAR [all]
+
+FOLDER holds the zones' data as the daemon has it, so that both sides read the same rules. Prints one JSON object per
+line: a line with "zone" names the zone of those that follow, one with "same" the zones whose data is that of another,
+the others give the slots (minutes since 1970) of one schedule after `from`, up to `until`. With `all` every zone of the
+folder, else some that are odd.
 """
 
-import io
+import functools
 import json
+import multiprocessing
+import os
 import sys
 import zoneinfo
 from datetime import date, datetime, timedelta, timezone
@@ -19,8 +25,8 @@ Asia/Kolkata Asia/Pyongyang Asia/Shanghai Asia/Tehran Atlantic/Azores Australia/
 Europe/Berlin Europe/Dublin Europe/Istanbul Europe/Lisbon Europe/London Europe/Moscow Europe/Volgograd
 Pacific/Apia Pacific/Auckland Pacific/Chatham Pacific/Easter Pacific/Norfolk Pacific/Tongatapu UTC
 """.split()
-# Usage: schedule.py FIRST_YEAR LAST_YEAR [ZONE...]
-FIRST, LAST = (datetime(int(year), 1, 1, tzinfo=timezone.utc) for year in sys.argv[1:3])
+FOLDER = Path(sys.argv[1])
+FIRST, LAST = (datetime(int(year), 1, 1, tzinfo=timezone.utc) for year in sys.argv[2:4])
 MINUTE = timedelta(minutes=1)
 
 
@@ -85,9 +91,23 @@ CLOCK = {
     "every 30min": (lambda d: True, steps(30), True),
     "every 90min": (lambda d: True, steps(90), True),
     "every 8h": (lambda d: True, steps(480), True),
+    "03:00": (lambda d: True, at("3:00"), False),
+    "12:05": (lambda d: True, at("12:05"), False),
+    "every 15min": (lambda d: True, steps(15), True),
+    "every day at 00:15": (lambda d: True, at("0:15"), False),
+    "every 7h": 420,
+    "every 100min": 100,
     **{
         line: cron(line)
-        for line in ("30 1 * * *", "*/30 * * * *", "0 */2 * * *", "15 0,1,2,3 * * *", "*/20 2 * * 0,6", "5 * * * 1-5")
+        for line in (
+            "30 1 * * *",
+            "*/30 * * * *",
+            "0 */2 * * *",
+            "15 0,1,2,3 * * *",
+            "*/20 2 * * 0,6",
+            "5 * * * 1-5",
+            "59 23,0 * * *",
+        )
     },
 }
 DAYS = {
@@ -141,6 +161,8 @@ class Stroll:
             before = clock
 
     def slots(self, pattern, gap, fold):
+        if isinstance(pattern, int):
+            return [number for number, *_ in self.seen if number % pattern == 0]
         takes, times, interval = pattern
         fits = {"first": (0,), "second": (1,), "both": (0, 1)}[fold]
         found = set()
@@ -181,52 +203,68 @@ def changes(zone):
         offset = new
 
 
-def day_slots(zone, pattern):
-    """Slots over all years, day by day; only the days of a change are looked at minute by minute."""
-    takes, times, _ = pattern
-    day, found = FIRST.date() - timedelta(days=2), set()
+@functools.cache
+def days(pattern):
+    takes, day, found = DAYS[pattern][0], FIRST.date() - timedelta(days=2), []
     while day < LAST.date() + timedelta(days=2):
         if takes(day):
-            for minute in times:
-                clock = datetime(day.year, day.month, day.day, minute // 60, minute % 60)
-                instant = clock.replace(tzinfo=zone).astimezone(timezone.utc)
-                if instant.astimezone(zone).replace(tzinfo=None, fold=0) != clock:
-                    # It does not exist: go back until the clock shows less, then on to the first that shows more.
-                    while instant.astimezone(zone).replace(tzinfo=None, fold=0) > clock:
-                        instant -= MINUTE
-                    while instant.astimezone(zone).replace(tzinfo=None, fold=0) < clock:
-                        instant += MINUTE
-                found.add(instant)
+            found.append(day)
         day += timedelta(days=1)
+    return found
+
+
+def day_slots(zone, pattern):
+    """Slots over all years, day by day; only the days of a change are looked at minute by minute."""
+    found = set()
+    for day in days(pattern):
+        for minute in DAYS[pattern][1]:
+            clock = datetime(day.year, day.month, day.day, minute // 60, minute % 60)
+            instant = clock.replace(tzinfo=zone).astimezone(timezone.utc)
+            if instant.astimezone(zone).replace(tzinfo=None, fold=0) != clock:
+                # It does not exist: go back until the clock shows less, then on to the first that shows more.
+                while instant.astimezone(zone).replace(tzinfo=None, fold=0) > clock:
+                    instant -= MINUTE
+                while instant.astimezone(zone).replace(tzinfo=None, fold=0) < clock:
+                    instant += MINUTE
+            found.add(instant)
     return sorted(minutes(instant) for instant in found if FIRST < instant <= LAST)
 
 
-def tzif(name):
-    for folder in zoneinfo.TZPATH:
-        path = Path(folder, name)
-        if path.is_file():
-            return path.read_bytes()
-    import importlib.resources
-
-    return importlib.resources.files("tzdata").joinpath("zoneinfo", name).read_bytes()
-
-
-def main(names):
-    for name in names:
-        data = tzif(name)
-        zone = zoneinfo.ZoneInfo.from_file(io.BytesIO(data), key=name)
-        print(json.dumps({"zone": name, "tzif": data.hex()}))
-        for change in changes(zone):
-            start, end = change - timedelta(hours=7), change + timedelta(hours=7)
-            stroll = Stroll(zone, start, end)
-            stroll.know_first_halves()
-            for pattern, rule in CLOCK.items():
-                for gap, fold in RULES:
-                    line = {"pattern": pattern, "gap": gap, "fold": fold, "from": minutes(start), "until": minutes(end)}
-                    print(json.dumps(line | {"slots": stroll.slots(rule, gap, fold)}, separators=(",", ":")))
-        for pattern, rule in DAYS.items():
-            line = {"pattern": pattern, "gap": "after", "fold": "first", "from": minutes(FIRST), "until": minutes(LAST)}
-            print(json.dumps(line | {"slots": day_slots(zone, rule)}, separators=(",", ":")))
+def told(name):
+    """All lines of one zone."""
+    with (FOLDER / name).open("rb") as file:
+        zone = zoneinfo.ZoneInfo.from_file(file, key=name)
+    lines = [json.dumps({"zone": name})]
+    for change in changes(zone):
+        start, end = change - timedelta(hours=7), change + timedelta(hours=7)
+        stroll = Stroll(zone, start, end)
+        stroll.know_first_halves()
+        for pattern, rule in CLOCK.items():
+            for gap, fold in RULES:
+                line = {"pattern": pattern, "gap": gap, "fold": fold, "from": minutes(start), "until": minutes(end)}
+                lines.append(json.dumps(line | {"slots": stroll.slots(rule, gap, fold)}, separators=(",", ":")))
+    for pattern in DAYS:
+        line = {"pattern": pattern, "gap": "after", "fold": "first", "from": minutes(FIRST), "until": minutes(LAST)}
+        lines.append(json.dumps(line | {"slots": day_slots(zone, pattern)}, separators=(",", ":")))
+    return "\n".join(lines)
 
 
-main(sys.argv[3:] or ZONES)
+def main(every):
+    if not every:
+        names = ZONES
+    else:
+        names, known = [], {}
+        for path in sorted(path for path in FOLDER.rglob("*") if path.is_file()):
+            name = str(path.relative_to(FOLDER))
+            first = known.setdefault(path.read_bytes(), name)
+            if first == name:
+                names.append(name)
+            else:
+                print(json.dumps({"same": name, "first": first}))
+    with multiprocessing.Pool(min(4, os.cpu_count() or 1)) as pool:
+        for lines in pool.imap(told, names):
+            print(lines, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[4:] == ["all"])
