@@ -274,6 +274,7 @@ impl Loop {
                 self.after.replies.extend(reply);
             }
             Message::Keep(call, reply) => self.keep_by_hand(*call, reply),
+            Message::Judged(turn, judged) => self.judged(turn, judged, world),
             Message::Ping(reply) => reply.pong(),
             // While the disk is full the next word of the writer answers.
             Message::Probe(reply) => self.probes.push((self.job, reply)),

@@ -26,7 +26,7 @@ use crate::letter;
 use crate::library::{Entry, Library, Workflows};
 use crate::link::Links;
 use crate::notices::Untold;
-use crate::registers::Signet;
+use crate::registers::{Fault, Signet, Tallies};
 use crate::store::{Batch, Firing, FiringOutcome, Gathered, Note, Published, Reads, Store, StoreError};
 use crate::writer::{Writer, WriterFigures, Written};
 
@@ -182,6 +182,8 @@ pub(crate) enum Message {
     Gather(Box<Gathered>, Reply),
     /// Somebody writes into a register by hand.
     Keep(Box<Call>, Reply),
+    /// How many there are, for the step of a register in this turn.
+    Judged(u64, Result<Box<Tallies>, Fault>),
     Ping(Reply),
     /// As `Ping`, but answered only once the writer has been past it, too.
     Probe(Reply),

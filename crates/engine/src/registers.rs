@@ -8,6 +8,7 @@ mod alone;
 mod dates;
 mod look;
 mod signet;
+mod tally;
 mod verify;
 mod work;
 mod writing;
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use yizhan_workflow::id::RunId;
 use yizhan_workflow::register::Head;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{Failure, Happened};
@@ -27,9 +29,11 @@ use crate::store::{Note, StoreError};
 pub(crate) use alone::Alone;
 pub use alone::Shelf;
 pub use dates::{OnDay, ahead, of_days};
-use look::Reader;
+use look::{Ask, Reader};
 pub use look::{LookError, MOST_OUTPUT, MOST_ROWS, found, look};
 pub use signet::Signet;
+pub(crate) use tally::Tallies;
+use tally::{BUDGET, Budget, Halt};
 pub use verify::{Verified, Witness, verify, witnesses};
 use work::{Task, Work};
 
@@ -44,6 +48,9 @@ pub(crate) struct Ledgers {
     sequences: BTreeMap<(Arc<str>, Arc<str>), u64>,
     /// The job with which the last line of a register goes to the disk.
     unwritten: BTreeMap<Arc<str>, u64>,
+    tallies: Tallies,
+    /// Of those whose counting is not done by the loop.
+    turns: u64,
     reader: Option<Reader>,
     /// Signs what is written; none: nothing is signed.
     signet: Option<Signet>,
@@ -98,6 +105,8 @@ pub(crate) struct Advance {
     pub head: Option<Head>,
     pub count: Option<(Arc<str>, Arc<str>, u64)>,
     pub sequence: Option<(Arc<str>, Arc<str>, u64)>,
+    /// Entries that were there are others now, or none.
+    pub replaces: bool,
 }
 
 impl Written {
@@ -137,12 +146,16 @@ impl Loop {
 
     /// Reading takes its time, so it is done beside the loop. What the run wrote before is on disk.
     fn look_apart(&mut self, call: Call) -> Result<(), Fault> {
+        self.ask_reader(Ask::Look(call))
+    }
+
+    fn ask_reader(&mut self, ask: Ask) -> Result<(), Fault> {
         if self.ledgers.reader.is_none() {
             let reader = Reader::start(self.shared.clone(), self.inbox.clone());
             self.ledgers.reader = Some(reader.map_err(|error| Fault::new("YZ0327", error.to_string()))?);
         }
         if let Some(reader) = &self.ledgers.reader {
-            reader.ask(call);
+            reader.ask(ask);
         }
         Ok(())
     }
@@ -172,14 +185,14 @@ impl Loop {
             let written = self.written;
             let unwritten = &self.ledgers.unwritten;
             let is_unwritten = |name: &Arc<str>| unwritten.get(name).is_some_and(|job| *job > written);
-            let waits = task.registers.iter().any(|name| behind.contains(name))
+            let waits = task.judged_in.is_some()
+                || task.registers.iter().any(|name| behind.contains(name))
                 || task.looks && task.registers.iter().any(is_unwritten);
-            if waits {
+            let left = if waits { Some(task) } else { self.keep(task, world) };
+            if let Some(task) = left {
                 behind.extend(task.registers.iter().cloned());
                 waiting.push_back(task);
-                continue;
             }
-            self.keep(task, world);
             if self.batch.changes.len() >= JOB_RECORDS {
                 self.hand_over();
             }
@@ -189,29 +202,66 @@ impl Loop {
         self.ledgers.queue = waiting;
     }
 
-    fn keep(&mut self, mut task: Task, world: &World) {
-        let id = task.call.id;
-        let reply = task.reply.take();
-        let run = self.run_of_call(id);
-        if run.is_none() && reply.is_none() {
-            return; // Nobody waits for it any more.
+    /// Gives the step back if it is not its turn yet: it is counted for first.
+    fn keep(&mut self, mut task: Task, world: &World) -> Option<Task> {
+        let run = self.run_of_call(task.call.id);
+        if run.is_none() && task.reply.is_none() {
+            return None; // Nobody waits for it any more.
         }
         let now = self.shared.now();
         let reads = self.shared.reads.clone();
-        let work = Work { reads: &*reads, world, now, ledgers: &mut self.ledgers };
-        let written = work.carry_out(&task);
-        let (Written { output, notes, advance }, run) = match (written, run, reply) {
-            (Err(fault), _, Some(reply)) => return reply.kept(Err(fault.refused())),
-            (Err(fault), _, None) => return self.completed(failed(id, fault), world),
-            (Ok(written), _, Some(reply)) => {
-                self.batch.notes.extend(written.notes);
-                self.ledgers.advance(written.advance, self.job);
-                self.after.replies.push(reply.giving(written.output.into()));
-                return;
+        let budget = Budget(Some(BUDGET));
+        let work = Work { reads: &*reads, world, now, ledgers: &mut self.ledgers, budget };
+        match work.carry_out(&task) {
+            Ok(written) => self.kept(task, run, written, world),
+            Err(Halt::Fault(fault)) => self.unkept(task, fault, world),
+            Err(Halt::TooMuch) => {
+                let turn = self.ledgers.turns + 1;
+                self.ledgers.turns = turn;
+                task.judged_in = Some(turn);
+                match self.ask_reader(Ask::Judge { turn, call: task.call.clone() }) {
+                    Ok(()) => return Some(task),
+                    Err(fault) => self.unkept(task, fault, world),
+                }
             }
-            (Ok(written), Some(run), None) => (written, run),
-            (Ok(_), None, None) => return,
-        };
+        }
+        None
+    }
+
+    /// It has been counted for a step, which has its turn again.
+    pub(crate) fn judged(&mut self, turn: u64, judged: Result<Box<Tallies>, Fault>, world: &World) {
+        let place = self.ledgers.queue.iter().position(|task| task.judged_in == Some(turn));
+        let Some(place) = place else { return };
+        match judged {
+            Ok(tallies) => {
+                self.ledgers.tallies.take_in(*tallies);
+                self.ledgers.queue[place].judged_in = None;
+            }
+            Err(fault) => {
+                if let Some(task) = self.ledgers.queue.remove(place) {
+                    self.unkept(task, fault, world);
+                }
+            }
+        }
+    }
+
+    fn unkept(&mut self, task: Task, fault: Fault, world: &World) {
+        match task.reply {
+            Some(reply) => reply.kept(Err(fault.refused())),
+            None => self.completed(failed(task.call.id, fault), world),
+        }
+    }
+
+    fn kept(&mut self, task: Task, run: Option<RunId>, written: Written, world: &World) {
+        let Written { output, notes, advance } = written;
+        let (id, reply) = (task.call.id, task.reply);
+        if let Some(reply) = reply {
+            self.batch.notes.extend(notes);
+            self.ledgers.advance(advance, self.job);
+            self.after.replies.push(reply.giving(output.into()));
+            return;
+        }
+        let Some(run) = run else { return };
         let before = self.batch.changes.len();
         self.completed(completion(id, Outcome::Done { output: output.into() }), world);
         // The run has moved on, and nothing was written.
@@ -230,6 +280,9 @@ impl Ledgers {
 
     fn advance(&mut self, advance: Advance, job: u64) {
         if let Some(head) = advance.head {
+            if advance.replaces {
+                self.tallies.forget(&head.register);
+            }
             self.unwritten.insert(head.register.clone(), job);
             self.heads.insert(head.register.clone(), Some(head));
         }

@@ -13,7 +13,7 @@ pub use yizhan_workflow::run::state::TaskKind;
 
 pub use cases::{CaseFilter, CaseReads, TaskEnd, TaskState, case_of_run, case_of_task};
 pub use registers::{
-    HEAD_MARK, NewEntry, Present, PresentFilter, RegisterReads, Standing, TakenNumber, heads_in,
+    HEAD_MARK, NewEntry, Present, PresentFilter, PresentPage, RegisterReads, Standing, TakenNumber, heads_in,
 };
 
 /// One decided event of one run and everything that must stand or fall with it.

@@ -308,6 +308,57 @@ async fn however_many_ask_at_the_same_time_never_one_too_many_is_let_in() {
     place.is_whole();
 }
 
+const OPEN_QUOTA: &str = r#"
+[step.take]
+use = "register.append"
+with.register = "罚单"
+with.entry = { card = "A" }
+with.only_if = { where = { card = "A" }, fewer = 1_602 }
+on.refused = { go = "done:refused" }
+"#;
+
+const NUMBER: &str = "[step.number]\nuse = \"number.next\"\nwith.sequence = \"合同\"\n";
+
+/// More entries than the loop may look at: they are counted beside it, the step keeps its turn, and all else goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_to_count_holds_up_its_register_and_nothing_else() {
+    let place = place(Memory::new(), START, &[("quota", OPEN_QUOTA), ("fine", FINE), ("number", NUMBER)]);
+    for amount in 0..2 {
+        let entries = vec![serde_json::json!({ "card": "A", "amount": amount }); 800];
+        place.keeps("append", serde_json::json!({ "register": "罚单", "entries": entries })).await;
+    }
+    let (held, asked) = (Gate(Arc::new((Mutex::new(0), Condvar::new()))), Arc::new(AtomicI64::new(0)));
+    let (gate, count) = (held.clone(), asked.clone());
+    place.store.before_pages(move || {
+        if std::thread::current().name() == Some("registers") {
+            count.fetch_add(1, Ordering::SeqCst);
+            drop(gate.0.1.wait_while(gate.0.0.lock().unwrap(), |left| *left == 0).unwrap());
+        }
+    });
+    let mut runs = Vec::new();
+    for _ in 0..5 {
+        runs.push(place.start("quota", "{}").await);
+    }
+    place.until("the reader counts", |_| asked.load(Ordering::SeqCst) > 0).await;
+    let fine = place.start("fine", r#"{"card":"B"}"#).await;
+    for _ in 0..3 {
+        place.gives("number", "{}").await;
+    }
+    assert_eq!(place.numbers("罚单").len(), 1_600, "who comes after waits behind whoever is counted for");
+    held.set(usize::MAX);
+    for run in &runs {
+        place.done(*run).await;
+    }
+    assert_eq!(place.done(fine).await["total"], 1);
+    assert_eq!(place.numbers("罚单").len(), 1_600 + 2 + 1, "two more may be of A, and there is one of B");
+    assert_eq!(place.gives("fine", r#"{"card":"A"}"#).await["total"], 1_603);
+    let amend = serde_json::json!({ "register": "罚单", "number": "FD2026-1600", "set": { "card": "B" } });
+    place.keeps("amend", amend).await;
+    assert_eq!(place.gives("fine", r#"{"card":"A"}"#).await["total"], 1_603, "one of them is of B now");
+    assert_eq!(place.gives("fine", r#"{"card":"B"}"#).await["total"], 3);
+    place.is_whole();
+}
+
 /// The short form of what is done before a release: `YIZHAN_LONG=1`.
 fn long(short: usize, long: usize) -> usize {
     if std::env::var_os("YIZHAN_LONG").is_some() { long } else { short }

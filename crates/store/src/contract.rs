@@ -108,6 +108,7 @@ macro_rules! contract {
             registers:
                 a_line_of_a_register_stays_what_it_was,
                 what_is_seen_of_a_register_is_amended_and_without_what_is_void,
+                a_page_of_a_register_looks_at_no_more_places_than_it_may,
                 entries_are_found_by_their_terms_as_they_stand,
                 private_values_are_forgotten_and_nothing_else_of_a_line,
                 a_sequence_gives_a_number_once_under_its_key,

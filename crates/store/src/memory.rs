@@ -27,6 +27,19 @@ use crate::sense::{begins, over, twice};
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
     kept: Arc<Mutex<Kept>>,
+    pages: Pages,
+}
+
+type Told = Arc<dyn Fn() + Send + Sync>;
+
+/// Who is told before a page of a register is read.
+#[derive(Clone, Default)]
+struct Pages(Arc<Mutex<Option<Told>>>);
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pages")
+    }
 }
 
 impl Memory {
@@ -45,7 +58,19 @@ impl Memory {
     /// What a crash at this moment leaves behind: a store of its own, with what was committed and nothing else.
     #[must_use]
     pub fn clone_committed(&self) -> Self {
-        Self { kept: Arc::new(Mutex::new(self.kept().clone())) }
+        Self { kept: Arc::new(Mutex::new(self.kept().clone())), pages: Pages::default() }
+    }
+
+    /// Has this called before each page of a register, on the thread that reads it: it may hold the reader up.
+    pub fn before_pages(&self, told: impl Fn() + Send + Sync + 'static) {
+        *self.pages.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(told));
+    }
+
+    fn tell_of_page(&self) {
+        let told = self.pages.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(told) = told {
+            told();
+        }
     }
 
     /// Plays a full disk until it is told otherwise.

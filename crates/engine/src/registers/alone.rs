@@ -10,6 +10,7 @@ use yizhan_workflow::run::World;
 
 use super::dates::{OnDay, of_days};
 use super::look::{EVER, LookError, Question, declared, rows, seen};
+use super::tally::{Budget, Halt};
 use super::work::{Task, Work};
 use super::{Fault, Ledgers, Written};
 use crate::carrier::{Call, Outcome};
@@ -43,8 +44,11 @@ impl Alone {
             return Ok(seen(&*self.reads, world, now, &call)?);
         }
         let task = Task::read(call)?;
-        let work = Work { reads: &*self.reads, world, now, ledgers: &mut self.ledgers };
-        let Written { output, notes, advance } = work.carry_out(&task)?;
+        let work = Work { reads: &*self.reads, world, now, ledgers: &mut self.ledgers, budget: Budget(None) };
+        let Written { output, notes, advance } = work.carry_out(&task).map_err(|halt| match halt {
+            Halt::Fault(fault) => fault,
+            Halt::TooMuch => Fault::new("YZ0327", "it looks at too much"),
+        })?;
         self.store.commit(&[Batch { notes, ..Batch::default() }])?;
         self.ledgers.advance(advance, 0);
         Ok(output)

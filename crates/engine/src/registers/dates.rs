@@ -60,7 +60,7 @@ pub fn of_days(
     };
     let question =
         Question { also: Some(of.looked_up(days)), after, ..Question::of(register, &filter, look::EVER) };
-    each_fitting(reads, question, &mut see)?;
+    each_fitting(reads, &question, &mut see)?;
     Ok(found)
 }
 

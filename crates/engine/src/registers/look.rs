@@ -16,7 +16,9 @@ use yizhan_workflow::register::{
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
 
-use super::{completion, failed};
+use super::tally::{Budget, Halt, Tallies};
+use super::work::{Task, Work};
+use super::{Fault, Ledgers, completion, failed};
 use crate::carrier::{Call, Completion, Outcome};
 use crate::handle::{Message, Shared};
 use crate::inbox::Inbox;
@@ -27,7 +29,7 @@ use crate::store::{PresentFilter, Reads, StoreError};
 pub const MOST_ROWS: usize = 200_000;
 
 /// Entries that are read at once.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 
 /// What a step may be given.
 pub const MOST_OUTPUT: usize = 1024 * 1024;
@@ -73,15 +75,6 @@ pub(super) fn bounds(period: Option<&Period>, now: Millis, world: &World) -> Res
     period.map_or(Ok(EVER), |period| period.bounds(now, &world.zone).map_err(LookError::Ask))
 }
 
-fn columns_known(register: &Register, filter: &str) -> Result<(), LookError> {
-    let wanted = value_of_json(filter);
-    let mut columns = wanted.try_iter().into_iter().flatten().map(|column| column.to_string());
-    match columns.find(|column| !register.has_column(column)) {
-        Some(column) => Err(LookError::Ask(no_column(register, &column).to_string())),
-        None => Ok(()),
-    }
-}
-
 fn fits(filter: &str, row: &Row) -> Result<bool, LookError> {
     passes(filter, row.json()).map_err(|error| LookError::Ask(format!("`where`: {error}")))
 }
@@ -102,55 +95,81 @@ impl<'q> Question<'q> {
     pub(super) fn of(register: &'q Register, filter: &'q str, bounds: Bounds) -> Self {
         Self { register, filter, bounds, also: None, after: 0, open: true }
     }
+
+    pub(super) fn columns_known(&self) -> Result<(), LookError> {
+        let wanted = value_of_json(self.filter);
+        let mut columns = wanted.try_iter().into_iter().flatten().map(|column| column.to_string());
+        match columns.find(|column| !self.register.has_column(column)) {
+            Some(column) => Err(LookError::Ask(no_column(self.register, &column).to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What fits among some of the places.
+pub(super) struct Seen {
+    pub rows: Vec<(u64, Row)>,
+    pub looked_at: usize,
+    /// The place behind which to go on; none: everything has been looked at.
+    pub next: Option<u64>,
+}
+
+/// What fits behind a place, with no more than `most` places looked at.
+pub(super) fn page(
+    reads: &dyn Reads,
+    question: &Question<'_>,
+    after: u64,
+    most: usize,
+) -> Result<Seen, LookError> {
+    let Question { register, filter, bounds, also, open, .. } = question;
+    let has = register.looked_up(filter).into_iter().chain(also.clone()).collect();
+    let wanted = PresentFilter { register: register.name.clone(), bounds: *bounds, has };
+    let page = reads.register_present(&wanted, after, most)?;
+    let mut rows = Vec::new();
+    for entry in &page.entries {
+        let values = Body::opened(&entry.body, entry.private.as_ref(), *open);
+        let row = Row::new(&entry.number, entry.at, &values);
+        if fits(filter, &row)? {
+            rows.push((entry.seq, row));
+        }
+    }
+    Ok(Seen { rows, looked_at: page.looked_at, next: page.next })
 }
 
 /// Has `see` every entry that fits, with its place and in order, until it has seen enough.
 pub(super) fn each_fitting(
     reads: &dyn Reads,
-    question: Question<'_>,
+    question: &Question<'_>,
     see: &mut dyn FnMut(u64, Row) -> Result<ControlFlow<()>, LookError>,
 ) -> Result<(), LookError> {
-    let Question { register, filter, bounds, also, mut after, open } = question;
-    columns_known(register, filter)?;
-    let has = register.looked_up(filter).into_iter().chain(also).collect();
-    let wanted = PresentFilter { register: register.name.clone(), bounds, has };
-    // Where nothing else leads to the entries of a time, their places do.
-    if wanted.has.is_empty() && bounds != EVER {
-        let Some(first) = reads.register_first(&register.name, bounds)? else { return Ok(()) };
+    question.columns_known()?;
+    let mut after = question.after;
+    if question.bounds != EVER {
+        let Some(first) = reads.register_first(&question.register.name, question.bounds)? else {
+            return Ok(());
+        };
         after = after.max(first - 1);
     }
     loop {
-        let page = reads.register_present(&wanted, after, PAGE)?;
-        for entry in &page {
-            let values = Body::opened(&entry.body, entry.private.as_ref(), open);
-            let row = Row::new(&entry.number, entry.at, &values);
-            if fits(filter, &row)? && see(entry.seq, row)?.is_break() {
+        let seen = page(reads, question, after, PAGE)?;
+        for (place, row) in seen.rows {
+            if see(place, row)?.is_break() {
                 return Ok(());
             }
         }
-        match page.last() {
-            Some(last) if page.len() == PAGE => after = last.seq,
-            Some(_) | None => return Ok(()),
-        }
+        let Some(next) = seen.next else { return Ok(()) };
+        after = next;
     }
 }
 
-/// How many fit; no more than `most` are looked for.
-pub(super) fn count(
-    reads: &dyn Reads,
-    register: &Register,
-    filter: &str,
-    bounds: Bounds,
-    most: u64,
-) -> Result<u64, LookError> {
+/// How many fit.
+fn count(reads: &dyn Reads, question: &Question<'_>) -> Result<u64, LookError> {
     let mut count = 0;
     let mut see = |_, _| {
         count += 1;
-        Ok(if count < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        Ok(ControlFlow::Continue(()))
     };
-    if most > 0 {
-        each_fitting(reads, Question::of(register, filter, bounds), &mut see)?;
-    }
+    each_fitting(reads, question, &mut see)?;
     Ok(count)
 }
 
@@ -164,7 +183,7 @@ pub(super) fn rows(reads: &dyn Reads, question: Question<'_>) -> Result<Vec<Row>
         rows.push(row);
         Ok(ControlFlow::Continue(()))
     };
-    each_fitting(reads, question, &mut see)?;
+    each_fitting(reads, &question, &mut see)?;
     Ok(rows)
 }
 
@@ -262,7 +281,8 @@ pub fn look(
     let asked: Count = serde_json::from_str(with).map_err(AskFault::from)?;
     let register = declared(world, &asked.register)?;
     let bounds = bounds(asked.period.as_ref(), now, world)?;
-    let count = count(reads, register, asked.filter.as_ref().map_or("{}", Raw::get), bounds, u64::MAX)?;
+    let filter = asked.filter.as_ref().map_or("{}", Raw::get);
+    let count = count(reads, &Question::of(register, filter, bounds))?;
     Ok(format!("{{\"count\":{count}}}"))
 }
 
@@ -276,29 +296,40 @@ pub(super) fn seen(reads: &dyn Reads, world: &World, now: Millis, call: &Call) -
     figures(reads, world, now, (of, &Query::read(&call.input)?))
 }
 
+/// What is done beside the loop.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// The output of a step that only reads.
+    Look(Call),
+    /// How many there are, for a step that keeps its turn.
+    Judge { turn: u64, call: Call },
+}
+
 /// Reads beside the loop, one question after the other.
 #[derive(Debug)]
 pub(super) struct Reader {
-    asks: Sender<Call>,
+    asks: Sender<Ask>,
 }
 
 impl Reader {
     /// The thread ends with the loop that asks it. It is never behind with more than the attempts that may be under way.
     pub(super) fn start(shared: Arc<Shared>, inbox: Arc<Inbox<Message>>) -> std::io::Result<Self> {
-        let (asks, asked) = channel::<Call>();
+        let (asks, asked) = channel::<Ask>();
         let work = move || {
-            for call in asked {
-                let answered = answer(&shared, &call);
-                inbox.push(Message::Completed(vec![answered]));
+            for ask in asked {
+                inbox.push(match ask {
+                    Ask::Look(call) => Message::Completed(vec![answer(&shared, &call)]),
+                    Ask::Judge { turn, call } => Message::Judged(turn, judged(&shared, call).map(Box::new)),
+                });
             }
         };
         std::thread::Builder::new().name("registers".into()).spawn(work)?;
         Ok(Self { asks })
     }
 
-    pub(super) fn ask(&self, call: Call) {
+    pub(super) fn ask(&self, ask: Ask) {
         // The thread is there for as long as the sender.
-        drop(self.asks.send(call));
+        drop(self.asks.send(ask));
     }
 }
 
@@ -307,5 +338,17 @@ fn answer(shared: &Shared, call: &Call) -> Completion {
     match seen(&*shared.reads, &world, now, call) {
         Ok(output) => completion(call.id, Outcome::Done { output: output.into() }),
         Err(error) => failed(call.id, error.into()),
+    }
+}
+
+fn judged(shared: &Shared, call: Call) -> Result<Tallies, Fault> {
+    let (world, now) = (shared.world(), shared.now());
+    let mut ledgers = Ledgers::default();
+    let budget = Budget(None);
+    let work = Work { reads: &*shared.reads, world: &world, now, ledgers: &mut ledgers, budget };
+    match work.judge_alone(&Task::read(call)?) {
+        Err(Halt::Fault(fault)) => Err(fault),
+        // It has all the places it wants.
+        Ok(()) | Err(Halt::TooMuch) => Ok(ledgers.tallies),
     }
 }

@@ -8,18 +8,28 @@ use serde_json::{Value as Json, json};
 use yizhan_workflow::expression::value_of_json;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::register::{
-    Amend, Append, Body, EntryFault, EntryKind, Erase, Nth, OnlyIf, Register, Target, groups, meets, seal,
-    sealed,
+    Amend, Append, Body, Bounds, EntryFault, EntryKind, Erase, Nth, OnlyIf, Register, Target, groups, meets,
+    seal, sealed,
 };
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
 
-use super::look::{self, LookError};
+use super::look;
+use super::tally::{Budget, Counting, Halt};
 use super::writing::{Line, Place, Writing, about_output, appended};
 use super::{Advance, Fault, Ledgers, Written, salt};
 use crate::carrier::Call;
 use crate::handle::Reply;
 use crate::store::{Note, Reads, Standing, TakenNumber};
+
+/// What is said to an append.
+enum Judgement {
+    /// By this condition, counted from 1.
+    Refused {
+        because: usize,
+    },
+    Taken(Vec<Nth>),
+}
 
 /// A step that waits for its turn.
 #[derive(Debug)]
@@ -32,6 +42,8 @@ pub(super) struct Task {
     pub looks: bool,
     /// Who is answered, where no run waits for it.
     pub reply: Option<Reply>,
+    /// It is counted for beside the loop, and has its turn again when that is told.
+    pub judged_in: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -80,7 +92,7 @@ impl Task {
             What::Erase(erase) => (vec![erase.register.clone()], true),
             What::Next(_) => (vec![], false),
         };
-        Ok(Self { call, what, registers, looks, reply: None })
+        Ok(Self { call, what, registers, looks, reply: None, judged_in: None })
     }
 }
 
@@ -90,25 +102,14 @@ pub(super) struct Work<'a> {
     pub world: &'a World,
     pub now: Millis,
     pub ledgers: &'a mut Ledgers,
-}
-
-impl From<LookError> for Fault {
-    fn from(error: LookError) -> Self {
-        match error {
-            LookError::Store(error) => error.into(),
-            LookError::Ask(why) => Self::new("YZ0327", why),
-            LookError::NoSuchRegister { .. } => {
-                Self { code: "YZ0350", message: error.to_string(), retry: true }
-            }
-        }
-    }
+    pub budget: Budget,
 }
 
 impl Work<'_> {
-    pub(super) fn carry_out(mut self, task: &Task) -> Result<Written, Fault> {
+    pub(super) fn carry_out(mut self, task: &Task) -> Result<Written, Halt> {
         let call = &task.call;
         if let What::Next(next) = &task.what {
-            return self.next(call, &next.sequence);
+            return Ok(self.next(call, &next.sequence)?);
         }
         // Begun anew after a crash: the first result comes back.
         let before: Vec<_> =
@@ -119,10 +120,10 @@ impl Work<'_> {
             (What::Append { append, entries, conditions }, None) => {
                 self.append(call, append, entries, conditions)
             }
-            (What::Amend(amend), None) => self.amend(call, amend),
-            (What::Void(target), None) => self.void(call, target),
-            (What::Erase(erase), None) => self.erase(call, erase),
-            (What::Next(next), None) => self.next(call, &next.sequence),
+            (What::Amend(amend), None) => Ok(self.amend(call, amend)?),
+            (What::Void(target), None) => Ok(self.void(call, target)?),
+            (What::Erase(erase), None) => Ok(self.erase(call, erase)?),
+            (What::Next(next), None) => Ok(self.next(call, &next.sequence)?),
         }
     }
 
@@ -145,16 +146,15 @@ impl Work<'_> {
         append: &Append,
         given: &[Raw],
         conditions: &[OnlyIf],
-    ) -> Result<Written, Fault> {
+    ) -> Result<Written, Halt> {
         let register = self.register(&append.register)?;
-        let mut values = Vec::with_capacity(given.len());
-        for (at, raw) in given.iter().enumerate() {
-            values.push(register.accept(raw.get()).map_err(|fault| unfit(fault, at, given.len()))?);
-        }
-        if let Some(because) = self.against(append, conditions)? {
-            return Ok(Written::nothing(json!({ "result": "refused", "because": because }).to_string()));
-        }
-        let nths = self.nths(&register, append, &values)?;
+        let values = accepted(&register, given)?;
+        let nths = match self.judge(&register, append, conditions, &values)? {
+            Judgement::Refused { because } => {
+                return Ok(Written::nothing(json!({ "result": "refused", "because": because }).to_string()));
+            }
+            Judgement::Taken(nths) => nths,
+        };
         let mut writing = self.begin(&register, call)?;
         let mut count = self.ledgers.count(self.reads, &register.name, writing.series())?;
         for values in &values {
@@ -174,14 +174,40 @@ impl Work<'_> {
         Ok(writing.done(output))
     }
 
+    /// Counts what the step asks for and writes nothing.
+    pub(super) fn judge_alone(mut self, task: &Task) -> Result<(), Halt> {
+        let What::Append { append, entries, conditions } = &task.what else { return Ok(()) };
+        let register = self.register(&append.register)?;
+        let values = accepted(&register, entries)?;
+        self.judge(&register, append, conditions, &values).map(drop)
+    }
+
+    fn judge(
+        &mut self,
+        register: &Register,
+        append: &Append,
+        conditions: &[OnlyIf],
+        values: &[String],
+    ) -> Result<Judgement, Halt> {
+        if let Some(because) = self.against(append, conditions)? {
+            return Ok(Judgement::Refused { because });
+        }
+        Ok(Judgement::Taken(self.nths(register, append, values)?))
+    }
+
+    fn counted(&mut self, register: &Register, filter: &str, bounds: Bounds, most: u64) -> Result<u64, Halt> {
+        let head = self.ledgers.head(self.reads, &register.name)?.map_or(0, |head| head.seq);
+        let (reads, tallies, budget) = (self.reads, &mut self.ledgers.tallies, &mut self.budget);
+        Counting { reads, tallies, budget, head }.count(register, filter, bounds, most)
+    }
+
     /// The first condition that does not hold, counted from 1.
-    fn against(&self, append: &Append, conditions: &[OnlyIf]) -> Result<Option<usize>, Fault> {
+    fn against(&mut self, append: &Append, conditions: &[OnlyIf]) -> Result<Option<usize>, Halt> {
         for (at, condition) in conditions.iter().enumerate() {
             let register = self.register(condition.register.as_ref().unwrap_or(&append.register))?;
             let bounds = look::bounds(condition.period.as_ref(), self.now, self.world)?;
             let filter = condition.filter.as_ref().map_or("{}", Raw::get);
-            let most = condition.enough();
-            if !meets(condition, look::count(self.reads, &register, filter, bounds, most)?) {
+            if !meets(condition, self.counted(&register, filter, bounds, condition.enough())?) {
                 return Ok(Some(at + 1));
             }
         }
@@ -189,13 +215,13 @@ impl Work<'_> {
     }
 
     /// Which of its like each entry is: those before it in the same step are counted as well.
-    fn nths(&self, register: &Register, append: &Append, values: &[String]) -> Result<Vec<Nth>, Fault> {
+    fn nths(&mut self, register: &Register, append: &Append, values: &[String]) -> Result<Vec<Nth>, Halt> {
         let columns = &append.per.0;
         if columns.is_empty() {
             return Ok(vec![]);
         }
         if let Some(column) = columns.iter().find(|column| !register.has_column(column)) {
-            return Err(Fault::new("YZ0351", look::no_column(register, column).to_string()));
+            return Err(Fault::new("YZ0351", look::no_column(register, column).to_string()).into());
         }
         let bounds = look::bounds(append.period.as_ref(), self.now, self.world)?;
         let mut seen: BTreeMap<String, Nth> = BTreeMap::new();
@@ -205,8 +231,8 @@ impl Work<'_> {
             let before = match seen.get(&filter) {
                 Some(before) => *before,
                 None => Nth {
-                    nth: look::count(self.reads, register, &filter, bounds, u64::MAX)?,
-                    total: look::count(self.reads, register, &filter, look::EVER, u64::MAX)?,
+                    nth: self.counted(register, &filter, bounds, u64::MAX)?,
+                    total: self.counted(register, &filter, look::EVER, u64::MAX)?,
                 },
             };
             let nth = Nth { nth: before.nth + 1, total: before.total + 1 };
@@ -321,6 +347,13 @@ impl Work<'_> {
 
 fn number_output(number: &str, count: u64) -> String {
     json!({ "number": number, "count": count }).to_string()
+}
+
+/// The values as they are kept.
+fn accepted(register: &Register, given: &[Raw]) -> Result<Vec<String>, Fault> {
+    let accept =
+        |(at, raw): (usize, &Raw)| register.accept(raw.get()).map_err(|fault| unfit(fault, at, given.len()));
+    given.iter().enumerate().map(accept).collect()
 }
 
 fn unfit(fault: EntryFault, at: usize, of: usize) -> Fault {

@@ -85,6 +85,10 @@ impl<'c> Writing<'c> {
         let advance = Advance {
             count: counted.map(|count| (register, series, count)),
             head: head.filter(|_| !self.lines.is_empty()),
+            replaces: self
+                .lines
+                .iter()
+                .any(|line| line.card.is_some() || line.entry.kind != EntryKind::Entry),
             sequence: None,
         };
         let notes = self.lines.into_iter().map(|line| Note::Entry(Box::new(line))).collect();

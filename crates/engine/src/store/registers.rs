@@ -62,6 +62,16 @@ pub struct PresentFilter {
     pub has: Vec<OneOf>,
 }
 
+/// Some of the entries that are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PresentPage {
+    pub entries: Vec<Present>,
+    /// How many places were looked at to find them.
+    pub looked_at: usize,
+    /// The place behind which to go on; none: everything has been looked at.
+    pub next: Option<u64>,
+}
+
 /// Registers, on connections of their own.
 pub trait RegisterReads {
     fn register_head(&self, register: &str) -> Result<Option<Head>, StoreError>;
@@ -78,13 +88,14 @@ pub trait RegisterReads {
     fn register_lines(&self, register: &str, after: u64, most: usize) -> Result<Vec<Standing>, StoreError>;
     /// The lines about an entry, in order.
     fn register_about(&self, register: &str, seq: u64) -> Result<Vec<Standing>, StoreError>;
-    /// Entries after a place, in order.
+    /// Entries after a place, in order. No more than `most` places are looked at, whether what is there fits or not: so
+    /// a page costs no more than it may.
     fn register_present(
         &self,
         filter: &PresentFilter,
         after: u64,
         most: usize,
-    ) -> Result<Vec<Present>, StoreError>;
+    ) -> Result<PresentPage, StoreError>;
     /// The place of the first entry of that time.
     fn register_first(&self, register: &str, bounds: Bounds) -> Result<Option<u64>, StoreError>;
     /// Of these entries those that are not found by all of their terms.

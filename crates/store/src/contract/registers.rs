@@ -52,6 +52,7 @@ fn present(house: &dyn House, filter: &PresentFilter) -> Vec<Present> {
         .reads()
         .register_present(&PresentFilter { register: "罚单".into(), ..filter.clone() }, 0, 99)
         .unwrap()
+        .entries
 }
 
 fn one_of(column: &str, values: &[&str]) -> OneOf {
@@ -111,7 +112,29 @@ pub(crate) fn what_is_seen_of_a_register_is_amended_and_without_what_is_void(hou
     assert_eq!(places(&present(house, &bounds)), [2]);
     let page =
         house.reads().register_present(&PresentFilter { register: "罚单".into(), ..all }, 1, 1).unwrap();
-    assert_eq!(places(&page), [2]);
+    assert_eq!((places(&page.entries), page.looked_at, page.next), (vec![2], 1, Some(2)));
+}
+
+/// Whether what is there fits or not: who asks must be able to say how much a look may cost.
+pub(crate) fn a_page_of_a_register_looks_at_no_more_places_than_it_may(house: &mut dyn House) {
+    for day in 1..=6 {
+        let card = if day == 3 { "B" } else { "A" };
+        let entry = next(house, EntryKind::Entry, None, &format!(r#"{{"card":"{card}","day":{day}}}"#));
+        write(house, entry, None);
+    }
+    house.crash();
+    let ask = |filter: &PresentFilter, after, most| {
+        let filter = PresentFilter { register: "罚单".into(), ..filter.clone() };
+        let page = house.reads().register_present(&filter, after, most).unwrap();
+        (places(&page.entries), page.looked_at, page.next)
+    };
+    let late = Bounds { from: Some(at(5)), until: None };
+    let of_a = PresentFilter { bounds: late, has: vec![one_of("card", &["A"])], ..PresentFilter::default() };
+    assert_eq!(ask(&of_a, 0, 3), (vec![], 3, Some(4)), "1, 2 and 4 have the term and are too early");
+    assert_eq!(ask(&of_a, 4, 3), (vec![5, 6], 2, None));
+    let either = PresentFilter { has: vec![one_of("card", &["B", "A", "B"])], ..PresentFilter::default() };
+    assert_eq!(ask(&either, 1, 3), (vec![2, 3, 4], 3, Some(4)), "each once and in order");
+    assert_eq!(ask(&PresentFilter::default(), 4, 9), (vec![5, 6], 2, None));
 }
 
 pub(crate) fn private_values_are_forgotten_and_nothing_else_of_a_line(house: &mut dyn House) {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use yizhan_engine::store::{
-    NewEntry, Present, PresentFilter, RegisterReads, Standing, StoreError, TakenNumber, heads_in,
+    NewEntry, Present, PresentFilter, PresentPage, RegisterReads, Standing, StoreError, TakenNumber, heads_in,
 };
 use yizhan_workflow::id::RunId;
-use yizhan_workflow::register::{Bounds, EntryKind, Head, OneOf, Term};
+use yizhan_workflow::register::{Bounds, Entry, EntryKind, Head, OneOf, Term};
 
 use super::Memory;
 
@@ -50,6 +50,15 @@ impl Ledgers {
     fn of(&self, register: &str) -> &[Standing] {
         self.lines.get(register).map_or(&[], Vec::as_slice)
     }
+}
+
+fn has_all(values: &Entry, filter: &PresentFilter) -> bool {
+    let terms = values.terms();
+    let has = |wanted: &OneOf| {
+        let mut values = wanted.values.iter().cloned();
+        values.any(|value| terms.contains(&Term { column: wanted.column.clone(), value }))
+    };
+    filter.has.iter().all(has)
 }
 
 impl RegisterReads for Memory {
@@ -102,7 +111,8 @@ impl RegisterReads for Memory {
         filter: &PresentFilter,
         after: u64,
         most: usize,
-    ) -> Result<Vec<Present>, StoreError> {
+    ) -> Result<PresentPage, StoreError> {
+        self.tell_of_page();
         let kept = self.kept();
         let lines = kept.ledgers.of(&filter.register);
         let mut last = BTreeMap::new();
@@ -111,27 +121,34 @@ impl RegisterReads for Memory {
                 last.insert(card.clone(), line.entry.seq);
             }
         }
-        let present = lines.iter().filter_map(|line| {
+        let mut page = PresentPage::default();
+        for line in lines.iter().filter(|line| line.entry.seq > after) {
+            let place = line.shown.and_then(|shown| usize::try_from(shown).ok()).unwrap_or(0);
+            // Places count from 1, without a gap.
+            let values = line.shown.and_then(|_| lines.get(place.checked_sub(1)?)).map(|line| &line.entry);
+            if !filter.has.is_empty() && !values.is_some_and(|values| has_all(values, filter)) {
+                continue;
+            }
+            if page.looked_at == most {
+                break;
+            }
+            page.looked_at += 1;
+            page.next = Some(line.entry.seq).filter(|_| page.looked_at == most);
             let replaced = line.card.as_ref().is_some_and(|card| last.get(card) != Some(&line.entry.seq));
-            let shown = line.shown.filter(|_| !replaced && line.entry.seq > after)?;
-            let values = &lines.iter().find(|line| line.entry.seq == shown)?.entry;
-            let terms = if filter.has.is_empty() { BTreeSet::new() } else { values.terms() };
-            let has = |wanted: &OneOf| {
-                let mut values = wanted.values.iter().cloned();
-                values.any(|value| terms.contains(&Term { column: wanted.column.clone(), value }))
+            let Some(values) = values.filter(|_| !replaced && filter.bounds.hold(line.entry.at)) else {
+                continue;
             };
-            let fits = filter.bounds.hold(line.entry.at) && filter.has.iter().all(has);
-            fits.then(|| Present {
+            page.entries.push(Present {
                 seq: line.entry.seq,
                 number: line.entry.number.clone(),
                 at: line.entry.at,
                 card: line.card.clone(),
-                shown,
+                shown: values.seq,
                 body: values.body.clone(),
                 private: values.private.clone(),
-            })
-        });
-        Ok(present.take(most).collect())
+            });
+        }
+        Ok(page)
     }
 
     fn register_first(&self, register: &str, bounds: Bounds) -> Result<Option<u64>, StoreError> {

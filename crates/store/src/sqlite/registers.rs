@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    HEAD_MARK, NewEntry, Present, PresentFilter, RegisterReads, Standing, StoreError, TakenNumber, heads_in,
+    HEAD_MARK, NewEntry, Present, PresentFilter, PresentPage, RegisterReads, Standing, StoreError,
+    TakenNumber, heads_in,
 };
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::register::{Bounds, Entry, EntryKind, Head, OneOf, Term};
@@ -196,85 +197,102 @@ fn present(row: &Row<'_>) -> rusqlite::Result<Present> {
 }
 
 /// Looked at to see which of several terms fewest entries have.
-const COMPARED: u64 = 1_000;
+const COMPARED: usize = 1_000;
 
-fn holders(filter: &PresentFilter, one: &OneOf) -> (String, Vec<Value>) {
-    let marks = vec!["?"; one.values.len()].join(", ");
-    let mut values: Vec<Value> = vec![filter.register.to_string().into(), one.column.clone().into()];
-    values.extend(one.values.iter().map(|value| value.clone().into()));
-    (format!("FROM entry_term t WHERE t.register = ? AND t.column = ? AND t.value IN ({marks})"), values)
+/// The places of entries with a term, in order.
+const HOLDERS: &str = "SELECT seq FROM entry_term
+    WHERE register = ?1 AND column = ?2 AND value = ?3 AND seq > ?4 ORDER BY seq LIMIT ?5";
+
+const ALL: &str = "SELECT seq FROM entry WHERE register = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+
+fn limit(most: usize) -> i64 {
+    i64::try_from(most).unwrap_or(i64::MAX)
 }
 
-/// The term that fewest have comes first: it is the one to go by.
-fn by_rarity<'f>(connection: &Connection, filter: &'f PresentFilter) -> Result<Vec<&'f OneOf>, Fault> {
-    let mut counted = Vec::with_capacity(filter.has.len());
-    for one in &filter.has {
-        let mut count = 0;
-        if filter.has.len() > 1 {
-            let (from, values) = holders(filter, one);
-            let sql = format!("SELECT count(*) FROM (SELECT 1 {from} LIMIT {COMPARED})");
-            let mut statement = connection.prepare_cached(&sql)?;
-            count = statement.query_row(params_from_iter(values), |row| number(row, 0))?;
+/// The first places that one term leads to.
+fn holders(
+    connection: &Connection,
+    register: &str,
+    one: &OneOf,
+    (after, most): (u64, usize),
+) -> Result<Vec<i64>, Fault> {
+    let mut statement = connection.prepare_cached(HOLDERS)?;
+    let mut places = BTreeSet::new();
+    for value in &one.values {
+        let found = params![register, one.column, value, signed(after), limit(most)];
+        for place in statement.query_map(found, |row| row.get::<_, i64>(0))? {
+            places.insert(place?);
         }
-        counted.push((count, one));
     }
-    counted.sort_by_key(|(count, _)| *count);
-    Ok(counted.into_iter().map(|(_, one)| one).collect())
+    Ok(places.into_iter().take(most).collect())
 }
 
-const PRESENT: &str = "b.seq, b.number, b.at, b.card, b.shown, v.body, v.private";
+/// The first places that can be meant, by the term that fewest have, and the other terms.
+fn places<'f>(
+    connection: &Connection,
+    filter: &'f PresentFilter,
+    (after, most): (u64, usize),
+) -> Result<(Vec<i64>, Vec<&'f OneOf>), Fault> {
+    let mut has: Vec<&OneOf> = filter.has.iter().collect();
+    if has.len() > 1 {
+        let mut counted = Vec::with_capacity(has.len());
+        for one in has {
+            counted.push((holders(connection, &filter.register, one, (after, COMPARED))?.len(), one));
+        }
+        counted.sort_by_key(|(count, _)| *count);
+        has = counted.into_iter().map(|(_, one)| one).collect();
+    }
+    if has.is_empty() {
+        let mut statement = connection.prepare_cached(ALL)?;
+        let all =
+            statement.query_map(params![filter.register, signed(after), limit(most)], |row| row.get(0))?;
+        return Ok((all.collect::<Result<_, _>>()?, has));
+    }
+    let by = has.remove(0);
+    Ok((holders(connection, &filter.register, by, (after, most))?, has))
+}
 
-/// Neither void, nor replaced by a later one of the same card.
-const STANDS: &str = "b.kind = 0 AND b.shown IS NOT NULL
+/// The entry at a place, if it stands (it is neither void, nor replaced by a later one of the same card) and is of the
+/// time and has the terms that are asked for.
+const STANDS: &str = "SELECT b.seq, b.number, b.at, b.card, b.shown, v.body, v.private
+    FROM entry b JOIN entry v ON v.register = b.register AND v.seq = b.shown
+    WHERE b.register = ?1 AND b.seq = ?2 AND b.kind = 0 AND b.at >= ?3 AND b.at < ?4
     AND NOT EXISTS (SELECT 1 FROM entry l WHERE l.register = b.register AND l.card = b.card
     AND l.seq > b.seq AND l.kind = 0 AND l.shown IS NOT NULL AND l.card IS NOT NULL)";
 
-/// The entries that one term says to go by, in their order; or all.
-fn gone_by(filter: &PresentFilter, by: Option<&OneOf>, after: u64) -> (String, Vec<Value>) {
-    let values = "JOIN entry v ON v.register = b.register AND v.seq = b.shown";
-    let all =
-        format!("SELECT {PRESENT} FROM entry b {values} WHERE b.register = ? AND b.seq > ? AND {STANDS}");
-    let mut given: Vec<Value> = vec![filter.register.to_string().into(), signed(after).into()];
-    let Some(one) = by else { return (all, given) };
-    let (from, mut own) = holders(filter, one);
-    own.push(signed(after).into());
-    if one.values.len() == 1 {
-        // The index has them in their order: a page costs what it shows.
-        let join = from.replace(
-            "FROM entry_term t",
-            &format!(
-                "FROM entry_term t CROSS JOIN entry b ON b.register = t.register AND b.seq = t.seq {values}"
-            ),
-        );
-        return (format!("SELECT {PRESENT} {join} AND t.seq > ? AND {STANDS}"), own);
+/// The question about one place. Its values are those of `STANDS` and then of the terms.
+fn question(terms: &[&OneOf]) -> (String, Vec<Value>) {
+    let (mut sql, mut values) = (STANDS.to_owned(), Vec::new());
+    for one in terms {
+        let marks = vec!["?"; one.values.len()].join(", ");
+        sql.push_str(&format!(
+            " AND EXISTS (SELECT 1 FROM entry_term t WHERE t.register = ?1 AND t.column = ? AND t.value IN ({marks}) AND t.seq = b.seq)"
+        ));
+        values.push(one.column.clone().into());
+        values.extend(one.values.iter().map(|value| value.clone().into()));
     }
-    given.extend(own);
-    (format!("{all} AND b.seq IN (SELECT t.seq {from} AND t.seq > ?)"), given)
+    (sql, values)
 }
 
-fn question(filter: &PresentFilter, has: &[&OneOf], after: u64, most: usize) -> (String, Vec<Value>) {
-    let (by, others) = has.split_first().map_or((None, has), |(by, others)| (Some(*by), others));
-    let (mut sql, mut values) = gone_by(filter, by, after);
-    for one in others {
-        let (from, own) = holders(filter, one);
-        values.extend(own);
-        sql.push_str(&format!(" AND EXISTS (SELECT 1 {from} AND t.seq = b.seq)"));
+fn page(
+    connection: &Connection,
+    filter: &PresentFilter,
+    (after, most): (u64, usize),
+) -> Result<PresentPage, Fault> {
+    let (places, others) = places(connection, filter, (after, most))?;
+    let (sql, terms) = question(&others);
+    let mut statement = connection.prepare_cached(&sql)?;
+    let from = filter.bounds.from.map_or(i64::MIN, |from| from.0);
+    let until = filter.bounds.until.map_or(i64::MAX, |until| until.0);
+    let mut entries = Vec::new();
+    for place in &places {
+        let own: [Value; 4] =
+            [filter.register.to_string().into(), (*place).into(), from.into(), until.into()];
+        let values = own.into_iter().chain(terms.iter().cloned());
+        entries.extend(statement.query_row(params_from_iter(values), present).optional()?);
     }
-    let mut and = |term: &str, value: Value| {
-        sql.push_str(term);
-        values.push(value);
-    };
-    if let Some(from) = filter.bounds.from {
-        and(" AND b.at >= ?", from.0.into());
-    }
-    if let Some(until) = filter.bounds.until {
-        and(" AND b.at < ?", until.0.into());
-    }
-    // Said of the table that is gone by: else all that fit would be sorted for each page.
-    let order = if by.is_some_and(|one| one.values.len() == 1) { "t.seq" } else { "b.seq" };
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    and(&format!(" ORDER BY {order} LIMIT ?"), most.into());
-    (sql, values)
+    let last = places.last().map(|last| last.unsigned_abs());
+    Ok(PresentPage { entries, looked_at: places.len(), next: last.filter(|_| places.len() >= most) })
 }
 
 impl RegisterReads for SqliteReads {
@@ -326,13 +344,8 @@ impl RegisterReads for SqliteReads {
         filter: &PresentFilter,
         after: u64,
         most: usize,
-    ) -> Result<Vec<Present>, StoreError> {
-        self.read(|connection| {
-            let (sql, values) = question(filter, &by_rarity(connection, filter)?, after, most);
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params_from_iter(values), present)?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+    ) -> Result<PresentPage, StoreError> {
+        self.read(|connection| page(connection, filter, (after, most)))
     }
 
     fn register_first(&self, register: &str, bounds: Bounds) -> Result<Option<u64>, StoreError> {

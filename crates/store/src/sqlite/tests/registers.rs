@@ -132,7 +132,7 @@ fn the_entries_of_an_older_store_are_indexed_when_it_is_opened() {
     assert_eq!(faults(&house, &known), []);
     let has = vec![OneOf { column: "card".into(), values: vec!["B2".into()] }];
     let filter = PresentFilter { register: "罚单".into(), has, ..PresentFilter::default() };
-    let found = house.reads().register_present(&filter, 0, 9).unwrap();
+    let found = house.reads().register_present(&filter, 0, 9).unwrap().entries;
     assert_eq!(found.iter().map(|entry| entry.seq).collect::<Vec<_>>(), [2]);
 }
 
