@@ -88,10 +88,7 @@ pub(crate) fn in_a_list(desk: &Desk, run: RunId, viewer: Viewer<'_>, words: Word
 }
 
 fn seen_in_a_list(desk: &Desk, run: RunId, viewer: Viewer<'_>, words: Words<'_>) -> Result<String, Refusal> {
-    let (said, is_title) = match words {
-        Words::Key(said) => (said, false),
-        Words::Title(said) => (said, true),
-    };
+    let (Words::Key(said) | Words::Title(said)) = words;
     let row = desk.reads().row(run)?.ok_or(Refusal::Bug)?;
     let text = desk.shared().library.text(&row.text, desk.reads())?;
     if viewer == (Viewer::House { private: true }) || !guards(&text) {
@@ -100,9 +97,9 @@ fn seen_in_a_list(desk: &Desk, run: RunId, viewer: Viewer<'_>, words: Words<'_>)
     let loaded = live::load(run, desk.reads())?;
     let (world, now) = (desk.shared().world(), desk.shared().now());
     let sight = Sight::of(&loaded.run, &text, &world, now, viewer);
-    Ok(match () {
-        () if !sight.case() => HIDDEN.to_owned(),
-        () if is_title && sight.is_part() => said.to_owned(),
-        () => sight.veil().over(said),
-    })
+    let said = match words {
+        Words::Key(key) => sight.key(key),
+        Words::Title(title) => sight.title(title),
+    };
+    Ok(said.unwrap_or_else(|| HIDDEN.to_owned()))
 }

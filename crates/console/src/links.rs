@@ -226,7 +226,7 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
         of,
         house: text.title.clone(),
         title: row.title.to_string(),
-        key: run.started.key.as_ref().map(|key| look.sight().veil().over(key)),
+        key: run.started.key.as_ref().and_then(|key| look.sight().key(key)),
         due: state.due.and_then(|due| local(due, &world)),
         late: state.late || state.due.is_some_and(|due| due <= now),
         case: if outsider { vec![] } else { brought(&look, lang) },

@@ -19,6 +19,7 @@ use crate::handle::EngineConfig;
 use crate::letter::{Asks, Letter, Passed, Which};
 use crate::live::{Live, Shown};
 use crate::offers::offers_of;
+use crate::sealed::as_its_readers_may_see;
 use crate::store::{
     Change, Listener, ListenerChange, Notice, RunRow, RunState, SlotChange, SlotRow, SlotStands, TaskChange,
     TaskEnd, TaskRow, TaskState, Tell,
@@ -40,6 +41,8 @@ struct LineRef<'a> {
 /// Of what people are told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Telling {
+    /// Also in group chats.
+    chats: bool,
     /// That a run asks its owner, and that a claimed task was taken away.
     owners: bool,
     /// That a task opened for them.
@@ -49,7 +52,7 @@ pub(crate) struct Telling {
 impl Telling {
     pub(crate) fn of(config: &EngineConfig) -> Self {
         let owners = config.tell.is_some() || !config.chats.is_empty();
-        Self { owners, tasks: owners && config.tell_tasks }
+        Self { owners, tasks: owners && config.tell_tasks, chats: !config.chats.is_empty() }
     }
 }
 
@@ -329,8 +332,16 @@ pub(crate) fn letters_of(
     (world, tasks): (&World, bool),
 ) -> Vec<Letter> {
     let rows = tasks_of(run, text, decision, world);
-    let notices = notices_of(run, text, (decision, &rows), (world, Telling { owners: true, tasks }));
+    let notices =
+        notices_of(run, text, (decision, &rows), (world, Telling { owners: true, tasks, chats: false }));
     notices.iter().filter_map(|notice| serde_json::from_slice(&notice.letter).ok()).collect()
+}
+
+/// Under which key a letter goes out, and what it falls with.
+struct Told {
+    key: Arc<str>,
+    task: TaskId,
+    letter: Letter,
 }
 
 fn notices_of(
@@ -339,9 +350,13 @@ fn notices_of(
     (decision, tasks): (&Decision, &[TaskChange]),
     (world, tells): (&World, Telling),
 ) -> Vec<Notice> {
-    let mut notices = of_tasks(run, text, (decision, tasks), (world, tells));
-    notices.extend(told_of(run, text, decision, world));
-    notices
+    let mut letters = of_tasks(run, text, (decision, tasks), (world, tells));
+    letters.extend(told_of(run, text, decision, world));
+    let told = letters.into_iter().map(|Told { key, task, letter }| {
+        let letter = as_its_readers_may_see(letter, (run, text), world, tells.chats);
+        Notice { key, task, at: run.last, letter: to_json(&letter) }
+    });
+    told.collect()
 }
 
 /// Who must be told of what the decision did with tasks: whoever must say how a run goes on that cannot by itself, those
@@ -351,7 +366,7 @@ fn of_tasks(
     text: &Arc<Workflow>,
     (decision, tasks): (&Decision, &[TaskChange]),
     (world, tells): (&World, Telling),
-) -> Vec<Notice> {
+) -> Vec<Told> {
     let opened = tasks.iter().filter_map(|task| match task {
         TaskChange::Open(row) => Some(&**row),
         TaskChange::Changed(_)
@@ -368,7 +383,7 @@ fn notice_of(
     text: &Arc<Workflow>,
     (decision, row): (&Decision, &TaskRow),
     (world, tells): (&World, Telling),
-) -> Option<Notice> {
+) -> Option<Told> {
     let of: Attempt = serde_json::from_str(&row.of).ok()?;
     if run.choice(of).is_some() {
         return None; // Whoever gets it hears of it then.
@@ -414,7 +429,7 @@ fn notice_of(
         ..letter_of(run, text, of)
     };
     let key = format!("{}/ask{}{again}", run.key_of(text, of.item), of.attempt).into();
-    Some(Notice { key, task: row.id.clone(), at: run.last, letter: to_json(&letter) })
+    Some(Told { key, task: row.id.clone(), letter })
 }
 
 fn is_told(step: &Step, undo: bool) -> bool {
@@ -423,10 +438,10 @@ fn is_told(step: &Step, undo: bool) -> bool {
 }
 
 /// Whoever had claimed a task hears that it is no more.
-fn bereft_of(run: &Run, text: &Workflow, of: Attempt, by: &Arc<str>) -> Notice {
+fn bereft_of(run: &Run, text: &Workflow, of: Attempt, by: &Arc<str>) -> Told {
     let letter = Letter { who: vec![by.to_string()], asks: Asks::Gone, ..letter_of(run, text, of) };
     let key = format!("{}/gone{}", run.key_of(text, of.item), of.attempt).into();
-    Notice { key, task: letter.task.clone(), at: run.last, letter: to_json(&letter) }
+    Told { key, task: letter.task.clone(), letter }
 }
 
 /// What every letter says of its case.
@@ -452,6 +467,7 @@ fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
         more: 0,
         alone: false,
         chat: None,
+        aloud: None,
     }
 }
 
@@ -461,7 +477,7 @@ fn which_of(run: &Run, text: &Workflow, item: Item) -> Option<Which> {
 }
 
 /// The words that due times send: each under the key of its rung, however often the task or the step is decided about.
-fn told_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World) -> Vec<Notice> {
+fn told_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World) -> Vec<Told> {
     let told = decision.did.iter().filter_map(|fact| {
         let Fact::Rung { at, n, rung, nth, did: RungDid::Told { who, .. }, .. } = fact else { return None };
         told(run, text, world, (*at, DueRung(*n, *rung), *nth), who)
@@ -475,7 +491,7 @@ fn told(
     world: &World,
     (at, rung, nth): (Item, DueRung, u32),
     who: &[String],
-) -> Option<Notice> {
+) -> Option<Told> {
     let state = run.item(at)?;
     let asked = match &state.at {
         At::Is(Standing::Asked { task, .. }) => Some(task.title.clone()),
@@ -494,28 +510,16 @@ fn told(
     let own = TaskId::of(&key, 0);
     let offers = if reminds && asked.is_some() { offers_of(run, text, world, at) } else { vec![] };
     let letter = Letter {
-        run: run.id,
-        workflow: run.started.workflow.clone(),
-        title: text.title.as_str().into(),
-        key: run.started.key.clone(),
-        step: run.path_of(text, at.place()).into(),
-        of,
-        which: which_of(run, text, at),
         task: if asked.is_some() { task_id(run, text, of) } else { own.clone() },
         who: who.to_vec(),
         asks,
-        known: None,
         due: state.due.and_then(|due| local(due, world)),
         guess: guess(text, world, at, state),
         asked,
-        passed: None,
         offers,
-        lines: vec![],
-        more: 0,
-        alone: false,
-        chat: None,
+        ..letter_of(run, text, of)
     };
-    Some(Notice { key: key.into(), task: own, at: run.last, letter: to_json(&letter) })
+    Some(Told { key: key.into(), task: own, letter })
 }
 
 /// As a clock of the house shows it.

@@ -121,6 +121,7 @@ fn notice(who: &str, tasks: Vec<TaskRow>, world: &World, slot: Millis, now: Mill
         passed: None,
         offers: vec![],
         chat: None,
+        aloud: None,
         alone: false,
         more: tasks.len().saturating_sub(NAMED),
         lines: tasks.iter().take(NAMED).map(line).collect(),

@@ -62,6 +62,9 @@ pub struct Letter {
     /// It goes to this group chat, once for all in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat: Option<Arc<str>>,
+    /// As a group chat may read it, where that is less than its readers may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aloud: Option<Box<Self>>,
 }
 
 fn is_none_more(more: &usize) -> bool {
@@ -673,6 +676,7 @@ mod tests {
             more: 0,
             alone: false,
             chat: None,
+            aloud: None,
             known: Some(Failure {
                 code: "bank.silent".into(),
                 message: "no answer".into(),

@@ -31,6 +31,7 @@ mod recovery;
 pub mod registers;
 pub mod rehearsal;
 pub mod schedules;
+mod sealed;
 mod slots;
 mod starting;
 pub mod store;

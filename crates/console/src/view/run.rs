@@ -49,7 +49,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
         message: error.message.to_string(),
     });
     let mut words = run_row(row, look.text.title.clone(), look.now);
-    words.key = words.key.filter(|_| sight.case());
+    words.key = words.key.and_then(|key| sight.key(&key));
     RunView {
         row: words,
         input: json_of(&sight.input(&run.started.input)),

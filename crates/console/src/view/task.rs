@@ -9,7 +9,7 @@ use yizhan_workflow::run::clock::StoppedBy;
 use yizhan_workflow::run::event::{Question, Raw, Standing};
 use yizhan_workflow::run::guess::guess;
 use yizhan_workflow::run::names::{Standpoint, item_word};
-use yizhan_workflow::run::sight::Sight;
+use yizhan_workflow::run::sight::{HIDDEN, Sight};
 use yizhan_workflow::run::state::{At, ItemState, Run, ScopeState};
 
 use super::run::failure_view;
@@ -44,6 +44,7 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
     let state = look.run.item(of.item).filter(|state| state.attempt() == Some(of.attempt));
     let state = state.ok_or_else(|| Refusal::NoSuch { kind: "task", name: row.id.to_string() })?;
     let mut task = task_row(row, look.now);
+    task.title = look.sight().title(&row.title).unwrap_or_else(|| HIDDEN.to_owned());
     // The row is as of the task's opening; what can move is taken from the run.
     task.due = state.due.map(|due| due.to_string());
     task.late = state.late || state.due.is_some_and(|due| due <= look.now) && !state.stands_still();
@@ -150,7 +151,7 @@ fn case_of(look: &Look<'_>) -> CaseView {
         run: run.id.to_string(),
         workflow: text.name.to_string(),
         title: text.title.clone(),
-        key: owned(&run.started.key).filter(|_| sight.case()),
+        key: run.started.key.as_ref().and_then(|key| sight.key(key)),
         by: run.started.by.to_string(),
         started: run.began.to_string(),
         input: json_of(&sight.input(&run.started.input)),

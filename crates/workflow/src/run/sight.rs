@@ -3,6 +3,8 @@
 //! Private values are seen by whoever gave them and by the readers; readers of the whole file keep the case to themselves and
 //! to those who take part in it.
 
+mod words;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -16,7 +16,8 @@ use yizhan_workflow::run::World;
 use super::*;
 
 const PEOPLE: &str = "[person.\"li\"]\nname = \"李\"\nmail = \"li@example.com\"\n[person.\"wang\"]\nname = \"王\"\n\
-                      mail = \"wang@example.com\"\n[group.\"desk\"]\nmembers = [\"li\"]\n[group.\"crew\"]\nmembers = [\"wang\"]\n";
+                      mail = \"wang@example.com\"\n[person.\"chen\"]\nname = \"陈\"\nmail = \"chen@example.com\"\n\
+                      [group.\"desk\"]\nmembers = [\"li\"]\n[group.\"crew\"]\nmembers = [\"wang\"]\n";
 
 static WORLD: LazyLock<Arc<World>> = LazyLock::new(|| {
     let mut catalogue = Catalogue::built_in();
@@ -468,6 +469,45 @@ fn the_files_own_due_time_tells_under_the_name_of_the_run() {
     holds(&[("rungs", &open)], &test("4 days"));
     let (_, miss) = misses(&[("rungs", &open)], &test("1 day"));
     assert!(matches!(miss, Miss::NoCall { action, .. } if action == "tell"));
+}
+
+#[test]
+fn what_is_private_is_told_to_whoever_is_asked_and_not_to_those_who_only_hear_of_it() {
+    let raise = (
+        "raise",
+        r#"
+owner = "person:chen"
+key = "{{ input.name }} {{ input.phone }}"
+[input]
+name  = { type = "text" }
+phone = { type = "text", private = true }
+sum   = { type = "number", private = true }
+[step.talk]
+title = "加薪 {{ input.sum }} {{ input.phone }}"
+ask = "person:wang"
+due = "2h"
+remind = ["-1h"]
+escalate = [{ at = "+0h", tell = "group:desk" }, { at = "+1h", tell = "person:chen" }]
+"#,
+    );
+    let test = r#"[[test]]
+name = "x"
+input = { name = "赵六", phone = "13800000000", sum = 48500 }
+play = [ { expect_tell = "talk", about = "task", subject = { contains = "加薪 48500 13800000000 “t”(赵六 ***)" } },
+         { pass = "1h" }, { expect_tell = "talk", about = "reminds", subject = { contains = "加薪 48500 13800000000" } },
+         { pass = "1h" }, { expect_tell = "talk", about = "tells_late", to = "person:li", subject = { contains = "(赵六 ***)“加薪 *** ***”" } },
+         { pass = "1h" }, { expect_tell = "talk", to = "person:chen", about = "tells_late", contains = "(赵六 13800000000)的“加薪 48500 13800000000”" } ]
+"#;
+    holds(&[raise], test);
+    // A case for few says nothing of itself to those who are not among them.
+    let few = (raise.0, &*raise.1.replace("owner =", "readers = [\"person:chen\"]\nowner ="));
+    let told = r#"[[test]]
+name = "x"
+input = { name = "赵六", phone = "13800000000", sum = 48500 }
+play = [ { pass = "2h" }, { expect_tell = "talk", to = "person:li", subject = "【驿站】超时:“t”“talk”" },
+         { pass = "1h" }, { expect_tell = "talk", to = "person:chen", about = "tells_late", contains = "赵六" } ]
+"#;
+    holds(&[few], told);
 }
 
 #[test]

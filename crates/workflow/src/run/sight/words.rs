@@ -1,0 +1,107 @@
+//! The words of a case, its key and the titles of its tasks, as they are said to somebody: in lists, views, mails and chats
+//! by one rule.
+
+use super::{HIDDEN, Sight, Veil};
+
+impl Sight<'_> {
+    /// The key of the case; none where the case is not for whoever looks.
+    #[must_use]
+    pub fn key(&self, said: &str) -> Option<String> {
+        self.case().then(|| self.veil().over_words(said))
+    }
+
+    /// The title of a task; whoever takes part reads it as it was written for them.
+    #[must_use]
+    pub fn title(&self, said: &str) -> Option<String> {
+        if self.is_part() { Some(said.to_owned()) } else { self.key(said) }
+    }
+
+    /// Other words about the case, such as a note or what went wrong.
+    #[must_use]
+    pub fn note(&self, said: &str) -> String {
+        self.veil().over(said)
+    }
+}
+
+impl Veil {
+    /// Over a title or a key: numbers as well, as they are printed. In other sentences a number may be anything.
+    #[must_use]
+    pub fn over_words(&self, words: &str) -> String {
+        let words = self.over(words);
+        self.numbers.iter().fold(words, |words, number| without_number(&words, number))
+    }
+}
+
+/// Where it stands as a number of its own, and not as a part of a date or of a longer one.
+fn without_number(words: &str, number: &str) -> String {
+    printed(number).iter().fold(words.to_owned(), |words, form| {
+        let (mut told, mut rest) = (String::with_capacity(words.len()), &*words);
+        while let Some(at) = rest.find(form.as_str()) {
+            let (before, after) = (&rest[..at], &rest[at + form.len()..]);
+            let begins = !goes_on(told.chars().chain(before.chars()).rev());
+            let ends = !after.starts_with(['年', '月']) && !goes_on(after.chars());
+            told.push_str(before);
+            told.push_str(if begins && ends { HIDDEN } else { form });
+            rest = after;
+        }
+        told.push_str(rest);
+        told
+    })
+}
+
+/// Whether a number or a date goes on there.
+fn goes_on(mut near: impl Iterator<Item = char>) -> bool {
+    match near.next() {
+        Some('.' | ',' | '-' | '/' | ':') => near.next().is_some_and(|next| next.is_ascii_digit()),
+        Some(next) => next.is_ascii_alphanumeric(),
+        None => false,
+    }
+}
+
+/// As it is, as money, and both with the thousands set apart: `48500`, `48500.00`, `48,500`, `48,500.00`.
+fn printed(number: &str) -> Vec<String> {
+    let (whole, places) = number.split_once('.').unwrap_or((number, ""));
+    let money = format!("{whole}.{places:0<2}");
+    let plain = [money, number.to_owned()];
+    plain.iter().flat_map(|form| [Some(form.clone()), thousands(form)]).flatten().collect()
+}
+
+fn thousands(number: &str) -> Option<String> {
+    let (whole, rest) = number.split_at(number.find('.').unwrap_or(number.len()));
+    let digits = whole.trim_start_matches('-');
+    if digits.len() < 4 || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let mut told = whole[..whole.len() - digits.len()].to_owned();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            told.push(',');
+        }
+        told.push(digit);
+    }
+    Some(told + rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hides(number: &str, words: &str) -> String {
+        let veil = Veil { hidden: vec![], numbers: [number.to_owned()].into() };
+        veil.over_words(words)
+    }
+
+    #[test]
+    fn a_number_is_hidden_as_it_is_printed_and_no_date_or_other_number_with_it() {
+        assert_eq!(hides("48500", "加薪 48500 元"), "加薪 *** 元");
+        assert_eq!(hides("48500", "加薪48,500元,48500。"), "加薪***元,***。");
+        assert_eq!(hides("48500.5", "48,500.5 48,500.50"), "*** ***");
+        assert_eq!(hides("485", "全年485.00元"), "全年***元");
+        assert_eq!(hides("-4850", "差 -4850,-4,850"), "差 ***,***");
+        assert_eq!(hides("485", "第 1485 号,485.2,A485"), "第 1485 号,485.2,A485");
+        assert_eq!(
+            hides("2026", "2026-10-01 请假,2026年,10/2026,共 2026"),
+            "2026-10-01 请假,2026年,10/2026,共 ***"
+        );
+    }
+}
