@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use yizhan_workflow::catalogue::Catalogue;
-use yizhan_workflow::definition::{self, Files, House, MOST_TEXT, Neighbours, Read, Survey};
+use yizhan_workflow::definition::{self, FileOf, Files, House, MOST_TEXT, Neighbours, Read, Survey};
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::problem::{Place, Problem, render};
 use yizhan_workflow::testing::ENDING;
@@ -307,11 +307,9 @@ impl Shelf {
 }
 
 pub(crate) fn neighbours<'f>(files: impl Iterator<Item = &'f FileRead>, catalogue: &Catalogue) -> Neighbours {
-    let mut neighbours = Neighbours::default();
-    for file in files {
-        neighbours.add(&file.name, &file.shown, file.outcome.as_ref().ok(), catalogue);
-    }
-    neighbours
+    let files =
+        files.map(|file| FileOf { name: &file.name, path: &file.shown, read: file.outcome.as_ref().ok() });
+    Neighbours::of(files, catalogue)
 }
 
 #[cfg(test)]

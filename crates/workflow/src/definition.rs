@@ -61,7 +61,7 @@ mod who;
 pub use check::{House, check};
 pub use exact::fields_of_toml;
 pub use mail::PATTERN_MOST;
-pub use neighbours::Neighbours;
+pub use neighbours::{FileOf, Neighbours};
 pub use testing::{Among, read_tests};
 
 use check::Checker;

@@ -19,6 +19,7 @@ mod people;
 mod plain;
 mod print;
 mod rewrite;
+mod sort;
 mod sorts;
 mod syntax;
 mod words;
@@ -37,9 +38,10 @@ pub(crate) use number::{compare, exact, money_of, number_of_words};
 pub(crate) use operators::same;
 pub use people::{FUNCTIONS as OF_WHO, House, OF_PERSON, SCOPE as PEOPLE, person, with_person, word_of};
 pub use print::{empty, is_empty, json_of_value, print, speak, value_of_json};
+pub use sort::{Sort, Sorts};
 pub use sorts::{
-    Sort, SortFault, SortProblem, faults_of_expression, faults_of_template, of_elements as sort_of_elements,
-    of_expression as sort_of_expression,
+    SortFault, SortProblem, constant as sorts_of_value, faults_of_expression, faults_of_template,
+    of_elements as sorts_of_elements, of_expression as sorts_of_expression,
 };
 pub use syntax::{SyntaxFault, SyntaxProblem};
 pub use words::{Dictionary, condition, phrase, with_holes};
@@ -89,6 +91,12 @@ impl Expression {
     #[must_use]
     pub fn names(&self) -> Vec<Name> {
         names::of_expression(&self.source)
+    }
+
+    /// What it stands for, as far as that is plain.
+    #[must_use]
+    pub fn given(&self) -> Given {
+        names::of_whole(&self.source)
     }
 
     pub fn value(&self, scope: &Value) -> Result<Value, ExpressionError> {

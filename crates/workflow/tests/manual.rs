@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
-use yizhan_workflow::definition::{self, Files, House, Neighbours, Survey};
+use yizhan_workflow::definition::{self, FileOf, Files, House, Neighbours, Survey};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::problem::{Lang, Problem, render};
@@ -189,12 +189,14 @@ impl Town {
         }
         let people =
             People::read(&std::fs::read_to_string(root().join("config/people.toml")).unwrap()).unwrap();
-        let mut workflows = Neighbours::default();
         let whole = |block: &Block| block.is_workflow() && block.wrong().is_none() && !block.is("part");
-        for block in blocks(language).iter().filter(|block| whole(block)) {
-            let read = survey(block.name(), &block.text).read;
-            workflows.add(block.name(), &block.place(), read.as_ref(), &catalogue);
-        }
+        let blocks: Vec<Block> = blocks(language).into_iter().filter(whole).collect();
+        let reads: Vec<_> =
+            blocks.iter().map(|block| (block.place(), survey(block.name(), &block.text).read)).collect();
+        let files = blocks.iter().zip(&reads);
+        let files =
+            files.map(|(block, (path, read))| FileOf { name: block.name(), path, read: read.as_ref() });
+        let workflows = Neighbours::of(files, &catalogue);
         let registers = std::fs::read_to_string(root().join("config/registers.toml")).unwrap();
         let registers = Registers::read(&registers).unwrap();
         Self { catalogue, people, calendars: calendars(language), workflows, registers }

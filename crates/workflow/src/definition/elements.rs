@@ -5,14 +5,14 @@
 use super::Checker;
 use super::parts;
 use super::uses::{Own, Stand};
-use crate::expression::{Name, Sort, Tree, sort_of_elements};
+use crate::expression::{Name, Sort, Sorts, Template, Tree, sorts_of_elements};
 use crate::form::Kind;
 
 impl Checker<'_> {
-    /// The sort of the name that an `each` gives: of the step's own, else of the nearest that holds it.
-    pub(super) fn of_element(&self, stand: &Stand<'_>, root: &str, left: u8) -> Option<Sort> {
+    /// What the name that an `each` gives may be: of the step's own, else of the nearest that holds it.
+    pub(super) fn of_element(&self, stand: &Stand<'_>, root: &str, left: u8) -> Sorts {
         let workflow = &self.read.workflow;
-        let left = left.checked_sub(1)?;
+        let Some(left) = left.checked_sub(1) else { return Sorts::UNKNOWN };
         let mut next = stand.step;
         while let Some(no) = next {
             let step = workflow.step(no);
@@ -20,33 +20,35 @@ impl Checker<'_> {
             let each = step.each.as_ref().filter(|each| is_seen && (*each.name == *root || root == "item"));
             if let Some(each) = each {
                 let before = Stand { step: Some(no), own: Own::default(), ..*stand };
-                return self.elements(&before, each.list.expression()?.source(), left);
+                return self.elements(&before, &each.list, left);
             }
             next = step.holder;
         }
-        None
+        Sorts::UNKNOWN
     }
 
-    fn elements(&self, stand: &Stand<'_>, source: &str, left: u8) -> Option<Sort> {
-        let known = |name: &Name| self.sort(stand, name, left);
-        sort_of_elements(source, &known, &|name| self.elements_of_name(stand, name, left))
+    fn elements(&self, stand: &Stand<'_>, list: &Template, left: u8) -> Sorts {
+        let Some(list) = list.expression() else { return Sorts::UNKNOWN };
+        let known = |name: &Name| self.sorts(stand, name, left);
+        sorts_of_elements(list.source(), &known, &|name| self.elements_of_name(stand, name, left))
     }
 
-    fn elements_of_name(&self, stand: &Stand<'_>, name: &Name, left: u8) -> Option<Sort> {
+    fn elements_of_name(&self, stand: &Stand<'_>, name: &Name, left: u8) -> Sorts {
         let workflow = &self.read.workflow;
-        let left = left.checked_sub(1)?;
+        let Some(left) = left.checked_sub(1) else { return Sorts::UNKNOWN };
         if let Some(found) = parts::field_at(workflow, stand, &name.path) {
             return match found.field.kind {
-                Kind::Choices if found.rest.is_empty() => Some(Sort::Text),
-                Kind::Table | Kind::Files if found.rest.is_empty() => Some(Sort::Map),
-                _ => None,
+                Kind::Choices if found.rest.is_empty() => Sort::Text.into(),
+                Kind::Table | Kind::Files if found.rest.is_empty() => Sort::Map.into(),
+                _ => Sorts::UNKNOWN,
             };
         }
         let lets = stand.own.lets.iter().chain(workflow.lets.iter());
         let own = lets.clone().find(|own| name.path.len() == 1 && own.name == name.path[0]);
         if let Some(Tree::Text(value)) = own.map(|own| &own.value) {
-            return self.elements(stand, value.expression()?.source(), left);
+            return self.elements(stand, value, left);
         }
-        (name.path.len() == 2 && &*name.path[0] == "table" && name.call.is_none()).then_some(Sort::Map)
+        let is_table = name.path.len() == 2 && &*name.path[0] == "table" && name.call.is_none();
+        is_table.then_some(Sort::Map).into()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checker, Read, path_of, sorts};
 use crate::catalogue::Catalogue;
-use crate::expression::{Sort, Tree};
+use crate::expression::{Sorts, Tree};
 use crate::form::Required;
 use crate::id::StepNo;
 use crate::plan::{Ending, Goes, OnError, Step, Work, Workflow};
@@ -31,17 +31,57 @@ struct Outline {
     outcomes: BTreeSet<String>,
     /// `None`: worked out as a whole.
     outputs: Option<Vec<String>>,
-    /// Of the outputs whose sort its own text and the actions say.
-    sorts: BTreeMap<String, Sort>,
+    sorts: BTreeMap<String, Sorts>,
     starts: BTreeSet<String>,
 }
 
+/// One file of all that can be named.
+#[derive(Clone, Copy, Debug)]
+pub struct FileOf<'f> {
+    pub name: &'f str,
+    /// How it is shown.
+    pub path: &'f str,
+    pub read: Option<&'f Read>,
+}
+
+/// Runs are nested no deeper, so no output comes from farther.
+const DEEPEST: usize = 16;
+
 impl Neighbours {
-    /// `catalogue` says what the actions give that its outputs are worked out from.
-    pub fn add(&mut self, name: &str, path: &str, read: Option<&Read>, catalogue: &Catalogue) {
-        let neighbour = self.of.entry(name.to_owned()).or_default();
-        neighbour.paths.push(path.to_owned());
-        neighbour.outline = read.map(|read| Outline::of(read, catalogue));
+    /// `catalogue` says what the actions give that outputs are worked out from.
+    pub fn of<'f>(files: impl IntoIterator<Item = FileOf<'f>>, catalogue: &Catalogue) -> Self {
+        let mut all = Self::default();
+        let mut handing_on = Vec::new();
+        for file in files {
+            let neighbour = all.of.entry(file.name.to_owned()).or_default();
+            neighbour.paths.push(file.path.to_owned());
+            neighbour.outline = file.read.map(|read| Outline::of(read, catalogue));
+            let hands_on = |read: &&Read| {
+                read.workflow.output.is_some()
+                    && read.workflow.steps.iter().any(|step| started(step).is_some())
+            };
+            handing_on.extend(file.read.filter(hands_on).map(|read| (file.name, read)));
+        }
+        for _ in 0..DEEPEST {
+            if !all.look_into_children(&handing_on, catalogue) {
+                break;
+            }
+        }
+        all
+    }
+
+    /// What workflows give that they have from others; whether that says more than was known.
+    fn look_into_children(&mut self, files: &[(&str, &Read)], catalogue: &Catalogue) -> bool {
+        let mut is_new = false;
+        for (name, read) in files {
+            let sorts = sorts::of_outputs(read, catalogue, self);
+            let outline = self.of.get_mut(*name).and_then(|neighbour| neighbour.outline.as_mut());
+            if let Some(outline) = outline.filter(|outline| outline.sorts != sorts) {
+                outline.sorts = sorts;
+                is_new = true;
+            }
+        }
+        is_new
     }
 
     /// The files that bear a name.
@@ -55,8 +95,9 @@ impl Neighbours {
     }
 
     /// What an output of a workflow is like, where that is known.
-    pub(super) fn sort(&self, name: &str, output: &str) -> Option<Sort> {
-        self.outline(name)?.sorts.get(output).copied()
+    pub(super) fn sorts(&self, name: &str, output: &str) -> Sorts {
+        let known = self.outline(name).and_then(|outline| outline.sorts.get(output));
+        known.copied().unwrap_or(Sorts::UNKNOWN)
     }
 
     /// The way from a workflow over those that it starts back to itself.
@@ -97,7 +138,7 @@ impl Outline {
                 }
                 Some(Tree::Text(_) | Tree::List(_)) => None,
             },
-            sorts: sorts::of_outputs(read, catalogue),
+            sorts: sorts::of_outputs(read, catalogue, &Neighbours::default()),
             starts: workflow.steps.iter().filter_map(started).map(str::to_owned).collect(),
         }
     }

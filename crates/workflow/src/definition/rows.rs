@@ -18,6 +18,8 @@ use crate::table::Table;
 const MOST: usize = 1_000_000;
 /// So many forgotten rows are enough to see what is missing.
 const MOST_TOLD: usize = 4;
+/// How far names are followed through `let`.
+const MOST_NAMES: u8 = 8;
 
 pub(super) fn check(read: &Read) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
@@ -46,13 +48,10 @@ fn forgotten(read: &Read, one: &Use<'_>, name: &Name) -> Option<Problem> {
         return None;
     }
     for (column, argument) in &call.arguments {
-        let codes = match argument {
-            Given::Name(path) => codes(read, &one.stand, path),
-            Given::Text(text) => Some(vec![text.clone()]),
-            Given::Other => None,
-        };
+        let mut codes = Vec::new();
+        possible(read, &one.stand, argument, MOST_NAMES, &mut codes);
         // A column that it is not asked by is told as such.
-        if let Some(codes) = codes.filter(|_| table.key.contains(column)) {
+        if !codes.is_empty() && table.key.contains(column) {
             columns.push((table.columns.iter().position(|known| known == column)?, codes));
         }
     }
@@ -104,6 +103,38 @@ fn row(table: &Table, columns: &[(usize, Vec<Arc<str>>)], codes: &[Arc<str>]) ->
         format!("{column} = \"{value}\"")
     });
     format!("{{ {} }}", cells.collect::<Vec<_>>().join(", "))
+}
+
+/// The codes that something may be, so far as they are known.
+fn possible(read: &Read, stand: &Stand<'_>, given: &Given, left: u8, all: &mut Vec<Arc<str>>) {
+    let Some(left) = left.checked_sub(1) else { return };
+    match given {
+        Given::Name(path) => match own_name(read, stand, path) {
+            Some(own) => possible(read, stand, &own, left, all),
+            None => codes(read, stand, path).into_iter().flatten().for_each(|code| add(all, code)),
+        },
+        Given::Text(text) => add(all, text.clone()),
+        Given::OneOf(each) => each.iter().for_each(|one| possible(read, stand, one, left, all)),
+        Given::Other => {}
+    }
+}
+
+fn add(all: &mut Vec<Arc<str>>, code: Arc<str>) {
+    if !all.contains(&code) {
+        all.push(code);
+    }
+}
+
+/// What a name of a `let` stands for.
+fn own_name(read: &Read, stand: &Stand<'_>, path: &[Arc<str>]) -> Option<Given> {
+    let [name] = path else { return None };
+    let own = stand.own.lets.iter().chain(read.workflow.lets.iter()).find(|own| own.name == *name)?;
+    let Tree::Text(value) = &own.value else { return None };
+    Some(match value.expression() {
+        Some(expression) => expression.given(),
+        None if value.is_literal() => Given::Text(value.source().into()),
+        None => Given::Other,
+    })
 }
 
 /// The codes that a field may have.

@@ -12,7 +12,7 @@ use super::schema::{choices, resolved};
 use super::uses::{At, Own, Stand, Use, Walk};
 use super::{Checker, House, Neighbours, Read, parts};
 use crate::catalogue::Catalogue;
-use crate::expression::{self, Name, Refused, Sort, SortFault, SortProblem, Tree};
+use crate::expression::{self, Name, Refused, Sort, SortFault, SortProblem, Sorts, Tree};
 use crate::form::{Kind, Options};
 use crate::plan::{Work, Workflow};
 use crate::problem::{Place, Problem, listed, nearest};
@@ -28,7 +28,7 @@ pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
     let read = checker.read;
     let mut problems = Vec::new();
     Walk::over(&read.workflow, &mut |one| {
-        let known = |name: &Name| checker.sort(&one.stand, name, MOST_NAMES);
+        let known = |name: &Name| checker.sorts(&one.stand, name, MOST_NAMES);
         let faults = if let Some(truth) = one.truth {
             expression::faults_of_expression(one.source, truth, &known)
         } else if one.source.contains("{%") {
@@ -44,49 +44,44 @@ pub(super) fn check(checker: &Checker<'_>) -> Vec<Problem> {
     problems
 }
 
-/// What a workflow gives to those that start it: not what it has from workflows that it starts itself.
-pub(super) fn of_outputs(read: &Read, catalogue: &Catalogue) -> BTreeMap<String, Sort> {
+/// What a workflow gives to those that start it; `workflows` say what it has from those that it starts itself.
+pub(super) fn of_outputs(
+    read: &Read,
+    catalogue: &Catalogue,
+    workflows: &Neighbours,
+) -> BTreeMap<String, Sorts> {
     let entries = match &read.workflow.output {
         Some(Tree::Map(entries)) => entries,
         Some(Tree::Json(text)) => return of_constants(text),
         Some(Tree::Text(_) | Tree::List(_)) | None => return BTreeMap::new(),
     };
-    let workflows = Neighbours::default();
-    let house = House {
-        catalogue,
-        people: None,
-        calendars: None,
-        workflows: &workflows,
-        registers: None,
-        today: None,
-    };
+    let house = House { catalogue, people: None, calendars: None, workflows, registers: None, today: None };
     let checker = Checker::of(read, house);
     let stand = Stand { at: At::Everything, step: None, own: Own::default() };
-    let sorts =
-        entries.iter().filter_map(|(key, value)| Some((key.to_string(), checker.of_tree(&stand, value)?)));
-    sorts.collect()
+    entries.iter().map(|(key, value)| (key.to_string(), checker.of_tree(&stand, value))).collect()
 }
 
-fn of_constants(text: &str) -> BTreeMap<String, Sort> {
+fn of_constants(text: &str) -> BTreeMap<String, Sorts> {
     let all: BTreeMap<String, Value> = serde_json::from_str(text).unwrap_or_default();
-    all.into_iter().filter_map(|(key, value)| Some((key, of_json(&value)?))).collect()
+    all.into_iter().map(|(key, value)| (key, of_json(&value))).collect()
 }
 
-fn of_json(value: &Value) -> Option<Sort> {
+fn of_json(value: &Value) -> Sorts {
     match value {
-        Value::Null => None,
-        Value::Bool(_) => Some(Sort::Flag),
-        Value::Number(_) => Some(Sort::Number),
-        Value::String(_) => Some(Sort::Text),
-        Value::Array(_) => Some(Sort::List),
-        Value::Object(_) => Some(Sort::Map),
+        Value::Null => Sorts::UNKNOWN,
+        Value::Bool(_) => Sort::Flag.into(),
+        Value::Number(_) => Sort::Number.into(),
+        Value::String(_) => Sort::Text.into(),
+        Value::Array(_) => Sort::List.into(),
+        Value::Object(_) => Sort::Map.into(),
     }
 }
 
 /// `each` over what is no list.
-fn no_list(read: &Read, one: &Use<'_>, known: &dyn Fn(&Name) -> Option<Sort>) -> Option<Problem> {
+fn no_list(read: &Read, one: &Use<'_>, known: &dyn Fn(&Name) -> Sorts) -> Option<Problem> {
     let inner = one.source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
-    let sort = expression::sort_of_expression(inner.trim(), known).filter(|sort| *sort != Sort::List)?;
+    let sort =
+        expression::sorts_of_expression(inner.trim(), known).known().find(|sort| *sort != Sort::List)?;
     one.path.ends_with(".each").then(|| {
         let place = Place::at(read.spans.value(&one.path));
         let problem = Problem::error("YZ0107", place).name("key", "each").name("wanted", "a list");
@@ -210,17 +205,6 @@ fn of_schema(schema: &Value) -> Option<Sort> {
     }
 }
 
-fn of_value(value: &minijinja::Value) -> Option<Sort> {
-    use minijinja::value::ValueKind;
-    match value.kind() {
-        ValueKind::Bool => Some(Sort::Flag),
-        ValueKind::Number => Some(Sort::Number),
-        ValueKind::String => Some(Sort::Text),
-        ValueKind::Seq => Some(Sort::List),
-        _ => None,
-    }
-}
-
 /// The clock of a step, or a part of it.
 fn of_clock(part: &[&str]) -> Option<Sort> {
     match part {
@@ -232,63 +216,76 @@ fn of_clock(part: &[&str]) -> Option<Sort> {
     }
 }
 
-/// A column of which all cells are of one sort.
-fn of_column(workflow: &Workflow, table: &str, column: &str) -> Option<Sort> {
-    let table = workflow.tables.iter().find(|known| *known.name == *table)?;
-    let at = table.columns.iter().position(|known| **known == *column)?;
-    let mut sorts = table.rows.iter().map(|row| match row.get(at) {
-        Some(Cell::Value(value)) => of_value(value),
-        _ => None,
-    });
-    let first = sorts.next()??;
-    sorts.all(|sort| sort == Some(first)).then_some(first)
+/// What the cells of a column are.
+fn of_column(workflow: &Workflow, table: &str, column: &str) -> Sorts {
+    let Some(table) = workflow.tables.iter().find(|known| *known.name == *table) else {
+        return Sorts::UNKNOWN;
+    };
+    let Some(at) = table.columns.iter().position(|known| **known == *column) else { return Sorts::UNKNOWN };
+    Sorts::of_any(table.rows.iter().map(|row| match row.get(at) {
+        Some(Cell::Value(value)) => expression::sorts_of_value(value),
+        _ => Sorts::UNKNOWN,
+    }))
 }
 
 impl Checker<'_> {
-    pub(super) fn sort(&self, stand: &Stand<'_>, name: &Name, left: u8) -> Option<Sort> {
+    pub(super) fn sorts(&self, stand: &Stand<'_>, name: &Name, left: u8) -> Sorts {
         let workflow = &self.read.workflow;
         let lost = &self.read.lost;
         let root = &*name.path[0];
         if left == 0 {
-            return None;
+            return Sorts::UNKNOWN;
         }
         if let Some(found) = parts::field_at(workflow, stand, &name.path) {
             // Where a column could not be read, or its type, nobody knows what it holds.
             let columns = found.rest.iter().filter(|part| part.parse::<usize>().is_err() && &***part != "*");
             let columns = columns.map(|column| format!("{}.fields.{column}", found.at));
             let is_lost = std::iter::once(found.at.clone()).chain(columns).any(|at| lost.has(&at));
-            return if is_lost { None } else { parts::sort_of(found.field, &found.rest) };
+            let sort = if is_lost { None } else { parts::sort_of(found.field, &found.rest) };
+            return sort.into();
         }
         let lets = stand.own.lets.iter().chain(workflow.lets.iter());
         if let Some(own) = lets.clone().find(|own| &*own.name == root) {
             return self.of_let(stand, &own.value, name, left - 1);
         }
         if Some(root) == stand.own.each {
-            return (name.path.len() == 1).then(|| self.of_element(stand, root, left)).flatten();
+            return if name.path.len() == 1 { self.of_element(stand, root, left) } else { Sorts::UNKNOWN };
         }
         match name.path.iter().map(|part| &**part).collect::<Vec<_>>().as_slice() {
-            ["table", _] if name.call.is_none() => Some(Sort::List),
-            ["table", table] => of_column(workflow, table, name.call.as_ref()?.attribute.as_deref()?),
-            ["table", _, "column"] if name.call.is_some() => Some(Sort::List),
-            ["round"] | ["step", _, "round"] => Some(Sort::Number),
-            ["step", id, "late"] => {
-                // Of a step with `each` one for each item.
-                let no = super::names::find(workflow, stand.step, id)?;
-                Some(if workflow.step(no).each.is_some() { Sort::List } else { Sort::Flag })
-            }
+            ["table", _] if name.call.is_none() => Sort::List.into(),
+            ["table", table] => match name.call.as_ref().and_then(|call| call.attribute.as_deref()) {
+                Some(column) => of_column(workflow, table, column),
+                None => Sorts::UNKNOWN,
+            },
+            ["table", _, "column"] if name.call.is_some() => Sort::List.into(),
+            ["round"] => Sort::Number.into(),
             ["now" | "today" | "workflow"] | ["run", "by" | "id" | "key" | "started" | "url"] => {
-                Some(Sort::Text)
+                Sort::Text.into()
             }
-            ["run", "joined"] => Some(Sort::List),
-            ["step", id, "state" | "outcome" | "by" | "due" | "opened" | "ended"] => {
-                (!self.has_each(stand, id)).then_some(Sort::Text)
-            }
-            ["step", id, "clock", rest @ ..] => (!self.has_each(stand, id)).then(|| of_clock(rest)).flatten(),
-            ["step", id, field] => self.of_output(stand, id, field),
+            ["run", "joined"] => Sort::List.into(),
+            ["step", id, rest @ ..] => self.of_step(stand, id, rest),
             // An element of what holds the step.
             [root] => self.of_element(stand, root, left),
-            _ => None,
+            _ => Sorts::UNKNOWN,
         }
+    }
+
+    fn of_step(&self, stand: &Stand<'_>, id: &str, rest: &[&str]) -> Sorts {
+        let plain = |sort: Sort| (!self.has_each(stand, id)).then_some(sort).into();
+        match rest {
+            ["round"] => Sort::Number.into(),
+            // Of a step with `each` one for each item.
+            ["late"] if self.has_each(stand, id) => self.is_step(stand, id).then_some(Sort::List).into(),
+            ["late"] => Sort::Flag.into(),
+            ["state" | "outcome" | "by" | "due" | "opened" | "ended"] => plain(Sort::Text),
+            ["clock", rest @ ..] => of_clock(rest).map_or(Sorts::UNKNOWN, plain),
+            [field] => self.of_output(stand, id, field).unwrap_or(Sorts::UNKNOWN),
+            _ => Sorts::UNKNOWN,
+        }
+    }
+
+    fn is_step(&self, stand: &Stand<'_>, id: &str) -> bool {
+        super::names::find(&self.read.workflow, stand.step, id).is_some()
     }
 
     fn has_each(&self, stand: &Stand<'_>, id: &str) -> bool {
@@ -296,41 +293,42 @@ impl Checker<'_> {
             .is_none_or(|no| self.read.workflow.step(no).each.is_some())
     }
 
-    fn of_let(&self, stand: &Stand<'_>, value: &Tree, name: &Name, left: u8) -> Option<Sort> {
-        let Tree::Text(template) = value else { return None };
+    fn of_let(&self, stand: &Stand<'_>, value: &Tree, name: &Name, left: u8) -> Sorts {
+        let Tree::Text(template) = value else { return Sorts::UNKNOWN };
         let Some(expression) = template.expression() else {
-            return (name.path.len() == 1).then_some(Sort::Text);
+            return (name.path.len() == 1).then_some(Sort::Text).into();
         };
         match (name.path.as_slice(), expression.names().as_slice()) {
             ([_], _) => {
-                let known = |inner: &Name| self.sort(stand, inner, left);
-                expression::sort_of_expression(expression.source(), &known)
+                let known = |inner: &Name| self.sorts(stand, inner, left);
+                expression::sorts_of_expression(expression.source(), &known)
             }
             // `route.limit`, where `route` is a row of a table.
             ([_, part], [row, ..])
                 if &*row.path[0] == "table" && row.at == (0..expression.source().len()) =>
             {
-                let plain = row.call.as_ref()?.attribute.is_none() && row.path.len() == 2;
-                plain.then(|| of_column(&self.read.workflow, &row.path[1], part)).flatten()
+                let plain =
+                    row.call.as_ref().is_some_and(|call| call.attribute.is_none()) && row.path.len() == 2;
+                if plain { of_column(&self.read.workflow, &row.path[1], part) } else { Sorts::UNKNOWN }
             }
-            _ => None,
+            _ => Sorts::UNKNOWN,
         }
     }
 
-    fn of_output(&self, stand: &Stand<'_>, id: &str, field: &str) -> Option<Sort> {
+    fn of_output(&self, stand: &Stand<'_>, id: &str, field: &str) -> Option<Sorts> {
         let workflow = &self.read.workflow;
         let step = workflow.step(super::names::find(workflow, stand.step, id)?);
         if step.each.is_some() {
             return None;
         }
         match &step.work {
-            Work::Ask(ask) if ask.approve.is_some() && field == "signatures" => Some(Sort::List),
+            Work::Ask(ask) if ask.approve.is_some() && field == "signatures" => Some(Sort::List.into()),
             Work::Use { action, .. } => {
                 let action = self.house.catalogue.action(action)?;
                 let schema = resolved(&action.output, &action.output);
-                of_schema(resolved(schema.get("properties")?.get(field)?, &action.output))
+                Some(of_schema(resolved(schema.get("properties")?.get(field)?, &action.output)).into())
             }
-            Work::Run { workflow, .. } => self.house.workflows.sort(workflow, field),
+            Work::Run { workflow, .. } => Some(self.house.workflows.sorts(workflow, field)),
             Work::Ask(_)
             | Work::Await(_)
             | Work::Wait { .. }
@@ -340,18 +338,18 @@ impl Checker<'_> {
         }
     }
 
-    fn of_tree(&self, stand: &Stand<'_>, value: &Tree) -> Option<Sort> {
+    fn of_tree(&self, stand: &Stand<'_>, value: &Tree) -> Sorts {
         match value {
             Tree::Text(template) => match template.expression() {
-                None => Some(Sort::Text),
+                None => Sort::Text.into(),
                 Some(expression) => {
-                    let known = |name: &Name| self.sort(stand, name, MOST_NAMES);
-                    expression::sort_of_expression(expression.source(), &known)
+                    let known = |name: &Name| self.sorts(stand, name, MOST_NAMES);
+                    expression::sorts_of_expression(expression.source(), &known)
                 }
             },
-            Tree::Json(text) => of_json(&serde_json::from_str(text).ok()?),
-            Tree::List(_) => Some(Sort::List),
-            Tree::Map(_) => Some(Sort::Map),
+            Tree::Json(text) => serde_json::from_str(text).map_or(Sorts::UNKNOWN, |value| of_json(&value)),
+            Tree::List(_) => Sort::List.into(),
+            Tree::Map(_) => Sort::Map.into(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::expression::Sort;
 use crate::problem::{Lang, render};
 
 struct Folder(PathBuf);
@@ -94,14 +95,16 @@ fn house() -> (crate::catalogue::Catalogue, crate::people::People, Neighbours) {
     let people =
         crate::people::People::read("[person.a]\nname = \"a\"\n[group.\"热线\"]\nmembers = [\"a\"]\n")
             .unwrap();
-    let mut workflows = Neighbours::default();
-    for name in ["x", "other"] {
-        workflows.add(name, &format!("{name}.toml"), None, &catalogue);
-    }
     let customer = "[input]\nphone = { type = \"phone\" }\narea = { required = false }\n[step.a]\nend = \"done:taken\"\n[output]\nnumber = \"{{ input.phone }}\"\n";
     let source = Source { name: "customer".to_owned(), text: customer.to_owned(), files: BTreeMap::new() };
     let customer = read(&source, &BTreeMap::new()).unwrap();
-    workflows.add("customer", "customer.toml", Some(&customer), &catalogue);
+    let file = |name, path, read| FileOf { name, path, read };
+    let files = [
+        file("x", "x.toml", None),
+        file("other", "other.toml", None),
+        file("customer", "customer.toml", Some(&customer)),
+    ];
+    let workflows = Neighbours::of(files, &catalogue);
     (catalogue, people, workflows)
 }
 
@@ -394,4 +397,60 @@ mod properties {
             }
         }
     }
+}
+
+/// What is said of an expression over two names of one form, `n` a number and `t` a text.
+fn said_of_check(expression: &str) -> Vec<&'static str> {
+    let form = "form.n = { type = \"number\", required = false }\nform.t = { required = false }\n";
+    let ask = format!("[step.a]\nask = \"group:热线\"\ndue = \"4h\"\n{form}");
+    let let_ = "[let]\nmixed = \"{{ step.a.n | default('none') }}\"\n";
+    let text = format!("owner = \"person:a\"\n{let_}{ask}[step.b]\ncheck = \"{expression}\"\n");
+    said(&text).into_iter().map(|problem| problem.code).collect()
+}
+
+#[test]
+fn what_may_be_of_two_sorts_is_compared_with_neither() {
+    for wrong in [
+        "(step.a.n | default('none')) > 3",
+        "mixed == 'none'",
+        "(step.a.n if step.a.t == 'x' else 'none') == 3",
+        "['x'] < (today if step.a.late else ['x'])",
+        "3 == (step.a.t or step.a.n)",
+        "(step.a.n and step.a.t == 'x') == true",
+    ] {
+        assert_eq!(said_of_check(wrong), ["YZ0603"], "{wrong}");
+    }
+    for wrong in ["(step.a.n | default('')) + 1 > 3", "-step.a.t == 3", "1 + (step.a.t or 1) > 3"] {
+        assert_eq!(said_of_check(wrong), ["YZ0604"], "{wrong}");
+    }
+    for right in [
+        "(step.a.n | default('')) == 3",
+        "step.a.n == ''",
+        "(step.a.t and step.a.n > 3) == true",
+        "(step.a.n | default(0)) + 1 > 3",
+        "(step.a.t ~ mixed) == 'x'",
+    ] {
+        assert_eq!(said_of_check(right), [] as [&str; 0], "{right}");
+    }
+}
+
+#[test]
+fn what_a_child_has_from_its_own_children_is_known_also_where_they_start_each_other() {
+    let (catalogue, _, _) = house();
+    let texts = [
+        ("a", "[step.b]\nrun = \"b\"\n[output]\nsum = \"{{ step.b.sum }}\"\n"),
+        ("b", "[step.c]\nrun = \"c\"\n[output]\nsum = \"{{ step.c.sum }}\"\n"),
+        ("c", "[step.s]\nwait = \"1h\"\n[output]\nsum = \"{{ 1 + 2 }}\"\n"),
+        ("x", "[step.y]\nrun = \"y\"\n[output]\nsum = \"{{ step.y.sum | default('none') }}\"\n"),
+        ("y", "[step.x]\nrun = \"x\"\n[output]\nsum = \"{{ step.x.sum }}\"\n"),
+    ];
+    let reads = texts.map(|(name, text)| {
+        let source = Source { name: name.to_owned(), text: text.to_owned(), files: BTreeMap::new() };
+        (name, read(&source, &BTreeMap::new()).unwrap())
+    });
+    let files = reads.iter().map(|(name, read)| FileOf { name, path: name, read: Some(read) });
+    let all = Neighbours::of(files, &catalogue);
+    assert_eq!(all.sorts("a", "sum").only(), Some(Sort::Number));
+    // They start each other for ever; what is known of it is what stands there.
+    assert!(all.sorts("y", "sum").has(Sort::Text));
 }

@@ -5,7 +5,7 @@
 use minijinja::Value;
 use minijinja::machinery::ast::{Call, CallArg, Expr, Filter, UnaryOpKind};
 
-use super::sorts::Sort;
+use super::sort::Sort;
 use super::{Expression, names};
 
 /// Why something written in a file cannot be worked out, ever.
@@ -68,9 +68,8 @@ const TEXTS: &[&str] = &[
     "upper",
 ];
 
-/// What stands before the `|`, so far as its sort is known.
-pub(super) fn of_receiver(filter: &str, sort: Option<Sort>) -> Option<Refused> {
-    let sort = sort?;
+/// What stands before the `|`.
+pub(super) fn of_receiver(filter: &str, sort: Sort) -> Option<Refused> {
     let fits = match filter {
         _ if NUMBERS.contains(&filter) => sort == Sort::Number,
         _ if SUMS.contains(&filter) => sort == Sort::List,

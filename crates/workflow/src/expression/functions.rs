@@ -1,7 +1,7 @@
 //! The filters and functions that expressions have beside those of the template language.
 
-use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, State, Value, filters};
+use minijinja::value::{Kwargs, Rest};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 
 use super::operators::refused;
 use super::print::{self, is_empty};
@@ -219,12 +219,16 @@ fn json(value: &Value) -> Result<String, Error> {
     Ok(text)
 }
 
-fn default(value: &Value, other: Option<Value>) -> Value {
-    if value.is_undefined() || is_empty(value) {
-        other.unwrap_or_else(|| Value::from(""))
-    } else {
-        value.clone()
+/// With what is itself empty, it stays so: only `default` alone makes a text of nothing.
+fn default(value: &Value, others: Rest<Value>) -> Result<Value, Error> {
+    if others.len() > 1 {
+        return Err(Error::from(ErrorKind::TooManyArguments));
     }
+    Ok(match others.first() {
+        _ if !value.is_undefined() && !is_empty(value) => value.clone(),
+        Some(other) => other.clone(),
+        None => Value::from(""),
+    })
 }
 
 fn join(value: &Value, between: Option<&str>, words: Kwargs) -> Result<String, Error> {

@@ -51,17 +51,37 @@ pub enum Given {
     Name(Vec<Arc<str>>),
     /// A text as it stands there.
     Text(Arc<str>),
+    /// One of these: `a if x else b`, `a | default(b)`, `a or b`.
+    OneOf(Vec<Given>),
     /// Something that is worked out.
     Other,
 }
 
+/// What a whole expression stands for.
+pub(super) fn of_whole(text: &str) -> Given {
+    parse_expr(text).map_or(Given::Other, |expression| given(&expression))
+}
+
 fn given(value: &Expr<'_>) -> Given {
-    match (path(value), value) {
-        (Some(name), _) => Given::Name(name.path),
-        (None, Expr::Const(text)) => {
-            text.value.as_str().map_or(Given::Other, |text| Given::Text(text.into()))
+    if let Some(name) = path(value) {
+        return Given::Name(name.path);
+    }
+    match value {
+        Expr::Const(text) => text.value.as_str().map_or(Given::Other, |text| Given::Text(text.into())),
+        Expr::IfExpr(choice) => {
+            let other = choice.false_expr.as_ref().map_or(Given::Other, given);
+            Given::OneOf(vec![given(&choice.true_expr), other])
         }
-        (None, _) => Given::Other,
+        Expr::BinOp(binary) if matches!(binary.op, ast::BinOpKind::ScOr) => {
+            Given::OneOf(vec![given(&binary.left), given(&binary.right)])
+        }
+        Expr::Filter(filter) if matches!(filter.name, "default" | "d") => {
+            match (&filter.expr, filter.args.as_slice()) {
+                (Some(inner), [CallArg::Pos(other)]) => Given::OneOf(vec![given(inner), given(other)]),
+                _ => Given::Other,
+            }
+        }
+        _ => Given::Other,
     }
 }
 

@@ -119,7 +119,7 @@ fn brief(value: &Value) -> String {
     text.chars().take(40).collect()
 }
 
-/// Nothing equals nothing, and an empty text.
+/// Nothing equals nothing, and an empty text; an empty text is no number, and no other thing that there is.
 pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
     if let Some((left, right)) = number::both_whole(a, b) {
         return Ok(left == right);
@@ -132,10 +132,13 @@ pub(crate) fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
         (false, false) => {}
     }
     let (a, b) = (&*compared(a), &*compared(b));
-    if sort(a) != sort(b) {
-        return Err(unlike(a, b));
+    if sort(a) == sort(b) {
+        return Ok(same(a, b));
     }
-    Ok(same(a, b))
+    match (is_blank(a), is_blank(b)) {
+        (false, false) => Err(unlike(a, b)),
+        both => Ok(both == (true, true)),
+    }
 }
 
 /// Numbers by their size, also inside lists and groups: `1.50` is `1.5`.
@@ -190,6 +193,7 @@ pub(crate) fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Error> {
             }
         },
         (Sort::Text, Sort::Text) => Ok(Some(a.cmp(b))),
+        (one, other) if one != other && (is_blank(a) || is_blank(b)) => Ok(None),
         _ => Err(unlike(a, b)),
     }
 }
@@ -213,6 +217,7 @@ pub(crate) fn contained(a: &Value, b: &Value) -> Result<bool, Error> {
             Ok(false)
         }
         (Sort::Text, Sort::Map) => Ok(!b.get_item(a).unwrap_or(Value::UNDEFINED).is_undefined()),
+        (_, Sort::Text) if is_blank(b) => Ok(false),
         _ => Err(unlike(a, b)),
     }
 }

@@ -10,17 +10,8 @@ use minijinja::value::ValueKind;
 
 use super::arguments::{self, Refused};
 use super::names::{self, Name, span};
+use super::sort::{Sort, Sorts};
 use super::syntax;
-
-/// What a value is like, for those who compare it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    Flag,
-    Number,
-    Text,
-    List,
-    Map,
-}
 
 /// Two things that do not go together, or one that does not go with what is done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,35 +36,35 @@ pub enum SortProblem {
     NoTruth { sort: Sort },
 }
 
-/// The sort of a name, where it is known.
-pub(super) type SortOf<'s> = &'s dyn Fn(&Name) -> Option<Sort>;
+/// What a name may be.
+pub(super) type SortsOf<'s> = &'s dyn Fn(&Name) -> Sorts;
 
-/// The sort of a whole expression.
-pub fn of_expression(text: &str, known: SortOf<'_>) -> Option<Sort> {
-    let expression = parse_expr(text).ok()?;
-    Walk { text, known, faults: Vec::new() }.sort(&expression)
+/// What a whole expression may give.
+pub fn of_expression(text: &str, known: SortsOf<'_>) -> Sorts {
+    let Ok(expression) = parse_expr(text) else { return Sorts::UNKNOWN };
+    Walk { text, known, faults: Vec::new() }.sorts(&expression)
 }
 
-/// The sort of the elements of a list, where all are of one.
-pub fn of_elements(text: &str, known: SortOf<'_>, elements: SortOf<'_>) -> Option<Sort> {
-    let expression = parse_expr(text).ok()?;
+/// What the elements of a list may be.
+pub fn of_elements(text: &str, known: SortsOf<'_>, elements: SortsOf<'_>) -> Sorts {
+    let Ok(expression) = parse_expr(text) else { return Sorts::UNKNOWN };
     let mut walk = Walk { text, known, faults: Vec::new() };
     walk.elements(&expression, elements)
 }
 
 /// What is wrong with an expression; `truth`: it is a condition.
-pub fn faults_of_expression(text: &str, truth: bool, known: SortOf<'_>) -> Vec<SortFault> {
+pub fn faults_of_expression(text: &str, truth: bool, known: SortsOf<'_>) -> Vec<SortFault> {
     let Ok(expression) = parse_expr(text) else { return Vec::new() };
     let mut walk = Walk { text, known, faults: Vec::new() };
-    let sort = walk.sort(&expression);
-    if let (true, Some(sort @ (Sort::Number | Sort::Text | Sort::Map))) = (truth, sort) {
+    let sorts = walk.sorts(&expression);
+    if let (true, Some(sort @ (Sort::Number | Sort::Text | Sort::Map))) = (truth, sorts.only()) {
         walk.faults.push(SortFault { at: 0..text.len(), what: SortProblem::NoTruth { sort } });
     }
     walk.faults
 }
 
 /// The same for each hole of a string.
-pub fn faults_of_template(text: &str, known: SortOf<'_>) -> Vec<SortFault> {
+pub fn faults_of_template(text: &str, known: SortsOf<'_>) -> Vec<SortFault> {
     let mut faults = Vec::new();
     for piece in syntax::split(text).unwrap_or_default() {
         let syntax::Piece::Hole(range) = piece else { continue };
@@ -95,7 +86,7 @@ enum How {
 
 struct Walk<'w> {
     text: &'w str,
-    known: SortOf<'w>,
+    known: SortsOf<'w>,
     faults: Vec<SortFault>,
 }
 
@@ -105,7 +96,7 @@ impl Walk<'_> {
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of expression")]
-    fn sort(&mut self, expression: &Expr<'_>) -> Option<Sort> {
+    fn sorts(&mut self, expression: &Expr<'_>) -> Sorts {
         if let Some(name) = names::path(expression) {
             return (self.known)(&name);
         }
@@ -116,10 +107,13 @@ impl Walk<'_> {
         match expression {
             Expr::Const(value) => constant(&value.value),
             Expr::UnaryOp(unary) => {
-                let inner = self.sort(&unary.expr);
+                let inner = self.sorts(&unary.expr);
                 match unary.op {
-                    UnaryOpKind::Not => Some(Sort::Flag),
-                    UnaryOpKind::Neg => inner,
+                    UnaryOpKind::Not => Sort::Flag.into(),
+                    UnaryOpKind::Neg => {
+                        self.number("-", &unary.expr, inner);
+                        Sort::Number.into()
+                    }
                 }
             }
             Expr::BinOp(binary) => self.binary(binary.op, &binary.left, &binary.right),
@@ -134,30 +128,30 @@ impl Walk<'_> {
                     self.compared(left, &op.expr, how);
                     left = &op.expr;
                 }
-                Some(Sort::Flag)
+                Sort::Flag.into()
             }
             Expr::IfExpr(choice) => {
-                self.sort(&choice.test_expr);
-                let one = self.sort(&choice.true_expr);
-                let other = choice.false_expr.as_ref().and_then(|other| self.sort(other));
-                if one == other { one } else { None }
+                self.sorts(&choice.test_expr);
+                let one = self.sorts(&choice.true_expr);
+                let other = choice.false_expr.as_ref().map(|other| self.sorts(other));
+                other.map_or(Sorts::UNKNOWN, |other| one.or(other))
             }
             Expr::Filter(filter) => {
-                let inner = filter.expr.as_ref().and_then(|value| self.sort(value));
-                self.arguments(&filter.args);
+                let inner = filter.expr.as_ref().map_or(Sorts::UNKNOWN, |value| self.sorts(value));
+                let words = self.arguments(&filter.args);
                 self.column(filter);
-                let receiver = arguments::of_receiver(filter.name, inner);
+                let receiver = inner.with_blank().find_map(|sort| arguments::of_receiver(filter.name, sort));
                 if let Some(why) = receiver.or_else(|| arguments::of_filter(self.text, filter)) {
                     let from = filter.expr.as_ref().map_or(usize::MAX, |receiver| at(receiver).start);
                     let own = span(&expression.span());
                     self.refuse(from.min(own.start)..own.end, filter.name, why);
                 }
-                filtered(filter.name, inner)
+                filtered(filter.name, inner, words.first().copied())
             }
             Expr::Test(test) => {
-                self.sort(&test.expr);
+                self.sorts(&test.expr);
                 self.arguments(&test.args);
-                Some(Sort::Flag)
+                Sort::Flag.into()
             }
             Expr::Call(call) => {
                 self.arguments(&call.args);
@@ -165,65 +159,64 @@ impl Walk<'_> {
                     self.refuse(at(expression), function.id, why);
                 }
                 match &call.expr {
-                    Expr::Var(name) if matches!(name.id, "days" | "hours" | "months" | "workdays") => {
-                        Some(Sort::Number)
-                    }
-                    Expr::Var(name) if matches!(name.id, "superiors" | "members" | "gaps") => {
-                        Some(Sort::List)
-                    }
-                    Expr::Var(name) if name.id == "shift" => Some(Sort::Text),
-                    _ => None,
+                    Expr::Var(function) => of_function(function.id),
+                    _ => Sorts::UNKNOWN,
                 }
             }
             Expr::GetAttr(attr) => {
-                self.sort(&attr.expr);
-                None
+                self.sorts(&attr.expr);
+                Sorts::UNKNOWN
             }
             Expr::GetItem(item) => {
-                let (list, place) = (self.sort(&item.expr), self.sort(&item.subscript_expr));
-                if (list, place) == (Some(Sort::List), Some(Sort::Text)) {
+                let (list, place) = (self.sorts(&item.expr), self.sorts(&item.subscript_expr));
+                if (list.only(), place.only()) == (Some(Sort::List), Some(Sort::Text)) {
                     let (list, place) = (self.written(&item.expr), self.written(&item.subscript_expr));
                     let at = at(expression);
                     self.faults.push(SortFault { at, what: SortProblem::NoPlace { list, place } });
                 }
-                None
+                Sorts::UNKNOWN
             }
             Expr::List(list) => {
                 for item in &list.items {
-                    self.sort(item);
+                    self.sorts(item);
                 }
-                Some(Sort::List)
+                Sort::List.into()
             }
-            Expr::Map(_) => Some(Sort::Map),
-            _ => None,
+            Expr::Map(_) => Sort::Map.into(),
+            _ => Sorts::UNKNOWN,
         }
     }
 
-    fn elements(&mut self, list: &Expr<'_>, of_name: SortOf<'_>) -> Option<Sort> {
+    fn elements(&mut self, list: &Expr<'_>, of_name: SortsOf<'_>) -> Sorts {
         if let Some(name) = names::path(list) {
             return of_name(&name);
         }
         match list {
-            Expr::Const(value) => one_sort(value.value.try_iter().ok()?.map(|item| constant(&item))),
-            Expr::List(list) => one_sort(list.items.iter().map(|item| self.sort(item))),
-            Expr::IfExpr(choice) => {
-                let other = choice.false_expr.as_ref().and_then(|other| self.elements(other, of_name));
-                self.elements(&choice.true_expr, of_name).filter(|one| Some(*one) == other)
-            }
-            Expr::Filter(filter) => match filter.name {
-                "split" | "lines" => Some(Sort::Text),
-                "unique" | "sort" | "reverse" | "list" | "select" | "reject" | "selectattr"
-                | "rejectattr" => self.elements(filter.expr.as_ref()?, of_name),
-                "default" | "d" => match filter.args.as_slice() {
-                    [minijinja::machinery::ast::CallArg::Pos(other)] => {
-                        let other = self.elements(other, of_name);
-                        self.elements(filter.expr.as_ref()?, of_name).filter(|one| Some(*one) == other)
-                    }
-                    _ => None,
-                },
-                _ => None,
+            Expr::Const(value) => match value.value.try_iter() {
+                Ok(items) => Sorts::of_any(items.map(|item| constant(&item))),
+                Err(_) => Sorts::UNKNOWN,
             },
-            _ => None,
+            Expr::List(list) => Sorts::of_any(list.items.iter().map(|item| self.sorts(item))),
+            Expr::IfExpr(choice) => {
+                let other = choice.false_expr.as_ref().map(|other| self.elements(other, of_name));
+                other.map_or(Sorts::UNKNOWN, |other| self.elements(&choice.true_expr, of_name).or(other))
+            }
+            Expr::Filter(filter) => {
+                let Some(inner) = &filter.expr else { return Sorts::UNKNOWN };
+                match filter.name {
+                    "split" | "lines" => Sort::Text.into(),
+                    "unique" | "sort" | "reverse" | "list" | "select" | "reject" | "selectattr"
+                    | "rejectattr" => self.elements(inner, of_name),
+                    "default" | "d" => match filter.args.as_slice() {
+                        [minijinja::machinery::ast::CallArg::Pos(other)] => {
+                            self.elements(inner, of_name).or(self.elements(other, of_name))
+                        }
+                        _ => Sorts::UNKNOWN,
+                    },
+                    _ => Sorts::UNKNOWN,
+                }
+            }
+            _ => Sorts::UNKNOWN,
         }
     }
 
@@ -235,22 +228,21 @@ impl Walk<'_> {
             _ => return,
         };
         let Some(name) = names::column(filter) else { return };
-        if let Some(sort) = (self.known)(&name).filter(|sort| *sort != Sort::Number) {
+        if let Some(sort) = (self.known)(&name).known().find(|sort| *sort != Sort::Number) {
             let side = self.text.get(name.at.clone()).unwrap_or_default().to_owned();
             self.faults.push(SortFault { at: name.at, what: SortProblem::NoNumber { sign, side, sort } });
         }
     }
 
-    fn arguments(&mut self, arguments: &[minijinja::machinery::ast::CallArg<'_>]) {
+    fn arguments(&mut self, arguments: &[minijinja::machinery::ast::CallArg<'_>]) -> Vec<Sorts> {
         use minijinja::machinery::ast::CallArg::{Kwarg, KwargSplat, Pos, PosSplat};
-        for argument in arguments {
-            match argument {
-                Pos(value) | Kwarg(_, value) | PosSplat(value) | KwargSplat(value) => drop(self.sort(value)),
-            }
-        }
+        let each = arguments.iter().map(|argument| match argument {
+            Pos(value) | Kwarg(_, value) | PosSplat(value) | KwargSplat(value) => self.sorts(value),
+        });
+        each.collect()
     }
 
-    fn binary(&mut self, op: BinOpKind, left: &Expr<'_>, right: &Expr<'_>) -> Option<Sort> {
+    fn binary(&mut self, op: BinOpKind, left: &Expr<'_>, right: &Expr<'_>) -> Sorts {
         use BinOpKind::{
             Add, Concat, Div, Eq, FloorDiv, Gt, Gte, In, Lt, Lte, Mul, Ne, Pow, Rem, ScAnd, ScOr, Sub,
         };
@@ -262,31 +254,16 @@ impl Walk<'_> {
                     _ => How::Order,
                 };
                 self.compared(left, right, how);
-                Some(Sort::Flag)
+                Sort::Flag.into()
             }
-            ScAnd | ScOr => {
-                let (one, other) = (self.sort(left), self.sort(right));
-                if one == other { one } else { None }
-            }
+            ScAnd => self.sorts(left).of_what_is_false().or(self.sorts(right)),
+            ScOr => self.sorts(left).of_what_is_true().or(self.sorts(right)),
             Concat => {
-                self.sort(left);
-                self.sort(right);
-                Some(Sort::Text)
+                self.sorts(left);
+                self.sorts(right);
+                Sort::Text.into()
             }
-            Add => {
-                let (one, other) = (self.sort(left), self.sort(right));
-                match (one, other) {
-                    (Some(Sort::Text | Sort::List), _) | (_, Some(Sort::Text | Sort::List))
-                        if one == other =>
-                    {
-                        one
-                    }
-                    _ => {
-                        self.number("+", [(left, one), (right, other)]);
-                        Some(Sort::Number)
-                    }
-                }
-            }
+            Add => self.sum(left, right),
             Sub | Mul | Div | FloorDiv | Rem | Pow => {
                 let sign = match op {
                     Sub => "-",
@@ -296,14 +273,30 @@ impl Walk<'_> {
                     Rem => "%",
                     _ => "**",
                 };
-                let (one, other) = (self.sort(left), self.sort(right));
-                self.number(sign, [(left, one), (right, other)]);
+                let (one, other) = (self.sorts(left), self.sorts(right));
+                if !self.number(sign, left, one) {
+                    self.number(sign, right, other);
+                }
                 if ["/", "//", "%"].contains(&sign) && arguments::is_zero(right) {
                     self.refuse(at(right), sign, Refused::Zero);
                 }
-                Some(Sort::Number)
+                Sort::Number.into()
             }
         }
+    }
+
+    /// `+` is of numbers, of texts and of lists, and of no two of them. Of a sum with one side unknown nobody can say
+    /// that it is none of texts.
+    fn sum(&mut self, left: &Expr<'_>, right: &Expr<'_>) -> Sorts {
+        let (one, other) = (self.sorts(left), self.sorts(right));
+        let adds = |sort: &Sort| matches!(sort, Sort::Number | Sort::Text | Sort::List);
+        let mut pairs = one.with_blank().flat_map(|a| other.with_blank().map(move |b| (a, b)));
+        if let Some((a, b)) = pairs.find(|(a, b)| a != b || !adds(a)) {
+            let wrong = if a == Sort::Number { (right, b) } else { (left, a) };
+            self.no_number("+", wrong.0, wrong.1);
+            return Sort::Number.into();
+        }
+        Sorts::of_any(one.with_blank().chain(other.with_blank()).filter(adds).map(Sorts::from))
     }
 
     fn refuse(&mut self, at: Range<usize>, called: &str, why: Refused) {
@@ -312,32 +305,27 @@ impl Walk<'_> {
         self.faults.push(SortFault { at, what });
     }
 
-    fn number(&mut self, sign: &'static str, sides: [(&Expr<'_>, Option<Sort>); 2]) {
-        // Of a sum with one side unknown nobody can say that it is none of texts.
-        if sign == "+" && sides.iter().any(|(_, sort)| sort.is_none()) {
-            return;
+    /// Whether a side of a sign is found to be no number.
+    fn number(&mut self, sign: &'static str, side: &Expr<'_>, sorts: Sorts) -> bool {
+        let wrong = sorts.with_blank().find(|sort| *sort != Sort::Number);
+        if let Some(sort) = wrong {
+            self.no_number(sign, side, sort);
         }
-        for (side, sort) in sides {
-            if let Some(sort) = sort.filter(|sort| *sort != Sort::Number) {
-                let what = SortProblem::NoNumber { sign, side: self.written(side), sort };
-                self.faults.push(SortFault { at: at(side), what });
-                return;
-            }
-        }
+        wrong.is_some()
+    }
+
+    fn no_number(&mut self, sign: &'static str, side: &Expr<'_>, sort: Sort) {
+        let what = SortProblem::NoNumber { sign, side: self.written(side), sort };
+        self.faults.push(SortFault { at: at(side), what });
     }
 
     fn compared(&mut self, left: &Expr<'_>, right: &Expr<'_>, how: How) {
-        let (Some(one), Some(other)) = (self.sort(left), self.sort(right)) else { return };
-        let fits = match how {
-            How::Equal => one == other,
-            How::Order => one == other && matches!(one, Sort::Number | Sort::Text),
-            How::Within => {
-                other == Sort::List || one == Sort::Text && matches!(other, Sort::Text | Sort::Map)
-            }
-        };
-        if fits {
-            return;
-        }
+        let (one, other) = (self.sorts(left), self.sorts(right));
+        // Only what is looked for in a text is one also when it is blank.
+        let looked: Vec<Sort> =
+            if how == How::Within { one.with_blank().collect() } else { one.known().collect() };
+        let pairs = looked.into_iter().flat_map(|a| other.known().map(move |b| (a, b)));
+        let Some((one, other)) = pairs.into_iter().find(|(a, b)| !goes_with(*a, *b, how)) else { return };
         let range = at(left).start..at(right).end;
         let (left, right) = ((self.written(left), one), (self.written(right), other));
         let what = if how == How::Order && one == other {
@@ -349,39 +337,53 @@ impl Walk<'_> {
     }
 }
 
+fn goes_with(one: Sort, other: Sort, how: How) -> bool {
+    match how {
+        How::Equal => one == other,
+        How::Order => one == other && matches!(one, Sort::Number | Sort::Text),
+        How::Within => other == Sort::List || one == Sort::Text && matches!(other, Sort::Text | Sort::Map),
+    }
+}
+
 /// Where an expression stands; the parser gives a path's own place without its beginning.
 fn at(expression: &Expr<'_>) -> Range<usize> {
     let name = names::path(expression).or_else(|| names::called(expression).map(|(name, _)| name));
     name.map_or_else(|| span(&expression.span()), |name| name.at)
 }
 
-fn one_sort(mut sorts: impl Iterator<Item = Option<Sort>>) -> Option<Sort> {
-    let first = sorts.next()??;
-    sorts.all(|sort| sort == Some(first)).then_some(first)
-}
-
-/// An empty text or nothing goes with everything.
-fn constant(value: &minijinja::Value) -> Option<Sort> {
+/// What a value that is written in a file is.
+pub fn constant(value: &minijinja::Value) -> Sorts {
     match value.kind() {
-        ValueKind::Bool => Some(Sort::Flag),
-        ValueKind::Number => Some(Sort::Number),
-        ValueKind::String => value.as_str().filter(|text| !text.is_empty()).map(|_| Sort::Text),
-        ValueKind::Seq => Some(Sort::List),
-        _ => None,
+        ValueKind::Bool => Sort::Flag.into(),
+        ValueKind::Number => Sort::Number.into(),
+        ValueKind::String if value.as_str() == Some("") => Sorts::BLANK,
+        ValueKind::String => Sort::Text.into(),
+        ValueKind::Seq => Sort::List.into(),
+        _ => Sorts::UNKNOWN,
     }
 }
 
-fn filtered(filter: &str, inner: Option<Sort>) -> Option<Sort> {
+fn of_function(function: &str) -> Sorts {
+    match function {
+        "days" | "hours" | "months" | "workdays" => Sort::Number.into(),
+        "superiors" | "members" | "gaps" => Sort::List.into(),
+        "shift" => Sort::Text.into(),
+        _ => Sorts::UNKNOWN,
+    }
+}
+
+/// `other`: the first word of the filter.
+fn filtered(filter: &str, inner: Sorts, other: Option<Sorts>) -> Sorts {
     match filter {
         "length" | "count" | "int" | "number" | "round" | "abs" | "sum" | "year" | "month" | "day" => {
-            Some(Sort::Number)
+            Sort::Number.into()
         }
         "string" | "upper" | "lower" | "trim" | "date" | "time" | "datetime" | "money" | "join" | "title"
-        | "replace" | "csv" | "json" | "tojson" | "capitalize" | "indent" | "format" => Some(Sort::Text),
-        "bool" => Some(Sort::Flag),
+        | "replace" | "csv" | "json" | "tojson" | "capitalize" | "indent" | "format" => Sort::Text.into(),
+        "bool" => Sort::Flag.into(),
         "list" | "lines" | "split" | "map" | "select" | "selectattr" | "reject" | "rejectattr" | "unique"
-        | "batch" | "slice" | "sort" => Some(Sort::List),
-        "default" | "d" => inner,
-        _ => None,
+        | "batch" | "slice" | "sort" => Sort::List.into(),
+        "default" | "d" => inner.or(other.unwrap_or(Sorts::BLANK)),
+        _ => Sorts::UNKNOWN,
     }
 }

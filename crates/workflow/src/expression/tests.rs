@@ -88,8 +88,15 @@ fn what_a_skipped_step_returned_prints_nothing_and_is_false_and_orders_with_noth
         ("'x' in skipped.list", "false"),
         ("skipped.list | length", "0"),
         ("skipped.n | default(7)", "7"),
+        ("skipped.n | default(input.none)", "null"),
+        ("input.none | default(skipped.n)", "null"),
+        ("skipped.n | default", "\"\""),
         ("input.none == skipped", "true"),
         ("input.none > 1", "false"),
+        ("input.n == ''", "false"),
+        ("(skipped | default('')) == 3", "false"),
+        ("'' < input.n", "false"),
+        ("input.n in ''", "false"),
         ("[skipped, 1]", "[null,1]"),
     ] {
         assert_eq!(value(expression), is, "{expression}");

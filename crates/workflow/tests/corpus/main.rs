@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use yizhan_workflow::calendar::Calendars;
 use yizhan_workflow::catalogue::Catalogue;
-use yizhan_workflow::definition::{self, Files, House, Neighbours, Survey};
+use yizhan_workflow::definition::{self, FileOf, Files, House, Neighbours, Survey};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::Source;
 use yizhan_workflow::problem::{Lang, Problem, render, sarif, to_json};
@@ -66,14 +66,16 @@ impl Town {
         }
         let people = std::fs::read_to_string(folder("house").join("people.toml")).unwrap();
         let people = People::read(&people).unwrap();
-        let mut workflows = Neighbours::default();
+        let mut reads = Vec::new();
         for path in files_of("house").iter().chain(&files_of("right")) {
             if !path.ends_with("people.toml") && !path.ends_with("registers.toml") {
                 let Survey { read, problems } = survey(path);
                 assert!(problems.is_empty(), "{}: {problems:?}", path.display());
-                workflows.add(&name_of(path), &name_of(path), read.as_ref(), &catalogue);
+                reads.push((name_of(path), read));
             }
         }
+        let files = reads.iter().map(|(name, read)| FileOf { name, path: name, read: read.as_ref() });
+        let workflows = Neighbours::of(files, &catalogue);
         let registers = std::fs::read_to_string(folder("house").join("registers.toml")).unwrap();
         let registers = Registers::read(&registers).unwrap();
         Self { catalogue, people, calendars: Calendars::default(), workflows, registers }
