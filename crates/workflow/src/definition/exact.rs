@@ -1,7 +1,7 @@
 //! TOML values as JSON, with every digit that the file has.
 
 use serde_json::{Map, Number, Value};
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 /// Reads fields that were written as TOML.
 ///
@@ -25,15 +25,20 @@ pub(super) fn json(value: &DeValue<'_>) -> Option<Value> {
         DeValue::String(text) => Value::from(text.as_ref()),
         DeValue::Boolean(flag) => Value::from(*flag),
         DeValue::Datetime(instant) => Value::from(instant.to_string()),
-        DeValue::Integer(number) if number.radix() == 10 => digits(number.as_str())?,
-        DeValue::Integer(number) => {
-            let text = number.as_str().replace('_', "");
-            digits(&u128::from_str_radix(&text, number.radix()).ok()?.to_string())?
-        }
+        DeValue::Integer(number) => digits(&whole(number)?)?,
         DeValue::Float(number) => digits(number.as_str())?,
         DeValue::Array(list) => list.iter().map(|one| json(one.get_ref())).collect::<Option<_>>()?,
         DeValue::Table(table) => Value::Object(fields(table)?),
     })
+}
+
+/// The digits of a whole number, however many; `None`: it is written to another base and has more than 128 bits.
+pub(super) fn whole(number: &DeInteger<'_>) -> Option<String> {
+    let text = number.as_str().replace('_', "");
+    if number.radix() == 10 {
+        return Some(text.trim_start_matches('+').to_owned());
+    }
+    u128::from_str_radix(&text, number.radix()).ok().map(|number| number.to_string())
 }
 
 fn digits(written: &str) -> Option<Value> {

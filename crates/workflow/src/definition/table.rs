@@ -9,8 +9,8 @@ use minijinja::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::name_ok;
 use super::section::{Section, Text};
+use super::{exact, name_ok};
 use crate::expression::{number_of_text, number_of_words};
 use crate::problem::{Place, listed, nearest};
 use crate::table::{Cell, Table, csv_rows};
@@ -158,7 +158,11 @@ fn value<'a>(own: &Section<'a, '_>, column: &str, item: &Spanned<DeValue<'a>>) -
         DeValue::String(text) => Some(Value::from(text.as_ref())),
         DeValue::Boolean(flag) => Some(Value::from(*flag)),
         DeValue::Integer(number) => {
-            i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok().map(Value::from)
+            let read = exact::whole(number).and_then(|digits| number_of_words(&digits));
+            if read.is_none() {
+                own.reader.wrong_type(column, "a number with fewer digits", item);
+            }
+            read
         }
         DeValue::Float(number) => {
             let read = number_of_words(&number.as_str().replace('_', ""));

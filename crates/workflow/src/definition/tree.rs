@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::names::ROOTS;
 use super::section::{Section, TOP, Text};
-use super::{DEEPEST, name_ok};
+use super::{DEEPEST, exact, name_ok};
 use crate::expression::{Template, Tree, number_of_words};
 use crate::filter::WINDOW;
 use crate::plan::Let;
@@ -95,7 +95,11 @@ fn constant(section: &Section<'_, '_>, value: &DeValue<'_>, item: &Spanned<DeVal
     let json = match value {
         DeValue::Boolean(flag) => flag.to_string(),
         DeValue::Integer(number) => {
-            i64::from_str_radix(&number.as_str().replace('_', ""), number.radix()).ok()?.to_string()
+            let Some(digits) = exact::whole(number) else {
+                section.reader.wrong_type("value", "a number with fewer digits", item);
+                return None;
+            };
+            digits
         }
         DeValue::Float(number) => {
             // Its digits stay as the file has them: `1.50` is sent as `1.50`.

@@ -347,6 +347,13 @@ fn what_is_private_is_not_repeated_where_it_is_refused() {
 }
 
 #[test]
+fn a_default_of_any_length_keeps_its_digits() {
+    let form = form("f = { type = \"number\", default = 2026112200000000000012345 }");
+    let kept = form.accept(json!({}).as_object().unwrap(), &Value::from(())).unwrap();
+    assert_eq!(kept.json, r#"{"f":2026112200000000000012345}"#);
+}
+
+#[test]
 fn the_view_of_a_form_keeps_every_digit_and_shows_what_cannot_be_worked_out_yet_as_such() {
     let form = form(
         "a = { type = \"number\", default = 1.10, max = 9007199254740993 }\nb = { type = \"choice\", options = \"{{ table[a] }}\" }",
