@@ -189,6 +189,11 @@ pub(super) fn default_on_error(root: &Section<'_, '_>) -> OnError {
 pub(super) fn ending(section: &Section<'_, '_>, text: &Text<'_>) -> Option<Ending> {
     let (kind, rest) = text.value.split_once(':').unwrap_or((text.value, ""));
     let rest = rest.trim();
+    if rest.contains("{{") {
+        let problem = section.error("YZ0623", text.span.clone()).name("value", text.value);
+        section.say(if kind.trim() == "done" { problem.case("word") } else { problem });
+        return None;
+    }
     match (kind.trim(), rest) {
         ("done", "") => Some(Ending::Done { outcome: "done".into() }),
         ("done", outcome) => Some(Ending::Done { outcome: outcome.into() }),
