@@ -138,24 +138,21 @@ fn visible(sign: char) -> char {
 }
 
 /// Words that the reader's faults are made of, `English = 中文` a line.
-static WORDS: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
-    // The last ` = ` divides, as an example may hold one.
-    include_str!("../../messages/zh/words.txt").lines().filter_map(divided).collect()
-});
+static WORDS: LazyLock<BTreeMap<&'static str, &'static str>> =
+    LazyLock::new(|| include_str!("../../messages/zh/words.txt").lines().filter_map(divided).collect());
 
+/// The first ` = ` that stands in no example divides.
 fn divided(line: &'static str) -> Option<(&'static str, &'static str)> {
     let at = line.match_indices(" = ").find(|(at, _)| {
         let english = &line[..*at];
-        english.matches('{').count() == english.matches('}').count()
-            && english.matches('"').count().is_multiple_of(2)
+        ['"', '`'].iter().all(|mark| english.matches(*mark).count().is_multiple_of(2))
     })?;
     Some((&line[..at.0], &line[at.0 + 3..]))
 }
 
 /// Sentences with places for what differs, `English {} = 中文 {}` a line; what stands in a place is put into the language, too.
-static CAUSES: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
-    include_str!("../../messages/zh/causes.txt").lines().filter_map(|line| line.split_once(" = ")).collect()
-});
+static CAUSES: LazyLock<Vec<(&'static str, &'static str)>> =
+    LazyLock::new(|| include_str!("../../messages/zh/causes.txt").lines().filter_map(divided).collect());
 
 pub(super) fn in_language(word: &str, language: Lang) -> Cow<'_, str> {
     if language == Lang::En {

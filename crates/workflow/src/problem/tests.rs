@@ -44,33 +44,86 @@ fn phrases(source: &str, call: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in source.match_indices(call) {
         let own = &source[at + call.len()..];
-        let own = &own[..own.find(");").unwrap_or(own.len())];
-        let own = own.replace("\\\"", "\u{1}");
+        let end = [");", ")]", "),"].iter().filter_map(|end| own.find(end)).min();
+        let own = own[..end.unwrap_or(own.len())].replace("\\\"", "\u{1}");
         let texts = own.split('"').skip(1).step_by(2).filter(|text| text.trim().contains(' '));
         found.extend(texts.map(|text| text.replace('\u{1}', "\"")));
     }
     found
 }
 
-#[test]
-fn what_a_value_must_be_is_said_in_chinese_too() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/definition");
-    let mut folders = vec![root];
-    let mut wanted = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                wanted.extend(phrases(&std::fs::read_to_string(&path).unwrap(), "wrong_type("));
-            }
+/// The sources below a file or folder of this crate, without their own tests.
+fn sources(of: &str) -> Vec<String> {
+    let mut paths = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(of)];
+    let mut sources = Vec::new();
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.file_stem().is_some_and(|name| name != "tests") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            sources.push(source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned());
         }
     }
+    sources
+}
+
+#[test]
+fn what_a_value_must_be_is_said_in_chinese_too() {
+    let wanted: Vec<String> =
+        sources("definition").iter().flat_map(|source| phrases(source, "wrong_type(")).collect();
     assert!(wanted.len() > 15, "{wanted:?}");
     let english: Vec<&String> =
         wanted.iter().filter(|phrase| messages::in_language(phrase, Lang::Zh) == **phrase).collect();
     assert!(english.is_empty(), "{english:?}");
+}
+
+/// A sentence with something in its places: `{sign}` and `{}` become `x`, `{{` is a brace.
+fn filled_in(phrase: &str) -> String {
+    let phrase = phrase.replace("{{", "\u{1}").replace("}}", "\u{2}");
+    let mut text = String::new();
+    for (at, piece) in phrase.split('{').enumerate() {
+        match piece.split_once('}').filter(|_| at > 0) {
+            Some((_, rest)) => text.extend(["x", rest]),
+            None => text.push_str(piece),
+        }
+    }
+    text.replace('\u{1}', "{").replace('\u{2}', "}")
+}
+
+#[test]
+fn why_a_value_a_moment_or_a_register_is_not_taken_is_said_in_chinese_too() {
+    let places =
+        ["expression", "moment.rs", "moment", "schedule", "register.rs", "register", "query.rs", "table.rs"];
+    let calls = ["refused(", "#[error(", "AskFault(", "Err(", "ok_or(", "map_err(", "fn help("];
+    let mut told = std::collections::BTreeSet::new();
+    for source in places.iter().flat_map(|place| sources(place)) {
+        told.extend(calls.iter().flat_map(|call| phrases(&source, call)));
+    }
+    assert!(told.len() > 60, "{told:?}");
+    // Sentences that are put together from two.
+    let together = [
+        "`x` is not a date, a time or a length of time: `x` has no unit; write `1min` or `1 months`",
+        "there is no column `x` There are a, b",
+        "there is no column `x`; did you mean `y`? There are a, b",
+        "the register `x` has no column `y`; did you mean `z`?",
+        "write a length (`4h`, `3 days`), a day and time (`monday at 09:00`, `last workday of month at 17:00`), a date (`2026-10-01`), or `every 8h`",
+    ];
+    let in_parts =
+        |phrase: &str| ["{near}", "\n", " / ", "write a length"].iter().any(|part| phrase.contains(part));
+    let whole = |phrase: &String| {
+        phrase.strip_suffix("{}").filter(|whole| !whole.ends_with(' ')).unwrap_or(phrase).to_owned()
+    };
+    let english: Vec<String> = told
+        .iter()
+        .filter(|phrase| !in_parts(phrase))
+        .map(whole)
+        .chain(together.map(str::to_owned))
+        .filter(|phrase| {
+            let said = |phrase: &str| messages::is_foreign(&messages::in_language(phrase, Lang::Zh));
+            said(phrase) && said(&filled_in(phrase))
+        })
+        .collect();
+    assert!(english.is_empty(), "{english:#?}");
 }
 
 #[test]
