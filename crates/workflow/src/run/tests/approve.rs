@@ -302,7 +302,7 @@ fn each_item_of_a_step_that_holds_steps_has_signers_of_its_own() {
         [step.order.step.sign]
         ask = ["group:热线", "role:班长"]
         approve = "all"
-        on.refused = { go = "cancel:{{ item }} 未获批准" }
+        on.refused = { go = "cancel:未获批准" }
         [step.order.step.pay]
         use = "t.pure"
         with.by = "{{ step.sign.by }}"
