@@ -271,7 +271,7 @@ pub fn decide(run: &mut Run, text: &Arc<Workflow>, now: &Now<'_>, event: Event) 
             deciding.handed_over(of, &acts::HandOver { by: &by, to: &to, delegate })?;
         }
         Event::Commented { of, by, text, .. } => deciding.commented(of, &by, &text)?,
-        Event::Settled { of, by: _, via: _, verdict } => deciding.settled(of, &verdict)?,
+        Event::Settled { of, by, via: _, verdict } => deciding.settled(of, &by, &verdict)?,
         Event::Cancelled { opening, by, reason } => deciding.cancelled(opening, &by, &reason)?,
         Event::Retried { opening, by, from } => deciding.retried(opening, &by, from)?,
         Event::Joined { .. } => deciding.joined()?,

@@ -9,6 +9,7 @@ use super::names::Standpoint;
 use super::state::Phase;
 use super::{COMMENTS_MAX, Deciding, Refusal};
 use crate::id::Attempt;
+use crate::people::rights::{Rights, Role};
 use crate::people::{Acts, How, bare};
 use crate::plan::{Ask, Work};
 
@@ -79,12 +80,31 @@ impl Deciding<'_> {
         }
     }
 
-    /// A closing run must come to its end: its owner may do what is still to be done.
+    /// A closing run must come to its end: who answers for it may do what is still to be done.
     fn decides_closing(&self, by: &str) -> Option<Acts> {
         if self.run.top.phase == Phase::Open {
             return None;
         }
-        self.as_owner(by)
+        self.answers_for(by)?
+    }
+
+    /// Whether somebody answers for the workflow: its owner, an operator of it by `[right.…]`, or the house itself, of
+    /// which nothing more is to be said.
+    #[expect(clippy::option_option, reason = "nobody, the house itself, or a person")]
+    pub(super) fn answers_for(&self, by: &str) -> Option<Option<Acts>> {
+        if by == OPERATOR {
+            return Some(None);
+        }
+        if let Some(acts) = self.as_owner(by) {
+            return Some(Some(acts));
+        }
+        let world = self.now.world;
+        let present = world.people_at(self.at);
+        let operates = present.person(bare(by)).is_some()
+            && Rights::of(bare(by), &world.people, &present)
+                .may(Role::Operator, &self.run.started.workflow);
+        let person: Arc<str> = format!("person:{}", bare(by)).into();
+        operates.then(|| Some(Acts { by: person.clone(), for_whom: None, through: person, how: How::Named }))
     }
 
     pub(super) fn as_owner(&self, by: &str) -> Option<Acts> {
@@ -96,7 +116,7 @@ impl Deciding<'_> {
         self.run.item(of.item)?.claimed.as_ref()
     }
 
-    fn acted(&mut self, of: Attempt, acts: Option<Acts>) {
+    pub(super) fn acted(&mut self, of: Attempt, acts: Option<Acts>) {
         if let Some(acts) = acts {
             self.did(Fact::Acted { at: of.item, acts: Box::new(acts) });
         }

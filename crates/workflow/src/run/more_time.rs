@@ -27,7 +27,7 @@ impl Deciding<'_> {
     ) -> Result<(), Refusal> {
         let item = of.item;
         let clock = self.clock_of(of)?;
-        self.may_stop(item, by)?;
+        let acts = self.may_stop(item, by)?;
         let text = self.text.clone();
         let extend = self.extend_of(&text, item).ok_or(Refusal::NoExtend)?;
         let state = self.run.item(item);
@@ -48,6 +48,7 @@ impl Deciding<'_> {
             *given = fields.clone();
         }
         let asked = MoreTime { n, by: by.clone(), until, fields };
+        self.acted(of, acts);
         self.did(Fact::MoreTimeAsked { at: item, asked: Box::new(asked) });
         if extend.grant.is_some() {
             self.begin(beside(item, n, GRANTS));

@@ -8,8 +8,7 @@ use super::item::MOVED_ON;
 use super::state::At;
 use super::{Deciding, OPERATOR, Refusal};
 use crate::id::{Attempt, Item, Millis, StepNo};
-use crate::people::bare;
-use crate::people::rights::{Rights, Role};
+use crate::people::Acts;
 
 impl Deciding<'_> {
     /// The clock of an item that is open, if that opening is meant.
@@ -26,29 +25,21 @@ impl Deciding<'_> {
         state.clock.clone().ok_or(Refusal::NoClock)
     }
 
-    /// The owner, and whoever is an operator of the workflow by `[right.…]`.
-    fn is_owner(&self, by: &str) -> bool {
-        let world = self.now.world;
-        let present = world.people_at(self.at);
-        by == OPERATOR
-            || self.as_owner(by).is_some()
-            || present.person(bare(by)).is_some()
-                && Rights::of(bare(by), &world.people, &present)
-                    .may(Role::Operator, &self.run.started.workflow)
-    }
-
-    /// Whoever answers for the workflow; for a pause also whoever has the task.
-    pub(super) fn may_stop(&self, of: Item, by: &Arc<str>) -> Result<(), Refusal> {
-        if self.is_owner(by) {
-            return Ok(());
+    /// Whoever may stop a clock: those who answer for the workflow, and whoever the task asks and `not` does not keep out.
+    pub(super) fn may_stop(&self, of: Item, by: &Arc<str>) -> Result<Option<Acts>, Refusal> {
+        if let Some(acts) = self.answers_for(by) {
+            return Ok(acts);
         }
-        let who = match self.run.item(of).map(|state| &state.at) {
-            Some(At::Is(Standing::Asked { task, .. })) => task.who.clone(),
-            Some(At::Is(_) | At::Over(_)) | None => self.owners(),
+        let people = self.now.world.people_at(self.at);
+        let Some(At::Is(Standing::Asked { task, .. })) = self.run.item(of).map(|state| &state.at) else {
+            return Err(Refusal::NotYours { by: by.clone(), who: self.owners() });
         };
-        match self.now.world.people_at(self.at).may(by, &who) {
-            Some(_) => Ok(()),
-            None => Err(Refusal::NotYours { by: by.clone(), who }),
+        match people.may_but(by, &task.who, &task.not) {
+            Some(acts) => Ok(Some(acts)),
+            None if people.may(by, &task.who).is_some() => {
+                Err(Refusal::Excluded { by: by.clone(), not: task.not.clone() })
+            }
+            None => Err(Refusal::NotYours { by: by.clone(), who: task.who.clone() }),
         }
     }
 
@@ -59,19 +50,20 @@ impl Deciding<'_> {
 
     pub(super) fn paused(&mut self, of: Attempt, by: &Arc<str>, reason: &Arc<str>) -> Result<(), Refusal> {
         let clock = self.clock_of(of)?;
-        self.may_stop(of.item, by)?;
+        let acts = self.may_stop(of.item, by)?;
         said(reason)?;
         if clock.stands.as_ref().is_some_and(|stands| stands.person.is_some()) {
             return Err(Refusal::Echo("the clock stands"));
         }
         let person = Some(StoppedBy { by: by.clone(), reason: reason.clone() });
+        self.acted(of, acts);
         self.did(Fact::Stands { at: of.item, file: None, person });
         Ok(())
     }
 
     pub(super) fn resumed(&mut self, of: Attempt, by: &Arc<str>) -> Result<(), Refusal> {
         let clock = self.clock_of(of)?;
-        self.may_stop(of.item, by)?;
+        let acts = self.may_stop(of.item, by)?;
         match clock.stands.as_deref() {
             Some(stands) if stands.person.is_some() && stands.file.is_some() => {
                 self.did(Fact::StandsOn { at: of.item, person: true });
@@ -83,6 +75,7 @@ impl Deciding<'_> {
             }
             None => return Err(Refusal::Echo("the clock goes")),
         }
+        self.acted(of, acts);
         Ok(())
     }
 
@@ -94,9 +87,9 @@ impl Deciding<'_> {
         reason: &Arc<str>,
     ) -> Result<(), Refusal> {
         let clock = self.clock_of(of)?;
-        if !self.is_owner(by) {
+        let Some(acts) = self.answers_for(by) else {
             return Err(Refusal::NotYours { by: by.clone(), who: self.owners() });
-        }
+        };
         said(reason)?;
         if to <= self.at {
             return Err(Refusal::DuePast(to));
@@ -104,6 +97,7 @@ impl Deciding<'_> {
         if self.run.item(of.item).and_then(|state| state.due) == Some(to) {
             return Err(Refusal::Echo("that is the due time"));
         }
+        self.acted(of, acts);
         self.move_due(of.item, &clock, to, ClockWhy::Moved)
     }
 

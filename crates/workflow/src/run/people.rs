@@ -12,15 +12,18 @@ use crate::plan::{BackTo, Goes};
 const NOT_OPEN: Refusal = Refusal::Echo("the task is over");
 
 impl Deciding<'_> {
-    pub(super) fn settled(&mut self, of: Attempt, verdict: &Verdict) -> Result<(), Refusal> {
+    pub(super) fn settled(&mut self, of: Attempt, by: &str, verdict: &Verdict) -> Result<(), Refusal> {
         let standing = self.standing(of)?;
+        let acts = self.as_owner(by);
         if let Standing::Asking { why, .. } = standing {
-            self.settle_question(of, &why, verdict)
+            self.settle_question(of, &why, verdict)?;
         } else if matches!(standing, Standing::Unknown { .. }) {
-            self.settle_unknown(of, verdict)
+            self.settle_unknown(of, verdict)?;
         } else {
-            Err(NOT_OPEN)
+            return Err(NOT_OPEN);
         }
+        self.acted(of, acts);
+        Ok(())
     }
 
     fn settle_unknown(&mut self, of: Attempt, verdict: &Verdict) -> Result<(), Refusal> {

@@ -1,5 +1,6 @@
 //! Stories about runs: a file, what happens, and what the world then owes. `Tale` is the only place that knows the API.
 
+mod acts;
 mod again;
 mod approve;
 mod back;
@@ -284,6 +285,10 @@ impl Tale {
             }
             "release" => Event::Released { of, by: by(rest).0, via: "test".into() },
             "settle" => {
+                let (by, rest) = match rest.strip_prefix("by ").and_then(|rest| rest.split_once(' ')) {
+                    Some((by, rest)) => (by, rest),
+                    None => ("person:wang", rest),
+                };
                 let (verdict, values) = rest.split_once(' ').unwrap_or((rest, "{}"));
                 let verdict = match verdict {
                     "happened" => Verdict::Happened { values: json(values) },
@@ -293,7 +298,7 @@ impl Tale {
                     "leave" => Verdict::Leave {},
                     other => panic!("no verdict `{other}`"),
                 };
-                Event::Settled { of, by: "person:wang".into(), via: "test".into(), verdict }
+                Event::Settled { of, by: by.into(), via: "test".into(), verdict }
             }
             "child" => {
                 let (state, output) = rest.split_once(' ').unwrap_or((rest, "null"));
