@@ -45,6 +45,7 @@ mod rows;
 mod rungs;
 mod schema;
 mod section;
+mod shown;
 mod slips;
 mod sorts;
 mod step;

@@ -26,6 +26,7 @@ pub(super) fn check(read: &Read, catalogue: &Catalogue) -> Vec<Problem> {
         repeated(read, catalogue, &mut problems);
     }
     uses(read, &mut problems);
+    problems.extend(super::shown::check(read));
     problems
 }
 
