@@ -1,5 +1,6 @@
-//! Whoever guesses passwords is slowed down: five failures in a minute for an account, thirty from an address, as a whole
-//! office may come from one.
+//! Whoever guesses passwords is slowed down: five failures in a minute for an account from one address, thirty from an
+//! address, as a whole office may come from one, and sixty for an account from wherever. So nobody shuts somebody else out
+//! from elsewhere, unless with a dozen addresses at once.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,7 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use yizhan_workflow::id::Millis;
 
-const OF_ACCOUNT: usize = 5;
+const OF_ACCOUNT_FROM_ADDRESS: usize = 5;
+const OF_ACCOUNT: usize = 60;
 const OF_ADDRESS: usize = 30;
 const WINDOW: i64 = 60_000;
 /// Beyond it those of the last minute alone are kept, and where these are as many, everybody waits: many addresses must not
@@ -46,19 +48,25 @@ impl Guessing {
         None
     }
 
-    /// It was the right one: the account's failures are forgotten, and this try of the address.
+    /// It was the right one: the account's failures from there are forgotten, and this try.
     pub fn forgive(&self, person: &str, from: Option<IpAddr>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&of_person(person));
-        if let Some(failures) = from.and_then(|from| all.get_mut(&of_address(from))) {
-            failures.pop();
+        let [pair, others @ ..] = &*keys(person, from) else { return };
+        all.remove(&pair.0);
+        for (key, _) in others {
+            if let Some(failures) = all.get_mut(key) {
+                failures.pop();
+            }
         }
     }
 }
 
+/// First what is of this account from this address alone.
 fn keys(person: &str, from: Option<IpAddr>) -> Vec<(String, usize)> {
-    let mut keys = vec![(of_person(person), OF_ACCOUNT)];
-    keys.extend(from.map(|from| (of_address(from), OF_ADDRESS)));
+    let (person, from) = (of_person(person), from.map(of_address));
+    let pair = format!("{} {person}", from.as_deref().unwrap_or("here"));
+    let mut keys = vec![(pair, OF_ACCOUNT_FROM_ADDRESS), (person, OF_ACCOUNT)];
+    keys.extend(from.map(|from| (from, OF_ADDRESS)));
     keys
 }
 

@@ -245,14 +245,24 @@ fn guessing_is_slowed_down_per_account_and_per_address() {
         assert_eq!(guessing.try_at("li.na", from, later(at * 1_000)), None, "{at}");
     }
     assert_eq!(guessing.try_at("li.na", from, later(5_000)), Some(55));
-    assert_eq!(guessing.try_at("li.na", None, later(5_000)), Some(55), "from elsewhere too");
+    let far: Option<IpAddr> = Some("198.51.100.1".parse().unwrap());
+    assert_eq!(
+        guessing.try_at("li.na", far, later(5_000)),
+        None,
+        "who guesses does not shut her out elsewhere"
+    );
     assert_eq!(guessing.try_at("li.na", from, later(MINUTE)), None);
     for person in 0..25 {
         assert_eq!(guessing.try_at(&format!("p{person}"), from, later(MINUTE + 1)), None, "{person}");
     }
     assert!(guessing.try_at("somebody", from, later(MINUTE + 2)).is_some(), "thirty from one address");
-    let far = Some("198.51.100.1".parse().unwrap());
     assert_eq!(guessing.try_at("somebody", far, later(MINUTE + 2)), None);
+    // Many addresses together get no more than so many tries at one account.
+    let tries = (0..100).filter(|one: &u8| {
+        let from = Some(IpAddr::from([203, 0, 113, *one]));
+        guessing.try_at("wang.wei", from, later(2 * MINUTE)).is_none()
+    });
+    assert_eq!(tries.count(), 60);
 }
 
 #[test]
