@@ -245,7 +245,7 @@ async fn guard<N: Needs>(
         }
     };
     let line = match &caller.who {
-        Some(who) if *request.method() == Method::POST => {
+        Some(who) if !request.method().is_safe() => {
             Some(desk.access.asked(asked(desk, door.path, &caller, who, &request)).await?)
         }
         Some(_) | None => None,

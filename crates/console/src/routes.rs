@@ -38,6 +38,7 @@ fn for_programs(routes: Routes) -> Routes {
         .get("/api/v1/runs/{id}/journal", Viewer, runs::journal)
         .get("/api/v1/runs/{id}/why", Viewer, runs::why)
         .get("/api/v1/runs/{id}/wait", Viewer, runs::wait)
+        .get("/api/v1/runs/{id}/files/{sha256}", Viewer, artifacts::of_run)
         .post("/api/v1/runs/{id}/cancel", Operator, runs::cancel)
         .post("/api/v1/runs/{id}/retry", Operator, runs::retry)
         .post("/api/v1/runs/{id}/migrate", Operator, runs::migrate)
@@ -47,6 +48,7 @@ fn for_programs(routes: Routes) -> Routes {
         .post("/api/v1/runs/{id}/extend", Operator, clock::extend)
         .get("/api/v1/tasks", Known, tasks::list)
         .get("/api/v1/tasks/{id}", Known, tasks::show)
+        .get("/api/v1/tasks/{id}/files/{sha256}", Known, artifacts::of_task)
         .post("/api/v1/tasks/{id}/claim", Known, tasks::claim)
         .post("/api/v1/tasks/{id}/release", Known, tasks::release)
         .post("/api/v1/tasks/{id}/hand-over", Known, tasks::hand_over)
@@ -69,7 +71,6 @@ fn for_programs(routes: Routes) -> Routes {
         .post("/api/v1/query/{what}", HouseOperator, query::ask)
         .get("/api/v1/triggers", Viewer, triggers::list)
         .post("/api/v1/artifacts", Known, artifacts::put)
-        .get("/api/v1/artifacts/{sha256}", Known, artifacts::get)
         .post("/hooks/{workflow}/{trigger}", Anyone, hooks::receive)
 }
 

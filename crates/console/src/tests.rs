@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod door;
 mod drafts;
+mod files;
 mod hooks;
 mod limits;
 mod links;

@@ -8,8 +8,12 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
+use super::{Looking, runs, tasks};
 use crate::body::{Answer, Asked, Named, read_body};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::ArtifactView;
@@ -45,13 +49,38 @@ pub(super) fn is_hash(name: &str) -> bool {
     name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// As a file to be kept, never as a page: what people send us is not ours to show.
-pub(crate) async fn get(
+/// A file of a run, for whoever sees it there.
+pub(crate) async fn of_run(
     State(desk): State<Arc<Desk>>,
-    Named(sha256): Named<String>,
+    caller: Caller,
+    Named((run, sha256)): Named<(String, String)>,
+    Asked(asked): Asked<Looking>,
 ) -> Result<Response, Refusal> {
+    let view = runs::view_for(&desk, &caller, run, asked).await?;
+    file_in(&desk, &view, sha256).await
+}
+
+/// A file of a task, for whoever sees it there.
+pub(crate) async fn of_task(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named((task, sha256)): Named<(String, String)>,
+    Asked(asked): Asked<Looking>,
+) -> Result<Response, Refusal> {
+    let view = tasks::view_for(&desk, &caller, task, asked).await?;
+    file_in(&desk, &view, sha256).await
+}
+
+/// As a file to be kept, never as a page: what people send us is not ours to show.
+async fn file_in(desk: &Arc<Desk>, view: &RawValue, sha256: String) -> Result<Response, Refusal> {
     let no_such = || Refusal::NoSuch { kind: "artifact", name: sha256.chars().take(64).collect() };
-    if !is_hash(&sha256) {
+    let mut view: Json =
+        serde_json::from_str(view.get()).map_err(|error| Refusal::bug("a view is no JSON", &error))?;
+    // A draft may name anything: nobody has looked at it.
+    if let Some(view) = view.as_object_mut() {
+        view.remove("draft");
+    }
+    if !is_hash(&sha256) || !names_file(&view, &sha256) {
         return Err(no_such());
     }
     let name = sha256.clone();
@@ -67,4 +96,16 @@ pub(crate) async fn get(
         (header::CACHE_CONTROL, "private, no-store"),
     ];
     Ok((headers, Body::from(bytes)).into_response())
+}
+
+/// Whether a kept file stands there: `{ artifact = "…" }`.
+fn names_file(view: &Json, sha256: &str) -> bool {
+    match view {
+        Json::Object(map) => {
+            map.get("artifact").and_then(Json::as_str) == Some(sha256)
+                || map.values().any(|one| names_file(one, sha256))
+        }
+        Json::Array(list) => list.iter().any(|one| names_file(one, sha256)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => false,
+    }
 }

@@ -119,11 +119,22 @@ pub(crate) async fn show(
     Named(name): Named<String>,
     Asked(asked): Asked<Looking>,
 ) -> Result<Answer<Box<RawValue>>, Refusal> {
+    view_for(&desk, &caller, name, asked).await.map(Answer)
+}
+
+/// A run as a caller may see it.
+pub(crate) async fn view_for(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    name: String,
+    asked: Looking,
+) -> Result<Box<RawValue>, Refusal> {
+    let caller = caller.clone();
     let view = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
         view_of(desk, id, (&caller, &asked))
     });
-    view.await.map(Answer)
+    view.await
 }
 
 #[derive(Debug, Deserialize)]

@@ -103,25 +103,6 @@ async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
     place.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_artifact_comes_back_as_a_file_and_never_as_a_page() {
-    let place = place(&[]).await;
-    let page = b"<script>alert(1)</script>".to_vec();
-    let kept = place.socket.send("POST", "/api/v1/artifacts?name=p.html", &[], page).await.json();
-    assert_eq!((&kept["name"], &kept["size"]), (&json!("p.html"), &json!(25)));
-    let sha256 = kept["artifact"].as_str().unwrap();
-    let back = place.socket.get(&format!("/api/v1/artifacts/{sha256}")).await;
-    assert_eq!((back.status, back.body.as_str()), (200, "<script>alert(1)</script>"));
-    assert_eq!(back.header("content-disposition"), Some("attachment"));
-    assert_eq!(back.header("content-type"), Some("application/octet-stream"));
-    assert_eq!(back.header("x-content-type-options"), Some("nosniff"));
-    for wrong in ["0".repeat(64), "..%2f..%2fetc%2fpasswd".to_owned(), sha256.to_uppercase()] {
-        let refused = place.socket.get(&format!("/api/v1/artifacts/{wrong}")).await;
-        assert_eq!((refused.status, refused.code().as_str()), (404, "YZ0404"), "{wrong}");
-    }
-    place.stop().await;
-}
-
 const ASK: &str = r#"
 title = "问"
 [step.ask]

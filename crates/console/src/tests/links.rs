@@ -334,7 +334,8 @@ async fn the_whole_form_is_in_the_run(place: &Place, run: &str, note: &str) {
         (&scan["name"], &scan["size"], &output["scan"][1]),
         (&json!("身份证.pdf"), &json!(6), &Json::Null)
     );
-    let kept = place.token.get(&format!("/api/v1/artifacts/{}", scan["artifact"].as_str().unwrap())).await;
+    let scan = scan["artifact"].as_str().unwrap();
+    let kept = place.token.get(&format!("/api/v1/runs/{run}/files/{scan}")).await;
     assert_eq!(kept.body, "%PDF-1");
 }
 

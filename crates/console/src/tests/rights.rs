@@ -199,11 +199,8 @@ async fn who_has_a_role_on_one_workflow_sees_and_does_nothing_of_another() {
         assert_eq!(operator.get(&format!("/api/v1/runs/{theirs}{asked}")).await.code(), "YZ0404", "{asked}");
     }
     assert_eq!(operator.get(&format!("/api/v1/tasks?run={theirs}")).await.code(), "YZ0404");
-    assert_eq!(
-        operator.get("/api/v1/tasks").await.code(),
-        "YZ0430",
-        "all tasks are for whoever sees all workflows"
-    );
+    let tasks = operator.get("/api/v1/tasks").await.json()["items"].as_array().unwrap().clone();
+    assert_eq!(tasks.iter().map(|task| &task["run"]).collect::<Vec<_>>(), [ours.as_str()]);
     for act in ["cancel", "retry", "migrate"] {
         assert_eq!(
             operator.post(&format!("/api/v1/runs/{theirs}/{act}"), &json!({})).await.code(),

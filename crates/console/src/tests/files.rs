@@ -1,0 +1,99 @@
+//! Files of a case, for whoever sees them in it.
+
+use serde_json::{Value as Json, json};
+
+use yizhan_workflow::people::rights::Role;
+
+use super::client::Client;
+use super::place::{Place, place};
+use super::rights::{session, token};
+
+const CLAIM: &str = r#"
+title = "报销"
+owner = "role:班长"
+[input]
+bill    = { label = "发票", type = "file" }
+illness = { label = "病历", type = "file", private = true, required = false }
+[step.look]
+ask = "person:li.na"
+due = "24h"
+form.ok = { label = "行吗", type = "yesno" }
+"#;
+
+async fn sent(place: &Place, name: &str, content: &str) -> String {
+    let path = format!("/api/v1/artifacts?name={name}");
+    let kept = place.socket.send("POST", &path, &[], content.as_bytes().to_vec()).await.json();
+    assert_eq!((&kept["name"], &kept["size"]), (&json!(name), &json!(content.len())));
+    kept["artifact"].as_str().unwrap().to_owned()
+}
+
+async fn task_of(place: &Place, run: &str) -> String {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+        if let Some(id) = list["items"][0]["id"].as_str() {
+            return id.to_owned();
+        }
+        assert!(tokio::time::Instant::now() < end);
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn got(client: &Client, path: &str) -> (u16, String) {
+    let reply = client.get(&format!("/api/v1/{path}")).await;
+    (reply.status, if reply.status == 200 { reply.body.clone() } else { reply.code() })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_for_whoever_sees_it_in_a_run_or_a_task_and_its_hash_opens_nothing() {
+    let place = place(&[("claim", CLAIM)]).await;
+    let (bill, illness) =
+        (sent(&place, "bill.pdf", "a bill").await, sent(&place, "ill.pdf", "an illness").await);
+    let file = |artifact: &str| json!({ "artifact": artifact, "name": "a.pdf" });
+    let run = place.start("claim", json!({ "bill": file(&bill), "illness": file(&illness) })).await;
+    let task = task_of(&place, &run).await;
+    let (of_bill, of_illness) = (format!("runs/{run}/files/{bill}"), format!("runs/{run}/files/{illness}"));
+    let no = (404, "YZ0404".to_owned());
+
+    let viewer = token(&place, "looks", Role::Viewer, &[], None).await;
+    assert_eq!(got(&viewer, &of_bill).await, (200, "a bill".to_owned()));
+    assert_eq!(got(&viewer, &of_illness).await, no, "it is private, and the hash is no key");
+    assert_eq!(got(&viewer, &format!("artifacts/{illness}")).await.0, 404, "nor is there another door");
+    assert_eq!(got(&place.socket, &format!("{of_illness}?private=true")).await.1, "an illness");
+    let elsewhere = token(&place, "elsewhere", Role::Viewer, &["other"], None).await;
+    assert_eq!(got(&elsewhere, &of_bill).await, no, "a token is for its workflows");
+
+    // Whoever is asked has no other right; what the case shows them they may open.
+    let li = session(&place, "li.na", 0).await;
+    assert_eq!(got(&li, &format!("tasks/{task}/files/{bill}")).await.1, "a bill");
+    assert_eq!(got(&li, &format!("tasks/{task}/files/{illness}")).await, no);
+    assert_eq!(got(&li, &of_bill).await.0, 403);
+    // A draft may name anything, and opens nothing.
+    let draft = json!({ "fields": { "ok": file(&illness) } }).to_string().into_bytes();
+    let headers = [("content-type", "application/json"), ("sec-fetch-site", "same-origin")];
+    let kept = li.send("PUT", &format!("/api/v1/tasks/{task}/draft"), &headers, draft).await;
+    assert_eq!(kept.status, 200, "{}", kept.body);
+    assert_eq!(got(&li, &format!("tasks/{task}/files/{illness}")).await, no);
+    let audit = place.socket.get("/api/v1/audit?limit=500").await.json().to_string();
+    assert!(audit.contains("/api/v1/tasks/{id}/draft"), "a draft is in the audit: {audit}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_comes_back_as_a_file_and_never_as_a_page() {
+    let place = place(&[("claim", CLAIM)]).await;
+    let page = sent(&place, "p.html", "<script>alert(1)</script>").await;
+    let never_sent = sent(&place, "q.html", "of no case").await;
+    let file = json!({ "artifact": page, "name": "p.html" });
+    let run = place.start("claim", json!({ "bill": file, "illness": Json::Null })).await;
+    let back = place.socket.get(&format!("/api/v1/runs/{run}/files/{page}")).await;
+    assert_eq!((back.status, back.body.as_str()), (200, "<script>alert(1)</script>"));
+    assert_eq!(back.header("content-disposition"), Some("attachment"));
+    assert_eq!(back.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(back.header("x-content-type-options"), Some("nosniff"));
+    for wrong in ["0".repeat(64), "..%2f..%2fetc%2fpasswd".to_owned(), page.to_uppercase(), never_sent] {
+        let refused = place.socket.get(&format!("/api/v1/runs/{run}/files/{wrong}")).await;
+        assert_eq!((refused.status, refused.code().as_str()), (404, "YZ0404"), "{wrong}");
+    }
+    place.stop().await;
+}
