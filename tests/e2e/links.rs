@@ -185,3 +185,54 @@ fn one_of_two_approves_by_mail_and_somebody_outside_fills_in_a_form_by_mail() {
     let key = std::fs::metadata(house.file("data/links.key")).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&key.permissions()) & 0o777, 0o600);
 }
+
+const PARENT: &str = r#"
+title = "周末检修"
+[input]
+who = { label = "申请人", type = "text" }
+[step.overtime]
+run = "overtime"
+with.who = "{{ input.who }}"
+[output]
+approved = "{{ step.overtime.approved }}"
+"#;
+
+const CHILD: &str = r#"
+title = "加班"
+key = "{{ input.who }}"
+[input]
+who = { label = "申请人", type = "text" }
+[step.sign]
+ask = "person:li.na"
+approve = "one"
+title = "{{ input.who }} 周六加班"
+due = "24h"
+on.refused = { go = "done:refused" }
+[output]
+approved = "{{ step.sign.approved }}"
+"#;
+
+#[test]
+fn what_is_approved_by_a_link_in_a_child_lets_its_parent_go_on() {
+    let post = Post::open();
+    let mut house = House::with(&format!(
+        "url = \"https://house.example.com\"\n[plugin.email]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nfrom = \"yizhan@example.com\"\n",
+        post.address.port()
+    ));
+    house.write("config/people.toml", PEOPLE);
+    house.workflow("overtime", CHILD);
+    house.workflow("works", PARENT);
+    house.start();
+    let run = house.run("works", &json!({ "who": "张三" }));
+    let yes = link(&post.text_to("li@example.com"), "同意");
+    let (status, page) = ask(&house, "GET", &yes, "");
+    assert_eq!((status, page.contains("张三 周六加班")), (200, true), "{page}");
+    let view = house.get(&format!("/api/v1/runs/{run}"));
+    assert_eq!(view["state"], "open", "to open a link decides nothing, of a child neither");
+    let (status, page) = ask(&house, "POST", &yes, &format!("confirm={}", confirmation(&page)));
+    assert_eq!((status, page.contains("已记下")), (200, true), "{page}");
+    let view = house.ends(&run, "done");
+    assert_eq!(view["output"]["approved"], json!(true), "{view:#}");
+    let child = house.get("/api/v1/runs?workflow=overtime");
+    assert_eq!((&child["items"][0]["state"], &child["items"][0]["parent"]), (&json!("done"), &json!(run)));
+}

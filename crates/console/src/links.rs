@@ -16,6 +16,7 @@ use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{EndState, Event, Raw, Standing};
+use yizhan_workflow::run::guess::guess;
 use yizhan_workflow::run::sight::Viewer;
 use yizhan_workflow::run::state::{At, ItemState, Phase, Run};
 
@@ -74,6 +75,8 @@ struct Sheet {
     key: Option<String>,
     due: Option<String>,
     late: bool,
+    /// Of which holidays nobody knows: its due time is a guess.
+    guess: Option<String>,
     /// What the case brought, for people of the house.
     case: Vec<(String, String)>,
     fields: Vec<Shown>,
@@ -229,6 +232,7 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
         key: run.started.key.as_ref().and_then(|key| look.sight().key(key)),
         due: state.due.and_then(|due| local(due, &world)),
         late: state.late || state.due.is_some_and(|due| due <= now),
+        guess: guess(&text, &world, of.item, state).map(|guess| format!("{} {}", guess.calendar, guess.year)),
         case: if outsider { vec![] } else { brought(&look, lang) },
         fields: fields::of(&form)?,
         ticket,

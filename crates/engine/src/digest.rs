@@ -1,16 +1,18 @@
 //! Once a day, or as the settings say: one mail for each person who has open tasks, those that are late first. Its slot
 //! and its letters are one commit, so that a slot is told of once, whatever happens in between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TaskId};
 use yizhan_workflow::run::World;
+use yizhan_workflow::run::guess::{Guess, guess};
 use yizhan_workflow::schedule;
 
-use crate::handle::{ActError, Engine};
+use crate::handle::{ActError, Engine, Shared};
 use crate::letter::{Asks, Letter, Line};
-use crate::store::{DIGEST, Note, Notice, Reads, StoreError, TaskFilter, TaskRow};
+use crate::live;
+use crate::store::{DIGEST, Note, Notice, StoreError, TaskFilter, TaskRow};
 
 /// Tasks that one letter names; how many more there are it says.
 const NAMED: usize = 100;
@@ -52,7 +54,7 @@ impl Digest {
         if decided.seen != seen {
             // Of several that passed while nobody looked the last one is told.
             let letters = match decided.fire.last() {
-                Some(slot) => letters(&*shared.reads, &world, slot.at, now).map_err(unreadable)?,
+                Some(slot) => letters(shared, &world, slot.at, now).map_err(unreadable)?,
                 None => vec![],
             };
             engine.note(Note::Digest { at: decided.seen, letters }).await?;
@@ -64,7 +66,8 @@ impl Digest {
 }
 
 /// One letter for each person who has something to do.
-fn letters(reads: &dyn Reads, world: &World, slot: Millis, now: Millis) -> Result<Vec<Notice>, StoreError> {
+fn letters(shared: &Shared, world: &World, slot: Millis, now: Millis) -> Result<Vec<Notice>, StoreError> {
+    let reads = &*shared.reads;
     let people = world.people_at(now);
     let mut each: BTreeMap<String, Vec<TaskRow>> = BTreeMap::new();
     let (mut cursor, mut looked_at) = (None, 0);
@@ -88,16 +91,39 @@ fn letters(reads: &dyn Reads, world: &World, slot: Millis, now: Millis) -> Resul
             break;
         }
     }
-    Ok(each.into_iter().map(|(who, tasks)| notice(&who, tasks, world, slot, now)).collect())
+    let mut guesses: HashMap<TaskId, Option<Guess>> = HashMap::new();
+    let mut guess = |task: &TaskRow| {
+        guesses.entry(task.id.clone()).or_insert_with(|| guess_of(task, shared, world)).clone()
+    };
+    Ok(each.into_iter().map(|(who, tasks)| notice(&who, &tasks, &mut guess, (world, slot, now))).collect())
+}
+
+/// Whether its due time is a guess. Only what is due in a year that a calendar of the house does not know is opened for it.
+fn guess_of(task: &TaskRow, shared: &Shared, world: &World) -> Option<Guess> {
+    let year = |at: Millis| Some(at.timestamp()?.to_zoned(world.zone.clone()).year());
+    let mut years = year(task.opened)?..=year(task.due?)?;
+    if years.all(|year| world.calendars.all_know(year)) {
+        return None;
+    }
+    let of: Attempt = serde_json::from_str(&task.of).ok()?;
+    let loaded = live::load(task.run, &*shared.reads).ok()?;
+    let text = shared.library.text(loaded.run.text(), &*shared.reads).ok()?;
+    guess(&text, world, of.item, loaded.run.item(of.item)?)
 }
 
 /// `tasks`: what presses first.
-fn notice(who: &str, tasks: Vec<TaskRow>, world: &World, slot: Millis, now: Millis) -> Notice {
-    let line = |task: &TaskRow| Line {
+fn notice(
+    who: &str,
+    tasks: &[TaskRow],
+    guess: &mut dyn FnMut(&TaskRow) -> Option<Guess>,
+    (world, slot, now): (&World, Millis, Millis),
+) -> Notice {
+    let mut line = |task: &TaskRow| Line {
         task: task.id.clone(),
         title: task.title.clone(),
         due: task.due.and_then(|due| crate::change::local(due, world)),
         late: task.is_late(now),
+        guess: guess(task),
     };
     let key = format!("digest/{}/{who}", slot.0);
     let task = TaskId::of(&key, 0);
@@ -124,7 +150,7 @@ fn notice(who: &str, tasks: Vec<TaskRow>, world: &World, slot: Millis, now: Mill
         aloud: None,
         alone: false,
         more: tasks.len().saturating_sub(NAMED),
-        lines: tasks.iter().take(NAMED).map(line).collect(),
+        lines: tasks.iter().take(NAMED).map(&mut line).collect(),
     };
     let letter = serde_json::to_vec(&letter).unwrap_or_default();
     Notice { key: Arc::from(key), task, at: now, letter: letter.into() }

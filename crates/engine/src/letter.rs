@@ -89,6 +89,8 @@ pub struct Line {
     pub due: Option<Arc<str>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guess: Option<Guess>,
 }
 
 /// One of the answers to a form that asks one thing.
@@ -419,14 +421,8 @@ impl Letter {
         Some(say!(lang, "期限:{due}{doubt}", "Due: {due}{doubt}"))
     }
 
-    /// That the due time is a guess.
     fn doubt(&self, lang: Lang) -> String {
-        let Some(Guess { calendar, year }) = &self.guess else { return String::new() };
-        say!(
-            lang,
-            "(日历“{calendar}”没有 {year} 年的节假日,期限是估计的)",
-            " (a guess: the calendar `{calendar}` does not know the holidays of {year})"
-        )
+        doubt(self.guess.as_ref(), lang)
     }
 
     /// What is to be done: of a task its title, else the step; of the whole file the case.
@@ -569,8 +565,8 @@ impl Letter {
 
     fn digest(&self, lang: Lang) -> String {
         let mut text = say!(lang, "等您办的,先急后缓:\n\n", "What waits for you, the most urgent first:\n\n");
-        for Line { task, title, due, late } in &self.lines {
-            let title = one_line(title);
+        for Line { task, title, due, late, guess } in &self.lines {
+            let (title, doubt) = (one_line(title), doubt(guess.as_ref(), lang));
             let due = match (due, late) {
                 (Some(due), true) => say!(lang, "已超时,应于 {due}", "late, was due at {due}"),
                 (Some(due), false) => say!(lang, "期限 {due}", "due at {due}"),
@@ -578,8 +574,8 @@ impl Letter {
             };
             text.push_str(&say!(
                 lang,
-                "- {title}({due})\n  yizhan task show {task}\n",
-                "- {title} ({due})\n  yizhan task show {task}\n"
+                "- {title}({due}){doubt}\n  yizhan task show {task}\n",
+                "- {title} ({due}){doubt}\n  yizhan task show {task}\n"
             ));
         }
         if self.more > 0 {
@@ -628,6 +624,16 @@ impl Offer {
             }
         }
     }
+}
+
+/// That a due time is a guess.
+fn doubt(guess: Option<&Guess>, lang: Lang) -> String {
+    let Some(Guess { calendar, year }) = guess else { return String::new() };
+    say!(
+        lang,
+        "(日历“{calendar}”没有 {year} 年的节假日,期限是估计的)",
+        " (a guess: the calendar `{calendar}` does not know the holidays of {year})"
+    )
 }
 
 /// A key may have lines and be long, and no mail takes either in its subject: then nobody would ever be told.

@@ -640,6 +640,24 @@ async fn whoever_wants_no_digest_gets_none_and_the_others_get_theirs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_digest_says_which_of_its_due_times_are_guesses() {
+    let text = "calendar = \"china\"\n[step.near]\nask = \"person:ann\"\ndue = \"2 workdays\"\n\
+                [step.far]\nneeds = []\nask = \"person:ann\"\ndue = \"300 workdays\"\n";
+    let place = place(Memory::new(), START, false, &[("tasks", text)]);
+    place.started("tasks", "{}").await;
+    let mut digest = Digest::default();
+    digest.look(&place.engine).await;
+    place.pass(TO_THE_SLOT).await;
+    digest.look(&place.engine).await;
+    let all = place.store.notices(None, 9).unwrap();
+    let all = all.iter().map(|notice| serde_json::from_slice::<Letter>(&notice.letter).unwrap());
+    let letter = all.into_iter().find(|letter| letter.asks == Asks::Digest).unwrap();
+    let guessed =
+        letter.lines.iter().map(|line| (&*line.title, line.guess.as_ref().map(|guess| &*guess.calendar)));
+    assert_eq!(guessed.collect::<Vec<_>>(), [("near", None), ("far", Some("china"))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_open_tasks_is_told_of_them_once_at_each_slot_also_over_a_crash() {
     let before = place(Memory::new(), START, false, &[("tasks", TASKS)]);
     let digests = |store: &Memory| -> Vec<Letter> {

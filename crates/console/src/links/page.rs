@@ -8,7 +8,7 @@ use crate::pages::fields::{self, CONFIRM};
 use crate::pages::given::Given;
 use crate::pages::whole;
 use crate::refusal::Refusal;
-use crate::words::{catalogue as t, say};
+use crate::words::{catalogue as t, say, say_with};
 
 /// What is asked. `given`: what was sent and not taken.
 pub(super) fn sheet(sheet: &Sheet, confirmation: &str, faults: &[(String, String)], given: &Given) -> String {
@@ -54,6 +54,7 @@ fn head(sheet: &Sheet) -> Markup {
             p.due.late[sheet.late] {
                 @if sheet.late { (say(lang, t::LINK_LATE)) } @else { (say(lang, t::LINK_DUE_AT)) }
                 (due)
+                @if let Some(of) = &sheet.guess { (say_with(lang, t::DUE_IS_A_GUESS, &[of])) }
             }
         }
         @if !sheet.case.is_empty() {

@@ -21,8 +21,8 @@ use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{ClockView, TaskRow, TaskView};
-use crate::words::{catalogue as t, say};
+use crate::view::{ClockView, GuessView, TaskRow, TaskView};
+use crate::words::{catalogue as t, say, say_with};
 
 /// How an act came in, for the journal.
 const VIA: &str = "console";
@@ -102,6 +102,16 @@ fn line(reader: &Reader<'_>, row: &TaskRow) -> Markup {
     }
 }
 
+/// That its due time is a guess.
+fn doubt(lang: Lang, view: &TaskView) -> Markup {
+    let guess = view.clock.as_ref().and_then(|clock| clock.guess.as_ref());
+    html! {
+        @if let Some(GuessView { calendar, year }) = guess {
+            (say_with(lang, t::DUE_IS_A_GUESS, &[&format!("{calendar} {year}")]))
+        }
+    }
+}
+
 fn due(reader: &Reader<'_>, row: &TaskRow) -> Markup {
     html! {
         @match &row.due {
@@ -165,7 +175,7 @@ fn task(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) -
     html! {
         p.crumbs { a href="/tasks" { (say(lang, t::MY_TASKS)) } " › " (view.case.title) @if let Some(key) = &view.case.key { " · " (key) } }
         h1 { (view.row.title) }
-        p.due.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (due(reader, &view.row)) " · " (whose(reader, &view.row)) }
+        p.due.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (due(reader, &view.row)) (doubt(lang, view)) " · " (whose(reader, &view.row)) }
         @if let Some(said) = &sheet.said { div.notice.bad role="alert" { p { (said) } } }
         div.split {
             section.work aria-label=(say(lang, t::WHAT_IS_ASKED)) {

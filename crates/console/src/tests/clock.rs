@@ -8,6 +8,7 @@ use yizhan_workflow::people::rights::{Grant, Role};
 use yizhan_workflow::run::World;
 
 use super::place::{Place, place};
+use super::rights::session;
 
 const HOUR: i64 = 3_600_000;
 
@@ -198,6 +199,8 @@ async fn a_due_time_in_a_year_whose_holidays_are_not_known_is_said_to_be_a_guess
     let task = tasks.iter().find(|task| task["step"] == "unknown").unwrap()["id"].as_str().unwrap();
     let view = place.socket.get(&format!("/api/v1/tasks/{task}")).await.json();
     assert_eq!(view["clock"]["guess"]["year"], 2027);
+    let page = session(&place, "li.na", 0).await.get(&format!("/tasks/{task}")).await.body;
+    assert!(page.contains("(估计的:不知道 china 2027 的节假日)"), "{page}");
     let why = place.socket.get(&format!("/api/v1/runs/{run}/why?lang=zh")).await.body;
     assert_eq!(why.matches("日历“china”没有 2027 年的节假日").count(), 1, "{why}");
     place.stop().await;

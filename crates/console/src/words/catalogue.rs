@@ -28,6 +28,7 @@ texts! {
     DRAFT_OF: "草稿存于 ", "Draft of ";
     DUE: "期限", "Due";
     DUE_BEFORE: "期限 ", "Due ";
+    DUE_IS_A_GUESS: "(估计的:不知道 {} 的节假日)", " (a guess: the holidays of {} are not known)";
     EMPTY_ROWS: "空着的行不算。", "Rows that stay empty do not count.";
     FIND: "查找", "Find";
     FIND_BY_TITLE: "按标题查找", "Find by title";

@@ -37,6 +37,12 @@ impl Calendars {
         Self::read(&BTreeMap::new(), zone).0
     }
 
+    /// Whether there is nothing to guess in this year, by whichever of them.
+    #[must_use]
+    pub fn all_know(&self, year: i16) -> bool {
+        self.all.values().all(|calendar| calendar.knows(year))
+    }
+
     /// Other calendars have another one; what is the same has the same, from one start to the next.
     #[must_use]
     pub fn digest(&self) -> Arc<str> {

@@ -101,8 +101,7 @@ impl Deciding<'_> {
         let world = self.now.world;
         let present = world.people_at(self.at);
         let operates = present.person(bare(by)).is_some()
-            && Rights::of(bare(by), &world.people, &present)
-                .may(Role::Operator, &self.run.started.workflow);
+            && Rights::of(bare(by), &world.people, &present).may(Role::Operator, &self.run.started.workflow);
         let person: Arc<str> = format!("person:{}", bare(by)).into();
         operates.then(|| Some(Acts { by: person.clone(), for_whom: None, through: person, how: How::Named }))
     }

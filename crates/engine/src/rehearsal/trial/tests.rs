@@ -297,6 +297,20 @@ fn children_are_real_where_they_are_loaded_and_else_what_a_fake_says() {
 }
 
 #[test]
+fn the_same_person_as_before_is_asked_again() {
+    let file = (
+        "same",
+        "[step.repair]\nask = [\"group:desk\", \"group:crew\"]\n[step.close]\nask = { same_as = \"repair\" }\n",
+    );
+    holds(
+        &[file],
+        "[[test]]\nname = \"x\"\nstate = \"done\"\nplay = [{ answer = \"repair\", by = \"person:wang\" },\
+         { expect_task = \"close\", who = \"person:wang\" }, { answer = \"close\", by = \"person:li\", refused = true },\
+         { answer = \"close\", by = \"person:wang\" }]\n",
+    );
+}
+
+#[test]
 fn events_reach_who_listens_and_triggers_that_wait_for_them() {
     let file = (
         "order",

@@ -29,6 +29,38 @@ fn a_task_is_nobodys_until_it_is_chosen_whose_and_that_is_chosen_once() {
 }
 
 #[test]
+fn the_same_as_before_is_whoever_did_that_step_last_and_nobody_else() {
+    let file = r#"
+        [step.repair]
+        ask = ["group:热线", "role:班长"]
+        [step.check]
+        ask = "role:班长"
+        form.ok = { type = "yesno" }
+        on.ok.no = { back_to = "repair", most = 2 }
+        [step.close]
+        ask = { same_as = "repair" }
+    "#;
+    insta::assert_snapshot!(story(
+        file,
+        r#"repair answer by person:li {}; check answer by person:wang {"ok":true}; close answer by person:wang {}; close answer by person:li {}"#
+    ), @r#"
+    go -> ask repair#1
+    repair answer by person:li {} -> close repair#1, ask check#1
+    check answer by person:wang {"ok":true} -> close check#1, ask close#1
+    close answer by person:wang {} -> (`person:wang` is not among those who may take this task: person:li)
+    close answer by person:li {} -> close close#1, => done done
+    "#);
+    // Of several rounds the last: it was somebody else's by then.
+    let told = story(
+        file,
+        r#"repair answer by person:li {}; check answer by person:wang {"ok":false}; repair answer by person:wang {}; check answer by person:wang {"ok":true}; close answer by person:li {}; close answer by person:wang {}"#,
+    );
+    let end = "(`person:li` is not among those who may take this task: person:wang)\n\
+               close answer by person:wang {} -> close close#1, => done done\n";
+    assert!(told.ends_with(end), "{told}");
+}
+
+#[test]
 fn what_is_handed_over_before_it_is_chosen_is_not_chosen_any_more() {
     insta::assert_snapshot!(story(
         TURN,
