@@ -1,6 +1,7 @@
 //! Due times of a running daemon: calendars that change under it, clocks that people stop and move, what is late in lists.
 
 use jiff::civil::{Date, Weekday};
+use mailparse::MailHeaderMap as _;
 use serde_json::{Value, json};
 
 use crate::house::{House, until};
@@ -83,4 +84,76 @@ fn people_stop_and_move_the_clock_of_a_run_from_the_command_line() {
     assert!(shown.contains("停表") && shown.contains("银行停机"), "{shown}");
     let nowhere = line(&["clock", "pause", &run, "--step", "nowhere", "--reason", "x"]);
     assert!(nowhere.all().contains("没有这样一个正在办、有期限的步骤"), "{nowhere:?}");
+}
+
+const REPAIR: &str = r#"
+title = "修管"
+owner = "person:wang.wei"
+[input]
+mail = { label = "客户邮箱", type = "mail" }
+[step.repair]
+title = "修管"
+ask = "person:li.na"
+due = "4h"
+form.result = { label = "结果", type = "text" }
+[step.repair.extend]
+title = "修管延期"
+approve = "person:wang.wei"
+form.until = { label = "改到", type = "datetime" }
+form.why   = { label = "原因", type = "text" }
+use = "email.send"
+with.to = "{{ input.mail }}"
+with.subject = "修管改期"
+with.text = "因{{ why }},改到 {{ until }} 前办完。"
+"#;
+
+#[test]
+fn more_time_is_asked_for_from_the_command_line_and_once_it_is_granted_the_customer_gets_a_mail() {
+    let mut house = House::with("timezone = \"Asia/Shanghai\"\n[tell]\ntasks = false\n");
+    house.write(
+        "config/people.toml",
+        format!("{PEOPLE}[person.\"wang.wei\"]\nname = \"王伟\"\nmail = \"wang.wei@example.com\"\n"),
+    );
+    house.workflow("repair", REPAIR);
+    house.start();
+    let run = house.run("repair", &json!({ "mail": "customer@example.com" }));
+    let tasks = || house.get(&format!("/api/v1/tasks?run={run}"))["items"].as_array().unwrap().clone();
+    let of = |tasks: &[Value], is_repair: bool| {
+        tasks.iter().find(|task| (task["title"] == "修管") == is_repair).cloned()
+    };
+    let repair = until("the task", || of(&tasks(), true));
+    let (task, first) = (repair["id"].as_str().unwrap(), repair["due"].clone());
+    let ask = |until: &str, by: &str| {
+        let fields = ["--set", &format!("until={until}"), "--set", "why=等配件"];
+        house.call(&[&["clock", "extend", task, "--by", by, "--lang", "zh"], &fields[..]].concat())
+    };
+    assert!(ask("2099-12-31T18:00", "person:li.na").ok().out.contains("已申请延期"));
+    let grant = until("the question", || of(&tasks(), false));
+    assert_eq!((&grant["who"], &of(&tasks(), true).unwrap()["due"]), (&json!(["person:wang.wei"]), &first));
+    let mails = |house: &House| {
+        let files = std::fs::read_dir(house.file("data/mail")).into_iter().flatten().flatten();
+        files.map(|file| std::fs::read(file.path()).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(mails(&house).len(), 0, "nobody is told before it is granted");
+    let twice = ask("2099-12-31T19:00", "person:li.na");
+    assert!(twice.code != 0, "one at a time: {twice:?}");
+    let grant = grant["id"].as_str().unwrap();
+    let others = house.call(&["task", "answer", grant, "--by", "person:li.na", "--set", "approved=true"]);
+    assert!(others.code != 0, "who asks does not grant: {others:?}");
+    house.call(&["task", "answer", grant, "--by", "person:wang.wei", "--set", "approved=true"]).ok();
+
+    let due = until("the new due time", || {
+        of(&tasks(), true).map(|task| task["due"].clone()).filter(|due| *due != first)
+    });
+    assert_eq!(due, "2099-12-31T10:00:00Z");
+    let mail = until("the mail", || mails(&house).pop());
+    let mail = mailparse::parse_mail(&mail).unwrap();
+    let to = mail.headers.get_first_value("To").unwrap();
+    assert_eq!(to, "customer@example.com");
+    let journal = house.call(&["show", &run, "--journal", "--lang", "zh"]).ok().out;
+    assert!(journal.contains("等配件") && journal.contains("person:li.na"), "{journal}");
+    let answered = house.call(&["task", "answer", task, "--by", "person:li.na", "--set", "result=好"]);
+    assert_eq!(answered.code, 0, "{answered:?}");
+    house.ends(&run, "done");
+    assert_eq!(mails(&house).len(), 1, "once");
 }
