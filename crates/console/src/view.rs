@@ -48,8 +48,8 @@ impl Look<'_> {
 
     /// A view of it, with nothing in any of its texts that this viewer is not to read.
     pub(crate) fn veiled(&self, view: &impl Serialize) -> Result<Box<RawValue>, Refusal> {
-        let veil = self.sight().veil();
-        let veiled = RawValue::from_string(veil.over_json(as_it_is(view)?.get()));
+        let sight = self.sight();
+        let veiled = RawValue::from_string(sight.veil().over_json(as_it_is(view)?.get()));
         veiled.map_err(|error| Refusal::bug("a veiled view is no JSON", &error))
     }
 

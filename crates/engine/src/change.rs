@@ -19,7 +19,7 @@ use crate::handle::EngineConfig;
 use crate::letter::{Asks, Letter, Passed, Which};
 use crate::live::{Live, Shown};
 use crate::offers::offers_of;
-use crate::sealed::as_its_readers_may_see;
+use crate::sealed::as_their_readers_may_see;
 use crate::store::{
     Change, Listener, ListenerChange, Notice, RunRow, RunState, SlotChange, SlotRow, SlotStands, TaskChange,
     TaskEnd, TaskRow, TaskState, Tell,
@@ -350,13 +350,18 @@ fn notices_of(
     (decision, tasks): (&Decision, &[TaskChange]),
     (world, tells): (&World, Telling),
 ) -> Vec<Notice> {
-    let mut letters = of_tasks(run, text, (decision, tasks), (world, tells));
-    letters.extend(told_of(run, text, decision, world));
-    let told = letters.into_iter().map(|Told { key, task, letter }| {
-        let letter = as_its_readers_may_see(letter, (run, text), world, tells.chats);
-        Notice { key, task, at: run.last, letter: to_json(&letter) }
+    let mut told = of_tasks(run, text, (decision, tasks), (world, tells));
+    told.extend(told_of(run, text, decision, world));
+    let (letters, keys): (Vec<_>, Vec<_>) =
+        told.into_iter().map(|Told { key, task, letter }| (letter, (key, task))).unzip();
+    let sealed = as_their_readers_may_see(letters, (run, text), world, tells.chats);
+    let notices = sealed.iter().zip(keys).map(|(letter, (key, task))| Notice {
+        key,
+        task,
+        at: run.last,
+        letter: to_json(letter),
     });
-    told.collect()
+    notices.collect()
 }
 
 /// Who must be told of what the decision did with tasks: whoever must say how a run goes on that cannot by itself, those

@@ -1,5 +1,6 @@
 //! What a letter may say: no more of a case than all of its readers may see, and in a group chat no more than anybody may.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use yizhan_workflow::plan::Workflow;
@@ -13,34 +14,38 @@ use crate::letter::{Letter, Passed};
 /// The house as anybody of it sees the case.
 const ANYBODY: Viewer<'static> = Viewer::House { private: false };
 
-/// `chats`: there are group chats, which may get it as well.
-pub(crate) fn as_its_readers_may_see(
-    letter: Letter,
+/// `chats`: there are group chats, which may get them as well.
+pub(crate) fn as_their_readers_may_see(
+    letters: Vec<Letter>,
     (run, text): (&Run, &Workflow),
     world: &World,
     chats: bool,
-) -> Letter {
-    if !guards(text) {
-        return letter;
+) -> Vec<Letter> {
+    if letters.is_empty() || !guards(text) {
+        return letters;
     }
     let people = world.people_at(run.last);
-    let readers: Vec<String> =
-        letter.who.iter().flat_map(|who| people.told_each(who)).map(|(who, _)| who).collect();
-    let viewers: Vec<Viewer<'_>> = match readers.as_slice() {
-        [] => vec![ANYBODY],
-        readers => readers.iter().map(|who| Viewer::Person(who)).collect(),
+    let readers = |letter: &Letter| -> Vec<String> {
+        letter.who.iter().flat_map(|who| people.told_each(who)).map(|(who, _)| who).collect()
     };
-    let sealed = |viewers: &[Viewer<'_>], asked: bool| {
-        let sights: Vec<Sight<'_>> =
-            viewers.iter().map(|viewer| Sight::of(run, text, world, run.last, *viewer)).collect();
-        seal(&letter, &sights, asked)
-    };
-    let aloud = chats.then(|| Box::new(sealed(&[ANYBODY], false)));
-    // A title is written for whoever is asked.
-    Letter { aloud, ..sealed(&viewers, letter.is_answered()) }
+    let sight = |viewer| Sight::of(run, text, world, run.last, viewer);
+    let anybody = sight(ANYBODY);
+    let who: Vec<Vec<String>> = letters.iter().map(readers).collect();
+    // Many letters of one decision have the same readers.
+    let all: BTreeSet<&str> = who.iter().flatten().map(String::as_str).collect();
+    let sights: BTreeMap<&str, Sight<'_>> =
+        all.into_iter().map(|who| (who, sight(Viewer::Person(who)))).collect();
+    let sealed = letters.iter().zip(&who).map(|(letter, who)| {
+        let theirs: Vec<&Sight<'_>> = who.iter().filter_map(|who| sights.get(who.as_str())).collect();
+        let theirs = if theirs.is_empty() { vec![&anybody] } else { theirs };
+        let aloud = chats.then(|| Box::new(seal(letter, &[&anybody], false)));
+        // A title is written for whoever is asked.
+        Letter { aloud, ..seal(letter, &theirs, letter.is_answered()) }
+    });
+    sealed.collect()
 }
 
-fn seal(letter: &Letter, sights: &[Sight<'_>], asked: bool) -> Letter {
+fn seal(letter: &Letter, sights: &[&Sight<'_>], asked: bool) -> Letter {
     let note = |said: &str| sights.iter().fold(said.to_owned(), |said, sight| sight.note(&said));
     let key = |key: &str| sights.iter().try_fold(key.to_owned(), |key, sight| sight.key(&key));
     let title = |said: &Arc<str>| {

@@ -5,6 +5,7 @@
 
 mod words;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -50,9 +51,11 @@ pub struct Sight<'s> {
     viewer: Viewer<'s>,
     people: Present<'s>,
     owner: Option<Arc<str>>,
-    takes_part: bool,
     /// Nothing in this file is kept from anybody.
     open: bool,
+    // Both look at every item: only where it matters, and once.
+    takes_part: OnceCell<bool>,
+    veil: OnceCell<Veil>,
 }
 
 impl std::fmt::Debug for Sight<'_> {
@@ -65,16 +68,16 @@ impl<'s> Sight<'s> {
     #[must_use]
     pub fn of(run: &'s Run, text: &'s Workflow, world: &'s World, at: Millis, viewer: Viewer<'s>) -> Self {
         let owner = text.owner.as_deref().or(world.owner.as_deref()).map(Arc::from);
-        let sight = Self {
+        Self {
             run,
             text,
             viewer,
             people: world.people_at(at),
             owner,
-            takes_part: false,
             open: !guards(text),
-        };
-        Self { takes_part: sight.takes_part(), ..sight }
+            takes_part: OnceCell::new(),
+            veil: OnceCell::new(),
+        }
     }
 
     /// The one rule.
@@ -89,7 +92,7 @@ impl<'s> Sight<'s> {
         }
         let readers = if kept.readers.is_empty() { &self.text.whole.guard.readers } else { kept.readers };
         let reads = if readers.is_empty() { self.owner.as_slice() } else { readers };
-        self.names(reads, person) || (!kept.guarded && self.takes_part)
+        self.names(reads, person) || (!kept.guarded && self.is_part())
     }
 
     fn is_kept(&self, kept: &Kept<'_>) -> bool {
@@ -178,7 +181,7 @@ impl<'s> Sight<'s> {
     /// Whether whoever looks began it, is asked in it now, or did something in it.
     #[must_use]
     pub fn is_part(&self) -> bool {
-        self.takes_part
+        *self.takes_part.get_or_init(|| self.takes_part())
     }
 
     /// A name of what a step gives, or all of it; the nearest step that says something of it counts.
@@ -224,33 +227,41 @@ impl<'s> Sight<'s> {
 
     /// What must not be read anywhere in what is said of this case: private texts get into titles, mails and reasons.
     #[must_use]
-    pub fn veil(&self) -> Veil {
-        let (mut hidden, mut shown) = (Vec::new(), BTreeSet::new());
-        let mut numbers = BTreeSet::new();
+    pub fn veil(&self) -> &Veil {
+        self.veil.get_or_init(|| {
+            let given = self.items().filter_map(|(of, item)| {
+                let output = item.output.as_ref()?;
+                Some((output, self.output(of, item)?))
+            });
+            self.veil_of(given)
+        })
+    }
+
+    /// Of what the case began with, and of these values as they are and as they are seen.
+    fn veil_of<'r>(&self, given: impl Iterator<Item = (&'r Raw, Raw)>) -> Veil {
+        let mut veil = Veil { hidden: Vec::new(), numbers: BTreeSet::new() };
         if self.open || matches!(self.viewer, Viewer::House { private: true }) {
-            return Veil { hidden, numbers };
+            return veil;
         }
+        let mut shown = BTreeSet::new();
         let mut look = |all: &Raw, seen: &Raw| {
             let said = said_in(seen.get());
             if all.get() != seen.get() {
                 let all = said_in(all.get());
-                numbers.extend(all.numbers.difference(&said.numbers).cloned());
-                hidden.extend(all.texts);
+                veil.numbers.extend(all.numbers.difference(&said.numbers).cloned());
+                veil.hidden.extend(all.texts);
             }
             shown.extend(said.texts);
         };
-        look(&self.run.started.input, &self.input(&self.run.started.input));
-        for (of, item) in self.items() {
-            if let (Some(output), Some(seen)) = (&item.output, self.output(of, item)) {
-                look(output, &seen);
-            }
-        }
+        let input = &self.run.started.input;
+        look(input, &self.input(input));
+        given.for_each(|(output, seen)| look(output, &seen));
         // What may be read in one place is no secret in another.
-        hidden.retain(|text| !shown.contains(text));
+        veil.hidden.retain(|text| !shown.contains(text));
         // The longest first: a part of it may be another.
-        hidden.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        hidden.dedup();
-        Veil { hidden, numbers }
+        veil.hidden.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        veil.hidden.dedup();
+        veil
     }
 }
 

@@ -4,16 +4,16 @@
 use super::{HIDDEN, Sight, Veil};
 
 impl Sight<'_> {
-    /// The key of the case; none where the case is not for whoever looks.
+    /// The key of the case, which was made of what it began with; none where the case is not for whoever looks.
     #[must_use]
     pub fn key(&self, said: &str) -> Option<String> {
-        self.case().then(|| self.veil().over_words(said))
+        self.case().then(|| self.veil_of(std::iter::empty()).over_words(said))
     }
 
     /// The title of a task; whoever takes part reads it as it was written for them.
     #[must_use]
     pub fn title(&self, said: &str) -> Option<String> {
-        if self.is_part() { Some(said.to_owned()) } else { self.key(said) }
+        if self.is_part() { Some(said.to_owned()) } else { self.case().then(|| self.veil().over_words(said)) }
     }
 
     /// Other words about the case, such as a note or what went wrong.
