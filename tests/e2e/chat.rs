@@ -102,7 +102,7 @@ fn a_task_is_told_to_the_chat_of_its_group_in_the_vendors_form_and_signed_as_the
     let (_, wecom) = to("/cgi-bin/webhook/send?key=693a91f6");
     let content = wecom["markdown"]["content"].as_str().unwrap();
     for part in [
-        "**【驿站】待办:通知 城南 用户 ***", // Not all of the group may see the number.
+        "**【驿站】待办:通知 城南 用户 ＊＊＊", // Not all of the group may see the number.
         "期限:2",
         "归:热线",
         &format!("(https://house.example.com/runs/{run})"),
