@@ -56,7 +56,7 @@ fn the_same_as_before_is_whoever_did_that_step_last_and_nobody_else() {
         r#"repair answer by person:li {}; check answer by person:wang {"ok":false}; repair answer by person:wang {}; check answer by person:wang {"ok":true}; close answer by person:li {}; close answer by person:wang {}"#,
     );
     let end = "(`person:li` is not among those who may take this task: person:wang)\n\
-               close answer by person:wang {} -> close close#1, => done done\n";
+               close answer by person:wang {} -> close close@2#1, => done done\n";
     assert!(told.ends_with(end), "{told}");
 }
 
