@@ -122,11 +122,26 @@ fn arguments_of(line: &str) -> Vec<String> {
     parts.collect()
 }
 
+/// What a case of the home that ships would come to, begun at 16:55 on the day before the National Day holiday.
+fn dates_of(arguments: &[&str]) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut command = program();
+    command.args(["--home", ".", "--json", "what-if", "--at", "2026-09-30 16:55", "--by", "person:li.na"]);
+    let output = command.args(arguments).current_dir(&root).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let dates = said["dates"].as_array().unwrap().iter().map(|date| {
+        let off = if date["off"] == true { " off" } else { "" };
+        let text = |key: &str| date[key].as_str().unwrap_or_default().to_owned();
+        format!("{} {}{off} {} {}", text("local"), date["workdays"], text("what"), text("step"))
+    });
+    dates.collect()
+}
+
 /// A complaint that comes in at 16:55 on the day before the National Day holiday, 25 minutes after the cut-off: it counts as having
 /// come in on October 8th. The 10th is a Saturday that is worked.
 #[test]
 fn what_if_of_a_fault_before_a_holiday_has_every_date_right() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let folder = tempfile::tempdir().unwrap();
     let answers = folder.path().join("answers.toml");
     std::fs::write(
@@ -135,24 +150,24 @@ fn what_if_of_a_fault_before_a_holiday_has_every_date_right() {
          callback = { satisfied = true }\n",
     )
     .unwrap();
-    let mut command = program();
-    command.args(["--home", ".", "--json", "what-if", "fault-dispatch", "--late", "--by", "person:li.na"]);
-    command.args(["--at", "2026-09-30 16:55", "--set", "caller=李娜", "--set", "phone=13800000000"]);
-    command.args(["--set", "address=白沙路119号", "--set", "area=城南", "--set", "category=service"]);
-    command.args(["--set", "matter=态度不好", "--answers"]).arg(&answers).current_dir(&root);
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let dates: Vec<String> = said["dates"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|date| {
-            let off = if date["off"] == true { " off" } else { "" };
-            let text = |key: &str| date[key].as_str().unwrap_or_default().to_owned();
-            format!("{} {}{off} {} {}", text("local"), date["workdays"], text("what"), text("step"))
-        })
-        .collect();
+    let dates = dates_of(&[
+        "fault-dispatch",
+        "--late",
+        "--set",
+        "caller=李娜",
+        "--set",
+        "phone=13800000000",
+        "--set",
+        "address=白沙路119号",
+        "--set",
+        "area=城南",
+        "--set",
+        "category=service",
+        "--set",
+        "matter=态度不好",
+        "--answers",
+        answers.to_str().unwrap(),
+    ]);
     let expected = [
         "2026-09-30 16:55 0 begins ",
         // 24 hours from the dispatch, holidays too; the word two hours before, those of the rungs after.
@@ -184,4 +199,126 @@ fn what_if_of_a_fault_before_a_holiday_has_every_date_right() {
         ["2026-10-30 23:59:59 18 ends "],
         "the last task is answered at the last instant in time"
     );
+}
+
+const CONNECTION: [&str; 5] = [
+    "water-connection",
+    "--input",
+    "workflows/connection/what-if/application.json",
+    "--answers",
+    "workflows/connection/what-if/answers.json",
+];
+
+/// 001-51 to 61 through all their files, each task answered as soon as it is asked. The application of 16:55 is past the cut-off of
+/// the 30th, so it counts as of October 8th, the first day after the holiday; the batch of design commissions that takes it is that of
+/// the 8th at 16:30. The 10th is a Saturday that is worked. Partners (design, works) have no cut-off; for the water company 16:30 itself
+/// is after it, so what follows from the batch counts as of the 9th.
+#[test]
+fn what_if_of_a_connection_before_a_holiday_has_every_date_right_to_its_end() {
+    let mut expected: Vec<String> = [
+        "2026-09-30 16:55 0 begins ",
+        // One working day after the 8th.
+        "2026-10-09 17:30 2 due review",
+        "2026-10-09 17:30 2 tells review.escalate[0]",
+        "2026-10-09 17:30 2 due fee",
+        "2026-10-09 17:30 2 tells fee.escalate[0]",
+        "2026-10-09 17:30 2 due commissioned",
+        "2026-10-09 17:30 2 tells commissioned.escalate[0]",
+        "2026-10-08 16:30 1 comes commissioned",
+        // Five working days after the 8th: 9, 10, 12, 13, 14; two: 9, 10; one: 9.
+        "2026-10-13 17:30 5 reminds design/survey.remind[0]",
+        "2026-10-14 17:30 6 due design/survey",
+        "2026-10-14 17:30 6 tells design/survey.escalate[0]",
+        "2026-10-15 17:30 7 tells design/survey.escalate[1]",
+        "2026-10-09 17:30 2 reminds design/budget.remind[0]",
+        "2026-10-10 17:30 3 due design/budget",
+        "2026-10-10 17:30 3 tells design/budget.escalate[0]",
+        "2026-10-09 17:30 2 due design/handover",
+        "2026-10-09 17:30 2 tells design/handover.escalate[0]",
+        // At 16:30 of the 8th, which is of the 9th: one working day after it is the 10th.
+        "2026-10-10 15:30 3 reminds informed.remind[0]",
+        "2026-10-10 17:30 3 due informed",
+        "2026-10-10 17:30 3 tells informed.escalate[0]",
+        // Days are counted from the 8th: thirty to November 7th, a Saturday; sixty to December 7th.
+        "2026-11-07 24:00 23 off due price",
+        "2026-11-07 24:00 23 off tells price.escalate[0]",
+        "2026-11-07 24:00 23 off due paid",
+        "2026-11-07 24:00 23 off tells paid.escalate[0]",
+        "2026-12-07 24:00 44 due road",
+        "2026-12-07 24:00 44 tells road.escalate[0]",
+        "2026-10-10 15:30 3 reminds order.remind[0]",
+        "2026-10-10 17:30 3 due order",
+        "2026-10-10 17:30 3 tells order.escalate[0]",
+        // Three working days of the works: 9, 10, 12.
+        "2026-10-12 17:30 4 due construction/schedule",
+        "2026-10-12 17:30 4 tells construction/schedule.escalate[0]",
+        // The 20th as agreed; two working days before its end is the end of the 16th, over a weekend.
+        "2026-10-16 24:00 8 reminds construction/pipes.remind[0]",
+        "2026-10-20 24:00 10 due construction/pipes",
+        "2026-10-20 24:00 10 tells construction/pipes.escalate[0]",
+        "2026-10-20 24:00 10 due construction/supervise",
+        "2026-10-20 24:00 10 tells construction/supervise.escalate[0]",
+        "2026-10-22 24:00 12 due construction/household",
+        "2026-10-22 24:00 12 tells construction/household.escalate[0]",
+        // At the desk of the water company, by its own calendar.
+        "2026-10-10 17:30 3 due construction/checked",
+        "2026-10-10 17:30 3 tells construction/checked.escalate[0]",
+        "2026-10-14 17:30 6 due construction/fit",
+        "2026-10-14 17:30 6 tells construction/fit.escalate[0]",
+        "2026-10-22 24:00 12 due acceptance[1]/apply",
+        "2026-10-22 24:00 12 tells acceptance[1]/apply.escalate[0]",
+        "2026-10-10 15:30 3 reminds acceptance[1]/pipes.remind[0]",
+        "2026-10-10 17:30 3 due acceptance[1]/pipes",
+        "2026-10-10 17:30 3 tells acceptance[1]/pipes.escalate[0]",
+        "2026-10-10 15:30 3 reminds acceptance[1]/meters.remind[0]",
+        "2026-10-10 17:30 3 due acceptance[1]/meters",
+        "2026-10-10 17:30 3 tells acceptance[1]/meters.escalate[0]",
+        // Two after the 9th: 10, 12; three: 10, 12, 13.
+        "2026-10-12 13:30 4 reminds acceptance[1]/filing.remind[0]",
+        "2026-10-12 17:30 4 due acceptance[1]/filing",
+        "2026-10-12 17:30 4 tells acceptance[1]/filing.escalate[0]",
+        "2026-10-13 17:30 5 due acceptance[1]/card",
+        "2026-10-13 17:30 5 tells acceptance[1]/card.escalate[0]",
+        "2026-10-13 17:30 5 due acceptance[1]/papers",
+        "2026-10-13 17:30 5 tells acceptance[1]/papers.escalate[0]",
+        "2026-10-22 24:00 12 due bills",
+        "2026-10-22 24:00 12 tells bills.escalate[0]",
+        // Ten working days after the 9th: 10, 12 to 16, 19 to 22.
+        "2026-10-20 17:30 10 reminds settle.remind[0]",
+        "2026-10-22 17:30 12 due settle",
+        "2026-10-22 17:30 12 tells settle.escalate[0]",
+        "2026-10-08 16:30 1 ends ",
+    ]
+    .map(str::to_owned)
+    .into();
+    let mut dates = dates_of(&CONNECTION);
+    expected.sort();
+    dates.sort();
+    assert_eq!(dates, expected);
+}
+
+/// The same with each task answered at the last instant in time, as far as the order for the works.
+#[test]
+fn what_if_of_a_connection_at_its_latest_moves_on_by_the_calendar_of_whoever_has_it() {
+    let dates = dates_of(&[&CONNECTION[..], &["--late"]].concat());
+    for expected in [
+        "2026-10-09 17:30 2 due review",
+        // Answered after the cut-off of the 9th, so it counts as of the 10th: the next working day is the 12th.
+        "2026-10-12 17:30 4 due fee",
+        // After the cut-off of the 12th; the next batch is that of the 13th, before its due time on the 14th.
+        "2026-10-14 17:30 6 due commissioned",
+        "2026-10-13 16:30 5 comes commissioned",
+        // 14, 15, 16, 19, 20; then 21, 22; then 23.
+        "2026-10-20 17:30 10 due design/survey",
+        "2026-10-22 17:30 12 due design/budget",
+        "2026-10-23 17:30 13 due design/handover",
+        // After the cut-off of Friday the 23rd: of Monday the 26th, so the 27th.
+        "2026-10-27 17:30 15 due informed",
+        "2026-11-26 24:00 37 due price",
+        // Paid on Saturday the 26th, which counts as of Monday: one working day after it.
+        "2026-12-26 24:00 58 off due paid",
+        "2026-12-29 17:30 60 due order",
+    ] {
+        assert!(dates.iter().any(|date| date == expected), "{expected}\n{dates:#?}");
+    }
 }

@@ -6,21 +6,28 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value as Json;
 use yizhan_workflow::id::Millis;
+use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::World;
 
 use crate::intake::Prepared;
 use crate::registers::Shelf;
 
 pub mod house;
+mod reach;
 mod sample;
 mod teller;
 pub mod trial;
 mod walk;
 
+pub use reach::reached;
+
 /// What steps answer, by their ids; a list is an answer for each time in turn, its last one for all that follow.
 #[derive(Clone, Debug, Default)]
 pub struct Answers {
+    /// Those of the steps of another workflow stand in a table of its name.
     pub of: BTreeMap<String, Json>,
+    /// What the walk may come to (`reached`): their runs are walked as well, those of gathered firings in their slots.
+    pub others: Vec<Arc<Workflow>>,
     /// What child runs give, by their workflows' names, where no step's answer says it.
     pub children: BTreeMap<String, Json>,
     /// Each task is answered at the last instant that is in time, not at once; one without a due time at once all the same.
@@ -54,6 +61,12 @@ pub struct End {
 #[derive(Clone, Debug, Serialize)]
 pub struct Told {
     pub at: Millis,
+    /// Whose step it is: the walked workflow, or another that it came to.
+    pub workflow: Arc<str>,
+    /// Of a child run the step that began it, with its own before it: `construction/refund`; of a run that began by an
+    /// event its workflow. Empty of the walked run.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub within: String,
     /// With what holds it: `remind[3].flag`.
     pub step: String,
     pub title: String,
@@ -79,7 +92,13 @@ pub enum What {
     Child {
         workflow: String,
         with: Json,
-        output: Json,
+        /// Unless the child is walked.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        output: Option<Json>,
+    },
+    /// What was waited for has come.
+    Event {
+        event: String,
     },
     Wait {
         until: Millis,

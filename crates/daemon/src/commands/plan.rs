@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use yizhan_engine::intake;
-use yizhan_engine::rehearsal::{Answers, Rehearsal, Told, What, rehearse};
+use yizhan_engine::rehearsal::{Answers, Rehearsal, Told, What, reached, rehearse};
 use yizhan_store::Memory;
 use yizhan_workflow::expression::Tree;
 use yizhan_workflow::id::Millis;
@@ -25,10 +25,11 @@ use crate::home::Home;
 use crate::plugins;
 use crate::serve::world;
 use crate::show::{instant, value};
+use crate::workflows::{find, read_file};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  yizhan plan returns --input case.json\n  yizhan plan hello --set name=李娜 --json\n  yizhan plan returns --input case.json --answers answers.toml\n\nA file of answers has a table for each step: `[look]` with the fields of its form or output, or `[[look]]`\nonce for each round. What is not answered is made up: the first option of a task, an output that fits its schema."
+    after_help = "Examples:\n  yizhan plan returns --input case.json\n  yizhan plan hello --set name=李娜 --json\n  yizhan plan returns --input case.json --answers answers.toml\n\nA file of answers has a table for each step: `[look]` with the fields of its form or output, or `[[look]]`\nonce for each round. What is not answered is made up: the first option of a task, an output that fits its schema.\nThe steps of another workflow that the case comes to are answered in a table of its name: `[design-batch.send]`."
 )]
 pub(crate) struct Args {
     /// The workflow's name, or its file
@@ -69,6 +70,8 @@ pub(super) struct Case<'a> {
 pub(super) struct Walked {
     pub(super) rehearsal: Rehearsal,
     pub(super) text: Arc<Workflow>,
+    /// The others that it came to.
+    pub(super) others: Vec<Arc<Workflow>>,
     pub(super) world: World,
     pub(super) now: Millis,
     pub(super) late: bool,
@@ -100,11 +103,21 @@ pub(super) fn walked(
     let Ok(read) = file.outcome else { return Ok(None) };
     let text = Arc::new(read.workflow);
     let now = now(&world)?;
-    let answers = Answers { late: case.late, ..answers(case.answers, &text, &home)? };
+    let others = reached(&text, &all_of(&home)?);
+    let answers = Answers { late: case.late, ..answers(case.answers, (&text, &others), &home)? };
     let given = Value::Object(case.given).to_string();
     let prepared = intake::prepare(&text, &given, None, &world, now).map_err(refused)?;
     let rehearsal = rehearse(&prepared, case.by, &world, now, &answers);
-    Ok(Some(Walked { rehearsal, text, world, now, late: case.late }))
+    Ok(Some(Walked { rehearsal, text, others, world, now, late: case.late }))
+}
+
+/// The workflows of the home that can run. Those with faults cannot be walked: what they give is made up.
+fn all_of(home: &Home) -> Result<Vec<Arc<Workflow>>, Failure> {
+    let here = std::env::current_dir()?;
+    let root = home.workflows();
+    let files = find(&root).files;
+    let read = files.iter().filter_map(|path| read_file(path, &here, &root).outcome.ok());
+    Ok(read.map(|read| Arc::new(read.workflow)).collect())
 }
 
 pub(super) fn registers_of(home: &Home) -> Result<Registers, Failure> {
@@ -126,7 +139,11 @@ fn refused(error: intake::IntakeError) -> Failure {
     Failure { message: error.to_string(), ..failure }
 }
 
-fn answers(file: Option<&Path>, text: &Workflow, home: &Home) -> Result<Answers, Failure> {
+fn answers(
+    file: Option<&Path>,
+    (text, others): (&Workflow, &[Arc<Workflow>]),
+    home: &Home,
+) -> Result<Answers, Failure> {
     let of = match file {
         None => BTreeMap::new(),
         Some(path) => {
@@ -134,19 +151,35 @@ fn answers(file: Option<&Path>, text: &Workflow, home: &Home) -> Result<Answers,
             object(&path, &text_of(&path)?)?.into_iter().collect()
         }
     };
-    if let Some(unknown) = of.keys().find(|id| !text.steps.iter().any(|step| id.ends_with(&*step.id))) {
-        let failure =
-            Failure::new(Exit::Usage, "YZ0534", format!("the workflow has no step `{unknown}` to answer"));
-        let near = yizhan_workflow::problem::nearest(unknown, text.steps.iter().map(|step| step.path()));
-        return Err(near
-            .iter()
-            .fold(failure, |failure, near| failure.help(format!("did you mean `{near}`?"))));
+    for (id, answer) in &of {
+        let other = others.iter().find(|other| *other.name == **id && !has_step(text, id));
+        match (other, answer) {
+            (Some(other), Value::Object(own)) => own.keys().try_for_each(|id| known(other, id, others))?,
+            (None | Some(_), _) => known(text, id, others)?,
+        }
     }
     let child =
         |work: &Work| if let Work::Run { workflow, .. } = work { Some(Arc::clone(workflow)) } else { None };
     let children = text.steps.iter().filter_map(|step| child(&step.work));
     let children = children.map(|workflow| (workflow.to_string(), output_of(&workflow, home)));
-    Ok(Answers { of, children: children.collect(), late: false, shelf: Some(Memory::shelf) })
+    let (children, others) = (children.collect(), others.to_vec());
+    Ok(Answers { of, others, children, late: false, shelf: Some(Memory::shelf) })
+}
+
+fn has_step(text: &Workflow, id: &str) -> bool {
+    text.steps.iter().any(|step| id.ends_with(&*step.id))
+}
+
+fn known(text: &Workflow, id: &str, others: &[Arc<Workflow>]) -> Result<(), Failure> {
+    if has_step(text, id) {
+        return Ok(());
+    }
+    let message = format!("the workflow `{}` has no step `{id}` to answer", text.name);
+    let failure = Failure::new(Exit::Usage, "YZ0534", message);
+    let names = text.steps.iter().map(|step| step.path().to_string());
+    let names = names.chain(others.iter().map(|other| other.name.to_string()));
+    let near = yizhan_workflow::problem::nearest(id, names);
+    Err(near.iter().fold(failure, |failure, near| failure.help(format!("did you mean `{near}`?"))))
 }
 
 /// A value for each name that a child gives back.
@@ -177,7 +210,7 @@ fn said(rehearsal: &Rehearsal, text: &Workflow, context: &Context) -> String {
         } else {
             String::new()
         };
-        lines.push(format!("\n{}  {}  [{}]{round}", at(told.at), told.title, told.step));
+        lines.push(format!("\n{}  {}  [{}]{round}", at(told.at), told.title, place_of(told)));
         lines.extend(one(told, context, &at).iter().map(|line| format!("  {line}")));
     }
     let end = &rehearsal.end;
@@ -192,6 +225,15 @@ fn said(rehearsal: &Rehearsal, text: &Workflow, context: &Context) -> String {
         lines.extend(end.output.as_ref().map(|output| format!("  {}", value(output, 2))));
     }
     lines.join("\n")
+}
+
+/// Where something happened: with the step that began its run.
+pub(super) fn place_of(told: &Told) -> String {
+    match (told.within.as_str(), told.step.as_str()) {
+        ("", step) => step.to_owned(),
+        (within, "") => within.to_owned(),
+        (within, step) => format!("{within}/{step}"),
+    }
 }
 
 fn state(word: &str) -> &str {
@@ -228,11 +270,13 @@ fn one(told: &Told, context: &Context, at: &dyn Fn(Millis) -> String) -> Vec<Str
                 ),
             ]
         }
-        What::Child { workflow, with, output } => vec![
-            say(format!("另开流程 {workflow}"), format!("starts {workflow}")),
-            format!("  {}", value(with, 4)),
-            say(format!("它的结果:{}", value(output, 6)), format!("it gives: {}", value(output, 6))),
-        ],
+        What::Child { workflow, with, output } => {
+            let gives = output.as_ref().map(|output| value(output, 6));
+            let gives = gives.map(|gives| say(format!("它的结果:{gives}"), format!("it gives: {gives}")));
+            let starts = say(format!("另开流程 {workflow}"), format!("starts {workflow}"));
+            [starts, format!("  {}", value(with, 4))].into_iter().chain(gives).collect()
+        }
+        What::Event { event } => vec![say(format!("等到了 {event}"), format!("{event} has come"))],
         What::Wait { until } => {
             vec![say(format!("等到 {}", at(*until)), format!("waits until {}", at(*until)))]
         }

@@ -10,13 +10,13 @@ use yizhan_engine::rehearsal::What;
 use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::id::{Millis, StepNo};
 use yizhan_workflow::moment::{Anchored, Moment, Standpoint};
-use yizhan_workflow::plan::Starts;
+use yizhan_workflow::plan::{Starts, Workflow};
 use yizhan_workflow::run::World;
 use yizhan_workflow::schedule::preview;
 
 use super::Context;
 use super::fields::Fields;
-use super::plan::{Case, Walked, walked};
+use super::plan::{Case, Walked, place_of, walked};
 use crate::exit::{Exit, Failure};
 use crate::show::table;
 
@@ -111,28 +111,31 @@ fn beginning(written: &str, world: &World) -> Result<Millis, Failure> {
 }
 
 fn dates(walk: &Walked, context: &Context) -> Vec<Dated> {
-    let calendar = |step: Option<StepNo>| {
-        let name = step.map_or(walk.text.calendar.as_deref(), |step| walk.text.calendar_of(step));
+    let calendar = |text: &Workflow, step: Option<StepNo>| {
+        let name = step.map_or(text.calendar.as_deref(), |step| text.calendar_of(step));
         let all = &walk.world.calendars;
         &**all.named(name).unwrap_or_else(|| all.house())
     };
-    let house = calendar(None);
+    let house = calendar(&walk.text, None);
     let date = |calendar, at, what, of: (&str, &str)| dated(calendar, (walk.now, at), what, of, context);
     let mut dates = vec![date(house, walk.now, "begins", ("", &walk.text.title))];
     for told in &walk.rehearsal.told {
         // Of what holds it the calendar holds, too.
         let own = told.step.rsplit('.').next().unwrap_or(&told.step);
-        let days = calendar(walk.text.step_named(&told.step).or_else(|| walk.text.step_named(own)));
-        let of = (told.step.as_str(), told.title.as_str());
+        let text = walk.others.iter().find(|other| other.name == told.workflow).unwrap_or(&walk.text);
+        let days = calendar(text, text.step_named(&told.step).or_else(|| text.step_named(own)));
+        let place = place_of(told);
+        let of = (place.as_str(), told.title.as_str());
         #[expect(clippy::wildcard_enum_match_arm, reason = "the others have no date of their own")]
         match &told.what {
             What::Task { due: Some(due), .. } => dates.push(date(days, *due, "due", of)),
             What::Wait { until } => dates.push(date(days, *until, "wait", of)),
             What::Due { due } => dates.push(date(days, *due, "due", of)),
             What::Rung { on, rung, does } => {
-                let step = if told.step.is_empty() { rung.clone() } else { format!("{}.{rung}", told.step) };
+                let step = if place.is_empty() { rung.clone() } else { format!("{place}.{rung}") };
                 dates.push(date(days, *on, does, (&step, told.title.as_str())));
             }
+            What::Event { .. } => dates.push(date(days, told.at, "comes", of)),
             What::Late => dates.push(date(days, told.at, "late", of)),
             _ => {}
         }
@@ -168,7 +171,7 @@ fn dated(
     let local = |at: Millis| at.timestamp().unwrap_or_default().to_zoned(calendar.zone.clone()).datetime();
     let (began, when) = (local(from).date(), local(at));
     // What ends a day is the first instant of the next one; people say the day.
-    let begins_day = matches!(what, "begins" | "wait" | "ends" | "schedule");
+    let begins_day = matches!(what, "begins" | "wait" | "comes" | "ends" | "schedule");
     let ends_day = !begins_day && when.time() == jiff::civil::Time::midnight();
     let day = if ends_day { when.date().yesterday().unwrap_or(when.date()) } else { when.date() };
     let time = match (ends_day, when.second()) {
@@ -215,6 +218,7 @@ fn said(walk: &Walked, dates: &[Dated], context: &Context) -> String {
         "begins" => say("开始", "begins"),
         "due" => say("期限", "due"),
         "wait" => say("等到", "waits until"),
+        "comes" => say("等到了", "has come"),
         "late" => say("逾期", "late"),
         "reminds" => say("催办", "reminder"),
         "tells" => say("通知", "somebody is told"),

@@ -15,6 +15,7 @@ use yizhan_workflow::run::state::{At, ItemState, Run};
 use yizhan_workflow::run::{Command, Decision, Now, OPERATOR, Refusal, World, decide, start};
 use yizhan_workflow::testing::Fake;
 
+use super::reach::publishes;
 use super::teller::{Seen, Teller};
 use crate::change::slots_of;
 use crate::intake::{Gathers, Prepared};
@@ -154,6 +155,25 @@ impl<'w> House<'w> {
     pub fn load(&mut self, text: Arc<Workflow>) {
         self.watch(&text);
         self.texts.insert(text.name.clone(), text);
+    }
+
+    /// The same, but its schedules begin nothing.
+    pub(super) fn put(&mut self, text: Arc<Workflow>) {
+        self.texts.insert(text.name.clone(), text);
+    }
+
+    /// Whether anybody may yet publish an event: another run that is open, or one that a slot will begin.
+    pub(super) fn may_come(&self, at: usize, event: &str) -> bool {
+        let publishes = |text: &Workflow| publishes(text).any(|name| name == event);
+        let others =
+            self.runs.iter().enumerate().filter(|(place, member)| *place != at && !member.run.is_over());
+        let gathered = self.gathered.iter().filter_map(|one| self.texts.get(&one.workflow));
+        others.map(|(_, member)| &member.text).chain(gathered).any(|text| publishes(text))
+    }
+
+    /// Something is kept for a slot.
+    pub(super) fn gathers(&self) -> bool {
+        self.next_slot().is_some()
     }
 
     /// From now on these answers come first.

@@ -3,10 +3,11 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "of most facts there is nothing to tell")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 use yizhan_workflow::expression::Expression;
-use yizhan_workflow::id::{Attempt, Item, Millis, StepAt, StepNo};
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepAt, StepNo};
 use yizhan_workflow::plan::{ActionName, Does, Work};
 use yizhan_workflow::run::clock::ClockSet;
 use yizhan_workflow::run::event::{Fact, ItemEnd, Raw, Standing, StepEnd};
@@ -26,25 +27,42 @@ pub(super) struct Seen<'s> {
 
 pub(super) struct Teller<'w> {
     answers: &'w Answers,
+    /// The workflow that is walked.
+    own: Arc<str>,
     pub(super) told: Vec<Told>,
     /// How often each step has answered.
-    times: BTreeMap<StepNo, usize>,
+    times: BTreeMap<(Arc<str>, StepNo), usize>,
+    /// The steps that began child runs.
+    began: BTreeMap<RunId, String>,
 }
 
 impl<'w> Teller<'w> {
-    pub(super) fn new(answers: &'w Answers) -> Self {
-        Self { answers, told: Vec::new(), times: BTreeMap::new() }
+    pub(super) fn new(answers: &'w Answers, own: Arc<str>) -> Self {
+        Self { answers, own, told: Vec::new(), times: BTreeMap::new(), began: BTreeMap::new() }
+    }
+
+    /// What was given for a step, for all times.
+    fn answer(&self, member: &Member, of: Item) -> Option<&'w Json> {
+        if of.is_beside() {
+            return None;
+        }
+        let (text, all) = (&member.text, &self.answers.of);
+        let path = member.run.path_of(text, of.place());
+        let find = |step: &str| match text.name == self.own {
+            true => all.get(step),
+            false => all.get(&*text.name)?.get(step),
+        };
+        find(&path).or_else(|| find(&text.step(of.step).path()))
+    }
+
+    pub(super) fn has_answer(&self, member: &Member, of: Item) -> bool {
+        self.answer(member, of).is_some()
     }
 
     /// The answer that was given for a step, the next in turn.
     pub(super) fn given(&mut self, member: &Member, of: Item) -> Option<Json> {
-        if of.is_beside() {
-            return None;
-        }
-        let path = member.run.path_of(&member.text, of.place());
-        let step = member.text.step(of.step);
-        let answer = self.answers.of.get(&path).or_else(|| self.answers.of.get(&*step.path()))?.clone();
-        let time = self.times.entry(of.step).or_default();
+        let answer = self.answer(member, of)?.clone();
+        let time = self.times.entry((member.text.name.clone(), of.step)).or_default();
         *time += 1;
         match answer {
             Json::Array(all) => all.get((*time - 1).min(all.len().saturating_sub(1))).cloned(),
@@ -64,19 +82,46 @@ impl<'w> Teller<'w> {
         self.given(seen.member, of.item)
     }
 
-    /// A child run is asked for; its outcome and what it gives.
+    /// A child run is asked for; its outcome and what it gives, where that was given or is taken to be as usual. Else it
+    /// is walked.
     pub(super) fn child(
         &mut self,
         seen: Seen<'_>,
-        of: Attempt,
-        (workflow, with, usual): (&str, &Raw, Json),
-    ) -> (Option<String>, Json) {
-        let mut output = self.given(seen.member, of.item).unwrap_or(usual);
-        let outcome = output.as_object_mut().and_then(|output| output.remove("outcome"));
+        (of, child): (Attempt, RunId),
+        (workflow, with, usual): (&str, &Raw, Option<Json>),
+    ) -> Option<(Option<String>, Json)> {
+        let mut output = self.given(seen.member, of.item).or(usual);
+        let outcome =
+            output.as_mut().and_then(Json::as_object_mut).and_then(|fields| fields.remove("outcome"));
         let what =
             What::Child { workflow: workflow.to_owned(), with: parsed(with.get()), output: output.clone() };
         self.tell(seen, of.item.place(), Some(of.item), what);
-        (outcome.and_then(|word| word.as_str().map(str::to_owned)), output)
+        let Some(output) = output else {
+            let step = self.place_of(seen.member, of.item);
+            self.began.insert(child, step);
+            return None;
+        };
+        Some((outcome.and_then(|word| word.as_str().map(str::to_owned)), output))
+    }
+
+    /// A step as it is said of the run that it began: with that run's own place, and which of its items it is.
+    fn place_of(&self, member: &Member, of: Item) -> String {
+        let step = member.run.path_of(&member.text, of.place());
+        let item = match member.text.step(of.step).each {
+            Some(_) => format!("[{}]", of.item + 1),
+            None => String::new(),
+        };
+        let within = self.within(member);
+        let slash = if within.is_empty() { "" } else { "/" };
+        format!("{within}{slash}{step}{item}")
+    }
+
+    fn within(&self, member: &Member) -> String {
+        match self.began.get(&member.run.id) {
+            Some(step) => step.clone(),
+            None if member.text.name == self.own => String::new(),
+            None => member.text.name.to_string(),
+        }
     }
 
     pub(super) fn tell(&mut self, seen: Seen<'_>, at: StepAt, item: Option<Item>, what: What) {
@@ -90,7 +135,8 @@ impl<'w> Teller<'w> {
             _ => (seen.member.run.path_of(&seen.member.text, at), seen.member.run.step(at).round),
         };
         let title = title.unwrap_or_else(|| step.id.to_string());
-        self.told.push(Told { at: seen.now, step: path, title, round, what });
+        let (workflow, within) = (seen.member.text.name.clone(), self.within(seen.member));
+        self.told.push(Told { at: seen.now, workflow, within, step: path, title, round, what });
     }
 
     /// Tells what a decision did.
@@ -112,6 +158,7 @@ impl<'w> Teller<'w> {
                         What::Failed { code: failure.code.to_string(), message: failure.message.to_string() };
                     self.tell(seen, at.place(), Some(*at), what);
                 }
+                Fact::Over { at, end: ItemEnd::Done, .. } => self.came(seen, *at),
                 Fact::Entered { at, state: Standing::Sleeping { until, .. } } => {
                     self.tell(seen, at.place(), Some(*at), What::Wait { until: *until });
                 }
@@ -126,6 +173,13 @@ impl<'w> Teller<'w> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn came(&mut self, seen: Seen<'_>, at: Item) {
+        if let Work::Await(awaited) = seen.member.text.step(at.step).work_of(at) {
+            let what = What::Event { event: awaited.event.source().to_owned() };
+            self.tell(seen, at.place(), Some(at), what);
         }
     }
 

@@ -198,3 +198,124 @@ fn answered_when_they_are_due_tasks_show_the_latest_dates_that_are_in_time() {
     assert_eq!(calls, ["+14399s tell#1 "]);
     assert!(!lines(&walk).iter().any(|line| line.contains(r#""what":"late""#)), "{:?}", lines(&walk));
 }
+
+fn text_of(name: &str, toml: &str) -> Arc<Workflow> {
+    let source = Source { name: name.into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
+    Arc::new(definition::read(&source, &source.files).unwrap().workflow)
+}
+
+/// A case of several files: it hands in, waits for the batch of half past four, has a child look, and leaves one to itself.
+const CASE: &str = r#"
+[step.hand_in]
+use = "event.publish"
+with.name = "handed.in"
+with.key = "7"
+[step.sent]
+await = "sent"
+key = "7"
+[step.look]
+run = "looks"
+[step.apart]
+run = "apart"
+detach = true
+[step.tell]
+use = "mail.send"
+with.text = "{{ step.look.found }}"
+"#;
+
+const BATCH: &str = r#"
+[input]
+items = { required = false }
+[trigger.in]
+event = "handed.in"
+gather = "16:30"
+with.items = "{{ trigger.items | length }}"
+[step.out]
+use = "event.publish"
+with.name = "sent"
+with.key = "7"
+"#;
+
+const LOOKS: &str = r#"
+[step.see]
+each = "{{ ['a', 'b'] }}"
+run = "sees"
+with.what = "{{ item }}"
+[output]
+found = "{{ step.see[1].found }}"
+"#;
+
+const SEES: &str = r#"
+[input]
+what = {}
+[step.say]
+ask = "group:desk"
+due = "4h"
+form.found = {}
+[output]
+found = "{{ input.what }} {{ step.say.found }}"
+"#;
+
+const APART: &str = "[step.rest]\nwait = \"3 days\"\n";
+
+#[test]
+fn a_walk_goes_through_children_and_gathered_slots_to_the_last_of_them() {
+    let case = text_of("case", CASE);
+    let timed = "[trigger.daily]\nschedule = \"09:00\"\n";
+    let all = [
+        text_of("batch", BATCH),
+        text_of("looks", LOOKS),
+        text_of("sees", &format!("{SEES}{timed}")),
+        text_of("apart", APART),
+        text_of("idle", &format!("{timed}{APART}")),
+    ];
+    let others = reached(&case, &all);
+    let names: Vec<&str> = others.iter().map(|text| &*text.name).collect();
+    assert_eq!(names, ["apart", "batch", "looks", "sees"], "what it cannot come to is left out");
+    let found = json!({ "say": [{ "found": "x" }, { "found": "y" }] });
+    let of = BTreeMap::from([("sees".to_owned(), found)]);
+    let prepared = intake::prepare(&case, "{}", None, &world(), NOW).unwrap();
+    let walk = rehearse(&prepared, "operator", &world(), NOW, &Answers { of, others, ..Answers::default() });
+    let told: Vec<String> = walk
+        .told
+        .iter()
+        .filter(|told| !matches!(told.what, What::Child { .. }))
+        .map(|told| {
+            format!("{} {}/{} {}", told.at.timestamp().unwrap(), told.within, told.step, kind(&told.what))
+        })
+        .collect();
+    // It begins on a Monday at 01:00; the answers of the two children follow each other.
+    assert_eq!(
+        told,
+        [
+            "2026-11-23T01:00:00Z /hand_in call",
+            "2026-11-23T16:30:00Z batch/out call",
+            "2026-11-23T16:30:00Z /sent event",
+            "2026-11-23T16:30:00Z look/see[1]/say task x",
+            "2026-11-23T16:30:00Z look/see[2]/say task y",
+            "2026-11-23T16:30:00Z apart/rest wait",
+            "2026-11-23T16:30:00Z /tell call b y",
+        ]
+    );
+    assert_eq!((walk.end.state, walk.stopped), ("done", None));
+    assert_eq!(
+        walk.end.at.timestamp().unwrap().to_string(),
+        "2026-11-23T16:30:00Z",
+        "it waits for no detached run"
+    );
+}
+
+fn kind(what: &What) -> String {
+    let what = serde_json::to_value(what).unwrap();
+    let said = what["answer"]["found"].as_str().or(what["with"]["text"].as_str()).unwrap_or_default();
+    format!("{} {said}", what["what"].as_str().unwrap()).trim().to_owned()
+}
+
+#[test]
+fn an_event_that_nobody_will_publish_is_taken_to_come_at_once() {
+    let case = text_of("case", CASE);
+    let prepared = intake::prepare(&case, "{}", None, &world(), NOW).unwrap();
+    let others = vec![text_of("apart", APART)];
+    let walk = rehearse(&prepared, "operator", &world(), NOW, &Answers { others, ..Answers::default() });
+    assert_eq!((walk.end.state, walk.end.at), ("done", NOW));
+}

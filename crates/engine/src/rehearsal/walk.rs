@@ -38,9 +38,11 @@ pub(super) fn walk(
         shelf: answers.shelf.as_ref().map(|shelf| shelf as _),
     };
     let mut house = House::new(ground, now, Vec::new());
-    house.teller = Some(Teller::new(answers));
+    house.teller = Some(Teller::new(answers, prepared.workflow.name.clone()));
+    answers.others.iter().for_each(|text| house.put(text.clone()));
     let at = house.start(prepared.clone(), by);
-    let mut walk = Walk { house, at, late: answers.late, later: Vec::new(), put_off: BTreeSet::new() };
+    let later = Vec::new();
+    let mut walk = Walk { house, at, late: answers.late, later, put_off: BTreeSet::new(), over: None };
     let stopped = walk.on();
     let (run, key) = (walk.house.runs[at].run.id.to_string(), prepared.key.as_ref().map(ToString::to_string));
     let end = walk.end();
@@ -55,19 +57,27 @@ struct Walk<'w> {
     /// Tasks are answered when they are due.
     late: bool,
     /// Answers that are given then, and the tasks whose answers these are.
-    later: Vec<(Millis, Event)>,
-    put_off: BTreeSet<Attempt>,
+    later: Vec<(Millis, usize, Event)>,
+    put_off: BTreeSet<(usize, Attempt)>,
+    /// When the walked run was over: those that it did not wait for may go on.
+    over: Option<Millis>,
 }
 
+/// Something that waits for somebody, or for an event, in one of the runs.
+type Open = (usize, Attempt, Standing);
+
 impl Walk<'_> {
-    /// Goes on until the run is over; says why, where it cannot.
+    /// Goes on until all is over; says why, where it cannot.
     fn on(&mut self) -> Option<String> {
         let mut heard = 0;
         if let Err(hindrance) = self.house.settle() {
             return Some(hindrance.to_string());
         }
         for _ in 0..MOST_ANSWERS {
-            if self.house.runs[self.at].run.is_over() {
+            if self.over.is_none() && self.house.runs[self.at].run.is_over() {
+                self.over = Some(self.house.now);
+            }
+            if self.house.runs.iter().all(|member| member.run.is_over()) && !self.house.gathers() {
                 return None;
             }
             let told = self.house.teller.as_ref().map_or(&[][..], |teller| &teller.told);
@@ -76,79 +86,89 @@ impl Walk<'_> {
             }
             heard = told.len();
             let done = match self.asked() {
-                Some((of, standing)) => self.answer(of, standing),
+                Some(open) => self.answer(open),
                 None => self.by_itself(),
             };
             if let Err(stopped) = done {
-                return Some(stopped);
+                // What the walked run did not wait for may wait for somebody else.
+                return self.over.is_none().then_some(stopped);
             }
         }
         Some("it goes round and round".to_owned())
     }
 
-    /// What waits for somebody, or for an event.
-    fn asked(&self) -> Option<(Attempt, Standing)> {
-        self.house.runs[self.at].run.standing_items().find_map(|(item, state)| {
-            let At::Is(standing) = &state.at else { return None };
-            let of = Attempt { item, attempt: standing.attempt()? };
-            let asks = matches!(
-                standing,
-                Standing::Asked { .. } | Standing::Asking { .. } | Standing::Listening { .. }
-            );
-            (asks && !self.put_off.contains(&of)).then(|| (of, standing.clone()))
-        })
+    fn asked(&self) -> Option<Open> {
+        let open = self.house.runs.iter().enumerate().filter(|(_, member)| !member.run.is_over());
+        open.flat_map(|(at, member)| member.run.standing_items().map(move |of| (at, of))).find_map(
+            |(at, (item, state))| {
+                let At::Is(standing) = &state.at else { return None };
+                let of = Attempt { item, attempt: standing.attempt()? };
+                let asks = self.asks(at, of, standing) && !self.put_off.contains(&(at, of));
+                asks.then(|| (at, of, standing.clone()))
+            },
+        )
+    }
+
+    /// Whether an answer must be given or made up. An event that others may publish comes by itself.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others do not ask")]
+    fn asks(&self, at: usize, of: Attempt, standing: &Standing) -> bool {
+        match standing {
+            Standing::Asked { .. } | Standing::Asking { .. } => true,
+            Standing::Listening { to, .. } => {
+                let member = &self.house.runs[at];
+                let given = self.house.teller.as_ref().is_some_and(|it| it.has_answer(member, of.item));
+                given || !self.house.may_come(at, &to.event)
+            }
+            _ => false,
+        }
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others were not asked for")]
-    fn answer(&mut self, of: Attempt, standing: Standing) -> Result<(), String> {
+    fn answer(&mut self, (at, of, standing): Open) -> Result<(), String> {
         match standing {
-            Standing::Asked { task, .. } => self.task(of, &task),
+            Standing::Asked { task, .. } => self.task((at, of), &task),
             Standing::Asking { why, .. } => {
                 let question = serde_json::to_value(&*why).unwrap_or_default().to_string();
-                self.tell(of.item, What::Asked { question });
-                self.happen(Event::Settled {
-                    of,
-                    by: OPERATOR.into(),
-                    via: "plan".into(),
-                    verdict: Verdict::Fail {},
-                })
+                self.tell((at, of.item), What::Asked { question });
+                let (by, via) = (OPERATOR.into(), "plan".into());
+                self.happen(at, Event::Settled { of, by, via, verdict: Verdict::Fail {} })
             }
             _ => {
                 // An event that nobody gave is one without fields.
-                let payload = Raw::from(&self.given(of.item).unwrap_or_else(|| json!({})));
+                let payload = Raw::from(&self.given((at, of.item)).unwrap_or_else(|| json!({})));
                 let told = self.house.teller.as_ref().map_or(0, |teller| teller.told.len());
-                self.happen(Event::EventTaken { of, id: format!("rehearsal/{told}").into(), payload })
+                self.happen(at, Event::EventTaken { of, id: format!("rehearsal/{told}").into(), payload })
             }
         }
     }
 
-    fn task(&mut self, of: Attempt, sheet: &TaskSheet) -> Result<(), String> {
-        let given = self.given(of.item);
+    fn task(&mut self, (at, of): (usize, Attempt), sheet: &TaskSheet) -> Result<(), String> {
+        let given = self.given((at, of.item));
         let is_given = given.is_some();
-        let mut fields = self.made_up(of.item);
+        let mut fields = self.made_up((at, of.item));
         if let (Some(Json::Object(own)), Json::Object(all)) = (given, &mut fields) {
             all.extend(own);
         }
         let by = fields.as_object_mut().and_then(|fields| fields.remove("by"));
         let by = by.and_then(|by| by.as_str().map(Arc::from));
-        let by = by.unwrap_or_else(|| self.house.somebody(self.at, of.item, sheet));
+        let by = by.unwrap_or_else(|| self.house.somebody(at, of.item, sheet));
         let (who, due) = (sheet.who.clone(), sheet.due);
-        self.tell(of.item, What::Task { who, due, answer: fields.clone(), given: is_given });
+        self.tell((at, of.item), What::Task { who, due, answer: fields.clone(), given: is_given });
         let answer = Event::Answered { of, by, via: "plan".into(), fields: Raw::from(&fields) };
         match due.filter(|due| self.late && *due > self.house.now) {
             Some(due) => {
                 // In time is before the due instant.
-                self.later.push((due.plus(-1), answer));
-                self.put_off.insert(of);
+                self.later.push((due.plus(-1), at, answer));
+                self.put_off.insert((at, of));
                 Ok(())
             }
-            None => self.happen(answer),
+            None => self.happen(at, answer),
         }
     }
 
     /// The first answer that the form of a task allows.
-    fn made_up(&self, of: Item) -> Json {
-        let (member, now) = (&self.house.runs[self.at], self.house.now);
+    fn made_up(&self, (at, of): (usize, Item)) -> Json {
+        let (member, now) = (&self.house.runs[at], self.house.now);
         let scope = Names::of(&member.run, &member.text, self.house.world(), now, Standpoint::Item(of));
         match member.text.step(of.step).work_of(of) {
             Work::Ask(ask) => sample::of_form(&parsed(&ask.form.view(&scope)), now),
@@ -165,22 +185,22 @@ impl Walk<'_> {
     /// What comes next in time: something of the house, or an answer that was put off.
     fn by_itself(&mut self) -> Result<(), String> {
         let next = self.house.next();
-        let first = self.later.iter().enumerate().min_by_key(|(_, (at, _))| *at);
-        match (next, first.map(|(place, (at, _))| (*at, place))) {
+        let first = self.later.iter().enumerate().min_by_key(|(_, (when, ..))| *when);
+        match (next, first.map(|(place, (when, ..))| (*when, place))) {
             (Some(next), first) if first.is_none_or(|(at, _)| next < at) => {
                 self.house.turn_to(next).map_err(|hindrance| hindrance.to_string())
             }
-            (_, Some((at, place))) => {
-                self.house.now = self.house.now.max(at);
-                let (_, answer) = self.later.swap_remove(place);
-                self.happen(answer)
+            (_, Some((when, place))) => {
+                self.house.now = self.house.now.max(when);
+                let (_, at, answer) = self.later.swap_remove(place);
+                self.happen(at, answer)
             }
             (_, None) => Err("nothing goes on".to_owned()),
         }
     }
 
-    fn happen(&mut self, event: Event) -> Result<(), String> {
-        match self.house.act(self.at, event) {
+    fn happen(&mut self, at: usize, event: Event) -> Result<(), String> {
+        match self.house.act(at, event) {
             // Dealt with meanwhile: another step has ended the run.
             Ok(()) | Err(Hindrance::Refused(Refusal::Echo(_))) => Ok(()),
             Err(Hindrance::Refused(Refusal::Form(faults))) => {
@@ -193,14 +213,14 @@ impl Walk<'_> {
         }
     }
 
-    fn given(&mut self, of: Item) -> Option<Json> {
-        self.house.teller.as_mut()?.given(&self.house.runs[self.at], of)
+    fn given(&mut self, (at, of): (usize, Item)) -> Option<Json> {
+        self.house.teller.as_mut()?.given(&self.house.runs[at], of)
     }
 
-    fn tell(&mut self, of: Item, what: What) {
+    fn tell(&mut self, (at, of): (usize, Item), what: What) {
         let (world, now) = (self.house.world(), self.house.now);
         if let Some(teller) = &mut self.house.teller {
-            let seen = Seen { member: &self.house.runs[self.at], world, now };
+            let seen = Seen { member: &self.house.runs[at], world, now };
             teller.tell(seen, of.place(), Some(of), what);
         }
     }
@@ -218,6 +238,6 @@ impl Walk<'_> {
             }
             Phase::Open | Phase::Stopping | Phase::Finishing => ("open", none),
         };
-        End { state, outcome, output, at: self.house.now }
+        End { state, outcome, output, at: self.over.unwrap_or(self.house.now) }
     }
 }

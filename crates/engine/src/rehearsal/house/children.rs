@@ -36,13 +36,14 @@ impl House<'_> {
         if let Some(known) = self.member(child) {
             return self.continue_child(at, of, known, detach);
         }
-        let usual = self.usual_of(&workflow);
+        let usual = (!self.texts.contains_key(&workflow)).then(|| self.usual_of(&workflow));
         if let Some(teller) = &mut self.teller {
             let seen = Seen { member: &self.runs[at], world: self.ground.world, now: self.now };
-            let (outcome, output) = teller.child(seen, of, (&workflow, &with, usual));
-            let outcome = outcome.map_or_else(|| "done".into(), Arc::from);
-            let ended = (EndState::Done, Some(outcome), Some(Raw::from(&output)));
-            return self.tell(at, (of, child), ended, detach);
+            if let Some((outcome, output)) = teller.child(seen, (of, child), (&workflow, &with, usual)) {
+                let outcome = outcome.map_or_else(|| "done".into(), Arc::from);
+                let ended = (EndState::Done, Some(outcome), Some(Raw::from(&output)));
+                return self.tell(at, (of, child), ended, detach);
+            }
         }
         let fake = self.fake_for(&workflow);
         let text = self.texts.get(&workflow).cloned();
