@@ -34,7 +34,7 @@ pub enum Moment {
     Length(Length),
     /// Counted from something else than the step's opening. `before` counts back.
     Within {
-        length: Length,
+        length: Measure,
         of: Vec<Anchor>,
         before: bool,
     },
@@ -51,6 +51,20 @@ pub enum Moment {
     /// A time of the zone's clock on a date.
     Local(DateTime),
     Instant(Millis),
+}
+
+/// How long a `within` is.
+#[derive(Clone, Debug)]
+pub enum Measure {
+    Given(Length),
+    /// Whatever the template yields, which must be a length: `{{ limit.design }}`.
+    Worked(Template),
+}
+
+impl From<Length> for Measure {
+    fn from(length: Length) -> Self {
+        Self::Given(length)
+    }
 }
 
 /// What a `within` counts from.

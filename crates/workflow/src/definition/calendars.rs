@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use super::check::Checker;
 use super::path_of;
 use crate::calendar::{Calendar, Calendars};
-use crate::moment::{Length, Moment, Unit};
+use crate::moment::{Length, Measure, Moment, Unit};
 use crate::plan::{Starts, Work};
 use crate::problem::{Problem, listed, nearest};
 use crate::schedule::{Holiday, Pattern, Schedule};
@@ -94,11 +94,15 @@ fn unknown_year(calendar: &Calendar, today: Date, days: i64) -> Option<i16> {
 
 fn of_moment(moment: &Moment) -> Far {
     match moment {
-        Moment::Length(length) | Moment::Within { length, .. } => of_length(*length),
+        Moment::Length(length) | Moment::Within { length: Measure::Given(length), .. } => of_length(*length),
         Moment::Earliest(all) => all.iter().map(of_moment).max().unwrap_or(Far::Nowhere),
         Moment::Next(pattern) | Moment::AfterToday(pattern) => of_pattern(pattern),
         // What it yields is not known here, and says so on the task.
-        Moment::Worked(_) | Moment::Date(_) | Moment::Local(_) | Moment::Instant(_) => Far::Nowhere,
+        Moment::Within { length: Measure::Worked(_), .. }
+        | Moment::Worked(_)
+        | Moment::Date(_)
+        | Moment::Local(_)
+        | Moment::Instant(_) => Far::Nowhere,
     }
 }
 

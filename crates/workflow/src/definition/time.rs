@@ -4,7 +4,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::section::{Section, Text};
-use crate::moment::{Anchor, Length, Moment, MomentFault, MomentText, Span};
+use crate::moment::{Anchor, Length, Measure, Moment, MomentFault, MomentText, Span};
 use crate::problem::{Problem, nearest, wide};
 use crate::schedule::CronFault;
 
@@ -239,7 +239,10 @@ fn within(section: &Section<'_, '_>, steps: StepNames<'_>) -> Option<Moment> {
         section.missing("of");
         return None;
     };
-    let length = length(section, &text)?;
+    let length = match text.value.contains("{{") {
+        true => Measure::Worked(section.reader.template(text.value, &text.span)?),
+        false => length(section, &text)?.into(),
+    };
     let mut of = Vec::new();
     for anchor in anchors {
         if anchor.value.contains("{{") {

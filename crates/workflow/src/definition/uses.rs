@@ -3,7 +3,7 @@
 use crate::expression::{Expression, Name, Template, Tree};
 use crate::form::{Field, Form, Options, Required};
 use crate::id::StepNo;
-use crate::moment::{Anchor, Moment};
+use crate::moment::{Anchor, Measure, Moment};
 use crate::plan::{
     Approve, Clock, Does, Extend, Let, Limit, Pause, RungAt, Section, Small, Undo, Work, Workflow,
 };
@@ -326,7 +326,11 @@ impl<'w, 's> Walk<'w, 's> {
                     self.moment(&format!("{path}[{at}]"), one, stand);
                 }
             }
-            Moment::Within { of, .. } => {
+            Moment::Within { length, of, before } => {
+                if let Measure::Worked(template) = length {
+                    let key = if *before { "before" } else { "within" };
+                    self.template(&format!("{path}.{key}"), template, stand);
+                }
                 for (at, anchor) in of.iter().enumerate() {
                     if let Anchor::Value(template) = anchor {
                         self.template(&format!("{path}.of[{at}]"), template, stand);

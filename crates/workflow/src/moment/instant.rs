@@ -4,9 +4,10 @@ use jiff::civil::Date;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
+use super::length::Length;
 use super::length::{Start, end_of_day, start_of_day};
-use super::{Anchor, Anchored, Moment, MomentFault, MomentText, Standpoint, read};
-use crate::expression::{ExpressionError, is_empty};
+use super::{Anchor, Anchored, Measure, Moment, MomentFault, MomentText, Standpoint, read};
+use crate::expression::{ExpressionError, Template, is_empty};
 use crate::id::Millis;
 use crate::schedule::{Pattern, Slots};
 
@@ -42,7 +43,9 @@ pub(super) fn of(moment: &Moment, at: &Standpoint<'_>) -> Result<Option<Millis>,
     match moment {
         Moment::Length(length) => length.after(at.start(at.opened)?, at.calendar).map(Some),
         Moment::Within { length, of, before } => {
-            let Some(anchor) = anchored(of, at)? else { return Ok(None) };
+            let (Some(length), Some(anchor)) = (length.worked_out(at.value)?, anchored(of, at)?) else {
+                return Ok(None);
+            };
             let count =
                 if *before { length.before(anchor, at.calendar) } else { length.after(anchor, at.calendar) };
             count.map(Some)
@@ -71,6 +74,28 @@ pub(super) fn of(moment: &Moment, at: &Standpoint<'_>) -> Result<Option<Millis>,
             Ok(Some(Millis(zoned.timestamp().as_millisecond())))
         }
         Moment::Instant(instant) => Ok(Some(*instant)),
+    }
+}
+
+impl Measure {
+    /// Empty: the clock has not begun.
+    pub(crate) fn worked_out(
+        &self,
+        value: &dyn Fn(&Template) -> Result<Value, ExpressionError>,
+    ) -> Result<Option<Length>, MomentError> {
+        let template = match self {
+            Self::Given(length) => return Ok(Some(*length)),
+            Self::Worked(template) => template,
+        };
+        let found = value(template)?;
+        match worked(&found)? {
+            None => Ok(None),
+            Some(MomentText::Length(length)) => Ok(Some(length)),
+            Some(_) => Err(MomentError::NotAMoment {
+                found: found.to_string(),
+                why: Some(MomentFault::NotALength { written: found.to_string() }),
+            }),
+        }
     }
 }
 

@@ -170,7 +170,7 @@ fn days_are_those_of_the_zone_whatever_their_length() {
 
 fn within(length: &str, steps: &[u16]) -> Moment {
     let of = steps.iter().map(|step| Anchor::Step(StepNo(*step))).collect();
-    Moment::Within { length: read_length(length), of, before: false }
+    Moment::Within { length: read_length(length).into(), of, before: false }
 }
 
 fn read_length(text: &str) -> Length {
@@ -202,9 +202,30 @@ fn within_counts_from_the_latest_of_its_steps() {
 }
 
 #[test]
+fn a_limit_that_is_worked_out_counts_as_one_that_is_written() {
+    let over = Anchored::Over(instant("2026-11-20T01:00:00Z"));
+    let limit = Moment::Within {
+        length: Measure::Worked(template()),
+        of: vec![Anchor::Step(StepNo(0))],
+        before: false,
+    };
+    let after = DUE.after(&[over]);
+    for length in ["24h", "3 days", "2 workdays"] {
+        assert_eq!(after.clone().of(length).when(&limit), after.when(&within(length, &[0])), "{length}");
+    }
+    assert_eq!(after.clone().of("").when(&limit), "not begun");
+    assert_eq!(DUE.after(&[Anchored::NotYet]).of("24h").when(&limit), "not begun");
+    let told = after.of("monday 09:00").when(&limit);
+    assert!(
+        told.contains("is not a date, a time or a length of time") && told.contains("not a length"),
+        "{told}"
+    );
+}
+
+#[test]
 fn before_counts_back() {
     let back = |length: &str| Moment::Within {
-        length: read_length(length),
+        length: read_length(length).into(),
         of: vec![Anchor::Value(template())],
         before: true,
     };
@@ -221,8 +242,11 @@ fn before_counts_back() {
 
 #[test]
 fn a_length_is_nothing_to_count_from() {
-    let moment =
-        Moment::Within { length: read_length("1h"), of: vec![Anchor::Value(template())], before: false };
+    let moment = Moment::Within {
+        length: read_length("1h").into(),
+        of: vec![Anchor::Value(template())],
+        before: false,
+    };
     assert_eq!(DUE.of("4h").when(&moment), "`4h` is not a date, a time or a length of time");
     assert_eq!(DUE.of("").when(&moment), "not begun");
 }

@@ -1,7 +1,7 @@
 //! Says instants and lengths of time.
 
 use super::Teller;
-use crate::moment::{Anchor, Length, Moment, Span, Unit};
+use crate::moment::{Anchor, Length, Measure, Moment, MomentText, Span, Unit};
 use crate::problem::Lang;
 use crate::schedule::{Days, Nth, Pattern, Period, Which};
 
@@ -35,7 +35,7 @@ impl Teller<'_> {
             Moment::Within { length, of, before } => {
                 let of: Vec<String> = of.iter().map(|anchor| self.anchor(anchor)).collect();
                 let of = of.join(&self.pick("、", ", "));
-                let length = self.length(*length);
+                let length = self.measure(length);
                 match before {
                     true => self.pick(format!("{of}之前 {length}"), format!("{length} before {of}")),
                     false => self.pick(format!("{of}之后 {length}内"), format!("within {length} of {of}")),
@@ -99,6 +99,19 @@ impl Teller<'_> {
             Length::Open(_) => {
                 let length = self.length(length);
                 self.pick(format!("开始后 {length}内"), format!("within {length}"))
+            }
+        }
+    }
+
+    fn measure(&self, measure: &Measure) -> String {
+        match measure {
+            Measure::Given(length) => self.length(*length),
+            Measure::Worked(template) => {
+                let name = template.expression().map(|name| name.source()).unwrap_or_default();
+                match self.fixed(name).map(Moment::parse_text) {
+                    Some(Ok(MomentText::Length(length))) => self.length(length),
+                    Some(_) | None => self.text(template),
+                }
             }
         }
     }

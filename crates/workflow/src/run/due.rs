@@ -12,7 +12,7 @@ use super::state::{At, StepPhase};
 use crate::calendar::Calendar;
 use crate::expression::{Template, Tree};
 use crate::id::{DueRung, Item, Millis, StepAt};
-use crate::moment::{Length, Moment, MomentError, MomentText, Offset, Span};
+use crate::moment::{Length, Measure, Moment, MomentError, MomentText, Offset, Span};
 use crate::plan::{Clock, Does, Pause, Rung, RungAt, Work};
 use crate::schedule::{Pattern, Slots};
 
@@ -136,7 +136,11 @@ impl Deciding<'_> {
         Ok(match moment {
             Moment::Length(length) => Moment::Length(open(*length, hours)),
             Moment::Within { length, of, before } => {
-                Moment::Within { length: open(*length, hours), of: of.clone(), before: *before }
+                let scope = self.scope(Standpoint::Item(item));
+                let length = length.worked_out(&|template| template.value(&scope));
+                // Where there is none, looking for its instant says why.
+                let Ok(Some(length)) = length else { return Ok(moment.clone()) };
+                Moment::Within { length: open(length, hours).into(), of: of.clone(), before: *before }
             }
             Moment::Earliest(_)
             | Moment::Next(_)
@@ -574,13 +578,14 @@ fn open(length: Length, hours: bool) -> Length {
 /// In what a moment was counted: a pause moves it in the same.
 fn unit_of(moment: &Moment) -> Unit {
     match moment {
-        Moment::Length(length) | Moment::Within { length, .. } => match length {
+        Moment::Length(length) | Moment::Within { length: Measure::Given(length), .. } => match length {
             Length::Clock(_) => Unit::Clock,
             Length::Days { .. } => Unit::Days,
             Length::Workdays(_) => Unit::Workdays,
             Length::Open(_) => Unit::Workhours,
         },
-        Moment::Earliest(_)
+        Moment::Within { length: Measure::Worked(_), .. }
+        | Moment::Earliest(_)
         | Moment::Next(_)
         | Moment::AfterToday(_)
         | Moment::Worked(_)
