@@ -11,8 +11,13 @@ use crate::client::escaped;
 use crate::exit::{Exit, Failure};
 use crate::intake::folder::content::{self, Content};
 
-/// Entries that are sent at once.
+/// Entries that are sent at once, each lot a commit of its own,
 const AT_ONCE: usize = 500;
+/// and about so many bytes of them.
+const BYTES_AT_ONCE: usize = 256 * 1024;
+
+/// It is said how far it is whenever so many more rows are in.
+const TOLD_EACH: usize = 10_000;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -129,20 +134,53 @@ fn report(path: &Path, rows: &[Map<String, Value>], bad: &[Bad]) -> Result<PathB
     Ok(to)
 }
 
-/// The same file sent again writes nothing twice: each part goes under the file's hash.
+/// The rows in lots. The same rows make the same lots, so that a lot keeps its id.
+fn lots(good: &[Value]) -> Vec<&[Value]> {
+    let (mut lots, mut first, mut bytes) = (Vec::new(), 0, 0);
+    for (at, row) in good.iter().enumerate() {
+        let more = row.to_string().len();
+        if at > first && (at - first == AT_ONCE || bytes + more > BYTES_AT_ONCE) {
+            lots.push(&good[first..at]);
+            (first, bytes) = (at, 0);
+        }
+        bytes += more;
+    }
+    lots.extend(good.get(first..).filter(|rest| !rest.is_empty()));
+    lots
+}
+
+/// The same file sent again writes nothing twice: each lot goes under the file's hash. So whatever cut it off, the same
+/// command goes on.
 fn send(args: &Args, hash: &[u8], good: &[Value], context: &Context) -> Result<usize, Failure> {
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let client = context.client()?;
     let path = format!("/api/v1/registers/{}/by-hand/append", escaped(&args.register));
-    for (part, entries) in good.chunks(AT_ONCE).enumerate() {
+    let mut sent = 0;
+    for (part, entries) in lots(good).into_iter().enumerate() {
         let id = format!("import/{}/{hash}/{part}", args.register);
         let mut body = json!({ "with": { "entries": entries }, "id": id });
         if let Some(by) = &args.by {
             body["by"] = json!(by);
         }
-        client.post(path.clone()).json(&body).send()?;
+        client.post(path.clone()).json(&body).send().map_err(|failure| cut_off(failure, sent, context))?;
+        if sent / TOLD_EACH < (sent + entries.len()) / TOLD_EACH && good.len() > TOLD_EACH {
+            let (so_far, all) = (sent + entries.len(), good.len());
+            let told = context
+                .language
+                .pick(format!("已写入 {so_far}/{all} 行"), format!("{so_far} of {all} rows are in"));
+            eprintln!("{told}");
+        }
+        sent += entries.len();
     }
-    Ok(good.len())
+    Ok(sent)
+}
+
+fn cut_off(failure: Failure, sent: usize, context: &Context) -> Failure {
+    let help = context.language.pick(
+        format!("前 {sent} 行已写入;排除问题后再执行同一条命令,从断开处接着写,不会写两遍"),
+        format!("the first {sent} rows are in; once that is mended the same command goes on from there, and writes nothing twice"),
+    );
+    failure.help(help)
 }
 
 fn said(answer: &Value, bad: &[Bad], context: &Context) -> String {
@@ -164,4 +202,21 @@ fn said(answer: &Value, bad: &[Bad], context: &Context) -> String {
         ));
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_in_lots_of_which_none_is_too_large() {
+        let small: Vec<Value> = (0..1_201).map(|at| json!({ "n": at })).collect();
+        let sizes = |rows: &[Value]| lots(rows).iter().map(|lot| lot.len()).collect::<Vec<_>>();
+        assert_eq!(sizes(&small), [500, 500, 201]);
+        let large: Vec<Value> = (0..5).map(|_| json!({ "text": "x".repeat(100 * 1024) })).collect();
+        assert_eq!(sizes(&large), [2, 2, 1], "two of a hundred thousand bytes are in 256 KiB, three are not");
+        assert_eq!(sizes(&[]), [0; 0]);
+        let huge = vec![json!({ "text": "x".repeat(300 * 1024) })];
+        assert_eq!(sizes(&huge), [1], "a row alone is sent, and refused by the register in words");
+    }
 }
