@@ -102,6 +102,27 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tel
     }
 }
 
+/// Of a decision what figures are made of: the rows, without its line.
+pub(crate) fn counted(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World) -> Change {
+    Change {
+        run: run.id,
+        seq: decision.seq,
+        at: decision.at,
+        line: Box::default(),
+        row: Some(Box::new(row_of(run))),
+        snapshot: None,
+        wake: None,
+        tasks: tasks_of(run, text, decision, world),
+        notices: vec![],
+        slots: vec![],
+        grant: None,
+        listeners: vec![],
+        start: None,
+        tell_parent: None,
+        told_by: None,
+    }
+}
+
 /// Our own values always have a JSON form: maps have text keys, numbers are finite.
 fn to_json(value: &impl Serialize) -> Box<[u8]> {
     SCRATCH.with_borrow_mut(|bytes| {
@@ -229,7 +250,10 @@ fn end_of(run: &Run, of: Attempt) -> TaskEnd {
         Some((At::Over(_) | At::Is(_), _)) | None => TaskState::Withdrawn,
     };
     let by = state.and_then(|state| state.by.clone()).filter(|_| end == TaskState::Answered);
-    TaskEnd { at: run.last, state: end, by, outcome: state.and_then(|state| state.outcome.clone()) }
+    let outcome = state.and_then(|state| state.outcome.clone());
+    // Any kind of step has the outcome `done`, where it has no word of its own.
+    let outcome = outcome.or_else(|| (end != TaskState::Withdrawn).then(|| "done".into()));
+    TaskEnd { at: run.last, state: end, by, outcome }
 }
 
 /// Open tasks that have other people or another due time now.

@@ -204,6 +204,51 @@ play = [
     );
 }
 
+/// The first one looks while it is the only one; the second one sees the first one's task, which was answered late.
+#[test]
+fn figures_of_runs_and_tasks_are_those_of_the_test() {
+    let file = r#"
+key = "{{ input.name }}"
+[input]
+name = { type = "text" }
+[step.check]
+ask = "role:desk"
+due = "2h"
+form.ok = { type = "yesno" }
+[step.tasks]
+use = "query.tasks"
+with.where = { workflow = "story" }
+with.by = "outcome"
+with.show = { n = "count", timely = "share(in_time)" }
+[step.runs]
+use = "query.runs"
+with.show = { n = "count", over = "count(finished)" }
+[output]
+tasks = "{{ step.tasks.rows }}"
+runs = "{{ step.runs.figures }}"
+"#;
+    let test = |runs: &str| {
+        format!(
+            r#"
+[[test]]
+name = "two cases"
+at = "2026-03-04 09:00"
+input = {{ name = "A" }}
+play = [
+  {{ pass = "3h" }},
+  {{ answer = "check", with = {{ ok = true }} }},
+  {{ expect_state = "done", output = {{ runs = {{ n = 1, over = 0 }}, tasks = [{{ outcome = "done", n = 1, timely = 0 }}] }} }},
+  {{ start = {{ name = "B" }} }},
+  {{ answer = "check", with = {{ ok = true }}, case = "B" }},
+  {{ expect_state = "done", case = "B", output = {{ runs = {runs}, tasks = [{{ outcome = "done", n = 2, timely = 0.5 }}] }} }},
+]
+"#
+        )
+    };
+    holds(file, &test("{ n = 2, over = 1 }"));
+    misses(file, &test("{ n = 2, over = 2 }"));
+}
+
 #[test]
 fn a_condition_that_does_not_hold_writes_nothing_and_is_an_outcome() {
     let file = r#"

@@ -14,7 +14,7 @@ use super::tally::{Budget, Halt};
 use super::work::{Task, Work};
 use super::{Fault, Ledgers, Written};
 use crate::carrier::{Call, Outcome};
-use crate::store::{Batch, Reads, Store};
+use crate::store::{Batch, Change, Reads, Store};
 
 /// A store and what reads it.
 pub type Shelf = (Box<dyn Store>, Arc<dyn Reads>);
@@ -52,6 +52,14 @@ impl Alone {
         self.store.commit(&[Batch { notes, ..Batch::default() }])?;
         self.ledgers.advance(advance, 0);
         Ok(output)
+    }
+
+    /// What figures of runs and tasks are made of.
+    pub(crate) fn count(&mut self, change: Change) {
+        let counted = self.store.commit(&[Batch { changes: vec![change], ..Batch::default() }]);
+        if let Err(error) = counted {
+            tracing::debug!(%error, "a run is not counted");
+        }
     }
 
     /// Those of a slot of a schedule that follows the dates of a register.

@@ -15,7 +15,7 @@ use yizhan_workflow::run::state::{At, ItemState, Run};
 use yizhan_workflow::run::{Command, Decision, Now, OPERATOR, Refusal, World, decide, start};
 use yizhan_workflow::testing::Fake;
 
-use super::reach::publishes;
+use super::reach::{asks_for_figures, publishes};
 use super::teller::{Seen, Teller};
 use crate::change::slots_of;
 use crate::intake::{Gathers, Prepared};
@@ -91,6 +91,8 @@ pub struct House<'w> {
     turns: BTreeMap<String, Arc<str>>,
     /// From the first step on that is about one.
     registers: Option<Alone>,
+    /// Some workflow looks at runs and tasks, so they are counted.
+    counts: bool,
     /// How often somebody wrote into one without a run.
     by_hand: usize,
     decisions: usize,
@@ -140,6 +142,7 @@ impl<'w> House<'w> {
             last: None,
             turns: BTreeMap::new(),
             registers: None,
+            counts: false,
             by_hand: 0,
             decisions: 0,
             teller: None,
@@ -154,11 +157,12 @@ impl<'w> House<'w> {
     /// Puts a workflow in force.
     pub fn load(&mut self, text: Arc<Workflow>) {
         self.watch(&text);
-        self.texts.insert(text.name.clone(), text);
+        self.put(text);
     }
 
     /// The same, but its schedules begin nothing.
     pub(super) fn put(&mut self, text: Arc<Workflow>) {
+        self.counts |= asks_for_figures(&text);
         self.texts.insert(text.name.clone(), text);
     }
 
@@ -209,6 +213,7 @@ impl<'w> House<'w> {
         let id = RunId::mint(self.now, self.last);
         self.last = Some(id);
         let text = prepared.workflow;
+        self.counts |= asks_for_figures(&text);
         let started = Started {
             workflow: text.name.clone(),
             text: text.hash.clone(),
@@ -277,6 +282,10 @@ impl<'w> House<'w> {
         if let Some(teller) = &mut self.teller {
             teller.hear(Seen { member, world: self.ground.world, now: self.now }, &decision);
         }
+        if self.counts {
+            self.count(at, &decision);
+        }
+        let member = &self.runs[at];
         let places = slots_of(&member.run, &member.text, &decision);
         self.queue.extend(decision.commands.iter().map(|command| (at, *command)));
         for change in places {

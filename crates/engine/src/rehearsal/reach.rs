@@ -44,6 +44,12 @@ pub(super) fn publishes(text: &Workflow) -> impl Iterator<Item = String> {
     text.steps.iter().flat_map(works).filter_map(published)
 }
 
+/// It looks at runs or tasks.
+pub(super) fn asks_for_figures(text: &Workflow) -> bool {
+    let asks = |work: &Work| matches!(work, Work::Use { action, .. } if &*action.plugin == "query");
+    text.steps.iter().flat_map(works).any(asks)
+}
+
 fn begins(text: &Workflow) -> impl Iterator<Item = &Arc<str>> {
     text.steps.iter().flat_map(works).filter_map(|work| match work {
         Work::Run { workflow, .. } => Some(workflow),

@@ -1,14 +1,16 @@
-//! Registers and sequences of a house without the world: the code of the daemon, on a store that is gone afterwards.
+//! Registers, sequences and figures of a house without the world: the code of the daemon, on a store that is gone afterwards.
 
 use std::sync::Arc;
 
 use yizhan_workflow::id::{Attempt, Millis};
 use yizhan_workflow::plan::{Trigger, Workflow};
 use yizhan_workflow::register::Row;
+use yizhan_workflow::run::Decision;
 use yizhan_workflow::run::event::{AttemptResult, Failure, Raw};
 
-use super::House;
+use super::{House, Member};
 use crate::carrier::Outcome;
+use crate::change::counted;
 use crate::handle::Keeping;
 use crate::outgoing::{Whose, call_of};
 use crate::registers::{Alone, LookError, OnDay};
@@ -54,6 +56,15 @@ impl House<'_> {
     pub fn entries(&mut self, register: &Arc<str>) -> Result<Vec<Row>, LookError> {
         let world = self.ground.world;
         self.registers().map_or(Ok(Vec::new()), |registers| registers.entries(world, register))
+    }
+
+    /// A run and its tasks as they are now, for whoever asks for figures.
+    pub(super) fn count(&mut self, at: usize, decision: &Decision) {
+        let Member { run, text } = &self.runs[at];
+        let change = counted(run, text, decision, self.ground.world);
+        if let Some(registers) = self.registers() {
+            registers.count(change);
+        }
     }
 
     /// The entries that fire at a slot of a schedule that follows their dates.
