@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers};
 use yizhan_engine::library::{Entry as Shelved, Workflows};
-use yizhan_engine::registers::{verify, witnesses};
+use yizhan_engine::registers::{found, verify, witnesses};
 use yizhan_engine::schedules::Schedules;
 use yizhan_engine::store::{Acks, Batch, Reads, RegisterReads, RunFilter, RunState, Store, StoreError};
 use yizhan_engine::{Clock, Engine, EngineConfig, Keeping, Opened, StartReply, Started, intake, live};
@@ -19,7 +19,7 @@ use yizhan_workflow::definition;
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{Retry, Source};
-use yizhan_workflow::register::{EntryKind, Registers};
+use yizhan_workflow::register::{EntryKind, Find, Registers};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::state::Phase;
@@ -50,6 +50,14 @@ field.card = {}
 field.meters = { type = "whole" }
 [register."迟到"]
 field.who = {}
+[register."培训"]
+number = "PX{n}"
+field.topic = {}
+field.level = { options = { basic = "初级", high = "高级" } }
+field.people.type = "table"
+field.people.required = false
+field.people.fields.name = {}
+field.people.fields.phone = { private = true }
 [sequence."合同"]
 number = "HT{n:04}"
 "#;
@@ -495,6 +503,55 @@ use = "register.append"
 with.register = "罚单"
 with.entries = [{ card = "A" }, { card = "B", amount = "{{ input.entries }}" }]
 "#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_column_of_a_table_is_erased_and_the_rest_of_its_rows_stays() {
+    let place = place(Memory::new(), START, &[]);
+    let person = |name: &str, phone: &str| serde_json::json!({ "name": name, "phone": phone });
+    let people = [person("李娜", "13800000000"), person("王强", "13900000000")];
+    let entry = serde_json::json!({ "topic": "安全", "level": "high", "people": people });
+    place.keeps("append", serde_json::json!({ "register": "培训", "entry": entry })).await;
+    let found = |place: &Place, open: bool| {
+        let (world, now) = (place.engine.shared.world(), place.engine.shared.now());
+        let find = Find::read(r#"{"register":"培训","first":1}"#).unwrap();
+        let found = found(&place.store, &world, now, (&find, open)).unwrap();
+        serde_json::from_str::<serde_json::Value>(&found).unwrap()["entry"]["people"].clone()
+    };
+    assert_eq!(found(&place, true)[1], person("王强", "13900000000"));
+    assert_eq!(found(&place, false)[1], person("王强", "***"));
+    let erase = serde_json::json!({ "register": "培训", "number": "PX1", "fields": ["people.phone"] });
+    place.keeps("erase", erase).await;
+    assert_eq!(found(&place, true)[0], serde_json::json!({ "name": "李娜", "phone": null }));
+    let lines = place.store.register_lines("培训", 0, 9).unwrap();
+    assert!(lines.iter().all(|line| line.entry.private.is_none()), "{lines:?}");
+    place.is_whole();
+}
+
+const FIGURES: &str = r#"
+[step.levels]
+use = "register.find"
+with.register = "培训"
+with.by = "level"
+[output]
+rows = "{{ step.levels.rows }}"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_by_a_choice_have_its_label_beside_the_code() {
+    let place = place(Memory::new(), START, &[("figures", FIGURES)]);
+    for level in ["high", "basic", "high"] {
+        let topic = place.numbers("培训").len().to_string();
+        let entry = serde_json::json!({ "topic": topic, "level": level });
+        place.keeps("append", serde_json::json!({ "register": "培训", "entry": entry })).await;
+    }
+    assert_eq!(
+        place.gives("figures", "{}").await["rows"],
+        serde_json::json!([
+            { "level": "high", "level_label": "高级", "count": 2 },
+            { "level": "basic", "level_label": "初级", "count": 1 },
+        ])
+    );
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_several_entries_all_are_written_or_none() {

@@ -1,6 +1,6 @@
 //! `query.runs` and `query.tasks`: what is asked about runs and tasks, and the figures that come of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -172,6 +172,7 @@ impl Query {
             show: Show::all(&self.show)?,
             order: self.order.0.iter().map(|text| Ordered::parse(text)).collect(),
             first: self.first,
+            labels: BTreeMap::new(),
         };
         let wanted = self.wanted_json();
         let filter: Vec<String> =

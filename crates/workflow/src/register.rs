@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use minijinja::Value;
 
-use crate::form::{FieldFault, Form};
+use crate::form::{FieldFault, Form, Options};
 use crate::problem::{Problem, nearest};
 
 mod ask;
@@ -15,15 +15,17 @@ mod figures;
 mod find;
 mod number;
 mod period;
+pub(crate) mod seal;
 mod terms;
 
 pub use ask::{Amend, Append, AskFault, Count, Erase, Find, OnlyIf, Ordered, Target, Texts};
-pub use chain::{BEGINNING, Body, Chain, ChainFault, Entry, EntryKind, Head, Sealed, seal, sealed, told};
+pub use chain::{BEGINNING, Chain, ChainFault, Entry, EntryKind, Head, told};
 pub use count::{Nth, groups, meets};
 pub use figures::Show;
-pub use find::{Row, Wanted, found};
+pub use find::{Row, Wanted, found, label_column};
 pub use number::{Numbered, Resets};
 pub use period::{Bounds, Period};
+pub use seal::{Body, hides, seal, sealed};
 pub use terms::{OneOf, Term, day_of_year};
 
 /// One entry is a line of a ledger, not a document: those go into a file field.
@@ -106,6 +108,15 @@ fn sentences(faults: &[FieldFault]) -> String {
 }
 
 impl Register {
+    /// What the codes of a column are called, where they are called anything else.
+    #[must_use]
+    pub fn labels(&self, column: &str) -> Option<BTreeMap<Arc<str>, Arc<str>>> {
+        let Options::Fixed(choices) = &self.form.field(column)?.options else { return None };
+        let labels = choices.iter().map(|choice| (choice.code.clone(), choice.label.clone()));
+        let told = choices.iter().any(|choice| choice.code != choice.label);
+        (told && !self.has_column(&label_column(column))).then(|| labels.collect())
+    }
+
     /// The values as they are kept: each of its field's type, in the order of the fields. A column that the register
     /// does not have is refused: a ledger must not lose what was written into it.
     ///
@@ -132,12 +143,12 @@ impl Register {
     /// # Errors
     /// When a value does not fit its field, or a new one has no column.
     pub fn amended(&self, present: &str, set: &str) -> Result<String, EntryFault> {
-        let (now, new) = (chain::pairs(present), chain::pairs(set));
+        let (now, new) = (seal::pairs(present), seal::pairs(set));
         let is_own = |name: &str| self.form.field(name).is_some();
         let kept = now.iter().filter(|(name, _)| is_own(name) && new.iter().all(|(set, _)| set != name));
-        let taken = self.accept(&chain::object_of(kept.chain(&new)))?;
+        let taken = self.accept(&seal::object_of(kept.chain(&new)))?;
         let old: Vec<(String, String)> = now.iter().filter(|(name, _)| !is_own(name)).cloned().collect();
-        Ok(chain::object_of(chain::pairs(&taken).iter().chain(&old)))
+        Ok(seal::object_of(seal::pairs(&taken).iter().chain(&old)))
     }
 
     /// What tells the thing that an entry is about from others of its kind; none where a part of it is empty.

@@ -1,6 +1,7 @@
 //! What is asked of rows: which, grouped by what, with which figures, in which order.
 
 use serde_json::{Map, Value, json};
+use yizhan_workflow::register::label_column;
 
 use super::Context;
 use crate::exit::{Exit, Failure};
@@ -78,11 +79,17 @@ pub(super) fn shown(answer: &Value, none: &str, context: &Context) -> String {
     let rows = answer.get("rows").or_else(|| answer.get("entries")).and_then(Value::as_array);
     let rows = rows.map(Vec::as_slice).unwrap_or_default();
     let Some(first) = rows.first().and_then(Value::as_object) else { return none.to_owned() };
+    let said = |name: &str| Some(label_column(name)).filter(|label| first.contains_key(label));
     let names: Vec<&str> = first.keys().map(String::as_str).collect();
+    // Codes are for programs: people read what they are called.
+    let labels: Vec<String> = names.iter().filter_map(|name| said(name)).collect();
+    let names: Vec<&str> =
+        names.into_iter().filter(|name| !labels.iter().any(|label| label == name)).collect();
     let zone = context.zone();
-    let cell = |row: &Value, name: &str| match name {
-        "at" => instant(row, name, &zone),
-        _ => text(row, name),
+    let cell = |row: &Value, name: &str| match (name, said(name)) {
+        (_, Some(label)) => text(row, &label),
+        ("at", None) => instant(row, name, &zone),
+        (_, None) => text(row, name),
     };
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| names.iter().map(|name| cell(row, name)).collect()).collect();

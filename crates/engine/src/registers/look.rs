@@ -12,6 +12,7 @@ use yizhan_workflow::problem::nearest;
 use yizhan_workflow::query::{Of, Query};
 use yizhan_workflow::register::{
     AskFault, Body, Bounds, Count, EntryFault, Find, OneOf, Period, Register, Row, Wanted, found as made_of,
+    hides,
 };
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
@@ -231,7 +232,7 @@ fn closed_columns(register: &Register, find: &Find, wanted: &Wanted) -> Result<(
     columns.extend(wanted.by.iter().cloned());
     columns.extend(wanted.show.iter().filter_map(|show| show.column.clone()));
     columns.extend(wanted.order.iter().map(|order| order.column.clone()));
-    let is_private = |name: &&String| register.form.field(name).is_some_and(|field| field.private);
+    let is_private = |name: &&String| register.form.field(name).is_some_and(hides);
     match columns.iter().find(is_private) {
         Some(column) => Err(LookError::Ask(format!(
             "`{column}` is private: those whom `read` of the register names look by it, and the operator who asks for it \
@@ -250,7 +251,9 @@ pub fn found(
 ) -> Result<String, LookError> {
     let register = declared(world, &find.register)?;
     let bounds = bounds(find.period.as_ref(), now, world)?;
-    let wanted = Wanted::of(find)?;
+    let labels = |name: &String| Some((name.clone(), register.labels(name)?));
+    let labels = find.by.0.iter().filter_map(labels).collect();
+    let wanted = Wanted { labels, ..Wanted::of(find)? };
     let mut named = wanted.by.iter().chain(wanted.show.iter().filter_map(|show| show.column.as_ref()));
     if let Some(column) = named.find(|column| !register.has_column(column)) {
         return Err(LookError::Ask(no_column(register, column).to_string()));

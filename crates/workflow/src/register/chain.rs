@@ -8,17 +8,16 @@
 //!
 //! `BODY` is the text of the entry's values exactly as it is stored and exported; `of` and `why` are null where there are
 //! none; `before` is the hash of the entry before, in hexadecimal, and 64 zeros for the first. A private value is not in
-//! the body: there stands `{"sealed":HASH}`, SHA-256 over salt, `:` and the value's JSON. So it can be erased, and the
-//! chain still holds.
+//! the body: there stands `{"sealed":HASH}`, SHA-256 over salt, `:` and the value's JSON; in a table, in each row in the place of
+//! the cell. So it can be erased, and the chain still holds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use super::Register;
+use super::seal::not_as_sealed;
 use crate::id::Millis;
 use crate::problem::Lang;
 use crate::run::event::Raw;
@@ -136,170 +135,11 @@ impl Entry {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         text.push_str(&format!("{byte:02x}"));
         text
     })
-}
-
-/// What an entry holds: for the chain, and apart from it what may be erased.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Body {
-    pub body: Raw,
-    pub private: Option<Raw>,
-}
-
-/// What stands in a body for a private value.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Sealed {
-    sealed: String,
-}
-
-/// A private value with its salt.
-type Secret<'t> = (String, &'t RawValue);
-
-type Values<'t> = BTreeMap<String, &'t RawValue>;
-
-fn values(json: &str) -> Values<'_> {
-    serde_json::from_str(json).unwrap_or_default()
-}
-
-fn secrets(json: Option<&str>) -> BTreeMap<String, Secret<'_>> {
-    json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default()
-}
-
-fn seal_of(salt: &str, value: &str) -> String {
-    hex(&Sha256::digest(format!("{salt}:{value}")))
-}
-
-/// An object of the texts of its values, in this order.
-fn object<'t>(pairs: impl Iterator<Item = (String, std::borrow::Cow<'t, str>)>) -> Option<Raw> {
-    let mut text = "{".to_owned();
-    for (name, value) in pairs {
-        if text.len() > 1 {
-            text.push(',');
-        }
-        text.push_str(&format!("{}:{value}", serde_json::Value::from(name)));
-    }
-    text.push('}');
-    Raw::new(text)
-}
-
-/// Puts private values aside. `values` is what `Register::accept` gave; `salt` gives a new salt each time.
-///
-/// `None` where `values` is no JSON object, which `accept` does not give.
-pub fn seal(register: &Register, values_json: &str, salt: &mut dyn FnMut() -> String) -> Option<Body> {
-    let given = values(values_json);
-    let order = register.form.fields.iter().map(|field| (field.name.to_string(), field.private));
-    let known = order.clone();
-    // What an older form of the register asked for, and an amended entry still has.
-    let mut others: Vec<String> =
-        given.keys().filter(|name| !known.clone().any(|(known, _)| known == **name)).cloned().collect();
-    others.sort();
-    let mut private: Vec<(String, String)> = Vec::new();
-    let mut public = Vec::new();
-    for (name, is_private) in order.chain(others.into_iter().map(|name| (name, false))) {
-        let value = given.get(&name).map_or("null", |value| value.get());
-        if is_private && !already_sealed(value) {
-            let salt = salt();
-            public.push((name.clone(), format!("{{\"sealed\":\"{}\"}}", seal_of(&salt, value)).into()));
-            private.push((name, format!("[\"{salt}\",{value}]")));
-        } else {
-            public.push((name, value.into()));
-        }
-    }
-    let secrets = object(private.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
-    let secrets = secrets.filter(|_| !private.is_empty());
-    Some(Body { body: object(public.into_iter())?, private: secrets })
-}
-
-fn already_sealed(value: &str) -> bool {
-    serde_json::from_str::<Sealed>(value).is_ok()
-}
-
-/// The fields of a body whose values are kept apart.
-#[must_use]
-pub fn sealed(body: &str) -> Vec<String> {
-    let mut names: Vec<String> = values(body)
-        .iter()
-        .filter(|(_, value)| already_sealed(value.get()))
-        .map(|(name, _)| name.clone())
-        .collect();
-    names.sort();
-    names
-}
-
-impl Body {
-    /// The values as they were given: those that were erased are empty. Without `private`, private ones are `***`.
-    #[must_use]
-    pub fn opened(body: &Raw, private: Option<&Raw>, show: bool) -> String {
-        let secrets = secrets(private.map(Raw::get));
-        let mut pairs: Vec<(String, std::borrow::Cow<'_, str>)> = Vec::new();
-        let Ok(given) = serde_json::from_str::<Pairs<'_>>(body.get()) else { return body.get().to_owned() };
-        for (name, value) in given.0 {
-            let value = value.get();
-            let value = match (already_sealed(value), secrets.get(&name)) {
-                (false, _) => value,
-                (true, None) => "null",
-                (true, Some(_)) if !show => "\"***\"",
-                (true, Some((_, value))) => value.get(),
-            };
-            pairs.push((name, value.to_owned().into()));
-        }
-        object(pairs.into_iter()).map_or_else(|| body.get().to_owned(), |raw| raw.get().to_owned())
-    }
-
-    /// The private values that stay when those of these fields are erased.
-    #[must_use]
-    pub fn without(private: &Raw, fields: &[String]) -> Option<Raw> {
-        let kept: Vec<(String, String)> = secrets(Some(private.get()))
-            .into_iter()
-            .filter(|(name, _)| !fields.contains(name))
-            .map(|(name, (salt, value))| (name, format!("[\"{salt}\",{}]", value.get())))
-            .collect();
-        if kept.is_empty() {
-            return None;
-        }
-        object(kept.iter().map(|(name, value)| (name.clone(), value.as_str().into())))
-    }
-}
-
-/// The texts of an object's values, in the order of the text.
-pub(crate) fn pairs(json: &str) -> Vec<(String, String)> {
-    let pairs = serde_json::from_str::<Pairs<'_>>(json).map(|pairs| pairs.0).unwrap_or_default();
-    pairs.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect()
-}
-
-pub(crate) fn object_of<'p>(pairs: impl Iterator<Item = &'p (String, String)>) -> String {
-    let pairs = pairs.map(|(name, value)| (name.clone(), value.as_str().into()));
-    object(pairs).map_or_else(|| "{}".to_owned(), |raw| raw.get().to_owned())
-}
-
-/// An object's entries in the order of the text.
-struct Pairs<'t>(Vec<(String, &'t RawValue)>);
-
-impl<'de: 't, 't> Deserialize<'de> for Pairs<'t> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> serde::de::Visitor<'de> for InOrder {
-            type Value = Pairs<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry::<String, &'de RawValue>()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(InOrder)
-    }
 }
 
 /// What is wrong with a register.
@@ -462,17 +302,7 @@ impl Chain {
 
     fn sealed(&mut self, entry: &Entry) {
         let Some(private) = &entry.private else { return };
-        let body = values(entry.body.get());
-        let wrong: Vec<String> = secrets(Some(private.get()))
-            .into_iter()
-            .filter(|(name, (salt, value))| {
-                let sealed =
-                    body.get(name).and_then(|value| serde_json::from_str::<Sealed>(value.get()).ok());
-                sealed.is_none_or(|sealed| sealed.sealed != seal_of(salt, value.get()))
-            })
-            .map(|(name, _)| name)
-            .collect();
-        for field in wrong {
+        for field in not_as_sealed(&entry.body, private) {
             self.say(ChainFault::Private { place: entry.seq, number: entry.number.clone(), field });
         }
     }

@@ -1,6 +1,8 @@
 //! What `register.find` makes of the entries that fit: in order, the first of them, figures of groups.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use minijinja::Value;
 use serde_json::value::RawValue;
@@ -59,6 +61,12 @@ impl Row {
     }
 }
 
+/// What a column of codes is said by beside it: `state_label`.
+#[must_use]
+pub fn label_column(name: &str) -> String {
+    format!("{name}_label")
+}
+
 /// What is made of the rows.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
@@ -66,11 +74,14 @@ pub struct Wanted {
     pub show: Vec<Show>,
     pub order: Vec<Ordered>,
     pub first: Option<u64>,
+    /// Of columns of codes what these are called, for figures by them.
+    pub labels: BTreeMap<String, BTreeMap<Arc<str>, Arc<str>>>,
 }
 
 impl Wanted {
     pub fn of(find: &Find) -> Result<Self, AskFault> {
-        Ok(Self { by: find.by.0.clone(), show: find.show()?, order: find.order(), first: find.first })
+        let (by, show, order) = (find.by.0.clone(), find.show()?, find.order());
+        Ok(Self { by, show, order, first: find.first, labels: BTreeMap::new() })
     }
 }
 
@@ -131,8 +142,14 @@ fn grouped<'v>(rows: &'v [Value], by: &[String]) -> Vec<Group<'v>> {
 }
 
 fn row_of(key: &[Value], members: &[&Value], wanted: &Wanted) -> Result<Value, AskFault> {
-    let mut cells: Vec<(Value, Value)> =
-        wanted.by.iter().zip(key).map(|(name, value)| (Value::from(name.as_str()), value.clone())).collect();
+    let mut cells: Vec<(Value, Value)> = Vec::new();
+    for (name, value) in wanted.by.iter().zip(key) {
+        cells.push((Value::from(name.as_str()), value.clone()));
+        if let Some(labels) = wanted.labels.get(name) {
+            let label = value.as_str().and_then(|code| labels.get(code)).map(|label| Value::from(&**label));
+            cells.push((Value::from(label_column(name)), label.unwrap_or_else(|| value.clone())));
+        }
+    }
     for show in &wanted.show {
         cells.push((Value::from(show.name.as_str()), show.of(members)?));
     }

@@ -120,6 +120,53 @@ fn a_private_value_can_be_erased_and_the_rest_stays_what_it_was() {
     assert_eq!(Body::opened(&body, None, true), values.replace("\"李娜\"", "null"));
 }
 
+const PEOPLE: &str = r#"
+[register."培训"]
+number = "PX{n}"
+field.topic = {}
+field.people.type = "table"
+field.people.fields.name  = {}
+field.people.fields.phone = { private = true }
+"#;
+
+#[test]
+fn private_columns_of_a_table_are_sealed_cell_by_cell_and_can_be_erased() {
+    let register = Registers::read(PEOPLE).unwrap().register("培训").unwrap().clone();
+    let given = r#"{"topic":"安全","people":[{"name":"李娜","phone":"13800000000"},{"name":"王强","phone":"13900000000"}]}"#;
+    let values = register.accept(given).unwrap();
+    let Body { body, private } = seal(&register, &values, &mut salts()).unwrap();
+    assert!(body.get().contains("李娜") && !body.get().contains("13800000000"), "{body:?}");
+    assert_eq!(sealed(body.get()), ["people.phone"]);
+    let private = private.unwrap();
+    assert_eq!(
+        private.get(),
+        r#"{"people[0].phone":["salt1","13800000000"],"people[1].phone":["salt2","13900000000"]}"#
+    );
+    assert_eq!(Body::opened(&body, Some(&private), true), values);
+    let hidden = values.replace("13800000000", "***").replace("13900000000", "***");
+    assert_eq!(Body::opened(&body, Some(&private), false), hidden);
+    assert_eq!(Body::without(&private, &["people.name".to_owned()]), Some(private.clone()));
+    assert_eq!(Body::without(&private, &["people.phone".to_owned()]), None);
+    let erased = values.replace("\"13800000000\"", "null").replace("\"13900000000\"", "null");
+    assert_eq!(Body::opened(&body, None, true), erased);
+    // What is amended is sealed anew: the rows may be others.
+    let amended = register.amended(&values, r#"{"people":[{"name":"王强","phone":"13700000000"}]}"#).unwrap();
+    let anew = seal(&register, &amended, &mut salts()).unwrap();
+    assert_eq!(anew.private.unwrap().get(), r#"{"people[0].phone":["salt1","13700000000"]}"#);
+    assert!(hides(register.form.field("people").unwrap()) && !hides(register.form.field("topic").unwrap()));
+}
+
+#[test]
+fn a_cell_that_is_not_what_was_sealed_is_found() {
+    let register = Registers::read(PEOPLE).unwrap().register("培训").unwrap().clone();
+    let values =
+        register.accept(r#"{"topic":"安全","people":[{"name":"李娜","phone":"13800000000"}]}"#).unwrap();
+    let Body { body, private } = seal(&register, &values, &mut salts()).unwrap();
+    assert_eq!(super::seal::not_as_sealed(&body, private.as_ref().unwrap()), [""; 0]);
+    let other = Raw::new(r#"{"people[0].phone":["salt1","13900000000"]}"#.to_owned()).unwrap();
+    assert_eq!(super::seal::not_as_sealed(&body, &other), ["people[0].phone"]);
+}
+
 /// Three entries, the second of them amended and the third voided.
 fn ledger() -> Vec<Entry> {
     let register = register();

@@ -17,7 +17,7 @@ use crate::id::{Item, Millis, ScopeNo, StepAt, StepNo};
 use crate::people::{Present, bare};
 use crate::plan::{Does, Step, Work, Workflow};
 use crate::register::Register;
-use crate::register::chain::{object_of, pairs};
+use crate::register::seal::{object_of, pairs};
 
 /// What is read in the place of a value that is not for this reader.
 pub const HIDDEN: &str = "***";
