@@ -34,6 +34,11 @@ number = "M-{n:04}"
 field.meter = { type = "text" }
 field.state = { type = "text" }
 
+[register."gauges"]
+number = "G-{n}"
+field.gauge = { type = "text" }
+field.valid = { type = "date" }
+
 [sequence."contract"]
 number = "HT{year}-{n:04}"
 "#;
@@ -199,6 +204,50 @@ play = [
   { expect_entry = "meters", with = { meter = "S1", state = "back" }, number = "M-0002", times = 1 },
   { expect_entry = "meters", times = 1 },
   { expect_run = "story", output = { contract = "HT2026-0002" } },
+]
+"#,
+    );
+}
+
+/// A gauge must be calibrated before it expires: thirty days before June 30th is May 31st, before July 15th June 15th.
+#[test]
+fn what_expires_is_told_so_many_days_ahead_and_a_corrected_date_moves_it() {
+    holds(
+        r#"
+key = "{{ input.gauge }}"
+[input]
+gauge = { type = "text" }
+[trigger.expiry]
+schedule = { register = "gauges", date = "valid", at = "09:00" }
+ahead = "30 days"
+with.gauge = "{{ entry.gauge }}"
+[step.calibrate]
+ask = "role:desk"
+form.done = { type = "yesno" }
+"#,
+        r#"
+[[test]]
+name = "thirty days before"
+at = "2026-05-01 08:00"
+begins = "later"
+entries = [{ register = "gauges", at = "2026-01-05", with = { gauge = "P1", valid = 2026-06-30 } }]
+play = [
+  { until = "2026-05-31 08:59" },
+  { expect_no_run = "story" },
+  { until = "2026-05-31 09:00" },
+  { expect_run = "story", input = { gauge = "P1" } },
+]
+[[test]]
+name = "calibrated meanwhile"
+at = "2026-05-01 08:00"
+begins = "later"
+entries = [{ register = "gauges", at = "2026-01-05", with = { gauge = "P2", valid = 2026-06-30 } }]
+play = [
+  { amend = "gauges", number = "G-1", with = { valid = 2026-07-15 }, why = "calibrated" },
+  { until = "2026-06-15 08:59" },
+  { expect_no_run = "story" },
+  { until = "2026-06-15 09:00" },
+  { expect_run = "story", input = { gauge = "P2" } },
 ]
 "#,
     );

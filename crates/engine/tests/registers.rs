@@ -735,6 +735,51 @@ async fn what_does_not_fit_is_refused_in_words_and_writes_nothing() {
     place.is_whole();
 }
 
+const WRITES: &str = r#"
+[input]
+entry = {}
+[step.write]
+use = "register.append"
+with.register = "罚单"
+with.entry = "{{ input.entry }}"
+"#;
+
+const CORRECTS: &str = r#"
+[step.correct]
+use = "register.amend"
+with.register = "罚单"
+with.number = "FD2026-001"
+with.set = { card = "B" }
+"#;
+
+/// The same from a process: its step fails for good, the register stays what it was, and it is not tried again and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_whose_entry_does_not_fit_fails_in_words_and_loses_nothing() {
+    let misspelt = WRITES.replace("{{ input.entry }}", "{{ {'card': input.entry, 'amuont': 1} }}");
+    let typed = WRITES.replace("{{ input.entry }}", "{{ {'card': 'A', 'amount': input.entry} }}");
+    let large = WRITES.replace("{{ input.entry }}", "{{ {'card': input.entry} }}");
+    let files = [("misspelt", &*misspelt), ("typed", &typed), ("large", &large), ("corrects", CORRECTS)];
+    let place = place(Memory::new(), START, &files);
+    place.keeps("append", serde_json::json!({ "register": "罚单", "entry": { "card": "A" } })).await;
+    place.keeps("void", serde_json::json!({ "register": "罚单", "number": "FD2026-001" })).await;
+    let long = "x".repeat(70_000);
+    for (file, entry, code, words) in [
+        ("misspelt", "A", "YZ0351", "has no column `amuont`; did you mean `amount`?"),
+        ("typed", "much", "YZ0351", "`much` is no money"),
+        ("large", &long, "YZ0351", "bytes, and at most 65536 are taken"),
+        ("corrects", "", "YZ0353", "the entry `FD2026-001` of `罚单` is void"),
+    ] {
+        let input =
+            if entry.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "entry": entry }) };
+        let run = place.start(file, &input.to_string()).await;
+        place.done(run).await;
+        let error = live::load(run, &place.store).unwrap().run.top.error.unwrap();
+        assert_eq!((&*error.code, error.message.contains(words)), (code, true), "{file}: {}", error.message);
+    }
+    assert_eq!(place.numbers("罚单"), ["FD2026-001"]);
+    place.is_whole();
+}
+
 // ---- schedules by the dates of a register ---------------------------------------------------------------------------
 
 const BORN: &str = r#"
