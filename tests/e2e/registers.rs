@@ -142,3 +142,19 @@ fn a_register_that_is_taken_out_of_the_file_keeps_its_entries() {
     assert!(listed.out.contains("no longer in the file"), "{listed:?}");
     house.call(&["register", "verify"]).ok();
 }
+
+#[test]
+fn people_read_what_a_choice_is_called_and_programs_its_code() {
+    let mut house = House::with("");
+    let levels = "[register.\"检查\"]\nfield.level = { label = \"等级\", options = { minor = \"轻微\", major = \"严重\" } }\n";
+    house.write("config/registers.toml", levels);
+    house.start();
+    house.write("old.csv", "level\nmajor\nminor\nmajor\n");
+    house.call(&["register", "import", "检查", "old.csv"]).ok();
+    let ask = ["register", "find", "检查", "--by", "level", "--show", "n=count"];
+    let shown = house.call(&ask).ok().out;
+    let lines: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[1..], [["严重", "2"], ["轻微", "1"]], "{shown}");
+    let rows = house.call(&[&ask[..], &["--json"]].concat()).ok().json()["rows"].clone();
+    assert_eq!(rows[0], json!({ "level": "major", "level_label": "严重", "n": 2 }));
+}

@@ -252,15 +252,16 @@ fn places<'f>(
     Ok((holders(connection, &filter.register, by, (after, most))?, has))
 }
 
-/// The entry at a place, if it stands (it is neither void, nor replaced by a later one of the same card) and is of the
-/// time and has the terms that are asked for.
+/// The entries at these places (a JSON list, in order) that stand (they are neither void, nor replaced by a later one of the
+/// same card) and are of the time and have the terms that are asked for.
 const STANDS: &str = "SELECT b.seq, b.number, b.at, b.card, b.shown, v.body, v.private
-    FROM entry b JOIN entry v ON v.register = b.register AND v.seq = b.shown
-    WHERE b.register = ?1 AND b.seq = ?2 AND b.kind = 0 AND b.at >= ?3 AND b.at < ?4
+    FROM json_each(?2) p CROSS JOIN entry b ON b.register = ?1 AND b.seq = p.value
+    JOIN entry v ON v.register = b.register AND v.seq = b.shown
+    WHERE b.kind = 0 AND b.at >= ?3 AND b.at < ?4
     AND NOT EXISTS (SELECT 1 FROM entry l WHERE l.register = b.register AND l.card = b.card
     AND l.seq > b.seq AND l.kind = 0 AND l.shown IS NOT NULL AND l.card IS NOT NULL)";
 
-/// The question about one place. Its values are those of `STANDS` and then of the terms.
+/// The question about some places. Its values are those of `STANDS` and then of the terms.
 fn question(terms: &[&OneOf]) -> (String, Vec<Value>) {
     let (mut sql, mut values) = (STANDS.to_owned(), Vec::new());
     for one in terms {
@@ -284,13 +285,11 @@ fn page(
     let mut statement = connection.prepare_cached(&sql)?;
     let from = filter.bounds.from.map_or(i64::MIN, |from| from.0);
     let until = filter.bounds.until.map_or(i64::MAX, |until| until.0);
-    let mut entries = Vec::new();
-    for place in &places {
-        let own: [Value; 4] =
-            [filter.register.to_string().into(), (*place).into(), from.into(), until.into()];
-        let values = own.into_iter().chain(terms.iter().cloned());
-        entries.extend(statement.query_row(params_from_iter(values), present).optional()?);
-    }
+    let listed: Vec<String> = places.iter().map(ToString::to_string).collect();
+    let listed = format!("[{}]", listed.join(","));
+    let own: [Value; 4] = [filter.register.to_string().into(), listed.into(), from.into(), until.into()];
+    let values = own.into_iter().chain(terms);
+    let entries = statement.query_map(params_from_iter(values), present)?.collect::<Result<_, _>>()?;
     let last = places.last().map(|last| last.unsigned_abs());
     Ok(PresentPage { entries, looked_at: places.len(), next: last.filter(|_| places.len() >= most) })
 }
