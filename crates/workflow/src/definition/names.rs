@@ -80,7 +80,7 @@ fn run(read: &Read, catalogue: Option<&Catalogue>) -> Vec<Problem> {
     problems
 }
 
-/// Which steps the file-wide names read, through each other.
+/// Which steps and fields of the start form the file-wide names read, through each other.
 fn expanded(lets: &[Let]) -> BTreeMap<&str, Vec<Vec<Arc<str>>>> {
     let mut all: BTreeMap<&str, Vec<Vec<Arc<str>>>> = BTreeMap::new();
     for one in lets {
@@ -88,7 +88,7 @@ fn expanded(lets: &[Let]) -> BTreeMap<&str, Vec<Vec<Arc<str>>>> {
         one.value.each_template("", &mut |_, template| {
             for name in template.names() {
                 match &*name.path[0] {
-                    "step" if name.path.len() > 1 => reads.push(name.path),
+                    "step" | "input" if name.path.len() > 1 => reads.push(name.path),
                     other => reads.extend(all.get(other).into_iter().flatten().cloned()),
                 }
             }
@@ -96,6 +96,16 @@ fn expanded(lets: &[Let]) -> BTreeMap<&str, Vec<Vec<Arc<str>>>> {
         all.insert(&one.name, reads);
     }
     all
+}
+
+/// The input is there when the start form is filled in: neither its own fields nor what triggers bring can read it.
+fn too_early(one: &Use<'_>, path: &[Arc<str>], place: Place) -> Option<Problem> {
+    if one.stand.at != At::Start || one.path == "key" {
+        return None;
+    }
+    let field = path.get(1).map(|field| &**field).unwrap_or_default();
+    let problem = Problem::error("YZ0624", place).name("field", field);
+    Some(if one.path.starts_with("trigger.") { problem.case("trigger") } else { problem })
 }
 
 struct Checker<'c> {
@@ -133,8 +143,11 @@ impl Checker<'_> {
         }
         let file_lets = &self.workflow.lets[..stand.own.file_lets.unwrap_or(self.workflow.lets.len())];
         if let Some(own) = file_lets.iter().find(|own| &*own.name == root) {
-            let steps = self.lets.get(root).into_iter().flatten();
-            let through = steps.filter_map(|path| self.step(stand, path, &[], place)).next();
+            let mut reads = self.lets.get(root).into_iter().flatten();
+            let through = reads.find_map(|path| match &*path[0] {
+                "input" => too_early(one, path, place()),
+                _ => self.step(stand, path, &[], place),
+            });
             return through
                 .map(|problem| problem.name("through", root))
                 .or_else(|| self.of_let(&own.value, name, place));
@@ -152,7 +165,7 @@ impl Checker<'_> {
             return None;
         }
         match root {
-            "input" => self.input(name, place),
+            "input" => too_early(one, &name.path, place()).or_else(|| self.input(name, place)),
             "table" => self.table(name, place),
             "run" if stand.at != At::Start => known_part(name, OF_RUN, place),
             "round" if !stand.at.is_before_steps() => None,
