@@ -23,7 +23,10 @@ use crate::smtp::Smtp;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("anyOf" = [{ "required": ["to"] }, { "required": ["cc"] }, { "required": ["bcc"] }]))]
+#[schemars(extend("anyOf" = [
+    { "required": ["to", "text"] }, { "required": ["cc", "text"] }, { "required": ["bcc", "text"] },
+    { "required": ["to", "html"] }, { "required": ["cc", "html"] }, { "required": ["bcc", "html"] }
+]))]
 struct Mail {
     /// `李娜 <li@example.com>`, `person:li.na`, `role:客服主管`, `group:市场部`; one or a list
     #[serde(default)]

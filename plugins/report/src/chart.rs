@@ -30,6 +30,7 @@ const MOST_LABELS: usize = 16;
 pub(crate) struct Chart {
     /// The file's name; left out, `report.svg`
     #[serde(default)]
+    #[schemars(extend("format" = "file-name"))]
     pub(crate) name: Option<String>,
     /// Tables of names and values
     #[schemars(with = "Vec<serde_json::Value>")]

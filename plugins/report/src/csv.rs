@@ -12,6 +12,7 @@ use crate::table::{Column, Table};
 pub(crate) struct Csv {
     /// The file's name; left out, `report.csv`
     #[serde(default)]
+    #[schemars(extend("format" = "file-name"))]
     pub(crate) name: Option<String>,
     /// Tables of names and values
     #[schemars(with = "Vec<serde_json::Value>")]

@@ -22,6 +22,7 @@ const WIDTHS: (f64, f64) = (6.0, 60.0);
 pub(crate) struct Xlsx {
     /// The file's name; left out, `report.xlsx`
     #[serde(default)]
+    #[schemars(extend("format" = "file-name"))]
     pub(crate) name: Option<String>,
     /// The rows of the one sheet: tables of names and values
     #[serde(default)]

@@ -13,6 +13,7 @@ pub(super) fn wanted(format: &str, text: &str) -> Option<&'static str> {
         "path-below-root" => {
             (is_below(text), "a path below the plugin's folder: not from `/` on, without `..` and `\\`")
         }
+        "file-name" => (is_file_name(text), "the name of a file without folders: `日报.xlsx`"),
         _ => return None,
     };
     (!fits).then_some(wanted)
@@ -52,6 +53,10 @@ fn is_below(text: &str) -> bool {
     !text.starts_with('/') && !text.contains('\\') && text.split('/').all(|part| part != "..")
 }
 
+fn is_file_name(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains(['/', '\\']) && !text.contains(char::is_control)
+}
+
 #[cfg(test)]
 mod tests {
     use super::wanted;
@@ -75,6 +80,7 @@ mod tests {
                 &["x.csv", "", "./a/b.txt", "reports:2026/a..b.csv", "..x"],
                 &["../x", "/etc/passwd", "a/../../b", "a\\b", ".."],
             ),
+            ("file-name", &["日报-2026-11-20", "a.b.xlsx"], &["", " ", "日报/a.xlsx", "..\\a", "a\nb"]),
             ("uint64", &["anything"], &[]),
         ] {
             for text in right {

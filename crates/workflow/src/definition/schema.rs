@@ -162,10 +162,12 @@ impl<'s> Schema<'s> {
             return;
         }
         let all: Vec<&'s Value> = branches(node).collect();
-        if let (Tree::Map(entries), Some(keys)) = (tree, keys_of_which_one(&all)) {
-            if !entries.iter().any(|(key, _)| keys.contains(&&**key)) {
-                let keys = keys.into_iter().map(str::to_owned).collect();
-                self.say(path, What::MissingAll { keys });
+        if let (Tree::Map(entries), Some(choices)) = (tree, keys_of_which_one(&all)) {
+            for keys in choices {
+                if !entries.iter().any(|(key, _)| keys.contains(&&**key)) {
+                    let keys = keys.into_iter().map(str::to_owned).collect();
+                    self.say(path, What::MissingAll { keys });
+                }
             }
         } else if !all.is_empty() {
             self.one_of(&all, tree, path);
@@ -328,14 +330,21 @@ fn branches(node: &Value) -> impl Iterator<Item = &Value> + Clone {
         .flat_map(|key| node.get(key).and_then(Value::as_array).into_iter().flatten())
 }
 
-/// `anyOf` of nothing but one required key each: at least one of them must be there.
-fn keys_of_which_one<'n>(branches: &[&'n Value]) -> Option<Vec<&'n str>> {
-    let key = |branch: &&'n Value| -> Option<&'n str> {
-        let required = branch.as_object().filter(|own| own.len() == 1)?.get("required")?;
-        let [key] = required.as_array()?.as_slice() else { return None };
-        key.as_str()
-    };
-    branches.iter().map(key).collect::<Option<Vec<_>>>().filter(|keys| !keys.is_empty())
+/// `anyOf` of nothing but required keys: of those at each place one must be there. Two choices are written as all their
+/// pairs: `[to, text]`, `[to, html]`, `[cc, text]`, `[cc, html]`.
+fn keys_of_which_one<'n>(branches: &[&'n Value]) -> Option<Vec<Vec<&'n str>>> {
+    let mut choices: Vec<Vec<&str>> = Vec::new();
+    for branch in branches {
+        let required = branch.as_object().filter(|own| own.len() == 1)?.get("required")?.as_array()?;
+        choices.resize(required.len().max(choices.len()), Vec::new());
+        for (keys, key) in choices.iter_mut().zip(required) {
+            let key = key.as_str()?;
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+    }
+    Some(choices).filter(|choices| !choices.is_empty())
 }
 
 fn types_of(node: &Value) -> Vec<&str> {
