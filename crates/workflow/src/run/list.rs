@@ -60,12 +60,22 @@ pub fn worked_out(each: &Template, scope: &Value) -> Result<(Raw, usize), Expres
     if value.is_undefined() || is_empty(&value) {
         return Ok((Raw::from(&serde_json::Value::Array(vec![])), 0));
     }
-    let length = value.len().filter(|_| value.kind() == ValueKind::Seq);
-    let length = length.ok_or_else(|| refused("YZ0311", "`each` needs a list"))?;
+    let no_list = || refused("YZ0311", "`each` needs a list");
+    // What is counted out, `range(1, 4)`, becomes one.
+    let value = if value.kind() == ValueKind::Iterable {
+        let items = value.try_iter().map_err(|_| no_list())?;
+        items.take(ITEMS_MAX.saturating_add(1)).collect()
+    } else {
+        value
+    };
+    if value.kind() != ValueKind::Seq {
+        return Err(no_list());
+    }
+    let length = value.len().ok_or_else(no_list)?;
     if length > ITEMS_MAX {
         return Err(refused("YZ0312", &format!("`each` has {length} items; {ITEMS_MAX} are allowed")));
     }
-    let raw = Raw::new(json_of_value(&value)).ok_or_else(|| refused("YZ0311", "`each` needs a list"))?;
+    let raw = Raw::new(json_of_value(&value)).ok_or_else(no_list)?;
     Ok((raw, length))
 }
 
@@ -90,6 +100,17 @@ impl<'de> Deserialize<'de> for List {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_counted_out_is_a_list_too() {
+        let list = |each: &str| worked_out(&Template::parse(each).unwrap(), &Value::from(()));
+        assert_eq!(
+            list("{{ range(1, 4) }}").map(|(raw, many)| (raw.get().to_owned(), many)),
+            Ok(("[1,2,3]".to_owned(), 3))
+        );
+        assert_eq!(list("{{ range(0) }}").unwrap().1, 0);
+        assert_eq!(list("{{ 'ab' }}").unwrap_err().code.as_ref(), "YZ0311");
+    }
 
     #[test]
     fn an_element_is_found_by_its_place_whatever_stands_before_it() {
