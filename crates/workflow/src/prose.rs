@@ -11,6 +11,7 @@ use crate::plan::{Each, Let, OnDuplicate, Section, Work, Workflow};
 use crate::problem::Lang;
 
 mod clock;
+mod filter;
 mod guard;
 mod step;
 mod time;
@@ -329,7 +330,7 @@ impl Teller<'_> {
     fn signature(&self, field: &Field) -> String {
         let mut notes = vec![self.kind(Kind::Signature)];
         if let Some(by) = &field.by {
-            let by = self.text(by);
+            let by = self.who(std::slice::from_ref(by));
             notes.push(self.pick(format!("由{by}签"), format!("by {by}")));
         }
         match field.witness {
@@ -508,6 +509,16 @@ impl Dictionary for Teller<'_> {
         }
         let (form, at) = self.form(path)?;
         label_of(form.field(path.get(at)?)?, code)
+    }
+
+    fn is_yes_or_no(&self, path: &[Arc<str>]) -> Option<bool> {
+        let last = path.last().map(|word| &**word);
+        if matches!(last, Some("late" | "approved" | "complete" | "signed" | "refused")) {
+            return Some(true);
+        }
+        let (form, at) = self.form(path)?;
+        let field = form.field(path.get(at)?).filter(|_| path.len() == at.saturating_add(1))?;
+        Some(field.kind == Kind::Yesno)
     }
 
     fn meaning(&self, name: &str) -> Option<Arc<str>> {

@@ -24,6 +24,8 @@ pub trait Dictionary {
     fn cell(&self, table: &str, column: Option<&str>) -> String;
     /// What a code of that field is called.
     fn option(&self, path: &[Arc<str>], code: &str) -> Option<String>;
+    /// Whether what it names is answered by yes or no; `None`: nobody can say.
+    fn is_yes_or_no(&self, path: &[Arc<str>]) -> Option<bool>;
     /// The expression that a name of `let` stands for.
     fn meaning(&self, name: &str) -> Option<Arc<str>>;
 }
@@ -110,6 +112,19 @@ impl Speaker<'_> {
                 if let Some((left, right)) = within(&unary.expr) {
                     return self.compared(CompareOpKind::NotIn, left, right);
                 }
+                let path = names::path(&unary.expr).map(|name| name.path);
+                let is_flag = path.and_then(|path| self.dictionary.is_yes_or_no(&path));
+                match is_flag {
+                    Some(true) => {
+                        let said = self.value(&unary.expr);
+                        return self.pick(format!("{said}为“否”"), format!("{said} is no"));
+                    }
+                    Some(false) => {
+                        let said = self.value(&unary.expr);
+                        return self.pick(format!("没有{said}"), format!("there is no {said}"));
+                    }
+                    None => {}
+                }
                 let said = self.truth(&unary.expr);
                 self.pick(format!("并非“{said}”"), format!("not ({said})"))
             }
@@ -122,9 +137,62 @@ impl Speaker<'_> {
                     return said;
                 }
                 let said = self.value(expression);
+                if self.dictionary.is_yes_or_no(&path) == Some(false) {
+                    return self.pick(format!("有{said}"), format!("there is {said}"));
+                }
                 self.pick(format!("{said}为“是”"), format!("{said} is yes"))
             }
         }
+    }
+
+    /// Whether it is a thing, and no condition: `input.mail or 'group:热线'` is one of two.
+    fn is_thing(&self, expression: &Expr<'_>) -> bool {
+        if let Some(path) = names::path(expression).map(|name| name.path) {
+            return match path.as_slice() {
+                [name] if self.deep < DEEPEST => match self.dictionary.meaning(name) {
+                    Some(own) => {
+                        let inner = Speaker { text: &own, dictionary: self.dictionary, deep: self.deep + 1 };
+                        parse_expr(&own).is_ok_and(|own| inner.is_thing(&own))
+                    }
+                    None => true,
+                },
+                path => self.dictionary.is_yes_or_no(path) != Some(true),
+            };
+        }
+        match expression {
+            Expr::Const(constant) => constant.value.kind() != ValueKind::Bool,
+            Expr::BinOp(binary) => match binary.op {
+                BinOpKind::ScAnd => self.is_thing(&binary.right),
+                BinOpKind::ScOr => self.is_thing(&binary.left) || self.is_thing(&binary.right),
+                BinOpKind::Eq
+                | BinOpKind::Ne
+                | BinOpKind::Lt
+                | BinOpKind::Lte
+                | BinOpKind::Gt
+                | BinOpKind::Gte
+                | BinOpKind::In => false,
+                BinOpKind::Add
+                | BinOpKind::Sub
+                | BinOpKind::Mul
+                | BinOpKind::Div
+                | BinOpKind::FloorDiv
+                | BinOpKind::Rem
+                | BinOpKind::Pow
+                | BinOpKind::Concat => true,
+            },
+            Expr::Compare(_) | Expr::Test(_) | Expr::UnaryOp(_) => false,
+            _ => true,
+        }
+    }
+
+    /// `a or b`, `a and b` of things: the first that there is, the second if the first holds.
+    fn one_of_two(&self, op: BinOpKind, left: &Expr<'_>, right: &Expr<'_>) -> String {
+        if matches!(op, BinOpKind::ScOr) {
+            let (one, other) = (self.value(left), self.value(right));
+            return self.pick(format!("{one},没有时为{other}"), format!("{one}, or else {other}"));
+        }
+        let (test, said) = (self.truth(left), self.value(right));
+        self.pick(format!("{test}时为{said}"), format!("{said} (if {test})"))
     }
 
     fn value(&self, expression: &Expr<'_>) -> String {
@@ -266,6 +334,9 @@ impl Speaker<'_> {
 
     fn binary(&self, op: BinOpKind, left: &Expr<'_>, right: &Expr<'_>, whole: &Expr<'_>) -> String {
         let sign = match op {
+            BinOpKind::ScAnd | BinOpKind::ScOr if self.is_thing(whole) => {
+                return self.one_of_two(op, left, right);
+            }
             BinOpKind::ScAnd | BinOpKind::ScOr => return self.truth(whole),
             BinOpKind::Eq => return self.compared(CompareOpKind::Eq, left, right),
             BinOpKind::Ne => return self.compared(CompareOpKind::Ne, left, right),

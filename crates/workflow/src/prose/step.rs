@@ -195,7 +195,7 @@ impl Teller<'_> {
             }
             Work::Await(event) => {
                 let name = self.text(&event.event);
-                let only = event.filter.as_ref().map(|filter| self.given(filter, &Form::default()));
+                let only = event.filter.as_ref().map(|filter| self.filter(filter, &Form::default()));
                 let only = only.filter(|only| !only.is_empty());
                 let only = only.map_or_else(String::new, |only| {
                     self.pick(format!("(仅当 {only})"), format!(" (only if {only})"))

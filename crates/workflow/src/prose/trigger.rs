@@ -10,7 +10,7 @@ impl Teller<'_> {
         let own = Teller { brought: trigger.each.as_ref(), ..*self };
         let with =
             trigger.with.as_ref().map(|with| own.given(with, &self.workflow.input)).unwrap_or_default();
-        let only = trigger.filter.as_ref().map(|filter| self.given(filter, &self.workflow.input));
+        let only = trigger.filter.as_ref().map(|filter| self.filter(filter, &self.workflow.input));
         let only = only.map(|only| self.pick(format!(",仅当{only}"), format!(", only if {only}")));
         let each = trigger.each.as_ref().map(|each| {
             let list = self.text(&each.list);
