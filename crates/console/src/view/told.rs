@@ -80,7 +80,13 @@ impl Teller<'_> {
             .steps
             .get(of.step.index())
             .is_some_and(|step| step.each.is_some() || step.approve().is_some());
-        let number = if is_each { format!("[{}]", of.item + 1) } else { String::new() };
+        // In brackets a number is a name, as expressions have it, and counts from 0.
+        let number = of.item + 1;
+        let number = match (is_each, self.language) {
+            (true, Language::Zh) => format!(" 第 {number} 项"),
+            (true, Language::En) => format!(", item {number},"),
+            (false, _) => String::new(),
+        };
         if of.step == StepNo::WHOLE && of.rung.is_none() {
             return self.pick("整个流程", "the run");
         }
