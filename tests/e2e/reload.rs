@@ -103,6 +103,34 @@ fn a_file_that_is_broken_over_a_restart_leaves_its_last_good_text_in_force() {
 }
 
 #[test]
+fn a_file_that_is_removed_or_renamed_leaves_its_open_runs_their_text_and_starts_no_more() {
+    let mut house = House::with("[reload]\nsettle = \"50ms\"\nrescan = \"500ms\"\n");
+    house.write("config/people.toml", PEOPLE);
+    house.workflow("flow", &version(1));
+    house.start();
+    let run = house.run("flow", &json!({ "hold": true }));
+    house.task(&run);
+    // Under another name it is another workflow: the open run stays one of the old.
+    std::fs::rename(house.file("workflows/flow.toml"), house.file("workflows/stream.toml")).unwrap();
+    until("the new name", || house.shelf("stream").filter(|row| row["state"] == "in force"));
+    until("the old name to be gone", || house.shelf("flow").is_none().then_some(()));
+    assert_eq!(house.call(&["run", "flow"]).code, 3, "nothing starts it any more");
+    let renamed = house.run("stream", &json!({}));
+    assert_eq!(house.ends(&renamed, "done")["workflow"], "stream");
+    std::fs::remove_file(house.file("workflows/stream.toml")).unwrap();
+    until("the file to be gone", || house.shelf("stream").is_none().then_some(()));
+    // Also over a restart, when no file says any more what the run does.
+    house.kill();
+    house.start();
+    assert_eq!(house.get(&format!("/api/v1/runs/{run}"))["workflow"], "flow");
+    let task = house.task(&run);
+    let answer = json!({ "by": "person:li.na", "fields": { "ok": true } });
+    let path = format!("/api/v1/tasks/{}/answer", task["id"].as_str().unwrap());
+    house.client().post(&path, &answer).unwrap();
+    assert_eq!(number(&house.ends(&run, "done")["output"]["version"]), 1);
+}
+
+#[test]
 fn an_open_run_goes_over_to_the_new_text_across_a_kill_or_says_what_stands_in_the_way() {
     let mut house = House::with("[reload]\nsettle = \"50ms\"\nrescan = \"500ms\"\n");
     house.write("config/people.toml", PEOPLE);

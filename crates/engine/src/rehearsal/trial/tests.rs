@@ -311,6 +311,34 @@ fn the_same_person_as_before_is_asked_again() {
 }
 
 #[test]
+fn rounds_inside_a_fan_out_inside_a_child_and_of_the_child_itself_are_each_their_own() {
+    let parent = (
+        "parent",
+        "[step.visits]\nrun = \"child\"\n[step.ok]\nask = \"group:desk\"\nform.good = { type = \"yesno\" }\non.good.no = { back_to = \"visits\", most = 1 }\n[output]\nrounds = \"{{ step.visits.rounds }}\"\n",
+    );
+    let child = (
+        "child",
+        "[step.visit]\neach = \"{{ ['a', 'b'] }}\"\n[step.visit.step.send]\nuse = \"mail.send\"\nwith.to = \"group:crew\"\nwith.subject = \"{{ item }}{{ round }}\"\nundo = { use = \"mail.call\", with = { back = \"{{ item }}\" } }\n\
+         [step.visit.step.look]\nask = \"group:crew\"\nform.good = { type = \"yesno\" }\non.good.no = { back_to = \"send\", most = 1 }\n[output]\nrounds = \"{{ step.visit.look.round }}\"\n",
+    );
+    holds(
+        &[parent, child],
+        "[[test]]\nname = \"x\"\nload = \"child\"\nstate = \"done\"\noutput = { rounds = [1, 1] }\nplay = [\
+         { expect = \"mail.send\", subject = \"a1\" }, { expect = \"mail.send\", subject = \"b1\" },\
+         { answer = \"visits/visit[0].look\", with = { good = false } },\
+         { expect = \"mail.call\", back = \"a\" }, { expect = \"mail.send\", subject = \"a2\" }, { expect_none = true },\
+         { answer = \"visits/visit[1].look\", with = { good = true } },\
+         { expect_step = \"visits/visit[0]\", state = \"open\" },\
+         { answer = \"visits/visit[0].look\", with = { good = true } },\
+         { answer = \"ok\", with = { good = false } },\
+         { expect = \"mail.send\", subject = \"a1\" }, { expect = \"mail.send\", subject = \"b1\" },\
+         { answer = \"visits/visit[0].look\", with = { good = true } },\
+         { answer = \"visits/visit[1].look\", with = { good = true } },\
+         { expect_none = true }, { answer = \"ok\", with = { good = true } }]\n",
+    );
+}
+
+#[test]
 fn events_reach_who_listens_and_triggers_that_wait_for_them() {
     let file = (
         "order",
