@@ -12,6 +12,10 @@ use crate::problem::Problem;
 /// After so many broken lines nobody knows what the file was meant to be.
 const MOST_LINES: usize = 24;
 
+/// What is wrong with one text by itself, whatever stands beside it.
+const OF_ONE_TEXT: &[&str] =
+    &["YZ0140", "YZ0141", "YZ0142", "YZ0143", "YZ0148", "YZ0149", "YZ0150", "YZ0155"];
+
 /// A text of the same length in which the broken lines are blank.
 #[derive(Debug)]
 pub(super) struct Mended {
@@ -26,6 +30,7 @@ impl Mended {
     /// Whether a fault says something of a table that is not whole.
     pub(super) fn is_guess(&self, problem: &Problem) -> bool {
         problem.place.file.is_none()
+            && !OF_ONE_TEXT.contains(&problem.code)
             && self.damaged.iter().any(|damaged| damaged.contains(&problem.place.start))
     }
 }

@@ -108,6 +108,9 @@ pub(super) fn filled<N: Borrow<str> + Ord>(
                 // What a library says in its own words stands in brackets, behind what kind of fault it is.
                 if name == "cause" && language == Lang::Zh && is_foreign(&value) {
                     text.extend(format!("({value})").chars().map(visible));
+                } else if name == "fixed" {
+                    // This is copied into the file.
+                    text.extend(value.replace('\t', " ").chars().map(visible));
                 } else {
                     text.extend(value.chars().map(visible));
                 }
