@@ -337,9 +337,6 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
     start..end
 }
 
-/// Keys of the whole file that the language has and this version does not.
-const LATER: &[&str] = &["hours"];
-
 fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let root = Section::root(reader, table);
     if !is_workflow_name(name) {
@@ -383,7 +380,7 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
         output: root.get("output").map(|item| tree::tree(&root, "output", item)),
         completes: None,
     };
-    root.close(LATER);
+    root.close(&[]);
     workflow
 }
 

@@ -7,7 +7,7 @@ use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value};
 use rust_decimal::Decimal;
 
-use crate::expression::{empty, exact, is_empty, number_of_words, print, same};
+use crate::expression::{Sort, Sorts, empty, exact, is_empty, number_of_words, print, same, sorts_of_value};
 use crate::problem::{listed, nearest};
 
 /// A table as the file wrote it.
@@ -82,6 +82,25 @@ impl Cell {
     /// Whether a code of a choice fits.
     pub(crate) fn takes(&self, code: &str) -> bool {
         self.fits(&Value::from(code))
+    }
+
+    /// What a value must be to be found here.
+    pub(crate) fn finds(&self) -> Sorts {
+        // A text and another value are alike where they print alike.
+        let of = |value: &Value| match value.as_str() {
+            None => sorts_of_value(value).or(Sort::Text.into()),
+            Some(text) => {
+                let number = decimal(text).map(|_| Sort::Number.into());
+                let flag = ["是", "否", "yes", "no"].contains(&text).then(|| Sort::Flag.into());
+                [number, flag].into_iter().flatten().fold(Sorts::from(Sort::Text), Sorts::or)
+            }
+        };
+        match self {
+            Self::Any => Sorts::UNKNOWN,
+            Self::Value(own) => of(own),
+            Self::OneOf(all) => Sorts::of_any(all.iter().map(of)),
+            Self::Range(..) | Self::Compare(..) => Sorts::from(Sort::Number).or(Sort::Text.into()),
+        }
     }
 
     fn fits(&self, value: &Value) -> bool {
@@ -233,8 +252,13 @@ impl Table {
         if wanted.iter().any(|(_, value)| is_empty(value)) {
             return Ok(empty());
         }
-        let asked: Vec<String> =
-            self.key.iter().zip(&wanted).map(|(key, (_, value))| format!("{key} = {value}")).collect();
+        let shown = |value: &Value| {
+            let mut text = String::new();
+            print(value, &mut text);
+            text
+        };
+        let asked = self.key.iter().zip(&wanted).map(|(key, (_, value))| format!("{key} = {}", shown(value)));
+        let asked: Vec<String> = asked.collect();
         let message = format!("table `{}` has no row for {}", self.name, asked.join(", "));
         Err(Error::new(ErrorKind::InvalidOperation, message))
     }

@@ -140,6 +140,12 @@ impl Signers {
         } else if let Some(table) = item.get_ref().as_table() {
             let path = format!("{}{place}", own.at("ask"));
             let one = Section::of(own.reader, path, item.span(), table);
+            // Each signs for themselves: nobody is chosen among them.
+            if let Some(key) = ["fewest", "in_turn", "same_as"].into_iter().find(|key| one.has(key)) {
+                let problem =
+                    own.error("YZ0133", one.key_span(key)).name("one", key).name("other", "approve");
+                return own.say(problem);
+            }
             let who = whom(&one, "who");
             if !one.has("who") {
                 one.missing("who");

@@ -32,7 +32,7 @@ pub(super) fn extend(ways: &Ways<'_, '_, '_>, own: &Section<'_, '_>) -> Option<E
             None
         }
     };
-    own.close(&["ask", "await", "wait"]);
+    own.close(&[]);
     Some(Extend { form, grant, then })
 }
 

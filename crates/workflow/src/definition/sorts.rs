@@ -1,7 +1,5 @@
 //! Finds comparisons and sums of things that never go together: a number with a text, a yes or no with a word.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "what has no sort of its own is compared with nothing")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,6 +12,7 @@ use super::{Checker, House, Neighbours, Read, parts};
 use crate::catalogue::Catalogue;
 use crate::expression::{self, Name, Refused, Sort, SortFault, SortProblem, Sorts, Tree};
 use crate::form::{Kind, Options};
+use crate::id::StepNo;
 use crate::plan::{Work, Workflow};
 use crate::problem::{Place, Problem, listed, nearest};
 use crate::table::Cell;
@@ -216,6 +215,20 @@ fn of_clock(part: &[&str]) -> Option<Sort> {
     }
 }
 
+/// What a value must be to be found in a column.
+fn of_key(workflow: &Workflow, table: &str, column: &str) -> Sorts {
+    let table = workflow.tables.iter().find(|known| *known.name == *table);
+    let at = table.and_then(|table| {
+        table
+            .key
+            .iter()
+            .find(|known| ***known == *column)
+            .and(table.columns.iter().position(|known| **known == *column))
+    });
+    let (Some(table), Some(at)) = (table, at) else { return Sorts::UNKNOWN };
+    Sorts::of_any(table.rows.iter().map(|row| row.get(at).map_or(Sorts::UNKNOWN, Cell::finds)))
+}
+
 /// What the cells of a column are.
 fn of_column(workflow: &Workflow, table: &str, column: &str) -> Sorts {
     let Some(table) = workflow.tables.iter().find(|known| *known.name == *table) else {
@@ -253,6 +266,7 @@ impl Checker<'_> {
         }
         match name.path.iter().map(|part| &**part).collect::<Vec<_>>().as_slice() {
             ["table", _] if name.call.is_none() => Sort::List.into(),
+            ["table", table, "*", column] => of_key(workflow, table, column),
             ["table", table] => match name.call.as_ref().and_then(|call| call.attribute.as_deref()) {
                 Some(column) => of_column(workflow, table, column),
                 None => Sorts::UNKNOWN,
@@ -271,26 +285,20 @@ impl Checker<'_> {
     }
 
     fn of_step(&self, stand: &Stand<'_>, id: &str, rest: &[&str]) -> Sorts {
-        let plain = |sort: Sort| (!self.has_each(stand, id)).then_some(sort).into();
+        let Some(no) = super::names::find(&self.read.workflow, stand.step, id) else { return Sorts::UNKNOWN };
+        let is_each = self.read.workflow.step(no).each.is_some();
         match rest {
             ["round"] => Sort::Number.into(),
-            // Of a step with `each` one for each item.
-            ["late"] if self.has_each(stand, id) => self.is_step(stand, id).then_some(Sort::List).into(),
+            ["state"] => Sort::Text.into(),
+            // One for each item.
+            [] | [_] if is_each => Sort::List.into(),
+            [_, ..] if is_each => Sorts::UNKNOWN,
             ["late"] => Sort::Flag.into(),
-            ["state" | "outcome" | "by" | "due" | "opened" | "ended"] => plain(Sort::Text),
-            ["clock", rest @ ..] => of_clock(rest).map_or(Sorts::UNKNOWN, plain),
-            [field] => self.of_output(stand, id, field).unwrap_or(Sorts::UNKNOWN),
+            ["outcome" | "by" | "due" | "opened" | "ended"] => Sort::Text.into(),
+            ["clock", rest @ ..] => of_clock(rest).into(),
+            [field] => self.of_output(no, field).unwrap_or(Sorts::UNKNOWN),
             _ => Sorts::UNKNOWN,
         }
-    }
-
-    fn is_step(&self, stand: &Stand<'_>, id: &str) -> bool {
-        super::names::find(&self.read.workflow, stand.step, id).is_some()
-    }
-
-    fn has_each(&self, stand: &Stand<'_>, id: &str) -> bool {
-        super::names::find(&self.read.workflow, stand.step, id)
-            .is_none_or(|no| self.read.workflow.step(no).each.is_some())
     }
 
     fn of_let(&self, stand: &Stand<'_>, value: &Tree, name: &Name, left: u8) -> Sorts {
@@ -315,13 +323,8 @@ impl Checker<'_> {
         }
     }
 
-    fn of_output(&self, stand: &Stand<'_>, id: &str, field: &str) -> Option<Sorts> {
-        let workflow = &self.read.workflow;
-        let step = workflow.step(super::names::find(workflow, stand.step, id)?);
-        if step.each.is_some() {
-            return None;
-        }
-        match &step.work {
+    fn of_output(&self, no: StepNo, field: &str) -> Option<Sorts> {
+        match &self.read.workflow.step(no).work {
             Work::Ask(ask) if ask.approve.is_some() && field == "signatures" => Some(Sort::List.into()),
             Work::Use { action, .. } => {
                 let action = self.house.catalogue.action(action)?;

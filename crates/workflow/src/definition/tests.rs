@@ -404,7 +404,10 @@ fn said_of_check(expression: &str) -> Vec<&'static str> {
     let form = "form.n = { type = \"number\", required = false }\nform.t = { required = false }\n";
     let ask = format!("[step.a]\nask = \"group:热线\"\ndue = \"4h\"\n{form}");
     let let_ = "[let]\nmixed = \"{{ step.a.n | default('none') }}\"\n";
-    let text = format!("owner = \"person:a\"\n{let_}{ask}[step.b]\ncheck = \"{expression}\"\n");
+    let each = "[step.each]\neach = \"{{ ['x'] }}\"\nuse = \"echo.say\"\n";
+    let table = "[table.t]\nkey = [\"c\"]\nrows = [{ c = \"leak\", n = 1 }, { c = \"12\", n = 2 }]\n\
+                 [table.u]\nkey = [\"c\"]\nrows = [{ c = \"leak\", n = 1 }, { c = [\"a\", \"b\"], n = 2 }]\n";
+    let text = format!("owner = \"person:a\"\n{let_}{table}{ask}{each}[step.b]\ncheck = \"{expression}\"\n");
     said(&text).into_iter().map(|problem| problem.code).collect()
 }
 
@@ -417,10 +420,18 @@ fn what_may_be_of_two_sorts_is_compared_with_neither() {
         "['x'] < (today if step.a.late else ['x'])",
         "3 == (step.a.t or step.a.n)",
         "(step.a.n and step.a.t == 'x') == true",
+        "step.each.outcome == 'done'",
+        "table.u(c = step.a.n).n == 1",
+        "table.t(c = step.a.late).n == 1",
     ] {
         assert_eq!(said_of_check(wrong), ["YZ0603"], "{wrong}");
     }
-    for wrong in ["(step.a.n | default('')) + 1 > 3", "-step.a.t == 3", "1 + (step.a.t or 1) > 3"] {
+    for wrong in [
+        "(step.a.n | default('')) + 1 > 3",
+        "-step.a.t == 3",
+        "1 + (step.a.t or 1) > 3",
+        "step.each.state * 2 > 1",
+    ] {
         assert_eq!(said_of_check(wrong), ["YZ0604"], "{wrong}");
     }
     for right in [
@@ -429,6 +440,8 @@ fn what_may_be_of_two_sorts_is_compared_with_neither() {
         "(step.a.t and step.a.n > 3) == true",
         "(step.a.n | default(0)) + 1 > 3",
         "(step.a.t ~ mixed) == 'x'",
+        "table.t(c = step.a.n).n == 1",
+        "table.u(c = step.a.t).n == 1",
     ] {
         assert_eq!(said_of_check(right), [] as [&str; 0], "{right}");
     }

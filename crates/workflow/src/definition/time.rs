@@ -4,6 +4,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::section::{Section, Text};
+use crate::expression::Expression;
 use crate::moment::{Anchor, Length, Measure, Moment, MomentFault, MomentText, Span};
 use crate::problem::{Problem, nearest, wide};
 use crate::schedule::CronFault;
@@ -253,6 +254,8 @@ fn within(section: &Section<'_, '_>, steps: StepNames<'_>) -> Option<Moment> {
             let known = section.reader.at_path(&["step"]).into_iter().flatten();
             let near = nearest(anchor.value, known.map(|(key, _)| key.get_ref().as_ref()));
             let problem = section.error("YZ0122", anchor.span).name("step", anchor.value);
+            let is_path = anchor.value.contains('.') && Expression::parse(anchor.value).is_ok();
+            let problem = if is_path { problem.case("path") } else { problem };
             section.say(problem.name("where", section.name()).near(near));
             return None;
         }

@@ -6,7 +6,7 @@ use super::names::place;
 use super::uses::{At, Use, Walk};
 use super::{Read, own_path};
 use crate::catalogue::Catalogue;
-use crate::expression::{NameKind, Tree};
+use crate::expression::{Name, NameKind, Tree};
 use crate::id::StepNo;
 use crate::plan::{Effect, Goes, OnError, Section, Starts, Step, Work, Workflow};
 use crate::problem::{Place, Problem};
@@ -154,8 +154,9 @@ fn uses(read: &Read, problems: &mut Vec<Problem>) {
             if scheduled && *name.path == ["now".into()] && matches!(one.stand.at, At::FileLet | At::Step) {
                 problems.push(Problem::warning("YZ0613", at()));
             }
-            if let Some(step) = perhaps_empty(workflow, &one, &name.path) {
+            if let Some(step) = perhaps_empty(workflow, &one, name) {
                 let problem = Problem::warning("YZ0608", at()).name("name", name.path.join("."));
+                let problem = if name.counted { problem.case("counted") } else { problem };
                 problems.push(
                     problem
                         .name("step", &*step.id)
@@ -166,24 +167,19 @@ fn uses(read: &Read, problems: &mut Vec<Problem>) {
     });
 }
 
-/// A step that may be skipped, read where nothing is not enough: for whom, until when, for each of what.
-fn perhaps_empty<'w>(
-    workflow: &'w Workflow,
-    one: &Use<'_>,
-    path: &[std::sync::Arc<str>],
-) -> Option<&'w Step> {
+/// A step that may be skipped, read where nothing is not enough: for whom, until when, for each of what, beside a sign
+/// of arithmetic.
+fn perhaps_empty<'w>(workflow: &'w Workflow, one: &Use<'_>, name: &Name) -> Option<&'w Step> {
     const NEEDED: &[&str] = &["due", "wait", "ask", "each"];
     let own = workflow.step(one.stand.step?);
     let below = one.path.strip_prefix(&own_path(workflow, own))?.strip_prefix('.')?;
     let wanted = below.split(['.', '[']).next()?;
     let is_recipient = wanted == "with" && one.path.ends_with(".with.to");
-    if !NEEDED.contains(&wanted) && !is_recipient
-        || one.source.contains("default")
-        || one.source.contains(" if ")
-    {
+    let is_needed = NEEDED.contains(&wanted) || is_recipient || name.counted && !name.conditional;
+    if !is_needed || one.source.contains("default") || one.source.contains(" if ") {
         return None;
     }
-    let [root, id, part, ..] = path else { return None };
+    let [root, id, part, ..] = name.path.as_slice() else { return None };
     if **root != *"step" || super::fields::RESERVED.contains(&&**part) && &**part != "by" {
         return None;
     }

@@ -27,6 +27,8 @@ pub struct Name {
     pub conditional: bool,
     /// Texts that it is compared with, and where they stand.
     pub against: Vec<(Arc<str>, Range<usize>)>,
+    /// A sign of arithmetic stands beside it, which takes nothing that is empty.
+    pub counted: bool,
 }
 
 /// How a name is called.
@@ -210,14 +212,26 @@ impl Walk {
                     self.expression(part);
                 }
             }
-            Expr::UnaryOp(unary) => self.expression(&unary.expr),
+            Expr::UnaryOp(unary) => {
+                self.expression(&unary.expr);
+                if matches!(unary.op, ast::UnaryOpKind::Neg) {
+                    self.counted(&unary.expr);
+                }
+            }
             Expr::BinOp(binary) => {
                 self.expression(&binary.left);
+                let counts = is_arithmetic(binary.op);
+                if counts {
+                    self.counted(&binary.left);
+                }
                 if matches!(binary.op, ast::BinOpKind::Eq | ast::BinOpKind::Ne | ast::BinOpKind::In) {
                     self.compared(&binary.left, &binary.right);
                 }
                 let lazy = matches!(binary.op, ast::BinOpKind::ScAnd | ast::BinOpKind::ScOr);
                 self.perhaps(lazy, |walk| walk.expression(&binary.right));
+                if counts {
+                    self.counted(&binary.right);
+                }
             }
             Expr::Compare(compare) => {
                 self.expression(&compare.expr);
@@ -289,6 +303,13 @@ impl Walk {
         }
     }
 
+    /// Notes that a path, just found, is calculated with.
+    fn counted(&mut self, side: &Expr<'_>) {
+        if let (Some(name), Some(found)) = (path(side), self.found.last_mut()) {
+            found.counted |= found.at == name.at;
+        }
+    }
+
     /// Notes the texts that a path, just found, is compared with.
     fn compared(&mut self, left: &Expr<'_>, right: &Expr<'_>) {
         let Some(name) = path(left) else { return };
@@ -326,6 +347,7 @@ impl Walk {
             call: None,
             conditional: self.conditional,
             against: Vec::new(),
+            counted: false,
         });
     }
 
@@ -334,6 +356,11 @@ impl Walk {
             self.found.push(Name { conditional: self.conditional, ..name });
         }
     }
+}
+
+fn is_arithmetic(op: ast::BinOpKind) -> bool {
+    use ast::BinOpKind::{Add, Div, FloorDiv, Mul, Pow, Rem, Sub};
+    matches!(op, Add | Sub | Mul | Div | FloorDiv | Rem | Pow)
 }
 
 /// A call of a table, or of its `column`, with what is read of the result.
@@ -417,6 +444,7 @@ pub(super) fn path(expression: &Expr<'_>) -> Option<Name> {
             call: None,
             conditional: false,
             against: Vec::new(),
+            counted: false,
         }),
         Expr::GetAttr(attr) => {
             let mut name = path(&attr.expr)?;

@@ -33,6 +33,11 @@ impl Sorts {
         self.0 & Self::from(sort).0 != 0
     }
 
+    /// Whether it has this one, or nobody knows.
+    pub(super) fn may_be(self, sort: Sort) -> bool {
+        self.has(sort) || self.0 & Self::UNKNOWN.0 != 0
+    }
+
     /// Those that are known.
     pub fn known(self) -> impl Iterator<Item = Sort> {
         ALL.into_iter().filter(move |sort| self.has(*sort))

@@ -101,7 +101,7 @@ impl Walk<'_> {
             return (self.known)(&name);
         }
         if let Some((name, call)) = names::called(expression) {
-            self.arguments(&call.args);
+            self.keys(&name, &call.args);
             return (self.known)(&name);
         }
         match expression {
@@ -201,6 +201,9 @@ impl Walk<'_> {
                 let other = choice.false_expr.as_ref().map(|other| self.elements(other, of_name));
                 other.map_or(Sorts::UNKNOWN, |other| self.elements(&choice.true_expr, of_name).or(other))
             }
+            Expr::Call(call) if matches!(&call.expr, Expr::Var(function) if function.id == "range") => {
+                Sort::Number.into()
+            }
             Expr::Filter(filter) => {
                 let Some(inner) = &filter.expr else { return Sorts::UNKNOWN };
                 match filter.name {
@@ -217,6 +220,27 @@ impl Walk<'_> {
                 }
             }
             _ => Sorts::UNKNOWN,
+        }
+    }
+
+    /// What a table is asked by, held against what stands in its columns.
+    fn keys(&mut self, table: &Name, asked: &[minijinja::machinery::ast::CallArg<'_>]) {
+        let all = self.arguments(asked);
+        for (argument, sorts) in asked.iter().zip(all) {
+            let minijinja::machinery::ast::CallArg::Kwarg(column, value) = argument else { continue };
+            let cells = Name {
+                kind: names::NameKind::Column,
+                path: table.path.iter().take(2).cloned().chain(["*".into(), (*column).into()]).collect(),
+                call: None,
+                ..table.clone()
+            };
+            let found = (self.known)(&cells);
+            let never = sorts.known().find(|sort| !found.may_be(*sort));
+            if let (Some(sort), Some(cell)) = (never, found.known().next()) {
+                let column = format!("{}.column('{column}')", table.path.join("."));
+                let what = SortProblem::Unlike { left: (self.written(value), sort), right: (column, cell) };
+                self.faults.push(SortFault { at: at(value), what });
+            }
         }
     }
 
@@ -366,7 +390,7 @@ pub fn constant(value: &minijinja::Value) -> Sorts {
 fn of_function(function: &str) -> Sorts {
     match function {
         "days" | "hours" | "months" | "workdays" => Sort::Number.into(),
-        "superiors" | "members" | "gaps" => Sort::List.into(),
+        "superiors" | "members" | "gaps" | "range" => Sort::List.into(),
         "shift" => Sort::Text.into(),
         _ => Sorts::UNKNOWN,
     }
