@@ -62,13 +62,6 @@ fn every_slot_is_where_python_puts_it() {
                 found += theirs.len();
                 assert!(ours.is_sorted_by(|a, b| a < b), "{zone_name} `{pattern}` does not rise");
                 if ours != theirs {
-                    let odd = |a: &[Millis], b: &[Millis]| {
-                        a.iter()
-                            .filter(|at| !b.contains(at))
-                            .map(Millis::to_string)
-                            .collect::<Vec<_>>()
-                            .join(" ")
-                    };
                     let (more, less) = (odd(&ours, &theirs), odd(&theirs, &ours));
                     differences.push(format!(
                         "{zone_name} `{pattern}` gap {gap}, fold {fold}: only ours: {more}; only theirs: {less}"
@@ -87,6 +80,12 @@ fn every_slot_is_where_python_puts_it() {
         differences.len(),
         differences[..differences.len().min(20)].join("\n")
     );
+}
+
+/// Those of the first that the second has not.
+fn odd(one: &[Millis], other: &[Millis]) -> String {
+    let only = one.iter().filter(|at| !other.contains(at));
+    only.map(Millis::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn schedule(pattern: &str, gap: &str, fold: &str) -> Schedule {
