@@ -210,7 +210,10 @@ fn said(rehearsal: &Rehearsal, text: &Workflow, context: &Context) -> String {
         } else {
             String::new()
         };
-        lines.push(format!("\n{}  {}  [{}]{round}", at(told.at), told.title, place_of(told)));
+        // The file itself is no step.
+        let place = place_of(told);
+        let place = if place.is_empty() { place } else { format!("  [{place}]") };
+        lines.push(format!("\n{}  {}{place}{round}", at(told.at), told.title));
         lines.extend(one(told, context, &at).iter().map(|line| format!("  {line}")));
     }
     let end = &rehearsal.end;

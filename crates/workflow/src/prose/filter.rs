@@ -2,7 +2,7 @@
 
 use super::{Teller, label_of};
 use crate::expression::Tree;
-use crate::form::Form;
+use crate::form::{Field, Form};
 
 impl Teller<'_> {
     /// Each column with what it must be, one clause each; `form` has the columns' labels.
@@ -14,7 +14,7 @@ impl Teller<'_> {
                 let said = self.tree(tree);
                 field.and_then(|field| label_of(field, &said)).unwrap_or(said)
             };
-            let column = field.map_or_else(|| name.to_string(), |field| field.label().to_owned());
+            let column = self.quoted(field.map_or(&**name, Field::label));
             let fits: Vec<String> = match meant {
                 Tree::Map(window) => {
                     window.iter().map(|(word, tree)| self.window(word, &value(tree))).collect()

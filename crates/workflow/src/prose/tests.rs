@@ -68,10 +68,10 @@ fn what_a_where_lets_through_is_said_in_clauses() {
         reading(&read.workflow, language).steps.remove(0).sentences.join(" ")
     };
     let zh = said(Lang::Zh);
-    assert!(zh.contains("amount从 1 起、在 5 之前,且state为a或b,且note为空"), "{zh}");
+    assert!(zh.contains("「amount」从 1 起、在 5 之前,且「state」为a或b,且「note」为空"), "{zh}");
     let en = said(Lang::En);
     assert!(
-        en.contains("amount is 1 or after and is before 5 and state is a or b and note is empty"),
+        en.contains("“amount” is 1 or after and is before 5 and “state” is a or b and “note” is empty"),
         "{en}"
     );
 }
