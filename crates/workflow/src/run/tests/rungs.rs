@@ -328,6 +328,22 @@ fn a_fixed_date_does_not_move_and_days_move_by_days() {
 }
 
 #[test]
+fn a_limit_that_is_worked_out_moves_in_its_own_unit() {
+    for (limit, moved) in [("2 days", 24), ("3h", 25)] {
+        let file = format!(
+            "[let]\nlimit = \"{limit}\"\n[step.z]\nuse = \"t.pure\"\n\
+             [step.a]\nask = \"group:热线\"\ndue = {{ within = \"{{{{ limit }}}}\", of = \"z\" }}"
+        );
+        let mut tale = Tale::begin(&file, "{}");
+        tale.hear("z ok");
+        let before = tale.run.top.steps[1].items[0].due.unwrap();
+        tale.hear("+1h; a pause by operator 等客户; +25h; a resume by operator");
+        let after = tale.run.top.steps[1].items[0].due.unwrap();
+        assert_eq!((after.0 - before.0) / HOUR, moved, "{limit}");
+    }
+}
+
+#[test]
 fn a_person_stops_a_clock_with_a_reason_and_lets_it_go_on() {
     insta::assert_snapshot!(story(
         "[step.a]\nask = \"group:热线\"\ndue = \"4h\"",
