@@ -14,7 +14,7 @@ const OF_ADDRESS: usize = 30;
 const WINDOW: i64 = 60_000;
 /// Beyond it those of the last minute alone are kept, and where these are as many, everybody waits: many addresses must not
 /// fill the memory.
-const REMEMBERED: usize = 10_000;
+const REMEMBERED: usize = 30_000;
 
 /// Failures of late. In memory: a restart forgives.
 #[derive(Debug, Default)]

@@ -55,16 +55,23 @@ pub(crate) fn due(value: &Value, zone: &TimeZone, language: Language) -> String 
     if value["late"] == true { format!("{at} {}", language.pick("逾期", "LATE")) } else { at }
 }
 
-/// When a clock of the API stood, and why, a line each.
+/// What a clock of the API says beside its due time, a line each: that it is a guess; when the clock stood, and why.
 pub(crate) fn ledger(clock: &Value, zone: &TimeZone, language: Language) -> Vec<String> {
+    let guess = clock.get("guess").filter(|guess| guess.is_object()).map(|guess| {
+        let (calendar, year) = (text(guess, "calendar"), text(guess, "year"));
+        language.pick(
+            format!("注意: 日历“{calendar}”没有 {year} 年的节假日,期限是估计的"),
+            format!("note: the due time is a guess: the calendar `{calendar}` does not know the holidays of {year}"),
+        )
+    });
     let all = clock["ledger"].as_array().into_iter().flatten();
-    all.map(|stood| {
+    let stood = all.map(|stood| {
         let why = [text(stood, "file"), text(stood, "by"), text(stood, "reason")];
         let why: Vec<String> = why.into_iter().filter(|part| !part.is_empty()).collect();
         let (from, to) = (instant(stood, "from", zone), instant(stood, "to", zone));
         format!("{}: {from} – {to} {}", language.pick("停表", "clock stood"), why.join(" "))
-    })
-    .collect()
+    });
+    guess.into_iter().chain(stood).collect()
 }
 
 /// A list's texts in one line, or the one text.
@@ -107,6 +114,16 @@ mod tests {
     fn columns_line_up_under_wide_characters() {
         let rows = vec![vec!["报漏".into(), "open".into()], vec!["a".into(), "done".into()]];
         assert_eq!(table(&["CASE", "STATE"], &rows), "CASE  STATE\n报漏  open\na     done\n");
+    }
+
+    #[test]
+    fn a_due_time_that_is_a_guess_is_said_to_be_one_and_a_clock_when_it_stood() {
+        let stood = json!([{ "from": "2026-11-22T02:00:00Z", "to": "2026-11-22T03:00:00Z", "by": "person:li", "reason": "停电" }]);
+        let clock = json!({ "guess": { "calendar": "china", "year": 2027 }, "ledger": stood });
+        let lines = ledger(&clock, &TimeZone::UTC, Language::Zh);
+        assert_eq!(lines[0], "注意: 日历“china”没有 2027 年的节假日,期限是估计的");
+        assert!(lines[1].contains("person:li 停电"), "{lines:?}");
+        assert_eq!(ledger(&json!({}), &TimeZone::UTC, Language::En).len(), 0);
     }
 
     #[test]

@@ -263,14 +263,6 @@ fn shown(task: &Value, context: &Context) -> String {
         let at = instant(kept, "at", &zone);
         lines.push(format!("  {}: {} ({at})", say("草稿", "draft"), value(&kept["fields"], 4)));
     }
-    let guess = &task["clock"]["guess"];
-    if guess.is_object() {
-        let (calendar, year) = (text(guess, "calendar"), text(guess, "year"));
-        lines.push(context.language.pick(
-            format!("  注意: 日历“{calendar}”没有 {year} 年的节假日,期限是估计的"),
-            format!("  note: the due time is a guess: the calendar `{calendar}` does not know the holidays of {year}"),
-        ));
-    }
     lines.extend(ledger(&task["clock"], &zone, context.language).into_iter().map(|line| format!("  {line}")));
     for said in task["comments"].as_array().into_iter().flatten() {
         lines.push(format!("  {} {}: {}", instant(said, "at", &zone), text(said, "by"), text(said, "text")));
