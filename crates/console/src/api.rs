@@ -36,6 +36,10 @@ pub(crate) struct PageOf {
 }
 
 impl PageOf {
+    pub(crate) fn of(most: usize, cursor: Option<String>) -> Self {
+        Self { limit: Some(most), cursor }
+    }
+
     pub(crate) fn limit(&self) -> usize {
         self.limit.unwrap_or(50).clamp(1, 500)
     }
@@ -51,6 +55,11 @@ pub(crate) struct Looking {
 }
 
 impl Looking {
+    /// As whoever asks, in a language.
+    pub(crate) fn in_language(lang: Language) -> Self {
+        Self { lang: Some(lang), ..Self::default() }
+    }
+
     /// In the words of those who act.
     pub(crate) fn name(&self, caller: &Caller, world: &World) -> Result<String, Refusal> {
         caller.acting(self.by.as_deref(), world)

@@ -84,6 +84,11 @@ impl Form {
     pub(crate) fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
     }
+
+    /// What was filled in; a field left empty says nothing.
+    pub(crate) fn word(&self, name: &str) -> Option<String> {
+        Some(self.text(name).trim().to_owned()).filter(|text| !text.is_empty())
+    }
 }
 
 impl FromRequest<Arc<Desk>> for Form {

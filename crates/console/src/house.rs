@@ -17,6 +17,13 @@ pub enum Language {
 }
 
 impl Language {
+    pub(crate) fn of(lang: Lang) -> Self {
+        match lang {
+            Lang::Zh => Self::Zh,
+            Lang::En => Self::En,
+        }
+    }
+
     /// That of the catalogue of messages.
     pub(crate) fn lang(self) -> Lang {
         match self {

@@ -7,6 +7,7 @@ mod connections;
 pub mod desk;
 mod each;
 mod ends;
+pub mod graph;
 mod hooks;
 pub mod house;
 mod links;

@@ -1,10 +1,17 @@
 //! Pages for browsers. Plain HTML, read on phones, in mail programs, without scripts.
 
+pub(crate) mod cases;
+mod clock;
 pub(crate) mod door;
 pub(crate) mod fields;
 pub(crate) mod given;
+pub(crate) mod run;
+pub(crate) mod runs;
 mod shell;
+mod steps;
+pub(crate) mod system;
 pub(crate) mod tasks;
+pub(crate) mod workflows;
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};

@@ -90,7 +90,7 @@ fn for_accounts(routes: Routes) -> Routes {
 
 /// Pages, and the links in mails.
 fn for_browsers(routes: Routes) -> Routes {
-    routes
+    for_those_who_run_it(routes)
         .get("/m/{token}", Anyone, links::show)
         .post("/m/{token}", Anyone, links::answer)
         .get("/", Known, pages::home)
@@ -103,10 +103,39 @@ fn for_browsers(routes: Routes) -> Routes {
         .post("/tasks/{id}/release", Known, pages::tasks::release)
         .post("/tasks/{id}/comment", Known, pages::tasks::comment)
         .post("/tasks/{id}/hand-over", Known, pages::tasks::hand_over)
+        .get("/new", Known, pages::cases::list)
+        .get("/new/{workflow}", Known, pages::cases::show)
+        .post("/new/{workflow}", Known, pages::cases::begin)
+        .get("/new/{workflow}/{trigger}", Known, pages::cases::show_of)
+        .post("/new/{workflow}/{trigger}", Known, pages::cases::begin_of)
+        .get("/runs", Known, pages::runs::list)
+        .get("/runs/{id}", Known, pages::run::show)
+        .post("/runs/{id}/cancel", Operator, pages::run::cancel)
+        .post("/runs/{id}/retry", Operator, pages::run::retry)
+        .post("/runs/{id}/pause", Operator, pages::run::pause)
+        .post("/runs/{id}/resume", Operator, pages::run::resume)
+        .post("/runs/{id}/due", Operator, pages::run::due)
         .get("/sign-in", Anyone, door::sign_in)
         .post("/sign-in", Anyone, door::signed_in)
         .post("/sign-out", Known, door::sign_out)
         .get("/invitation/{word}", Anyone, door::invitation)
         .post("/invitation/{word}", Anyone, door::accepted)
         .get("/assets/page.css", Anyone, pages::style)
+}
+
+/// Pages of workflows, and of the system itself.
+fn for_those_who_run_it(routes: Routes) -> Routes {
+    routes
+        .get("/workflows", Viewer, pages::workflows::list)
+        .get("/workflows/{name}", Viewer, pages::workflows::show)
+        .get("/workflows/{name}/trial", Viewer, pages::workflows::trial::ask)
+        .post("/workflows/{name}/trial", Viewer, pages::workflows::trial::walk)
+        .get("/system", HouseOperator, pages::system::show)
+        .get("/system/accounts", Admin, pages::system::accounts)
+        .post("/system/accounts/{id}/invite", Admin, pages::system::invite)
+        .post("/system/accounts/{id}/shut-out", Admin, pages::system::shut_out)
+        .post("/system/sessions/{id}/end", Admin, pages::system::end_session)
+        .post("/system/tokens", Admin, pages::system::make_token)
+        .post("/system/tokens/{name}/revoke", Admin, pages::system::revoke)
+        .get("/system/audit", Admin, pages::system::audit)
 }

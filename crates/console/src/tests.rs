@@ -1,6 +1,7 @@
 //! The console as its callers meet it: real sockets, the real engine on the memory store, and carriers that play a script.
 
 mod acts;
+mod cases;
 mod client;
 mod clock;
 mod door;
@@ -9,6 +10,7 @@ mod files;
 mod hooks;
 mod limits;
 mod links;
+mod offices;
 mod pages;
 mod place;
 mod registers;

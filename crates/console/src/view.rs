@@ -144,9 +144,15 @@ pub struct StepView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ItemView {
     pub item: u32,
+    /// As `why` and the clock's acts name it: `visit`, `remind[3].flag`.
+    #[serde(default)]
+    pub path: String,
     pub state: String,
     pub attempts: u32,
     pub outcome: Option<String>,
+    /// What each of its attempts was given: a mail, a call. The values of secrets are not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Exact>,
     pub output: Option<Exact>,
     pub failure: Option<FailureView>,
     pub by: Option<String>,

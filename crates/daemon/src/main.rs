@@ -10,7 +10,6 @@ mod config;
 mod demo;
 mod exit;
 mod formatting;
-mod graph;
 mod heads;
 mod home;
 mod intake;

@@ -503,6 +503,14 @@ pub struct RunFilter {
     /// Only those that are late by their own due time at this instant, or were when they ended.
     #[serde(default)]
     pub late: Option<Millis>,
+    /// Who began it, as the row says it: `person:li.na`.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// Begun at or after this instant, and before that one.
+    #[serde(default)]
+    pub since: Option<Millis>,
+    #[serde(default)]
+    pub until: Option<Millis>,
 }
 
 /// Newest first, after a cursor.

@@ -98,21 +98,21 @@ pub(crate) async fn end_session(
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Making {
-    name: String,
+    pub name: String,
     /// In whose name it acts.
-    person: Option<String>,
-    may: Role,
+    pub person: Option<String>,
+    pub may: Role,
     #[serde(default)]
-    on: Vec<String>,
+    pub on: Vec<String>,
     /// For how many days it lets in.
-    days: Option<i64>,
+    pub days: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct MadeView {
-    name: String,
+    pub name: String,
     /// Shown this once.
-    token: String,
+    pub token: String,
     expires: String,
 }
 
@@ -121,6 +121,11 @@ pub(crate) async fn make_token(
     caller: Caller,
     Given(new): Given<Making>,
 ) -> Result<Response, Refusal> {
+    Ok((StatusCode::CREATED, Answer(made(&desk, &caller, new).await?)).into_response())
+}
+
+/// Makes a token for whoever may.
+pub(crate) async fn made(desk: &Arc<Desk>, caller: &Caller, new: Making) -> Result<MadeView, Refusal> {
     let now = desk.shared().now();
     let Making { name, person, may, on, days } = new;
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
@@ -143,8 +148,7 @@ pub(crate) async fn make_token(
             "there is a token `{name}`; take it back first, or choose another name"
         )));
     };
-    let view = MadeView { name, token: word.reveal().to_owned(), expires: expires.to_string() };
-    Ok((StatusCode::CREATED, Answer(view)).into_response())
+    Ok(MadeView { name, token: word.reveal().to_owned(), expires: expires.to_string() })
 }
 
 pub(crate) async fn tokens(State(desk): State<Arc<Desk>>) -> Result<Answer<Listing<Token>>, Refusal> {

@@ -18,7 +18,7 @@ use yizhan_workflow::run::state::{At, ItemState, Run};
 
 use super::runs::run_named;
 use super::tasks::{open_task, through};
-use crate::body::{Answer, Given, Named};
+use crate::body::{Answer, Form, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
@@ -40,6 +40,20 @@ pub(crate) struct Doing {
     to: Option<String>,
     /// With which more time is asked for: those of the step's `extend.form`.
     fields: Option<Json>,
+}
+
+impl Doing {
+    /// As a page's form sends it.
+    pub(crate) fn of_page(form: &Form) -> Self {
+        Self {
+            by: None,
+            via: Some("console".to_owned()),
+            reason: form.text("reason").to_owned(),
+            step: form.word("step"),
+            to: form.word("to").map(|to| to.replace('T', " ")),
+            fields: None,
+        }
+    }
 }
 
 /// Who does it, through what, and why.

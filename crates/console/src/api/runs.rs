@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use axum::extract::State;
 use futures_util::future::select;
+use jiff::civil::Date;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use yizhan_engine::live;
 use yizhan_engine::store::{RunFilter, RunState};
-use yizhan_workflow::id::{RunId, TextHash};
+use yizhan_workflow::id::{Millis, RunId, TextHash};
+use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::{self, Now, Refusal as RunRefusal};
 
-pub(crate) use starting::start;
+pub(crate) use starting::{Request, Wanted, came_before, current, start};
 
 use super::{Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
@@ -30,20 +32,33 @@ use crate::view::{
 };
 use crate::why::Reader;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Filter {
-    workflow: Option<String>,
-    state: Option<RunState>,
-    key: Option<String>,
-    parent: Option<RunId>,
+    pub(crate) workflow: Option<String>,
+    pub(crate) state: Option<RunState>,
+    pub(crate) key: Option<String>,
+    pub(crate) parent: Option<RunId>,
     #[serde(default)]
-    open: bool,
+    pub(crate) open: bool,
     /// Only those that are late, or were when they ended.
     #[serde(default)]
-    late: bool,
-    waits: Option<String>,
-    limit: Option<usize>,
-    cursor: Option<String>,
+    pub(crate) late: bool,
+    pub(crate) waits: Option<String>,
+    /// Only those that whoever asks began.
+    #[serde(default)]
+    pub(crate) mine: bool,
+    /// Days of the house, both counted in.
+    pub(crate) since: Option<Date>,
+    pub(crate) until: Option<Date>,
+    pub(crate) limit: Option<usize>,
+    pub(crate) cursor: Option<String>,
+}
+
+impl Filter {
+    /// The newest that whoever asks began.
+    pub(crate) fn of_own(most: usize) -> Self {
+        Self { mine: true, limit: Some(most), ..Self::default() }
+    }
 }
 
 pub(crate) async fn list(
@@ -52,20 +67,39 @@ pub(crate) async fn list(
     Asked(asked): Asked<Filter>,
     Asked(looking): Asked<Looking>,
 ) -> Result<Answer<Listing<RunRow>>, Refusal> {
+    listed(&desk, caller, asked, looking).await.map(Answer)
+}
+
+/// The runs that a caller may see; of those that they began, all.
+pub(crate) async fn listed(
+    desk: &Arc<Desk>,
+    caller: Caller,
+    asked: Filter,
+    looking: Looking,
+) -> Result<Listing<RunRow>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
-    let Filter { workflow, state, key, parent, open, late, waits, .. } = asked;
+    let Filter { workflow, state, key, parent, open, late, waits, mine, since, until, .. } = asked;
     let now = desk.shared().now();
-    let among = desk.workflows_for(&caller, Role::Viewer);
+    let (own, among) = match mine {
+        true => (Some(caller.acting(None, &desk.shared().world())?), None),
+        false => (None, desk.workflows_for(&caller, Role::Viewer)),
+    };
+    let zone = desk.shared().world().zone.clone();
+    let begins =
+        |day: Date| day.to_zoned(zone.clone()).ok().map(|at| Millis(at.timestamp().as_millisecond()));
+    let since = since.and_then(begins);
+    let until = until.and_then(|day| begins(day.tomorrow().ok()?));
     let late = late.then_some(now);
     let by = looking.name(&caller, &desk.shared().world())?;
-    let filter = RunFilter { workflow, among, state, key, parent, open, waits, late };
+    let filter = RunFilter { workflow, among, state, key, parent, open, waits, late, by: own, since, until };
     let listing = desk.read(move |desk| {
         let rows = desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?;
         let library = desk.shared().library.workflows();
         let title = |name: &str| {
             library.get(name).and_then(|entry| entry.workflow.as_ref()).map(|text| text.title.clone())
         };
-        let items = rows.rows.iter().filter_map(|row| {
+        let lets = rows.rows.iter().filter(|row| caller.rights.lets(Role::Viewer, &row.workflow));
+        let items = lets.filter_map(|row| {
             let mut shown = run_row(row, title(&row.workflow).unwrap_or_default(), now);
             let viewer = looking.viewer(&by, &caller, &row.workflow);
             shown.key = shown.key.map(|key| in_a_list(desk, row.id, viewer, Words::Key(&key)));
@@ -77,16 +111,33 @@ pub(crate) async fn list(
         });
         Ok(Listing { items: items.collect(), next: rows.next })
     });
-    listing.await.map(Answer)
+    listing.await
 }
 
-/// The run that is meant: its whole id, or the first characters of it. One that the caller may not even see is not there.
+/// A run as a list shows it to a caller.
+pub(crate) async fn row_of(desk: &Arc<Desk>, caller: &Caller, run: RunId) -> Result<RunRow, Refusal> {
+    let caller = caller.clone();
+    let view = desk.read(move |desk| {
+        let id = run_named(desk, &caller, Role::Viewer, &run.to_string())?;
+        view_of(desk, id, (&caller, &Looking::default()))
+    });
+    serde_json::from_str(view.await?.get())
+        .map_err(|error| Refusal::bug("a run's view cannot be read", &error))
+}
+
+/// The run that is meant: its whole id, or the first characters of it. One that the caller may not even see is not there;
+/// whoever began one may look at it.
 pub(crate) fn run_named(desk: &Desk, caller: &Caller, role: Role, name: &str) -> Result<RunId, Refusal> {
     let no_such = || Refusal::NoSuch { kind: "run", name: name.to_owned() };
     let id = meant(desk, name)?;
-    let row = desk.reads().row(id)?.filter(|row| caller.rights.may(Role::Viewer, &row.workflow));
-    caller.must(role, &row.ok_or_else(no_such)?.workflow)?;
-    Ok(id)
+    let row = desk.reads().row(id)?.ok_or_else(no_such)?;
+    let began = caller.person().is_some_and(|own| bare(&row.by) == own)
+        && caller.rights.lets(Role::Viewer, &row.workflow);
+    match (caller.rights.may(Role::Viewer, &row.workflow), began && role == Role::Viewer) {
+        (false, false) => Err(no_such()),
+        (false, true) => Ok(id),
+        (true, _) => caller.must(role, &row.workflow).map(|()| id),
+    }
 }
 
 fn meant(desk: &Desk, name: &str) -> Result<RunId, Refusal> {
@@ -245,8 +296,8 @@ pub(crate) async fn why(
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Cancel {
-    reason: Option<String>,
-    by: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) by: Option<String>,
 }
 
 pub(crate) async fn cancel(
@@ -266,8 +317,8 @@ pub(crate) async fn cancel(
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct RetryFrom {
-    from: Option<String>,
-    by: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) by: Option<String>,
 }
 
 pub(crate) async fn retry(

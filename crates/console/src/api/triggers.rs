@@ -29,6 +29,18 @@ pub(crate) struct Filter {
     days: Option<u16>,
 }
 
+impl Filter {
+    /// Those of every workflow that may be seen.
+    pub(crate) fn all() -> Self {
+        Self { workflow: None, days: None }
+    }
+
+    /// Those of one, also where they fire seldom.
+    pub(crate) fn of(workflow: &str) -> Self {
+        Self { workflow: Some(workflow.to_owned()), days: Some(366) }
+    }
+}
+
 pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
     caller: Caller,

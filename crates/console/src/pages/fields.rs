@@ -108,6 +108,14 @@ struct Opt {
 }
 
 impl Shown {
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    pub(crate) fn is_required(&self) -> bool {
+        self.required
+    }
+
     /// Shown, not asked.
     fn is_told(&self) -> bool {
         self.value.is_some() && self.kind != "table"

@@ -9,7 +9,8 @@ use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 
 use crate::caller::Caller;
-use crate::words::{catalogue as t, say};
+use crate::desk::Desk;
+use crate::words::{catalogue as t, say, say_with};
 
 /// The pages that the way around names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,16 +18,20 @@ pub(crate) enum Place {
     Tasks,
     Cases,
     Runs,
+    Workflows,
+    System,
 }
 
 impl Place {
-    const ALL: [Self; 3] = [Self::Tasks, Self::Cases, Self::Runs];
+    const ALL: [Self; 5] = [Self::Tasks, Self::Cases, Self::Runs, Self::Workflows, Self::System];
 
     fn path(self) -> &'static str {
         match self {
             Self::Tasks => "/tasks",
             Self::Cases => "/new",
             Self::Runs => "/runs",
+            Self::Workflows => "/workflows",
+            Self::System => "/system",
         }
     }
 
@@ -35,13 +40,17 @@ impl Place {
             Self::Tasks => say(lang, t::MY_TASKS),
             Self::Cases => say(lang, t::NEW_CASE),
             Self::Runs => say(lang, t::CASES),
+            Self::Workflows => say(lang, t::WORKFLOWS),
+            Self::System => say(lang, t::SYSTEM),
         }
     }
 
     fn is_for(self, caller: &Caller) -> bool {
         match self {
             Self::Tasks | Self::Cases => true,
-            Self::Runs => caller.rights.may_somewhere(Role::Viewer),
+            Self::Runs => caller.person().is_some() || caller.rights.may_somewhere(Role::Viewer),
+            Self::Workflows => caller.rights.may_somewhere(Role::Viewer),
+            Self::System => caller.rights.may_everywhere(Role::Operator),
         }
     }
 }
@@ -54,7 +63,12 @@ pub(crate) struct Reader<'r> {
     pub now: Timestamp,
 }
 
-impl Reader<'_> {
+impl<'r> Reader<'r> {
+    pub(crate) fn new(desk: &Desk, lang: Lang, caller: &'r Caller, world: &'r World) -> Self {
+        let now = desk.shared().now().timestamp().unwrap_or(Timestamp::UNIX_EPOCH);
+        Self { lang, caller, world, now }
+    }
+
     fn zone(&self) -> TimeZone {
         self.world.zone.clone()
     }
@@ -72,6 +86,32 @@ impl Reader<'_> {
             _ if at.year() == now.year() => at.strftime("%m-%d %H:%M").to_string(),
             _ => at.strftime("%Y-%m-%d %H:%M").to_string(),
         }
+    }
+
+    /// A time with its day of the week, for what lies ahead.
+    pub(crate) fn day(&self, at: Timestamp) -> String {
+        let at = at.to_zoned(self.zone());
+        let days = [t::SUNDAY, t::MONDAY, t::TUESDAY, t::WEDNESDAY, t::THURSDAY, t::FRIDAY, t::SATURDAY];
+        let weekday = usize::try_from(at.weekday().to_sunday_zero_offset()).unwrap_or(0);
+        format!("{} {}", at.strftime("%Y-%m-%d %H:%M"), say(self.lang, days[weekday]))
+    }
+
+    /// The whole of a time, for lists in which each second counts.
+    pub(crate) fn clock(&self, at: &str) -> String {
+        let Ok(at) = at.parse::<Timestamp>() else { return at.to_owned() };
+        at.to_zoned(self.zone()).strftime("%m-%d %H:%M:%S").to_string()
+    }
+
+    /// Days, hours and minutes, the two largest.
+    pub(crate) fn length(&self, ms: i64) -> String {
+        let minutes = ms / 60_000;
+        let (days, hours, rest) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+        let parts = [(days, t::DAYS), (hours, t::HOURS), (rest, t::MINUTES)];
+        let first = parts.iter().position(|(number, _)| *number > 0).unwrap_or(2);
+        let told = parts[first..].iter().take(2).filter(|(number, _)| *number > 0);
+        let told: Vec<String> =
+            told.map(|(number, unit)| say_with(self.lang, *unit, &[&number.to_string()])).collect();
+        if told.is_empty() { say_with(self.lang, t::MINUTES, &["0"]) } else { told.join(" ") }
     }
 
     /// A person by name, a word without its kind, an address as it is.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 use yizhan_workflow::id::Attempt;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
+use super::clock;
 use super::fields::{self, Shown};
 use super::given::{self, Given};
 use super::shell::{Place, Reader, page};
@@ -21,7 +21,7 @@ use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{ClockView, GuessView, TaskRow, TaskView};
+use crate::view::{GuessView, TaskRow, TaskView};
 use crate::words::{catalogue as t, say, say_with};
 
 /// How an act came in, for the journal.
@@ -48,7 +48,7 @@ pub(crate) async fn list(
         Err(refusal) => return refused(&refusal, lang),
     };
     let world = desk.shared().world();
-    let reader = Reader { lang, caller: &caller, world: &world, now: now(&desk) };
+    let reader = Reader::new(&desk, lang, &caller, &world);
     let text = filter.text.trim().to_lowercase();
     let fits = |row: &&TaskRow| text.is_empty() || row.title.to_lowercase().contains(&text);
     let rows: Vec<&TaskRow> = mine.iter().filter(fits).collect();
@@ -56,10 +56,6 @@ pub(crate) async fn list(
         StatusCode::OK,
         page(&reader, Place::Tasks, say(lang, t::MY_TASKS), &listed(&reader, &rows, &filter)),
     )
-}
-
-fn now(desk: &Desk) -> Timestamp {
-    desk.shared().now().timestamp().unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn listed(reader: &Reader<'_>, rows: &[&TaskRow], filter: &Filter) -> Markup {
@@ -160,7 +156,7 @@ struct Sheet {
 async fn shown(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, sheet: &Sheet) -> Response {
     let view = seen(desk, caller, name).await;
     let world = desk.shared().world();
-    let reader = Reader { lang, caller, world: &world, now: now(desk) };
+    let reader = Reader::new(desk, lang, caller, &world);
     match view.and_then(|view| Ok((fields::of(&view.form)?, view))) {
         Ok((fields, view)) => {
             let content = task(&reader, &view, &fields, sheet);
@@ -282,7 +278,7 @@ fn story(reader: &Reader<'_>, view: &TaskView) -> Markup {
         dl {
             @for (label, value) in fields::brought(view.case.input.text(), lang) { dt { (label) } dd { (value) } }
         }
-        @if let Some(clock) = &view.clock { (ledger(reader, clock)) }
+        @if let Some(stood) = &view.clock { (clock::ledger(reader, stood)) }
         @if !view.case.story.is_empty() {
             h2 { (say(lang, t::SO_FAR)) }
             ol.timeline {
@@ -304,24 +300,6 @@ fn story(reader: &Reader<'_>, view: &TaskView) -> Markup {
             h2 { (say(lang, t::COMMENTS)) }
             ul.comments { @for said in &view.comments {
                 li { p.soft { (reader.who(&said.by)) " · " (reader.time(&said.at)) } p { (said.text) } }
-            } }
-        }
-    }
-}
-
-/// When the clock stood, and why.
-fn ledger(reader: &Reader<'_>, clock: &ClockView) -> Markup {
-    let lang = reader.lang;
-    html! {
-        @if !clock.ledger.is_empty() {
-            h2 { (say(lang, t::WHEN_THE_CLOCK_STOOD)) }
-            ul.ledger { @for stood in &clock.ledger {
-                li {
-                    (reader.time(&stood.from)) " – "
-                    @match &stood.to { Some(to) => (reader.time(to)), None => (say(lang, t::NOW)) }
-                    @if let Some(reason) = stood.reason.as_ref().or(stood.file.as_ref()) { ": " (reason) }
-                    @if let Some(by) = &stood.by { " (" (reader.who(by)) ")" }
-                }
             } }
         }
     }

@@ -10,7 +10,9 @@ use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::state::{At, ItemState, Phase, ScopeState, StepState, Want};
 
 use super::task::clock_view;
-use super::{ErrorView, FailureView, ItemView, Look, RunRow, RunView, StepView, json_of, owned, word_of};
+use super::{
+    ErrorView, Exact, FailureView, ItemView, Look, RunRow, RunView, StepView, json_of, owned, word_of,
+};
 
 /// Items of a step that are shown; a fan-out may have a hundred thousand.
 const ITEMS_SHOWN: usize = 500;
@@ -35,12 +37,10 @@ pub(crate) fn run_row(row: &store::RunRow, title: String, now: Millis) -> RunRow
 
 pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
     let (run, sight) = (look.run, look.sight());
-    let made = |output: &Raw| match serde_json::from_str(output.get()) {
-        Ok(value) => json_of(&Raw::from(&sight.veil().over_made(value))),
-        Err(_) => json_of(output),
-    };
     let output = match &run.top.phase {
-        Phase::Over { output, .. } => output.as_ref().filter(|_| sight.case()).map(made),
+        Phase::Over { output, .. } => {
+            output.as_ref().filter(|_| sight.case()).map(|output| made(&sight, output))
+        }
         Phase::Open | Phase::Stopping | Phase::Finishing => None,
     };
     let error = run.top.error.as_ref().map(|error| ErrorView {
@@ -62,10 +62,26 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
     }
 }
 
-/// The steps of a run, or of an item that holds steps.
+/// A value that the file made of others.
+fn made(sight: &Sight<'_>, value: &Raw) -> Exact {
+    match serde_json::from_str(value.get()) {
+        Ok(value) => json_of(&Raw::from(&sight.veil().over_made(value))),
+        Err(_) => json_of(value),
+    }
+}
+
+fn path_of(look: &Look<'_>, of: Item) -> String {
+    let path = look.run.path_of(look.text, of.place());
+    match look.text.step(of.step).each {
+        Some(_) => format!("{path}[{}]", of.item),
+        None => path,
+    }
+}
+
 /// A case with what may be seen of it.
 type Seen<'s> = (&'s Look<'s>, &'s Sight<'s>);
 
+/// The steps of a run, or of an item that holds steps.
 fn steps_view(seen: &Seen<'_>, scope: ScopeNo) -> Vec<StepView> {
     let (look, _) = seen;
     let holder = look.run.scope(scope).and_then(ScopeState::holder_step);
@@ -127,9 +143,11 @@ fn item_view(seen: &Seen<'_>, of: Item, state: &ItemState) -> ItemView {
     };
     ItemView {
         item: of.item,
+        path: path_of(look, of),
         state: item_word(state).to_owned(),
         attempts: state.attempts,
         outcome: owned(&state.outcome),
+        input: state.first.as_ref().filter(|_| sight.case()).map(|first| made(sight, &first.with)),
         output: sight.output(of, state).as_ref().map(json_of),
         failure: state.failure.as_deref().map(failure_view),
         by: owned(&state.by),

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use serde_json::json;
+use yizhan_console::graph::{dot, mermaid, svg};
 
 use super::Context;
 use super::read::{named, sound};
 use crate::exit::{Exit, Failure};
-use crate::graph::{dot, mermaid, svg};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let workflow = sound(&file, context)?;
     let language = context.language.lang();
     let drawn = match args.format {
-        Format::Svg => svg::svg(workflow, language),
+        Format::Svg => svg::svg(workflow, language, &svg::Marks::default()),
         Format::Mermaid => mermaid(workflow, language),
         Format::Dot => dot(workflow, language),
     };

@@ -89,6 +89,23 @@ pub(crate) fn filters_fit_together(house: &mut dyn House) {
     assert_eq!(found(RunFilter { open: true, ..child }), []);
     let both = RunFilter { workflow: Some("refund".into()), open: true, key: Some("17".into()), ..all() };
     assert_eq!(found(both), runs([1]));
+    assert_eq!(found(RunFilter { since: Some(at(5)), ..all() }), runs([6, 5]), "the first instant is in");
+    assert_eq!(found(RunFilter { until: Some(at(2)), ..all() }), runs([1]), "the last one is not");
+    let between = RunFilter { since: Some(at(2)), until: Some(at(5)), open: true, ..all() };
+    assert_eq!(found(between), runs([4, 2]));
+}
+
+pub(crate) fn runs_are_found_by_who_began_them(house: &mut dyn House) {
+    let by = |number, by: &str| {
+        let row = RunRow { by: by.into(), ..row(run(number), number) };
+        Change { row: Some(Box::new(row)), ..begin(number) }
+    };
+    house.accept(vec![by(1, "person:li.na"), by(2, "person:li"), by(3, "person:li.na"), begin(4)]);
+    let of = |who: &str| RunFilter { by: Some(who.into()), ..RunFilter::default() };
+    assert_eq!(paged(house, &of("person:li.na"), 1).concat(), runs([3, 1]));
+    assert_eq!(paged(house, &of("person:li"), 9).concat(), runs([2]), "the whole name");
+    let theirs = RunFilter { open: true, workflow: Some("refund".into()), ..of("person:li.na") };
+    assert_eq!(paged(house, &theirs, 9).concat(), runs([3, 1]));
 }
 
 pub(crate) fn a_cursor_that_is_none_is_refused(house: &mut dyn House) {

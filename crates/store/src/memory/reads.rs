@@ -26,6 +26,9 @@ fn fits(row: &RunRow, filter: &RunFilter) -> bool {
         && !(filter.open && over(row.state))
         && filter.late.is_none_or(|now| row.is_late(now))
         && filter.waits.as_ref().is_none_or(|wanted| row.waits.as_deref() == Some(wanted))
+        && filter.by.as_ref().is_none_or(|wanted| **wanted == *row.by)
+        && filter.since.is_none_or(|since| row.started >= since)
+        && filter.until.is_none_or(|until| row.started < until)
 }
 
 fn is_for(row: &TaskRow, filter: &TaskFilter) -> bool {

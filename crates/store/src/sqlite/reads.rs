@@ -235,6 +235,15 @@ pub(super) fn runs_of_state(
             and("+state < 2", &mut vec![]);
         }
     }
+    if let Some(by) = &filter.by {
+        and("by = ?", &mut vec![by.clone().into()]);
+    }
+    if let Some(since) = filter.since {
+        and("started >= ?", &mut vec![since.0.into()]);
+    }
+    if let Some(until) = filter.until {
+        and("started < ?", &mut vec![until.0.into()]);
+    }
     if let Some((at, id)) = after {
         and("(started, id) < (?, ?)", &mut vec![at.0.into(), id.number().into()]);
     }

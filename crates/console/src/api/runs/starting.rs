@@ -31,13 +31,13 @@ const API: &str = "api";
 /// Lines of a run that are searched for what a repeated request joined.
 const LINES_SEARCHED: usize = 1_000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(crate) struct Request {
     #[serde(default)]
-    input: Json,
-    by: Option<String>,
+    pub(crate) input: Json,
+    pub(crate) by: Option<String>,
     /// A trigger of the file, fired by hand: its `with` and `where` hold.
-    trigger: Option<String>,
+    pub(crate) trigger: Option<String>,
 }
 
 pub(crate) async fn start(
@@ -47,44 +47,93 @@ pub(crate) async fn start(
     headers: HeaderMap,
     Given(request): Given<Request>,
 ) -> Result<Response, Refusal> {
-    let text = current(&desk, &name)?;
-    if !has_form(&text, &request, &caller) {
-        caller.must(Role::Worker, &name)?;
-    }
+    let wanted = Wanted::of(&desk, &caller, &name, request)?;
     let key = idempotency_key(&headers)?;
-    let world = desk.shared().world();
-    let by: Arc<str> = caller.acting(request.by.as_deref(), &world)?.into();
-    let payload = payload_of(&request, &by);
-    may_start(&text, &request, &by, &world, desk.shared().now())?;
-    if let Some(trigger) = request.trigger.as_deref().filter(|name| has_each(&text, name)) {
-        let whole = Whole { desk: &desk, text: &text, trigger, by, key, payload };
-        return whole.start(&request.input).await;
-    }
-    let known_by = key.as_ref().map(|_| payload.as_str());
-    let prepared = prepare(&text, &request, &world, desk.shared().now(), known_by)?;
-    let Some(key) = key else {
-        let dropped = prepared.dropped.clone();
-        let reply = desk.engine.start(Started { prepared, by, firing: None }).await?;
-        return Ok(created(reply, dropped, false));
-    };
-    let _mine = desk.under_way.take(&name, API, &key).ok_or(Refusal::UnderWay)?;
-    let input = prepared.input.clone();
-    let dropped = prepared.dropped.clone();
-    let firing = Firing {
-        workflow: text.name.clone(),
-        trigger: API.into(),
-        id: key,
-        at: desk.shared().now(),
-        outcome: FiringOutcome::Started,
-    };
-    match desk.engine.start(Started { prepared, by, firing: Some(firing) }).await {
-        Ok(reply) => Ok(created(reply, dropped, false)),
-        Err(StartError::FiredBefore { run: Some(run) }) => {
-            let reply = desk.read(move |desk| first_answer(desk, run, &payload, input.get())).await?;
-            Ok(created(reply, dropped, true))
+    let view = wanted.begin(&desk, key).await?;
+    Ok((StatusCode::CREATED, Answer(view)).into_response())
+}
+
+/// A start that whoever asks for it may make.
+pub(crate) struct Wanted {
+    pub(crate) text: Arc<Workflow>,
+    by: Arc<str>,
+    request: Request,
+}
+
+impl Wanted {
+    /// # Errors
+    /// When there is no such workflow, or it is not for this caller.
+    pub(crate) fn of(desk: &Desk, caller: &Caller, name: &str, request: Request) -> Result<Self, Refusal> {
+        let text = current(desk, name)?;
+        if !has_form(&text, &request, caller) {
+            caller.must(Role::Worker, name)?;
         }
-        Err(error) => Err(error.into()),
+        let world = desk.shared().world();
+        let by: Arc<str> = caller.acting(request.by.as_deref(), &world)?.into();
+        may_start(&text, &request, &by, &world, desk.shared().now())?;
+        Ok(Self { text, by, request })
     }
+
+    /// The run that would begin, before it does; none, where each element of a list begins one.
+    pub(crate) fn prepared(&self, desk: &Desk) -> Result<Option<Prepared>, Refusal> {
+        if self.has_each() {
+            return Ok(None);
+        }
+        let (world, now) = (desk.shared().world(), desk.shared().now());
+        prepare(&self.text, &self.request, &world, now, None).map(Some)
+    }
+
+    fn has_each(&self) -> bool {
+        self.request.trigger.as_deref().is_some_and(|name| has_each(&self.text, name))
+    }
+
+    /// Begins the run, once for the key if there is one.
+    pub(crate) async fn begin(self, desk: &Arc<Desk>, key: Option<String>) -> Result<StartedView, Refusal> {
+        let each = self.has_each();
+        let Self { text, by, request } = self;
+        let payload = payload_of(&request, &by);
+        if let Some(trigger) = request.trigger.as_deref().filter(|_| each) {
+            let whole = Whole { desk, text: &text, trigger, by, key, payload };
+            return whole.start(&request.input).await;
+        }
+        let world = desk.shared().world();
+        let known_by = key.as_ref().map(|_| payload.as_str());
+        let prepared = prepare(&text, &request, &world, desk.shared().now(), known_by)?;
+        let Some(key) = key else {
+            let dropped = prepared.dropped.clone();
+            let reply = desk.engine.start(Started { prepared, by, firing: None }).await?;
+            return Ok(created(reply, dropped, false));
+        };
+        let _mine = desk.under_way.take(&text.name, API, &key).ok_or(Refusal::UnderWay)?;
+        let input = prepared.input.clone();
+        let dropped = prepared.dropped.clone();
+        let firing = Firing {
+            workflow: text.name.clone(),
+            trigger: API.into(),
+            id: key,
+            at: desk.shared().now(),
+            outcome: FiringOutcome::Started,
+        };
+        match desk.engine.start(Started { prepared, by, firing: Some(firing) }).await {
+            Ok(reply) => Ok(created(reply, dropped, false)),
+            Err(StartError::FiredBefore { run: Some(run) }) => {
+                let reply = desk.read(move |desk| first_answer(desk, run, &payload, input.get())).await?;
+                Ok(created(reply, dropped, true))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether a request with this key began something of the workflow.
+pub(crate) async fn came_before(
+    desk: &Arc<Desk>,
+    workflow: &Arc<str>,
+    key: Option<&str>,
+) -> Result<bool, Refusal> {
+    let Some(key) = key.map(str::to_owned) else { return Ok(false) };
+    let workflow = workflow.clone();
+    desk.read(move |desk| Ok(desk.reads().firing(&workflow, API, &key)?.is_some())).await
 }
 
 /// A request whose trigger starts a run for each element of a list.
@@ -98,7 +147,7 @@ struct Whole<'a> {
 }
 
 impl Whole<'_> {
-    async fn start(self, input: &Json) -> Result<Response, Refusal> {
+    async fn start(self, input: &Json) -> Result<StartedView, Refusal> {
         let Self { desk, text, trigger, by, key, payload } = self;
         let mut with = Map::from_iter([("body".to_owned(), input.clone())]);
         with.extend(key.as_ref().map(|_| ("payload".to_owned(), payload.as_str().into())));
@@ -126,11 +175,9 @@ impl Whole<'_> {
     }
 }
 
-fn all_created(came: Came) -> Response {
+fn all_created(came: Came) -> StartedView {
     let Came { elements: each, first, joined, repeated, gathered } = came;
-    let view =
-        StartedView { id: first.unwrap_or_default(), joined, dropped: vec![], repeated, gathered, each };
-    (StatusCode::CREATED, Answer(view)).into_response()
+    StartedView { id: first.unwrap_or_default(), joined, dropped: vec![], repeated, gathered, each }
 }
 
 /// The text that new runs begin with.
@@ -140,7 +187,7 @@ pub(crate) fn current(desk: &Desk, name: &str) -> Result<Arc<Workflow>, Refusal>
     entry.workflow.clone().ok_or_else(|| Refusal::Faulty(name.to_owned()))
 }
 
-fn created(reply: StartReply, dropped: Vec<String>, repeated: bool) -> Response {
+fn created(reply: StartReply, dropped: Vec<String>, repeated: bool) -> StartedView {
     let (id, joined) = match reply {
         StartReply::Started(id) => (id.to_string(), false),
         StartReply::Joined(id) => (id.to_string(), true),
@@ -148,8 +195,7 @@ fn created(reply: StartReply, dropped: Vec<String>, repeated: bool) -> Response 
     };
     let gathered = matches!(reply, StartReply::Gathered { .. });
     let repeated = repeated || reply == StartReply::Gathered { repeated: true };
-    let view = StartedView { id, joined, dropped, repeated, gathered, each: vec![] };
-    (StatusCode::CREATED, Answer(view)).into_response()
+    StartedView { id, joined, dropped, repeated, gathered, each: vec![] }
 }
 
 /// A structured-field string, as the draft has it; a bare word is taken, too.

@@ -5,7 +5,7 @@ use yizhan_workflow::plan::{Ending, Goes, OnError, OutcomePattern, Section, Step
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::prose::answer;
 
-pub(crate) mod svg;
+pub mod svg;
 
 /// A way that is no `needs`: back to a step, or to an end.
 pub(crate) struct Way {
@@ -96,7 +96,8 @@ fn when(workflow: &Workflow, no: StepNo) -> bool {
 }
 
 /// For GitHub, wikis and everything else that draws Mermaid.
-pub(crate) fn mermaid(workflow: &Workflow, language: Lang) -> String {
+#[must_use]
+pub fn mermaid(workflow: &Workflow, language: Lang) -> String {
     let mut lines = vec!["flowchart TD".to_owned()];
     mermaid_steps(workflow, &steps_in(workflow, None), "  ", &mut lines);
     for (section, steps) in closing(workflow) {
@@ -149,7 +150,8 @@ fn quoted(text: &str) -> String {
 }
 
 /// For Graphviz.
-pub(crate) fn dot(workflow: &Workflow, language: Lang) -> String {
+#[must_use]
+pub fn dot(workflow: &Workflow, language: Lang) -> String {
     let mut lines = vec!["digraph workflow {".to_owned(), "  node [shape=box, style=rounded];".to_owned()];
     dot_steps(workflow, &steps_in(workflow, None), "  ", &mut lines);
     for (section, steps) in closing(workflow) {

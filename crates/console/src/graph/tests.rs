@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use yizhan_workflow::definition;
 use yizhan_workflow::plan::Source;
 
+use super::svg::{Mark, Marks};
 use super::*;
 
 fn workflow() -> Workflow {
@@ -41,7 +42,7 @@ fn mermaid_shows_order_ways_back_and_what_a_step_holds() {
 
 #[test]
 fn a_drawing_has_a_box_for_each_step_inside_the_one_that_holds_it_and_dashed_ways_back() {
-    let drawn = svg::svg(&workflow(), Lang::En);
+    let drawn = svg::svg(&workflow(), Lang::En, &Marks::default());
     assert_eq!(drawn.matches("rx=\"8\"").count(), 8, "{drawn}");
     for shown in ["告知", ">on_failure<", ">on_cancel<"] {
         assert!(drawn.contains(shown), "{shown}: {drawn}");
@@ -50,4 +51,18 @@ fn a_drawing_has_a_box_for_each_step_inside_the_one_that_holds_it_and_dashed_way
     assert_eq!(drawn.matches("stroke-dasharray=\"5 4\"").count(), 1);
     assert!(dot(&workflow(), Lang::En).contains("s_b -> s_a [style=dashed"));
     assert!(dot(&workflow(), Lang::En).contains("subgraph cluster_on_cancel"));
+}
+
+#[test]
+fn a_drawing_of_a_run_says_where_each_step_stands_in_words_and_keeps_them_apart_from_its_name() {
+    let workflow = workflow();
+    let mark = |state: &'static str, words: &str| Mark { state, words: words.to_owned() };
+    let marks = Marks([(StepNo(0), mark("done", "办结 · 2 轮")), (StepNo(1), mark("open", "3/5 <"))].into());
+    let drawn = svg::svg(&workflow, Lang::Zh, &marks);
+    for shown in
+        ["class=\"box use done\"", ">办结 · 2 轮</text>", "class=\"box ask open\"", ">3/5 &lt;</text>"]
+    {
+        assert!(drawn.contains(shown), "{shown}: {drawn}");
+    }
+    assert!(drawn.contains("class=\"box check\""), "a step without a mark has none: {drawn}");
 }

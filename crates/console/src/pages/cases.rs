@@ -1,0 +1,384 @@
+//! *New case*: the start forms that are for whoever asks, a form, and what is under way with the same key before it is sent.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::{Markup, html};
+use yizhan_engine::library::Workflows;
+use yizhan_workflow::id::RunId;
+use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::plan::{OnDuplicate, Starts, Workflow};
+use yizhan_workflow::run::names;
+
+use super::fields::{self, Shown};
+use super::given::{self, Given};
+use super::runs::rows;
+use super::shell::{Place, Reader, page};
+use super::{answered, refused, sentence, spoken};
+use crate::api::{Looking, runs as api};
+use crate::body::Named;
+use crate::caller::Caller;
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::view::{FormView, RunRow, StartedView};
+use crate::words::{catalogue as t, say, say_with};
+
+/// The hidden field that makes two clicks one case.
+const ONCE: &str = "once";
+/// What was shown to be under way, and is sent all the same.
+const ANYWAY: &str = "anyway";
+const OWN_SHOWN: usize = 10;
+
+/// A form by which somebody may begin a case.
+struct Entrance {
+    workflow: String,
+    trigger: Option<String>,
+    title: String,
+    note: Option<String>,
+}
+
+impl Entrance {
+    fn path(&self) -> String {
+        path(&self.workflow, self.trigger.as_deref())
+    }
+}
+
+fn path(workflow: &str, trigger: Option<&str>) -> String {
+    trigger.map_or_else(|| format!("/new/{workflow}"), |trigger| format!("/new/{workflow}/{trigger}"))
+}
+
+/// Those that name the caller, and those of the workflows that they may start by right.
+fn entrances(desk: &Desk, caller: &Caller, all: &Workflows) -> (Vec<Entrance>, Vec<Entrance>) {
+    let (world, now) = (desk.shared().world(), desk.shared().now());
+    let people = world.people_at(now);
+    let (mut named, mut others) = (Vec::new(), Vec::new());
+    for text in all.values().filter_map(|entry| entry.workflow.as_ref()) {
+        let by_right = caller.rights.may(Role::Worker, &text.name);
+        let lets = caller.rights.lets(Role::Worker, &text.name);
+        let entrance = |trigger: Option<String>, title: String| Entrance {
+            workflow: text.name.to_string(),
+            trigger,
+            title,
+            note: text.note.clone(),
+        };
+        let before = named.len();
+        let forms = text.triggers.iter().filter_map(|trigger| match &trigger.starts {
+            Starts::ByHand { who } => Some((trigger, who)),
+            Starts::Schedule(_)
+            | Starts::Webhook(_)
+            | Starts::Files { .. }
+            | Starts::Mail(_)
+            | Starts::Event { .. } => None,
+        });
+        let forms: Vec<_> = forms.collect();
+        for (trigger, who) in &forms {
+            let is_named = caller.person().map_or(by_right, |own| lets && people.may(own, who).is_some());
+            if is_named {
+                let title = match forms.len() {
+                    1 => text.title.clone(),
+                    _ => format!("{} · {}", text.title, trigger.name),
+                };
+                named.push(entrance(Some(trigger.name.to_string()), title));
+            }
+        }
+        if by_right && named.len() == before && text.completes.is_none() {
+            others.push(entrance(None, text.title.clone()));
+        }
+    }
+    (named, others)
+}
+
+pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers: HeaderMap) -> Response {
+    let lang = spoken(&desk, &headers);
+    let own = match caller.person() {
+        Some(_) => {
+            let filter = api::Filter::of_own(OWN_SHOWN);
+            match api::listed(&desk, caller.clone(), filter, Looking::default()).await {
+                Ok(listing) => listing.items,
+                Err(refusal) => return refused(&refusal, lang),
+            }
+        }
+        None => vec![],
+    };
+    let (named, others) = entrances(&desk, &caller, &desk.shared().library.workflows());
+    let world = desk.shared().world();
+    let reader = Reader::new(&desk, lang, &caller, &world);
+    let content = listed(&reader, &named, &others, &own);
+    answered(StatusCode::OK, page(&reader, Place::Cases, say(lang, t::NEW_CASE), &content))
+}
+
+fn listed(reader: &Reader<'_>, named: &[Entrance], others: &[Entrance], own: &[RunRow]) -> Markup {
+    let lang = reader.lang;
+    html! {
+        div.head { h1 { (say(lang, t::NEW_CASE)) } }
+        @if named.is_empty() && others.is_empty() { p.empty { (say(lang, t::NOTHING_TO_START)) } }
+        (entries(named))
+        @if !others.is_empty() {
+            @if named.is_empty() { (entries(others)) } @else {
+                details.more { summary { (say(lang, t::OTHER_WORKFLOWS)) " · " (others.len()) } (entries(others)) }
+            }
+        }
+        @if !own.is_empty() {
+            h2 { (say(lang, t::BEGUN_BY_ME)) }
+            (rows(reader, own))
+            p { a href="/runs?mine=true" { (say(lang, t::ALL_OF_MINE)) } }
+        }
+    }
+}
+
+fn entries(all: &[Entrance]) -> Markup {
+    html! {
+        ul.entrances {
+            @for one in all {
+                li { a href=(one.path()) { strong { (one.title) } @if let Some(note) = &one.note { span.soft { (note) } } } }
+            }
+        }
+    }
+}
+
+/// What was sent and did not begin anything.
+#[derive(Default)]
+struct Sheet {
+    status: StatusCode,
+    given: Given,
+    faults: Vec<(String, String)>,
+    said: Option<Markup>,
+    same: Option<Same>,
+}
+
+/// An open case with the same key.
+struct Same {
+    key: String,
+    run: RunId,
+    /// Whoever may not see it learns that there is one.
+    row: Option<RunRow>,
+    on_duplicate: OnDuplicate,
+}
+
+/// The form that is meant, if it is for the caller.
+struct Door {
+    text: Arc<Workflow>,
+    trigger: Option<String>,
+    fields: Vec<Shown>,
+}
+
+impl Door {
+    fn of(desk: &Desk, caller: &Caller, (workflow, trigger): (&str, Option<&str>)) -> Result<Self, Refusal> {
+        let trigger = trigger.map(str::to_owned);
+        let request = api::Request { trigger: trigger.clone(), ..api::Request::default() };
+        let text = api::Wanted::of(desk, caller, workflow, request)?.text;
+        let (world, now) = (desk.shared().world(), desk.shared().now());
+        let seen = names::before_start(&text, &world, now, None, None);
+        let fields = fields::of(&FormView::of(&text.input, None, &seen)?)?;
+        Ok(Self { text, trigger, fields })
+    }
+
+    fn path(&self) -> String {
+        path(&self.text.name, self.trigger.as_deref())
+    }
+}
+
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+) -> Response {
+    shown(&desk, &caller, &headers, (&name, None))
+}
+
+pub(crate) async fn show_of(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named((name, trigger)): Named<(String, String)>,
+) -> Response {
+    shown(&desk, &caller, &headers, (&name, Some(&trigger)))
+}
+
+fn shown(desk: &Arc<Desk>, caller: &Caller, headers: &HeaderMap, named: (&str, Option<&str>)) -> Response {
+    let lang = spoken(desk, headers);
+    match Door::of(desk, caller, named) {
+        Ok(door) => form_page(desk, caller, headers, &door, &Sheet::default()),
+        Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+fn form_page(desk: &Arc<Desk>, caller: &Caller, headers: &HeaderMap, door: &Door, sheet: &Sheet) -> Response {
+    let lang = spoken(desk, headers);
+    let world = desk.shared().world();
+    let reader = Reader::new(desk, lang, caller, &world);
+    let once = sheet.given.text(ONCE).map_or_else(|| once(desk), str::to_owned);
+    let content = form(&reader, door, sheet, &once);
+    answered(sheet.status, page(&reader, Place::Cases, &door.text.title, &content))
+}
+
+/// A word that no other form of this caller has.
+fn once(desk: &Desk) -> String {
+    format!("{}-{}", desk.shared().now().0, desk.counts.requests.load(Ordering::Relaxed))
+}
+
+fn form(reader: &Reader<'_>, door: &Door, sheet: &Sheet, once: &str) -> Markup {
+    let lang = reader.lang;
+    let files = fields::takes_files(&door.fields);
+    let wrong = !sheet.faults.is_empty();
+    html! {
+        p.crumbs { a href="/new" { (say(lang, t::NEW_CASE)) } " › " (door.text.title) }
+        h1 { (door.text.title) }
+        @if let Some(note) = &door.text.note { p.soft.note { (note) } }
+        @if let Some(said) = &sheet.said { div.notice.bad role="alert" { (said) } }
+        @if wrong { div.notice.bad role="alert" { p { (say(lang, t::NOTHING_SENT_YET)) } } }
+        @if let Some(same) = &sheet.same { (same_key(reader, same)) }
+        @if (wrong || sheet.same.is_some()) && sheet.given.has_files() {
+            p.hint { (say(lang, t::CHOOSE_FILES_AGAIN)) }
+        }
+        form.sheet method="post" action=(door.path()) enctype=[files.then_some("multipart/form-data")] {
+            input type="hidden" name=(ONCE) value=(once);
+            @if let Some(same) = &sheet.same { input type="hidden" name=(ANYWAY) value=(same.run); }
+            @if door.fields.is_empty() { p.soft { (say(lang, t::NOTHING_IS_ASKED)) } }
+            (fields::asked(&door.fields, None, &sheet.faults, &sheet.given, lang))
+            button type="submit" {
+                @match sheet.same.as_ref().map(|same| same.on_duplicate) {
+                    None => (say(lang, t::BEGIN_CASE)),
+                    Some(OnDuplicate::Join) => (say(lang, t::ADD_TO_IT)),
+                    Some(OnDuplicate::Allow) => (say(lang, t::SEND_ANYWAY)),
+                    Some(OnDuplicate::Reject) => (say(lang, t::TRY_AGAIN_CHANGED)),
+                }
+            }
+        }
+    }
+}
+
+fn same_key(reader: &Reader<'_>, same: &Same) -> Markup {
+    let lang = reader.lang;
+    let then = match same.on_duplicate {
+        OnDuplicate::Allow => t::SAME_KEY_ALLOWED,
+        OnDuplicate::Join => t::SAME_KEY_JOINED,
+        OnDuplicate::Reject => t::SAME_KEY_REJECTED,
+    };
+    html! {
+        div.notice.bad role="alert" {
+            p { strong { (say_with(lang, t::SAME_KEY, &[&same.key])) } " " (say(lang, then)) }
+            @if let Some(row) = &same.row {
+                p { a href={ "/runs/" (row.id) } { (row.title) " · " (row.id) } " " span.soft { (reader.time(&row.started)) " · " (reader.who(&row.by)) } }
+            }
+        }
+    }
+}
+
+pub(crate) async fn begin(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named(name): Named<String>,
+    request: Request,
+) -> Response {
+    begun(&desk, &caller, (&name, None), request).await
+}
+
+pub(crate) async fn begin_of(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named((name, trigger)): Named<(String, String)>,
+    request: Request,
+) -> Response {
+    begun(&desk, &caller, (&name, Some(&trigger)), request).await
+}
+
+async fn begun(desk: &Arc<Desk>, caller: &Caller, named: (&str, Option<&str>), request: Request) -> Response {
+    let headers = request.headers().clone();
+    let lang = spoken(desk, &headers);
+    let door = match Door::of(desk, caller, named) {
+        Ok(door) => door,
+        Err(refusal) => return refused(&refusal, lang),
+    };
+    let mut sheet = Sheet::default();
+    match sent(desk, caller, &door, request, &mut sheet).await {
+        Ok(Some(started)) => Redirect::to(&leads_to(&started)).into_response(),
+        Ok(None) => form_page(desk, caller, &headers, &door, &sheet),
+        Err(refusal) => {
+            sheet.status = refusal.status();
+            sheet.said = Some(why_not(desk, caller, &refusal, &headers));
+            form_page(desk, caller, &headers, &door, &sheet)
+        }
+    }
+}
+
+/// To its page; of what is kept for a later run there is none yet.
+fn leads_to(started: &StartedView) -> String {
+    if started.id.is_empty() { "/new".to_owned() } else { format!("/runs/{}", started.id) }
+}
+
+/// Begins the case, or leaves on the sheet why it is shown once more.
+async fn sent(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    door: &Door,
+    request: Request,
+    sheet: &mut Sheet,
+) -> Result<Option<StartedView>, Refusal> {
+    let lang = spoken(desk, request.headers());
+    sheet.given = given::read(desk, request, fields::takes_files(&door.fields)).await?;
+    given::keep(desk, &mut sheet.given).await?;
+    let input = fields::answer(&door.fields, None, &sheet.given);
+    let request = api::Request { input, trigger: door.trigger.clone(), by: None };
+    let wanted = api::Wanted::of(desk, caller, &door.text.name, request)?;
+    let key = sheet.given.text(ONCE).map(|once| format!("page:{}:{once}", caller.name()));
+    let key = key.filter(|key| key.len() <= 200);
+    let begun = async {
+        let prepared = wanted.prepared(desk)?;
+        let key_of = prepared.and_then(|prepared| prepared.key).filter(|key| !key.trim().is_empty());
+        // What this form began itself is answered as it was then.
+        let first = !api::came_before(desk, &door.text.name, key.as_deref()).await?;
+        if let Some(key) = key_of.filter(|_| first) {
+            sheet.same = same(desk, caller, &door.text, &key).await?;
+            let known = sheet.same.as_ref().map(|same| same.run.to_string());
+            if known.is_some() && known.as_deref() != sheet.given.text(ANYWAY) {
+                sheet.status = StatusCode::CONFLICT;
+                return Ok(None);
+            }
+        }
+        wanted.begin(desk, key).await.map(Some)
+    };
+    match begun.await {
+        Err(Refusal::Fields(faults)) => {
+            sheet.faults = faults.iter().map(|fault| (fault.field.clone(), fault.sentence(lang))).collect();
+            sheet.status = StatusCode::UNPROCESSABLE_ENTITY;
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
+/// The open case that has this key.
+async fn same(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    text: &Arc<Workflow>,
+    key: &str,
+) -> Result<Option<Same>, Refusal> {
+    let (name, on_duplicate) = (text.name.clone(), text.on_duplicate);
+    let wanted = key.to_owned();
+    let held = desk.read(move |desk| Ok(desk.reads().holder(&name, &wanted)?)).await?;
+    let Some(run) = held else { return Ok(None) };
+    let row = api::row_of(desk, caller, run).await.ok();
+    Ok(Some(Same { key: key.to_owned(), run, row, on_duplicate }))
+}
+
+/// With the way to the case that stands in the way, for whoever may see it.
+fn why_not(desk: &Arc<Desk>, caller: &Caller, refusal: &Refusal, headers: &HeaderMap) -> Markup {
+    let lang = spoken(desk, headers);
+    let run =
+        if let Refusal::KeyHeld(run) | Refusal::OtherPayload { run } = refusal { Some(*run) } else { None };
+    let seen = run.filter(|run| api::run_named(desk, caller, Role::Viewer, &run.to_string()).is_ok());
+    html! {
+        p {
+            @if matches!(refusal, Refusal::OtherPayload { .. }) { (say(lang, t::SENT_BEFORE)) }
+            @else if matches!(refusal, Refusal::KeyHeld(_)) { (say(lang, t::SAME_KEY_REJECTED)) }
+            @else { (sentence(refusal, lang)) }
+            @if let Some(run) = seen { " " a href={ "/runs/" (run) } { (run) } }
+        }
+    }
+}

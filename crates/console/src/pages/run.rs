@@ -1,0 +1,213 @@
+//! A case's page: why it is where it is, its picture, every step with what it was given and gave, the journal, and what
+//! somebody may do with it.
+
+mod acts;
+mod picture;
+mod steps;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use yizhan_workflow::calendar::Calendar;
+use yizhan_workflow::id::Millis;
+use yizhan_workflow::people::rights::Role;
+
+pub(crate) use acts::{cancel, due, pause, resume, retry};
+
+use super::shell::{Place, Reader, page};
+use super::{answered, fields, refused, runs, spoken};
+use crate::api::{Looking, PageOf, runs as api};
+use crate::body::{Asked, Named};
+use crate::caller::Caller;
+use crate::desk::Desk;
+use crate::house::Language;
+use crate::refusal::Refusal;
+use crate::view::{JournalLine, Listing, RunView, WhyView};
+use crate::words::{catalogue as t, say, say_with};
+
+/// Lines of the journal on one page.
+const LINES: usize = 200;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct From {
+    #[serde(default)]
+    after: String,
+}
+
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+    Asked(from): Asked<From>,
+) -> Response {
+    shown(&desk, &caller, &headers, (&name, &from.after), None).await
+}
+
+/// Everything that the page shows.
+struct Case {
+    view: RunView,
+    why: Vec<String>,
+    journal: Listing<JournalLine>,
+    picture: String,
+    calendar: Option<Arc<Calendar>>,
+}
+
+async fn shown(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    (name, after): (&str, &str),
+    refusal: Option<&Refusal>,
+) -> Response {
+    let lang = spoken(desk, headers);
+    match case(desk, caller, headers, (name, after)).await {
+        Ok(case) => {
+            let world = desk.shared().world();
+            let reader = Reader::new(desk, lang, caller, &world);
+            let status = refusal.map_or(StatusCode::OK, Refusal::status);
+            let content = content(&reader, &case, refusal);
+            answered(status, page(&reader, Place::Runs, &titled(&case.view), &content))
+        }
+        Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+fn read<T: DeserializeOwned>(raw: &str) -> Result<T, Refusal> {
+    serde_json::from_str(raw).map_err(|error| Refusal::bug("a view of ours cannot be read", &error))
+}
+
+async fn case(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    (name, after): (&str, &str),
+) -> Result<Case, Refusal> {
+    let lang = spoken(desk, headers);
+    let looking = || Asked(Looking::in_language(Language::of(lang)));
+    let (state, named) = (|| State(desk.clone()), || Named(name.to_owned()));
+    let view = api::show(state(), caller.clone(), named(), looking()).await?.0;
+    let why = api::why(state(), caller.clone(), named(), looking()).await?.0;
+    let cursor = Some(after.to_owned()).filter(|after| !after.is_empty());
+    let part = Asked(PageOf::of(LINES, cursor));
+    let journal = api::journal(state(), caller.clone(), named(), part, looking()).await?.0;
+    let (looks, name) = (caller.clone(), name.to_owned());
+    let drawn = desk.read(move |desk| {
+        let id = api::run_named(desk, &looks, Role::Viewer, &name)?;
+        picture::of(desk, id, lang)
+    });
+    let (picture, calendar) = drawn.await?;
+    let why = read::<WhyView>(why.get())?.sentences;
+    Ok(Case { view: read(view.get())?, why, journal: read(journal.get())?, picture, calendar })
+}
+
+fn titled(view: &RunView) -> String {
+    match &view.row.key {
+        Some(key) => format!("{} · {key}", view.row.title),
+        None => view.row.title.clone(),
+    }
+}
+
+fn content(reader: &Reader<'_>, case: &Case, refusal: Option<&Refusal>) -> Markup {
+    let (lang, view) = (reader.lang, &case.view);
+    html! {
+        p.crumbs { a href="/runs" { (say(lang, t::CASES)) } " › " (view.row.id) }
+        h1 { (titled(view)) }
+        p.line { (runs::state(reader, &view.row)) @if let Some(due) = &view.row.due { " · " span.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (reader.time(due)) } } }
+        @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
+        div.notice.why { @for sentence in &case.why { p { (sentence) } } }
+        div.split {
+            div {
+                section aria-label=(say(lang, t::STEPS)) { h2 { (say(lang, t::STEPS)) } (steps::list(reader, case)) }
+                section aria-label=(say(lang, t::JOURNAL)) { (timeline(reader, case)) }
+            }
+            section.story {
+                (facts(reader, view))
+                (acts::offered(reader, view))
+                h2 { (say(lang, t::PICTURE)) }
+                div.graph tabindex="0" { (maud::PreEscaped(&case.picture)) }
+            }
+        }
+    }
+}
+
+/// What the case is, and what it began and ended with.
+fn facts(reader: &Reader<'_>, view: &RunView) -> Markup {
+    let (lang, row) = (reader.lang, &view.row);
+    let input = fields::brought(view.input.text(), lang);
+    let output = view.output.as_ref().map(|output| fields::brought(output.text(), lang)).unwrap_or_default();
+    html! {
+        h2 { (say(lang, t::THE_CASE)) }
+        dl {
+            dt { (say(lang, t::BEGUN)) } dd { (reader.time(&row.started)) " · " (reader.who(&row.by)) }
+            @if let Some(ended) = &row.ended { dt { (say(lang, t::ENDED)) } dd { (reader.time(ended)) } }
+            @if let Some(parent) = &row.parent { dt { (say(lang, t::PARENT)) } dd { a href={ "/runs/" (parent) } { (parent) } } }
+            dt { (say(lang, t::WORKFLOW)) } dd { (workflow(reader, view)) }
+            @for (label, value) in input { dt { (label) } dd { (value) } }
+        }
+        @if let Some(error) = &view.error {
+            div.notice.bad { p { strong { (error.code) } " " (error.step) ": " (error.message) } }
+        }
+        @if !output.is_empty() {
+            h2 { (say(lang, t::RESULT)) }
+            dl { @for (label, value) in output { dt { (label) } dd { (value) } } }
+        }
+    }
+}
+
+fn workflow(reader: &Reader<'_>, view: &RunView) -> Markup {
+    let short: String = view.text.chars().take(8).collect();
+    html! {
+        @if reader.caller.rights.may(Role::Viewer, &view.row.workflow) {
+            a href={ "/workflows/" (view.row.workflow) } { (view.row.workflow) }
+        } @else { (view.row.workflow) }
+        " " span.soft { (short) }
+    }
+}
+
+fn timeline(reader: &Reader<'_>, case: &Case) -> Markup {
+    let lang = reader.lang;
+    html! {
+        h2 { (say(lang, t::JOURNAL)) }
+        ol.journal {
+            @for line in &case.journal.items {
+                li {
+                    time.soft datetime=(line.at) { (reader.clock(&line.at)) }
+                    details { summary { (line.text) } pre { (whole(line)) } }
+                }
+            }
+        }
+        @if let Some(next) = &case.journal.next {
+            p.pages { a href={ "/runs/" (case.view.row.id) "?after=" (next) } { (say(lang, t::LATER_LINES)) } }
+        }
+    }
+}
+
+/// The line as it is kept, for whoever wants to see all of it.
+fn whole(line: &JournalLine) -> String {
+    let whole = serde_json::json!({ "event": line.event, "with": line.with, "did": line.did });
+    serde_json::to_string_pretty(&whole).unwrap_or_default()
+}
+
+/// How long something took: by the clock, and in the hours that are worked.
+fn took(
+    reader: &Reader<'_>,
+    calendar: Option<&Arc<Calendar>>,
+    (from, until): (Millis, Millis),
+) -> Option<String> {
+    let all = until.0 - from.0;
+    if all < 60_000 {
+        return None;
+    }
+    let length = reader.length(all);
+    let worked = calendar.map(|calendar| calendar.open_between(from, until)).filter(|worked| *worked != all);
+    Some(match worked {
+        Some(worked) => say_with(reader.lang, t::TOOK_WORKED, &[&length, &reader.length(worked)]),
+        None => say_with(reader.lang, t::TOOK, &[&length]),
+    })
+}

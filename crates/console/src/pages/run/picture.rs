@@ -1,0 +1,64 @@
+//! The picture of a run: its workflow with where each step stands. It shows titles as the file has them, and no values.
+
+use std::sync::Arc;
+
+use yizhan_engine::live;
+use yizhan_workflow::calendar::Calendar;
+use yizhan_workflow::id::{RunId, ScopeNo, StepAt, StepNo};
+use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::problem::Lang;
+use yizhan_workflow::run::names::state_word;
+use yizhan_workflow::run::state::{Run, StepState};
+
+use super::super::steps::step_word;
+use crate::desk::Desk;
+use crate::graph::svg::{Mark, Marks, svg};
+use crate::refusal::Refusal;
+use crate::words::{catalogue as t, say, say_with};
+
+/// What stands first where a step is at several places at once.
+const FIRST: [&str; 6] = ["open", "failed", "done", "withdrawn", "skipped", "waiting"];
+
+pub(super) fn of(desk: &Desk, id: RunId, lang: Lang) -> Result<(String, Option<Arc<Calendar>>), Refusal> {
+    let loaded = live::load(id, desk.reads())?;
+    let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
+    let calendar = desk.shared().world().calendars.named(text.calendar.as_deref()).cloned();
+    Ok((svg(&text, lang, &marks(&loaded.run, &text, lang)), calendar))
+}
+
+fn marks(run: &Run, text: &Workflow, lang: Lang) -> Marks {
+    let mark = |no: StepNo| {
+        let places = places(run, text, no);
+        let words = places.iter().map(|state| state_word(state));
+        let state = FIRST.into_iter().find(|first| words.clone().any(|word| word == *first));
+        let state = state.unwrap_or("waiting");
+        (no, Mark { state, words: told(&places, state, lang) })
+    };
+    Marks(text.numbers().map(mark).collect())
+}
+
+/// The step in every scope in which it stands.
+fn places<'r>(run: &'r Run, text: &Workflow, no: StepNo) -> Vec<&'r StepState> {
+    let holder = text.step(no).holder;
+    let inner =
+        run.inner.iter().filter(|(_, scope)| scope.holder_step() == holder).map(|(number, _)| *number);
+    let scopes: Vec<ScopeNo> = match holder {
+        None => vec![ScopeNo::RUN],
+        Some(_) => inner.collect(),
+    };
+    scopes.into_iter().map(|scope| run.step(StepAt { step: no, scope })).collect()
+}
+
+fn told(places: &[&StepState], state: &str, lang: Lang) -> String {
+    let mut words = vec![say(lang, step_word(state)).to_owned()];
+    let items: usize = places.iter().map(|place| place.items.len()).sum();
+    if items > 1 {
+        let over: usize = places.iter().map(|place| place.over as usize).sum();
+        words.push(format!("{over}/{items}"));
+    }
+    let round = places.iter().map(|place| place.round).max().unwrap_or(1);
+    if round > 1 {
+        words.push(say_with(lang, t::ROUND, &[&round.to_string()]));
+    }
+    words.join(" · ")
+}

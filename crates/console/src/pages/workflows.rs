@@ -1,0 +1,243 @@
+//! *Workflows*: the files with their state, and one of them: what is wrong with it, what it says, its picture, what starts it,
+//! and which of its texts runs go by.
+
+pub(crate) mod trial;
+mod triggers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use maud::{Markup, PreEscaped, html};
+use yizhan_engine::store::RunFilter;
+use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::problem::Lang;
+use yizhan_workflow::prose::{Reading, Said, reading};
+
+pub(super) use triggers::firings;
+
+use super::fields::{self, Shown};
+use super::shell::{Place, Reader, page};
+use super::{answered, refused, spoken};
+use crate::api::triggers as firing;
+use crate::api::workflows as api;
+use crate::body::{Asked, Named};
+use crate::caller::Caller;
+use crate::desk::Desk;
+use crate::graph::svg::{Marks, svg};
+use crate::refusal::Refusal;
+use crate::view::{TriggerView, WorkflowRow, WorkflowView};
+use crate::words::{Text, catalogue as t, say, say_with};
+
+/// Open runs that are looked at for their texts.
+const RUNS_COUNTED: usize = 500;
+
+pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers: HeaderMap) -> Response {
+    let lang = spoken(&desk, &headers);
+    let rows = api::list(State(desk.clone()), caller.clone()).await.0.items;
+    let world = desk.shared().world();
+    let reader = Reader::new(&desk, lang, &caller, &world);
+    let content = listed(&reader, &rows);
+    answered(StatusCode::OK, page(&reader, Place::Workflows, say(lang, t::WORKFLOWS), &content))
+}
+
+fn listed(reader: &Reader<'_>, rows: &[WorkflowRow]) -> Markup {
+    let lang = reader.lang;
+    let faulty = rows.iter().filter(|row| !row.faults.is_empty()).count();
+    html! {
+        div.head {
+            h1 { (say(lang, t::WORKFLOWS)) }
+            p { (rows.len()) @if faulty > 0 { " · " span.late { (say_with(lang, t::WITH_FAULTS, &[&faulty.to_string()])) } } }
+        }
+        @if rows.is_empty() { p.empty { (say(lang, t::NO_WORKFLOWS)) } } @else {
+            div.wide { table.rows {
+                thead { tr { th { (say(lang, t::WORKFLOW)) } th { (say(lang, t::STATE)) } th { (say(lang, t::STARTED_BY)) } th { (say(lang, t::OWNER)) } } }
+                tbody { @for row in rows { tr {
+                    td data-label=(say(lang, t::WORKFLOW)) {
+                        a href={ "/workflows/" (row.name) } { (if row.title.is_empty() { &row.name } else { &row.title }) }
+                        " " span.key { (row.name) }
+                    }
+                    td data-label=(say(lang, t::STATE)) { (state(lang, row)) }
+                    td data-label=(say(lang, t::STARTED_BY)) {
+                        @for trigger in &row.triggers { span.chip { (say(lang, kind_word(&trigger.kind))) } " " }
+                        @if row.triggers.is_empty() { span.soft { "—" } }
+                    }
+                    td.soft data-label=(say(lang, t::OWNER)) { (row.owner.as_ref().map_or_else(|| "—".to_owned(), |who| reader.who(who))) }
+                } } }
+            } }
+        }
+    }
+}
+
+fn state(lang: Lang, row: &WorkflowRow) -> Markup {
+    let (class, text) = match row.state.as_str() {
+        "in force" => ("done", t::IN_FORCE),
+        "old text in force" => ("faulty", t::OLD_TEXT_IN_FORCE),
+        _ => ("faulty", t::NOT_IN_FORCE),
+    };
+    html! {
+        span class={ "chip " (class) } { (say(lang, text)) }
+        @if !row.faults.is_empty() { " " span.late { (say_with(lang, t::FAULTS, &[&row.faults.len().to_string()])) } }
+        @if !row.warnings.is_empty() { " " span.soft { (say_with(lang, t::WARNINGS, &[&row.warnings.len().to_string()])) } }
+    }
+}
+
+pub(super) fn kind_word(kind: &str) -> Text {
+    match kind {
+        "schedule" => t::BY_SCHEDULE,
+        "webhook" => t::BY_WEBHOOK,
+        "files" => t::BY_FILES,
+        "mail" => t::BY_MAIL,
+        "event" => t::BY_EVENT,
+        _ => t::BY_HAND,
+    }
+}
+
+/// Everything that the page of one shows.
+struct Sheet {
+    view: WorkflowView,
+    triggers: Vec<TriggerView>,
+    text: Option<Arc<Workflow>>,
+    versions: Vec<Version>,
+    fields: Vec<Shown>,
+}
+
+/// A text by which open runs go.
+struct Version {
+    hash: String,
+    runs: usize,
+    in_force: bool,
+}
+
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(name): Named<String>,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    match sheet(&desk, &caller, &name).await {
+        Ok(sheet) => {
+            let world = desk.shared().world();
+            let reader = Reader::new(&desk, lang, &caller, &world);
+            let title = titled(&sheet.view.row);
+            answered(StatusCode::OK, page(&reader, Place::Workflows, title, &content(&reader, &sheet)))
+        }
+        Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+fn titled(row: &WorkflowRow) -> &str {
+    if row.title.is_empty() { &row.name } else { &row.title }
+}
+
+async fn sheet(desk: &Arc<Desk>, caller: &Caller, name: &str) -> Result<Sheet, Refusal> {
+    let view = api::show(State(desk.clone()), caller.clone(), Named(name.to_owned())).await?.0;
+    let filter = Asked(firing::Filter::of(name));
+    let triggers = firing::list(State(desk.clone()), caller.clone(), filter).await?.0.items;
+    let text = desk.shared().library.current(name);
+    let (name, hash) = (name.to_owned(), view.row.hash.clone());
+    let versions = desk.read(move |desk| versions(desk, name, hash.as_deref())).await?;
+    let fields = fields::of(&view.form)?;
+    Ok(Sheet { view, triggers, text, versions, fields })
+}
+
+/// Which texts the open runs go by, the one in force first.
+fn versions(desk: &Desk, workflow: String, in_force: Option<&str>) -> Result<Vec<Version>, Refusal> {
+    let filter = RunFilter { workflow: Some(workflow), open: true, ..RunFilter::default() };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    counts.extend(in_force.map(|hash| (hash.to_owned(), 0)));
+    for row in desk.reads().runs(&filter, None, RUNS_COUNTED)?.rows {
+        *counts.entry(row.text.to_string()).or_default() += 1;
+    }
+    let version = |(hash, runs): (String, usize)| {
+        let is_it = in_force == Some(&*hash);
+        Version { hash, runs, in_force: is_it }
+    };
+    let mut all: Vec<Version> = counts.into_iter().map(version).collect();
+    all.sort_by_key(|version| (!version.in_force, std::cmp::Reverse(version.runs)));
+    Ok(all)
+}
+
+fn content(reader: &Reader<'_>, sheet: &Sheet) -> Markup {
+    let (lang, row) = (reader.lang, &sheet.view.row);
+    html! {
+        p.crumbs { a href="/workflows" { (say(lang, t::WORKFLOWS)) } " › " (row.name) }
+        h1 { (titled(row)) }
+        p.line { (state(lang, row)) " · " span.soft { (row.path) } }
+        @if let Some(note) = &sheet.view.note { p.soft.note { (note) } }
+        @for fault in &row.faults { pre.caret.bad { (fault) } }
+        @for warning in &row.warnings { pre.caret { (warning) } }
+        div.split {
+            section aria-label=(say(lang, t::WHAT_IT_SAYS)) {
+                @if let Some(text) = &sheet.text { (said(lang, &reading(text, lang))) (form(lang, &sheet.fields)) }
+            }
+            section.story {
+                p.buttons {
+                    @if sheet.text.is_some() { a.button href={ "/workflows/" (row.name) "/trial" } { (say(lang, t::TRY_IT)) } }
+                    a.button href={ "/runs?workflow=" (row.name) } { (say(lang, t::CASES)) " · " (sheet.view.open_runs) }
+                }
+                h2 { (say(lang, t::VERSIONS)) }
+                (versions_said(lang, &sheet.versions))
+                (triggers::all(reader, &sheet.triggers))
+                @if let Some(text) = &sheet.text {
+                    h2 { (say(lang, t::PICTURE)) }
+                    div.graph tabindex="0" { (PreEscaped(svg(text, lang, &Marks::default()))) }
+                }
+            }
+        }
+    }
+}
+
+fn versions_said(lang: Lang, all: &[Version]) -> Markup {
+    html! {
+        ul.plain-list { @for version in all { li {
+            code { (version.hash.chars().take(12).collect::<String>()) } " "
+            @if version.in_force { span.chip.done { (say(lang, t::IN_FORCE)) } " " }
+            (say_with(lang, t::OPEN_RUNS, &[&version.runs.to_string()]))
+        } } }
+    }
+}
+
+fn said(lang: Lang, reading: &Reading) -> Markup {
+    let list = |head: Text, lines: &[String]| {
+        html! { @if !lines.is_empty() { h2 { (say(lang, head)) } ul.plain-list { @for line in lines { li { (line) } } } } }
+    };
+    html! {
+        (list(t::ABOUT_IT, &reading.about))
+        (list(t::STARTED_BY, &reading.starts))
+        h2 { (say(lang, t::STEPS)) }
+        (steps(&reading.steps))
+        @if !reading.on_cancel.is_empty() { h2 { (say(lang, t::ON_CANCEL)) } (steps(&reading.on_cancel)) }
+        @if !reading.on_failure.is_empty() { h2 { (say(lang, t::ON_FAILURE)) } (steps(&reading.on_failure)) }
+    }
+}
+
+fn steps(all: &[Said]) -> Markup {
+    html! {
+        ol.read { @for step in all { li {
+            p { span.number { (step.number) } strong { (step.title) } " " code.soft { (step.step) } }
+            @for sentence in &step.sentences { p { (sentence) } }
+        } } }
+    }
+}
+
+/// The start form, as whoever sends it by a program must know it.
+fn form(lang: Lang, all: &[Shown]) -> Markup {
+    html! {
+        @if !all.is_empty() {
+            h2 { (say(lang, t::START_FORM)) }
+            div.wide { table.rows {
+                thead { tr { th { (say(lang, t::FIELD)) } th { (say(lang, t::NAME_IN_FILE)) } th { (say(lang, t::SORT)) } th { (say(lang, t::MUST)) } } }
+                tbody { @for field in all { tr {
+                    td data-label=(say(lang, t::FIELD)) { (field.label) }
+                    td data-label=(say(lang, t::NAME_IN_FILE)) { code { (field.name) } }
+                    td data-label=(say(lang, t::SORT)) { (field.kind()) }
+                    td data-label=(say(lang, t::MUST)) { (say(lang, if field.is_required() { t::YES } else { t::NO })) }
+                } } }
+            } }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Stories of those who run the house, in the browser: workflows with their faults and versions, a walk through, the system,
+//! accounts and the audit.
+
+use serde_json::json;
+
+use super::client::{Client, Reply};
+use super::place::place;
+use super::rights::{session, token};
+use yizhan_workflow::people::rights::Role;
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
+const EN: (&str, &str) = ("accept-language", "en");
+
+const FAULT: &str = r#"
+title = "报修"
+owner = "person:wang.wei"
+[input]
+meter = { label = "户号" }
+[trigger.night]
+schedule = "30 17 * * *"
+with = { meter = "0" }
+[step.visit]
+title = "上门 {{ input.meter }}"
+ask = "person:li.na"
+due = "1 workday"
+form.done = { label = "修好了", type = "yesno" }
+on.done.no = { go = "fail:没修好" }
+"#;
+
+async fn open(client: &Client, path: &str) -> Reply {
+    client.send("GET", path, &[EN], vec![]).await
+}
+
+async fn send(client: &Client, path: &str, fields: &[(&str, &str)]) -> Reply {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    client.send("POST", path, &[FORM, OUR_PAGE, EN], body.into_bytes()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workflow_shows_its_state_its_sentences_what_starts_it_and_which_texts_are_in_use() {
+    let place = place(&[("fault", FAULT), ("broken", "title = \"坏 <文件>\"\n# wrong on purpose")]).await;
+    place.start("fault", json!({"meter": "05"})).await;
+    place
+        .load(&[("fault", &FAULT.replace("上门", "登门")), ("broken", "title = 1\n# wrong on purpose")])
+        .await;
+    place.start("fault", json!({"meter": "06"})).await;
+    let viewer = token(&place, "looks", Role::Viewer, &["fault"], None).await;
+    let list = open(&viewer, "/workflows").await;
+    assert!(list.body.contains("/workflows/fault") && list.body.contains("schedule"), "{}", list.body);
+    assert!(!list.body.contains("/workflows/broken"), "not theirs");
+    assert_eq!(open(&viewer, "/workflows/broken").await.status, 403);
+    let whole = open(&place.token, "/workflows").await;
+    assert!(whole.body.contains("1 with faults") && whole.body.contains("not in force") && whole.body.contains("王伟"), "{}", whole.body);
+    let broken = open(&place.token, "/workflows/broken").await;
+    assert!(broken.body.contains("<pre class=\"caret bad\">YZ"), "{}", broken.body);
+
+    let page = open(&viewer, "/workflows/fault").await;
+    for part in ["登门", "户号", "<svg", "30 17 * * *", "Next: today 17:30, tomorrow 17:30"] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    assert_eq!(page.body.matches("1 open cases").count(), 2, "one under each of two texts: {}", page.body);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_walk_through_says_what_would_happen_by_when_and_does_nothing() {
+    let place = place(&[("fault", FAULT)]).await;
+    let viewer = token(&place, "looks", Role::Viewer, &["fault"], None).await;
+    let path = "/workflows/fault/trial";
+    assert!(open(&viewer, path).await.body.contains("nothing is done"));
+    let wrong = send(&viewer, path, &[("f.meter", "")]).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.body);
+    // Friday afternoon: the next working day is Monday.
+    let walked = send(&viewer, path, &[("f.meter", "05"), ("at", "2026-11-27T16:55")]).await;
+    assert_eq!(walked.status, 200, "{}", walked.body);
+    for part in ["上门 05", "asks 李娜", "Due 2026-11-30 18:00 Monday", "taken to be answered"] {
+        assert!(walked.body.contains(part), "{part}: {}", walked.body);
+    }
+    assert_eq!(place.socket.get("/api/v1/runs").await.json()["items"], json!([]));
+    assert_eq!(send(&viewer, path, &[("f.meter", "05"), ("at", "soon")]).await.status, 400);
+    let other = token(&place, "looks elsewhere", Role::Viewer, &["refund"], None).await;
+    assert_eq!(send(&other, path, &[("f.meter", "05")]).await.status, 403);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_system_says_how_it_is_what_plugins_do_and_which_slots_did_not_go_as_they_should() {
+    let place = place(&[("fault", FAULT)]).await;
+    place.start("fault", json!({"meter": "05"})).await;
+    let operator = token(&place, "ops of all", Role::Operator, &[], None).await;
+    let page = open(&operator, "/system").await;
+    for part in ["All is well.", "play", "1.0.0", "30 17 * * *", "today 17:30", "Cases · open"] {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    assert!(!page.body.contains("/system/accounts"), "that is for administrators");
+    let narrow = token(&place, "ops of one", Role::Operator, &["fault"], None).await;
+    assert_eq!(open(&narrow, "/system").await.status, 403);
+    assert!(!open(&narrow, "/runs").await.body.contains("href=\"/system\""), "and nothing leads there");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_administrator_invites_shuts_out_makes_tokens_and_reads_what_was_done() {
+    let place = place(&[("fault", FAULT)]).await;
+    let admin = place.token.clone();
+    let li_na = session(&place, "li.na", 0).await;
+    let page = open(&admin, "/system/accounts").await;
+    assert!(page.body.contains("李娜") && page.body.contains("Firefox"), "{}", page.body);
+    let invited = send(&admin, "/system/accounts/wang.wei/invite", &[]).await;
+    assert!(invited.status == 200 && invited.body.contains("/invitation/"), "{}", invited.body);
+    assert!(!open(&admin, "/system/accounts").await.body.contains("/invitation/"), "it is shown once");
+    assert_eq!(send(&admin, "/system/accounts/nobody/invite", &[]).await.status, 404);
+
+    let new = [("name", "crm"), ("may", "viewer"), ("on", "fault, refund"), ("person", ""), ("days", "30")];
+    let made = send(&admin, "/system/tokens", &new).await;
+    assert!(made.status == 200 && made.body.contains("is shown this once"), "{}", made.body);
+    let again = send(&admin, "/system/tokens", &new).await;
+    assert!(again.status == 409 && again.body.contains("role=\"alert\""), "{}", again.body);
+    assert!(open(&admin, "/system/accounts").await.body.contains("viewer · fault, refund"));
+    assert_eq!(send(&admin, "/system/tokens/crm/revoke", &[]).await.status, 303);
+    assert!(!open(&admin, "/system/accounts").await.body.contains("viewer · fault"));
+
+    assert_eq!(open(&li_na, "/tasks").await.status, 200);
+    assert_eq!(send(&admin, "/system/accounts/li.na/shut-out", &[]).await.status, 303);
+    assert_eq!(open(&li_na, "/tasks").await.status, 303, "she is led to the door");
+
+    let audit = open(&admin, "/system/audit?verify=true").await;
+    for part in ["/system/accounts/wang.wei/invite", "token:ops", "none missing and none changed"] {
+        assert!(audit.body.contains(part), "{part}: {}", audit.body);
+    }
+    let author = token(&place, "author", Role::Author, &[], None).await;
+    for path in ["/system/accounts", "/system/audit"] {
+        assert_eq!(open(&author, path).await.status, 403, "{path}");
+    }
+    place.stop().await;
+}
