@@ -51,7 +51,13 @@ async fn a_workflow_shows_its_state_its_sentences_what_starts_it_and_which_texts
     assert!(!list.body.contains("/workflows/broken"), "not theirs");
     assert_eq!(open(&viewer, "/workflows/broken").await.status, 403);
     let whole = open(&place.token, "/workflows").await;
-    assert!(whole.body.contains("1 with faults") && whole.body.contains("not in force") && whole.body.contains("王伟"), "{}", whole.body);
+    assert!(
+        whole.body.contains("1 with faults")
+            && whole.body.contains("not in force")
+            && whole.body.contains("王伟"),
+        "{}",
+        whole.body
+    );
     let broken = open(&place.token, "/workflows/broken").await;
     assert!(broken.body.contains("<pre class=\"caret bad\">YZ"), "{}", broken.body);
 

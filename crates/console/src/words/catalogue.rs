@@ -263,6 +263,7 @@ texts! {
     ANSWER_GIVEN: "答复:{}", "answered: {}";
     ANSWER_MADE_UP: "假设答复:{}", "taken to be answered: {}";
     WOULD_BEGIN: "发起流程 {}", "begins {}";
+    WOULD_HEAR: "等到了 {}", "{} has come";
     WOULD_WAIT: "等到 {}", "waits until {}";
     WOULD_SET_OFF: "到 {} 还没办完:{}", "at {}, if not over: {}";
     WOULD_SKIP: "不做,因为 {} 不成立", "skipped: not {}";

@@ -8,7 +8,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use yizhan_engine::intake;
-use yizhan_engine::rehearsal::{Answers, Rehearsal, Told, What, rehearse};
+use yizhan_engine::rehearsal::{Answers, Rehearsal, Told, What, reached, rehearse};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::{Moment, MomentText};
 use yizhan_workflow::people::rights::Role;
@@ -114,9 +114,14 @@ async fn walked(
     };
     let late = sheet.given.text(LATE).is_some();
     let by = caller.acting(None, &world)?;
+    // Of what the case comes to elsewhere, what may be looked at.
+    let library = desk.shared().library.workflows();
+    let all: Vec<Arc<Workflow>> = library.values().filter_map(|entry| entry.workflow.clone()).collect();
+    let mut others = reached(&text, &all);
+    others.retain(|one| caller.rights.may(Role::Viewer, &one.name));
     desk.read(move |_| {
         let prepared = intake::prepare(&text, &input, None, &world, at)?;
-        Ok(rehearse(&prepared, &by, &world, at, &Answers { late, ..Answers::default() }))
+        Ok(rehearse(&prepared, &by, &world, at, &Answers { late, others, ..Answers::default() }))
     })
     .await
 }
@@ -155,6 +160,7 @@ fn course(reader: &Reader<'_>, walked: &Rehearsal) -> Markup {
         h2 { (say(lang, t::WHAT_WOULD_HAPPEN)) }
         ol.timeline {
             @for told in &walked.told { li {
+                @if !told.within.is_empty() { span.soft { (told.within) " › " } }
                 strong { (told.title) } @if told.round > 1 { " " span.soft { (say_with(lang, t::ROUND, &[&told.round.to_string()])) } }
                 p.soft { (time(reader, told.at)) }
                 @for line in lines(reader, told) { p { (line) } }
@@ -194,6 +200,7 @@ fn lines(reader: &Reader<'_>, told: &Told) -> Vec<String> {
         What::Child { workflow, with: given, .. } => {
             vec![say_with(lang, t::WOULD_BEGIN, &[workflow]), value(given)]
         }
+        What::Event { event } => with(t::WOULD_HEAR, &[event]),
         What::Wait { until } => with(t::WOULD_WAIT, &[&time(reader, *until)]),
         What::Due { due } => vec![format!("{}{}", say(lang, t::DUE_BEFORE), time(reader, *due))],
         What::Rung { on, rung, .. } => with(t::WOULD_SET_OFF, &[&time(reader, *on), rung]),
