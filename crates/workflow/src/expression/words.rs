@@ -117,7 +117,7 @@ impl Speaker<'_> {
                 match is_flag {
                     Some(true) => {
                         let said = self.value(&unary.expr);
-                        return self.pick(format!("{said}为“否”"), format!("{said} is no"));
+                        return self.pick(format!("{said}不为“是”"), format!("{said} is not yes"));
                     }
                     Some(false) => {
                         let said = self.value(&unary.expr);
