@@ -85,6 +85,11 @@ impl Form {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
     }
 
+    /// Everything of one name, as ticked boxes send it.
+    pub(crate) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, text)| text.as_str())
+    }
+
     /// What was filled in; a field left empty says nothing.
     pub(crate) fn word(&self, name: &str) -> Option<String> {
         Some(self.text(name).trim().to_owned()).filter(|text| !text.is_empty())

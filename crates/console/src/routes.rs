@@ -100,6 +100,8 @@ fn for_browsers(routes: Routes) -> Routes {
         .post("/tasks/{id}/draft", Known, pages::tasks::draft)
         .post("/tasks/{id}/settle", Known, pages::tasks::settle)
         .post("/tasks/{id}/claim", Known, pages::tasks::claim)
+        .post("/tasks/claim", Known, pages::tasks::claim_all)
+        .post("/tasks/{id}/extend", Known, pages::tasks::extend)
         .post("/tasks/{id}/release", Known, pages::tasks::release)
         .post("/tasks/{id}/comment", Known, pages::tasks::comment)
         .post("/tasks/{id}/hand-over", Known, pages::tasks::hand_over)

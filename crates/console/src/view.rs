@@ -236,6 +236,9 @@ pub struct TaskView {
     pub comments: Vec<CommentView>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<ClockView>,
+    /// With which more time can be asked for, where that can be done now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extend: Option<FormView>,
     /// What whoever looks has filled in and not sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<DraftView>,

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use yizhan_workflow::id::Attempt;
+use yizhan_workflow::people::bare;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
@@ -21,19 +22,49 @@ use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{GuessView, TaskRow, TaskView};
-use crate::words::{catalogue as t, say, say_with};
+use crate::view::{FormView, GuessView, TaskRow, TaskView};
+use crate::words::{Text, catalogue as t, say, say_with};
 
 /// How an act came in, for the journal.
 const VIA: &str = "console";
 const SHOWN: usize = 200;
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct Filter {
-    #[serde(default)]
     text: String,
-    #[serde(default)]
+    /// A word of `KINDS`.
+    only: String,
+    workflow: String,
     done: String,
+    /// Tasks that somebody else had taken meanwhile.
+    missed: usize,
+}
+
+/// Which of them are shown.
+const KINDS: [(&str, Text); 4] =
+    [("", t::ALL_TASKS), ("mine", t::TAKEN_BY_ME), ("free", t::FREE_TO_TAKE), ("late", t::STATE_LATE)];
+
+impl Filter {
+    fn fits(&self, row: &TaskRow, reader: &Reader<'_>) -> bool {
+        let text = self.text.trim().to_lowercase();
+        let kind = match self.only.as_str() {
+            "mine" => {
+                row.claimed_by.as_deref().map(bare) == reader.caller.person() && row.claimed_by.is_some()
+            }
+            "free" => is_free(row),
+            "late" => row.late,
+            _ => true,
+        };
+        kind && (self.workflow.is_empty() || self.workflow == row.workflow)
+            && (text.is_empty() || row.title.to_lowercase().contains(&text))
+    }
+}
+
+/// Nobody has taken it yet, and others than one person may.
+fn is_free(row: &TaskRow) -> bool {
+    let all = row.who.iter().any(|who| !who.starts_with("person:"));
+    row.claimed_by.is_none() && (all || row.who.len() > 1)
 }
 
 pub(crate) async fn list(
@@ -49,47 +80,73 @@ pub(crate) async fn list(
     };
     let world = desk.shared().world();
     let reader = Reader::new(&desk, lang, &caller, &world);
-    let text = filter.text.trim().to_lowercase();
-    let fits = |row: &&TaskRow| text.is_empty() || row.title.to_lowercase().contains(&text);
-    let rows: Vec<&TaskRow> = mine.iter().filter(fits).collect();
+    let rows: Vec<&TaskRow> = mine.iter().filter(|row| filter.fits(row, &reader)).collect();
+    let mut workflows: Vec<&str> = mine.iter().map(|row| &*row.workflow).collect();
+    workflows.sort_unstable();
+    workflows.dedup();
     answered(
         StatusCode::OK,
-        page(&reader, Place::Tasks, say(lang, t::MY_TASKS), &listed(&reader, &rows, &filter)),
+        page(&reader, Place::Tasks, say(lang, t::MY_TASKS), &listed(&reader, &rows, &workflows, &filter)),
     )
 }
 
-fn listed(reader: &Reader<'_>, rows: &[&TaskRow], filter: &Filter) -> Markup {
+fn listed(reader: &Reader<'_>, rows: &[&TaskRow], workflows: &[&str], filter: &Filter) -> Markup {
     let lang = reader.lang;
     let late = rows.iter().filter(|row| row.late).count();
+    let free = reader.caller.person().is_some() && rows.iter().any(|row| is_free(row));
     html! {
         div.head {
             h1 { (say(lang, t::MY_TASKS)) }
             p.count { (rows.len()) @if late > 0 { " · " span.late { (late) (say(lang, t::COUNT_LATE)) } } }
-            form.find method="get" role="search" {
-                label.hidden for="text" { (say(lang, t::FIND)) }
-                input id="text" name="text" type="search" value=(filter.text) placeholder=(say(lang, t::FIND_BY_TITLE));
-                button.plain type="submit" { (say(lang, t::FIND)) }
-            }
         }
+        (search(reader, workflows, filter))
         @if !filter.done.is_empty() { div.notice.good role="status" { p { (say(lang, t::DONE_NOW)) } } }
+        @if filter.missed > 0 { div.notice.bad role="alert" { p { (say_with(lang, t::TAKEN_MEANWHILE, &[&filter.missed.to_string()])) } } }
         @if rows.is_empty() {
             p.empty { (say(lang, t::NO_TASKS)) }
         } @else {
-            div.wide { table.rows {
-                thead { tr {
-                    th { (say(lang, t::TASK)) } th { (say(lang, t::DUE)) } th { (say(lang, t::WHOSE)) }
-                    th { (say(lang, t::SINCE)) }
+            form method="post" action="/tasks/claim" {
+                div.wide { table.rows {
+                    thead { tr {
+                        @if free { th.tick-cell { span.hidden { (say(lang, t::I_TAKE_IT)) } } }
+                        th { (say(lang, t::TASK)) } th { (say(lang, t::DUE)) } th { (say(lang, t::WHOSE)) } th { (say(lang, t::SINCE)) }
+                    } }
+                    tbody { @for row in rows { (line(reader, row, free)) } }
                 } }
-                tbody { @for row in rows { (line(reader, row)) } }
-            } }
+                @if free { button type="submit" { (say(lang, t::TAKE_TICKED)) } }
+            }
         }
     }
 }
 
-fn line(reader: &Reader<'_>, row: &TaskRow) -> Markup {
+fn search(reader: &Reader<'_>, workflows: &[&str], filter: &Filter) -> Markup {
+    let lang = reader.lang;
+    html! {
+        form.filters method="get" role="search" {
+            label { span { (say(lang, t::FIND_BY_TITLE)) } input type="search" name="text" value=(filter.text); }
+            label { span { (say(lang, t::WHICH)) }
+                select name="only" { @for (kind, text) in KINDS { option value=(kind) selected[kind == filter.only] { (say(lang, text)) } } }
+            }
+            @if workflows.len() > 1 {
+                label { span { (say(lang, t::WORKFLOW)) }
+                    select name="workflow" {
+                        option value="" { (say(lang, t::ANY_WORKFLOW)) }
+                        @for name in workflows { option value=(name) selected[**name == filter.workflow] { (name) } }
+                    }
+                }
+            }
+            button.plain type="submit" { (say(lang, t::FIND)) }
+        }
+    }
+}
+
+fn line(reader: &Reader<'_>, row: &TaskRow, ticks: bool) -> Markup {
     let lang = reader.lang;
     html! {
         tr {
+            @if ticks {
+                td.tick-cell { @if is_free(row) { input type="checkbox" name="task" value=(row.id) aria-label={ (say(lang, t::I_TAKE_IT)) ": " (row.title) }; } }
+            }
             td data-label=(say(lang, t::TASK)) { a href={ "/tasks/" (row.id) } { (row.title) } }
             td data-label=(say(lang, t::DUE)) { (due(reader, row)) }
             td data-label=(say(lang, t::WHOSE)) { (whose(reader, row)) }
@@ -106,6 +163,28 @@ fn doubt(lang: Lang, view: &TaskView) -> Markup {
             (say_with(lang, t::DUE_IS_A_GUESS, &[&format!("{calendar} {year}")]))
         }
     }
+}
+
+/// Takes all that are ticked. What somebody else took meanwhile is counted and said.
+pub(crate) async fn claim_all(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    form: Form,
+) -> Response {
+    let by = match by(&desk, &caller) {
+        Ok(by) => by,
+        Err(refusal) => return refused(&refusal, spoken(&desk, &headers)),
+    };
+    let mut missed = 0;
+    for name in form.all("task") {
+        let by = by.clone();
+        let taken =
+            api::act(&desk, &caller, name.to_owned(), |of| Event::Claimed { of, by, via: VIA.into() });
+        missed += usize::from(taken.await.is_err());
+    }
+    let to = if missed == 0 { "/tasks?only=mine".to_owned() } else { format!("/tasks?missed={missed}") };
+    Redirect::to(&to).into_response()
 }
 
 fn due(reader: &Reader<'_>, row: &TaskRow) -> Markup {
@@ -240,7 +319,7 @@ fn acts(reader: &Reader<'_>, view: &TaskView) -> Markup {
     let path = |act: &str| format!("/tasks/{}/{act}", view.row.id);
     html! {
         div.acts {
-            @if view.row.claimed_by.is_none() && view.row.who.len() + usize::from(view.row.who.iter().any(|who| !who.starts_with("person:"))) > 1 {
+            @if is_free(&view.row) {
                 form method="post" action=(path("claim")) { button.plain type="submit" { (say(lang, t::I_TAKE_IT)) } }
             }
             @if held {
@@ -260,6 +339,7 @@ fn acts(reader: &Reader<'_>, view: &TaskView) -> Markup {
                     button type="submit" { (say(lang, t::HAND_OVER_IT)) }
                 }
             }
+            @if let Some(form) = &view.extend { (more_time(reader, view, form)) }
             details {
                 summary { (say(lang, t::COMMENT)) }
                 form method="post" action=(path("comment")) {
@@ -269,6 +349,44 @@ fn acts(reader: &Reader<'_>, view: &TaskView) -> Markup {
             }
         }
     }
+}
+
+fn more_time(reader: &Reader<'_>, view: &TaskView, form: &FormView) -> Markup {
+    let lang = reader.lang;
+    let fields = fields::of(form).unwrap_or_default();
+    html! {
+        details {
+            summary { (say(lang, t::MORE_TIME)) }
+            form method="post" action={ "/tasks/" (view.row.id) "/extend" } {
+                (fields::asked(&fields, None, &[], &Given::default(), lang))
+                button type="submit" { (say(lang, t::MORE_TIME)) }
+            }
+        }
+    }
+}
+
+/// Asks for more time, by the form of the step's own `extend`.
+pub(crate) async fn extend(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named(name): Named<String>,
+    request: Request,
+) -> Response {
+    let lang = spoken(&desk, request.headers());
+    let asked = async {
+        let form = seen(&desk, &caller, &name).await?.extend;
+        let form = form.ok_or_else(|| Refusal::NotNow("no more time can be asked for now".to_owned()))?;
+        let fields = fields::of(&form)?;
+        let given = given::read(&desk, request, false).await?;
+        Ok(Raw::from(&fields::answer(&fields, None, &given)))
+    };
+    let fields = match asked.await {
+        Ok(fields) => fields,
+        Err(refusal) => return not_taken(&desk, &caller, lang, &name, &refusal).await,
+    };
+    let to = format!("/tasks/{name}");
+    let event = |of, by| Event::MoreTimeAsked { of, by, via: VIA.into(), fields };
+    done(&desk, &caller, lang, (name, &to), event).await
 }
 
 fn story(reader: &Reader<'_>, view: &TaskView) -> Markup {

@@ -155,3 +155,25 @@ async fn a_form_that_another_site_sends_changes_nothing() {
     assert!(open(&li_na, &task).await.body.contains("I take it"), "it is still everybody's");
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_tasks_are_taken_at_once_and_the_list_shows_which_are_whose() {
+    let place = place(&[("repair", REPAIR)]).await;
+    for street in ["河东路", "河西路", "江北路"] {
+        place.start("repair", json!({"where": street})).await;
+    }
+    let li_na = signed_in(&place, "li.na").await;
+    let list = open(&li_na, "/tasks").await;
+    let parts = list.body.split("name=\"task\" value=\"").skip(1);
+    let tasks: Vec<&str> = parts.map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(tasks.len(), 3, "{}", list.body);
+    let taken = send(&li_na, "/tasks/claim", &[("task", tasks[0]), ("task", tasks[1])]).await;
+    assert_eq!((taken.status, taken.header("location")), (303, Some("/tasks?only=mine")), "{}", taken.body);
+    let count = async |path: &str| open(&li_na, path).await.body.matches("href=\"/tasks/task_").count();
+    assert_eq!((count("/tasks?only=mine").await, count("/tasks?only=free").await), (2, 1));
+    assert_eq!((count("/tasks?only=late").await, count("/tasks?text=江北").await), (0, 1));
+    let gone = send(&li_na, "/tasks/claim", &[("task", "task_0000000000000")]).await;
+    assert_eq!(gone.header("location"), Some("/tasks?missed=1"));
+    assert!(open(&li_na, "/tasks?missed=1").await.body.contains("1 were taken by somebody else"));
+    place.stop().await;
+}

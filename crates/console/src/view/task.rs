@@ -82,9 +82,19 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         delegated_by: sheet.and_then(|sheet| owned(&sheet.delegated_by)),
         comments: comments.collect(),
         clock: clock_view(look, of.item, state),
+        extend: more_time(look, of.item, state)?,
         draft: None,
         case: case_of(look),
     })
+}
+
+/// The form of `extend`, as long as what is open is in time and nothing was asked for.
+fn more_time(look: &Look<'_>, of: Item, state: &ItemState) -> Result<Option<FormView>, Refusal> {
+    let in_time = state.due.is_some_and(|due| due > look.now);
+    let asked = state.clock.as_ref().is_some_and(|clock| !clock.asked.is_empty());
+    let clock = look.text.step(of.step).clock.as_ref().filter(|_| in_time && !asked && !of.is_beside());
+    let extend = clock.and_then(|clock| clock.extend.as_ref());
+    extend.map(|extend| FormView::of(&extend.form, None, &look.scope(Standpoint::Item(of)))).transpose()
 }
 
 pub(super) fn clock_view(look: &Look<'_>, of: Item, state: &ItemState) -> Option<ClockView> {

@@ -335,4 +335,13 @@ texts! {
     AUDIT_IS_WHOLE: "{} 行,一行不少,一字未改。", "{} lines, none missing and none changed.";
     AUDIT_IS_BROKEN: "这条链被动过,请马上告诉负责人。", "The chain was tampered with: tell whoever is responsible at once.";
     ANSWERED_SO: "对第 {} 行的答复 ", "answer to line {} ";
+
+    // My tasks.
+    ALL_TASKS: "全部", "All";
+    TAKEN_BY_ME: "我在办的", "Taken by me";
+    FREE_TO_TAKE: "还没人接的", "Free to take";
+    WHICH: "哪些", "Which";
+    TAKE_TICKED: "我来办勾选的", "I take the ticked ones";
+    TAKEN_MEANWHILE: "有 {} 件已被别人接走,其余归您办。", "{} were taken by somebody else meanwhile; the others are yours.";
+    MORE_TIME: "申请延期", "Ask for more time";
 }
