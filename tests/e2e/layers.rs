@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 /// A crate, and all of our crates that it may depend on.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("workflow", &[]),
+    ("faults", &[]),
     ("cells", &[]),
     ("plugin-api", &["plugin-macros"]),
     ("plugin-macros", &[]),
-    ("engine", &["workflow"]),
-    ("store", &["engine", "workflow"]),
-    ("plugin-host", &["engine", "plugin-api", "workflow"]),
+    ("engine", &["faults", "workflow"]),
+    ("store", &["engine", "faults", "workflow"]),
+    ("plugin-host", &["engine", "faults", "plugin-api", "workflow"]),
     ("access", &["workflow"]),
-    ("console", &["access", "engine", "workflow"]),
-    ("daemon", &["access", "cells", "console", "engine", "plugin-host", "store", "workflow"]),
+    ("console", &["access", "engine", "faults", "workflow"]),
+    ("daemon", &["access", "cells", "console", "engine", "faults", "plugin-host", "store", "workflow"]),
     ("harness", &["engine", "plugin-api", "store", "workflow"]),
 ];
 

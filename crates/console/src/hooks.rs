@@ -179,8 +179,13 @@ impl Delivery<'_> {
         let dropped = prepared.dropped.clone();
         let by = format!("trigger:{}", self.trigger).into();
         let firing = self.firing(FiringOutcome::Started);
+        yizhan_faults::point("hook.starting");
         match self.desk.engine.start(Started { prepared, by, firing }).await {
-            Ok(StartReply::Started(run)) => Ok(taken(Some(run), false, dropped)),
+            Ok(StartReply::Started(run)) => {
+                // It is on disk, and the sender will send it again.
+                yizhan_faults::point("hook.started");
+                Ok(taken(Some(run), false, dropped))
+            }
             Ok(StartReply::Joined(run)) => Ok(taken(Some(run), true, dropped)),
             Ok(StartReply::Gathered { repeated: again }) => {
                 let (status, answer) = if again { repeated(None) } else { taken(None, false, dropped) };

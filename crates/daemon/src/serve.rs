@@ -68,6 +68,7 @@ pub(crate) async fn serve(home: Home, config: Config) -> Result<Exit, Failure> {
     // Listened on before anything takes time: who calls meanwhile waits in the kernel's queue.
     let listening = listen::open(&home, &config)?;
     let parts = start(&home, &config, store, listening.address.as_deref()).await?;
+    yizhan_faults::point("daemon.recovering");
     ready(&parts.engine).await?;
     if let Some(fault) = parts.engine.shared.tell_fault(Lang::En) {
         tracing::error!("{fault}");
@@ -192,8 +193,10 @@ async fn run(
         tokio::spawn(crate::heads::keep(home.clone(), engine.clone())),
     ];
     tracing::info!(home = %home.root.display(), "ready, listening on {said}");
+    yizhan_faults::point("daemon.ready");
     supervisor::say_ready(&engine);
     let ended = supervisor::watch(&engine, &reload, signals).await;
+    yizhan_faults::point("daemon.stopping");
     stop::say_stopping();
     for task in &intake {
         task.abort();

@@ -202,6 +202,7 @@ impl Loop {
             self.shared.figures.calls.store(self.calls.len() as u64, Ordering::Relaxed);
             self.shared.figures.queued.store(self.queue.len() as u64, Ordering::Relaxed);
             if self.broken || (self.stopping && self.is_idle()) {
+                yizhan_faults::point("engine.stopped");
                 self.jobs.push(None);
                 self.shared.stopped.store(true, Ordering::Release);
                 return;
@@ -279,6 +280,7 @@ impl Loop {
             // While the disk is full the next word of the writer answers.
             Message::Probe(reply) => self.probes.push((self.job, reply)),
             Message::Stop => {
+                yizhan_faults::point("engine.stopping");
                 self.stopping = true;
                 self.queue.clear();
             }
@@ -305,6 +307,7 @@ impl Loop {
         if self.noticed(completion.id, &completion.outcome) {
             return;
         }
+        yizhan_faults::point("engine.completed");
         self.returned += 1;
         let Some((run, of)) = self.calls.remove(&completion.id) else { return };
         if let Some(live) = self.live.get_mut(&run) {
@@ -343,6 +346,7 @@ impl Loop {
                     self.send(vec![call]);
                 }
             } else {
+                yizhan_faults::point("engine.begun");
                 // A call that must happen once says first, on disk, that it goes out.
                 self.feed_quietly(run, Event::Begun { of }, world);
             }
@@ -507,6 +511,7 @@ impl Loop {
             after: std::mem::replace(&mut self.after, After { acts, ..After::default() }),
             returned: std::mem::take(&mut self.returned),
         };
+        yizhan_faults::point("engine.handing_over");
         self.jobs.push(Some(job));
     }
 
@@ -515,16 +520,20 @@ impl Loop {
     fn act(&mut self, after: After, acks: Acks, world: &World) {
         self.written = after.number;
         let mut calls = vec![];
+        yizhan_faults::point("engine.acting");
         for (acts, ack) in after.acts.into_iter().zip(acks) {
             match ack {
                 Ok(()) => self.act_on(acts, &mut calls, world),
                 Err(refused) => self.refused(acts, refused, world),
             }
         }
+        yizhan_faults::point("engine.calling");
         self.send(calls);
+        yizhan_faults::point("engine.called");
         after.published.into_iter().for_each(|event| self.events.offer(event));
         self.notice(after.letters);
         after.built_in.into_iter().for_each(|(call, output)| self.built_in_done(call, output, world));
+        yizhan_faults::point("engine.answering");
         after.replies.into_iter().for_each(Reply::committed);
         self.fill_places(world);
     }
@@ -560,6 +569,7 @@ impl Loop {
         if let Some((parent, event)) = acts.tell {
             self.tell(parent, event, world);
         }
+        yizhan_faults::point("engine.answering_run");
         if let Some(reply) = acts.reply {
             reply.committed();
         }

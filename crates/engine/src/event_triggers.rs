@@ -42,8 +42,12 @@ async fn look(engine: &Engine) -> Result<bool, FireError> {
     let reads = &engine.shared.reads;
     let seen = reads.events_seen()?;
     let events = reads.events_after(seen, PAGE)?;
+    yizhan_faults::point("events.firing");
     for event in &events {
         fire(engine, event).await?;
+    }
+    if !events.is_empty() && yizhan_faults::fails("events.fired") {
+        return Err(StoreError::Failed("as a fault run asks".into()).into());
     }
     if let Some(last) = events.last() {
         engine.note(Note::EventsSeen { number: last.number }).await?;

@@ -80,6 +80,7 @@ impl Loop {
         if known || !self.events.under_way.insert((event.name.clone(), event.id.clone())) {
             return;
         }
+        yizhan_faults::point("engine.event_publishing");
         self.batch.notes.push(Note::Published(event.clone()));
         self.after.published.push(event);
     }
@@ -123,6 +124,9 @@ impl Loop {
     /// The oldest event that was accepted since the run began, that passes and that the run has not taken.
     fn look_for(&mut self, run: RunId, of: Attempt, after: u64, world: &World) -> Result<(), StoreError> {
         let Some((to, since)) = self.listening(run, of) else { return Ok(()) };
+        if yizhan_faults::fails("engine.event_looking") {
+            return Err(StoreError::Failed("as a fault run asks".into()));
+        }
         let found = self.shared.reads.events(&to.event, &to.key, since, after, TURN)?;
         for event in &found {
             let id = taken_as(event);
@@ -172,6 +176,7 @@ impl Loop {
     }
 
     fn give(&mut self, run: RunId, of: Attempt, event: &Published, world: &World) {
+        yizhan_faults::point("engine.event_giving");
         let taken = Event::EventTaken { of, id: taken_as(event), payload: event.payload.clone() };
         match self.feed(run, taken, world) {
             // It has moved on, or it took this one by another step.

@@ -365,6 +365,7 @@ impl Loop {
     }
 
     pub(crate) fn hand_out(&mut self, task: &TaskId, call: Call) {
+        yizhan_faults::point("engine.notice_sending");
         let Some(waiting) = self.notices.waiting.get_mut(task) else { return };
         waiting.under_way = true;
         self.next_call += 1;
@@ -394,6 +395,7 @@ impl Loop {
     }
 
     fn went_out(&mut self, task: &TaskId) {
+        yizhan_faults::point("engine.notice_sent");
         self.notices.apart.remove(task);
         self.shared.untold.forget(task);
         if let Some(Waiting { notice, letter, .. }) = self.notices.waiting.remove(task) {

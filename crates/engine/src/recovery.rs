@@ -27,6 +27,9 @@ impl Loop {
     pub(crate) fn recover(&mut self) -> Result<(), StoreError> {
         let world = self.shared.world();
         let reads = self.shared.reads.clone();
+        if yizhan_faults::fails("engine.recovering") {
+            return Err(StoreError::Failed("as a fault run asks".into()));
+        }
         self.recover_notices()?;
         let in_flight = reads.runs_in_flight()?;
         let count = in_flight.len();
@@ -38,6 +41,7 @@ impl Loop {
                 self.hand_over();
             }
         }
+        yizhan_faults::point("engine.recovered_runs");
         for tell in tells {
             match serde_json::from_slice(&tell.event) {
                 Ok(event) => self.tell(tell.parent, event, &world),
@@ -48,6 +52,7 @@ impl Loop {
         self.recover_choices()?;
         self.events.recover();
         self.following.recover(reads.calendars_seen()?);
+        yizhan_faults::point("engine.recovered");
         if count > 0 {
             tracing::info!(runs = count, "runs that were under way go on");
         }
@@ -132,6 +137,7 @@ impl Loop {
     }
 
     fn wake(&mut self, run: RunId, now: Millis, world: &World) {
+        yizhan_faults::point("engine.waking");
         match self.feed(run, Event::Woke {}, world) {
             Ok(_) | Err(ActError::Refused(Refusal::Echo(_))) => {}
             Err(error) => {

@@ -204,6 +204,7 @@ impl Loop {
 
     /// Gives the step back if it is not its turn yet: it is counted for first.
     fn keep(&mut self, mut task: Task, world: &World) -> Option<Task> {
+        yizhan_faults::point("engine.entry_keeping");
         let run = self.run_of_call(task.call.id);
         if run.is_none() && task.reply.is_none() {
             return None; // Nobody waits for it any more.
@@ -279,6 +280,7 @@ impl Ledgers {
     }
 
     fn advance(&mut self, advance: Advance, job: u64) {
+        yizhan_faults::point("engine.entry_kept");
         if let Some(head) = advance.head {
             if advance.replaces {
                 self.tallies.forget(&head.register);

@@ -101,6 +101,9 @@ impl Schedules {
             return Ok(());
         }
         let Some(calendar) = self.calendar_of(text) else { return Ok(()) };
+        if yizhan_faults::fails("schedules.deciding") {
+            return Err(StoreError::Failed("as a fault run asks".into()).into());
+        }
         let decided = schedule::decide(schedule, &calendar, watched.last, now);
         for (at, why) in &decided.missed {
             tracing::info!(workflow = %name.0, trigger = %name.1, slot = %at, ?why, "a slot was passed over");
@@ -112,9 +115,14 @@ impl Schedules {
             self.take(name, text, schedule, slot, &mut watched).await?;
         }
         self.fire_queued(name, text, schedule, &mut watched).await?;
+        // Its slots have begun, and it is not noted yet that they were seen.
+        if yizhan_faults::fails("schedules.fired") {
+            return Err(StoreError::Failed("as a fault run asks".into()).into());
+        }
         if decided.seen != watched.last {
             self.engine.note(seen(name, decided.seen)).await?;
         }
+        yizhan_faults::point("schedules.seen");
         watched.last = decided.seen;
         watched.next = decided.next;
         self.watched.insert(name.clone(), watched);
@@ -226,6 +234,7 @@ impl Schedules {
         slot: Slot,
         watched: &mut Watched,
     ) -> Result<(), ScheduleError> {
+        yizhan_faults::point("schedules.firing");
         let world = self.engine.shared.world();
         let with = self.told(name, text, slot)?;
         if text.trigger(&name.1).is_some_and(|trigger| trigger.dates().is_some()) {

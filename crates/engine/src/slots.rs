@@ -117,6 +117,7 @@ impl Loop {
     }
 
     fn grant(&mut self, run: RunId, of: Attempt, grants: Grants, world: &World) {
+        yizhan_faults::point("engine.place_granting");
         match self.feed(run, Event::SlotGranted { of }, world) {
             Ok(place) => {
                 let change = &mut self.batch.changes[place];

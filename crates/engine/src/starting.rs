@@ -38,6 +38,7 @@ impl Loop {
             parent: None,
             origin: None,
         };
+        yizhan_faults::point("engine.starting");
         let claim = prepared.claim();
         let takes = prepared.takes();
         let pending = Pending {
@@ -163,6 +164,7 @@ impl Loop {
             parent: above.filter(|_| !detach),
             origin: above.filter(|_| detach),
         };
+        yizhan_faults::point("engine.child_beginning");
         let (at, room) = (self.shared.now(), self.room());
         let (run, decision) = start(child, &text, &Now { world, at, room }, started);
         self.live.insert(child, Live::new(run, text));
@@ -240,6 +242,7 @@ impl Loop {
     /// Gives a child's end to the attempt of its parent's item that waits now (a retry has a later one).
     pub(crate) fn tell(&mut self, parent: RunId, event: Event, world: &World) {
         let Event::ChildEnded { mut of, child, state, outcome, output } = event else { return };
+        yizhan_faults::point("engine.child_telling");
         let told = match self.bring(parent) {
             Err(error) => Err(error),
             Ok(()) => {

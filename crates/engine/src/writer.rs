@@ -122,11 +122,13 @@ impl<S: Store> State<S> {
                 last = self.linger(&mut batches, &mut afters);
             }
             if !batches.is_empty() {
+                yizhan_faults::point("writer.taken");
                 match self.commit(&mut batches, &mut afters, &mut last, tell) {
                     Ok(acks) => {
                         let released: u32 = batches.iter().map(|batch| batch.released).sum();
                         self.outstanding += released;
                         batches.clear();
+                        yizhan_faults::point("writer.written");
                         tell(Written::Done(afters.drain(..).zip(acks).collect()));
                     }
                     Err(error) => {

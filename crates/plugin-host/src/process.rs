@@ -159,6 +159,9 @@ pub(crate) fn create_fault(document: &[u8]) -> Fault {
 }
 
 pub(crate) fn launch(instance: &Arc<Instance>) -> std::io::Result<()> {
+    if yizhan_faults::fails("host.launching") {
+        return Err(std::io::Error::other("as a fault run asks"));
+    }
     let plugin = &instance.plugin;
     let (lines, output) = std::io::pipe()?;
     let (child, socket) = spawn(&plugin.house.child, plugin.sealed.bytes(), Some(output.into()))?;
@@ -168,6 +171,7 @@ pub(crate) fn launch(instance: &Arc<Instance>) -> std::io::Result<()> {
     let out = Arc::new(Out { socket: socket.try_clone()?, state: Mutex::default(), more: Condvar::new() });
     let carrier = InChild { out: Arc::clone(&out), handle, pid: pid.as_raw_nonzero().get().cast_unsigned() };
     instance.carried_by(Box::new(carrier));
+    yizhan_faults::point("host.launched");
     let mut frames = Vec::new();
     frame::hello(&mut frames);
     frame::put(&mut frames, Kind::Create, 0, 0, plugin.config.as_bytes());
@@ -287,6 +291,7 @@ impl InChild {
 
 impl Carrier for InChild {
     fn start(&self, batch: &[Arc<Ready>]) {
+        yizhan_faults::point("host.sending");
         self.out.send(|frames| {
             for ready in batch {
                 put_start(frames, ready);
@@ -404,6 +409,10 @@ fn read_frames(instance: &Arc<Instance>, socket: &mut UnixStream, out: &Arc<Out>
         if !matches!(reader.fill(socket), Ok(true)) {
             return End::Closed;
         }
+        // As if the child had gone.
+        if yizhan_faults::fails("host.reading") {
+            return End::Garbage("as a fault run asks".to_owned());
+        }
         let now = Instant::now();
         let mut ended = Vec::new();
         let fault = loop {
@@ -420,6 +429,10 @@ fn read_frames(instance: &Arc<Instance>, socket: &mut UnixStream, out: &Arc<Out>
                 Err(garbage) => break Some(garbage.to_string()),
             }
         };
+        if !ended.is_empty() {
+            // The effect is in the world, and only this process knows.
+            yizhan_faults::point("host.completing");
+        }
         instance.plugin.house.completed(ended);
         if let Some(words) = fault {
             return End::Garbage(words);
@@ -452,6 +465,7 @@ fn handle(
         Kind::Create => {
             let failed = frame.status() == YZ_FAILED;
             let result = if failed { Err(create_fault(frame.payload)) } else { Ok(()) };
+            yizhan_faults::point("host.created");
             if let Some(runner) = instance.runner.upgrade() {
                 runner.created(instance, result);
             }

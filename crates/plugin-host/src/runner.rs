@@ -156,6 +156,7 @@ impl Runner {
                 Err(outcome) => refused.push(Completion { id, outcome, took: Duration::ZERO }),
             }
         }
+        yizhan_faults::point("host.handing_on");
         self.hand_on(batch, &mut refused);
         self.house().completed(refused);
     }

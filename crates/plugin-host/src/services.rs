@@ -222,6 +222,9 @@ impl Inner {
             fetch.body = Some(http::Body::Bytes(content));
         }
         let left = ready.map(|ready| ready.deadline.saturating_duration_since(std::time::Instant::now()));
+        if yizhan_faults::fails("host.fetching") {
+            return Err(Denial::new("plugin.fetch_failed", "as a fault run asks").retry());
+        }
         self.http.fetch(&plugin.sealed.note.capabilities, fetch, left).await
     }
 

@@ -56,6 +56,7 @@ impl Sqlite {
             opened => opened?,
         };
         ballast.take_in();
+        yizhan_faults::point("store.opened");
         let reads = Arc::new(SqliteReads::new(path, Arc::clone(&lock)));
         let (timing, delay) = (Timing::default(), Duration::ZERO);
         Ok(Self { connection, reads, ballast, broken: None, timing, delay, _lock: lock })

@@ -116,6 +116,10 @@ pub enum Violation {
     NoticeOfNone(String),
     #[error("the word `{0}` went out twice")]
     NoticeTwice(String),
+    #[error("the point `{0}` was never passed")]
+    PointNotPassed(String),
+    #[error("after `{1}` at the point `{0}` it neither ended nor went on")]
+    PointStuck(String, String),
     #[error("the store: {0}")]
     Store(String),
     #[error("only {0} runs were done; {1} are needed for this to mean anything")]

@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod kill;
+pub mod points;
 pub mod power;
 pub mod registers;
 pub mod waiting;
@@ -37,6 +38,11 @@ pub type Fault = fn(&Options) -> Outcome;
 pub const ALL: &[(&str, Fault, &str)] = &[
     ("kill", kill::run, "kills the daemon after 20 to 400 ms with SIGKILL (R1)"),
     ("power", power::run, "cuts the power: what was not synced is gone or torn (R2)"),
+    (
+        "points",
+        points::run,
+        "lets it end, fail or wait at each named point of the source (R3); --cycles 1000 for all",
+    ),
     ("registers", registers::run, "kills it while runs write registers and race for places"),
     ("waiting", waiting::run, "lets many tasks wait for their due times over kills"),
     ("full", disk::full, "fills the disk and frees it (R7)"),

@@ -1,6 +1,8 @@
 //! A home under load: clients that start runs as fast as they are acknowledged, the sinks that these runs go to, and how
 //! everything is brought to its end and judged.
 
+mod wide;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,6 +36,8 @@ pub enum FaultError {
     Io(#[from] std::io::Error),
     #[error(transparent)]
     Zone(#[from] yizhan_workflow::schedule::UnknownZone),
+    #[error("`{}` has no points: take a build for development, or one with the feature `faults`", .0.display())]
+    NoPoints(PathBuf),
     #[error("a client panicked")]
     ClientPanicked,
     #[error("{what} after {within:?}: {shown}")]
@@ -142,6 +146,24 @@ impl Load {
         Ok(load)
     }
 
+    /// With more kinds of what comes in: webhooks, files, starts by a key, events that start runs, people who answer and
+    /// hear of it.
+    ///
+    /// # Errors
+    /// When the home cannot be made.
+    pub fn begin_wide(binary: &Path, clients: u32) -> Result<Self, FaultError> {
+        let mut load = Self::begin(binary, clients)?;
+        let settings = load.home.join("config/yizhan.toml");
+        let text = std::fs::read_to_string(&settings)?;
+        std::fs::write(&settings, format!("owner = \"person:a\"\n{text}"))?;
+        std::fs::write(load.home.join("config/people.toml"), wide::PEOPLE)?;
+        std::fs::write(load.home.join("workflows/asked.toml"), wide::ASKED)?;
+        std::fs::write(load.home.join("workflows/news.toml"), wide::NEWS)?;
+        let (home, stop) = (load.home.clone(), load.stop.clone());
+        load.clients.push(std::thread::spawn(move || wide::come_and_go(&home, &stop)));
+        Ok(load)
+    }
+
     fn client(&self, cases: &Arc<AtomicU64>) -> JoinHandle<()> {
         let (client, acks) = (Client::of_home(&self.home), self.acks.clone());
         let (stop, cases) = (self.stop.clone(), cases.clone());
@@ -201,7 +223,11 @@ impl Load {
             .read_schedules(&store, &Calendar::weekdays(yizhan_workflow::schedule::zone("Asia/Shanghai")?))?;
         evidence.arrivals = self.sink.arrivals();
         evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
-        evidence.arrivals.extend(mails(&self.home.join("data/mail"))?);
+        // What tells people of their tasks is no step's mail.
+        let (steps, letters): (Vec<_>, Vec<_>) =
+            mails(&self.home.join("data/mail"))?.into_iter().partition(|mail| mail.item.ends_with("/mail"));
+        evidence.arrivals.extend(steps);
+        evidence.letters = letters.into_iter().map(|mail| mail.key).collect();
         let violations = check(&evidence, least_done.min(evidence.acks.len()).max(1));
         let keep = keep || !violations.is_empty();
         Ok(Findings {
@@ -305,8 +331,12 @@ fn bring_to_an_end(client: &Client, sink: &HttpSink) -> Result<usize, FaultError
             } else {
                 json!({ "verdict": "again" })
             };
-            // Somebody (a late answer) may have been quicker.
-            settled += usize::from(client.post(&format!("/api/v1/tasks/{id}/settle"), &verdict).is_ok());
+            // Somebody (a late answer) may have been quicker, or it asks for something else.
+            let is_settled = client.post(&format!("/api/v1/tasks/{id}/settle"), &verdict).is_ok();
+            settled += usize::from(is_settled);
+            if !is_settled {
+                wide::answer(client, id);
+            }
         }
         let open = client.get("/api/v1/runs?open=true&limit=1")?;
         if open["items"].as_array().is_some_and(Vec::is_empty) {

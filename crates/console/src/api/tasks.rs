@@ -207,7 +207,9 @@ pub(crate) async fn act(
 ) -> Result<Answer<Json>, Refusal> {
     let caller = caller.clone();
     let (row, of) = desk.read(move |desk| open_task(desk, &caller, &name)).await?;
+    yizhan_faults::point("console.task_acting");
     desk.engine.act(row.run, event(of)).await?;
+    yizhan_faults::point("console.task_acted");
     Ok(changed(row.run))
 }
 

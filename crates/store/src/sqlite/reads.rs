@@ -103,6 +103,9 @@ impl SqliteReads {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        if yizhan_faults::fails("store.read") {
+            return Err(StoreError::Failed("as a fault run asks".into()));
+        }
         let lent = self.lend()?;
         let Some(connection) = &lent.connection else {
             return Err(StoreError::Failed("no connection to read on".into()));

@@ -22,11 +22,21 @@ pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<
         return Ok((batches.iter().map(|_| Acks::new()).collect(), Timing::default()));
     }
     let begin = Instant::now();
+    if yizhan_faults::fails("store.begin") {
+        return Err(at_a_point());
+    }
     // IMMEDIATE: a transaction that begins by reading could not be made a writing one without an error.
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let written = write(connection, batches).and_then(|acks| {
+        if yizhan_faults::fails("store.written") {
+            return Err(at_a_point());
+        }
         let apply = begin.elapsed();
         connection.prepare_cached("COMMIT")?.execute([])?;
+        // Durable, and nobody heard of it.
+        if yizhan_faults::fails("store.committed") {
+            return Err(at_a_point());
+        }
         Ok((acks, Timing { apply, commit: begin.elapsed() - apply }))
     });
     if written.is_err() && !connection.is_autocommit() {
@@ -36,6 +46,11 @@ pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<
         })?;
     }
     written
+}
+
+/// What a fault run asks for: as after a failed sync, nobody knows what is on the disk.
+fn at_a_point() -> Fault {
+    StoreError::Broken("as a fault run asks".into()).into()
 }
 
 fn write(connection: &Connection, batches: &[Batch]) -> Result<Vec<Acks>, Fault> {

@@ -101,7 +101,10 @@ impl Wanted {
         let prepared = prepare(&text, &request, &world, desk.shared().now(), known_by)?;
         let Some(key) = key else {
             let dropped = prepared.dropped.clone();
+            yizhan_faults::point("console.starting");
             let reply = desk.engine.start(Started { prepared, by, firing: None }).await?;
+            // It is on disk, and whoever asked has not heard of it.
+            yizhan_faults::point("console.started");
             return Ok(created(reply, dropped, false));
         };
         let _mine = desk.under_way.take(&text.name, API, &key).ok_or(Refusal::UnderWay)?;
@@ -114,6 +117,7 @@ impl Wanted {
             at: desk.shared().now(),
             outcome: FiringOutcome::Started,
         };
+        yizhan_faults::point("console.starting_by_key");
         match desk.engine.start(Started { prepared, by, firing: Some(firing) }).await {
             Ok(reply) => Ok(created(reply, dropped, false)),
             Err(StartError::FiredBefore { run: Some(run) }) => {

@@ -206,6 +206,7 @@ impl Taker {
         if !prepared.dropped.is_empty() {
             tracing::info!(file = dropped.shown, fields = ?prepared.dropped, "given and not asked for");
         }
+        yizhan_faults::point("folder.starting");
         match self.engine.start(Started { prepared, by, firing: Some(firing) }).await {
             Ok(StartReply::Started(run) | StartReply::Joined(run))
             | Err(StartError::FiredBefore { run: Some(run) }) => {
