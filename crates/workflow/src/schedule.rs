@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
 
@@ -238,6 +239,19 @@ pub fn zone(name: &str) -> Result<TimeZone, UnknownZone> {
         let nearest = crate::problem::nearest(name, known);
         UnknownZone { name: name.to_owned(), nearest }
     })
+}
+
+/// The last change of the zone's clock before an instant.
+///
+/// After the last change that the zone's data name, the library may give one before it that the zone's rule would have had
+/// and that never came.
+pub(crate) fn last_change(zone: &TimeZone, before: Timestamp) -> Option<Timestamp> {
+    let next = |change: Timestamp| zone.following(change).next().map(|next| next.timestamp());
+    let mut last = zone.preceding(before).next()?.timestamp();
+    while let Some(later) = next(last).filter(|later| *later < before) {
+        last = later;
+    }
+    Some(last)
 }
 
 impl Pattern {

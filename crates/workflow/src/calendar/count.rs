@@ -158,6 +158,6 @@ pub(crate) fn first_instant(local: DateTime, zone: &TimeZone) -> Option<Millis> 
         return Some(instant);
     }
     // The answer lies as far behind the change as the time would have.
-    let change = zone.preceding(instant.plus(1).timestamp()?).next().map(|change| change.timestamp());
+    let change = crate::schedule::last_change(zone, instant.plus(1).timestamp()?);
     Some(change.map_or(instant, |change| Millis(change.as_millisecond())))
 }

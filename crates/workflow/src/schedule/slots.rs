@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
 
-use super::{CronLine, Days, Fold, Gap, Holiday, Nth, Pattern, Period, Schedule, Which};
+use super::{CronLine, Days, Fold, Gap, Holiday, Nth, Pattern, Period, Schedule, Which, last_change};
 use crate::calendar::Calendar;
 use crate::id::Millis;
 use crate::moment::Unit;
@@ -175,7 +175,7 @@ impl<'a> Slots<'a> {
         // "Preceding" leaves out a change at the very instant.
         let inside = Timestamp::from_millisecond(instant.checked_add(1)?).ok()?;
         let offset = |at: Timestamp| i64::from(self.zone.to_offset(at).seconds()) * 1000;
-        let before = self.zone.preceding(inside).next().map(|change| change.timestamp());
+        let before = last_change(self.zone, inside);
         let after = self.zone.following(at).next().map(|change| change.timestamp());
         let here = offset(at);
         let just_before = |start: Timestamp| Timestamp::from_millisecond(start.as_millisecond() - 1).ok();

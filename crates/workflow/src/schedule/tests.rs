@@ -204,6 +204,25 @@ fn the_slot_before_an_instant_is_the_last_one_that_came() {
 }
 
 #[test]
+fn a_zone_that_left_its_rule_for_a_month_has_each_slot_once() {
+    // Ciudad Juárez stayed at -06 on 30 October 2022 and went to -07 on 30 November: the rule that it follows since would
+    // have changed its clock on 6 November.
+    coming(
+        "second sunday of month at 02:30",
+        "America/Ciudad_Juarez",
+        "2022-11-01 00:00",
+        &["Sun 2022-11-13 02:30", "Sun 2022-12-11 02:30"],
+    );
+    // The clock showed 23:00 to 24:00 twice.
+    coming(
+        "23:45",
+        "America/Ciudad_Juarez",
+        "2022-11-29 00:00",
+        &["Tue 2022-11-29 23:45", "Wed 2022-11-30 23:45"],
+    );
+}
+
+#[test]
 fn every_other_week_is_the_same_week_whenever_it_is_asked() {
     // Monday 2026-11-23 is 2968 weeks after Monday 1970-01-05.
     coming("every 2 weeks", SHANGHAI, "2026-11-22 15:00", &["Mon 2026-11-23 00:00", "Mon 2026-12-07 00:00"]);
