@@ -27,9 +27,9 @@ use crate::notices::Notices;
 use crate::outgoing::{Whose, call_of};
 use crate::registers::Ledgers;
 use crate::store::{
-    Acks, Batch, Firing, FiringOutcome, Note, Notice, Published, Refused, SlotChange, TaskChange,
+    Acks, Batch, Firing, FiringOutcome, Note, Notice, Published, Refused, SlotChange, StoreError, TaskChange,
 };
-use crate::writer::{Job, Written};
+use crate::writer::{Job, Writer, Written};
 
 /// Records per job: as many as keep engine and writer busy at the same time.
 pub(crate) const JOB_RECORDS: usize = 32;
@@ -170,44 +170,67 @@ impl Loop {
         }
     }
 
+    /// The loop of an engine that takes from this inbox and has this writer write.
+    pub(crate) fn over(
+        inbox: &Arc<Inbox<Message>>,
+        writer: &Writer,
+        carriers: Arc<dyn Carriers>,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, StoreError> {
+        let (house, last) = (shared.reads.house()?, shared.reads.last_run()?);
+        Ok(Self::new(inbox.clone(), writer.jobs.clone(), carriers, shared.clone(), house, last))
+    }
+
     pub(crate) fn run(mut self) {
+        let mut messages = VecDeque::new();
+        let mut goes_on = self.begin();
+        while goes_on {
+            self.inbox.take(&mut messages, self.patience());
+            goes_on = self.turn(&mut messages);
+        }
+    }
+
+    /// What a crash cut goes on. False where the store cannot be read.
+    pub(crate) fn begin(&mut self) -> bool {
         if let Err(error) = self.recover() {
             tracing::error!(%error, "recovery failed");
             self.shared.break_down(error.to_string());
-            return;
+            return false;
         }
         self.shared.ready.store(true, Ordering::Release);
-        let mut messages = VecDeque::new();
-        loop {
-            self.inbox.take(&mut messages, self.patience());
-            let world = self.shared.world();
-            while let Some(message) = messages.pop_front() {
-                self.handle(message, &world);
-                if self.batch.changes.len() >= JOB_RECORDS {
-                    self.hand_over();
-                }
-            }
-            self.keep_registers(&world);
-            self.fire_due(&world);
-            self.let_in_due(&world);
-            self.bring_events(&world);
-            self.follow_calendars(&world);
-            self.choose_people(&world);
-            self.send_notices(&world);
-            self.hand_over();
-            self.evict();
-            self.look_for_more_notices();
-            self.shared.figures.turns.fetch_add(1, Ordering::Relaxed);
-            self.shared.figures.live.store(self.live.len() as u64, Ordering::Relaxed);
-            self.shared.figures.calls.store(self.calls.len() as u64, Ordering::Relaxed);
-            self.shared.figures.queued.store(self.queue.len() as u64, Ordering::Relaxed);
-            if self.broken || (self.stopping && self.is_idle()) {
-                yizhan_faults::point("engine.stopped");
-                self.jobs.push(None);
-                self.shared.stopped.store(true, Ordering::Release);
-                return;
+        true
+    }
+
+    /// One turn with all that came. False where it was the last.
+    pub(crate) fn turn(&mut self, messages: &mut VecDeque<Message>) -> bool {
+        let world = self.shared.world();
+        while let Some(message) = messages.pop_front() {
+            self.handle(message, &world);
+            if self.batch.changes.len() >= JOB_RECORDS {
+                self.hand_over();
             }
         }
+        self.keep_registers(&world);
+        self.fire_due(&world);
+        self.let_in_due(&world);
+        self.bring_events(&world);
+        self.follow_calendars(&world);
+        self.choose_people(&world);
+        self.send_notices(&world);
+        self.hand_over();
+        self.evict();
+        self.look_for_more_notices();
+        self.shared.figures.turns.fetch_add(1, Ordering::Relaxed);
+        self.shared.figures.live.store(self.live.len() as u64, Ordering::Relaxed);
+        self.shared.figures.calls.store(self.calls.len() as u64, Ordering::Relaxed);
+        self.shared.figures.queued.store(self.queue.len() as u64, Ordering::Relaxed);
+        if self.broken || (self.stopping && self.is_idle()) {
+            yizhan_faults::point("engine.stopped");
+            self.jobs.push(None);
+            self.shared.stopped.store(true, Ordering::Release);
+            return false;
+        }
+        true
     }
 
     fn is_idle(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The engine from outside: start runs, act on them, look at how it does. Every answer comes after the commit.
 
+use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,7 +29,7 @@ use crate::link::Links;
 use crate::notices::Untold;
 use crate::registers::{Fault, Signet, Tallies};
 use crate::store::{Batch, Firing, FiringOutcome, Gathered, Note, Published, Reads, Store, StoreError};
-use crate::writer::{Writer, WriterFigures, Written};
+use crate::writer::{ByHand, Writer, WriterFigures, Written};
 
 /// Ends that a slow listener may be behind.
 const ENDED_KEPT: usize = 4_096;
@@ -509,9 +510,57 @@ impl Opened {
         world: World,
         clock: Arc<dyn Clock>,
     ) -> Result<Engine, StoreError> {
+        let (inbox, shared) = self.furnish(&mut store, (config, reads, world, clock))?;
+        let back = inbox.clone();
+        let failed =
+            |error: std::io::Error| StoreError::Failed(format!("a thread cannot be started: {error}"));
+        let (writer, _) =
+            Writer::start(store, shared.clock.clone(), move |written| back.push(Message::Written(written)))
+                .map_err(failed)?;
+        let engine = Loop::over(&inbox, &writer, carriers, &shared)?;
+        let (watched, closing) = (shared.clone(), inbox.clone());
+        let run = move || {
+            if catch_unwind(AssertUnwindSafe(|| engine.run())).is_err() {
+                watched.break_down("the engine's thread panicked, which is a fault of ours".to_owned());
+            }
+            closing.close();
+        };
+        std::thread::Builder::new().name("engine".into()).spawn(run).map_err(failed)?;
+        Ok(Engine { inbox, shared, writer: writer.figures, waiting: Arc::default() })
+    }
+
+    /// The same without threads: nothing happens but what the driver says.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    #[expect(clippy::too_many_arguments, reason = "the parts of an engine, each named at the one call")]
+    pub fn by_hand<S: Store>(
+        self,
+        config: EngineConfig,
+        mut store: S,
+        reads: Arc<dyn Reads>,
+        carriers: Arc<dyn Carriers>,
+        world: World,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Engine, Driver<S>), StoreError> {
+        let (inbox, shared) = self.furnish(&mut store, (config, reads, world, clock))?;
+        let (hand, writer) = ByHand::of(store, shared.clock.clone());
+        let mut turns = Loop::over(&inbox, &writer, carriers, &shared)?;
+        if !turns.begin() {
+            return Err(StoreError::Failed("the runs that are open cannot be read".to_owned()));
+        }
+        let engine = Engine { inbox, shared, writer: writer.figures, waiting: Arc::default() };
+        Ok((engine, Driver { turns, hand }))
+    }
+
+    fn furnish(
+        self,
+        store: &mut impl Store,
+        (config, reads, world, clock): (EngineConfig, Arc<dyn Reads>, World, Arc<dyn Clock>),
+    ) -> Result<(Arc<Inbox<Message>>, Arc<Shared>), StoreError> {
         let shared = Arc::new(Shared {
             library: Library::default(),
-            reads: reads.clone(),
+            reads,
             config,
             figures: Figures::default(),
             untold: Untold::default(),
@@ -527,24 +576,29 @@ impl Opened {
         let notes: Vec<Note> = self.workflows.values().flat_map(texts_of).collect();
         store.commit(&[Batch { notes, ..Batch::default() }])?;
         shared.library.replace(self.workflows);
-        let inbox = self.inbox;
-        let back = inbox.clone();
-        let failed =
-            |error: std::io::Error| StoreError::Failed(format!("a thread cannot be started: {error}"));
-        let (writer, _) =
-            Writer::start(store, shared.clock.clone(), move |written| back.push(Message::Written(written)))
-                .map_err(failed)?;
-        let (house, last) = (reads.house()?, reads.last_run()?);
-        let engine = Loop::new(inbox.clone(), writer.jobs.clone(), carriers, shared.clone(), house, last);
-        let (watched, closing) = (shared.clone(), inbox.clone());
-        let run = move || {
-            if catch_unwind(AssertUnwindSafe(|| engine.run())).is_err() {
-                watched.break_down("the engine's thread panicked, which is a fault of ours".to_owned());
-            }
-            closing.close();
-        };
-        std::thread::Builder::new().name("engine".into()).spawn(run).map_err(failed)?;
-        Ok(Engine { inbox, shared, writer: writer.figures, waiting: Arc::default() })
+        Ok((self.inbox, shared))
+    }
+}
+
+/// Drives an engine that has no threads: it says when the loop has its turn and when the disk writes.
+pub struct Driver<S> {
+    turns: Loop,
+    hand: ByHand<S>,
+}
+
+impl<S: Store> Driver<S> {
+    /// One turn of the loop with all that came. False where it was the last.
+    pub fn turn(&mut self) -> bool {
+        let mut messages = VecDeque::new();
+        self.turns.inbox.take(&mut messages, Duration::ZERO);
+        self.turns.turn(&mut messages)
+    }
+
+    /// One transaction of all that waits for the disk. The loop hears of it at its next turn. False where nothing was
+    /// written.
+    pub fn write(&mut self) -> bool {
+        let inbox = self.turns.inbox.clone();
+        self.hand.write(&|written| inbox.push(Message::Written(written)))
     }
 }
 

@@ -38,8 +38,8 @@ pub mod store;
 mod writer;
 
 pub use handle::{
-    ActError, Clock, Engine, EngineConfig, Health, KeepError, Keeping, Opened, PublishError, PublishReply,
-    Publishing, Shared, StartError, StartReply, Started,
+    ActError, Clock, Driver, Engine, EngineConfig, Health, KeepError, Keeping, Opened, PublishError,
+    PublishReply, Publishing, Shared, StartError, StartReply, Started,
 };
 pub use notices::Untold;
 pub use writer::WriterFigures;

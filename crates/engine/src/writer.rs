@@ -89,18 +89,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
         tell: impl Fn(Written) + Send + 'static,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
-        let jobs = Arc::new(Inbox::default());
-        let figures = Arc::new(WriterFigures::default());
-        let state = State {
-            store,
-            jobs: jobs.clone(),
-            figures: figures.clone(),
-            clock,
-            queue: VecDeque::new(),
-            outstanding: 0,
-            commit: Mean::default(),
-            apply: Mean::default(),
-        };
+        let (state, writer) = State::of(store, clock);
         let run = move || {
             // A writer that is gone without a word would leave everybody waiting for it.
             if catch_unwind(AssertUnwindSafe(|| state.run(&tell))).is_err() {
@@ -108,95 +97,143 @@ impl Writer {
             }
         };
         let thread = std::thread::Builder::new().name("writer".into()).spawn(run)?;
-        Ok((Self { jobs, figures }, thread))
+        Ok((writer, thread))
     }
+}
+
+/// A writer without a thread: it writes when it is told to.
+pub(crate) struct ByHand<S> {
+    state: State<S>,
+    work: Work,
+}
+
+impl<S: Store> ByHand<S> {
+    pub(crate) fn of(store: S, clock: Arc<dyn Clock>) -> (Self, Writer) {
+        let (state, writer) = State::of(store, clock);
+        (Self { state, work: Work::default() }, writer)
+    }
+
+    /// One transaction of all that is there. False where nothing was written.
+    pub(crate) fn write(&mut self, tell: &impl Fn(Written)) -> bool {
+        self.state.jobs.take(&mut self.state.queue, Duration::ZERO);
+        self.state.gather(&mut self.work);
+        !self.work.batches.is_empty() && self.state.write(&mut self.work, tell) == Wrote::All
+    }
+}
+
+impl<S> State<S> {
+    fn of(store: S, clock: Arc<dyn Clock>) -> (Self, Writer) {
+        let writer = Writer { jobs: Arc::default(), figures: Arc::default() };
+        let state = Self {
+            store,
+            jobs: writer.jobs.clone(),
+            figures: writer.figures.clone(),
+            clock,
+            queue: VecDeque::new(),
+            outstanding: 0,
+            commit: Mean::default(),
+            apply: Mean::default(),
+        };
+        (state, writer)
+    }
+}
+
+/// What goes into the next transaction.
+#[derive(Default)]
+struct Work {
+    batches: Vec<Batch>,
+    afters: Vec<After>,
+    /// The end was asked for.
+    last: bool,
+}
+
+/// How a transaction went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrote {
+    All,
+    /// Nothing; it waits for space.
+    Full,
+    /// Nothing will be written any more.
+    Broken,
 }
 
 impl<S: Store> State<S> {
     fn run(mut self, tell: &(impl Fn(Written) + Send)) {
-        let (mut batches, mut afters) = (Vec::new(), Vec::new());
+        let mut work = Work::default();
         loop {
             self.jobs.take(&mut self.queue, Duration::from_secs(3600));
-            let mut last = self.gather(&mut batches, &mut afters);
-            if !last {
-                last = self.linger(&mut batches, &mut afters);
-            }
-            if !batches.is_empty() {
-                yizhan_faults::point("writer.taken");
-                match self.commit(&mut batches, &mut afters, &mut last, tell) {
-                    Ok(acks) => {
-                        let released: u32 = batches.iter().map(|batch| batch.released).sum();
-                        self.outstanding += released;
-                        batches.clear();
-                        yizhan_faults::point("writer.written");
-                        tell(Written::Done(afters.drain(..).zip(acks).collect()));
+            self.gather(&mut work);
+            self.linger(&mut work);
+            loop {
+                match self.write(&mut work, tell) {
+                    Wrote::All => break,
+                    Wrote::Full => {
+                        std::thread::sleep(FULL_PAUSE);
+                        // Starts that came meanwhile must not wait for space either.
+                        self.jobs.take(&mut self.queue, Duration::ZERO);
+                        self.gather(&mut work);
                     }
-                    Err(error) => {
-                        tell(Written::Broken(error));
-                        return;
-                    }
+                    Wrote::Broken => return,
                 }
             }
-            if last {
+            if work.last {
                 return;
             }
         }
     }
 
-    /// Moves what is queued into one transaction. True if the end was asked for.
-    fn gather(&mut self, batches: &mut Vec<Batch>, afters: &mut Vec<After>) -> bool {
+    /// Moves what is queued into one transaction.
+    fn gather(&mut self, work: &mut Work) {
         while let Some(job) = self.queue.pop_front() {
-            let Some(job) = job else { return true };
+            let Some(job) = job else { return work.last = true };
             self.outstanding = self.outstanding.saturating_sub(job.returned);
-            batches.push(job.batch);
-            afters.push(job.after);
+            work.batches.push(job.batch);
+            work.afters.push(job.after);
         }
-        false
     }
 
-    fn linger(&mut self, batches: &mut Vec<Batch>, afters: &mut Vec<After>) -> bool {
+    fn linger(&mut self, work: &mut Work) {
         let (commit, apply) = (self.commit.get(), self.apply.get());
         if commit < SLOW_COMMIT || commit < apply * 3 {
-            return false;
+            return;
         }
         let end = Instant::now() + commit / 2;
-        while self.outstanding > 0 {
+        while self.outstanding > 0 && !work.last {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return false;
+                return;
             }
             self.jobs.take(&mut self.queue, left);
-            if self.gather(batches, afters) {
-                return true;
-            }
+            self.gather(work);
         }
-        false
     }
 
-    fn commit(
-        &mut self,
-        batches: &mut Vec<Batch>,
-        afters: &mut Vec<After>,
-        last: &mut bool,
-        tell: &impl Fn(Written),
-    ) -> Result<Vec<Acks>, StoreError> {
-        loop {
-            match self.try_it(batches) {
-                Ok(acks) => {
-                    self.note(batches);
-                    return Ok(acks);
+    /// Tries one transaction of all that is there.
+    fn write(&mut self, work: &mut Work, tell: &impl Fn(Written)) -> Wrote {
+        if work.batches.is_empty() {
+            return Wrote::All;
+        }
+        yizhan_faults::point("writer.taken");
+        match self.try_it(&work.batches) {
+            Ok(acks) => {
+                self.note(&work.batches);
+                let released: u32 = work.batches.iter().map(|batch| batch.released).sum();
+                self.outstanding += released;
+                work.batches.clear();
+                yizhan_faults::point("writer.written");
+                tell(Written::Done(work.afters.drain(..).zip(acks).collect()));
+                Wrote::All
+            }
+            Err(StoreError::Full(why)) => {
+                if !self.figures.full.swap(true, Ordering::Relaxed) {
+                    tracing::error!(%why, "the disk is full; nothing is lost, work goes on when there is space");
                 }
-                Err(StoreError::Full(why)) => {
-                    if !self.figures.full.swap(true, Ordering::Relaxed) {
-                        tracing::error!(%why, "the disk is full; nothing is lost, work goes on when there is space");
-                    }
-                    tell(Written::Full(take_starts_out(batches, afters)));
-                    std::thread::sleep(FULL_PAUSE);
-                    // Starts that came meanwhile must not wait for space either.
-                    self.jobs.take(&mut self.queue, Duration::ZERO);
-                    *last |= self.gather(batches, afters);
-                }
-                Err(error) => return Err(error),
+                tell(Written::Full(take_starts_out(&mut work.batches, &mut work.afters)));
+                Wrote::Full
+            }
+            Err(error) => {
+                tell(Written::Broken(error));
+                Wrote::Broken
             }
         }
     }

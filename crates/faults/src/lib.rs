@@ -10,20 +10,25 @@ pub const ON: bool = cfg!(any(debug_assertions, feature = "faults"));
 /// A point that the process may end or wait at.
 #[inline(always)]
 pub fn point(name: &'static str) {
-    let _ = fails(name);
+    passed(name);
 }
 
 /// A point at which what follows may also fail: true, when it is to.
 #[inline(always)]
 #[must_use]
 pub fn fails(name: &'static str) -> bool {
-    #[cfg(any(debug_assertions, feature = "faults"))]
-    return asked::pass(name);
-    #[cfg(not(any(debug_assertions, feature = "faults")))]
-    {
-        let _ = name;
-        false
-    }
+    passed(name)
+}
+
+#[cfg(any(debug_assertions, feature = "faults"))]
+fn passed(name: &'static str) -> bool {
+    asked::pass(name)
+}
+
+#[cfg(not(any(debug_assertions, feature = "faults")))]
+#[inline(always)]
+const fn passed(_name: &'static str) -> bool {
+    false
 }
 
 #[cfg(any(debug_assertions, feature = "faults"))]

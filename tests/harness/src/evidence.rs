@@ -74,11 +74,19 @@ pub enum EvidenceError {
 impl Evidence {
     /// Reads every run and journal of a store that no daemon holds.
     pub fn read_store(&mut self, path: &Path) -> Result<(), EvidenceError> {
-        let mut runs = BTreeMap::new();
-        self.store = each_run(path, |run| drop(runs.insert(run.row.id, run)))?;
-        self.runs = runs;
         let store = Sqlite::open(path).map_err(|error| EvidenceError::Open(error.to_string()))?;
-        Ok(self.read_beside(&*store.reads())?)
+        Ok(self.read(&*store.reads())?)
+    }
+
+    /// The same of a store that is open.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&mut self, reads: &dyn Reads) -> Result<(), StoreError> {
+        let mut runs = BTreeMap::new();
+        self.store = each_run_of(reads, |run| drop(runs.insert(run.row.id, run)))?;
+        self.runs = runs;
+        self.read_beside(reads)
     }
 
     /// What stands beside the runs.
@@ -100,7 +108,14 @@ impl Evidence {
     /// When the store cannot be read.
     pub fn read_schedules(&mut self, path: &Path, calendar: &Calendar) -> Result<(), EvidenceError> {
         let store = Sqlite::open(path).map_err(|error| EvidenceError::Open(error.to_string()))?;
-        let reads = store.reads();
+        Ok(self.read_schedules_of(&*store.reads(), calendar)?)
+    }
+
+    /// The same of a store that is open.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read_schedules_of(&mut self, reads: &dyn Reads, calendar: &Calendar) -> Result<(), StoreError> {
         let texts: BTreeSet<_> =
             self.runs.values().map(|run| (run.row.workflow.clone(), run.row.text.0.clone())).collect();
         for (workflow, hash) in &texts {
@@ -140,30 +155,33 @@ const MOST: usize = 10_000_000;
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn each_run(path: &Path, mut show: impl FnMut(RunEvidence)) -> Result<Vec<String>, EvidenceError> {
+pub fn each_run(path: &Path, show: impl FnMut(RunEvidence)) -> Result<Vec<String>, EvidenceError> {
     let store = Sqlite::open(path).map_err(|error| EvidenceError::Open(error.to_string()))?;
-    let reads = store.reads();
-    let mut rows = RowsOfRuns::read(&*reads)?;
+    Ok(each_run_of(&*store.reads(), show)?)
+}
+
+fn each_run_of(reads: &dyn Reads, mut show: impl FnMut(RunEvidence)) -> Result<Vec<String>, StoreError> {
+    let mut rows = RowsOfRuns::read(reads)?;
     let mut cursor = None;
     loop {
         let page = reads.runs(&RunFilter::default(), cursor.as_deref(), 500)?;
         for row in page.rows {
             let rows = rows.0.remove(&row.id).unwrap_or_default();
-            show(RunEvidence::read(&*reads, row, rows)?);
+            show(RunEvidence::read(reads, row, rows)?);
         }
         match page.next {
             Some(next) => cursor = Some(next),
             None => break,
         }
     }
-    Ok(reads.verify()?)
+    reads.verify()
 }
 
 /// Tasks, wake-ups and places by their runs.
 struct RowsOfRuns(BTreeMap<RunId, Rows>);
 
 impl RowsOfRuns {
-    fn read(reads: &dyn Reads) -> Result<Self, EvidenceError> {
+    fn read(reads: &dyn Reads) -> Result<Self, StoreError> {
         let mut all: BTreeMap<RunId, Rows> = BTreeMap::new();
         for (at, run) in reads.wakes(Millis(i64::MAX), usize::MAX)? {
             all.entry(run).or_default().wake = Some(at);
@@ -190,7 +208,7 @@ impl RowsOfRuns {
 }
 
 impl RunEvidence {
-    fn read(reads: &dyn Reads, row: RunRow, rows: Rows) -> Result<Self, EvidenceError> {
+    fn read(reads: &dyn Reads, row: RunRow, rows: Rows) -> Result<Self, StoreError> {
         let mut evidence = Self { row, lines: vec![], unreadable: vec![], rows };
         let mut after = 0;
         loop {

@@ -7,4 +7,5 @@ pub mod daemon;
 pub mod evidence;
 pub mod fault;
 pub mod load;
+pub mod simulation;
 pub mod sink;
