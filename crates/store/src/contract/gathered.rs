@@ -8,7 +8,7 @@ use yizhan_workflow::run::event::Raw;
 
 use super::{House, at, begin, claim, firing, run};
 
-fn item(number: u64, id: Option<&str>, second: i64) -> Gathered {
+pub(crate) fn item(number: u64, id: Option<&str>, second: i64) -> Gathered {
     Gathered {
         number,
         workflow: "refund".into(),

@@ -34,6 +34,19 @@ pub(crate) fn everything(reads: &dyn Reads) -> String {
         .unwrap();
     writeln!(told, "{:?}", reads.notices(None, 1000).unwrap()).unwrap();
     writeln!(told, "{:?}", reads.schedule_seen("refund", "daily").unwrap()).unwrap();
+    writeln!(told, "{:?} {:?}", reads.slot_holders(None).unwrap(), reads.slot_keys().unwrap()).unwrap();
+    writeln!(told, "{:?} {:?}", reads.slot_line("crm", 99).unwrap(), reads.grants(at(0)).unwrap()).unwrap();
+    writeln!(told, "{:?} {:?}", reads.events_after(0, 99).unwrap(), reads.events_seen().unwrap()).unwrap();
+    writeln!(told, "{:?}", reads.listeners("paid", "A-7", 0, 99).unwrap()).unwrap();
+    writeln!(told, "{:?}", reads.listeners_behind(0, 99).unwrap()).unwrap();
+    writeln!(told, "{:?}", reads.gathered("refund", "order", at(1_000_000), 99).unwrap()).unwrap();
+    writeln!(told, "{:?}", reads.heaps().unwrap()).unwrap();
+    for task in reads.tasks(&TaskFilter::default(), None, 1000).unwrap().rows {
+        writeln!(told, "{:?}", reads.draft(&task.id, "ann").unwrap()).unwrap();
+    }
+    for head in reads.register_heads().unwrap() {
+        writeln!(told, "{head:?} {:?}", reads.register_lines(&head.register, 0, 999).unwrap()).unwrap();
+    }
     writeln!(told, "{:#?}", reads.verify().unwrap()).unwrap();
     told
 }

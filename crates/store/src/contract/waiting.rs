@@ -10,11 +10,11 @@ use yizhan_workflow::run::event::{Raw, SlotAsk};
 
 use super::{House, at, becomes, begin, line, run};
 
-fn item(number: u32) -> Item {
+pub(crate) fn item(number: u32) -> Item {
     Item { step: StepNo(3), scope: ScopeNo::RUN, round: 1, item: number, undo: false, rung: None }
 }
 
-fn slot(number: i64, priority: i32, asked: i64, stands: SlotStands) -> SlotRow {
+pub(crate) fn slot(number: i64, priority: i32, asked: i64, stands: SlotStands) -> SlotRow {
     SlotRow {
         run: run(number),
         of: Attempt { item: item(0), attempt: 1 },
@@ -68,7 +68,7 @@ pub(crate) fn a_place_that_was_given_is_counted_until_its_window_is_over(house: 
     assert_eq!(house.reads().grants(at(0)).unwrap(), [given(20, 80), given(75, 135)]);
 }
 
-fn event(number: u64, id: &str, second: i64, amount: u32) -> Published {
+pub(crate) fn event(number: u64, id: &str, second: i64, amount: u32) -> Published {
     Published {
         number,
         id: id.into(),

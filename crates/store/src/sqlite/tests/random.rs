@@ -1,13 +1,20 @@
 //! Whatever is done to both, the store in a file and the store in memory say the same.
+//!
+//! `YIZHAN_LONG=1`: 10,000 stories of up to 100 deeds.
 
 use proptest::prelude::*;
 use yizhan_engine::store::{
-    Batch, Change, Claim, Firing, FiringOutcome, Note, Notice, RunRow, RunState, Start, Store, TaskChange,
+    Batch, Change, Claim, Draft, Firing, FiringOutcome, Grant, Listener, ListenerChange, Note, Notice,
+    RunRow, RunState, SlotChange, SlotStands, Start, Store, TaskChange,
 };
-use yizhan_workflow::id::Millis;
+use yizhan_workflow::id::{Attempt, Millis};
+use yizhan_workflow::register::EntryKind;
 
 use super::InFile;
+use crate::contract::gathered;
 use crate::contract::losses::everything;
+use crate::contract::registers::{next, raw, write};
+use crate::contract::waiting::{event, item, slot};
 use crate::contract::{House, at, becomes, begin, firing, line, notice, row, run, task, tell};
 use crate::memory::Memory;
 
@@ -25,6 +32,8 @@ enum Deed {
         more: More,
     },
     Note(Note),
+    /// The next line of a register, chained to what is there: all before it is committed.
+    Entry(EntryKind, u8),
     /// What was gathered becomes one batch; true: and is committed with the batches before it.
     End(bool),
     Crash,
@@ -43,6 +52,11 @@ enum More {
     Notice { name: u8, second: i64 },
     Tell { parent: i64 },
     Told { child: i64 },
+    Slot { stands: u8, priority: i32, item: u32 },
+    Free { item: u32 },
+    Listens { item: u32, filtered: bool },
+    Deaf { item: u32 },
+    Grant { second: i64, until: i64 },
 }
 
 fn any_outcome() -> impl Strategy<Value = FiringOutcome> {
@@ -71,6 +85,15 @@ fn any_more() -> impl Strategy<Value = More> {
         (0..4_u8, 0..9_i64).prop_map(|(name, second)| More::Notice { name, second }),
         (1..8_i64).prop_map(|parent| More::Tell { parent }),
         (1..8_i64).prop_map(|child| More::Told { child }),
+        (0..3_u8, -1..2_i32, 0..2_u32).prop_map(|(stands, priority, item)| More::Slot {
+            stands,
+            priority,
+            item
+        }),
+        (0..2_u32).prop_map(|item| More::Free { item }),
+        (0..2_u32, any::<bool>()).prop_map(|(item, filtered)| More::Listens { item, filtered }),
+        (0..2_u32).prop_map(|item| More::Deaf { item }),
+        (0..9_i64, 9..20_i64).prop_map(|(second, until)| More::Grant { second, until }),
     ]
 }
 
@@ -84,6 +107,22 @@ fn any_note() -> impl Strategy<Value = Note> {
         1 => (1..8_i64).prop_map(|child| Note::Told { child: run(child) }),
         1 => (1..8_i64, 0..4_u8).prop_map(|(run, name)| Note::Noticed { key: notice_of(run, name, 0).key }),
         1 => (0..120_i64).prop_map(|second| Note::ForgetBefore { at: at(second) }),
+        2 => (0..4_u8, 0..9_i64).prop_map(|(id, second)| Note::Published(event(0, &id.to_string(), second, 1))),
+        1 => (0..6_u64).prop_map(|number| Note::EventsSeen { number }),
+        1 => (0..9_i64).prop_map(|second| Note::ForgetEvents { before: at(second) }),
+        2 => (proptest::option::of(0..4_u8), 0..9_i64).prop_map(|(id, second)| {
+            Note::Gathered(gathered::item(0, id.map(|id| id.to_string()).as_deref(), second))
+        }),
+        1 => (1..8_i64, 0..4_u8, 0..9_i64).prop_map(|(run, name, second)| Note::Draft(Draft {
+            task: notice_of(run, name, 0).task,
+            by: "ann".into(),
+            at: at(second),
+            fields: raw("{}"),
+        })),
+        1 => (1..8_i64, 0..4_u8).prop_map(|(run, name)| Note::DraftDropped {
+            task: notice_of(run, name, 0).task,
+            by: "ann".into(),
+        }),
     ]
 }
 
@@ -96,6 +135,8 @@ fn any_deed() -> impl Strategy<Value = Deed> {
         }),
         8 => (1..8_i64, any_more()).prop_map(|(run, more)| Deed::Line { run, more }),
         2 => any_note().prop_map(Deed::Note),
+        1 => (prop_oneof![Just(EntryKind::Entry), Just(EntryKind::Amend), Just(EntryKind::Void)], any::<u8>())
+            .prop_map(|(kind, of)| Deed::Entry(kind, of)),
         4 => any::<bool>().prop_map(Deed::End),
         1 => Just(Deed::Crash),
     ]
@@ -146,6 +187,37 @@ fn later_line(number: i64, seq: u32, more: &More) -> Change {
             Change { tell_parent: Some(Box::new(tell(number, *parent))), ..line(run(number), seq) }
         }
         More::Told { child } => Change { told_by: Some(run(*child)), ..line(run(number), seq) },
+        More::Slot { stands, priority, item: which } => {
+            let stands = [SlotStands::Waits, SlotStands::Holds, SlotStands::Inside][usize::from(*stands)];
+            let mut row = slot(number, *priority, i64::from(seq), stands);
+            row.of = Attempt { item: item(*which), attempt: seq };
+            Change { slots: vec![SlotChange::Stands(Box::new(row))], ..line(run(number), seq) }
+        }
+        More::Free { item: which } => {
+            let free = SlotChange::Free { run: run(number), item: item(*which) };
+            Change { slots: vec![free], ..line(run(number), seq) }
+        }
+        More::Listens { item: which, filtered } => {
+            let listener = Listener {
+                number: 0,
+                run: run(number),
+                of: Attempt { item: item(*which), attempt: seq },
+                name: "paid".into(),
+                key: "A-7".into(),
+                filter: filtered.then(|| raw("{\"amount\":2}")),
+                since: at(number),
+            };
+            let opened = ListenerChange::Opened(Box::new(listener));
+            Change { listeners: vec![opened], ..line(run(number), seq) }
+        }
+        More::Deaf { item: which } => {
+            let closed = ListenerChange::Closed { run: run(number), item: item(*which) };
+            Change { listeners: vec![closed], ..line(run(number), seq) }
+        }
+        More::Grant { second, until } => {
+            let grant = Grant { key: "crm".into(), at: at(*second), until: at(*until) };
+            Change { grant: Some(grant), ..line(run(number), seq) }
+        }
     }
 }
 
@@ -174,6 +246,7 @@ impl Both {
                 }
             }
             Deed::Note(note) => self.open.notes.push(note),
+            Deed::Entry(kind, of) => self.write_entry(kind, of),
             Deed::End(commit) => {
                 self.batches.push(std::mem::take(&mut self.open));
                 if commit {
@@ -186,6 +259,22 @@ impl Both {
                 self.memory.crash();
             }
         }
+    }
+
+    fn write_entry(&mut self, kind: EntryKind, of: u8) {
+        self.do_it(Deed::End(true));
+        let last = self.file.reads().register_head("罚单").unwrap().map_or(0, |head| head.seq);
+        let about = (last > 0).then(|| u64::from(of) % last + 1).filter(|_| kind != EntryKind::Entry);
+        // What is about another is about an entry.
+        let about = about.filter(|seq| {
+            let line = self.file.reads().register_line("罚单", *seq).unwrap().unwrap();
+            line.entry.kind == EntryKind::Entry && line.shown.is_some()
+        });
+        let kind = if about.is_some() { kind } else { EntryKind::Entry };
+        let entry = next(&self.file, kind, about, &format!("{{\"amount\":{of}}}"));
+        write(&mut self.file, entry.clone(), Some("A"));
+        write(&mut self.memory, entry, Some("A"));
+        assert_eq!(everything(&*self.file.reads()), everything(&self.memory));
     }
 
     fn commit(&mut self) {
@@ -205,11 +294,16 @@ impl Both {
     }
 }
 
+/// How many stories are told.
+fn cases() -> u32 {
+    if std::env::var("YIZHAN_LONG").is_ok_and(|long| long == "1") { 10_000 } else { 64 }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_stores_say_the_same_whatever_is_done(deeds in proptest::collection::vec(any_deed(), 1..60)) {
+    fn both_stores_say_the_same_whatever_is_done(deeds in proptest::collection::vec(any_deed(), 1..100)) {
         let mut both = Both {
             file: InFile::new(),
             memory: Memory::new(),
