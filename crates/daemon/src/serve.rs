@@ -193,10 +193,8 @@ async fn run(
         tokio::spawn(crate::heads::keep(home.clone(), engine.clone())),
     ];
     tracing::info!(home = %home.root.display(), "ready, listening on {said}");
-    yizhan_faults::point("daemon.ready");
     supervisor::say_ready(&engine);
     let ended = supervisor::watch(&engine, &reload, signals).await;
-    yizhan_faults::point("daemon.stopping");
     stop::say_stopping();
     for task in &intake {
         task.abort();
