@@ -213,7 +213,11 @@ impl Reads for Memory {
 
     fn grants(&self, now: Millis) -> Result<Vec<Grant>, StoreError> {
         let kept = self.kept();
-        Ok(kept.waiting.grants.iter().filter(|grant| grant.until > now).cloned().collect())
+        let mut grants: Vec<Grant> =
+            kept.waiting.grants.iter().filter(|grant| grant.until > now).cloned().collect();
+        // The clock may have gone back between two of them.
+        grants.sort_by_key(|grant| grant.at);
+        Ok(grants)
     }
 
     fn event(&self, name: &str, id: &str) -> Result<Option<Published>, StoreError> {
