@@ -174,12 +174,31 @@ impl Deciding<'_> {
 
     /// An item fails for good, by its step's `on_error`.
     pub(super) fn fail(&mut self, item: Item, failure: Failure) {
-        if matches!(self.text.step(item.step).on_error, OnError::Ask) && !item.is_beside() {
+        if self.asks(item.step) && !item.is_beside() && !self.was_asked_inside(item) {
             let a = self.run.item(item).map_or(0, |state| state.attempts) + 1;
             let why = Box::new(Question::Failed { failure });
             return self.did(Fact::Entered { at: item, state: Standing::Asking { a, why } });
         }
         self.fail_for_good(item, failure);
+    }
+
+    fn asks(&self, step: StepNo) -> bool {
+        matches!(self.text.step(step).on_error, OnError::Ask)
+    }
+
+    /// Whether what closed a scope had its own question to the owner: what holds it does not ask a second time.
+    fn was_asked_inside(&self, item: Item) -> bool {
+        let Some(scope) = self.run.item(item).and_then(|state| state.scope) else { return false };
+        let closing = self.run.scope(scope).filter(|scope| scope.is_over());
+        match closing.and_then(|scope| scope.closing.as_ref()).map(|closing| closing.by_step) {
+            Some(Some(by)) => self.asks(by),
+            // By what failed in it.
+            Some(None) => self.text.steps_in(Some(item.step)).iter().any(|step| {
+                let mut items = self.run.step(StepAt { step: *step, scope }).items.iter();
+                self.asks(*step) && items.any(|item| item.at == At::Over(ItemEnd::Failed))
+            }),
+            None => false,
+        }
     }
 
     /// A person said that it failed, or nobody is to be asked.

@@ -323,3 +323,48 @@ fn a_retry_goes_on_inside_the_item_that_failed() {
     paper.0/two ok -> => done done
     "#);
 }
+
+#[test]
+fn what_was_asked_about_inside_is_not_asked_about_again_for_what_holds_it() {
+    let file = |on_error: &str| {
+        format!(
+            r#"
+            {on_error}
+            [step.visit]
+            on_error = "ask"
+            [step.visit.step.go]
+            use = "t.keyed"
+            "#
+        )
+    };
+    insta::assert_snapshot!(story(&file(r#"on_error = "ask""#), "visit/go breaks; visit/go settle fail"), @"
+    go -> start visit/go#1
+    visit/go breaks -> how visit/go#2
+    visit/go settle fail -> close visit/go#2, => failed no
+    ");
+    // Inside nobody was asked: the question is the holder's.
+    insta::assert_snapshot!(story(&file(""), "visit/go breaks; visit settle fail"), @"
+    go -> start visit/go#1
+    visit/go breaks -> how visit#2
+    visit settle fail -> close visit#2, => failed no
+    ");
+}
+
+#[test]
+fn an_end_that_fails_on_purpose_asks_nobody_where_asking_is_the_default() {
+    let told = story(
+        r#"
+        on_error = "ask"
+        [step.visit]
+        [step.visit.step.look]
+        ask = "group:热线"
+        form.home = { type = "yesno" }
+        on.home.no = { go = "fail:nobody" }
+        "#,
+        r#"visit/look answer by person:li {"home":false}"#,
+    );
+    insta::assert_snapshot!(told, @r#"
+    go -> ask visit/look#1
+    visit/look answer by person:li {"home":false} -> close visit/look#1, => failed nobody
+    "#);
+}
