@@ -382,7 +382,7 @@ impl Deciding<'_> {
         }
         // Of several of whom one is chosen, whoever chooses says that there is nobody.
         let Meant { who, nobody } =
-            if ask.choose.is_some() { Meant { who, nobody: vec![] } } else { self.meant(who) };
+            if ask.choose.is_some() { Meant { who, nobody: vec![] } } else { self.meant(who, vec![]) };
         if self.run.standing.tasks >= TASKS_MAX {
             let message = format!("the run has {TASKS_MAX} open tasks, which is all that it may have");
             return Err(failure("YZ0329", &message));

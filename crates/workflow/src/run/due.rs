@@ -364,12 +364,15 @@ impl Deciding<'_> {
         }
         let did = match &rung.does {
             Does::Tell(who) => {
-                let who = if who.is_empty() { self.asked(item) } else { self.all_of(item, who)? };
-                let Meant { who, nobody } = self.meant(who);
+                let Meant { who, nobody } = if who.is_empty() {
+                    self.meant(self.asked(item), vec![])
+                } else {
+                    self.all_of(item, who)?
+                };
                 RungDid::Told { who, nobody }
             }
             Does::Reassign(who) => {
-                let Meant { who, nobody } = self.meant(self.all_of(item, who)?);
+                let Meant { who, nobody } = self.all_of(item, who)?;
                 RungDid::Reassigned { who, nobody }
             }
             Does::Decide(_) => RungDid::Decided {},
@@ -379,13 +382,17 @@ impl Deciding<'_> {
         Ok((did, None))
     }
 
-    fn all_of(&self, item: Item, names: &[Template]) -> Result<Vec<String>, Failure> {
+    fn all_of(&self, item: Item, names: &[Template]) -> Result<Meant, Failure> {
         let scope = self.scope(Standpoint::Item(item));
-        let mut who = vec![];
+        let (mut who, mut empty) = (vec![], vec![]);
         for name in names {
-            who.extend(self.whom(name, &scope)?);
+            let found = self.whom(name, &scope)?;
+            if found.is_empty() {
+                empty.push(name.source().to_owned());
+            }
+            who.extend(found);
         }
-        Ok(who)
+        Ok(self.meant(who, empty))
     }
 
     /// A rung that failed is tried again, at a person's word.
@@ -508,7 +515,9 @@ impl Deciding<'_> {
         match pause {
             Pause::Steps(steps) => {
                 let open = |no: &&crate::id::StepNo| {
-                    let scope = self.scope_of(**no, item.scope);
+                    let own = self.text.step(**no).holder == Some(item.step);
+                    let inside = self.run.item(item).filter(|_| own).and_then(|state| state.scope);
+                    let scope = inside.unwrap_or_else(|| self.scope_of(**no, item.scope));
                     self.run.step(StepAt { step: **no, scope }).phase == StepPhase::Open
                 };
                 steps.iter().find(open).map(|no| Arc::from(self.text.step(*no).path().as_ref()))

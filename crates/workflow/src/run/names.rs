@@ -246,6 +246,8 @@ impl Names {
             inner: &self.inner,
             step: at.step,
             now: self.now,
+            zone: &self.zone,
+            own: self.own_scope(at),
         };
         let each = self.text.step(at.step).each.is_some();
         if let Some(done) = self.taken_back.as_ref().filter(|done| done.of.place() == at && !each) {
@@ -253,6 +255,14 @@ impl Names {
         }
         let Some(now) = self.state(at) else { return expression::empty() };
         reader.value(now, self.readable(at))
+    }
+
+    /// The scope of the step's one item, where the words are that item's own: its `pause` asks what it holds.
+    fn own_scope(&self, at: StepAt) -> Option<ScopeNo> {
+        let Standpoint::Item(item) = self.standpoint else { return None };
+        let own = item.place() == at && !item.undo && self.text.step(at.step).each.is_none();
+        let now = self.state(at).filter(|state| own && !state.is_over())?;
+        now.items.first()?.scope
     }
 
     /// The latest round that is over; closing sections and undos read all steps as they stand.

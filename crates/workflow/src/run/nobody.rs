@@ -14,13 +14,15 @@ pub(super) struct Meant {
 
 impl Deciding<'_> {
     /// Of the words that are written, which name nobody of those that the house knows; a post beyond its hours is its
-    /// superior's and so names somebody.
-    pub(super) fn meant(&self, mut who: Vec<String>) -> Meant {
+    /// superior's and so names somebody. `empty`: what yielded no word at all, as the file has it.
+    pub(super) fn meant(&self, mut who: Vec<String>, empty: Vec<String>) -> Meant {
         let known = &self.now.world.people;
         let people = self.now.world.people_at(self.at);
-        let nobody = who.iter().filter(|word| known.known(word) && people.members(word).is_empty());
-        let nobody: Vec<String> = nobody.cloned().collect();
-        if who.is_empty() || nobody.len() < who.len() {
+        let unmanned: Vec<String> =
+            who.iter().filter(|word| known.known(word) && people.members(word).is_empty()).cloned().collect();
+        let somebody = unmanned.len() < who.len();
+        let nobody: Vec<String> = unmanned.into_iter().chain(empty).collect();
+        if somebody || nobody.is_empty() {
             return Meant { who, nobody };
         }
         let above = nobody.iter().filter(|word| word.starts_with("person:"));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 
 use super::super::approve::settling;
@@ -30,6 +31,9 @@ pub(super) struct Reader<'s> {
     pub(super) inner: &'s Inner,
     pub(super) step: StepNo,
     pub(super) now: Millis,
+    pub(super) zone: &'s TimeZone,
+    /// The scope of the open item whose own words these are: it reads the steps that it holds as they stand.
+    pub(super) own: Option<ScopeNo>,
 }
 
 impl Reader<'_> {
@@ -38,7 +42,8 @@ impl Reader<'_> {
         match (read, each) {
             (Some(state), true) => {
                 let (text, people, inner) = (self.text.clone(), self.people.clone(), self.inner.clone());
-                Value::from_object(Answers { of: state, text, people, inner, step: self.step, now: self.now })
+                let (step, now, zone) = (self.step, self.now, self.zone.clone());
+                Value::from_object(Answers { of: state, text, people, inner, step, now, zone })
             }
             (read, _) => Value::from_object(self.of_step(now, read.as_deref())),
         }
@@ -48,7 +53,8 @@ impl Reader<'_> {
     fn inside(&self, scope: Option<ScopeNo>) -> Option<Inside> {
         let Work::Hold { .. } = &self.text.step(self.step).work else { return None };
         let (text, people, inner) = (self.text.clone(), self.people.clone(), self.inner.clone());
-        Some(Inside { text, people, inner, holder: self.step, scope, now: self.now })
+        let (holder, now, zone) = (self.step, self.now, self.zone.clone());
+        Some(Inside { text, people, inner, holder, scope, now, zone })
     }
 
     /// What a task's form took, with its people as people.
@@ -79,6 +85,7 @@ struct Inside {
     holder: StepNo,
     scope: Option<ScopeNo>,
     now: Millis,
+    zone: TimeZone,
 }
 
 impl Inside {
@@ -87,7 +94,7 @@ impl Inside {
             *self.text.steps_in(Some(self.holder)).iter().find(|no| &*self.text.step(**no).id == id)?;
         let state = self.scope.and_then(|scope| self.inner.get(&scope)).and_then(|scope| scope.step(step));
         let (text, people, inner) = (&self.text, &self.people, &self.inner);
-        let reader = Reader { text, people, inner, step, now: self.now };
+        let reader = Reader { text, people, inner, step, now: self.now, zone: &self.zone, own: None };
         Some(match state {
             Some(state) => reader.value(state, readable(state, true)),
             // Not begun: a step of which nothing is known.
@@ -112,6 +119,7 @@ pub(super) struct Answer {
     inside: Option<Inside>,
     /// Who signed what and when, where several sign.
     signatures: Option<Vec<Value>>,
+    zone: TimeZone,
 }
 
 impl fmt::Debug for Answer {
@@ -137,13 +145,20 @@ impl Reader<'_> {
             opened: read.and_then(|step| step.opened),
             ended: read.and_then(|step| step.ended),
             due: standing.or(item).and_then(|item| item.due),
-            late: standing.or(item).is_some_and(|item| item.late),
+            late: if signed {
+                // Late is the step as soon as one of those who signed or sign was.
+                let of = if now.is_over() { read } else { Some(now) };
+                of.is_some_and(|step| step.items.iter().any(|item| item.late))
+            } else {
+                standing.or(item).is_some_and(|item| item.late)
+            },
             clock: standing.or(item).and_then(|item| Timed::of(item, self.now)),
             state: state_word(now),
             outcome: item.and_then(|item| item.outcome.clone()),
             round: read.map_or(now.round, |step| step.round),
             item: None,
-            inside: self.inside(item.and_then(|item| item.scope)),
+            inside: self.inside(self.own.or_else(|| item.and_then(|item| item.scope))),
+            zone: self.zone.clone(),
         }
     }
 
@@ -162,6 +177,7 @@ impl Reader<'_> {
             round: step.round,
             item: Some(number),
             inside: self.inside(item.scope),
+            zone: self.zone.clone(),
         }
     }
 
@@ -180,6 +196,7 @@ impl Reader<'_> {
             round: done.of.round,
             item: Some(done.of.item),
             inside: self.inside(done.scope),
+            zone: self.zone.clone(),
         }
     }
 
@@ -195,7 +212,7 @@ impl Reader<'_> {
                     Some((key.to_string(), value))
                 });
                 let who = |who: Option<&Arc<str>>| self.by(who).unwrap_or_else(expression::empty);
-                let at = item.ended.map_or_else(expression::empty, |at| Value::from(at.to_string()));
+                let at = instant(item.ended, self.zone);
                 let own = [("by", who(item.by.as_ref())), ("for", who(item.for_whom.as_ref())), ("at", at)];
                 let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
                 fields.chain(own).collect::<BTreeMap<_, _>>().into()
@@ -204,8 +221,11 @@ impl Reader<'_> {
     }
 }
 
-fn instant(at: Option<Millis>) -> Value {
-    at.map_or_else(expression::empty, |at| Value::from(at.to_string()))
+/// In the house's zone, as `now` and `run.started` are.
+fn instant(at: Option<Millis>, zone: &TimeZone) -> Value {
+    at.and_then(Millis::timestamp).map_or_else(expression::empty, |at| {
+        Value::from(at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string())
+    })
 }
 
 /// The clock of an item, and when it is looked at: when the item was over, at the latest.
@@ -227,15 +247,19 @@ impl Answer {
         let mut stood: Vec<Value> = clock
             .stood
             .iter()
-            .map(|stood| line((stood.from, Some(stood.to)), stood.file.as_deref(), stood.person.as_ref()))
+            .map(|stood| {
+                self.line((stood.from, Some(stood.to)), stood.file.as_deref(), stood.person.as_ref())
+            })
             .collect();
         let stands = clock.stands.as_deref();
         stood.extend(
-            stands.map(|stands| line((stands.since, None), stands.file.as_deref(), stands.person.as_ref())),
+            stands.map(|stands| {
+                self.line((stands.since, None), stands.file.as_deref(), stands.person.as_ref())
+            }),
         );
         let left = self.due.map_or_else(expression::empty, |due| hours(clock.left(due, *at)));
         super::map([
-            ("due", instant(self.due)),
+            ("due", instant(self.due, &self.zone)),
             ("left", left),
             ("used", hours(clock.used(*at))),
             ("late", Value::from(self.late)),
@@ -243,17 +267,22 @@ impl Answer {
             ("stood", Value::from(stood)),
         ])
     }
-}
 
-/// A line of the ledger.
-fn line((from, to): (Millis, Option<Millis>), file: Option<&str>, person: Option<&StoppedBy>) -> Value {
-    let text = |text: Option<&str>| text.map_or_else(expression::empty, Value::from);
-    super::map([
-        ("from", instant(Some(from))),
-        ("to", instant(to)),
-        ("why", text(file.or_else(|| person.map(|person| &*person.reason)))),
-        ("by", text(person.map(|person| &*person.by))),
-    ])
+    /// A line of the ledger.
+    fn line(
+        &self,
+        (from, to): (Millis, Option<Millis>),
+        file: Option<&str>,
+        person: Option<&StoppedBy>,
+    ) -> Value {
+        let text = |text: Option<&str>| text.map_or_else(expression::empty, Value::from);
+        super::map([
+            ("from", instant(Some(from), &self.zone)),
+            ("to", instant(to, &self.zone)),
+            ("why", text(file.or_else(|| person.map(|person| &*person.reason)))),
+            ("by", text(person.map(|person| &*person.by))),
+        ])
+    }
 }
 
 impl Object for Answer {
@@ -265,9 +294,9 @@ impl Object for Answer {
         let text = |text: &Option<Arc<str>>| text.as_deref().map_or_else(expression::empty, Value::from);
         Some(match key.as_str()? {
             "by" => self.by.clone().unwrap_or_else(expression::empty),
-            "opened" => instant(self.opened),
-            "ended" => instant(self.ended),
-            "due" => instant(self.due),
+            "opened" => instant(self.opened, &self.zone),
+            "ended" => instant(self.ended, &self.zone),
+            "due" => instant(self.due, &self.zone),
             "late" => Value::from(self.late),
             "clock" => self.clock.as_ref().map_or_else(expression::empty, |clock| self.clock_value(clock)),
             "state" => Value::from(self.state),
@@ -306,6 +335,7 @@ struct Answers {
     inner: Inner,
     step: StepNo,
     now: Millis,
+    zone: TimeZone,
 }
 
 impl fmt::Debug for Answers {
@@ -318,8 +348,8 @@ impl Answers {
     fn at(&self, number: usize) -> Option<Value> {
         let item = self.of.items.get(number)?;
         let number = u32::try_from(number).ok()?;
-        let (text, people, inner) = (&self.text, &self.people, &self.inner);
-        let reader = Reader { text, people, inner, step: self.step, now: self.now };
+        let (text, people, inner, zone) = (&self.text, &self.people, &self.inner, &self.zone);
+        let reader = Reader { text, people, inner, step: self.step, now: self.now, zone, own: None };
         Some(match &item.at {
             At::Over(ItemEnd::Done) => Value::from_object(reader.of_item(&self.of, number, item)),
             // Its owner said what it would have given.

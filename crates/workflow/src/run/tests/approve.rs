@@ -41,7 +41,7 @@ fn all_must_approve_side_by_side_and_the_last_word_settles_it() {
     "#);
     assert_eq!(
         tale.with("pay"),
-        r#"{"said":"是  王伟","all":[{"approved":true,"at":"2026-11-23T01:00:00Z","by":"person:li","for":null,"opinion":"好"},{"approved":true,"at":"2026-11-23T01:00:00Z","by":"person:wang","for":null,"opinion":null}]}"#
+        r#"{"said":"是  王伟","all":[{"approved":true,"at":"2026-11-23T09:00:00+08:00","by":"person:li","for":null,"opinion":"好"},{"approved":true,"at":"2026-11-23T09:00:00+08:00","by":"person:wang","for":null,"opinion":null}]}"#
     );
 }
 
@@ -364,4 +364,25 @@ fn a_rung_that_decides_signs_for_those_who_did_not() {
     +1h -> close sign.1#1, => cancelled 未获批准
     sign.1#1 answer by person:wang {"approved":true} -> (echo)
     "#);
+}
+
+#[test]
+fn an_approval_is_late_when_one_of_its_signers_was() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.sign]
+        ask = ["group:热线", "role:班长"]
+        approve = "in order"
+        due = "4h"
+        on.refused = { go = "cancel:no" }
+        [step.pay]
+        use = "t.pure"
+        with.late = "{{ step.sign.late }}"
+        "#,
+        "{}",
+    );
+    tale.hear(
+        r#"+5h; sign.0 answer by person:li {"approved":true}; +1h; sign.1 answer by person:wang {"approved":true}"#,
+    );
+    assert_eq!(tale.with("pay"), r#"{"late":true}"#, "the second was in time: {}", tale.told);
 }

@@ -518,7 +518,7 @@ fn expressions_read_what_a_clock_used_has_left_and_why_it_stood() {
     assert_eq!((&with["used"], &with["left"]), (&serde_json::json!(1), &serde_json::json!(3)));
     assert_eq!((&with["late"], &with["stands"]), (&serde_json::json!(false), &serde_json::json!(false)));
     let stood = serde_json::json!([{
-        "by": "person:li", "from": "2026-11-23T01:30:00Z", "to": "2026-11-23T02:30:00Z", "why": "等材料"
+        "by": "person:li", "from": "2026-11-23T09:30:00+08:00", "to": "2026-11-23T10:30:00+08:00", "why": "等材料"
     }]);
     assert_eq!(with["stood"], stood);
 }
@@ -561,5 +561,80 @@ fn what_is_for_nobody_goes_to_the_superior_or_the_owner_and_the_journal_says_so(
     assert!(
         format!("{:?}", asked.at).contains(r#"who: ["role:夜班", "person:wang"], nobody: ["role:夜班"]"#),
         "{asked:?}"
+    );
+}
+
+#[test]
+fn an_expression_that_finds_nobody_to_tell_goes_to_the_owner_and_the_journal_says_so() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        ask = "group:热线"
+        due = "4h"
+        escalate = [
+          { at = "+0h", tell = "{{ superior('role:班长') }}" },
+          { at = "+1h", tell = ["{{ superior('role:班长') }}", "person:li"] },
+          { at = "+2h", reassign = "{{ superior('role:班长') }}" },
+        ]
+        "#,
+        "{}",
+    );
+    tale.hear("+4h; +1h; +1h");
+    insta::assert_snapshot!(fired(&tale), @r"
+    +0min Opened due +240min
+    +240min late
+    +240min due1/0 told person:wang (nobody of {{ superior('role:班长') }})
+    +300min due1/1 told person:li (nobody of {{ superior('role:班长') }})
+    +360min due1/2 given to person:wang (nobody of {{ superior('role:班长') }})
+    ");
+}
+
+#[test]
+fn the_clock_of_a_step_that_holds_steps_stands_while_one_of_these_is_open() {
+    for pause in [r#"["settle"]"#, r#""step.work.settle.state == 'open'""#] {
+        let mut tale = Tale::begin(
+            &r#"
+            [step.work]
+            due = "4h"
+            pause = PAUSE
+            [step.work.step.change]
+            ask = "group:热线"
+            [step.work.step.settle]
+            ask = "group:热线"
+            [step.work.step.back]
+            ask = "group:热线"
+            "#
+            .replace("PAUSE", pause),
+            "{}",
+        );
+        tale.hear("+1h; work/change answer by person:li {}; +3h; work/settle answer by person:li {}");
+        let item = crate::id::StepAt::run(tale.text.main[0]).item(1, 0);
+        let due = tale.run.item(item).unwrap().due.map(|due| (due.0 - MORNING.0) / HOUR);
+        assert_eq!(due, Some(7), "three of seven hours it stood, {pause}: {}", fired(&tale));
+    }
+}
+
+#[test]
+fn the_times_of_a_step_are_those_of_the_house() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        ask = "group:热线"
+        due = "4h"
+        [step.b]
+        use = "t.keyed"
+        with.opened = "{{ step.a.opened | datetime }}"
+        with.ended = "{{ step.a.ended | datetime }}"
+        with.due = "{{ step.a.due }}"
+        with.day = "{{ step.a.ended | date }}"
+        with.began = "{{ run.started | datetime }}"
+        "#,
+        "{}",
+    );
+    tale.hear("+17h; a answer by person:li {}");
+    // It began at nine in the morning; at two in the night another day has begun here, and none in Greenwich.
+    assert_eq!(
+        tale.with("b"),
+        r#"{"opened":"2026-11-23 09:00","ended":"2026-11-24 02:00","due":"2026-11-23T13:00:00+08:00","day":"2026-11-24","began":"2026-11-23 09:00"}"#
     );
 }
