@@ -692,3 +692,17 @@ fn a_text_that_is_worked_out_once_is_what_later_steps_send() {
         "[[test]]\nname = \"x\"\ninput = { name = \"李娜\" }\nplay = [{ expect = \"mail.send\", text = \"李娜 您好!\" }]\n",
     );
 }
+
+#[test]
+fn until_when_a_step_waits_is_said_beside_it() {
+    let file = ("rest", "[step.rest]\nwait = \"2h\"\n");
+    let until = |time: &str| {
+        let play = format!(
+            "{{ expect_wait = \"rest\", until = \"2026-09-30 {time}\" }}, {{ until = \"2026-09-30 10:59\" }}, {{ expect_wait = \"rest\", until = \"2026-09-30 {time}\" }}"
+        );
+        format!("[[test]]\nname = \"x\"\nat = \"2026-09-30 09:00\"\nplay = [{play}]\n")
+    };
+    holds(&[file], &until("11:00"));
+    let (_, miss) = misses(&[file], &until("12:00"));
+    assert_eq!(miss.line, Some(0), "{miss:?}");
+}

@@ -80,7 +80,9 @@ impl<'a, 'r> Told<'_, 'a, 'r, '_> {
 
     fn line(&self) -> Option<Play> {
         let own = self.own;
-        let mut said = VERBS.iter().copied().filter(|verb| own.has(verb));
+        // `{ expect_wait = "pause", until = "…" }`: there the moment is what is expected.
+        let of_wait = |verb: &str| verb == "until" && own.has("expect_wait");
+        let mut said = VERBS.iter().copied().filter(|verb| own.has(verb) && !of_wait(verb));
         let Some(verb) = said.next() else {
             // A slip in the verb is told by its nearest; what else stands there is known.
             for key in VERBS.iter().chain(&["with", "by", "at", "to", "step", "reason"]) {
