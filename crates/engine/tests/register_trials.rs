@@ -354,22 +354,29 @@ play = [
 }
 
 #[test]
-fn taking_back_an_append_that_was_refused_finds_nothing_to_void() {
-    holds(
-        r#"
+fn taking_back_an_append_that_was_refused_finds_nothing_to_void_or_amend() {
+    let amend = r#"undo.use = "register.amend"
+undo.with = { register = "fines", number = "{{ step.take.number }}", set = { amount = 0 } }"#;
+    let void = r#"undo.use = "register.void"
+undo.with = { register = "fines", number = "{{ step.take.number }}" }"#;
+    for undo in [amend, void] {
+        let file = format!(
+            r#"
 [step.which]
 ask = "starter"
-form.card = { type = "text" }
+form.card = {{ type = "text" }}
 [step.take]
 use = "register.append"
 with.register = "fines"
-with.entry = { card = "{{ step.which.card }}", amount = 1 }
-with.only_if = { where = { card = "{{ step.which.card }}" }, fewer = 1 }
-on.refused = { back_to = "which" }
-undo.use = "register.void"
-undo.with = { register = "fines", number = "{{ step.take.number }}" }
-"#,
-        r#"
+with.entry = {{ card = "{{{{ step.which.card }}}}", amount = 1 }}
+with.only_if = {{ where = {{ card = "{{{{ step.which.card }}}}" }}, fewer = 1 }}
+on.refused = {{ back_to = "which" }}
+{undo}
+"#
+        );
+        holds(
+            &file,
+            r#"
 [[test]]
 name = "the card that is taken goes back to whoever chose it"
 state = "done"
@@ -378,11 +385,12 @@ play = [
   { answer = "which", with = { card = "A" } },
   { expect_step = "which", round = 2, state = "open" },
   { answer = "which", with = { card = "B" } },
-  { expect_entry = "fines", times = 2 },
+  { expect_entry = "fines", with = { amount = 1 }, times = 2 },
   { void = "fines", number = "F202601-009", refused = "no entry" },
 ]
 "#,
-    );
+        );
+    }
 }
 
 #[test]

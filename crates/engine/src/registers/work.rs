@@ -264,6 +264,9 @@ impl Work<'_> {
 
     fn amend(&mut self, call: &Call, amend: &Amend) -> Result<Written, Fault> {
         let register = self.register(&amend.register)?;
+        if wrote_nothing(call, &amend.number) {
+            return Ok(Written::nothing("{}".to_owned()));
+        }
         let target = self.target(&register, &amend.number)?;
         let now = self.standing(&register, &target)?.entry;
         let present = Body::opened(&now.body, now.private.as_ref(), true);
@@ -275,8 +278,7 @@ impl Work<'_> {
 
     fn void(&mut self, call: &Call, given: &Target) -> Result<Written, Fault> {
         let register = self.register(&given.register)?;
-        // What takes back an `append` that was refused finds nothing that it wrote.
-        if given.number.is_null() && !call.step.is_empty() {
+        if wrote_nothing(call, &given.number) {
             return Ok(Written::nothing("{}".to_owned()));
         }
         let target = self.target(&register, &given.number)?;
@@ -367,6 +369,11 @@ fn sealed_body(register: &Register, values: &str) -> Result<Body, Fault> {
 
 fn plain(values: &Json) -> Body {
     Body { body: Raw::from(values), private: None }
+}
+
+/// What takes back an `append` that was refused finds nothing that it wrote.
+fn wrote_nothing(call: &Call, number: &Json) -> bool {
+    number.is_null() && !call.step.is_empty()
 }
 
 /// A line about an entry, which keeps its card.
