@@ -39,6 +39,12 @@ pub fn retold(code: &str, english: &str, language: Lang) -> Option<Told> {
     let message = Message::of(code, language)?;
     let names = Message::of(code, Lang::En).and_then(|own| names_in(own.line("sentence", None), english));
     let line = message.line("sentence", None);
+    // Which of several reasons it is.
+    let cause = in_language(english, language);
+    if names.is_none() && *cause != *english {
+        let sentence = cause.into_owned();
+        return Some(Told { whole: true, sentence, help: help(message, &BTreeMap::new(), language) });
+    }
     // Words of another place are the reason that the sentence has room for.
     let reason = || line.contains("{why}").then(|| BTreeMap::from([("why".to_owned(), english.to_owned())]));
     let names = names.or_else(reason);
@@ -118,6 +124,11 @@ mod tests {
         assert_eq!((told.whole, &*told.sentence), (false, "没有守护进程应答"));
         let told = retold("YZ0415", "the run is open", Lang::Zh).unwrap();
         assert_eq!((told.whole, &*told.sentence), (true, "现在不能这样做:the run is open"));
+        let told =
+            retold("YZ0414", "`person:li` is not among those who may take this task: group:热线", Lang::Zh);
+        let told = told.unwrap();
+        assert_eq!((told.whole, &*told.sentence), (true, "`person:li` 不在可以办理的人里:group:热线"));
+        assert!(!told.help.is_empty(), "{told:?}");
         // A meaning that needs names is none without them.
         assert_eq!(retold("YZ0404", "something else", Lang::Zh), None);
         assert_eq!(retold("plugin.own", "anything", Lang::Zh), None);
