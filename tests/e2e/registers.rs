@@ -158,3 +158,23 @@ fn people_read_what_a_choice_is_called_and_programs_its_code() {
     let rows = house.call(&[&ask[..], &["--json"]].concat()).ok().json()["rows"].clone();
     assert_eq!(rows[0], json!({ "level": "major", "level_label": "严重", "n": 2 }));
 }
+
+#[test]
+fn codes_are_written_out_as_they_are_called_and_read_back() {
+    let mut house = House::with("");
+    let meters = "[register.\"水表\"]\nnumber = \"M{n}\"\nfield.state = { label = \"状态\", options = { kept = \"在用\", gone = \"拆除\" } }\n\
+                  field.marks = { label = \"标记\", type = \"choices\", options = { a = \"甲\", b = \"乙\" }, required = false }\n";
+    house.write("config/registers.toml", meters);
+    house.start();
+    house.write("in.json", r#"[{ "state": "kept", "marks": ["a", "b"] }, { "state": "gone" }]"#);
+    house.call(&["register", "import", "水表", "in.json"]).ok();
+    let csv = house.call(&["register", "export", "水表"]).ok().out;
+    let ends: Vec<&str> = csv.lines().map(|line| line.splitn(3, ',').last().unwrap_or_default()).collect();
+    assert_eq!(ends, ["状态,标记", "在用,甲、乙", "拆除,"]);
+    let json = house.call(&["register", "export", "水表", "--format", "json"]).ok().json();
+    assert_eq!(json[0]["values"], json!({ "state": "kept", "marks": ["a", "b"] }), "the chain holds codes");
+    house.write("back.csv", "状态,标记\n在用,甲、乙\n");
+    house.call(&["register", "import", "水表", "back.csv"]).ok();
+    let json = house.call(&["register", "export", "水表", "--format", "json"]).ok().json();
+    assert_eq!(json[2]["values"], json[0]["values"]);
+}

@@ -1,5 +1,6 @@
 //! Registers: what there are, their entries and lines, whether they are whole, and what is written by hand.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,6 +9,7 @@ use serde_json::{Value as Json, json};
 use yizhan_engine::registers::{self, LookError, Witness};
 use yizhan_engine::store::Standing;
 use yizhan_engine::{KeepError, Keeping};
+use yizhan_workflow::form::{Field, Options};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::register::{Body, Find, Head, Register, told};
 use yizhan_workflow::run::event::Raw;
@@ -21,12 +23,18 @@ use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{LineView, Listing, RegisterColumn, RegisterView, VerifiedView};
 
+fn options(field: &Field) -> BTreeMap<String, String> {
+    let fixed = if let Options::Fixed(all) = &field.options { &**all } else { &[] };
+    fixed.iter().map(|one| (one.code.to_string(), one.label.to_string())).collect()
+}
+
 fn view(register: &Register, head: Option<Head>) -> RegisterView {
-    let column = |field: &yizhan_workflow::form::Field| RegisterColumn {
+    let column = |field: &Field| RegisterColumn {
         name: field.name.to_string(),
         label: field.label().to_owned(),
         kind: field.kind.as_str().to_owned(),
         private: field.private,
+        options: options(field),
     };
     RegisterView {
         name: register.name.to_string(),

@@ -1,5 +1,7 @@
 //! What the API shows of registers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use yizhan_workflow::register::ChainFault;
 use yizhan_workflow::run::event::Raw;
@@ -28,6 +30,9 @@ pub struct RegisterColumn {
     #[serde(rename = "type")]
     pub kind: String,
     pub private: bool,
+    /// What its codes are called.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
 }
 
 /// A line as it was written, with all that its hash is over.

@@ -93,19 +93,44 @@ fn standing(lines: &[Value]) -> Vec<(&Value, &Value)> {
         .collect()
 }
 
+#[derive(Default)]
+struct Column {
+    name: String,
+    label: String,
+    /// What its codes are called; `import` takes these words as well.
+    options: Value,
+}
+
+fn column(declared: &Value) -> Column {
+    let options = declared["options"].clone();
+    Column { name: text(declared, "name"), label: text(declared, "label"), options }
+}
+
+impl Column {
+    fn cell(&self, values: &Value) -> String {
+        let word = |code: &Value| {
+            let code = code.as_str()?;
+            Some(self.options[code].as_str().unwrap_or(code).to_owned())
+        };
+        let several = || {
+            let codes = values[&self.name].as_array().filter(|_| self.options.is_object())?;
+            codes.iter().map(word).collect::<Option<Vec<_>>>()
+        };
+        let words = several().map(|words| words.join("、")).or_else(|| word(&values[&self.name]));
+        words.unwrap_or_else(|| text(values, &self.name))
+    }
+}
+
 fn csv(lines: &[Value], args: &Args, context: &Context) -> Result<String, Failure> {
     let zone = context.zone();
     let declared = super::declared(&args.register, context)?;
-    let mut columns: Vec<(String, String)> = declared["columns"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|column| (text(column, "name"), text(column, "label")))
-        .collect();
+    let mut columns: Vec<Column> = declared["columns"].as_array().into_iter().flatten().map(column).collect();
     if columns.is_empty() {
         let first = lines.iter().find(|line| line["kind"] == json!("entry"));
         let names = first.and_then(|line| line["values"].as_object()).into_iter().flat_map(|map| map.keys());
-        columns = names.map(|name| (name.clone(), name.clone())).collect();
+        columns = names
+            .map(|name| Column { name: name.clone(), label: name.clone(), ..Column::default() })
+            .collect();
     }
     let rows = if args.history { lines.iter().map(|line| (line, line)).collect() } else { standing(lines) };
     let own = context.language.pick(["编号", "登记时间"], ["number", "at"]);
@@ -115,14 +140,14 @@ fn csv(lines: &[Value], args: &Args, context: &Context) -> Result<String, Failur
     let mut writer = csv::Writer::from_writer(Vec::new());
     let failed = |error: csv::Error| Failure::of(Exit::Failed, "YZ0535", &error);
     let mut head: Vec<String> = own.iter().map(ToString::to_string).collect();
-    head.extend(columns.iter().map(|(_, label)| label.clone()));
+    head.extend(columns.iter().map(|column| column.label.clone()));
     if args.history {
         head.extend(more.iter().map(ToString::to_string));
     }
     writer.write_record(&head).map_err(failed)?;
     for (entry, shown) in rows {
         let mut row = vec![text(entry, "number"), instant(entry, "at", &zone)];
-        row.extend(columns.iter().map(|(name, _)| safe(&text(&shown["values"], name))));
+        row.extend(columns.iter().map(|column| safe(&column.cell(&shown["values"]))));
         if args.history {
             let of = ["place", "kind", "of", "why", "by", "hash"];
             row.extend(of.iter().map(|name| safe(&text(entry, name))));
