@@ -455,6 +455,8 @@ impl Deciding<'_> {
     /// Looks at every clock that has not begun or that something may stop; fires what is due until nothing more follows.
     pub(super) fn pass_time(&mut self) {
         for _ in 0..LOOKS_MOST {
+            // What goes on again has its due time before something opens that counts from it.
+            self.look_at_clocks();
             self.settle();
             self.look_at_clocks();
             if !self.fire() {

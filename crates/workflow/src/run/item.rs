@@ -186,19 +186,18 @@ impl Deciding<'_> {
         matches!(self.text.step(step).on_error, OnError::Ask)
     }
 
-    /// Whether what closed a scope had its own question to the owner: what holds it does not ask a second time.
+    /// Whether a scope failed by what the owner was asked about in it: what holds it does not ask a second time. An end
+    /// that fails on purpose is no answer of the owner's.
     fn was_asked_inside(&self, item: Item) -> bool {
         let Some(scope) = self.run.item(item).and_then(|state| state.scope) else { return false };
         let closing = self.run.scope(scope).filter(|scope| scope.is_over());
-        match closing.and_then(|scope| scope.closing.as_ref()).map(|closing| closing.by_step) {
-            Some(Some(by)) => self.asks(by),
-            // By what failed in it.
-            Some(None) => self.text.steps_in(Some(item.step)).iter().any(|step| {
+        let by_failure =
+            closing.and_then(|scope| scope.closing.as_ref()).is_some_and(|end| end.by_step.is_none());
+        by_failure
+            && self.text.steps_in(Some(item.step)).iter().any(|step| {
                 let mut items = self.run.step(StepAt { step: *step, scope }).items.iter();
                 self.asks(*step) && items.any(|item| item.at == At::Over(ItemEnd::Failed))
-            }),
-            None => false,
-        }
+            })
     }
 
     /// A person said that it failed, or nobody is to be asked.

@@ -603,6 +603,7 @@ fn the_clock_of_a_step_that_holds_steps_stands_while_one_of_these_is_open() {
             ask = "group:热线"
             [step.work.step.back]
             ask = "group:热线"
+            due = "{{ step.work.due }}"
             "#
             .replace("PAUSE", pause),
             "{}",
@@ -611,6 +612,8 @@ fn the_clock_of_a_step_that_holds_steps_stands_while_one_of_these_is_open() {
         let item = crate::id::StepAt::run(tale.text.main[0]).item(1, 0);
         let due = tale.run.item(item).unwrap().due.map(|due| (due.0 - MORNING.0) / HOUR);
         assert_eq!(due, Some(7), "three of seven hours it stood, {pause}: {}", fired(&tale));
+        let back = tale.run.item(tale.attempt("work/back").item).unwrap();
+        assert_eq!(back.due, tale.run.item(item).unwrap().due, "{pause}: what follows counts from that");
     }
 }
 

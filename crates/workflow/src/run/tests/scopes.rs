@@ -351,7 +351,7 @@ fn what_was_asked_about_inside_is_not_asked_about_again_for_what_holds_it() {
 }
 
 #[test]
-fn an_end_that_fails_on_purpose_asks_nobody_where_asking_is_the_default() {
+fn an_end_inside_that_fails_on_purpose_is_asked_about_where_asking_is_the_default() {
     let told = story(
         r#"
         on_error = "ask"
@@ -361,10 +361,11 @@ fn an_end_that_fails_on_purpose_asks_nobody_where_asking_is_the_default() {
         form.home = { type = "yesno" }
         on.home.no = { go = "fail:nobody" }
         "#,
-        r#"visit/look answer by person:li {"home":false}"#,
+        r#"visit/look answer by person:li {"home":false}; visit settle fail"#,
     );
     insta::assert_snapshot!(told, @r#"
     go -> ask visit/look#1
-    visit/look answer by person:li {"home":false} -> close visit/look#1, => failed nobody
+    visit/look answer by person:li {"home":false} -> close visit/look#1, how visit#2
+    visit settle fail -> close visit#2, => failed nobody
     "#);
 }
