@@ -352,7 +352,7 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
     let tables = table::tables(&root);
     let input = root.section("input").map(|input| fields::form(&input, &[])).unwrap_or_default();
     let triggers = trigger::triggers(&root);
-    let (steps, clock) = step::steps(&root);
+    let (steps, clock, on_error) = step::steps(&root);
     let limit = step::limit(&root);
     let title = title.unwrap_or_else(|| name.to_owned());
     let span = u16::try_from(steps.len()).unwrap_or(u16::MAX);
@@ -361,6 +361,7 @@ fn whole(reader: &Reader<'_>, table: &DeTable<'_>, name: &str) -> Workflow {
         hash: TextHash("".into()),
         whole: Box::new(Step {
             guard: step::guard(&root, None),
+            on_error,
             ..Step::whole(&title, main_of(&steps), span, (clock, limit))
         }),
         title,

@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::expression::{Dictionary, Template, Tree, condition, phrase, with_holes};
 use crate::form::{Field, Form, Kind, Options, Required, Witness};
 use crate::id::StepNo;
-use crate::plan::{Each, Let, OnDuplicate, Section, Work, Workflow};
+use crate::plan::{Each, Let, OnDuplicate, OnError, Section, Work, Workflow};
 use crate::problem::Lang;
+use crate::register::{Register, Registers};
 
 mod clock;
 mod filter;
@@ -47,10 +48,10 @@ pub struct Said {
     pub sentences: Vec<String>,
 }
 
-/// The workflow in that language.
+/// The workflow in that language; `registers` know what its columns are called.
 #[must_use]
-pub fn reading(workflow: &Workflow, language: Lang) -> Reading {
-    let teller = Teller { workflow, language, at: None, brought: None };
+pub fn reading(workflow: &Workflow, registers: &Registers, language: Lang) -> Reading {
+    let teller = Teller { workflow, registers, language, at: None, brought: None };
     let steps = |section: Section| {
         let first =
             |no: &StepNo| workflow.step(*no).section == section && workflow.step(*no).holder.is_none();
@@ -106,6 +107,7 @@ impl Reading {
 /// Knows the file's names, and the language.
 struct Teller<'w> {
     workflow: &'w Workflow,
+    registers: &'w Registers,
     language: Lang,
     /// Whose names hold: the step that is told, then those that hold it.
     at: Option<StepNo>,
@@ -175,6 +177,17 @@ impl Teller<'_> {
             let owner = self.all_of(owner);
             said.push(self.pick(format!("负责:{owner}。"), format!("Owned by {owner}.")));
         }
+        said.extend(match workflow.whole.on_error {
+            OnError::Ask => Some(self.pick(
+                "哪一步办不成,都请负责人决定:再办、跳过或算失败;另有说明的照说明。",
+                "If a step fails, the owner says how to go on: again, skip it, or fail; unless the step says otherwise.",
+            )),
+            OnError::Continue => Some(self.pick(
+                "哪一步办不成,都继续往下走;另有说明的照说明。",
+                "If a step fails, the flow goes on; unless the step says otherwise.",
+            )),
+            OnError::Fail | OnError::BackTo(_) => None,
+        });
         if let Some(readers) = self.readers(&workflow.whole) {
             said.push(self.pick(
                 format!("除参与的人外,只有{readers}可以看。"),
@@ -402,6 +415,36 @@ impl Teller<'_> {
         Some(found)
     }
 
+    /// The register in which a step looks, where the file names it.
+    fn looked_in(&self, no: StepNo) -> Option<&Register> {
+        let Work::Use { action, with: Tree::Map(with) } = &self.workflow.step(no).work else { return None };
+        if (&*action.plugin, &*action.action) != ("register", "find") {
+            return None;
+        }
+        let (_, named) = with.iter().find(|(name, _)| &**name == "register")?;
+        self.registers.register(&self.tree(named)).map(|register| &**register)
+    }
+
+    /// What `register.find` found: an entry, and what a column of it is called.
+    fn found(&self, no: StepNo, words: &[&str]) -> Option<String> {
+        let Work::Use { action, .. } = &self.workflow.step(no).work else { return None };
+        if (&*action.plugin, &*action.action) != ("register", "find") {
+            return None;
+        }
+        let (entry, column) = match words {
+            ["entry", column @ ..] => (self.pick("查到的记录", "the entry found"), column),
+            ["entries", column @ ..] => (self.pick("查到的各条记录", "the entries found"), column),
+            ["count"] => return Some(self.pick("查到的条数", "the number of entries found")),
+            _ => return None,
+        };
+        if column.is_empty() {
+            return Some(entry);
+        }
+        let field = self.looked_in(no).and_then(|register| register.form.field(column.first()?));
+        let column = self.quoted(&field.map_or_else(|| column.join("."), |field| field.label().to_owned()));
+        Some(self.pick(format!("{entry}的{column}"), format!("{column} of {entry}")))
+    }
+
     fn own_word(&self, word: &str) -> Option<String> {
         let (zh, en) = match word {
             "by" => ("办理人", "who did it"),
@@ -461,6 +504,9 @@ impl Dictionary for Teller<'_> {
                 let (no, taken) = self.step_of(path)?;
                 let of = self.step_name(no);
                 let Some(word) = path.get(taken) else { return Some(of) };
+                if let Some(found) = self.found(no, &words[taken..]) {
+                    return Some(self.pick(format!("{of}{found}"), format!("{found} of {of}")));
+                }
                 let own = self.own_word(word).or_else(|| {
                     let label = self.form(path).and_then(|(form, _)| form.field(word)).map(Field::label);
                     Some(self.quoted(label.unwrap_or(word)))
@@ -498,6 +544,12 @@ impl Dictionary for Teller<'_> {
     }
 
     fn option(&self, path: &[Arc<str>], code: &str) -> Option<String> {
+        if let Some((no, taken)) = self.step_of(path)
+            && let Some([word, column]) = path.get(taken..)
+            && matches!(&**word, "entry" | "entries")
+        {
+            return label_of(self.looked_in(no)?.form.field(column)?, code);
+        }
         if let Some("state") = path.last().map(|word| &**word) {
             let (zh, en) = match code {
                 "done" => ("已完成", "done"),
@@ -515,6 +567,14 @@ impl Dictionary for Teller<'_> {
         let last = path.last().map(|word| &**word);
         if matches!(last, Some("late" | "approved" | "complete" | "signed" | "refused")) {
             return Some(true);
+        }
+        if let Some((no, taken)) = self.step_of(path)
+            && let [word, column @ ..] = path.get(taken..)?
+            && &**word == "entry"
+            && let Some(register) = self.looked_in(no)
+        {
+            let flag = column.first().and_then(|column| register.form.field(column));
+            return Some(flag.is_some_and(|field| field.kind == Kind::Yesno));
         }
         let (form, at) = self.form(path)?;
         let field = form.field(path.get(at)?).filter(|_| path.len() == at.saturating_add(1))?;

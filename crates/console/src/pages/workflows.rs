@@ -172,7 +172,7 @@ fn content(reader: &Reader<'_>, sheet: &Sheet) -> Markup {
         @for warning in &row.warnings { pre.caret { (warning) } }
         div.split {
             section aria-label=(say(lang, t::WHAT_IT_SAYS)) {
-                @if let Some(text) = &sheet.text { (said(lang, &reading(text, lang))) (form(lang, &sheet.fields)) }
+                @if let Some(text) = &sheet.text { (said(lang, &reading(text, &reader.world.registers, lang))) (form(lang, &sheet.fields)) }
             }
             section.story {
                 p.buttons {

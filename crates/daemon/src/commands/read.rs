@@ -8,6 +8,7 @@ use yizhan_workflow::prose::reading;
 
 use super::Context;
 use super::check::read_all;
+use super::plan::registers_of;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::workflows::{FileRead, find};
@@ -26,7 +27,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let file = named(&args.file, home.as_ref())?;
     let workflow = sound(&file, context)?;
     let language = context.language.lang();
-    let reading = reading(workflow, language);
+    let registers = home.as_ref().and_then(|home| registers_of(home).ok()).unwrap_or_default();
+    let reading = reading(workflow, &registers, language);
     context.answer(&serde_json::json!(reading), |_| reading.text(language));
     Ok(Exit::Ok)
 }
@@ -77,6 +79,7 @@ mod tests {
     use std::path::Path;
 
     use yizhan_workflow::problem::Lang;
+    use yizhan_workflow::register::Registers;
 
     use super::*;
 
@@ -84,7 +87,9 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workflows");
         let root = std::fs::canonicalize(root).unwrap();
         let file = crate::workflows::read_file(&root.join(path), &root, &root);
-        reading(&file.outcome.unwrap().workflow, language).text(language)
+        let registers = std::fs::read_to_string(root.join("../config/registers.toml")).unwrap();
+        let registers = Registers::read(&registers).unwrap();
+        reading(&file.outcome.unwrap().workflow, &registers, language).text(language)
     }
 
     /// After a change of the words or the workflows, read the difference as a clerk would.

@@ -7,6 +7,7 @@ use yizhan_workflow::problem::Lang;
 use yizhan_workflow::prose::{Reading, Said, reading};
 
 use super::Context;
+use super::plan::registers_of;
 use super::read::{named, sound};
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
@@ -36,7 +37,9 @@ pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
         Failure::new(Exit::Failed, "YZ0519", "the earlier text cannot be read by this version".to_owned())
     })?;
     let language = context.language.lang();
-    let diff = Diff::between(&old.workflow, now, language);
+    let registers = home.as_ref().and_then(|home| registers_of(home).ok()).unwrap_or_default();
+    let told = |workflow: &Workflow| reading(workflow, &registers, language);
+    let diff = Diff::between(told(&old.workflow), told(now));
     context.answer(&serde_json::json!(diff), |_| diff.text(language));
     Ok(Exit::Ok)
 }
@@ -80,8 +83,7 @@ struct Change {
 }
 
 impl Diff {
-    fn between(old: &Workflow, new: &Workflow, language: Lang) -> Self {
-        let (old, new) = (reading(old, language), reading(new, language));
+    fn between(old: Reading, new: Reading) -> Self {
         let mut changed = vec![];
         let title = |reading: &Reading| vec![reading.title.clone()];
         for (of, was, is) in [
@@ -144,6 +146,8 @@ fn change(of: &str, how: &'static str, was: &[String], is: &[String]) -> Option<
 mod tests {
     use std::collections::BTreeMap;
 
+    use yizhan_workflow::register::Registers;
+
     use super::*;
 
     fn workflow(steps: &str) -> Workflow {
@@ -152,11 +156,15 @@ mod tests {
         definition::read(&source, &source.files).unwrap().workflow
     }
 
+    fn said(workflow: &Workflow, language: Lang) -> Reading {
+        reading(workflow, &Registers::default(), language)
+    }
+
     #[test]
     fn a_step_that_came_went_or_was_reworded_is_told_and_the_rest_is_not() {
         let old = workflow("[step.a]\nwait = \"1h\"\n[step.b]\nwait = \"2h\"\n[step.c]\nwait = \"3h\"\n");
         let new = workflow("[step.a]\nwait = \"1h\"\n[step.c]\nwait = \"4h\"\n[step.d]\nwait = \"5h\"\n");
-        let diff = Diff::between(&old, &new, Lang::En);
+        let diff = Diff::between(said(&old, Lang::En), said(&new, Lang::En));
         let told: Vec<_> = diff.changed.iter().map(|change| (&*change.of, change.how)).collect();
         assert_eq!(told, [("b", "removed"), ("c", "changed"), ("d", "added")]);
         let (gone, come) = (&diff.changed[1].gone, &diff.changed[1].come);
@@ -164,6 +172,6 @@ mod tests {
             gone.iter().any(|line| line.contains('3')) && come.iter().any(|line| line.contains('4')),
             "{diff:?}"
         );
-        assert_eq!(Diff::between(&new, &new, Lang::Zh).text(Lang::Zh), "没有差别。");
+        assert_eq!(Diff::between(said(&new, Lang::Zh), said(&new, Lang::Zh)).text(Lang::Zh), "没有差别。");
     }
 }

@@ -9,7 +9,9 @@ use super::order::{self, number};
 use super::section::{Section, Text};
 use super::{MOST_STEPS, advice, ask, clock, name_ok, time, tree};
 use crate::expression::{Template, Tree};
-use crate::plan::{ActionName, Await, Each, Effect, Guard, Limit, Rate, Section as Part, Step, Undo, Work};
+use crate::plan::{
+    ActionName, Await, Each, Effect, Guard, Limit, OnError, Rate, Section as Part, Step, Undo, Work,
+};
 use crate::problem::{Place, nearest};
 
 /// A step whose place in the order is looked for.
@@ -40,13 +42,13 @@ fn stray(key: &Text<'_>, item: &toml::de::DeValue<'_>) -> bool {
     steps || !["on_failure", "on_cancel", "step"].contains(&key.value) && advice::is_step(item)
 }
 
-/// All steps, and the clock of the file itself.
-pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::plan::Clock>>) {
+/// All steps, the clock of the file itself, and what its steps do by default when they fail.
+pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::plan::Clock>>, OnError) {
     let drafts = drafts(root);
     if drafts.len() > MOST_STEPS {
         let span = drafts[MOST_STEPS].span.clone();
         root.say(root.error("YZ0113", span).name("most", MOST_STEPS.to_string()));
-        return (Vec::new(), None);
+        return (Vec::new(), None, OnError::Fail);
     }
     let told =
         root.reader.lost.borrow().order || root.entries().any(|(key, item)| stray(&key, item.get_ref()));
@@ -67,7 +69,7 @@ pub(super) fn steps(root: &Section<'_, '_>) -> (Vec<Step>, Option<Box<crate::pla
         draft.own.close(&[]);
     }
     let whole = clock::clock(&ways, root, Some("step"));
-    (steps, whole)
+    (steps, whole, ways.default)
 }
 
 fn drafts<'a, 'r>(root: &Section<'a, 'r>) -> Vec<Draft<'a, 'r>> {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "what has no words is shown as it is written")]
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CompareOpKind, Expr, UnaryOpKind};
@@ -89,8 +90,7 @@ impl Speaker<'_> {
     }
 
     fn as_written(&self, expression: &Expr<'_>) -> String {
-        let at = names::path(expression).map_or_else(|| span(&expression.span()), |name| name.at);
-        format!("`{}`", self.text.get(at).unwrap_or(self.text))
+        format!("`{}`", self.text.get(place(expression)).unwrap_or(self.text))
     }
 
     fn truth(&self, expression: &Expr<'_>) -> String {
@@ -361,10 +361,23 @@ impl Speaker<'_> {
         let said = self.value(of);
         match filter {
             "length" | "count" => self.pick(format!("{said}的个数"), format!("the length of {said}")),
+            // What is left of a list cannot be said by the list.
+            "selectattr" | "rejectattr" | "select" | "reject" => self.as_written(whole),
             // These change how a value is written, or pick one part of it.
             _ => said,
         }
     }
+}
+
+/// Where it stands. The parser counts a filter from its name, without what it is for.
+fn place(expression: &Expr<'_>) -> Range<usize> {
+    if let Expr::Filter(filter) = expression
+        && let Some(of) = &filter.expr
+    {
+        let own = span(&expression.span());
+        return place(of).start.min(own.start)..own.end;
+    }
+    names::path(expression).map_or_else(|| span(&expression.span()), |name| name.at)
 }
 
 /// `x in y`, however the parser has it.

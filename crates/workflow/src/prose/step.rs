@@ -47,8 +47,7 @@ impl Teller<'_> {
     /// The steps and those that they hold, with their numbers.
     pub(super) fn steps(&self, numbers: &[StepNo], above: &str, said: &mut Vec<Said>) {
         for (at, no) in numbers.iter().enumerate() {
-            let own =
-                Teller { workflow: self.workflow, language: self.language, at: Some(*no), brought: None };
+            let own = Teller { at: Some(*no), brought: None, ..*self };
             let step = self.workflow.step(*no);
             let number = format!("{above}{}", at + 1);
             let title = step.title.as_ref().map_or_else(|| step.id.to_string(), |title| own.text(title));
@@ -355,6 +354,9 @@ impl Teller<'_> {
                 self.pick(format!("自动统计{zh}。"), format!("Counts and measures {en}."))
             }
             ("register", name @ ("append" | "amend" | "void")) => self.entry(name, &said("register")),
+            ("register", name @ ("find" | "count")) => {
+                self.looked_up(name, &said("register"), value("where"))
+            }
             _ => {
                 let keys = self.tree(with);
                 self.pick(format!("自动执行 {action}({keys})。"), format!("Does {action} ({keys})."))
@@ -371,12 +373,34 @@ impl Teller<'_> {
         self.pick(format!("自动在台账「{register}」{zh}。"), format!("{en} the register “{register}”."))
     }
 
+    fn looked_up(&self, does: &str, register: &str, only: Option<&Tree>) -> String {
+        let none = Form::default();
+        let form = self.registers.register(register).map_or(&none, |register| &register.form);
+        let only = only.map(|only| self.filter(only, form)).filter(|only| !only.is_empty());
+        let only =
+            only.map_or_else(String::new, |only| self.pick(format!("({only})"), format!(" where {only}")));
+        match does {
+            "count" => self.pick(
+                format!("自动数台账「{register}」里的记录{only}。"),
+                format!("Counts the entries of the register “{register}”{only}."),
+            ),
+            _ => self.pick(
+                format!("自动查台账「{register}」里的记录{only}。"),
+                format!("Looks for entries of the register “{register}”{only}."),
+            ),
+        }
+    }
+
     fn outcome(&self, step: &Step, outcome: &OutcomePattern) -> String {
         match outcome {
             OutcomePattern::Word(word) => match (&**word, &step.work) {
                 ("no", _) => self.pick("不成立", "If not"),
                 ("yes", _) => self.pick("成立", "If so"),
                 ("approved", _) => self.pick("获准后", "When approved"),
+                ("refused", Work::Use { action, .. }) if &*action.plugin == "register" => {
+                    self.pick("没有登记成时", "If it is not entered")
+                }
+                ("refused", Work::Use { .. }) => self.pick("被拒绝时", "If refused"),
                 ("refused", _) => self.pick("不同意时", "If refused"),
                 ("late", _) => self.pick("到期还没办完", "If it is late"),
                 ("done", _) => self.pick("办完后", "When done"),
@@ -449,10 +473,17 @@ impl Teller<'_> {
                 format!("Tried again up to {times} times, first after {first}."),
             ));
         }
-        match &step.on_error {
-            OnError::Fail => {}
+        let usual = match step.section {
+            Section::Main => &self.workflow.whole.on_error,
             // Of the closing sections that goes without saying.
-            OnError::Continue if step.section != Section::Main => {}
+            Section::OnCancel | Section::OnFailure => &OnError::Continue,
+        };
+        match &step.on_error {
+            // The file says it of all its steps.
+            own if std::mem::discriminant(own) == std::mem::discriminant(usual) => {}
+            OnError::Fail => {
+                said.push(self.pick("办不成就按失败处理。", "If it fails, what it stands in fails."));
+            }
             OnError::Continue => {
                 said.push(self.pick("办不成也继续往下走。", "If it fails, the flow goes on."))
             }
