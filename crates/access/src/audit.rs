@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 use yizhan_workflow::id::Millis;
 
 use crate::book::{Access, AccessError};
@@ -14,8 +15,11 @@ use crate::book::{Access, AccessError};
 type Hash = [u8; 32];
 
 /// What somebody is about to do.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AuditAsked)]
 pub struct Asked {
+    /// In milliseconds since 1970.
+    #[schema(value_type = i64)]
     pub at: Millis,
     /// `person:li.na`, `token:crm`, `socket`.
     pub who: String,
@@ -32,27 +36,33 @@ pub struct Asked {
 }
 
 /// How it ended.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AuditAnswered)]
 pub struct Outcome {
+    /// In milliseconds since 1970.
+    #[schema(value_type = i64)]
     pub at: Millis,
     /// The line that it answers.
     pub of: i64,
     pub status: u16,
     /// What was, and what is now, where the act changed an account, a token or what is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub before: Option<Json>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     pub after: Option<Json>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = AuditLine)]
 pub struct Line {
     pub seq: i64,
     #[serde(flatten)]
     pub said: Said,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
     Asked(Asked),
@@ -60,7 +70,7 @@ pub enum Said {
 }
 
 /// What a verification found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Verified {
     pub lines: i64,
     /// The last line's hash: written down elsewhere, it holds all before it.
@@ -69,7 +79,7 @@ pub struct Verified {
     pub broken: Option<Broken>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Broken {
     /// A number is missing before this line.

@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 use yizhan_workflow::id::Millis;
 
 use crate::book::{Access, AccessError};
@@ -17,12 +18,17 @@ const OF_ONE: i64 = 20;
 /// Names a session to people, and lets nobody in: the first figures of its hash.
 pub type SessionId = String;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Session {
+    #[schema(value_type = String)]
     pub id: SessionId,
     /// The bare id of `people.toml`.
     pub person: String,
+    /// In milliseconds since 1970.
+    #[schema(value_type = i64)]
     pub begun: Millis,
+    /// In milliseconds since 1970.
+    #[schema(value_type = i64)]
     pub seen: Millis,
     pub address: String,
     /// What the browser says it is.

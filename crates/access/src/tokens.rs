@@ -2,6 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::rights::{Grant, Role};
 
@@ -9,17 +10,23 @@ use crate::book::{Access, AccessError};
 use crate::secret::{Secret, hashed};
 
 /// A token as it is known here: without its word.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Token {
     pub name: String,
     /// In whose name it acts (a bare id): then it may no more than this person either.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<String>,
+    /// `viewer`, `worker`, `operator`, `author` or `admin`.
+    #[schema(value_type = String)]
     pub may: Role,
     /// On which workflows, as in `on` of `[right.…]`.
     pub on: Vec<String>,
     pub made_by: String,
+    /// In milliseconds since 1970.
+    #[schema(value_type = i64)]
     pub made: Millis,
+    /// In milliseconds since 1970.
+    #[schema(value_type = i64)]
     pub expires: Millis,
 }
 

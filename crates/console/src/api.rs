@@ -16,7 +16,8 @@ pub(crate) mod tasks;
 pub(crate) mod triggers;
 pub(crate) mod workflows;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
@@ -29,28 +30,52 @@ use crate::house::Language;
 use crate::refusal::Refusal;
 
 /// The part of a list that is wanted.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 pub(crate) struct PageOf {
+    /// How many of them at most, 1 to 500. Where nothing is said: 50 of runs, tasks, lines; of other lists 500.
     limit: Option<usize>,
+    /// `next` of the page before this one.
     pub cursor: Option<String>,
 }
 
 impl PageOf {
+    pub(crate) const MOST: usize = 500;
+
     pub(crate) fn of(most: usize, cursor: Option<String>) -> Self {
         Self { limit: Some(most), cursor }
     }
 
     pub(crate) fn limit(&self) -> usize {
-        self.limit.unwrap_or(50).clamp(1, 500)
+        self.limit_or(50)
+    }
+
+    pub(crate) fn limit_or(&self, usual: usize) -> usize {
+        self.limit.unwrap_or(usual).clamp(1, Self::MOST)
+    }
+}
+
+/// What a doing answers: the run it changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ChangedView {
+    run: String,
+}
+
+impl ChangedView {
+    pub(crate) fn of(run: RunId) -> Self {
+        Self { run: run.to_string() }
     }
 }
 
 /// Who looks at a case: whoever asks, or a person whom an operator names.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 pub(crate) struct Looking {
+    /// Of an operator that is no person: with whose eyes (`person:li.na`).
     by: Option<String>,
+    /// Of such an operator: with what is private.
     #[serde(default)]
     private: bool,
+    /// In which language sentences are: `zh` or `en`; the house's where nothing is said.
+    #[param(value_type = Option<String>)]
     pub(crate) lang: Option<Language>,
 }
 

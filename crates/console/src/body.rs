@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -146,6 +146,20 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T
     }
 }
 
+/// The body as it is: a file.
+#[derive(Debug)]
+pub(crate) struct File(pub Bytes);
+
+impl FromRequest<Arc<Desk>> for File {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let limits = &desk.settings;
+        read_body(&parts.headers, body, limits.artifact_max, limits.body_timeout).await.map(Self)
+    }
+}
+
 /// An answer of JSON that is not kept by whoever passes it on.
 #[derive(Debug)]
 pub(crate) struct Answer<T>(pub T);
@@ -160,5 +174,29 @@ impl<T: Serialize> IntoResponse for Answer<T> {
             }
             Err(error) => Refusal::bug("an answer has no JSON form", &error).into_response(),
         }
+    }
+}
+
+/// Something new.
+#[derive(Debug)]
+pub(crate) struct Created<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::CREATED, Answer(self.0)).into_response()
+    }
+}
+
+/// What was taken in now, or what became of it when it came before.
+#[derive(Debug)]
+pub(crate) struct TakenIn<T> {
+    pub repeated: bool,
+    pub answer: T,
+}
+
+impl<T: Serialize> IntoResponse for TakenIn<T> {
+    fn into_response(self) -> Response {
+        let status = if self.repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
+        (status, Answer(self.answer)).into_response()
     }
 }

@@ -1,8 +1,9 @@
 //! What every handler has at hand, and how it reads the store without holding up the others.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 use yizhan_access::Access;
 use yizhan_engine::store::Reads;
@@ -34,6 +35,8 @@ pub struct Desk {
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) ends: Arc<Ends>,
     pub(crate) counts: Counts,
+    /// What the API is, once its routes are made.
+    pub(crate) document: OnceLock<Bytes>,
     reading: Arc<Semaphore>,
 }
 
@@ -62,6 +65,7 @@ impl Desk {
             under_way: Arc::default(),
             ends: Arc::default(),
             counts: Counts::default(),
+            document: OnceLock::new(),
             reading: Arc::new(Semaphore::new(READING_MAX)),
         }
     }

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
+use utoipa::ToSchema;
 use yizhan_engine::intake::each::{Elements, has_each};
 use yizhan_engine::intake::{self, Fired, IntakeError};
 use yizhan_engine::store::{Firing, FiringOutcome, Note};
@@ -20,14 +20,16 @@ use yizhan_workflow::id::RunId;
 use yizhan_workflow::plan::{Starts, WebhookAuth, Workflow};
 
 use self::verify::{Window, verify};
-use crate::body::{Answer, Named, read_body};
+use crate::body::{Named, TakenIn, read_body};
 use crate::desk::Desk;
 use crate::each::{Came, came};
+use crate::openapi::{Asks, JSON, Making, any};
 use crate::refusal::Refusal;
 use crate::view::ElementView;
 
 /// What a sender is told.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Delivered)]
 pub(crate) struct Taken {
     /// The run that this delivery started or joined; none where the trigger's `where` left it out.
     id: Option<String>,
@@ -47,28 +49,33 @@ pub(crate) struct Taken {
     each: Vec<ElementView>,
 }
 
+/// A delivery: signed over its bytes, so it is read only later.
+impl Asks for Request {
+    fn ask(making: &mut Making<'_>) {
+        let says = "What the trigger's `with` and `where` read; signed as its `auth` says.";
+        for media in [JSON, "application/x-www-form-urlencoded"] {
+            making.takes(media, any("What the sender sends."), says);
+        }
+    }
+}
+
 pub(crate) async fn receive(
     State(desk): State<Arc<Desk>>,
     Named((workflow, trigger)): Named<(String, String)>,
     request: Request,
-) -> Result<Response, Refusal> {
+) -> Result<TakenIn<Taken>, Refusal> {
     let answer = take(&desk, &workflow, &trigger, request).await;
     let counts = &desk.counts;
     let counter = match &answer {
-        Ok((_, taken)) if taken.repeated => &counts.hooks_repeated,
+        Ok(taken) if taken.repeated => &counts.hooks_repeated,
         Ok(_) => &counts.hooks_taken,
         Err(_) => &counts.hooks_refused,
     };
     counter.fetch_add(1, Ordering::Relaxed);
-    answer.map(|(status, taken)| (status, Answer(taken)).into_response())
+    answer.map(|taken| TakenIn { repeated: taken.repeated, answer: taken })
 }
 
-async fn take(
-    desk: &Arc<Desk>,
-    workflow: &str,
-    trigger: &str,
-    request: Request,
-) -> Result<(StatusCode, Taken), Refusal> {
+async fn take(desk: &Arc<Desk>, workflow: &str, trigger: &str, request: Request) -> Result<Taken, Refusal> {
     let text = desk.shared().library.current(workflow).ok_or_else(|| no_such(workflow, trigger))?;
     let auth = auth_of(&text, trigger).ok_or_else(|| no_such(workflow, trigger))?;
     let (parts, body) = request.into_parts();
@@ -151,7 +158,7 @@ impl Delivery<'_> {
         self,
         payload: payload::Payload,
         headers: Map<String, serde_json::Value>,
-    ) -> Result<(StatusCode, Taken), Refusal> {
+    ) -> Result<Taken, Refusal> {
         let _mine = match &self.id {
             Some(id) => {
                 Some(self.desk.under_way.take(&self.text.name, self.trigger, id).ok_or(Refusal::Busy)?)
@@ -188,8 +195,8 @@ impl Delivery<'_> {
             }
             Ok(StartReply::Joined(run)) => Ok(taken(Some(run), true, dropped)),
             Ok(StartReply::Gathered { repeated: again }) => {
-                let (status, answer) = if again { repeated(None) } else { taken(None, false, dropped) };
-                Ok((status, Taken { gathered: true, ..answer }))
+                let answer = if again { repeated(None) } else { taken(None, false, dropped) };
+                Ok(Taken { gathered: true, ..answer })
             }
             Err(StartError::FiredBefore { run }) => Ok(repeated(run)),
             Err(error) => Err(error.into()),
@@ -197,11 +204,7 @@ impl Delivery<'_> {
     }
 
     /// Every element starts a run, and is known by its number when the delivery comes again.
-    async fn each(
-        self,
-        fired: &Fired<'_>,
-        body: &Map<String, serde_json::Value>,
-    ) -> Result<(StatusCode, Taken), Refusal> {
+    async fn each(self, fired: &Fired<'_>, body: &Map<String, serde_json::Value>) -> Result<Taken, Refusal> {
         let shared = self.desk.shared();
         let elements = match Elements::of(self.text, fired, body, shared.world(), shared.now()) {
             Ok(elements) => elements,
@@ -213,8 +216,7 @@ impl Delivery<'_> {
         let engine = &self.desk.engine;
         let all = elements.start(engine, &by, firing.as_ref(), 0..elements.len()).await?;
         let Came { elements: each, first: id, joined, repeated, gathered } = came(all)?;
-        let status = if repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
-        Ok((status, Taken { id, event: None, joined, gathered, repeated, dropped: vec![], each }))
+        Ok(Taken { id, event: None, joined, gathered, repeated, dropped: vec![], each })
     }
 
     /// It becomes an event, for whoever waits for one.
@@ -222,15 +224,14 @@ impl Delivery<'_> {
         self,
         fired: Fired<'_>,
         body: &Map<String, serde_json::Value>,
-    ) -> Result<(StatusCode, Taken), Refusal> {
+    ) -> Result<Taken, Refusal> {
         let shared = self.desk.shared();
         let (world, now) = (shared.world(), shared.now());
         match intake::publishing(self.text, fired, body, self.id.clone(), &world, now) {
             Ok(publishing) => {
                 let PublishReply { id, repeated } = self.desk.engine.publish(publishing).await?;
-                let status = if repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
                 let event = Some(id.to_string());
-                Ok((status, Taken { event, repeated, ..Taken::default() }))
+                Ok(Taken { event, repeated, ..Taken::default() })
             }
             Err(IntakeError::LeftOut) => self.left_out().await,
             Err(error) => Err(error.into()),
@@ -244,7 +245,7 @@ impl Delivery<'_> {
     }
 
     /// The file does not want it: that is an answer, too, and the same when it comes again.
-    async fn left_out(&self) -> Result<(StatusCode, Taken), Refusal> {
+    async fn left_out(&self) -> Result<Taken, Refusal> {
         if let Some(firing) = self.firing(FiringOutcome::Skipped) {
             self.desk.engine.note(Note::Firing(firing)).await?;
         }
@@ -252,12 +253,12 @@ impl Delivery<'_> {
     }
 }
 
-fn taken(run: Option<RunId>, joined: bool, dropped: Vec<String>) -> (StatusCode, Taken) {
+fn taken(run: Option<RunId>, joined: bool, dropped: Vec<String>) -> Taken {
     let id = run.map(|run| run.to_string());
-    (StatusCode::ACCEPTED, Taken { id, joined, dropped, ..Taken::default() })
+    Taken { id, joined, dropped, ..Taken::default() }
 }
 
-fn repeated(run: Option<RunId>) -> (StatusCode, Taken) {
+fn repeated(run: Option<RunId>) -> Taken {
     let id = run.map(|run| run.to_string());
-    (StatusCode::OK, Taken { id, repeated: true, ..Taken::default() })
+    Taken { id, repeated: true, ..Taken::default() }
 }

@@ -4,11 +4,12 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use yizhan_workflow::problem::Lang;
 use zeroize::Zeroizing;
 
 /// The language in which a person is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     #[default]
@@ -34,7 +35,7 @@ impl Language {
 }
 
 /// A plugin as it stands. The daemon fills in what its carriers know.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PluginView {
     pub id: String,
     pub version: String,
@@ -52,17 +53,20 @@ pub struct PluginView {
     pub fault: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ActionView {
     pub name: String,
     pub summary: String,
     pub effect: String,
+    /// JSON Schemas of what it takes and gives.
+    #[schema(value_type = Object)]
     pub input: serde_json::Value,
+    #[schema(value_type = Object)]
     pub output: serde_json::Value,
 }
 
 /// What became of reading the folders again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reloaded {
     /// Names of the workflows in force.
     pub loaded: Vec<String>,

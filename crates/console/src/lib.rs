@@ -13,6 +13,7 @@ pub mod house;
 mod links;
 mod metrics;
 mod once;
+mod openapi;
 mod pages;
 pub mod refusal;
 pub mod rights;

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::ObjectBuilder;
+use utoipa::openapi::schema::Type;
 use yizhan_engine::store::{RunState, StoreError, TaskFilter};
 use yizhan_workflow::id::Millis;
 
 use crate::desk::Desk;
 use crate::house::PluginView;
+use crate::openapi::{Gives, Making};
 use crate::refusal::Refusal;
 use crate::view::word_of;
 
@@ -18,7 +21,23 @@ use crate::view::word_of;
 const TASKS_COUNTED: usize = 10_000;
 const NOTICES_COUNTED: usize = 1_000;
 
-pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<Response, Refusal> {
+/// The text that Prometheus reads.
+pub(crate) struct Figures(String);
+
+impl IntoResponse for Figures {
+    fn into_response(self) -> Response {
+        ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], self.0).into_response()
+    }
+}
+
+impl Gives for Figures {
+    fn give(making: &mut Making<'_>) {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        making.gives(StatusCode::OK, "text/plain", text.into(), "The figures, as Prometheus reads them.");
+    }
+}
+
+pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<Figures, Refusal> {
     let read = desk.read(|desk| {
         let reads = desk.reads();
         let count = |late: Option<Millis>| {
@@ -45,7 +64,7 @@ pub(crate) async fn metrics(State(desk): State<Arc<Desk>>) -> Result<Response, R
     engine(&mut page, &desk);
     http(&mut page, &desk);
     all_plugins(&mut page, &plugins);
-    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.text).into_response())
+    Ok(Figures(page.text))
 }
 
 /// The text in the making.

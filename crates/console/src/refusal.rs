@@ -6,6 +6,7 @@ use std::fmt::Display;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use yizhan_engine::intake::IntakeError;
 use yizhan_engine::library::TextError;
 use yizhan_engine::live::LoadError;
@@ -17,7 +18,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::Refusal as RunRefusal;
 
 /// The body of every error, as it is sent and as a client reads it back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     #[serde(rename = "type")]
     pub kind: String,
@@ -34,7 +35,7 @@ pub struct Problem {
     pub run: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldProblem {
     pub field: String,
     pub code: String,

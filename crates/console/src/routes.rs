@@ -9,6 +9,7 @@ use crate::api::{
     triggers, workflows,
 };
 use crate::desk::Desk;
+use crate::openapi::Described;
 use crate::pages::{self, door};
 use crate::rights::{Admin, Anyone, Author, HouseOperator, Known, Near, Operator, Routes, Viewer};
 use crate::{hooks, links, metrics};
@@ -18,74 +19,295 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
 }
 
 pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
-    for_browsers(for_accounts(for_programs(Routes::new(desk))))
+    let house = for_accounts(for_registers(for_house(Described::new(desk))));
+    for_browsers(for_clocks_of_tasks(for_tasks(for_runs(house))).into_routes(desk))
 }
 
-fn for_programs(routes: Routes) -> Routes {
-    routes
-        .get("/health/live", Anyone, health::live)
-        .get("/health/ready", Anyone, health::ready)
-        .get("/metrics", Near, metrics::metrics)
-        .get("/api/v1/health", Anyone, health::health)
-        .get("/api/v1/doctor", HouseOperator, doctor::doctor)
-        .get("/api/v1/workflows", Viewer, workflows::list)
-        .get("/api/v1/workflows/{name}", Viewer, workflows::show)
-        .post("/api/v1/workflows/{name}/runs", Known, runs::start)
-        .get("/api/v1/texts/{hash}", Author, workflows::text)
-        .post("/api/v1/reload", Author, workflows::reload)
-        .get("/api/v1/runs", Viewer, runs::list)
-        .get("/api/v1/runs/{id}", Viewer, runs::show)
-        .get("/api/v1/runs/{id}/journal", Viewer, runs::journal)
-        .get("/api/v1/runs/{id}/why", Viewer, runs::why)
-        .get("/api/v1/runs/{id}/wait", Viewer, runs::wait)
-        .get("/api/v1/runs/{id}/files/{sha256}", Viewer, artifacts::of_run)
-        .post("/api/v1/runs/{id}/cancel", Operator, runs::cancel)
-        .post("/api/v1/runs/{id}/retry", Operator, runs::retry)
-        .post("/api/v1/runs/{id}/migrate", Operator, runs::migrate)
-        .post("/api/v1/runs/{id}/pause", Operator, clock::pause)
-        .post("/api/v1/runs/{id}/resume", Operator, clock::resume)
-        .post("/api/v1/runs/{id}/due", Operator, clock::due)
-        .post("/api/v1/runs/{id}/extend", Operator, clock::extend)
-        .get("/api/v1/tasks", Known, tasks::list)
-        .get("/api/v1/tasks/{id}", Known, tasks::show)
-        .get("/api/v1/tasks/{id}/files/{sha256}", Known, artifacts::of_task)
-        .post("/api/v1/tasks/{id}/claim", Known, tasks::claim)
-        .post("/api/v1/tasks/{id}/release", Known, tasks::release)
-        .post("/api/v1/tasks/{id}/hand-over", Known, tasks::hand_over)
-        .post("/api/v1/tasks/{id}/comment", Known, tasks::comment)
-        .post("/api/v1/tasks/{id}/pause", Known, clock::pause)
-        .post("/api/v1/tasks/{id}/resume", Known, clock::resume)
-        .post("/api/v1/tasks/{id}/due", Known, clock::due)
-        .post("/api/v1/tasks/{id}/extend", Known, clock::extend)
-        .put("/api/v1/tasks/{id}/draft", Known, drafts::put)
-        .post("/api/v1/tasks/{id}/answer", Known, tasks::answer)
-        .post("/api/v1/tasks/{id}/settle", Known, tasks::settle)
-        .post("/api/v1/events", HouseOperator, events::publish)
-        .get("/api/v1/plugins", HouseOperator, plugins::list)
-        .get("/api/v1/plugins/{id}", HouseOperator, plugins::show)
-        .get("/api/v1/registers", HouseOperator, registers::list)
-        .post("/api/v1/verify", HouseOperator, registers::verify)
-        .get("/api/v1/registers/{name}/lines", Known, registers::lines)
-        .post("/api/v1/registers/{name}/find", Known, registers::find)
-        .post("/api/v1/registers/{name}/by-hand/{action}", HouseOperator, registers::keep)
-        .post("/api/v1/query/{what}", HouseOperator, query::ask)
-        .get("/api/v1/triggers", Viewer, triggers::list)
-        .post("/api/v1/artifacts", Known, artifacts::put)
-        .post("/hooks/{workflow}/{trigger}", Anyone, hooks::receive)
+/// What becomes of a request that comes again. Nobody who lost an answer on the way needs to fear asking once more.
+mod again {
+    pub(super) const KEY: &str =
+        "with the same `Idempotency-Key`: nothing new, the first answer; without one: once more";
+    pub(super) const ID: &str = "with the same `id`: nothing new, and the answer says so";
+    pub(super) const SAME: &str = "the same comes of it";
+    pub(super) const REFUSED: &str = "refused with 409: it has been dealt with";
+    pub(super) const NOTHING: &str = "nothing is changed by it, however often";
+    pub(super) const HANDED: &str =
+        "refused with 403 where whoever gave it does not have it any more, else once more";
+    pub(super) const ONCE_MORE: &str = "it is done once more";
 }
 
-fn for_accounts(routes: Routes) -> Routes {
+fn for_house(routes: Described) -> Described {
     routes
-        .get("/api/v1/accounts", Admin, access::accounts)
-        .post("/api/v1/accounts/{id}/invite", Admin, access::invite)
-        .post("/api/v1/accounts/{id}/shut-out", Admin, access::shut_out)
-        .get("/api/v1/sessions", Admin, access::sessions)
-        .post("/api/v1/sessions/{id}/end", Admin, access::end_session)
-        .get("/api/v1/tokens", Admin, access::tokens)
-        .post("/api/v1/tokens", Admin, access::make_token)
-        .post("/api/v1/tokens/{name}/revoke", Admin, access::revoke)
-        .get("/api/v1/audit", Admin, access::audit)
-        .get("/api/v1/audit/verify", Admin, access::verify)
+        .get("/health/live", Anyone, health::live, "Whether the daemon answers")
+        .get("/health/ready", Anyone, health::ready, "Whether it takes in and does what it is asked")
+        .get(
+            "/metrics",
+            Near,
+            metrics::metrics,
+            "Figures for Prometheus; on this machine nobody is asked who they are",
+        )
+        .get(
+            "/api/v1/health",
+            Anyone,
+            health::health,
+            "Whether all is well, and for viewers of the house how much there is",
+        )
+        .get(
+            "/api/v1/doctor",
+            HouseOperator,
+            doctor::doctor,
+            "Looks whether the store is whole and every journal gives its state",
+        )
+        .get("/api/v1/workflows", Viewer, workflows::list, "Workflows with their files' state and faults")
+        .get("/api/v1/workflows/{name}", Viewer, workflows::show, "A workflow with its steps and start form")
+        .get(
+            "/api/v1/texts/{hash}",
+            Author,
+            workflows::text,
+            "A text that a run goes by, with the files that are part of it",
+        )
+        .post(
+            "/api/v1/reload",
+            Author,
+            workflows::reload,
+            ("Reads workflows, people and settings again", again::SAME),
+        )
+        .get("/api/v1/plugins", HouseOperator, plugins::list, "Plugins as they stand")
+        .get("/api/v1/plugins/{id}", HouseOperator, plugins::show, "A plugin with its actions")
+        .get("/api/v1/triggers", Viewer, triggers::list, "What fires when, and what became of what fired")
+        .post(
+            "/api/v1/events",
+            HouseOperator,
+            events::publish,
+            ("Makes something known to runs and triggers that wait for it", again::ID),
+        )
+        .post(
+            "/hooks/{workflow}/{trigger}",
+            Anyone,
+            hooks::receive,
+            (
+                "A delivery of somebody else's system, signed as the trigger says",
+                "with the same `webhook-id` (or what the signature scheme names): nothing new",
+            ),
+        )
+}
+
+fn for_runs(routes: Described) -> Described {
+    routes
+        .post("/api/v1/workflows/{name}/runs", Known, runs::start, ("Starts a run", again::KEY))
+        .get("/api/v1/runs", Viewer, runs::list, "Runs, the newest first")
+        .get(
+            "/api/v1/runs/{id}",
+            Viewer,
+            runs::show,
+            "A run with its steps, what they were given and what came of them",
+        )
+        .get("/api/v1/runs/{id}/journal", Viewer, runs::journal, "What happened in a run, line by line")
+        .get("/api/v1/runs/{id}/why", Viewer, runs::why, "Why a run is where it is, in sentences")
+        .get(
+            "/api/v1/runs/{id}/wait",
+            Viewer,
+            runs::wait,
+            "The run once it is over, or as it stands when the time is up",
+        )
+        .get(
+            "/api/v1/runs/{id}/files/{sha256}",
+            Viewer,
+            artifacts::of_run,
+            "A file of a run, for whoever sees it there",
+        )
+        .post(
+            "/api/v1/runs/{id}/cancel",
+            Operator,
+            runs::cancel,
+            ("Cancels a run; what its file has for that is done", again::REFUSED),
+        )
+        .post("/api/v1/runs/{id}/retry", Operator, runs::retry, ("Opens a failed run again", again::REFUSED))
+        .post(
+            "/api/v1/runs/{id}/migrate",
+            Operator,
+            runs::migrate,
+            ("Lets a run go on under another text of its workflow", again::SAME),
+        )
+        .post(
+            "/api/v1/runs/{id}/pause",
+            Operator,
+            clock::pause,
+            ("Stops the clock of a run or of a step in it", again::REFUSED),
+        )
+        .post("/api/v1/runs/{id}/resume", Operator, clock::resume, ("Lets a clock go on", again::REFUSED))
+        .post(
+            "/api/v1/runs/{id}/due",
+            Operator,
+            clock::due,
+            ("Gives a clock another due time", again::ONCE_MORE),
+        )
+        .post("/api/v1/runs/{id}/extend", Operator, clock::extend, ("Asks for more time", again::REFUSED))
+}
+
+fn for_tasks(routes: Described) -> Described {
+    routes
+        .get(
+            "/api/v1/tasks",
+            Known,
+            tasks::list,
+            "Tasks: all for whoever may see them, else one's own; what is due first comes first",
+        )
+        .get("/api/v1/tasks/{id}", Known, tasks::show, "A task with its form and its case")
+        .post("/api/v1/tasks/{id}/claim", Known, tasks::claim, ("Takes a task for oneself", again::REFUSED))
+        .post(
+            "/api/v1/tasks/{id}/release",
+            Known,
+            tasks::release,
+            ("Gives a task back to all that it is for", again::REFUSED),
+        )
+        .post(
+            "/api/v1/tasks/{id}/hand-over",
+            Known,
+            tasks::hand_over,
+            ("Gives a task to somebody else", again::HANDED),
+        )
+        .post(
+            "/api/v1/tasks/{id}/comment",
+            Known,
+            tasks::comment,
+            ("Says something about a task", again::ONCE_MORE),
+        )
+        .put(
+            "/api/v1/tasks/{id}/draft",
+            Known,
+            drafts::put,
+            ("Keeps what is filled in and not sent; nothing throws it away", again::SAME),
+        )
+        .post("/api/v1/tasks/{id}/answer", Known, tasks::answer, ("Answers a task", again::REFUSED))
+        .post(
+            "/api/v1/tasks/{id}/settle",
+            Known,
+            tasks::settle,
+            ("Says what is true of a step of which nobody knew whether it happened", again::REFUSED),
+        )
+        .post(
+            "/api/v1/artifacts",
+            Known,
+            artifacts::put,
+            ("Keeps a file, to be named in inputs and answers by its hash", again::SAME),
+        )
+        .get(
+            "/api/v1/tasks/{id}/files/{sha256}",
+            Known,
+            artifacts::of_task,
+            "A file of a task, for whoever sees it there",
+        )
+}
+
+fn for_clocks_of_tasks(routes: Described) -> Described {
+    routes
+        .post("/api/v1/tasks/{id}/pause", Known, clock::pause, ("Stops a task's clock", again::REFUSED))
+        .post(
+            "/api/v1/tasks/{id}/resume",
+            Known,
+            clock::resume,
+            ("Lets a task's clock go on", again::REFUSED),
+        )
+        .post(
+            "/api/v1/tasks/{id}/due",
+            Known,
+            clock::due,
+            ("Gives a task another due time", again::ONCE_MORE),
+        )
+        .post(
+            "/api/v1/tasks/{id}/extend",
+            Known,
+            clock::extend,
+            ("Asks for more time for a task", again::REFUSED),
+        )
+}
+
+fn for_registers(routes: Described) -> Described {
+    routes
+        .get(
+            "/api/v1/registers",
+            HouseOperator,
+            registers::list,
+            "Registers with their columns and how many lines they have",
+        )
+        .get(
+            "/api/v1/registers/{name}/lines",
+            Known,
+            registers::lines,
+            "Lines of a register as they were written, in order",
+        )
+        .post(
+            "/api/v1/registers/{name}/find",
+            Known,
+            registers::find,
+            ("Entries of a register, or figures of them", again::NOTHING),
+        )
+        .post(
+            "/api/v1/registers/{name}/by-hand/{action}",
+            HouseOperator,
+            registers::keep,
+            ("Writes into a register without a run", again::ID),
+        )
+        .post(
+            "/api/v1/verify",
+            HouseOperator,
+            registers::verify,
+            ("Looks for what was changed in registers, taken out or put in", again::NOTHING),
+        )
+        .post("/api/v1/query/{what}", HouseOperator, query::ask, ("Figures of runs or tasks", again::NOTHING))
+}
+
+fn for_accounts(routes: Described) -> Described {
+    routes
+        .get(
+            "/api/v1/accounts",
+            Admin,
+            access::accounts,
+            "People of the house, and who of them comes in with a password",
+        )
+        .post(
+            "/api/v1/accounts/{id}/invite",
+            Admin,
+            access::invite,
+            (
+                "Makes a link under which somebody chooses a password",
+                "a new link; the one before it is good no more",
+            ),
+        )
+        .post(
+            "/api/v1/accounts/{id}/shut-out",
+            Admin,
+            access::shut_out,
+            ("Takes somebody's password and sessions away", again::SAME),
+        )
+        .get("/api/v1/sessions", Admin, access::sessions, "Who is signed in, from where")
+        .post(
+            "/api/v1/sessions/{id}/end",
+            Admin,
+            access::end_session,
+            ("Signs a session out", "refused with 404: there is no such session any more"),
+        )
+        .get("/api/v1/tokens", Admin, access::tokens, "Tokens, without the words that let in")
+        .post(
+            "/api/v1/tokens",
+            Admin,
+            access::make_token,
+            ("Makes a token", "refused with 409: there is one of that name"),
+        )
+        .post(
+            "/api/v1/tokens/{name}/revoke",
+            Admin,
+            access::revoke,
+            ("Takes a token back", "refused with 404: there is no such token any more"),
+        )
+        .get(
+            "/api/v1/audit",
+            Admin,
+            access::audit,
+            "Who asked for what, from where, and what they were told; the newest first",
+        )
+        .get("/api/v1/audit/verify", Admin, access::verify, "Whether the audit is as it was written")
 }
 
 /// Pages, and the links in mails.

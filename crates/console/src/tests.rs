@@ -11,6 +11,7 @@ mod hooks;
 mod limits;
 mod links;
 mod offices;
+mod openapi;
 mod pages;
 mod place;
 mod registers;

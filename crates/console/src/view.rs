@@ -7,12 +7,14 @@ mod task;
 mod texts;
 mod told;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use minijinja::Value;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use yizhan_engine::store::Draft;
 use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
@@ -23,6 +25,7 @@ use yizhan_workflow::run::names::{Names, Standpoint};
 use yizhan_workflow::run::sight::{Sight, Viewer};
 use yizhan_workflow::run::state::Run;
 
+use crate::api::PageOf;
 use crate::refusal::Refusal;
 
 pub(crate) use journal::journal_line;
@@ -47,10 +50,12 @@ impl Look<'_> {
     }
 
     /// A view of it, with nothing in any of its texts that this viewer is not to read.
-    pub(crate) fn veiled(&self, view: &impl Serialize) -> Result<Box<RawValue>, Refusal> {
+    pub(crate) fn veiled<T: Serialize>(&self, view: &T) -> Result<Shown<T>, Refusal> {
         let sight = self.sight();
         let veiled = RawValue::from_string(sight.veil().over_json(as_it_is(view)?.get()));
-        veiled.map_err(|error| Refusal::bug("a veiled view is no JSON", &error))
+        veiled
+            .map(|text| Shown { text, of: PhantomData })
+            .map_err(|error| Refusal::bug("a veiled view is no JSON", &error))
     }
 
     pub(crate) fn scope(&self, standpoint: Standpoint) -> Value {
@@ -58,9 +63,26 @@ impl Look<'_> {
     }
 }
 
-/// A view as it is sent.
-pub(crate) fn as_it_is(view: &impl Serialize) -> Result<Box<RawValue>, Refusal> {
-    serde_json::value::to_raw_value(view).map_err(|error| Refusal::bug("a view has no JSON form", &error))
+/// A view as it is sent: its JSON, with what this reader may see.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Shown<T> {
+    text: Box<RawValue>,
+    #[serde(skip)]
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Shown<T> {
+    pub(crate) fn get(&self) -> &str {
+        self.text.get()
+    }
+}
+
+/// A view with all that is in it.
+pub(crate) fn as_it_is<T: Serialize>(view: &T) -> Result<Shown<T>, Refusal> {
+    let text = serde_json::value::to_raw_value(view);
+    text.map(|text| Shown { text, of: PhantomData })
+        .map_err(|error| Refusal::bug("a view has no JSON form", &error))
 }
 
 /// One page of a list.
@@ -75,10 +97,26 @@ impl<T> Listing<T> {
     pub(crate) fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }
     }
+
+    /// Of a list that is at hand, the part that is wanted; `name` tells one of its items from the others.
+    pub(crate) fn part(all: Vec<T>, page: &PageOf, name: impl Fn(&T) -> String) -> Result<Self, Refusal> {
+        let begin = match &page.cursor {
+            None => 0,
+            Some(last) => match all.iter().position(|one| name(one) == *last) {
+                Some(at) => at + 1,
+                None => return Err(Refusal::Unreadable("`cursor` is no cursor of this list".to_owned())),
+            },
+        };
+        let limit = page.limit_or(PageOf::MOST);
+        let more = all.len() > begin + limit;
+        let items: Vec<T> = all.into_iter().skip(begin).take(limit).collect();
+        let next = items.last().filter(|_| more).map(name);
+        Ok(Self { items, next })
+    }
 }
 
 /// A run in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunRow {
     pub id: String,
     pub workflow: String,
@@ -98,7 +136,7 @@ pub struct RunRow {
 }
 
 /// A run with everything in it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct RunView {
     #[serde(flatten)]
     pub row: RunRow,
@@ -111,17 +149,18 @@ pub struct RunView {
     /// The hash of the text it runs by.
     pub text: String,
     pub steps: Vec<StepView>,
+    #[schema(value_type = Exact)]
     pub output: Option<Exact>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorView {
     pub step: String,
     pub code: String,
     pub message: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StepView {
     pub id: String,
     pub section: String,
@@ -141,7 +180,7 @@ pub struct StepView {
     pub items_in_all: Option<usize>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ItemView {
     pub item: u32,
     /// As `why` and the clock's acts name it: `visit`, `remind[3].flag`.
@@ -153,6 +192,7 @@ pub struct ItemView {
     /// What each of its attempts was given: a mail, a call. The values of secrets are not in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Exact>,
+    #[schema(value_type = Exact)]
     pub output: Option<Exact>,
     pub failure: Option<FailureView>,
     pub by: Option<String>,
@@ -168,14 +208,16 @@ pub struct ItemView {
     pub child: Option<String>,
     /// The steps that it holds.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
     pub steps: Vec<StepView>,
     /// What takes it back, once that has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
     pub undo: Option<Box<ItemView>>,
 }
 
 /// What comes of letting a run go on under another text of its workflow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MigrationView {
     pub id: String,
     pub from: String,
@@ -187,7 +229,7 @@ pub struct MigrationView {
     pub in_the_way: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailureView {
     pub code: String,
     pub message: String,
@@ -196,7 +238,7 @@ pub struct FailureView {
 }
 
 /// A task in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaskRow {
     pub id: String,
     pub run: String,
@@ -213,7 +255,7 @@ pub struct TaskRow {
 }
 
 /// A task with its form and its case.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TaskView {
     #[serde(flatten)]
     pub row: TaskRow,
@@ -246,7 +288,7 @@ pub struct TaskView {
 }
 
 /// A half-filled answer, as it came.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct DraftView {
     pub at: String,
     pub fields: Exact,
@@ -259,7 +301,7 @@ impl DraftView {
 }
 
 /// When a clock stood, and whether it does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ClockView {
     /// Which due time this is: each time it moves it is another.
     pub n: u16,
@@ -274,14 +316,14 @@ pub struct ClockView {
 }
 
 /// Of whose working days nobody knows yet which they are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GuessView {
     pub calendar: String,
     pub year: i16,
 }
 
 /// A line of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoodView {
     pub from: String,
     /// None while it stands.
@@ -296,7 +338,7 @@ pub struct StoodView {
 }
 
 /// What somebody said of an open task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CommentView {
     pub by: String,
     pub at: String,
@@ -304,7 +346,7 @@ pub struct CommentView {
 }
 
 /// A form with everything worked out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct FormView {
     pub fields: Vec<Exact>,
 }
@@ -341,7 +383,7 @@ impl PartialEq for Exact {
 }
 
 /// What a task is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CaseView {
     pub run: String,
     pub workflow: String,
@@ -354,18 +396,19 @@ pub struct CaseView {
     pub story: Vec<StoryView>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StoryView {
     pub step: String,
     pub title: String,
     pub state: String,
     pub by: Option<String>,
     pub ended: Option<String>,
+    #[schema(value_type = Exact)]
     pub output: Option<Exact>,
 }
 
 /// One line of a journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JournalLine {
     pub seq: u32,
     pub at: String,
@@ -374,20 +417,22 @@ pub struct JournalLine {
     /// The event's name: `started`, `ended`, `answered`.
     pub event: String,
     /// Its particulars, with steps by name.
+    #[schema(value_type = Value)]
     pub with: Json,
     /// What was decided: each with its name as `fact`.
+    #[schema(value_type = Vec<Object>)]
     pub did: Vec<Json>,
 }
 
 /// Why a run is where it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WhyView {
     pub id: String,
     pub state: String,
     pub sentences: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WorkflowRow {
     pub name: String,
     pub title: String,
@@ -401,14 +446,14 @@ pub struct WorkflowRow {
     pub triggers: Vec<TriggerName>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TriggerName {
     pub name: String,
     /// `schedule`, `webhook`, `files` or `by_hand`.
     pub kind: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct WorkflowView {
     #[serde(flatten)]
     pub row: WorkflowRow,
@@ -422,7 +467,7 @@ pub struct WorkflowView {
     pub open_runs: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StepSketch {
     pub id: String,
     pub section: String,
@@ -433,7 +478,7 @@ pub struct StepSketch {
     pub needs: Vec<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TriggerView {
     pub workflow: String,
     pub trigger: String,
@@ -453,7 +498,7 @@ pub struct TriggerView {
     pub last: Vec<FiringView>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EntryAhead {
     pub at: String,
     /// The day that the entry holds.
@@ -461,7 +506,7 @@ pub struct EntryAhead {
     pub number: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FiringView {
     pub at: String,
     pub id: String,
@@ -471,7 +516,7 @@ pub struct FiringView {
 }
 
 /// A start that was taken in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StartedView {
     pub id: String,
     /// An open run with the same key took it in.
@@ -491,7 +536,7 @@ pub struct StartedView {
 }
 
 /// What became of one element of a trigger's list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ElementView {
     /// From 1 on.
     pub number: usize,
@@ -509,7 +554,7 @@ pub struct ElementView {
     pub problem: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DoctorView {
     pub ok: bool,
     pub findings: Vec<String>,
@@ -518,15 +563,17 @@ pub struct DoctorView {
     pub replayed: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HealthView {
     pub ready: bool,
     pub disk_full: bool,
     pub broken: Option<String>,
+    /// For viewers of the whole house; others get an empty object.
+    #[schema(value_type = Object)]
     pub figures: Json,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ArtifactView {
     /// SHA-256 in hexadecimal.
     pub artifact: String,

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use utoipa::ToSchema;
 use yizhan_access::{Line, NewToken, Session, Token, Verified};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
 
 use super::PageOf;
-use crate::body::{Answer, Asked, Given, Named};
+use crate::body::{Answer, Asked, Created, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
@@ -25,7 +23,7 @@ const TOKEN_DAYS_MOST: i64 = 366;
 const NAME_LONGEST: usize = 60;
 
 /// Somebody of `people.toml` and how they come in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AccountView {
     pub id: String,
     pub name: String,
@@ -34,7 +32,7 @@ pub(crate) struct AccountView {
     pub sessions: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct InvitedView {
     pub person: String,
     /// To be given to the person alone, and good once: a page under which they choose a password.
@@ -43,8 +41,29 @@ pub(crate) struct InvitedView {
     pub mail: Option<String>,
 }
 
-pub(crate) async fn accounts(State(desk): State<Arc<Desk>>) -> Result<Answer<Listing<AccountView>>, Refusal> {
-    let listing = desk.read(|desk| {
+/// Who has no session and no password any more.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ShutOutView {
+    person: String,
+}
+
+/// The session that is over.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EndedView {
+    id: String,
+}
+
+/// The token that lets nobody in any more.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RevokedView {
+    name: String,
+}
+
+pub(crate) async fn accounts(
+    State(desk): State<Arc<Desk>>,
+    Asked(page): Asked<PageOf>,
+) -> Result<Answer<Listing<AccountView>>, Refusal> {
+    let listing = desk.read(move |desk| {
         let (with, sessions) = (desk.access.with_password()?, desk.access.sessions(desk.shared().now())?);
         let world = desk.shared().world();
         let view = |(id, person): (&String, &yizhan_workflow::people::Person)| AccountView {
@@ -53,7 +72,7 @@ pub(crate) async fn accounts(State(desk): State<Arc<Desk>>) -> Result<Answer<Lis
             password_since: with.iter().find(|(one, _)| one == id).map(|(_, since)| since.to_string()),
             sessions: sessions.iter().filter(|session| session.person == *id).count(),
         };
-        Ok(Listing::whole(world.people.people.iter().map(view).collect()))
+        Listing::part(world.people.people.iter().map(view).collect(), &page, |one| one.id.clone())
     });
     listing.await.map(Answer)
 }
@@ -76,39 +95,49 @@ pub(crate) async fn invite(
 pub(crate) async fn shut_out(
     State(desk): State<Arc<Desk>>,
     Named(name): Named<String>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ShutOutView>, Refusal> {
     desk.access.shut_out(bare(&name)).await?;
-    Ok(Answer(json!({ "person": format!("person:{}", bare(&name)) })))
+    Ok(Answer(ShutOutView { person: format!("person:{}", bare(&name)) }))
 }
 
-pub(crate) async fn sessions(State(desk): State<Arc<Desk>>) -> Result<Answer<Listing<Session>>, Refusal> {
-    let listing = desk.read(|desk| Ok(Listing::whole(desk.access.sessions(desk.shared().now())?)));
+pub(crate) async fn sessions(
+    State(desk): State<Arc<Desk>>,
+    Asked(page): Asked<PageOf>,
+) -> Result<Answer<Listing<Session>>, Refusal> {
+    let listing = desk.read(move |desk| {
+        Listing::part(desk.access.sessions(desk.shared().now())?, &page, |one| one.id.clone())
+    });
     listing.await.map(Answer)
 }
 
 pub(crate) async fn end_session(
     State(desk): State<Arc<Desk>>,
     Named(id): Named<String>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<EndedView>, Refusal> {
     if desk.access.end_one(&id).await? {
-        return Ok(Answer(json!({ "id": id })));
+        return Ok(Answer(EndedView { id }));
     }
     Err(Refusal::NoSuch { kind: "session", name: id })
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = TokenToMake)]
 pub(crate) struct Making {
+    /// 1 to 60 letters, figures, `-`, `_` or `.`.
     pub name: String,
     /// In whose name it acts.
     pub person: Option<String>,
+    /// `viewer`, `worker`, `operator`, `author` or `admin`.
+    #[schema(value_type = String)]
     pub may: Role,
+    /// On which workflows; none: on all.
     #[serde(default)]
     pub on: Vec<String>,
-    /// For how many days it lets in.
+    /// For how many days it lets in, 1 to 366; 90 where nothing is said.
     pub days: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MadeView {
     pub name: String,
     /// Shown this once.
@@ -120,8 +149,8 @@ pub(crate) async fn make_token(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Given(new): Given<Making>,
-) -> Result<Response, Refusal> {
-    Ok((StatusCode::CREATED, Answer(made(&desk, &caller, new).await?)).into_response())
+) -> Result<Created<MadeView>, Refusal> {
+    made(&desk, &caller, new).await.map(Created)
 }
 
 /// Makes a token for whoever may.
@@ -151,16 +180,20 @@ pub(crate) async fn made(desk: &Arc<Desk>, caller: &Caller, new: Making) -> Resu
     Ok(MadeView { name, token: word.reveal().to_owned(), expires: expires.to_string() })
 }
 
-pub(crate) async fn tokens(State(desk): State<Arc<Desk>>) -> Result<Answer<Listing<Token>>, Refusal> {
-    desk.read(|desk| Ok(Listing::whole(desk.access.tokens()?))).await.map(Answer)
+pub(crate) async fn tokens(
+    State(desk): State<Arc<Desk>>,
+    Asked(page): Asked<PageOf>,
+) -> Result<Answer<Listing<Token>>, Refusal> {
+    let all = desk.read(move |desk| Listing::part(desk.access.tokens()?, &page, |one| one.name.clone()));
+    all.await.map(Answer)
 }
 
 pub(crate) async fn revoke(
     State(desk): State<Arc<Desk>>,
     Named(name): Named<String>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<RevokedView>, Refusal> {
     if desk.access.revoke(&name).await? {
-        return Ok(Answer(json!({ "name": name })));
+        return Ok(Answer(RevokedView { name }));
     }
     Err(Refusal::NoSuch { kind: "token", name })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
+use utoipa::ToSchema;
 use yizhan_engine::live;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, TaskId};
 use yizhan_workflow::moment::{Moment, MomentText};
@@ -16,6 +17,7 @@ use yizhan_workflow::run::clock::WHOLE;
 use yizhan_workflow::run::event::{Event, Raw};
 use yizhan_workflow::run::state::{At, ItemState, Run};
 
+use super::ChangedView;
 use super::runs::run_named;
 use super::tasks::{open_task, through};
 use crate::body::{Answer, Form, Given, Named};
@@ -27,10 +29,14 @@ use crate::refusal::Refusal;
 const REASON_LONGEST: usize = 500;
 
 /// What somebody does with a clock.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ClockDoing)]
 pub(crate) struct Doing {
+    /// Of an operator that is no person: in whose name.
     by: Option<String>,
+    /// Through what, in small letters and `-`; `api` where nothing is said.
     via: Option<String>,
+    /// At most 500 characters; needed to stop a clock or to move a due time.
     #[serde(default)]
     reason: String,
     /// Of a run: the step whose clock is meant, as `why` names it. None: the run's own.
@@ -39,6 +45,7 @@ pub(crate) struct Doing {
     /// instant.
     to: Option<String>,
     /// With which more time is asked for: those of the step's `extend.form`.
+    #[schema(value_type = Option<Object>)]
     fields: Option<Json>,
 }
 
@@ -68,7 +75,7 @@ pub(crate) async fn pause(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Doing>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let Said { by, via, reason } = said(&desk, &caller, &given)?;
     act(&desk, caller, (name, given.step), |of| Event::Paused { of, by, via, reason }).await
 }
@@ -78,7 +85,7 @@ pub(crate) async fn resume(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Doing>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let Said { by, via, reason } = said(&desk, &caller, &given)?;
     act(&desk, caller, (name, given.step), |of| Event::Resumed { of, by, via, reason }).await
 }
@@ -88,7 +95,7 @@ pub(crate) async fn due(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Doing>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let Said { by, via, reason } = said(&desk, &caller, &given)?;
     let world = desk.shared().world();
     let to = given.to.as_deref().and_then(|to| instant(to, &world)).ok_or_else(|| {
@@ -104,7 +111,7 @@ pub(crate) async fn extend(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Doing>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let Said { by, via, .. } = said(&desk, &caller, &given)?;
     let fields = Raw::from(&given.fields.unwrap_or_else(|| json!({})));
     act(&desk, caller, (name, given.step), |of| Event::MoreTimeAsked { of, by, via, fields }).await
@@ -125,10 +132,10 @@ async fn act(
     caller: Caller,
     (name, step): (String, Option<String>),
     event: impl FnOnce(Attempt) -> Event,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let (run, of) = desk.read(move |desk| clock_named(desk, &caller, &name, step.as_deref())).await?;
     desk.engine.act(run, event(of)).await?;
-    Ok(Answer(json!({ "run": run.to_string() })))
+    Ok(Answer(ChangedView::of(run)))
 }
 
 fn clock_named(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::IntoParams;
 use yizhan_engine::gathering;
 use yizhan_engine::live::{self, Loaded};
 use yizhan_engine::store::{Heap, RunFilter, RunState, TaskFilter};
@@ -26,10 +27,13 @@ const PAGE: usize = 500;
 /// A notice that stands longer is told of even where nothing is known to have failed.
 const UNTOLD_MS: i64 = 60_000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Thorough {
+    /// Plays every journal again, and not a sample of 200.
     #[serde(default)]
     all: bool,
+    /// In which language sentences are: `zh` or `en`.
+    #[param(value_type = Option<String>)]
     lang: Option<Language>,
 }
 

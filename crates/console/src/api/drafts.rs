@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use yizhan_engine::live;
 use yizhan_engine::store::{Draft, Note};
 use yizhan_workflow::run::event::Raw;
@@ -19,12 +19,20 @@ use crate::refusal::Refusal;
 /// Bytes of a draft; files of it are kept as artifacts.
 const LONGEST: usize = 256 * 1024;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Drafting {
+    /// Of an operator that is no person: whose.
     by: Option<String>,
     /// As the fields of an answer, as many as there are yet; none: the draft is thrown away.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     fields: Option<Raw>,
+}
+
+/// Whether there is a draft now.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DraftKept {
+    kept: bool,
 }
 
 /// Takes the place of the draft before it. What it says is looked at when it is sent as an answer.
@@ -33,10 +41,10 @@ pub(crate) async fn put(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Drafting>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<DraftKept>, Refusal> {
     let by: Arc<str> = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let kept = keep(&desk, caller, by, name, object(given.fields)?).await?;
-    Ok(Answer(json!({ "kept": kept })))
+    Ok(Answer(DraftKept { kept }))
 }
 
 /// Whether there is a draft now.

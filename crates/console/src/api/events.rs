@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use yizhan_engine::Publishing;
 use yizhan_workflow::run::event::Raw;
 
 use super::tasks::object;
-use crate::body::{Answer, Given};
+use crate::body::{Given, TakenIn};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = EventToPublish)]
 pub(crate) struct Event {
     /// What comes twice with one name and id is one event.
     id: Option<String>,
@@ -22,10 +22,11 @@ pub(crate) struct Event {
     #[serde(default)]
     key: String,
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     payload: Option<Raw>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventView {
     id: String,
     /// It was published before.
@@ -35,11 +36,10 @@ pub(crate) struct EventView {
 pub(crate) async fn publish(
     State(desk): State<Arc<Desk>>,
     Given(event): Given<Event>,
-) -> Result<Response, Refusal> {
+) -> Result<TakenIn<EventView>, Refusal> {
     let Event { id, name, key, payload } = event;
     let payload = object(payload)?;
     let reply = desk.engine.publish(Publishing { id, name, key, payload }).await?;
-    let view = EventView { id: reply.id.to_string(), repeated: reply.repeated };
-    let status = if reply.repeated { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Answer(view)).into_response())
+    let answer = EventView { id: reply.id.to_string(), repeated: reply.repeated };
+    Ok(TakenIn { repeated: reply.repeated, answer })
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::extract::State;
+use serde::Serialize;
 use serde_json::json;
-
+use utoipa::ToSchema;
 use yizhan_workflow::people::rights::Role;
 
 use crate::body::Answer;
@@ -18,11 +19,23 @@ use crate::view::HealthView;
 /// Ready means that the loop and the writer make progress, not that a thread breathes.
 const TURN: Duration = Duration::from_secs(2);
 
-pub(crate) async fn live() -> Answer<serde_json::Value> {
-    Answer(json!({ "live": true }))
+/// It answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LiveView {
+    live: bool,
 }
 
-pub(crate) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Answer<serde_json::Value>, Refusal> {
+/// It takes in and does what it is asked.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadyView {
+    ready: bool,
+}
+
+pub(crate) async fn live() -> Answer<LiveView> {
+    Answer(LiveView { live: true })
+}
+
+pub(crate) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Answer<ReadyView>, Refusal> {
     let health = desk.engine.health();
     if let Some(why) = health.broken {
         tracing::warn!(%why, "asked whether we are ready, and we are not");
@@ -40,7 +53,7 @@ pub(crate) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Answer<serde_
     if !desk.engine.progresses(TURN).await {
         return Err(Refusal::NotReady("its loop or its disk does not answer".to_owned()));
     }
-    Ok(Answer(json!({ "ready": true })))
+    Ok(Answer(ReadyView { ready: true }))
 }
 
 /// Strangers learn whether we are well, operators also how much there is.

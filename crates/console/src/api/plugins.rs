@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use axum::extract::State;
 
-use crate::body::{Answer, Named};
+use super::PageOf;
+use crate::body::{Answer, Asked, Named};
 use crate::desk::Desk;
 use crate::house::PluginView;
 use crate::refusal::Refusal;
 use crate::view::Listing;
 
-pub(crate) async fn list(State(desk): State<Arc<Desk>>) -> Result<Answer<Listing<PluginView>>, Refusal> {
-    desk.read(|desk| Ok(Listing::whole(desk.house.plugins()))).await.map(Answer)
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Asked(page): Asked<PageOf>,
+) -> Result<Answer<Listing<PluginView>>, Refusal> {
+    let all = desk.read(move |desk| Listing::part(desk.house.plugins(), &page, |one| one.id.clone()));
+    all.await.map(Answer)
 }
 
 pub(crate) async fn show(

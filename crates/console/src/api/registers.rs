@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::registers::{self, LookError, Witness};
 use yizhan_engine::store::Standing;
 use yizhan_engine::{KeepError, Keeping};
@@ -15,11 +17,13 @@ use yizhan_workflow::register::{Body, Find, Head, Register, told};
 use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::sight::{Sight, Viewer};
 
-use super::Looking;
+use super::query::{Figures, Question};
 use super::runs::Tongue;
+use super::{Looking, PageOf};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::openapi::{Schemas, Shape, any};
 use crate::refusal::Refusal;
 use crate::view::{LineView, Listing, RegisterColumn, RegisterView, VerifiedView};
 
@@ -51,8 +55,11 @@ fn view(register: &Register, head: Option<Head>) -> RegisterView {
 }
 
 /// Those of the file, and those that have lines and are not in it any more.
-pub(crate) async fn list(State(desk): State<Arc<Desk>>) -> Result<Answer<Listing<RegisterView>>, Refusal> {
-    let listing = desk.read(|desk| {
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    Asked(page): Asked<PageOf>,
+) -> Result<Answer<Listing<RegisterView>>, Refusal> {
+    let listing = desk.read(move |desk| {
         let world = desk.shared().world();
         let mut heads: std::collections::BTreeMap<Arc<str>, Head> =
             desk.reads().register_heads()?.into_iter().map(|head| (head.register.clone(), head)).collect();
@@ -65,15 +72,17 @@ pub(crate) async fn list(State(desk): State<Arc<Desk>>) -> Result<Answer<Listing
             hash: Some(head.hash.to_string()),
             ..RegisterView::default()
         }));
-        Ok(Listing::whole(items))
+        Listing::part(items, &page, |one| one.name.clone())
     });
     listing.await.map(Answer)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Lines {
-    #[serde(default)]
-    after: u64,
+    /// `next` of the page before this one: the place of its last line.
+    #[serde(alias = "after")]
+    cursor: Option<u64>,
+    /// How many of them at most, 1 to 1000; 500 where nothing is said.
     limit: Option<usize>,
     /// The entry of this number, and the lines about it.
     number: Option<String>,
@@ -117,8 +126,9 @@ pub(crate) async fn lines(
             return Ok(Listing::whole(lines.iter().map(|line| line_view(line, open)).collect()));
         }
         let limit = asked.limit.unwrap_or(500).clamp(1, 1_000);
-        let lines = desk.reads().register_lines(&name, asked.after, limit + 1)?;
-        if lines.is_empty() && asked.after == 0 && desk.shared().world().registers.register(&name).is_none() {
+        let after = asked.cursor.unwrap_or_default();
+        let lines = desk.reads().register_lines(&name, after, limit + 1)?;
+        if lines.is_empty() && after == 0 && desk.shared().world().registers.register(&name).is_none() {
             return Err(Refusal::NoSuch { kind: "register", name });
         }
         let more = lines.len() > limit;
@@ -160,8 +170,8 @@ pub(crate) async fn find(
     caller: Caller,
     Named(name): Named<String>,
     Asked(looking): Asked<Looking>,
-    Given(mut asked): Given<Json>,
-) -> Result<Answer<Raw>, Refusal> {
+    Given(Question(mut asked)): Given<Question>,
+) -> Result<Answer<Figures>, Refusal> {
     if !asked.is_object() {
         return Err(Refusal::Unreadable("a question is an object".to_owned()));
     }
@@ -171,7 +181,7 @@ pub(crate) async fn find(
         let find = Find::read(&asked.to_string()).map_err(|fault| Refusal::Unreadable(fault.0))?;
         let (world, now) = (desk.shared().world(), desk.shared().now());
         let found = registers::found(desk.reads(), &world, now, (&find, open)).map_err(unlooked)?;
-        Raw::new(found).ok_or(Refusal::Bug)
+        Figures::of(found)
     });
     found.await.map(Answer)
 }
@@ -186,7 +196,7 @@ pub(super) fn unlooked(error: LookError) -> Refusal {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ToVerify {
     register: Option<String>,
     /// What somebody else knows of heads.
@@ -194,10 +204,14 @@ pub(crate) struct ToVerify {
     heads: Vec<Known>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = KnownHead)]
 struct Known {
+    /// Who knows it.
     witness: String,
+    /// `register`, `seq` and `hash` of the newest line.
     #[serde(flatten)]
+    #[schema(value_type = HashMap<String, Value>)]
     head: Head,
 }
 
@@ -231,13 +245,28 @@ pub(crate) async fn verify(
     listing.await.map(Answer)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = KeptByHand)]
 pub(crate) struct ByHand {
     /// As the action's `with`, without the register.
+    #[schema(value_type = Object)]
     with: Json,
     /// What comes twice with one id is written once.
     id: String,
     by: Option<String>,
+}
+
+/// What the action gives.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Kept(Raw);
+
+impl Shape for Kept {
+    fn shape(_: &mut Schemas) -> RefOr<Schema> {
+        any(
+            "What `register.append`, `.amend`, `.void` or `.erase` gives: the entry with its number and place.",
+        )
+    }
 }
 
 /// Writes into a register without a run: entries that are brought in, an erasure that somebody asked for.
@@ -246,7 +275,7 @@ pub(crate) async fn keep(
     caller: Caller,
     Named((name, action)): Named<(String, String)>,
     Given(given): Given<ByHand>,
-) -> Result<Answer<Raw>, Refusal> {
+) -> Result<Answer<Kept>, Refusal> {
     let action = match action.as_str() {
         "append" => "append",
         "amend" => "amend",
@@ -262,7 +291,7 @@ pub(crate) async fn keep(
     with["register"] = json!(name);
     let keeping = Keeping { action, with: with.to_string(), key: format!("hand/{id}").into(), by };
     match desk.engine.keep(keeping).await {
-        Ok(output) => Raw::new(output.into()).map(Answer).ok_or(Refusal::Bug),
+        Ok(output) => Raw::new(output.into()).map(Kept).map(Answer).ok_or(Refusal::Bug),
         Err(KeepError::Act(error)) => Err(error.into()),
         Err(KeepError::Refused { code, message }) => {
             Err(Refusal::Expression { code: code.to_owned(), message })

@@ -9,8 +9,8 @@ use axum::extract::State;
 use futures_util::future::select;
 use jiff::civil::Date;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
 use yizhan_engine::store::{RunFilter, RunState};
 use yizhan_workflow::id::{Millis, RunId, TextHash};
@@ -28,29 +28,43 @@ use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::{
-    Listing, Look, MigrationView, RunRow, Teller, Texts, WhyView, journal_line, run_row, run_view,
+    JournalLine, Listing, Look, MigrationView, RunRow, RunView, Shown, Teller, Texts, WhyView, journal_line,
+    run_row, run_view,
 };
 use crate::why::Reader;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 pub(crate) struct Filter {
+    /// Of this workflow alone.
     pub(crate) workflow: Option<String>,
+    /// `open`, `closing`, `done`, `failed` or `cancelled`.
+    #[param(value_type = Option<String>)]
     pub(crate) state: Option<RunState>,
+    /// Whose key holds this text.
     pub(crate) key: Option<String>,
+    /// The whole id of the run that started them.
+    #[param(value_type = Option<String>)]
     pub(crate) parent: Option<RunId>,
+    /// Only those that are not over.
     #[serde(default)]
     pub(crate) open: bool,
     /// Only those that are late, or were when they ended.
     #[serde(default)]
     pub(crate) late: bool,
+    /// What they wait for, as `waits` of a run in a list.
     pub(crate) waits: Option<String>,
     /// Only those that whoever asks began.
     #[serde(default)]
     pub(crate) mine: bool,
-    /// Days of the house, both counted in.
+    /// Begun on this day of the house or later: `2026-11-22`.
+    #[param(value_type = Option<String>)]
     pub(crate) since: Option<Date>,
+    /// Begun on this day of the house or before.
+    #[param(value_type = Option<String>)]
     pub(crate) until: Option<Date>,
+    /// How many of them at most, 1 to 500; 50 where nothing is said.
     pub(crate) limit: Option<usize>,
+    /// `next` of the page before this one.
     pub(crate) cursor: Option<String>,
 }
 
@@ -154,7 +168,7 @@ fn meant(desk: &Desk, name: &str) -> Result<RunId, Refusal> {
     }
 }
 
-fn view_of(desk: &Desk, id: RunId, (caller, asked): (&Caller, &Looking)) -> Result<Box<RawValue>, Refusal> {
+fn view_of(desk: &Desk, id: RunId, (caller, asked): (&Caller, &Looking)) -> Result<Shown<RunView>, Refusal> {
     let loaded = live::load(id, desk.reads())?;
     let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
     let (world, now) = (desk.shared().world(), desk.shared().now());
@@ -169,7 +183,7 @@ pub(crate) async fn show(
     caller: Caller,
     Named(name): Named<String>,
     Asked(asked): Asked<Looking>,
-) -> Result<Answer<Box<RawValue>>, Refusal> {
+) -> Result<Answer<Shown<RunView>>, Refusal> {
     view_for(&desk, &caller, name, asked).await.map(Answer)
 }
 
@@ -179,7 +193,7 @@ pub(crate) async fn view_for(
     caller: &Caller,
     name: String,
     asked: Looking,
-) -> Result<Box<RawValue>, Refusal> {
+) -> Result<Shown<RunView>, Refusal> {
     let caller = caller.clone();
     let view = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
@@ -188,8 +202,9 @@ pub(crate) async fn view_for(
     view.await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Patience {
+    /// How many seconds at most, up to 60; 25 where nothing is said.
     #[serde(default = "some_patience")]
     seconds: u64,
 }
@@ -205,7 +220,7 @@ pub(crate) async fn wait(
     Named(name): Named<String>,
     Asked(patience): Asked<Patience>,
     Asked(asked): Asked<Looking>,
-) -> Result<Answer<Box<RawValue>>, Refusal> {
+) -> Result<Answer<Shown<RunView>>, Refusal> {
     let looks = caller.clone();
     let id = desk.read(move |desk| run_named(desk, &caller, Role::Viewer, &name)).await?;
     let end = Instant::now() + Duration::from_secs(patience.seconds.min(60));
@@ -230,7 +245,7 @@ pub(crate) async fn journal(
     Named(name): Named<String>,
     Asked(page): Asked<PageOf>,
     Asked(asked): Asked<Looking>,
-) -> Result<Answer<Box<RawValue>>, Refusal> {
+) -> Result<Answer<Shown<Listing<JournalLine>>>, Refusal> {
     let listing = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
         let after = match &page.cursor {
@@ -264,8 +279,10 @@ pub(crate) async fn journal(
     listing.await.map(Answer)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Tongue {
+    /// In which language sentences are: `zh` or `en`.
+    #[param(value_type = Option<String>)]
     pub lang: Option<Language>,
 }
 
@@ -274,7 +291,7 @@ pub(crate) async fn why(
     caller: Caller,
     Named(name): Named<String>,
     Asked(asked): Asked<Looking>,
-) -> Result<Answer<Box<RawValue>>, Refusal> {
+) -> Result<Answer<Shown<WhyView>>, Refusal> {
     let answer = desk.read(move |desk| {
         let loaded = live::load(run_named(desk, &caller, Role::Viewer, &name)?, desk.reads())?;
         let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
@@ -294,9 +311,10 @@ pub(crate) async fn why(
     answer.await.map(Answer)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Cancel {
     pub(crate) reason: Option<String>,
+    /// Of an operator that is no person: in whose name.
     pub(crate) by: Option<String>,
 }
 
@@ -305,7 +323,7 @@ pub(crate) async fn cancel(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Cancel>,
-) -> Result<Answer<Box<RawValue>>, Refusal> {
+) -> Result<Answer<Shown<RunView>>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let looks = caller.clone();
     let reason = given.reason.unwrap_or_else(|| "cancelled by hand".to_owned()).into();
@@ -315,8 +333,9 @@ pub(crate) async fn cancel(
     desk.read(move |desk| view_of(desk, id, (&looks, &Looking::default()))).await.map(Answer)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct RetryFrom {
+    /// The step to begin again from; none: where it failed.
     pub(crate) from: Option<String>,
     pub(crate) by: Option<String>,
 }
@@ -326,7 +345,7 @@ pub(crate) async fn retry(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<RetryFrom>,
-) -> Result<Answer<Box<RawValue>>, Refusal> {
+) -> Result<Answer<Shown<RunView>>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let looks = caller.clone();
     let (id, from) = desk
@@ -345,10 +364,11 @@ pub(crate) async fn retry(
     desk.read(move |desk| view_of(desk, id, (&looks, &Looking::default()))).await.map(Answer)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Migrate {
     /// A text's hash, or a beginning of it; without it the one in force.
     to: Option<String>,
+    /// Says what would come of it, and does nothing.
     #[serde(default)]
     dry_run: bool,
     by: Option<String>,

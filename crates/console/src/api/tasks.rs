@@ -4,23 +4,25 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
+use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
 use yizhan_engine::store::{self, TaskFilter};
-use yizhan_workflow::id::{Attempt, RunId, TaskId};
+use yizhan_workflow::id::{Attempt, TaskId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
 use super::files::sized;
 use super::runs::run_named;
-use super::{Looking, PageOf, Words, in_a_list};
+use super::{ChangedView, Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{DraftView, Listing, Look, TaskRow, TaskView, as_it_is, attempt_of, task_row, task_view};
+use crate::view::{
+    DraftView, Listing, Look, Shown, TaskRow, TaskView, as_it_is, attempt_of, task_row, task_view,
+};
 
 /// How an act came in, for the journal, where nothing else is said.
 const VIA: &str = "api";
@@ -36,13 +38,18 @@ pub(super) fn through(via: Option<&str>) -> Result<Arc<str>, Refusal> {
     Ok(via.into())
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Filter {
+    /// Of this person, or as the step names somebody: `person:li.na`, `group:…`, `role:…`, `mail:…`.
     who: Option<String>,
+    /// Of this run.
     run: Option<String>,
+    /// Only those that are late.
     #[serde(default)]
     late: bool,
+    /// How many of them at most, 1 to 500; 50 where nothing is said.
     limit: Option<usize>,
+    /// `next` of the page before this one.
     cursor: Option<String>,
 }
 
@@ -130,7 +137,7 @@ pub(crate) async fn show(
     caller: Caller,
     Named(name): Named<String>,
     Asked(asked): Asked<Looking>,
-) -> Result<Answer<Box<RawValue>>, Refusal> {
+) -> Result<Answer<Shown<TaskView>>, Refusal> {
     view_for(&desk, &caller, name, asked).await.map(Answer)
 }
 
@@ -140,7 +147,7 @@ pub(crate) async fn view_for(
     caller: &Caller,
     name: String,
     asked: Looking,
-) -> Result<Box<RawValue>, Refusal> {
+) -> Result<Shown<TaskView>, Refusal> {
     let by = asked.name(caller, &desk.shared().world())?;
     let caller = caller.clone();
     let view = desk.read(move |desk| {
@@ -193,29 +200,26 @@ fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow, role: Role) -> 
     claimed || world.people_at(now).may(person, &row.who).is_some()
 }
 
-/// What a doing answers: the run it changed.
-fn changed(run: RunId) -> Answer<Json> {
-    Answer(json!({ "run": run.to_string() }))
-}
-
 /// Finds the task, and has `event` decided about it.
 pub(crate) async fn act(
     desk: &Arc<Desk>,
     caller: &Caller,
     name: String,
     event: impl FnOnce(Attempt) -> Event,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let caller = caller.clone();
     let (row, of) = desk.read(move |desk| open_task(desk, &caller, &name)).await?;
     yizhan_faults::point("console.task_acting");
     desk.engine.act(row.run, event(of)).await?;
     yizhan_faults::point("console.task_acted");
-    Ok(changed(row.run))
+    Ok(Answer(ChangedView::of(row.run)))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct By {
+    /// Of an operator that is no person: in whose name.
     by: Option<String>,
+    /// Through what, in small letters and `-`; `api` where nothing is said.
     via: Option<String>,
 }
 
@@ -224,7 +228,7 @@ pub(crate) async fn claim(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<By>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let via = through(given.via.as_deref())?;
     act(&desk, &caller, name, |of| Event::Claimed { of, by, via }).await
@@ -235,24 +239,28 @@ pub(crate) async fn release(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<By>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let via = through(given.via.as_deref())?;
     act(&desk, &caller, name, |of| Event::Released { of, by, via }).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct HandingOver {
+    /// Of an operator that is no person: in whose name.
     by: Option<String>,
+    /// Through what, in small letters and `-`; `api` where nothing is said.
     via: Option<String>,
+    /// Whom it goes to, at most 20: `person:wang.wei`, `group:…`, `role:…`.
     to: OneOrMany,
+    /// At most 2000 characters.
     note: Option<String>,
     /// It stays visible for whoever gives it, and is answered for them.
     #[serde(default)]
     delegate: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 enum OneOrMany {
     One(String),
@@ -267,7 +275,7 @@ pub(crate) async fn hand_over(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<HandingOver>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let via = through(given.via.as_deref())?;
     let to = match given.to {
@@ -284,9 +292,11 @@ pub(crate) async fn hand_over(
     act(&desk, &caller, name, |of| Event::HandedOver { of, by, via, to, note, delegate }).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Commenting {
+    /// Of an operator that is no person: in whose name.
     by: Option<String>,
+    /// Through what, in small letters and `-`; `api` where nothing is said.
     via: Option<String>,
     text: String,
 }
@@ -296,23 +306,27 @@ pub(crate) async fn comment(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Commenting>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let (via, text) = (through(given.via.as_deref())?, given.text.trim().into());
     act(&desk, &caller, name, |of| Event::Commented { of, by, via, text }).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Answering {
+    /// Of an operator that is no person: in whose name.
     by: Option<String>,
+    /// Through what, in small letters and `-`; `api` where nothing is said.
     via: Option<String>,
     /// As they came, so that no digit of a number is lost.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     fields: Option<Raw>,
     /// The outsider (`mail:…`) for whom somebody of the house enters what came on paper.
     on_behalf_of: Option<String>,
     /// The kept files of that paper.
     #[serde(default)]
+    #[schema(value_type = Vec<Object>)]
     paper: Vec<Json>,
 }
 
@@ -321,7 +335,7 @@ pub(crate) async fn answer(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Answering>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let fields = object(given.fields)?;
     let fields = desk.read(move |desk| sized(desk, fields)).await?;
@@ -340,8 +354,9 @@ pub(crate) async fn answer(
     act(&desk, &caller, name, |of| Event::AnsweredFor { of, by, via, whom, paper, fields }).await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = Verdict)]
 pub(crate) enum Word {
     Happened,
     Again,
@@ -350,12 +365,16 @@ pub(crate) enum Word {
     Leave,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Settling {
+    /// Of an operator that is no person: in whose name.
     by: Option<String>,
+    /// Through what, in small letters and `-`; `api` where nothing is said.
     via: Option<String>,
     verdict: Word,
+    /// Of `happened` and `skip`: the outputs that the step is to have.
     #[serde(default)]
+    #[schema(value_type = Option<Object>)]
     values: Option<Raw>,
 }
 
@@ -364,7 +383,7 @@ pub(crate) async fn settle(
     caller: Caller,
     Named(name): Named<String>,
     Given(given): Given<Settling>,
-) -> Result<Answer<Json>, Refusal> {
+) -> Result<Answer<ChangedView>, Refusal> {
     let world = desk.shared().world();
     let by: Arc<str> = caller.acting(given.by.as_deref(), &world)?.into();
     let verdict = match given.verdict {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::IntoParams;
 use yizhan_engine::gathering::KEPT_MOST;
 use yizhan_engine::registers::{self, LookError, OnDay};
 use yizhan_engine::store::{Firing, StoreError};
@@ -12,6 +13,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::schedule;
 
+use super::PageOf;
 use super::workflows::trigger_kind;
 use crate::body::{Answer, Asked};
 use crate::caller::Caller;
@@ -23,9 +25,11 @@ const DAY: i64 = 86_400_000;
 /// Firings ahead and behind that are shown of a trigger.
 const SHOWN: usize = 50;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Filter {
+    /// Of this workflow alone.
     workflow: Option<String>,
+    /// How many days ahead firings are shown; 7 where nothing is said.
     days: Option<u16>,
 }
 
@@ -45,6 +49,7 @@ pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Asked(asked): Asked<Filter>,
+    Asked(page): Asked<PageOf>,
 ) -> Result<Answer<Listing<TriggerView>>, Refusal> {
     let all = desk.shared().library.workflows();
     if let Some(name) = &asked.workflow
@@ -61,7 +66,7 @@ pub(crate) async fn list(
             all.iter().filter(|(name, _)| wanted(name)).filter_map(|(_, entry)| entry.workflow.as_ref());
         let triggers = texts.flat_map(|text| text.triggers.iter().map(move |trigger| (text, trigger)));
         let views: Result<_, _> = triggers.map(|(text, trigger)| view(desk, text, trigger, days)).collect();
-        Ok(Listing::whole(views?))
+        Listing::part(views?, &page, |one| format!("{}/{}", one.workflow, one.trigger))
     });
     views.await.map(Answer)
 }

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use serde::Serialize;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use yizhan_engine::library::Entry;
 use yizhan_engine::store::RunFilter;
 use yizhan_workflow::definition::completing;
@@ -11,10 +14,12 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::{Source, Starts, Workflow};
 use yizhan_workflow::run::names;
 
-use crate::body::{Answer, Named};
+use super::PageOf;
+use crate::body::{Answer, Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Reloaded;
+use crate::openapi::{Schemas, Shape};
 use crate::refusal::Refusal;
 use crate::view::{
     FormView, Listing, StepSketch, TriggerName, WorkflowRow, WorkflowView, kind_of, section_word,
@@ -23,10 +28,15 @@ use crate::view::{
 /// Open runs that are counted for a page.
 const COUNTED: usize = 500;
 
-pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller) -> Answer<Listing<WorkflowRow>> {
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Asked(page): Asked<PageOf>,
+) -> Result<Answer<Listing<WorkflowRow>>, Refusal> {
     let all = desk.shared().library.workflows();
     let seen = all.iter().filter(|(name, _)| caller.rights.may(Role::Viewer, name));
-    Answer(Listing::whole(seen.map(|(name, entry)| row(name, entry)).collect()))
+    let rows = seen.map(|(name, entry)| row(name, entry)).collect();
+    Listing::part(rows, &page, |one| one.name.clone()).map(Answer)
 }
 
 pub(crate) async fn show(
@@ -74,17 +84,31 @@ fn row(name: &str, entry: &Entry) -> WorkflowRow {
     }
 }
 
+/// A text and all files that are part of it: `name`, `text`, and `files` by their paths.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct TextView(Source);
+
+impl Shape for TextView {
+    fn shape(_: &mut Schemas) -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let files = ObjectBuilder::new().additional_properties(Some(text()));
+        let view = ObjectBuilder::new().property("name", text()).property("text", text());
+        view.property("files", files).required("name").required("text").required("files").into()
+    }
+}
+
 /// A text that a run went or goes under, with the files that are part of it.
 pub(crate) async fn text(
     State(desk): State<Arc<Desk>>,
     Named(hash): Named<String>,
-) -> Result<Answer<Source>, Refusal> {
+) -> Result<Answer<TextView>, Refusal> {
     let found = desk.read(move |desk| {
         let found = desk.reads().text(&TextHash(hash.as_str().into()))?;
         let found = found.map(|source| completing::marked(&source).map_or(source, |(_, whole)| whole));
         found.ok_or(Refusal::NoSuch { kind: "text", name: hash })
     });
-    found.await.map(Answer)
+    found.await.map(|source| Answer(TextView(source)))
 }
 
 pub(crate) fn trigger_kind(starts: &Starts) -> &'static str {

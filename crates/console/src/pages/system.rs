@@ -19,7 +19,7 @@ pub(crate) use audit::show as audit;
 use super::shell::{Place, Reader, page};
 use super::workflows::firings;
 use super::{answered, refused, spoken};
-use crate::api::{health, triggers};
+use crate::api::{PageOf, health, triggers};
 use crate::body::Asked;
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -85,8 +85,15 @@ type Standing = (HealthView, Vec<PluginView>, Vec<TriggerView>);
 async fn state(desk: &Arc<Desk>, caller: &Caller) -> Result<Standing, Refusal> {
     let health = health::health(State(desk.clone()), caller.clone()).await?.0;
     let plugins = desk.read(|desk| Ok(desk.house.plugins())).await?;
-    let all =
-        triggers::list(State(desk.clone()), caller.clone(), Asked(triggers::Filter::all())).await?.0.items;
+    let all = triggers::list(
+        State(desk.clone()),
+        caller.clone(),
+        Asked(triggers::Filter::all()),
+        Asked(PageOf::default()),
+    )
+    .await?
+    .0
+    .items;
     let schedules = all.into_iter().filter(|trigger| trigger.kind == "schedule").collect();
     Ok((health, plugins, schedules))
 }

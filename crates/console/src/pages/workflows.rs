@@ -21,6 +21,7 @@ pub(super) use triggers::firings;
 use super::fields::{self, Shown};
 use super::shell::{Place, Reader, page};
 use super::{answered, refused, spoken};
+use crate::api::PageOf;
 use crate::api::triggers as firing;
 use crate::api::workflows as api;
 use crate::body::{Asked, Named};
@@ -36,7 +37,10 @@ const RUNS_COUNTED: usize = 500;
 
 pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers: HeaderMap) -> Response {
     let lang = spoken(&desk, &headers);
-    let rows = api::list(State(desk.clone()), caller.clone()).await.0.items;
+    let rows = match api::list(State(desk.clone()), caller.clone(), Asked(PageOf::default())).await {
+        Ok(rows) => rows.0.items,
+        Err(refusal) => return refused(&refusal, lang),
+    };
     let world = desk.shared().world();
     let reader = Reader::new(&desk, lang, &caller, &world);
     let content = listed(&reader, &rows);
@@ -136,7 +140,8 @@ fn titled(row: &WorkflowRow) -> &str {
 async fn sheet(desk: &Arc<Desk>, caller: &Caller, name: &str) -> Result<Sheet, Refusal> {
     let view = api::show(State(desk.clone()), caller.clone(), Named(name.to_owned())).await?.0;
     let filter = Asked(firing::Filter::of(name));
-    let triggers = firing::list(State(desk.clone()), caller.clone(), filter).await?.0.items;
+    let triggers =
+        firing::list(State(desk.clone()), caller.clone(), filter, Asked(PageOf::default())).await?.0.items;
     let text = desk.shared().library.current(name);
     let (name, hash) = (name.to_owned(), view.row.hash.clone());
     let versions = desk.read(move |desk| versions(desk, name, hash.as_deref())).await?;

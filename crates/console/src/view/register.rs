@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use yizhan_workflow::register::ChainFault;
 use yizhan_workflow::run::event::Raw;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegisterView {
     pub name: String,
     pub title: Option<String>,
@@ -23,7 +24,7 @@ pub struct RegisterView {
     pub hash: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RegisterColumn {
     pub name: String,
     pub label: String,
@@ -36,7 +37,7 @@ pub struct RegisterColumn {
 }
 
 /// A line as it was written, with all that its hash is over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LineView {
     pub register: String,
     pub place: u64,
@@ -50,8 +51,10 @@ pub struct LineView {
     pub key: String,
     pub part: u32,
     pub why: Option<String>,
+    #[schema(value_type = Object)]
     pub values: Raw,
     /// The text that is hashed, with seals in the place of private values.
+    #[schema(value_type = Object)]
     pub body: Raw,
     pub before: String,
     pub hash: String,
@@ -60,13 +63,15 @@ pub struct LineView {
     pub card: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VerifiedView {
     pub register: String,
     pub lines: u64,
     pub hash: Option<String>,
     /// Whether they were looked at: without the house's key they cannot be.
     pub signatures: bool,
+    /// Each with its name as `fault`.
+    #[schema(value_type = Vec<Object>)]
     pub faults: Vec<ChainFault>,
     /// The faults in the reader's language.
     pub sentences: Vec<String>,

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{FromRequestParts, State};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use utoipa::openapi::ObjectBuilder;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::Type;
 use yizhan_engine::intake::each::{Became, Elements, has_each};
 use yizhan_engine::intake::{self, Fired, Prepared};
 use yizhan_engine::store::{Firing, FiringOutcome};
@@ -18,10 +22,11 @@ use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::{self, OPERATOR, World};
 
-use crate::body::{Answer, Given, Named};
+use crate::body::{Created, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::each::{Came, came};
+use crate::openapi::{Asks, Making};
 use crate::refusal::Refusal;
 use crate::view::StartedView;
 
@@ -31,10 +36,14 @@ const API: &str = "api";
 /// Lines of a run that are searched for what a repeated request joined.
 const LINES_SEARCHED: usize = 1_000;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = RunToStart)]
 pub(crate) struct Request {
+    /// The fields of the start form.
     #[serde(default)]
+    #[schema(value_type = Object)]
     pub(crate) input: Json,
+    /// Of an operator that is no person: in whose name.
     pub(crate) by: Option<String>,
     /// A trigger of the file, fired by hand: its `with` and `where` hold.
     pub(crate) trigger: Option<String>,
@@ -44,13 +53,11 @@ pub(crate) async fn start(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Named(name): Named<String>,
-    headers: HeaderMap,
+    OnceKey(key): OnceKey,
     Given(request): Given<Request>,
-) -> Result<Response, Refusal> {
+) -> Result<Created<StartedView>, Refusal> {
     let wanted = Wanted::of(&desk, &caller, &name, request)?;
-    let key = idempotency_key(&headers)?;
-    let view = wanted.begin(&desk, key).await?;
-    Ok((StatusCode::CREATED, Answer(view)).into_response())
+    wanted.begin(&desk, key).await.map(Created)
 }
 
 /// A start that whoever asks for it may make.
@@ -200,6 +207,30 @@ fn created(reply: StartReply, dropped: Vec<String>, repeated: bool) -> StartedVi
     let gathered = matches!(reply, StartReply::Gathered { .. });
     let repeated = repeated || reply == StartReply::Gathered { repeated: true };
     StartedView { id, joined, dropped, repeated, gathered, each: vec![] }
+}
+
+/// The `Idempotency-Key` of a request, if it has one.
+#[derive(Debug)]
+pub(crate) struct OnceKey(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for OnceKey {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        idempotency_key(&parts.headers).map(Self)
+    }
+}
+
+impl Asks for OnceKey {
+    fn ask(making: &mut Making<'_>) {
+        let key = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+        let header = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
+        let header = header.description(Some(
+            "What tells this request from others: sent again with the same key and body it starts nothing anew and has the \
+             first one's answer; with another body it is refused.",
+        ));
+        making.parameters.push(header.schema(Some(key)).build());
+    }
 }
 
 /// A structured-field string, as the draft has it; a bare word is taken, too.

@@ -12,8 +12,9 @@ use yizhan_workflow::people::rights::Role;
 use super::super::shell::{Place, Reader, page};
 use super::super::{answered, refused, sentence, spoken};
 use super::{Part, parts};
+use crate::api::PageOf;
 use crate::api::access::{self as api, AccountView, Making};
-use crate::body::{Form, Named};
+use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
@@ -26,9 +27,9 @@ struct All {
 }
 
 async fn all(desk: &Arc<Desk>) -> Result<All, Refusal> {
-    let people = api::accounts(State(desk.clone())).await?.0.items;
-    let sessions = api::sessions(State(desk.clone())).await?.0.items;
-    let tokens = api::tokens(State(desk.clone())).await?.0.items;
+    let people = api::accounts(State(desk.clone()), Asked(PageOf::default())).await?.0.items;
+    let sessions = api::sessions(State(desk.clone()), Asked(PageOf::default())).await?.0.items;
+    let tokens = api::tokens(State(desk.clone()), Asked(PageOf::default())).await?.0.items;
     Ok(All { people, sessions, tokens })
 }
 
