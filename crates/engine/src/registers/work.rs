@@ -9,7 +9,7 @@ use yizhan_workflow::expression::value_of_json;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::register::{
     Amend, Append, Body, Bounds, EntryFault, EntryKind, Erase, Nth, OnlyIf, Register, Target, groups, meets,
-    seal, sealed,
+    seal, seal_again, sealed,
 };
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
@@ -271,7 +271,8 @@ impl Work<'_> {
         let now = self.standing(&register, &target)?.entry;
         let present = Body::opened(&now.body, now.private.as_ref(), true);
         let values = register.amended(&present, amend.set.get()).map_err(|fault| unfit(fault, 0, 1))?;
-        let mut line = about(&target, EntryKind::Amend, amend.why.clone(), sealed_body(&register, &values)?);
+        let body = seal_again(&register, &values, &sealed(now.body.get()), &mut salt).ok_or_else(no_table)?;
+        let mut line = about(&target, EntryKind::Amend, amend.why.clone(), body);
         line.card = register.card(&value_of_json(&values));
         self.write_about(call, &register, line, vec![])
     }
@@ -364,7 +365,11 @@ fn unfit(fault: EntryFault, at: usize, of: usize) -> Fault {
 }
 
 fn sealed_body(register: &Register, values: &str) -> Result<Body, Fault> {
-    seal(register, values, &mut salt).ok_or_else(|| Fault::new("YZ0351", "the values are no table"))
+    seal(register, values, &mut salt).ok_or_else(no_table)
+}
+
+fn no_table() -> Fault {
+    Fault::new("YZ0351", "the values are no table")
 }
 
 fn plain(values: &Json) -> Body {

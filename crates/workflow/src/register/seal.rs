@@ -84,7 +84,8 @@ fn column_of(secret: &str) -> String {
 }
 
 fn sealed_as(value: &str) -> Option<Sealed> {
-    serde_json::from_str(value).ok()
+    // A list with one text would be read as well, and that is what a choice of one is.
+    value.starts_with('{').then(|| serde_json::from_str(value).ok())?
 }
 
 /// Whether a value, or a cell of it, is private.
@@ -109,22 +110,45 @@ impl Sealing<'_> {
         format!("{{\"sealed\":\"{sealed}\"}}")
     }
 
+    /// Of a table the private cells.
+    fn cells(
+        &mut self,
+        table: &str,
+        rows: Vec<Row<'_>>,
+        is_private: &dyn Fn(&str) -> bool,
+    ) -> Option<String> {
+        let mut sealed = Vec::with_capacity(rows.len());
+        for (at, row) in rows.into_iter().enumerate() {
+            let cells = row.into_iter().map(|(name, value)| {
+                let hidden = is_private(&name).then(|| self.value(cell_name(table, at, &name), &value));
+                (name, hidden.map_or(value, Cow::Owned))
+            });
+            sealed.push(cells.collect());
+        }
+        self::table(sealed)
+    }
+
     /// Of a table the private cells; of any other private value the whole.
     fn field(&mut self, field: &Field, value: &str) -> String {
         if field.private {
             return self.value(field.name.to_string(), value);
         }
-        let Some(rows) = rows(value).filter(|_| hides(field)) else { return value.to_owned() };
         let is_private = |name: &str| field.columns.field(name).is_some_and(|column| column.private);
-        let mut sealed = Vec::with_capacity(rows.len());
-        for (at, row) in rows.into_iter().enumerate() {
-            let cells = row.into_iter().map(|(name, value)| {
-                let hidden = is_private(&name).then(|| self.value(cell_name(&field.name, at, &name), &value));
-                (name, hidden.map_or(value, Cow::Owned))
-            });
-            sealed.push(cells.collect());
+        let rows = rows(value).filter(|_| hides(field));
+        let sealed = rows.and_then(|rows| self.cells(&field.name, rows, &is_private));
+        sealed.unwrap_or_else(|| value.to_owned())
+    }
+
+    /// What no field is of any more: what was sealed is sealed again.
+    fn other(&mut self, name: &str, value: &str, were: &[String]) -> String {
+        let was_sealed = |column: &str| were.iter().any(|were| were == column);
+        if was_sealed(name) {
+            return self.value(name.to_owned(), value);
         }
-        table(sealed).unwrap_or_else(|| value.to_owned())
+        let is_private = |column: &str| was_sealed(&format!("{name}.{column}"));
+        let rows = rows(value).filter(|rows| rows.iter().flatten().any(|(column, _)| is_private(column)));
+        let sealed = rows.and_then(|rows| self.cells(name, rows, &is_private));
+        sealed.unwrap_or_else(|| value.to_owned())
     }
 }
 
@@ -133,6 +157,17 @@ impl Sealing<'_> {
 /// `None` where `values` is no JSON object, which `accept` does not give.
 #[must_use]
 pub fn seal(register: &Register, values: &str, salt: &mut dyn FnMut() -> String) -> Option<Body> {
+    seal_again(register, values, &[], salt)
+}
+
+/// The same of an entry that is amended: `were` are the columns that were sealed in it.
+#[must_use]
+pub fn seal_again(
+    register: &Register,
+    values: &str,
+    were: &[String],
+    salt: &mut dyn FnMut() -> String,
+) -> Option<Body> {
     let given: BTreeMap<String, &RawValue> = serde_json::from_str(values).unwrap_or_default();
     let mut sealing = Sealing { salt, private: Vec::new() };
     let mut public: Row<'_> = Vec::new();
@@ -141,8 +176,9 @@ pub fn seal(register: &Register, values: &str, salt: &mut dyn FnMut() -> String)
         public.push((field.name.to_string(), sealing.field(field, value).into()));
     }
     // What an older form of the register asked for, and an amended entry still has.
-    let others = given.iter().filter(|(name, _)| register.form.field(name).is_none());
-    public.extend(others.map(|(name, value)| (name.clone(), value.get().into())));
+    for (name, value) in given.iter().filter(|(name, _)| register.form.field(name).is_none()) {
+        public.push((name.clone(), sealing.other(name, value.get(), were).into()));
+    }
     let private = sealing.private;
     let secrets = object(private.iter().map(|(name, value)| (name.clone(), value.as_str().into())));
     Some(Body { body: object(public.into_iter())?, private: secrets.filter(|_| !private.is_empty()) })

@@ -120,6 +120,23 @@ fn a_private_value_can_be_erased_and_the_rest_stays_what_it_was() {
     assert_eq!(Body::opened(&body, None, true), values.replace("\"李娜\"", "null"));
 }
 
+const CHOICES: &str = r#"
+[register."体检"]
+number = "TJ{n}"
+field.items = { type = "choices", options = ["heart", "lungs"] }
+field.ills  = { type = "choices", options = ["asthma", "gout"], private = true }
+"#;
+
+#[test]
+fn a_choice_of_one_is_no_seal() {
+    let register = Registers::read(CHOICES).unwrap().register("体检").unwrap().clone();
+    let values = register.accept(r#"{"items":["heart"],"ills":["gout"]}"#).unwrap();
+    let Body { body, private } = seal(&register, &values, &mut salts()).unwrap();
+    assert!(body.get().contains("heart") && !body.get().contains("gout"), "{body:?}");
+    assert_eq!(sealed(body.get()), ["ills"]);
+    assert_eq!(Body::opened(&body, private.as_ref(), true), values);
+}
+
 const PEOPLE: &str = r#"
 [register."培训"]
 number = "PX{n}"
@@ -154,6 +171,24 @@ fn private_columns_of_a_table_are_sealed_cell_by_cell_and_can_be_erased() {
     let anew = seal(&register, &amended, &mut salts()).unwrap();
     assert_eq!(anew.private.unwrap().get(), r#"{"people[0].phone":["salt1","13700000000"]}"#);
     assert!(hides(register.form.field("people").unwrap()) && !hides(register.form.field("topic").unwrap()));
+}
+
+#[test]
+fn what_was_private_stays_so_when_its_column_is_taken_out_and_the_entry_amended() {
+    let register = |text: &str| Registers::read(text).unwrap().register("培训").unwrap().clone();
+    let text = format!("{PEOPLE}field.teacher = {{ private = true }}\n");
+    let before = register(&text);
+    let given = r#"{"topic":"安全","people":[{"name":"李娜","phone":"13800000000"}],"teacher":"王强"}"#;
+    let old = seal(&before, &before.accept(given).unwrap(), &mut salts()).unwrap();
+    let present = Body::opened(&old.body, old.private.as_ref(), true);
+    let now = register("[register.\"培训\"]\nnumber = \"PX{n}\"\nfield.topic = {}\n");
+    let values = now.amended(&present, r#"{"topic":"消防"}"#).unwrap();
+    let anew = seal_again(&now, &values, &sealed(old.body.get()), &mut salts()).unwrap();
+    let body = anew.body.get();
+    assert!(!body.contains("13800000000") && !body.contains("王强"), "{body}");
+    assert!(body.contains("消防") && body.contains("李娜"), "{body}");
+    assert_eq!(sealed(body), ["people.phone", "teacher"]);
+    assert_eq!(Body::opened(&anew.body, anew.private.as_ref(), true), values);
 }
 
 #[test]
