@@ -1,5 +1,7 @@
 //! Checks a value with templates in it against an action's schema, around the holes.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::formats;
@@ -162,13 +164,9 @@ impl<'s> Schema<'s> {
             return;
         }
         let all: Vec<&'s Value> = branches(node).collect();
-        if let (Tree::Map(entries), Some(choices)) = (tree, keys_of_which_one(&all)) {
-            for keys in choices {
-                if !entries.iter().any(|(key, _)| keys.contains(&&**key)) {
-                    let keys = keys.into_iter().map(str::to_owned).collect();
-                    self.say(path, What::MissingAll { keys });
-                }
-            }
+        if let (Tree::Map(entries), Some(lists)) = (tree, only_required(&all)) {
+            let has = |wanted: &str| entries.iter().any(|(key, _)| **key == *wanted);
+            self.one_of_required(&lists, &has, path);
         } else if !all.is_empty() {
             self.one_of(&all, tree, path);
             if node.get("properties").is_none() {
@@ -209,6 +207,23 @@ impl<'s> Schema<'s> {
             return;
         }
         self.faults.extend(best.into_iter().flatten());
+    }
+
+    /// One of the lists must be there as a whole; of several that are not, the one speaks that lacks least.
+    fn one_of_required(&mut self, lists: &[Vec<&str>], has: &dyn Fn(&str) -> bool, path: &str) {
+        if let Some(choices) = keys_of_which_one(lists) {
+            for keys in choices.into_iter().filter(|keys| !keys.iter().any(|key| has(key))) {
+                self.say(path, What::MissingAll { keys: keys.into_iter().map(str::to_owned).collect() });
+            }
+            return;
+        }
+        let missing = |list: &Vec<&str>| -> Vec<String> {
+            list.iter().filter(|key| !has(key)).map(|key| (*key).to_owned()).collect()
+        };
+        let least = lists.iter().map(missing).min_by_key(Vec::len);
+        for key in least.into_iter().flatten() {
+            self.say(path, What::Missing { key });
+        }
     }
 
     fn map(&mut self, node: &'s Value, entries: &[(std::sync::Arc<str>, Tree)], path: &str) {
@@ -330,21 +345,33 @@ fn branches(node: &Value) -> impl Iterator<Item = &Value> + Clone {
         .flat_map(|key| node.get(key).and_then(Value::as_array).into_iter().flatten())
 }
 
-/// `anyOf` of nothing but required keys: of those at each place one must be there. Two choices are written as all their
-/// pairs: `[to, text]`, `[to, html]`, `[cc, text]`, `[cc, html]`.
-fn keys_of_which_one<'n>(branches: &[&'n Value]) -> Option<Vec<Vec<&'n str>>> {
-    let mut choices: Vec<Vec<&str>> = Vec::new();
-    for branch in branches {
+/// The lists of an `anyOf` of nothing but required keys.
+fn only_required<'n>(branches: &[&'n Value]) -> Option<Vec<Vec<&'n str>>> {
+    let list = |branch: &&'n Value| -> Option<Vec<&'n str>> {
         let required = branch.as_object().filter(|own| own.len() == 1)?.get("required")?.as_array()?;
-        choices.resize(required.len().max(choices.len()), Vec::new());
-        for (keys, key) in choices.iter_mut().zip(required) {
-            let key = key.as_str()?;
-            if !keys.contains(&key) {
+        required.iter().map(Value::as_str).collect()
+    };
+    let lists: Option<Vec<_>> = branches.iter().map(list).collect();
+    lists.filter(|lists| !lists.is_empty())
+}
+
+/// Of those at each place one must be there: two choices are written as all their pairs, `[to, text]`, `[to, html]`,
+/// `[cc, text]`, `[cc, html]`. Lists that are not all pairs of anything are no such choices.
+fn keys_of_which_one<'n>(lists: &[Vec<&'n str>]) -> Option<Vec<Vec<&'n str>>> {
+    let mut choices: Vec<Vec<&str>> = vec![Vec::new(); lists.first()?.len()];
+    for list in lists {
+        if list.len() != choices.len() {
+            return None;
+        }
+        for (keys, key) in choices.iter_mut().zip(list) {
+            if !keys.contains(key) {
                 keys.push(key);
             }
         }
     }
-    Some(choices).filter(|choices| !choices.is_empty())
+    let product = choices.iter().try_fold(1_usize, |all, keys| all.checked_mul(keys.len()))?;
+    let different: BTreeSet<_> = lists.iter().collect();
+    (different.len() == product).then_some(choices)
 }
 
 fn types_of(node: &Value) -> Vec<&str> {

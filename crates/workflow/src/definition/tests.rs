@@ -92,6 +92,10 @@ fn house() -> (crate::catalogue::Catalogue, crate::people::People, Neighbours) {
     catalogue.add("webhook", webhook).unwrap();
     catalogue.add("echo", r#"{"actions":{"say":{"effect":"pure"}}}"#).unwrap();
     catalogue.add("pay", r#"{"actions":{"transfer":{"effect":"once"}}}"#).unwrap();
+    let fetch = r#"{"actions":{"get":{"effect":"pure","input":{"type":"object","additionalProperties":false,
+        "anyOf":[{"required":["url"]},{"required":["host","port"]}],"properties":{
+        "url":{"type":"string"},"host":{"type":"string"},"port":{"type":"integer"}}}}}}"#;
+    catalogue.add("fetch", fetch).unwrap();
     let people =
         crate::people::People::read("[person.a]\nname = \"a\"\n[group.\"热线\"]\nmembers = [\"a\"]\n")
             .unwrap();
@@ -466,4 +470,16 @@ fn what_a_child_has_from_its_own_children_is_known_also_where_they_start_each_ot
     assert_eq!(all.sorts("a", "sum").only(), Some(Sort::Number));
     // They start each other for ever; what is known of it is what stands there.
     assert!(all.sorts("y", "sum").has(Sort::Text));
+}
+
+#[test]
+fn of_lists_of_keys_that_are_no_pairs_one_must_be_there_as_a_whole() {
+    let missing = |with: &str| -> Vec<String> {
+        let problems = said(&format!("[step.a]\nuse = \"fetch.get\"\n{with}"));
+        problems.iter().map(|problem| format!("{} {:?}", problem.code, problem.names)).collect()
+    };
+    assert_eq!(missing("with.url = \"u\"\n"), Vec::<String>::new());
+    assert_eq!(missing("with.host = \"h\"\nwith.port = 1\n"), Vec::<String>::new());
+    let half = missing("with.port = 1\n");
+    assert_eq!(half.len(), 1, "one key completes it: {half:?}");
 }
