@@ -71,8 +71,15 @@ fn given(value: &Expr<'_>) -> Given {
     match value {
         Expr::Const(text) => text.value.as_str().map_or(Given::Other, |text| Given::Text(text.into())),
         Expr::IfExpr(choice) => {
-            let other = choice.false_expr.as_ref().map_or(Given::Other, given);
-            Given::OneOf(vec![given(&choice.true_expr), other])
+            let mut tested = Walk::default();
+            tested.expression(&choice.test_expr);
+            // A name that is tested is not there with all that it may be.
+            let side = |side: &Expr<'_>| match given(side) {
+                Given::Name(path) if tested.found.iter().any(|name| name.path == path) => Given::Other,
+                other => other,
+            };
+            let other = choice.false_expr.as_ref().map_or(Given::Other, side);
+            Given::OneOf(vec![side(&choice.true_expr), other])
         }
         Expr::BinOp(binary) if matches!(binary.op, ast::BinOpKind::ScOr) => {
             Given::OneOf(vec![given(&binary.left), given(&binary.right)])

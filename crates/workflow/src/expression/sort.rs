@@ -68,6 +68,11 @@ impl Sorts {
         Self(self.0 & !Self::BLANK.0)
     }
 
+    /// Nothing is known of what may have several.
+    pub(super) fn unless_several(self) -> Self {
+        if self.0.is_power_of_two() { self } else { Self::UNKNOWN }
+    }
+
     /// Of several values, one of which is meant; of none, nothing is known.
     pub fn of_any(all: impl IntoIterator<Item = Self>) -> Self {
         let any = all.into_iter().fold(Self::NONE, Self::or);

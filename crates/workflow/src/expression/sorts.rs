@@ -42,20 +42,20 @@ pub(super) type SortsOf<'s> = &'s dyn Fn(&Name) -> Sorts;
 /// What a whole expression may give.
 pub fn of_expression(text: &str, known: SortsOf<'_>) -> Sorts {
     let Ok(expression) = parse_expr(text) else { return Sorts::UNKNOWN };
-    Walk { text, known, faults: Vec::new() }.sorts(&expression)
+    Walk::new(text, known).sorts(&expression)
 }
 
 /// What the elements of a list may be.
 pub fn of_elements(text: &str, known: SortsOf<'_>, elements: SortsOf<'_>) -> Sorts {
     let Ok(expression) = parse_expr(text) else { return Sorts::UNKNOWN };
-    let mut walk = Walk { text, known, faults: Vec::new() };
+    let mut walk = Walk::new(text, known);
     walk.elements(&expression, elements)
 }
 
 /// What is wrong with an expression; `truth`: it is a condition.
 pub fn faults_of_expression(text: &str, truth: bool, known: SortsOf<'_>) -> Vec<SortFault> {
     let Ok(expression) = parse_expr(text) else { return Vec::new() };
-    let mut walk = Walk { text, known, faults: Vec::new() };
+    let mut walk = Walk::new(text, known);
     let sorts = walk.sorts(&expression);
     if let (true, Some(sort @ (Sort::Number | Sort::Text | Sort::Map))) = (truth, sorts.only()) {
         walk.faults.push(SortFault { at: 0..text.len(), what: SortProblem::NoTruth { sort } });
@@ -88,6 +88,27 @@ struct Walk<'w> {
     text: &'w str,
     known: SortsOf<'w>,
     faults: Vec<SortFault>,
+    /// Within what a condition may pass over.
+    guarded: bool,
+}
+
+impl<'w> Walk<'w> {
+    fn new(text: &'w str, known: SortsOf<'w>) -> Self {
+        Self { text, known, faults: Vec::new(), guarded: false }
+    }
+
+    /// What a name may be. Behind a condition it may be fewer: `fee is number and fee > 50`, `vip and fee > 50`.
+    fn of_name(&self, name: &Name) -> Sorts {
+        let sorts = (self.known)(name);
+        if self.guarded { sorts.unless_several() } else { sorts }
+    }
+
+    fn guarded(&mut self, expression: &Expr<'_>) -> Sorts {
+        let before = std::mem::replace(&mut self.guarded, true);
+        let sorts = self.sorts(expression);
+        self.guarded = before;
+        sorts
+    }
 }
 
 impl Walk<'_> {
@@ -98,11 +119,11 @@ impl Walk<'_> {
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of expression")]
     fn sorts(&mut self, expression: &Expr<'_>) -> Sorts {
         if let Some(name) = names::path(expression) {
-            return (self.known)(&name);
+            return self.of_name(&name);
         }
         if let Some((name, call)) = names::called(expression) {
             self.keys(&name, &call.args);
-            return (self.known)(&name);
+            return self.of_name(&name);
         }
         match expression {
             Expr::Const(value) => constant(&value.value),
@@ -132,8 +153,8 @@ impl Walk<'_> {
             }
             Expr::IfExpr(choice) => {
                 self.sorts(&choice.test_expr);
-                let one = self.sorts(&choice.true_expr);
-                let other = choice.false_expr.as_ref().map(|other| self.sorts(other));
+                let one = self.guarded(&choice.true_expr);
+                let other = choice.false_expr.as_ref().map(|other| self.guarded(other));
                 other.map_or(Sorts::UNKNOWN, |other| one.or(other))
             }
             Expr::Filter(filter) => {
@@ -280,8 +301,8 @@ impl Walk<'_> {
                 self.compared(left, right, how);
                 Sort::Flag.into()
             }
-            ScAnd => self.sorts(left).of_what_is_false().or(self.sorts(right)),
-            ScOr => self.sorts(left).of_what_is_true().or(self.sorts(right)),
+            ScAnd => self.sorts(left).of_what_is_false().or(self.guarded(right)),
+            ScOr => self.sorts(left).of_what_is_true().or(self.guarded(right)),
             Concat => {
                 self.sorts(left);
                 self.sorts(right);
