@@ -104,6 +104,12 @@ impl Field {
         self.label.as_deref().unwrap_or(&self.name)
     }
 
+    /// Whether a value, or a cell of it, is private.
+    #[must_use]
+    pub fn hides(&self) -> bool {
+        self.private || self.kind == Kind::Table && self.columns.fields.iter().any(|column| column.private)
+    }
+
     /// What can be chosen, worked out before anything is filled in.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ pub use figures::Show;
 pub use find::{Row, Wanted, found, label_column};
 pub use number::{Numbered, Resets};
 pub use period::{Bounds, Period};
-pub use seal::{Body, hides, seal, seal_again, sealed};
+pub use seal::{Body, seal, seal_again, sealed};
 pub use terms::{OneOf, Term, day_of_year};
 
 /// One entry is a line of a ledger, not a document: those go into a file field.

@@ -7,12 +7,12 @@ use std::sync::mpsc::{Sender, channel};
 
 use yizhan_workflow::expression::value_of_json;
 use yizhan_workflow::filter::passes;
+use yizhan_workflow::form::Field;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::problem::nearest;
 use yizhan_workflow::query::{Of, Query};
 use yizhan_workflow::register::{
     AskFault, Body, Bounds, Count, EntryFault, Find, OneOf, Period, Register, Row, Wanted, found as made_of,
-    hides,
 };
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
@@ -232,7 +232,7 @@ fn closed_columns(register: &Register, find: &Find, wanted: &Wanted) -> Result<(
     columns.extend(wanted.by.iter().cloned());
     columns.extend(wanted.show.iter().filter_map(|show| show.column.clone()));
     columns.extend(wanted.order.iter().map(|order| order.column.clone()));
-    let is_private = |name: &&String| register.form.field(name).is_some_and(hides);
+    let is_private = |name: &&String| register.form.field(name).is_some_and(Field::hides);
     match columns.iter().find(is_private) {
         Some(column) => Err(LookError::Ask(format!(
             "`{column}` is private: those whom `read` of the register names look by it, and the operator who asks for it \

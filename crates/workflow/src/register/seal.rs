@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::Register;
 use super::chain::hex;
-use crate::form::{Field, Kind};
+use crate::form::Field;
 use crate::run::event::Raw;
 
 /// What an entry holds: for the chain, and apart from it what may be erased.
@@ -88,12 +88,6 @@ fn sealed_as(value: &str) -> Option<Sealed> {
     value.starts_with('{').then(|| serde_json::from_str(value).ok())?
 }
 
-/// Whether a value, or a cell of it, is private.
-#[must_use]
-pub fn hides(field: &Field) -> bool {
-    field.private || field.kind == Kind::Table && field.columns.fields.iter().any(|column| column.private)
-}
-
 struct Sealing<'s> {
     salt: &'s mut dyn FnMut() -> String,
     private: Kept,
@@ -134,7 +128,7 @@ impl Sealing<'_> {
             return self.value(field.name.to_string(), value);
         }
         let is_private = |name: &str| field.columns.field(name).is_some_and(|column| column.private);
-        let rows = rows(value).filter(|_| hides(field));
+        let rows = rows(value).filter(|_| field.hides());
         let sealed = rows.and_then(|rows| self.cells(&field.name, rows, &is_private));
         sealed.unwrap_or_else(|| value.to_owned())
     }

@@ -170,7 +170,7 @@ fn private_columns_of_a_table_are_sealed_cell_by_cell_and_can_be_erased() {
     let amended = register.amended(&values, r#"{"people":[{"name":"王强","phone":"13700000000"}]}"#).unwrap();
     let anew = seal(&register, &amended, &mut salts()).unwrap();
     assert_eq!(anew.private.unwrap().get(), r#"{"people[0].phone":["salt1","13700000000"]}"#);
-    assert!(hides(register.form.field("people").unwrap()) && !hides(register.form.field("topic").unwrap()));
+    assert!(register.form.field("people").unwrap().hides() && !register.form.field("topic").unwrap().hides());
 }
 
 #[test]

@@ -187,8 +187,12 @@ impl<'s> Sight<'s> {
     /// A name of what a step gives, or all of it; the nearest step that says something of it counts.
     fn of_step(&self, of: Item, by: Option<&str>, name: Option<&str>) -> bool {
         let own = self.text.step(of.step);
-        let field = |field: &&Field| name.is_none_or(|name| *field.name == *name) && field.private;
-        let private = forms(own).any(|form| form.fields.iter().any(|one| field(&one)));
+        // What is asked of all of it is asked of the cells of its tables as well.
+        let hides = |field: &Field| match name {
+            Some(name) => *field.name == *name && field.private,
+            None => field.hides(),
+        };
+        let private = forms(own).any(|form| form.fields.iter().any(hides));
         let guards = |step: &&Step| {
             let guard = &step.guard;
             match (guard.private.as_slice(), name) {
@@ -268,9 +272,7 @@ impl<'s> Sight<'s> {
 /// Whether anything in the file is not for everybody.
 #[must_use]
 pub fn guards(text: &Workflow) -> bool {
-    let private = |form: &Form| {
-        form.fields.iter().any(|field| field.private || field.columns.fields.iter().any(|cell| cell.private))
-    };
+    let private = |form: &Form| form.fields.iter().any(Field::hides);
     let says = |step: &Step| {
         forms(step).any(private) || !step.guard.private.is_empty() || !step.guard.readers.is_empty()
     };
@@ -314,7 +316,7 @@ fn masked(raw: &Raw, forms: &[&Form], visible: &dyn Fn(&str) -> bool, whole: &dy
 
 /// Private columns of a table that is itself visible.
 fn without_columns(rows: &str, table: &Field, whole: &dyn Fn() -> bool) -> String {
-    if !table.columns.fields.iter().any(|column| column.private) || whole() {
+    if !table.hides() || whole() {
         return rows.to_owned();
     }
     let Ok(list) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(rows) else {

@@ -17,6 +17,7 @@ mod people;
 mod property;
 mod rungs;
 mod scopes;
+mod sight;
 mod trouble;
 mod waiting;
 
