@@ -1,7 +1,7 @@
 //! The words of a case, its key and the titles of its tasks, as they are said to somebody: in lists, views, mails and chats
 //! by one rule.
 
-use super::{HIDDEN, Sight, Veil};
+use super::{HIDDEN, SHORTEST, Sight, Veil};
 
 impl Sight<'_> {
     /// The key of the case, which was made of what it began with; none where the case is not for whoever looks.
@@ -49,21 +49,27 @@ fn without_number(words: &str, number: &str) -> String {
     })
 }
 
-/// Whether a number or a date goes on there.
+/// Whether a number or a date goes on there; a letter is none of it: `RMB48500`.
 fn goes_on(mut near: impl Iterator<Item = char>) -> bool {
     match near.next() {
         Some('.' | ',' | '-' | '/' | ':') => near.next().is_some_and(|next| next.is_ascii_digit()),
-        Some(next) => next.is_ascii_alphanumeric(),
+        Some(next) => next.is_ascii_digit(),
         None => false,
     }
 }
 
-/// As it is, as money, and both with the thousands set apart: `48500`, `48500.00`, `48,500`, `48,500.00`.
+/// As it is, as money, without zeros at its end, and each with the thousands set apart: `48500`, `48500.00`, `48,500`,
+/// `48,500.00`.
 fn printed(number: &str) -> Vec<String> {
     let (whole, places) = number.split_once('.').unwrap_or((number, ""));
+    let short = match places.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        places => format!("{whole}.{places}"),
+    };
     let money = format!("{whole}.{places:0<2}");
-    let plain = [money, number.to_owned()];
-    plain.iter().flat_map(|form| [Some(form.clone()), thousands(form)]).flatten().collect()
+    let plain = [money, number.to_owned(), short];
+    let plain = plain.iter().filter(|form| form.len() > SHORTEST);
+    plain.flat_map(|form| [Some(form.clone()), thousands(form)]).flatten().collect()
 }
 
 fn thousands(number: &str) -> Option<String> {
@@ -92,13 +98,23 @@ mod tests {
     }
 
     #[test]
+    fn money_is_hidden_however_a_title_rounds_it_and_beside_any_letter() {
+        assert_eq!(hides("48500.00", "加薪 48500、48,500.00 元"), "加薪 ***、*** 元");
+        assert_eq!(hides("48500.50", "48500.5"), "***");
+        assert_eq!(hides("48500", "RMB48500、48500CNY"), "RMB***、***CNY");
+        assert_eq!(hides("48500.00", "485001、148500、48500.01"), "485001、148500、48500.01");
+        // A short number is no secret that can be told from others.
+        assert_eq!(hides("10.00", "10 天,10.00 元"), "10 天,*** 元");
+    }
+
+    #[test]
     fn a_number_is_hidden_as_it_is_printed_and_no_date_or_other_number_with_it() {
         assert_eq!(hides("48500", "加薪 48500 元"), "加薪 *** 元");
         assert_eq!(hides("48500", "加薪48,500元,48500。"), "加薪***元,***。");
         assert_eq!(hides("48500.5", "48,500.5 48,500.50"), "*** ***");
         assert_eq!(hides("485", "全年485.00元"), "全年***元");
         assert_eq!(hides("-4850", "差 -4850,-4,850"), "差 ***,***");
-        assert_eq!(hides("485", "第 1485 号,485.2,A485"), "第 1485 号,485.2,A485");
+        assert_eq!(hides("485", "第 1485 号,485.2"), "第 1485 号,485.2");
         assert_eq!(
             hides("2026", "2026-10-01 请假,2026年,10/2026,共 2026"),
             "2026-10-01 请假,2026年,10/2026,共 ***"
