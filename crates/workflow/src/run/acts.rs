@@ -19,15 +19,10 @@ pub const OPERATOR: &str = "operator";
 const NOT_OPEN: Refusal = Refusal::Echo("the task is over");
 
 /// An outsider is nobody of the house: only a link that was sent to the address acts in its name.
-fn outsider(by: &Arc<str>, sheet: &TaskSheet) -> Option<Acts> {
-    let asked = by.starts_with("mail:") && sheet.who.iter().any(|who| **who == **by);
-    let kept_out = sheet.not.iter().any(|who| **who == **by);
-    (asked && !kept_out).then(|| Acts {
-        by: by.clone(),
-        for_whom: None,
-        through: by.clone(),
-        how: How::Named,
-    })
+pub(super) fn outsider(by: &str, sheet: &TaskSheet) -> Option<Acts> {
+    let asked = by.starts_with("mail:") && sheet.who.iter().any(|who| *who == *by);
+    let kept_out = sheet.not.iter().any(|who| *who == *by);
+    (asked && !kept_out).then(|| Acts { by: by.into(), for_whom: None, through: by.into(), how: How::Named })
 }
 
 /// A task goes to somebody else.
@@ -39,7 +34,7 @@ pub(super) struct HandOver<'h> {
 }
 
 impl Deciding<'_> {
-    fn sheet(&self, of: Attempt) -> Result<Box<TaskSheet>, Refusal> {
+    pub(super) fn sheet(&self, of: Attempt) -> Result<Box<TaskSheet>, Refusal> {
         let Standing::Asked { mut task, .. } = self.standing(of)? else { return Err(NOT_OPEN) };
         // It is nobody's until it is known whose.
         if task.choose.is_some() {

@@ -27,7 +27,7 @@ impl Deciding<'_> {
     ) -> Result<(), Refusal> {
         let item = of.item;
         let clock = self.clock_of(of)?;
-        let acts = self.may_stop(item, by)?;
+        let acts = self.may_touch_clock(of, by)?;
         let text = self.text.clone();
         let extend = self.extend_of(&text, item).ok_or(Refusal::NoExtend)?;
         let state = self.run.item(item);

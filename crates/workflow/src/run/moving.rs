@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::clock::{ClockState, ClockWhy, Part, StoppedBy, Unit};
-use super::event::{Fact, Standing};
+use super::event::Fact;
 use super::item::MOVED_ON;
 use super::state::At;
 use super::{Deciding, OPERATOR, Refusal};
@@ -25,21 +25,22 @@ impl Deciding<'_> {
         state.clock.clone().ok_or(Refusal::NoClock)
     }
 
-    /// Whoever may stop a clock: those who answer for the workflow, and whoever the task asks and `not` does not keep out.
-    pub(super) fn may_stop(&self, of: Item, by: &Arc<str>) -> Result<Option<Acts>, Refusal> {
+    /// Whoever may stop a clock or ask for more time: those who answer for the workflow, and whoever the task asks and
+    /// `not` does not keep out.
+    pub(super) fn may_touch_clock(&self, of: Attempt, by: &Arc<str>) -> Result<Option<Acts>, Refusal> {
         if let Some(acts) = self.answers_for(by) {
             return Ok(acts);
         }
-        let people = self.now.world.people_at(self.at);
-        let Some(At::Is(Standing::Asked { task, .. })) = self.run.item(of).map(|state| &state.at) else {
+        let Ok(task) = self.sheet(of) else {
             return Err(Refusal::NotYours { by: by.clone(), who: self.owners() });
         };
+        let people = self.now.world.people_at(self.at);
         match people.may_but(by, &task.who, &task.not) {
             Some(acts) => Ok(Some(acts)),
             None if people.may(by, &task.who).is_some() => {
-                Err(Refusal::Excluded { by: by.clone(), not: task.not.clone() })
+                Err(Refusal::Excluded { by: by.clone(), not: task.not })
             }
-            None => Err(Refusal::NotYours { by: by.clone(), who: task.who.clone() }),
+            None => Err(Refusal::NotYours { by: by.clone(), who: task.who }),
         }
     }
 
@@ -50,7 +51,7 @@ impl Deciding<'_> {
 
     pub(super) fn paused(&mut self, of: Attempt, by: &Arc<str>, reason: &Arc<str>) -> Result<(), Refusal> {
         let clock = self.clock_of(of)?;
-        let acts = self.may_stop(of.item, by)?;
+        let acts = self.may_touch_clock(of, by)?;
         said(reason)?;
         if clock.stands.as_ref().is_some_and(|stands| stands.person.is_some()) {
             return Err(Refusal::Echo("the clock stands"));
@@ -63,7 +64,7 @@ impl Deciding<'_> {
 
     pub(super) fn resumed(&mut self, of: Attempt, by: &Arc<str>) -> Result<(), Refusal> {
         let clock = self.clock_of(of)?;
-        let acts = self.may_stop(of.item, by)?;
+        let acts = self.may_touch_clock(of, by)?;
         match clock.stands.as_deref() {
             Some(stands) if stands.person.is_some() && stands.file.is_some() => {
                 self.did(Fact::StandsOn { at: of.item, person: true });

@@ -14,7 +14,7 @@ const NOT_OPEN: Refusal = Refusal::Echo("the task is over");
 impl Deciding<'_> {
     pub(super) fn settled(&mut self, of: Attempt, by: &str, verdict: &Verdict) -> Result<(), Refusal> {
         let standing = self.standing(of)?;
-        let acts = self.as_owner(by);
+        let acts = self.answers_for(by).flatten();
         if let Standing::Asking { why, .. } = standing {
             self.settle_question(of, &why, verdict)?;
         } else if matches!(standing, Standing::Unknown { .. }) {

@@ -67,6 +67,30 @@ fn whoever_stops_a_clock_in_their_own_right_acts_for_nobody() {
 }
 
 #[test]
+fn an_operator_by_right_who_settles_what_is_not_known_is_named() {
+    let mut tale = Tale::begin("[step.b]\nuse = \"t.once\"", "{}");
+    with_chen_and_zhao(&mut tale);
+    tale.hear("b maybe");
+    let zhao = ("person:zhao".to_owned(), String::new());
+    assert_eq!(last_acts(tale.hear("b settle by person:zhao happened")), zhao);
+}
+
+#[test]
+fn nobody_of_those_among_whom_it_is_chosen_stops_the_clock_of_a_task_that_is_nobodys_yet() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.a]
+        ask = { in_turn = "group:热线" }
+        due = "4h"
+        "#,
+        "{}",
+    );
+    let stands = |tale: &Tale| tale.run.top.steps[0].items[0].clock.as_ref().unwrap().stands.is_some();
+    assert!(!stands(tale.hear("a pause by person:li 等")), "{}", tale.told);
+    assert!(stands(tale.hear("a for person:li; a pause by person:li 等")), "{}", tale.told);
+}
+
+#[test]
 fn who_must_not_do_a_task_does_not_stop_its_clock_either() {
     let mut tale = Tale::begin(
         r#"
