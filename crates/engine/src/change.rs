@@ -41,8 +41,6 @@ struct LineRef<'a> {
 /// Of what people are told.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Telling {
-    /// Also in group chats.
-    chats: bool,
     /// That a run asks its owner, and that a claimed task was taken away.
     owners: bool,
     /// That a task opened for them.
@@ -52,7 +50,7 @@ pub(crate) struct Telling {
 impl Telling {
     pub(crate) fn of(config: &EngineConfig) -> Self {
         let owners = config.tell.is_some() || !config.chats.is_empty();
-        Self { owners, tasks: owners && config.tell_tasks, chats: !config.chats.is_empty() }
+        Self { owners, tasks: owners && config.tell_tasks }
     }
 }
 
@@ -356,8 +354,7 @@ pub(crate) fn letters_of(
     (world, tasks): (&World, bool),
 ) -> Vec<Letter> {
     let rows = tasks_of(run, text, decision, world);
-    let notices =
-        notices_of(run, text, (decision, &rows), (world, Telling { owners: true, tasks, chats: false }));
+    let notices = notices_of(run, text, (decision, &rows), (world, Telling { owners: true, tasks }));
     notices.iter().filter_map(|notice| serde_json::from_slice(&notice.letter).ok()).collect()
 }
 
@@ -378,7 +375,7 @@ fn notices_of(
     told.extend(told_of(run, text, decision, world));
     let (letters, keys): (Vec<_>, Vec<_>) =
         told.into_iter().map(|Told { key, task, letter }| (letter, (key, task))).unzip();
-    let sealed = as_their_readers_may_see(letters, (run, text), world, tells.chats);
+    let sealed = as_their_readers_may_see(letters, (run, text), world);
     let notices = sealed.iter().zip(keys).map(|(letter, (key, task))| Notice {
         key,
         task,
@@ -497,6 +494,7 @@ fn letter_of(run: &Run, text: &Workflow, of: Attempt) -> Letter {
         alone: false,
         chat: None,
         aloud: None,
+        for_whom: BTreeSet::new(),
     }
 }
 

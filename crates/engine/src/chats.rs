@@ -80,8 +80,8 @@ pub(crate) fn with_chats(config: &EngineConfig, notices: Vec<Notice>) -> Vec<Not
 
 fn for_chat(notice: &Notice, letter: &Letter, chat: &Chat) -> Notice {
     let key = format!("{}/chat/{}", notice.key, chat.name);
-    let aloud = letter.aloud.as_deref().unwrap_or(letter).clone();
-    let letter = Letter { chat: Some(Arc::clone(&chat.name)), aloud: None, ..aloud };
+    let aloud = letter.as_anybody_reads_it();
+    let letter = Letter { chat: Some(Arc::clone(&chat.name)), ..aloud };
     // Under an id of its own: the mail about the same task has the task's.
     Notice {
         task: TaskId::of(&key, 0),

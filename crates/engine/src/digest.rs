@@ -1,7 +1,7 @@
 //! Once a day, or as the settings say: one mail for each person who has open tasks, those that are late first. Its slot
 //! and its letters are one commit, so that a slot is told of once, whatever happens in between.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TaskId};
@@ -148,6 +148,7 @@ fn notice(
         offers: vec![],
         chat: None,
         aloud: None,
+        for_whom: BTreeSet::new(),
         alone: false,
         more: tasks.len().saturating_sub(NAMED),
         lines: tasks.iter().take(NAMED).map(&mut line).collect(),

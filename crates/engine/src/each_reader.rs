@@ -10,7 +10,8 @@ use crate::store::{Note, Notice};
 /// For this reader alone.
 fn for_reader(notice: &Notice, letter: &Letter, who: &str) -> Notice {
     let key = format!("{}/{who}", notice.key);
-    let letter = Letter { who: vec![who.to_owned()], alone: true, ..letter.clone() };
+    let said = letter.as_read_by(std::iter::once(who));
+    let letter = Letter { who: vec![who.to_owned()], alone: true, ..said };
     Notice {
         // Under an id of its own: there is one for each reader of the same task.
         task: TaskId::of(&key, 0),

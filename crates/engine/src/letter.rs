@@ -1,5 +1,6 @@
 //! What a run's owner reads when it asks: which step, what is known, how to answer. In the house's language.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -62,9 +63,12 @@ pub struct Letter {
     /// It goes to this group chat, once for all in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat: Option<Arc<str>>,
-    /// As a group chat may read it, where that is less than its readers may.
+    /// As anybody may read it, such as a group chat, where that is less than those may whom it was written for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aloud: Option<Box<Self>>,
+    /// Whom it was written for, where anybody else gets it `aloud`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub for_whom: BTreeSet<String>,
 }
 
 fn is_none_more(more: &usize) -> bool {
@@ -207,6 +211,20 @@ impl Letter {
     pub(crate) fn input(&self, to: &[String], lang: Lang, doors: Option<&Doors>) -> Arc<str> {
         let input = json!({ "to": to, "subject": self.subject(lang), "text": self.text(lang, doors) });
         input.to_string().into()
+    }
+
+    /// As these may read it.
+    pub(crate) fn as_read_by<'r>(&self, mut readers: impl Iterator<Item = &'r str>) -> Self {
+        if readers.all(|who| self.for_whom.contains(who)) {
+            Self { aloud: None, for_whom: BTreeSet::new(), ..self.clone() }
+        } else {
+            self.as_anybody_reads_it()
+        }
+    }
+
+    pub(crate) fn as_anybody_reads_it(&self) -> Self {
+        let said = self.aloud.as_deref().unwrap_or(self).clone();
+        Self { aloud: None, for_whom: BTreeSet::new(), ..said }
     }
 
     /// It is answered by whoever gets it.
@@ -683,6 +701,7 @@ mod tests {
             alone: false,
             chat: None,
             aloud: None,
+            for_whom: BTreeSet::new(),
             known: Some(Failure {
                 code: "bank.silent".into(),
                 message: "no answer".into(),
@@ -790,6 +809,20 @@ mod tests {
         assert!(said(None).contains("names no action"));
         assert!(said(Some(&name("sent"))).contains("did you mean `email.send`?"));
         assert!(said(Some(&name("shout"))).contains("must happen once"));
+    }
+
+    #[test]
+    fn whoever_reads_a_letter_that_was_not_written_for_them_gets_it_as_anybody_may_read_it() {
+        let anybody = Letter { asked: Some("加薪 ***".into()), ..letter(Asks::Reminds) };
+        let own = Letter { asked: Some("加薪 48500".into()), ..anybody.clone() };
+        let for_whom = ["person:li".to_owned(), "person:wang".to_owned()].into();
+        let kept = Letter { aloud: Some(Box::new(anybody.clone())), for_whom, ..own.clone() };
+        assert_eq!(kept.as_read_by(["person:li", "person:wang"].into_iter()), own);
+        assert_eq!(kept.as_read_by(["person:li"].into_iter()), own);
+        // On duty since: nobody has looked what they may read.
+        assert_eq!(kept.as_read_by(["person:li", "person:chen"].into_iter()), anybody);
+        assert_eq!(kept.as_anybody_reads_it(), anybody);
+        assert_eq!(own.as_read_by(["person:chen"].into_iter()), own, "nothing in it is kept from anybody");
     }
 
     /// Rows outlive the version that wrote them.

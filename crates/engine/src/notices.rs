@@ -357,9 +357,10 @@ impl Loop {
             key = format!("{key}/{}", one.name);
             to = vec![one];
         }
+        let letter = waiting.letter.as_read_by(to.iter().map(|one| &*one.who));
         let to: Vec<String> = to.into_iter().map(|one| one.address).collect();
         waiting.to = to.len();
-        let input = waiting.letter.input(&to, config.lang, doors.as_ref());
+        let input = letter.input(&to, config.lang, doors.as_ref());
         let call = waiting.call(action, (outward_key(&self.house, &key), self.next_call), (now, input));
         self.hand_out(task, call);
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::World;
+use super::acts::outsider;
 use super::event::{Raw, Standing};
 use super::state::{At, ItemState, Run};
 use crate::form::{Field, Form, Kind};
@@ -116,6 +117,16 @@ impl<'s> Sight<'s> {
         };
         bare(&self.run.started.by) == bare(person)
             || self.items().any(|(_, item)| did(&item.by) || did(&item.claimed) || asked(item))
+    }
+
+    /// Whoever looks is not of the house, and a task asks them.
+    fn asks_outsider(&self) -> bool {
+        let Viewer::Person(person) = self.viewer else { return false };
+        let asked = |state: &ItemState| match &state.at {
+            At::Is(Standing::Asked { task, .. }) => outsider(person, task).is_some(),
+            At::Is(_) | At::Over(_) => false,
+        };
+        person.starts_with("mail:") && self.items().any(|(_, item)| asked(item))
     }
 
     /// Of all steps, those of the round before too. Only the step of what names them counts here.

@@ -528,7 +528,7 @@ sum   = { type = "number", private = true }
 title = "加薪 {{ input.sum }} {{ input.phone }}"
 ask = "person:wang"
 due = "2h"
-remind = ["-1h"]
+remind = ["-1h", { at = "-30min", tell = "person:li" }]
 escalate = [{ at = "+0h", tell = "group:desk" }, { at = "+1h", tell = "person:chen" }]
 "#,
     );
@@ -537,7 +537,8 @@ name = "x"
 input = { name = "赵六", phone = "13800000000", sum = 48500 }
 play = [ { expect_tell = "talk", about = "task", subject = { contains = "加薪 48500 13800000000 “t”(赵六 ***)" } },
          { pass = "1h" }, { expect_tell = "talk", about = "reminds", subject = { contains = "加薪 48500 13800000000" } },
-         { pass = "1h" }, { expect_tell = "talk", about = "tells_late", to = "person:li", subject = { contains = "(赵六 ***)“加薪 *** ***”" } },
+         { pass = "30min" }, { expect_tell = "talk", about = "reminds", to = "person:li", subject = { contains = "(赵六 ***)“加薪 *** ***”" } },
+         { pass = "30min" }, { expect_tell = "talk", about = "tells_late", to = "person:li", subject = { contains = "(赵六 ***)“加薪 *** ***”" } },
          { pass = "1h" }, { expect_tell = "talk", to = "person:chen", about = "tells_late", contains = "(赵六 13800000000)的“加薪 48500 13800000000”" } ]
 "#;
     holds(&[raise], test);

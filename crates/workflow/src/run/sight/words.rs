@@ -10,10 +10,14 @@ impl Sight<'_> {
         self.case().then(|| self.veil_of(std::iter::empty()).over_words(said))
     }
 
-    /// The title of a task; whoever takes part reads it as it was written for them.
+    /// The title of a task; whoever takes part reads it as it was written for them, and so does an outsider who is asked.
     #[must_use]
     pub fn title(&self, said: &str) -> Option<String> {
-        if self.is_part() { Some(said.to_owned()) } else { self.case().then(|| self.veil().over_words(said)) }
+        if self.is_part() || self.asks_outsider() {
+            Some(said.to_owned())
+        } else {
+            self.case().then(|| self.veil().over_words(said))
+        }
     }
 
     /// Other words about the case, such as a note or what went wrong.
