@@ -289,7 +289,8 @@ pub(crate) async fn keep(
         return Err(Refusal::Unreadable("`with` is a table".to_owned()));
     }
     with["register"] = json!(name);
-    let keeping = Keeping { action, with: with.to_string(), key: format!("hand/{id}").into(), by };
+    let key = format!("hand/{name}/{action}/{id}").into();
+    let keeping = Keeping { action, with: with.to_string(), key, by };
     match desk.engine.keep(keeping).await {
         Ok(output) => Raw::new(output.into()).map(Kept).map(Answer).ok_or(Refusal::Bug),
         Err(KeepError::Act(error)) => Err(error.into()),
