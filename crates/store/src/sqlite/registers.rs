@@ -221,10 +221,18 @@ fn holders(
     for value in &one.values {
         let found = params![register, one.column, value, signed(after), limit(most)];
         for place in statement.query_map(found, |row| row.get::<_, i64>(0))? {
-            places.insert(place?);
+            let place = place?;
+            // Those behind come in order as well.
+            if places.len() >= most && places.last().is_some_and(|last| place >= *last) {
+                break;
+            }
+            places.insert(place);
+            if places.len() > most {
+                places.pop_last();
+            }
         }
     }
-    Ok(places.into_iter().take(most).collect())
+    Ok(places.into_iter().collect())
 }
 
 /// The first places that can be meant, by the term that fewest have, and the other terms.
