@@ -246,7 +246,8 @@ impl Loop {
             Some((at, _)) => (*at).min(self.horizon),
             None => self.horizon,
         };
-        if self.events.are_waiting() && !self.stopping || self.may_follow_calendars() {
+        if self.events.are_waiting() && !self.stopping || self.may_follow_calendars() || self.ledgers.go_on()
+        {
             return Duration::ZERO;
         }
         let next = self.limits.next_wake().filter(|_| !self.stopping).map_or(next, |at| at.min(next));

@@ -7,6 +7,7 @@
 mod alone;
 mod dates;
 mod look;
+mod reader;
 mod signet;
 mod tally;
 mod verify;
@@ -29,8 +30,8 @@ use crate::store::{Note, StoreError};
 pub(crate) use alone::Alone;
 pub use alone::Shelf;
 pub use dates::{OnDay, ahead, of_days};
-use look::{Ask, Reader};
 pub use look::{LookError, MOST_OUTPUT, MOST_ROWS, found, look};
+use reader::{Ask, Reader};
 pub use signet::Signet;
 pub(crate) use tally::Tallies;
 use tally::{BUDGET, Budget, Halt};
@@ -51,6 +52,8 @@ pub(crate) struct Ledgers {
     tallies: Tallies,
     /// Of those whose counting is not done by the loop.
     turns: u64,
+    /// Somebody waits for no more than the loop's next turn.
+    again: bool,
     reader: Option<Reader>,
     /// Signs what is written; none: nothing is signed.
     signet: Option<Signet>,
@@ -150,12 +153,15 @@ impl Loop {
     }
 
     fn ask_reader(&mut self, ask: Ask) -> Result<(), Fault> {
-        if self.ledgers.reader.is_none() {
+        let unasked = match &self.ledgers.reader {
+            Some(reader) => reader.ask(ask),
+            None => Some(ask),
+        };
+        if let Some(ask) = unasked {
             let reader = Reader::start(self.shared.clone(), self.inbox.clone());
-            self.ledgers.reader = Some(reader.map_err(|error| Fault::new("YZ0327", error.to_string()))?);
-        }
-        if let Some(reader) = &self.ledgers.reader {
+            let reader = reader.map_err(|error| Fault::new("YZ0327", error.to_string()))?;
             reader.ask(ask);
+            self.ledgers.reader = Some(reader);
         }
         Ok(())
     }
@@ -168,6 +174,8 @@ impl Loop {
         match Task::read(call) {
             Ok(mut task) => {
                 task.reply = Some(reply);
+                // Another with the same id may be on its way to the disk.
+                task.looks = true;
                 self.ledgers.queue.push_back(task);
             }
             Err(fault) => reply.kept(Err(fault.refused())),
@@ -176,9 +184,11 @@ impl Loop {
 
     /// Carries out what is there, in the order of its coming within each register.
     pub(crate) fn keep_registers(&mut self, world: &World) {
+        self.ledgers.again = false;
         if self.ledgers.queue.is_empty() {
             return;
         }
+        let mut budget = Budget(Some(BUDGET));
         let mut behind: BTreeSet<Arc<str>> = BTreeSet::new();
         let mut waiting = VecDeque::new();
         for task in std::mem::take(&mut self.ledgers.queue) {
@@ -188,7 +198,7 @@ impl Loop {
             let waits = task.judged_in.is_some()
                 || task.registers.iter().any(|name| behind.contains(name))
                 || task.looks && task.registers.iter().any(is_unwritten);
-            let left = if waits { Some(task) } else { self.keep(task, world) };
+            let left = if waits { Some(task) } else { self.keep(task, &mut budget, world) };
             if let Some(task) = left {
                 behind.extend(task.registers.iter().cloned());
                 waiting.push_back(task);
@@ -200,10 +210,12 @@ impl Loop {
         // What came meanwhile came later.
         waiting.append(&mut self.ledgers.queue);
         self.ledgers.queue = waiting;
+        self.ledgers.tallies.keep_few();
     }
 
-    /// Gives the step back if it is not its turn yet: it is counted for first.
-    fn keep(&mut self, mut task: Task, world: &World) -> Option<Task> {
+    /// Gives the step back if it is not its turn yet: it is counted for first, or others have had what the loop looks at in
+    /// one turn.
+    fn keep(&mut self, mut task: Task, budget: &mut Budget, world: &World) -> Option<Task> {
         yizhan_faults::point("engine.entry_keeping");
         let run = self.run_of_call(task.call.id);
         if run.is_none() && task.reply.is_none() {
@@ -211,11 +223,15 @@ impl Loop {
         }
         let now = self.shared.now();
         let reads = self.shared.reads.clone();
-        let budget = Budget(Some(BUDGET));
+        let was_whole = budget.is_whole();
         let work = Work { reads: &*reads, world, now, ledgers: &mut self.ledgers, budget };
         match work.carry_out(&task) {
             Ok(written) => self.kept(task, run, written, world),
             Err(Halt::Fault(fault)) => self.unkept(task, fault, world),
+            Err(Halt::TooMuch) if !was_whole => {
+                self.ledgers.again = true;
+                return Some(task);
+            }
             Err(Halt::TooMuch) => {
                 let turn = self.ledgers.turns + 1;
                 self.ledgers.turns = turn;
@@ -277,6 +293,11 @@ impl Loop {
 impl Ledgers {
     pub(crate) fn signed_by(signet: Option<Signet>) -> Self {
         Self { signet, ..Self::default() }
+    }
+
+    /// Whether the loop has something to do here though nothing comes.
+    pub(crate) fn go_on(&self) -> bool {
+        self.again
     }
 
     fn advance(&mut self, advance: Advance, job: u64) {

@@ -367,6 +367,54 @@ async fn what_takes_long_to_count_holds_up_its_register_and_nothing_else() {
     place.is_whole();
 }
 
+/// A fault of the program in one question is that question's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_breaks_off_fails_its_step_and_those_behind_it_go_on() {
+    let place = place(Memory::new(), START, &[("quota", OPEN_QUOTA)]);
+    for amount in 0..2 {
+        let entries = vec![serde_json::json!({ "card": "A", "amount": amount }); 800];
+        place.keeps("append", serde_json::json!({ "register": "罚单", "entries": entries })).await;
+    }
+    let broken = Arc::new(AtomicI64::new(0));
+    let first = broken.clone();
+    place.store.before_pages(move || {
+        let counts = std::thread::current().name() == Some("registers");
+        assert!(!counts || first.fetch_add(1, Ordering::SeqCst) > 0, "this is a fault of the program");
+    });
+    let (one, two) = (place.start("quota", "{}").await, place.start("quota", "{}").await);
+    place.done(one).await;
+    let error = live::load(one, &place.store).unwrap().run.top.error.unwrap();
+    assert_eq!(&*error.code, "YZ0327", "{}", error.message);
+    place.done(two).await;
+    assert_eq!(place.numbers("罚单").len(), 1_601);
+    place.is_whole();
+}
+
+/// The first is on its way to the disk when the others come.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_by_hand_twice_at_the_same_time_with_one_id_is_written_once() {
+    let place = place(Memory::new(), START, &[("fine", FINE)]);
+    place.gate.set(0);
+    let start = place.start("fine", r#"{"card":"B"}"#);
+    let with = serde_json::json!({ "register": "迟到", "entry": { "who": "A" } }).to_string();
+    let keep = || {
+        let keeping =
+            Keeping { action: "append", with: with.clone(), key: "hand/one".into(), by: "operator".into() };
+        place.engine.keep(keeping)
+    };
+    let open = async {
+        // All of them are in the inbox by now: the disk has taken nothing yet.
+        tokio::task::yield_now().await;
+        place.gate.set(usize::MAX);
+    };
+    let (run, one, two, three, ()) = tokio::join!(start, keep(), keep(), keep(), open);
+    assert_eq!(one.unwrap(), two.unwrap());
+    three.unwrap();
+    place.done(run).await;
+    assert_eq!(place.numbers("迟到").len(), 1);
+    place.is_whole();
+}
+
 /// The short form of what is done before a release: `YIZHAN_LONG=1`.
 fn long(short: usize, long: usize) -> usize {
     if std::env::var_os("YIZHAN_LONG").is_some() { long } else { short }

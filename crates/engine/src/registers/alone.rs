@@ -44,7 +44,8 @@ impl Alone {
             return Ok(seen(&*self.reads, world, now, &call)?);
         }
         let task = Task::read(call)?;
-        let work = Work { reads: &*self.reads, world, now, ledgers: &mut self.ledgers, budget: Budget(None) };
+        let work =
+            Work { reads: &*self.reads, world, now, ledgers: &mut self.ledgers, budget: &mut Budget(None) };
         let Written { output, notes, advance } = work.carry_out(&task).map_err(|halt| match halt {
             Halt::Fault(fault) => fault,
             Halt::TooMuch => Fault::new("YZ0327", "it looks at too much"),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
 
 use yizhan_workflow::expression::value_of_json;
 use yizhan_workflow::filter::passes;
@@ -17,12 +16,7 @@ use yizhan_workflow::register::{
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Raw;
 
-use super::tally::{Budget, Halt, Tallies};
-use super::work::{Task, Work};
-use super::{Fault, Ledgers, completion, failed};
-use crate::carrier::{Call, Completion, Outcome};
-use crate::handle::{Message, Shared};
-use crate::inbox::Inbox;
+use crate::carrier::Call;
 use crate::queries::figures;
 use crate::store::{PresentFilter, Reads, StoreError};
 
@@ -297,61 +291,4 @@ pub(super) fn seen(reads: &dyn Reads, world: &World, now: Millis, call: &Call) -
     let no_action = || LookError::Ask(format!("there is no built-in action `query.{}`", call.action));
     let of = Of::named(&call.action).ok_or_else(no_action)?;
     figures(reads, world, now, (of, &Query::read(&call.input)?))
-}
-
-/// What is done beside the loop.
-#[derive(Debug)]
-pub(super) enum Ask {
-    /// The output of a step that only reads.
-    Look(Call),
-    /// How many there are, for a step that keeps its turn.
-    Judge { turn: u64, call: Call },
-}
-
-/// Reads beside the loop, one question after the other.
-#[derive(Debug)]
-pub(super) struct Reader {
-    asks: Sender<Ask>,
-}
-
-impl Reader {
-    /// The thread ends with the loop that asks it. It is never behind with more than the attempts that may be under way.
-    pub(super) fn start(shared: Arc<Shared>, inbox: Arc<Inbox<Message>>) -> std::io::Result<Self> {
-        let (asks, asked) = channel::<Ask>();
-        let work = move || {
-            for ask in asked {
-                inbox.push(match ask {
-                    Ask::Look(call) => Message::Completed(vec![answer(&shared, &call)]),
-                    Ask::Judge { turn, call } => Message::Judged(turn, judged(&shared, call).map(Box::new)),
-                });
-            }
-        };
-        std::thread::Builder::new().name("registers".into()).spawn(work)?;
-        Ok(Self { asks })
-    }
-
-    pub(super) fn ask(&self, ask: Ask) {
-        // The thread is there for as long as the sender.
-        drop(self.asks.send(ask));
-    }
-}
-
-fn answer(shared: &Shared, call: &Call) -> Completion {
-    let (world, now) = (shared.world(), shared.now());
-    match seen(&*shared.reads, &world, now, call) {
-        Ok(output) => completion(call.id, Outcome::Done { output: output.into() }),
-        Err(error) => failed(call.id, error.into()),
-    }
-}
-
-fn judged(shared: &Shared, call: Call) -> Result<Tallies, Fault> {
-    let (world, now) = (shared.world(), shared.now());
-    let mut ledgers = Ledgers::default();
-    let budget = Budget(None);
-    let work = Work { reads: &*shared.reads, world: &world, now, ledgers: &mut ledgers, budget };
-    match work.judge_alone(&Task::read(call)?) {
-        Err(Halt::Fault(fault)) => Err(fault),
-        // It has all the places it wants.
-        Ok(()) | Err(Halt::TooMuch) => Ok(ledgers.tallies),
-    }
 }

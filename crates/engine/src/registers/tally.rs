@@ -1,6 +1,6 @@
 //! How many entries fit, as far as a register has been looked at: what is asked again costs what came since.
 //!
-//! The loop looks at a page's worth of places for one step and no more. Where that is not enough, the reader's thread
+//! The loop looks at a page's worth of places in one turn and no more. Where that is not enough, the reader's thread
 //! counts, and the step keeps its turn meanwhile: nothing is written into its registers, so what was counted still holds
 //! when the step is carried out.
 
@@ -14,7 +14,7 @@ use super::Fault;
 use super::look::{EVER, LookError, PAGE, Question, page};
 use crate::store::Reads;
 
-/// Places that the loop looks at for one step.
+/// Places that the loop looks at in one turn.
 pub(super) const BUDGET: usize = PAGE;
 
 /// Questions of one register that are remembered.
@@ -45,6 +45,11 @@ impl Tallies {
     /// An entry that was there is another one now, or none.
     pub(super) fn forget(&mut self, register: &str) {
         self.0.remove(register);
+    }
+
+    /// Each value that an entry is counted by is another question. Asked when no step is under way: one that is needs all.
+    pub(super) fn keep_few(&mut self) {
+        self.0.retain(|_, known| known.len() <= REMEMBERED);
     }
 
     /// Takes in what was counted for a step, all of which must be known when it is carried out.
@@ -78,6 +83,11 @@ impl<F: Into<Fault>> From<F> for Halt {
 pub(super) struct Budget(pub Option<usize>);
 
 impl Budget {
+    /// Nobody has looked at anything yet.
+    pub(super) fn is_whole(self) -> bool {
+        self.0.is_none_or(|left| left == BUDGET)
+    }
+
     fn page(self) -> Result<usize, Halt> {
         match self.0 {
             Some(0) => Err(Halt::TooMuch),

@@ -102,7 +102,7 @@ pub(super) struct Work<'a> {
     pub world: &'a World,
     pub now: Millis,
     pub ledgers: &'a mut Ledgers,
-    pub budget: Budget,
+    pub budget: &'a mut Budget,
 }
 
 impl Work<'_> {
@@ -197,7 +197,7 @@ impl Work<'_> {
 
     fn counted(&mut self, register: &Register, filter: &str, bounds: Bounds, most: u64) -> Result<u64, Halt> {
         let head = self.ledgers.head(self.reads, &register.name)?.map_or(0, |head| head.seq);
-        let (reads, tallies, budget) = (self.reads, &mut self.ledgers.tallies, &mut self.budget);
+        let (reads, tallies, budget) = (self.reads, &mut self.ledgers.tallies, &mut *self.budget);
         Counting { reads, tallies, budget, head }.count(register, filter, bounds, most)
     }
 
