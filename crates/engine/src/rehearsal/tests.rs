@@ -319,3 +319,19 @@ fn an_event_that_nobody_will_publish_is_taken_to_come_at_once() {
     let walk = rehearse(&prepared, "operator", &world(), NOW, &Answers { others, ..Answers::default() });
     assert_eq!((walk.end.state, walk.end.at), ("done", NOW));
 }
+
+#[test]
+fn an_event_is_taken_to_come_where_the_run_that_would_publish_it_stands_still_itself() {
+    let publishes =
+        |name: &str| format!("use = \"event.publish\"\nwith.name = \"{name}\"\nwith.key = \"7\"\n");
+    let case = format!(
+        "[step.other]\nrun = \"other\"\ndetach = true\n[step.sent]\nawait = \"sent\"\nkey = \"7\"\n[step.thank]\n{}",
+        publishes("thanked")
+    );
+    let other =
+        format!("[step.thanked]\nawait = \"thanked\"\nkey = \"7\"\n[step.send]\n{}", publishes("sent"));
+    let prepared = intake::prepare(&text_of("case", &case), "{}", None, &world(), NOW).unwrap();
+    let others = vec![text_of("other", &other)];
+    let walk = rehearse(&prepared, "operator", &world(), NOW, &Answers { others, ..Answers::default() });
+    assert_eq!((walk.end.state, walk.stopped), ("done", None));
+}

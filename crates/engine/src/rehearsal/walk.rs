@@ -98,13 +98,22 @@ impl Walk<'_> {
     }
 
     fn asked(&self) -> Option<Open> {
+        self.first(&|at, of, standing| self.asks(at, of, standing))
+    }
+
+    /// An event that others could have published, but all stand still.
+    fn listening(&self) -> Option<Open> {
+        self.first(&|_, _, standing| matches!(standing, Standing::Listening { .. }))
+    }
+
+    fn first(&self, wanted: &dyn Fn(usize, Attempt, &Standing) -> bool) -> Option<Open> {
         let open = self.house.runs.iter().enumerate().filter(|(_, member)| !member.run.is_over());
         open.flat_map(|(at, member)| member.run.standing_items().map(move |of| (at, of))).find_map(
             |(at, (item, state))| {
                 let At::Is(standing) = &state.at else { return None };
                 let of = Attempt { item, attempt: standing.attempt()? };
-                let asks = self.asks(at, of, standing) && !self.put_off.contains(&(at, of));
-                asks.then(|| (at, of, standing.clone()))
+                let waits = wanted(at, of, standing) && !self.put_off.contains(&(at, of));
+                waits.then(|| (at, of, standing.clone()))
             },
         )
     }
@@ -195,7 +204,10 @@ impl Walk<'_> {
                 let (_, at, answer) = self.later.swap_remove(place);
                 self.happen(at, answer)
             }
-            (_, None) => Err("nothing goes on".to_owned()),
+            (_, None) => match self.listening().filter(|_| self.over.is_none()) {
+                Some(open) => self.answer(open),
+                None => Err("nothing goes on".to_owned()),
+            },
         }
     }
 
