@@ -1,6 +1,8 @@
 //! The real program with its real plugins, each test in a home of its own.
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod basics;
