@@ -130,6 +130,21 @@ fn rows_that_do_not_fit_come_back_and_a_file_is_brought_in_once() {
     house.call(&["register", "verify"]).ok();
 }
 
+/// Which rows of a lot are in is not known any more: it is said, and none is lost or written twice without a word.
+#[test]
+fn a_file_that_the_register_takes_more_of_than_before_is_not_brought_in_again() {
+    let house = house();
+    house.write("old.csv", "卡号,金额\nA-1,1.50\nA-2,much\n");
+    house.call(&["register", "import", "罚单", "old.csv", "--skip-bad"]).ok();
+    let file = house.read("config/registers.toml");
+    assert!(file.contains("type = \"money\""), "{file}");
+    house.write("config/registers.toml", &file.replace(", type = \"money\"", ""));
+    house.call(&["reload"]);
+    let said = house.call(&["register", "import", "罚单", "old.csv"]);
+    assert!(said.code == 3 && said.all().contains("rows 1 to 2 were imported before"), "{said:?}");
+    assert_eq!(house.call(&["register", "find", "罚单", "--json"]).ok().json()["count"], 1);
+}
+
 #[test]
 fn a_register_that_is_taken_out_of_the_file_keeps_its_entries() {
     let house = house();

@@ -1,5 +1,6 @@
 //! `yizhan register import`: entries of a file, all of them checked before the first is written.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -42,21 +43,28 @@ struct Bad {
     why: String,
 }
 
+/// Rows that go in one commit.
+struct Lot<'r> {
+    /// Which of the file, counted from 0.
+    rows: Range<usize>,
+    good: Vec<&'r Value>,
+}
+
 pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let register = register(args, context)?;
     let bytes = std::fs::read(&args.file).map_err(|error| {
         Failure::new(Exit::Faults, "YZ0535", format!("`{}`: {error}", args.file.display()))
     })?;
     let rows = rows(&args.file, &bytes, context)?;
-    let (good, bad) = sorted(&register, &rows);
+    let (taken, bad) = sorted(&register, &rows);
     let report = if bad.is_empty() { None } else { Some(report(&args.file, &rows, &bad)?) };
     let mut written = 0;
     if !args.dry_run && (bad.is_empty() || args.skip_bad) {
-        written = send(args, &Sha256::digest(&bytes), &good, context)?;
+        written = send(args, &Sha256::digest(&bytes), &good_of(&rows, &taken), context)?;
     }
     let faults: Vec<Value> = bad.iter().map(|bad| json!({ "row": bad.row, "why": bad.why })).collect();
     let report = report.map(|path| path.display().to_string());
-    let answer = json!({ "rows": rows.len(), "good": good.len(), "written": written, "bad": faults, "report": report });
+    let answer = json!({ "rows": rows.len(), "good": taken.iter().flatten().count(), "written": written, "bad": faults, "report": report });
     context.answer(&answer, |_| said(&answer, &bad, context));
     Ok(if bad.is_empty() || args.skip_bad { Exit::Ok } else { Exit::Faults })
 }
@@ -87,9 +95,9 @@ fn rows(path: &Path, bytes: &[u8], context: &Context) -> Result<Vec<Map<String, 
     }
 }
 
-/// Those that the register takes, and those that it does not.
-fn sorted(register: &Register, rows: &[Map<String, Value>]) -> (Vec<Value>, Vec<Bad>) {
-    let (mut good, mut bad) = (Vec::new(), Vec::new());
+/// Row by row what the register takes of the file, and what it does not.
+fn sorted(register: &Register, rows: &[Map<String, Value>]) -> (Vec<Option<Value>>, Vec<Bad>) {
+    let (mut taken, mut bad) = (Vec::new(), Vec::new());
     for (at, row) in rows.iter().enumerate() {
         let named = row.iter().map(|(name, value)| {
             let by_label = register.form.fields.iter().find(|field| field.label() == name);
@@ -98,11 +106,14 @@ fn sorted(register: &Register, rows: &[Map<String, Value>]) -> (Vec<Value>, Vec<
         });
         let row = Value::Object(named.collect());
         match register.accept(&row.to_string()) {
-            Ok(_) => good.push(row),
-            Err(fault) => bad.push(Bad { row: at + 1, why: fault.to_string() }),
+            Ok(_) => taken.push(Some(row)),
+            Err(fault) => {
+                taken.push(None);
+                bad.push(Bad { row: at + 1, why: fault.to_string() });
+            }
         }
     }
-    (good, bad)
+    (taken, bad)
 }
 
 /// `old.csv` → `old.bad.csv`: the rows that do not fit, with the reason before them.
@@ -134,37 +145,50 @@ fn report(path: &Path, rows: &[Map<String, Value>], bad: &[Bad]) -> Result<PathB
     Ok(to)
 }
 
-/// The rows in lots. The same rows make the same lots, so that a lot keeps its id.
-fn lots(good: &[Value]) -> Vec<&[Value]> {
+/// The rows of a file in lots: which, counted from 0. The same file makes the same lots, whatever the register takes of it, so
+/// that a lot keeps its id.
+fn lots(rows: &[Map<String, Value>]) -> Vec<Range<usize>> {
     let (mut lots, mut first, mut bytes) = (Vec::new(), 0, 0);
-    for (at, row) in good.iter().enumerate() {
-        let more = row.to_string().len();
+    for (at, row) in rows.iter().enumerate() {
+        let more = row.iter().map(|(name, value)| name.len() + value.to_string().len()).sum::<usize>();
         if at > first && (at - first == AT_ONCE || bytes + more > BYTES_AT_ONCE) {
-            lots.push(&good[first..at]);
+            lots.push(first..at);
             (first, bytes) = (at, 0);
         }
         bytes += more;
     }
-    lots.extend(good.get(first..).filter(|rest| !rest.is_empty()));
+    lots.extend(Some(first..rows.len()).filter(|rest| !rest.is_empty()));
     lots
+}
+
+/// What the register takes of each lot.
+fn good_of<'r>(rows: &[Map<String, Value>], taken: &'r [Option<Value>]) -> Vec<Lot<'r>> {
+    let lot = |rows: Range<usize>| Lot { good: taken[rows.clone()].iter().flatten().collect(), rows };
+    lots(rows).into_iter().map(lot).collect()
 }
 
 /// The same file sent again writes nothing twice: each lot goes under the file's hash. So whatever cut it off, the same
 /// command goes on.
-fn send(args: &Args, hash: &[u8], good: &[Value], context: &Context) -> Result<usize, Failure> {
+fn send(args: &Args, hash: &[u8], lots: &[Lot<'_>], context: &Context) -> Result<usize, Failure> {
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let client = context.client()?;
     let path = format!("/api/v1/registers/{}/by-hand/append", escaped(&args.register));
+    let all: usize = lots.iter().map(|lot| lot.good.len()).sum();
     let mut sent = 0;
-    for (part, entries) in lots(good).into_iter().enumerate() {
+    for (part, lot) in lots.iter().enumerate().filter(|(_, lot)| !lot.good.is_empty()) {
+        let entries = &lot.good;
         let id = format!("import/{}/{hash}/{part}", args.register);
         let mut body = json!({ "with": { "entries": entries }, "id": id });
         if let Some(by) = &args.by {
             body["by"] = json!(by);
         }
-        client.post(path.clone()).json(&body).send().map_err(|failure| cut_off(failure, sent, context))?;
-        if sent / TOLD_EACH < (sent + entries.len()) / TOLD_EACH && good.len() > TOLD_EACH {
-            let (so_far, all) = (sent + entries.len(), good.len());
+        let answer = client.post(path.clone()).json(&body).send();
+        let answer = answer.map_err(|failure| cut_off(failure, sent, context))?;
+        if answer["numbers"].as_array().is_some_and(|numbers| numbers.len() != entries.len()) {
+            return Err(others_were_written(lot, context));
+        }
+        if sent / TOLD_EACH < (sent + entries.len()) / TOLD_EACH && all > TOLD_EACH {
+            let so_far = sent + entries.len();
             let told = context
                 .language
                 .pick(format!("已写入 {so_far}/{all} 行"), format!("{so_far} of {all} rows are in"));
@@ -173,6 +197,20 @@ fn send(args: &Args, hash: &[u8], good: &[Value], context: &Context) -> Result<u
         sent += entries.len();
     }
     Ok(sent)
+}
+
+/// The register took more or fewer of these rows when the file was brought in before. Nobody can say which of them are in.
+fn others_were_written(lot: &Lot<'_>, context: &Context) -> Failure {
+    let (from, to) = (lot.rows.start + 1, lot.rows.end);
+    let why = context.language.pick(
+        format!("第 {from} 到 {to} 行以前导入过,那时台账收下的行数不同:这次没有写入它们"),
+        format!("rows {from} to {to} were imported before, when the register took more or fewer of them: nothing of them is written now"),
+    );
+    let help = context.language.pick(
+        "把当时没有写入的行(那次的 `*.bad.csv`)放进一个新文件,再导入那个文件",
+        "put the rows that were not written then (`*.bad.csv` of that time) into a new file, and import that",
+    );
+    Failure::new(Exit::Faults, "YZ0535", why).help(help)
 }
 
 fn cut_off(failure: Failure, sent: usize, context: &Context) -> Failure {
@@ -208,15 +246,33 @@ fn said(answer: &Value, bad: &[Bad], context: &Context) -> String {
 mod tests {
     use super::*;
 
+    fn row(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
     #[test]
     fn rows_go_in_lots_of_which_none_is_too_large() {
-        let small: Vec<Value> = (0..1_201).map(|at| json!({ "n": at })).collect();
-        let sizes = |rows: &[Value]| lots(rows).iter().map(|lot| lot.len()).collect::<Vec<_>>();
+        let small: Vec<_> = (0..1_201).map(|at| row(json!({ "n": at }))).collect();
+        let sizes = |rows: &[_]| lots(rows).iter().map(ExactSizeIterator::len).collect::<Vec<_>>();
         assert_eq!(sizes(&small), [500, 500, 201]);
-        let large: Vec<Value> = (0..5).map(|_| json!({ "text": "x".repeat(100 * 1024) })).collect();
+        let large: Vec<_> = (0..5).map(|_| row(json!({ "text": "x".repeat(100 * 1024) }))).collect();
         assert_eq!(sizes(&large), [2, 2, 1], "two of a hundred thousand bytes are in 256 KiB, three are not");
         assert_eq!(sizes(&[]), [0; 0]);
-        let huge = vec![json!({ "text": "x".repeat(300 * 1024) })];
+        let huge = vec![row(json!({ "text": "x".repeat(300 * 1024) }))];
         assert_eq!(sizes(&huge), [1], "a row alone is sent, and refused by the register in words");
+    }
+
+    /// So that a row which the register takes later moves no other into another lot.
+    #[test]
+    fn a_lot_has_the_same_rows_of_the_file_however_many_of_them_are_taken() {
+        let rows: Vec<_> = (0..1_201).map(|at| row(json!({ "n": at }))).collect();
+        let mut taken: Vec<_> = rows.iter().cloned().map(|row| Some(Value::Object(row))).collect();
+        let last = |taken: &[Option<Value>]| {
+            good_of(&rows, taken)[2].good.iter().map(|row| row["n"].clone()).collect::<Vec<_>>()
+        };
+        let before = last(&taken);
+        taken[3] = None;
+        assert_eq!(good_of(&rows, &taken)[0].good.len(), 499);
+        assert_eq!(last(&taken), before);
     }
 }
