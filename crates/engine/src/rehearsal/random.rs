@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::corpus::{answers, is_checks, other, world};
 use super::*;
@@ -285,8 +286,13 @@ fn is_of_nothing(message: &str) -> bool {
     message.contains("is empty")
 }
 
+/// A row that is asked for by a text which stands nowhere in the file: what a filter makes of a text no check can know.
+fn is_of_a_made_text(message: &str, file: &str) -> bool {
+    message.split_once("has no row for c = ").is_some_and(|(_, text)| !file.contains(text.trim()))
+}
+
 /// What fails in some walks through a file, each with other answers.
-fn failures(text: &Arc<Workflow>, world: &World) -> Vec<String> {
+fn failures(file: &str, text: &Arc<Workflow>, world: &World) -> Vec<String> {
     let mut wrong = Vec::new();
     let scope = names::before_start(text, world, NOW, None, None);
     for number in 0..WALKS {
@@ -302,6 +308,7 @@ fn failures(text: &Arc<Workflow>, world: &World) -> Vec<String> {
             if let What::Failed { code, message } = &told.what
                 && is_checks(code)
                 && !is_of_nothing(message)
+                && !is_of_a_made_text(message, file)
             {
                 wrong.push(format!("step {}: {code} {message}", told.step));
             }
@@ -325,14 +332,22 @@ fn enough_random_files_check() {
     assert!(right > 40, "{right} of 200");
 }
 
+/// The same files each time, so that a change is told from chance; `PROPTEST_CASES=20000` looks at so many others.
+fn cases() -> ProptestConfig {
+    let is_long = std::env::var_os("PROPTEST_CASES").is_some();
+    let rng_seed = if is_long { RngSeed::Random } else { RngSeed::Fixed(20_261_122) };
+    ProptestConfig { rng_seed, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
+    #![proptest_config(cases())]
     #[test]
     fn no_random_file_that_checks_fails_for_what_check_could_have_seen(
         bytes in prop::collection::vec(any::<u8>(), 0..240),
     ) {
         let text = file(&bytes);
         if let Some(workflow) = checked(&text, &HOUSE) {
-            let wrong = failures(&workflow, &HOUSE);
+            let wrong = failures(&text, &workflow, &HOUSE);
             prop_assert!(wrong.is_empty(), "{}\n{text}", wrong.join("\n"));
         }
     }

@@ -416,6 +416,14 @@ fn said_of_check(expression: &str) -> Vec<&'static str> {
 }
 
 #[test]
+fn what_is_no_day_is_not_counted_from() {
+    for wrong in ["days('x' in ['x'], today) > 3", "months(today, 1 == 2) > 3", "add('1 day', ['x'])"] {
+        assert_eq!(said_of_check(wrong), ["YZ0619"], "{wrong}");
+    }
+    assert!(!said_of_check("days(step.a.t, today) > 3").contains(&"YZ0619"));
+}
+
+#[test]
 fn what_may_be_of_two_sorts_is_compared_with_neither() {
     for wrong in [
         "(step.a.n | default('none')) > 3",

@@ -99,6 +99,12 @@ pub(super) fn of_filter(text: &str, filter: &Filter<'_>) -> Option<Refused> {
     })
 }
 
+/// A word of a function of dates.
+pub(super) fn of_word(function: &str, sort: Sort) -> Option<Refused> {
+    let is_of_dates = matches!(function, "days" | "hours" | "months" | "add");
+    (is_of_dates && matches!(sort, Sort::Flag | Sort::List | Sort::Map)).then_some(Refused::Word)
+}
+
 /// The same of a function; what is no constant stands for a day.
 pub(super) fn of_call(text: &str, call: &Call<'_>) -> Option<Refused> {
     let Expr::Var(function) = &call.expr else { return None };

@@ -175,9 +175,15 @@ impl Walk<'_> {
                 Sort::Flag.into()
             }
             Expr::Call(call) => {
-                self.arguments(&call.args);
-                if let (Some(why), Expr::Var(function)) = (arguments::of_call(self.text, call), &call.expr) {
-                    self.refuse(at(expression), function.id, why);
+                let words = self.arguments(&call.args);
+                if let Expr::Var(function) = &call.expr {
+                    let word = words
+                        .iter()
+                        .flat_map(|word| word.known())
+                        .find_map(|sort| arguments::of_word(function.id, sort));
+                    if let Some(why) = arguments::of_call(self.text, call).or(word) {
+                        self.refuse(at(expression), function.id, why);
+                    }
                 }
                 match &call.expr {
                     Expr::Var(function) => of_function(function.id),
