@@ -138,7 +138,7 @@ fn a_file_that_the_register_takes_more_of_than_before_is_not_brought_in_again() 
     house.call(&["register", "import", "罚单", "old.csv", "--skip-bad"]).ok();
     let file = house.read("config/registers.toml");
     assert!(file.contains("type = \"money\""), "{file}");
-    house.write("config/registers.toml", &file.replace(", type = \"money\"", ""));
+    house.write("config/registers.toml", file.replace(", type = \"money\"", ""));
     house.call(&["reload"]);
     let said = house.call(&["register", "import", "罚单", "old.csv"]);
     assert!(said.code == 3 && said.all().contains("rows 1 to 2 were imported before"), "{said:?}");
