@@ -72,7 +72,9 @@ def places(daemon, document):
     for path, item in document["paths"].items():
         if "get" not in item:
             continue
-        filled = [path + ("?seconds=0" if path.endswith("/wait") else "")]
+        # A stream would go on for ever.
+        goes_on = path.endswith("/wait") or "text/event-stream" in item["get"]["responses"].get("200", {}).get("content", {})
+        filled = [path + ("?seconds=0" if goes_on else "")]
         parts = path.split("/")
         for of, part in zip(parts, parts[1:]):
             if not part.startswith("{"):

@@ -105,20 +105,29 @@ impl Access {
     /// # Errors
     /// When the file cannot be read or written.
     pub async fn session(&self, word: &str, now: Millis) -> Result<Option<Session>, AccessError> {
-        let hash = hashed(word);
-        let sql = format!("SELECT {COLUMNS} FROM session WHERE hash = ?1 AND seen > ?2 AND begun > ?3");
-        let found = self.read(|book| {
-            book.query_row(&sql, params![hash, now.0 - IDLE, now.0 - LONGEST], session).optional()
-        })?;
+        let found = self.session_as_it_is(word, now)?;
         if let Some(found) = &found
             && found.seen.0 + SEEN_EVERY < now.0
         {
+            let hash = hashed(word);
             self.write(move |book| {
                 book.execute("UPDATE session SET seen = ?2 WHERE hash = ?1", params![hash, now.0])
             })
             .await?;
         }
         Ok(found)
+    }
+
+    /// The same without its owner having been seen.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn session_as_it_is(&self, word: &str, now: Millis) -> Result<Option<Session>, AccessError> {
+        let hash = hashed(word);
+        let sql = format!("SELECT {COLUMNS} FROM session WHERE hash = ?1 AND seen > ?2 AND begun > ?3");
+        self.read(|book| {
+            book.query_row(&sql, params![hash, now.0 - IDLE, now.0 - LONGEST], session).optional()
+        })
     }
 
     /// Ends the session of a cookie.

@@ -12,6 +12,7 @@ pub(crate) mod plugins;
 pub(crate) mod query;
 pub(crate) mod registers;
 pub(crate) mod runs;
+pub(crate) mod stream;
 pub(crate) mod tasks;
 pub(crate) mod triggers;
 pub(crate) mod workflows;

@@ -6,18 +6,22 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderName, Method, header};
 use yizhan_access::Access;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::{Rights, Role};
 use yizhan_workflow::run::{OPERATOR, World};
 
+use crate::api::stream;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 
 /// The word of a session. The prefix has the browser take it over a safe line and from this host alone.
 pub(crate) const COOKIE: &str = "__Host-yizhan";
+
+/// Sent by a page that looks again because something changed, and by nobody who clicked.
+pub(crate) const AGAIN: &str = "x-yizhan-again";
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +159,11 @@ async fn by_session(desk: &Desk, headers: &HeaderMap, method: &Method) -> Result
         return Err(Refusal::CrossSite);
     }
     let now: Millis = desk.shared().now();
-    let Some(session) = desk.access.session(word, now).await? else { return Ok(stranger()) };
+    let session = match of_its_own_accord(headers) {
+        true => desk.access.session_as_it_is(word, now)?,
+        false => desk.access.session(word, now).await?,
+    };
+    let Some(session) = session else { return Ok(stranger()) };
     let Some(rights) = rights_of(desk, &session.person) else { return Ok(stranger()) };
     Ok((Some(Who::Person { id: session.person.into(), session: session.id.into() }), rights))
 }
@@ -210,6 +218,42 @@ fn address(desk: &Desk, peer: Peer, headers: &HeaderMap) -> Option<IpAddr> {
     let told = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).next_back();
     let told = told.and_then(|line| line.rsplit(',').next()?.trim().parse().ok());
     Some(told.filter(|_| desk.settings.behind_proxy).unwrap_or(from.ip()))
+}
+
+/// What a caller is known by, kept for as long as an answer goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
+    peer: Peer,
+    headers: HeaderMap,
+}
+
+impl Asker {
+    /// Who asked, as they stand now: a session may have ended since, a token been taken back, a right given to others.
+    pub(crate) async fn still(&self, desk: &Desk) -> Result<Caller, Refusal> {
+        Caller::of(desk, self.peer, &self.headers, &Method::GET).await
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Asker {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let peer = parts.extensions.get::<Peer>().copied().ok_or(Refusal::Unknown)?;
+        let mut headers = HeaderMap::new();
+        let of_the_asker = [header::HOST, header::AUTHORIZATION, header::COOKIE, header::ACCEPT];
+        for name in of_the_asker.into_iter().chain([HeaderName::from_static("x-forwarded-for")]) {
+            for value in parts.headers.get_all(&name) {
+                headers.append(&name, value.clone());
+            }
+        }
+        Ok(Self { peer, headers })
+    }
+}
+
+/// What a page asks by itself does not say that somebody still sits before it, so it keeps no session from ending.
+fn of_its_own_accord(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    headers.contains_key(AGAIN) || accepts == Some(stream::MEDIA)
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {

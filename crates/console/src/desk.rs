@@ -18,6 +18,7 @@ use crate::house::House;
 use crate::once::UnderWay;
 use crate::refusal::Refusal;
 use crate::settings::HttpSettings;
+use crate::streams::Streams;
 
 /// Threads that may read the store or the disk for us at once; more requests wait their turn.
 const READING_MAX: usize = 8;
@@ -34,6 +35,7 @@ pub struct Desk {
     pub(crate) strangers: Arc<Semaphore>,
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) ends: Arc<Ends>,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) counts: Counts,
     /// What the API is, once its routes are made.
     pub(crate) document: OnceLock<Bytes>,
@@ -54,6 +56,8 @@ impl Desk {
     pub(crate) fn new(app: App, closes: watch::Receiver<bool>) -> Self {
         let App { engine, house, settings, access } = app;
         let strangers = Arc::new(Semaphore::new((settings.connections_max / 4).max(1)));
+        // The other half of the lines is for those that ask and go.
+        let streams = Arc::new(Streams::new((settings.connections_max / 2).max(1)));
         Self {
             engine,
             house,
@@ -64,6 +68,7 @@ impl Desk {
             strangers,
             under_way: Arc::default(),
             ends: Arc::default(),
+            streams,
             counts: Counts::default(),
             document: OnceLock::new(),
             reading: Arc::new(Semaphore::new(READING_MAX)),

@@ -20,6 +20,7 @@ pub mod rights;
 mod routes;
 mod serve;
 pub mod settings;
+mod streams;
 pub mod view;
 mod why;
 mod words;

@@ -194,6 +194,7 @@ fn http(page: &mut Page, desk: &Desk) {
         "Silent connections that made room.",
         &desk.connections.evicted,
     );
+    page.one("yizhan_http_streams", "gauge", "Streams of events that are open.", desk.streams.count() as f64);
     page.count("yizhan_http_requests_total", "Requests that reached a route.", &desk.counts.requests);
     page.count(
         "yizhan_http_refused_total",

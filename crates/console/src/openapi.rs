@@ -15,7 +15,7 @@ pub(crate) use document::Described;
 pub(crate) use shapes::{Shape, any};
 
 use crate::body::{Answer, Asked, Created, File, Given, Named, TakenIn};
-use crate::caller::Caller;
+use crate::caller::{Asker, Caller};
 use crate::refusal::Refusal;
 
 pub(crate) const JSON: &str = "application/json";
@@ -88,6 +88,8 @@ tells! { A B C D E }
 impl<S> Asks for axum::extract::State<S> {}
 
 impl Asks for Caller {}
+
+impl Asks for Asker {}
 
 /// The names of a path are told by the path.
 impl<T> Asks for Named<T> {}

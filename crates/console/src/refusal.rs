@@ -102,6 +102,8 @@ pub enum Refusal {
     UnderWay,
     #[error("too much is waiting")]
     Busy,
+    #[error("{most} streams of events are open, and no more are opened")]
+    TooManyStreams { most: usize },
     #[error("the disk is full; nothing is taken in until there is space")]
     DiskFull,
     #[error("the daemon is stopping")]
@@ -166,6 +168,7 @@ impl Refusal {
             Self::NotKnown => (S::UNAUTHORIZED, "YZ0432"),
             Self::Guessing(_) => (S::TOO_MANY_REQUESTS, "YZ0433"),
             Self::Accounts => (S::SERVICE_UNAVAILABLE, "YZ0434"),
+            Self::TooManyStreams { .. } => (S::SERVICE_UNAVAILABLE, "YZ0435"),
         }
     }
 
@@ -201,6 +204,9 @@ impl Refusal {
             Self::OtherPayload { .. } => "take a new key for a new request".to_owned(),
             Self::Busy | Self::DiskFull | Self::Stopping | Self::NotReady(_) | Self::UnderWay => {
                 "try again shortly; nothing was taken in".to_owned()
+            }
+            Self::TooManyStreams { .. } => {
+                "close a page that shows what changes, or ask for the list when you want to see it".to_owned()
             }
             Self::Faulty(name) => format!("mend the file; `yizhan check` says what is wrong with `{name}`"),
             Self::Store | Self::Bug | Self::Accounts => "the daemon's log has the cause".to_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, clock, doctor, drafts, events, health, plugins, query, registers, runs, tasks,
+    access, artifacts, clock, doctor, drafts, events, health, plugins, query, registers, runs, stream, tasks,
     triggers, workflows,
 };
 use crate::desk::Desk;
@@ -75,6 +75,7 @@ fn for_house(routes: Described) -> Described {
         .get("/api/v1/plugins", HouseOperator, plugins::list, "Plugins as they stand")
         .get("/api/v1/plugins/{id}", HouseOperator, plugins::show, "A plugin with its actions")
         .get("/api/v1/triggers", Viewer, triggers::list, "What fires when, and what became of what fired")
+        .get("/api/v1/events", Known, stream::watch, "What changes of what one may see, as it changes")
         .post(
             "/api/v1/events",
             HouseOperator,

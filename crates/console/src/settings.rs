@@ -46,6 +46,8 @@ pub struct HttpSettings {
     pub artifact_max: usize,
     /// Beyond it the connection that has been silent longest makes room.
     pub connections_max: usize,
+    /// How often a stream of events says that it is there, and asks whether its caller still is.
+    pub heartbeat: Duration,
     /// How long answers under way may take once a stop was asked for.
     pub drain: Duration,
     /// A proxy of this machine speaks for everybody: its last `X-Forwarded-For` is whoever asks.
@@ -63,6 +65,7 @@ impl Default for HttpSettings {
             body_max: 1024 * 1024,
             artifact_max: 25 * 1024 * 1024,
             connections_max: 1_000,
+            heartbeat: Duration::from_secs(15),
             drain: Duration::from_secs(5),
             behind_proxy: false,
             webhook_window: Duration::from_secs(300),

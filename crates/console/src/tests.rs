@@ -18,6 +18,7 @@ mod registers;
 mod rights;
 mod runs;
 mod sight;
+mod stream;
 mod task;
 mod waiting;
 mod watching;

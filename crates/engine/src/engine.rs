@@ -64,6 +64,8 @@ pub(crate) struct Acts {
     /// Tasks that are over: nobody need be told of them any more.
     closed: Vec<TaskId>,
     slots: Vec<SlotChange>,
+    /// It opened tasks, closed or changed them.
+    pub tasks: bool,
     /// The item of another run that begins this one and does not wait for it.
     pub began: Option<(RunId, Attempt)>,
 }
@@ -484,6 +486,7 @@ impl Loop {
             notices: change.notices.clone(),
             closed: change.tasks.iter().filter_map(closed).collect(),
             slots: change.slots.clone(),
+            tasks: !change.tasks.is_empty(),
             began: None,
         };
         if let Some(tell) = &change.tell_parent
@@ -566,6 +569,7 @@ impl Loop {
         if acts.started.is_some() {
             self.born(acts.run);
         }
+        self.say_changed(&acts);
         // A stop is a later line, so it comes after its call went out.
         calls.extend(acts.calls);
         if !self.stopping {

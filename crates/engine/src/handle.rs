@@ -18,6 +18,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Failure, Raw};
 use yizhan_workflow::schedule::Schedule;
 
 use crate::carrier::{Call, Carriers, Completion, Completions};
+use crate::changed::{Changed, Changes};
 use crate::chats::{self, Chat};
 use crate::engine::Loop;
 use crate::gathering::{self, Rooms};
@@ -99,6 +100,8 @@ pub struct Shared {
     pub(crate) gathered: Rooms,
     /// Runs that are over, once that is on disk. Who lags behind looks at the store.
     pub ended: broadcast::Sender<RunId>,
+    /// What changed, for whoever shows it.
+    pub changes: Changes,
     world: RwLock<Arc<World>>,
     broken: Mutex<Option<String>>,
     clock: Arc<dyn Clock>,
@@ -569,6 +572,7 @@ impl Opened {
             published: Notify::new(),
             gathered: Rooms::default(),
             ended: broadcast::channel(ENDED_KEPT).0,
+            changes: Changes::default(),
             world: RwLock::new(Arc::new(world)),
             broken: Mutex::new(None),
             clock,
@@ -750,6 +754,7 @@ impl Engine {
             }
         }
         self.shared.library.replace(workflows);
+        self.shared.changes.say(Changed::House);
         Ok(())
     }
 

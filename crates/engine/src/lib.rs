@@ -5,6 +5,7 @@ pub mod by_id;
 mod calendars;
 pub mod carrier;
 mod change;
+mod changed;
 pub mod chats;
 mod choosing;
 mod completing;
@@ -37,6 +38,7 @@ mod starting;
 pub mod store;
 mod writer;
 
+pub use changed::{Changed, ChangedRun, Changes};
 pub use handle::{
     ActError, Clock, Driver, Engine, EngineConfig, Health, KeepError, Keeping, Opened, PublishError,
     PublishReply, Publishing, Shared, StartError, StartReply, Started,

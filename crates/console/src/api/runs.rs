@@ -145,13 +145,21 @@ pub(crate) fn run_named(desk: &Desk, caller: &Caller, role: Role, name: &str) ->
     let no_such = || Refusal::NoSuch { kind: "run", name: name.to_owned() };
     let id = meant(desk, name)?;
     let row = desk.reads().row(id)?.ok_or_else(no_such)?;
-    let began = caller.person().is_some_and(|own| bare(&row.by) == own)
-        && caller.rights.lets(Role::Viewer, &row.workflow);
-    match (caller.rights.may(Role::Viewer, &row.workflow), began && role == Role::Viewer) {
-        (false, false) => Err(no_such()),
-        (false, true) => Ok(id),
+    if !may_look(caller, &row.workflow, &row.by) {
+        return Err(no_such());
+    }
+    // Whoever only began it learns no more of it than that it is not theirs to change.
+    match (caller.rights.may(Role::Viewer, &row.workflow), role) {
+        (false, Role::Viewer) => Ok(id),
+        (false, _) => Err(no_such()),
         (true, _) => caller.must(role, &row.workflow).map(|()| id),
     }
+}
+
+/// Whether somebody may look at a run: a viewer of its workflow, and who began it.
+pub(crate) fn may_look(caller: &Caller, workflow: &str, by: &str) -> bool {
+    let began = caller.person().is_some_and(|own| bare(by) == own);
+    caller.rights.may(Role::Viewer, workflow) || (began && caller.rights.lets(Role::Viewer, workflow))
 }
 
 fn meant(desk: &Desk, name: &str) -> Result<RunId, Refusal> {

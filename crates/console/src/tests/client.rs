@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
+use futures_util::StreamExt;
 use hyper_util::rt::TokioIo;
 use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -99,6 +101,74 @@ impl Client {
             To::Socket(path) => exchange(UnixStream::connect(path).await.unwrap(), request).await,
             To::Tcp(address) => exchange(TcpStream::connect(address).await.unwrap(), request).await,
         }
+    }
+}
+
+/// An answer that goes on.
+pub(super) struct Listening {
+    body: axum::body::BodyDataStream,
+    rest: String,
+    speaking: tokio::task::JoinHandle<hyper::Result<()>>,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.speaking.abort();
+    }
+}
+
+impl Listening {
+    /// The next event with its data; none, once the stream is over.
+    pub(super) async fn next(&mut self) -> Option<(String, Json)> {
+        loop {
+            while let Some((event, rest)) = self.rest.split_once("\n\n") {
+                let field =
+                    |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+                let read = field("event: ").zip(field("data: "));
+                self.rest = rest.to_owned();
+                if let Some((name, data)) = read {
+                    return Some((name, serde_json::from_str(&data).unwrap()));
+                }
+            }
+            let more = tokio::time::timeout(Duration::from_secs(20), self.body.next())
+                .await
+                .expect("nothing is said");
+            let more = more?.unwrap();
+            self.rest += std::str::from_utf8(&more).unwrap();
+        }
+    }
+
+    /// What is said until one of this name is.
+    pub(super) async fn until(&mut self, name: &str) -> Json {
+        loop {
+            let (said, data) = self.next().await.expect("the stream is over");
+            if said == name {
+                return data;
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Opens a stream of events, over TCP.
+    pub(super) async fn listen(&self, path: &str) -> Listening {
+        let To::Tcp(address) = self.to else { panic!("streams are listened to over TCP") };
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut request = Request::builder().uri(path).header("host", &self.host);
+        request = request.header("accept", "text/event-stream");
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some((name, value)) = &self.own {
+            request = request.header(name, value);
+        }
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let speaking = tokio::spawn(connection);
+        let answer = sender.send_request(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        Listening { body: Body::new(answer.into_body()).into_data_stream(), rest: String::new(), speaking }
     }
 }
 
