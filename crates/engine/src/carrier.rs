@@ -16,6 +16,8 @@ pub struct Call {
     pub run: Arc<str>,
     pub workflow: Arc<str>,
     pub step: Arc<str>,
+    /// It takes back what the step did.
+    pub undo: bool,
     pub round: u32,
     pub item: u32,
     pub attempt: u32,

@@ -349,6 +349,7 @@ impl Keeping {
             run: by,
             workflow: "".into(),
             step: "".into(),
+            undo: false,
             round: 0,
             item: 0,
             attempt: 1,

@@ -121,6 +121,7 @@ impl Waiting {
             run: run.to_string().into(),
             workflow: workflow.clone(),
             step: step.clone(),
+            undo: false,
             round: of.item.round,
             item: of.item.item,
             attempt: self.tries + 1,

@@ -39,6 +39,7 @@ pub(crate) fn call_of(whose: Whose<'_>, of: Attempt, id: u64, now: Millis) -> Op
             (Section::Main, None) => step.id.clone(),
             _ => run.path_of(text, of.item.place()).into(),
         },
+        undo: of.item.undo,
         round: of.item.round,
         item: of.item.item,
         attempt: of.attempt,

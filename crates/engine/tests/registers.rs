@@ -800,13 +800,28 @@ with.number = "FD2026-001"
 with.set = { card = "B" }
 "#;
 
+const VOIDS_NONE: &str = r#"
+[input]
+number = { required = false }
+[step.takes_out]
+use = "register.void"
+with.register = "罚单"
+with.number = "{{ input.number }}"
+"#;
+
 /// The same from a process: its step fails for good, the register stays what it was, and it is not tried again and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_whose_entry_does_not_fit_fails_in_words_and_loses_nothing() {
     let misspelt = WRITES.replace("{{ input.entry }}", "{{ {'card': input.entry, 'amuont': 1} }}");
     let typed = WRITES.replace("{{ input.entry }}", "{{ {'card': 'A', 'amount': input.entry} }}");
     let large = WRITES.replace("{{ input.entry }}", "{{ {'card': input.entry} }}");
-    let files = [("misspelt", &*misspelt), ("typed", &typed), ("large", &large), ("corrects", CORRECTS)];
+    let files = [
+        ("misspelt", &*misspelt),
+        ("typed", &typed),
+        ("large", &large),
+        ("corrects", CORRECTS),
+        ("takes-out", VOIDS_NONE),
+    ];
     let place = place(Memory::new(), START, &files);
     place.keeps("append", serde_json::json!({ "register": "罚单", "entry": { "card": "A" } })).await;
     place.keeps("void", serde_json::json!({ "register": "罚单", "number": "FD2026-001" })).await;
@@ -816,6 +831,7 @@ async fn a_step_whose_entry_does_not_fit_fails_in_words_and_loses_nothing() {
         ("typed", "much", "YZ0351", "`much` is no money"),
         ("large", &long, "YZ0351", "bytes, and at most 65536 are taken"),
         ("corrects", "", "YZ0353", "the entry `FD2026-001` of `罚单` is void"),
+        ("takes-out", "", "YZ0352", "no number says which entry of the register `罚单` is meant"),
     ] {
         let input =
             if entry.is_empty() { serde_json::json!({}) } else { serde_json::json!({ "entry": entry }) };

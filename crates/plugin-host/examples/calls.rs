@@ -111,6 +111,7 @@ fn call(next: &mut u64) -> Call {
         run,
         workflow,
         step,
+        undo: false,
         round: 0,
         item: 0,
         attempt: 1,

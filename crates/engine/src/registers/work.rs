@@ -245,6 +245,10 @@ impl Work<'_> {
     // ---- about an entry -------------------------------------------------------------------------------------------
 
     fn target(&self, register: &Register, number: &Json) -> Result<Standing, Fault> {
+        if number.is_null() {
+            let message = format!("no number says which entry of the register `{}` is meant", register.name);
+            return Err(Fault::new("YZ0352", message));
+        }
         let number = number.as_str().map_or_else(|| number.to_string(), str::to_owned);
         self.reads.register_numbered(&register.name, &number)?.ok_or_else(|| {
             Fault::new("YZ0352", format!("the register `{}` has no entry `{number}`", register.name))
@@ -378,7 +382,7 @@ fn plain(values: &Json) -> Body {
 
 /// What takes back an `append` that was refused finds nothing that it wrote.
 fn wrote_nothing(call: &Call, number: &Json) -> bool {
-    number.is_null() && !call.step.is_empty()
+    number.is_null() && call.undo
 }
 
 /// A line about an entry, which keeps its card.

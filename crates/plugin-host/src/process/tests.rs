@@ -22,6 +22,7 @@ fn ready() -> Ready {
         run: "run_01".into(),
         workflow: "客户/新客户".into(),
         step: "send \"it\"".into(),
+        undo: false,
         round: 2,
         item: 7,
         attempt: 3,

@@ -123,6 +123,7 @@ impl House {
             run: "run_test".into(),
             workflow: "test".into(),
             step: "step".into(),
+            undo: false,
             round: 0,
             item: 0,
             attempt: 1,

@@ -11,7 +11,7 @@ use super::nobody::Meant;
 use super::state::{At, StepPhase};
 use crate::calendar::Calendar;
 use crate::expression::{Template, Tree};
-use crate::id::{DueRung, Item, Millis, StepAt};
+use crate::id::{DueRung, Item, Millis, StepAt, StepNo};
 use crate::moment::{Length, Measure, Moment, MomentError, MomentText, Offset, Span};
 use crate::plan::{Clock, Does, Pause, Rung, RungAt, Work};
 use crate::schedule::{Pattern, Slots};
@@ -516,11 +516,13 @@ impl Deciding<'_> {
     fn pauses(&self, item: Item, pause: &Pause) -> Option<Arc<str>> {
         match pause {
             Pause::Steps(steps) => {
-                let open = |no: &&crate::id::StepNo| {
-                    let own = self.text.step(**no).holder == Some(item.step);
-                    let inside = self.run.item(item).filter(|_| own).and_then(|state| state.scope);
-                    let scope = inside.unwrap_or_else(|| self.scope_of(**no, item.scope));
-                    self.run.step(StepAt { step: **no, scope }).phase == StepPhase::Open
+                let open = |no: &&StepNo| {
+                    let inside = self.text.holders(**no).any(|holder| holder == item.step);
+                    if inside {
+                        return self.is_open_within(**no, item);
+                    }
+                    let at = StepAt { step: **no, scope: self.scope_of(**no, item.scope) };
+                    self.run.step(at).phase == StepPhase::Open
                 };
                 steps.iter().find(open).map(|no| Arc::from(self.text.step(*no).path().as_ref()))
             }
@@ -529,6 +531,16 @@ impl Deciding<'_> {
                 yes.then(|| holds.source().into())
             }
         }
+    }
+
+    /// Whether a step is open anywhere in what an item holds, however deep.
+    fn is_open_within(&self, step: StepNo, item: Item) -> bool {
+        let holder = self.text.step(step).holder;
+        self.run.every_scope().any(|(no, scope)| {
+            scope.holder.is_some_and(|own| Some(own.step) == holder)
+                && self.run.holders(no).any(|around| around == item)
+                && self.run.step(StepAt { step, scope: no }).phase == StepPhase::Open
+        })
     }
 
     /// The clock goes on: what is still to come moves by what it stood.

@@ -618,6 +618,34 @@ fn the_clock_of_a_step_that_holds_steps_stands_while_one_of_these_is_open() {
 }
 
 #[test]
+fn the_clock_of_a_step_stands_while_a_step_two_levels_down_is_open() {
+    let mut tale = Tale::begin(
+        r#"
+        [step.work]
+        due = "4h"
+        pause = ["settle"]
+        [step.work.step.change]
+        ask = "group:热线"
+        [step.work.step.part]
+        each = "{{ [1, 2] }}"
+        [step.work.step.part.step.settle]
+        ask = "group:热线"
+        [step.work.step.back]
+        ask = "group:热线"
+        "#,
+        "{}",
+    );
+    tale.hear("+1h; work/change answer by person:li {}; +3h");
+    let item = crate::id::StepAt::run(tale.text.main[0]).item(1, 0);
+    assert!(tale.run.item(item).unwrap().clock.as_ref().unwrap().stands.is_some(), "{}", tale.told);
+    tale.hear("work/part.0/settle answer by person:li {}; +1h");
+    assert!(tale.run.item(item).unwrap().clock.as_ref().unwrap().stands.is_some(), "the other item is open");
+    tale.hear("work/part.1/settle answer by person:li {}");
+    let due = tale.run.item(item).unwrap().due.map(|due| (due.0 - MORNING.0) / HOUR);
+    assert_eq!(due, Some(8), "four of eight hours it stood: {}", fired(&tale));
+}
+
+#[test]
 fn the_times_of_a_step_are_those_of_the_house() {
     let mut tale = Tale::begin(
         r#"
