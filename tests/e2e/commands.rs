@@ -101,6 +101,19 @@ fn a_command_speaks_the_language_of_its_caller() {
 }
 
 #[test]
+fn a_misspelt_workflow_is_told_with_the_nearest() {
+    let mut home = House::new();
+    home.write("workflows/leave.toml", "title = '请假'\n[step.a]\nuse = 'echo.noop'\n");
+    home.start();
+    let said = home.call(&["run", "leav", "--lang", "en"]);
+    assert!(said.code == 3 && format!("{said:?}").contains("did you mean `leave`?"), "{said:?}");
+    let said = home.call(&["run", "leav", "--lang", "zh"]);
+    assert!(format!("{said:?}").contains("是不是 `leave`?"), "{said:?}");
+    let said = home.call(&["run", "quite-another"]);
+    assert!(said.code == 3 && !format!("{said:?}").contains("mean"), "{said:?}");
+}
+
+#[test]
 fn a_token_opens_the_api_by_http_and_nothing_else_does() {
     let mut home = House::new();
     let token = "a-token-of-more-than-sixteen";

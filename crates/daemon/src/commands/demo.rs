@@ -137,11 +137,20 @@ fn show(
     Ok(wrong)
 }
 
+/// For a shell that would not find this program by its name.
+fn path_to_us() -> String {
+    let own = std::env::current_exe().ok();
+    let Some(folder) = own.as_deref().and_then(Path::parent) else { return String::new() };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|one| one == folder);
+    if found { String::new() } else { format!("  export PATH={}:$PATH\n", folder.display()) }
+}
+
 fn next(context: &Context, home: &Path) -> String {
     let address = std::fs::read_to_string(home.join("data/address")).unwrap_or_default();
-    let (home, address) = (home.display(), address.trim());
+    let (home, address, path) = (home.display(), address.trim(), path_to_us());
     context.language.pick(
-        format!("\n守护进程仍在运行({address}),Ctrl-C 结束。另开一个终端可以试试:\n  export YIZHAN_HOME={home}\n  yizhan runs                       # 办过的事\n  yizhan show RUN                   # 每一步、每次尝试\n  yizhan run hello --set name=李娜 --wait\n  yizhan check                      # 改一改 workflows/ 里的文件再看\n  ls $YIZHAN_HOME/data/mail $YIZHAN_HOME/data/files"),
-        format!("\nThe daemon stays up ({address}); Ctrl-C ends it. In another terminal try:\n  export YIZHAN_HOME={home}\n  yizhan runs                       # what was done\n  yizhan show RUN                   # every step, every attempt\n  yizhan run hello --set name=Li --wait\n  yizhan check                      # after changing a file in workflows/\n  ls $YIZHAN_HOME/data/mail $YIZHAN_HOME/data/files"),
+        format!("\n守护进程仍在运行({address}),Ctrl-C 结束。另开一个终端可以试试:\n  export YIZHAN_HOME={home}\n{path}  yizhan runs                       # 办过的事\n  yizhan show RUN                   # 每一步、每次尝试\n  yizhan run hello --set name=李娜 --wait\n  yizhan check                      # 改一改 workflows/ 里的文件再看\n  ls $YIZHAN_HOME/data/mail $YIZHAN_HOME/data/files"),
+        format!("\nThe daemon stays up ({address}); Ctrl-C ends it. In another terminal try:\n  export YIZHAN_HOME={home}\n{path}  yizhan runs                       # what was done\n  yizhan show RUN                   # every step, every attempt\n  yizhan run hello --set name=Li --wait\n  yizhan check                      # after changing a file in workflows/\n  ls $YIZHAN_HOME/data/mail $YIZHAN_HOME/data/files"),
     )
 }

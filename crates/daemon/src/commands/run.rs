@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 use yizhan_workflow::moment::Span;
+use yizhan_workflow::problem::nearest;
 
 use super::Context;
 use super::fields::Fields;
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if let Some(key) = &args.idempotency_key {
         ask = ask.header("idempotency-key", key.clone());
     }
-    let started = ask.send()?;
+    let started = ask.send().map_err(|failure| with_nearest(failure, &client, &args.workflow, context))?;
     let id = text(&started, "id");
     if !args.wait || started["gathered"] == json!(true) {
         context.answer(&started, |started| said(started, context));
@@ -65,6 +66,20 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let run = wait_for(&client, &id, args.most, context)?;
     context.answer(&run, |run| shown(run, context));
     Ok(ended(&run))
+}
+
+/// A misspelt workflow, with the nearest that the caller may see.
+fn with_nearest(mut failure: Failure, client: &Client, name: &str, context: &Context) -> Failure {
+    if failure.code.as_deref() != Some("YZ0404") {
+        return failure;
+    }
+    let Ok(known) = client.get("/api/v1/workflows").send() else { return failure };
+    let names = known["items"].as_array().into_iter().flatten().map(|one| text(one, "name"));
+    if let Some(near) = nearest(name, names) {
+        let meant = context.language.pick(format!("是不是 `{near}`?"), format!("did you mean `{near}`?"));
+        failure.details.push(meant);
+    }
+    failure
 }
 
 fn said(started: &Value, context: &Context) -> String {
