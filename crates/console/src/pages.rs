@@ -1,5 +1,7 @@
-//! Pages for browsers. Plain HTML, read on phones, in mail programs, without scripts.
+//! Pages for browsers. Plain HTML, read on phones, in mail programs; what the console shows follows what happens where scripts
+//! run, and works where none do.
 
+pub(crate) mod assets;
 pub(crate) mod cases;
 mod clock;
 pub(crate) mod door;
@@ -34,7 +36,7 @@ pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="stylesheet" href="../assets/page.css";
+                link rel="stylesheet" href={ "../assets/" (assets::named("page.css")) };
             }
             body {
                 main { (content) }
@@ -54,14 +56,25 @@ pub(crate) fn spoken(desk: &Desk, headers: &HeaderMap) -> Lang {
     })
 }
 
-/// A page that nobody keeps, frames, or is told about, and in which nothing but our stylesheet is loaded.
+/// A page in which nothing but our stylesheet is loaded.
 pub(crate) fn answered(status: StatusCode, page: String) -> Response {
+    const PLAIN: &str =
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+    alone(status, PLAIN, page)
+}
+
+/// A page of the console: our scripts run in it and ask us alone.
+pub(crate) fn console(status: StatusCode, page: String) -> Response {
+    const LIVE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
+                        base-uri 'none'; frame-ancestors 'none'";
+    alone(status, LIVE, page)
+}
+
+/// A page that nobody keeps, frames, or is told about.
+fn alone(status: StatusCode, policy: &'static str, page: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -69,16 +82,6 @@ pub(crate) fn answered(status: StatusCode, page: String) -> Response {
     ];
     let robots = [("x-robots-tag", "noindex, nofollow"), ("cross-origin-opener-policy", "same-origin")];
     (status, headers, robots, page).into_response()
-}
-
-/// The one stylesheet.
-pub(crate) async fn style() -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers, include_str!("pages/page.css")).into_response()
 }
 
 /// Whoever is known begins with what is theirs.

@@ -345,7 +345,7 @@ fn for_browsers(routes: Routes) -> Routes {
         .post("/sign-out", Known, door::sign_out)
         .get("/invitation/{word}", Anyone, door::invitation)
         .post("/invitation/{word}", Anyone, door::accepted)
-        .get("/assets/page.css", Anyone, pages::style)
+        .get("/assets/{name}", Anyone, pages::assets::serve)
 }
 
 /// Pages of workflows, and of the system itself.

@@ -7,6 +7,7 @@ mod clock;
 mod door;
 mod drafts;
 mod files;
+mod following;
 mod hooks;
 mod limits;
 mod links;

@@ -17,7 +17,7 @@ use super::fields::{self, Shown};
 use super::given::{self, Given};
 use super::runs::rows;
 use super::shell::{Place, Reader, page};
-use super::{answered, refused, sentence, spoken};
+use super::{console, refused, sentence, spoken};
 use crate::api::{Looking, runs as api};
 use crate::body::Named;
 use crate::caller::Caller;
@@ -107,7 +107,7 @@ pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers:
     let world = desk.shared().world();
     let reader = Reader::new(&desk, lang, &caller, &world);
     let content = listed(&reader, &named, &others, &own);
-    answered(StatusCode::OK, page(&reader, Place::Cases, say(lang, t::NEW_CASE), &content))
+    console(StatusCode::OK, page(&reader, Place::Cases, say(lang, t::NEW_CASE), &content))
 }
 
 fn listed(reader: &Reader<'_>, named: &[Entrance], others: &[Entrance], own: &[RunRow]) -> Markup {
@@ -213,7 +213,7 @@ fn form_page(desk: &Arc<Desk>, caller: &Caller, headers: &HeaderMap, door: &Door
     let reader = Reader::new(desk, lang, caller, &world);
     let once = sheet.given.text(ONCE).map_or_else(|| once(desk), str::to_owned);
     let content = form(&reader, door, sheet, &once);
-    answered(sheet.status, page(&reader, Place::Cases, &door.text.title, &content))
+    console(sheet.status, page(&reader, Place::Cases, &door.text.title, &content))
 }
 
 /// A word that no other form of this caller has.

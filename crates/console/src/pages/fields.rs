@@ -5,6 +5,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 use yizhan_engine::link::Choice;
+use yizhan_workflow::form::Form;
+use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::problem::Lang;
 
 use super::given::Given;
@@ -69,11 +71,21 @@ pub(crate) fn of(form: &FormView) -> Result<Vec<Shown>, Refusal> {
     serde_json::from_str(&json).map_err(|error| Refusal::bug("a form's view cannot be read", &error))
 }
 
-/// The values of an object as a person reads them, without those that are empty.
-pub(crate) fn brought(json: &str, lang: Lang) -> Vec<(String, String)> {
+/// The values of an object as a person reads them, without those that are empty; with the labels of the form that they were
+/// filled in, where there is one.
+pub(crate) fn brought(json: &str, form: Option<&Form>, lang: Lang) -> Vec<(String, String)> {
     let Some(Json::Object(values)) = with_digits(json) else { return vec![] };
-    let told = values.into_iter().map(|(name, value)| (name, told(&value, lang)));
+    let label = |name: String| match form.and_then(|form| form.field(&name)) {
+        Some(field) => field.label().to_owned(),
+        None => name,
+    };
+    let told = values.into_iter().map(|(name, value)| (label(name), told(&value, lang)));
     told.filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// The form of a step that asks somebody.
+pub(crate) fn asked_by<'t>(text: &'t Workflow, step: &str) -> Option<&'t Form> {
+    if let Work::Ask(ask) = &text.step(text.step_named(step)?).work { Some(&ask.form) } else { None }
 }
 
 /// JSON with its numbers as texts: each is shown with the digits that it has.

@@ -19,8 +19,8 @@ use yizhan_workflow::people::rights::Role;
 
 pub(crate) use acts::{cancel, due, pause, resume, retry};
 
-use super::shell::{Place, Reader, page};
-use super::{answered, fields, refused, runs, spoken};
+use super::shell::{Place, Reader, following};
+use super::{console, fields, refused, runs, spoken};
 use crate::api::{Looking, PageOf, runs as api};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
@@ -54,8 +54,7 @@ struct Case {
     view: RunView,
     why: Vec<String>,
     journal: Listing<JournalLine>,
-    picture: String,
-    calendar: Option<Arc<Calendar>>,
+    drawn: picture::Drawn,
 }
 
 async fn shown(
@@ -72,7 +71,10 @@ async fn shown(
             let reader = Reader::new(desk, lang, caller, &world);
             let status = refusal.map_or(StatusCode::OK, Refusal::status);
             let content = content(&reader, &case, refusal);
-            answered(status, page(&reader, Place::Runs, &titled(&case.view), &content))
+            // What was refused is said on a page that cannot be asked for again.
+            let watch = refusal.is_none().then(|| format!("/api/v1/events?run={}", case.view.row.id));
+            let title = titled(&case.view);
+            console(status, following(&reader, Place::Runs, (&title, watch.as_deref()), &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }
@@ -101,9 +103,9 @@ async fn case(
         let id = api::run_named(desk, &looks, Role::Viewer, &name)?;
         picture::of(desk, id, lang)
     });
-    let (picture, calendar) = drawn.await?;
+    let drawn = drawn.await?;
     let why = read::<WhyView>(why.get())?.sentences;
-    Ok(Case { view: read(view.get())?, why, journal: read(journal.get())?, picture, calendar })
+    Ok(Case { view: read(view.get())?, why, journal: read(journal.get())?, drawn })
 }
 
 fn titled(view: &RunView) -> String {
@@ -118,29 +120,30 @@ fn content(reader: &Reader<'_>, case: &Case, refusal: Option<&Refusal>) -> Marku
     html! {
         p.crumbs { a href="/runs" { (say(lang, t::CASES)) } " › " (view.row.id) }
         h1 { (titled(view)) }
-        p.line { (runs::state(reader, &view.row)) @if let Some(due) = &view.row.due { " · " span.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (reader.time(due)) } } }
+        p #line .line data-live { (runs::state(reader, &view.row)) @if let Some(due) = &view.row.due { " · " span.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (reader.time(due)) } } }
         @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
-        div.notice.why { @for sentence in &case.why { p { (sentence) } } }
+        div #why .notice.why data-live { @for sentence in &case.why { p { (sentence) } } }
         div.split {
             div {
-                section aria-label=(say(lang, t::STEPS)) { h2 { (say(lang, t::STEPS)) } (steps::list(reader, case)) }
-                section aria-label=(say(lang, t::JOURNAL)) { (timeline(reader, case)) }
+                section #steps data-live aria-label=(say(lang, t::STEPS)) { h2 { (say(lang, t::STEPS)) } (steps::list(reader, case)) }
+                section #journal data-live aria-label=(say(lang, t::JOURNAL)) { (timeline(reader, case)) }
             }
             section.story {
-                (facts(reader, view))
-                (acts::offered(reader, view))
+                div #facts data-live { (facts(reader, case)) }
+                div #acts data-live { (acts::offered(reader, view)) }
                 h2 { (say(lang, t::PICTURE)) }
-                div.graph tabindex="0" { (maud::PreEscaped(&case.picture)) }
+                div #picture .graph data-live tabindex="0" { (maud::PreEscaped(&case.drawn.picture)) }
             }
         }
     }
 }
 
 /// What the case is, and what it began and ended with.
-fn facts(reader: &Reader<'_>, view: &RunView) -> Markup {
-    let (lang, row) = (reader.lang, &view.row);
-    let input = fields::brought(view.input.text(), lang);
-    let output = view.output.as_ref().map(|output| fields::brought(output.text(), lang)).unwrap_or_default();
+fn facts(reader: &Reader<'_>, case: &Case) -> Markup {
+    let (lang, view, row) = (reader.lang, &case.view, &case.view.row);
+    let input = fields::brought(view.input.text(), Some(&case.drawn.text.input), lang);
+    let output = view.output.as_ref().map(|output| fields::brought(output.text(), None, lang));
+    let output = output.unwrap_or_default();
     html! {
         h2 { (say(lang, t::THE_CASE)) }
         dl {
@@ -176,7 +179,7 @@ fn timeline(reader: &Reader<'_>, case: &Case) -> Markup {
         h2 { (say(lang, t::JOURNAL)) }
         ol.journal {
             @for line in &case.journal.items {
-                li {
+                li id={ "line-" (line.seq) } {
                     time.soft datetime=(line.at) { (reader.clock(&line.at)) }
                     details { summary { (line.text) } pre { (whole(line)) } }
                 }

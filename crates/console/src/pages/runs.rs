@@ -11,8 +11,8 @@ use yizhan_engine::store::RunState;
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
 
-use super::shell::{Place, Reader, page};
-use super::{answered, refused, spoken};
+use super::shell::{Place, Reader, following};
+use super::{console, refused, spoken};
 use crate::api::{Looking, runs as api};
 use crate::body::Asked;
 use crate::caller::Caller;
@@ -22,6 +22,7 @@ use crate::view::{Listing, RunRow};
 use crate::words::{Text, catalogue as t, say};
 
 const SHOWN: usize = 50;
+const WATCH: &str = "/api/v1/events?only=run";
 
 /// What is looked for, as the page's form sends it.
 #[derive(Debug, Default, Deserialize)]
@@ -105,7 +106,10 @@ pub(crate) async fn list(
             let world = desk.shared().world();
             let reader = Reader::new(&desk, lang, &caller, &world);
             let content = listed(&reader, &desk, &sought, &listing);
-            answered(StatusCode::OK, page(&reader, Place::Runs, say(lang, t::CASES), &content))
+            console(
+                StatusCode::OK,
+                following(&reader, Place::Runs, (say(lang, t::CASES), Some(WATCH)), &content),
+            )
         }
         Err(refusal) => refused(&refusal, lang),
     }
@@ -126,13 +130,15 @@ fn listed(reader: &Reader<'_>, desk: &Desk, sought: &Sought, listing: &Listing<R
     html! {
         div.head { h1 { (say(lang, t::CASES)) } }
         (search(reader, desk, sought))
-        @if listing.items.is_empty() {
-            p.empty { (say(lang, t::NO_CASES)) }
-        } @else {
-            (rows(reader, &listing.items))
-        }
-        @if let Some(next) = &listing.next {
-            p.pages { a href=(sought.after(next)) rel="next" { (say(lang, t::NEXT_PAGE)) } }
+        div #cases data-live {
+            @if listing.items.is_empty() {
+                p.empty { (say(lang, t::NO_CASES)) }
+            } @else {
+                (rows(reader, &listing.items))
+            }
+            @if let Some(next) = &listing.next {
+                p.pages { a href=(sought.after(next)) rel="next" { (say(lang, t::NEXT_PAGE)) } }
+            }
         }
     }
 }
@@ -174,7 +180,7 @@ pub(super) fn rows(reader: &Reader<'_>, all: &[RunRow]) -> Markup {
             thead { tr {
                 th { (say(lang, t::CASE)) } th { (say(lang, t::STATE)) } th { (say(lang, t::DUE)) } th { (say(lang, t::BEGUN)) }
             } }
-            tbody { @for row in all { tr {
+            tbody { @for row in all { tr id=(row.id) {
                 td data-label=(say(lang, t::CASE)) {
                     a href={ "/runs/" (row.id) } { (if row.title.is_empty() { &row.workflow } else { &row.title }) }
                     @if let Some(key) = &row.key { " " span.key { (key) } }

@@ -8,6 +8,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 
+use super::assets;
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::words::{catalogue as t, say, say_with};
@@ -127,6 +128,17 @@ fn days_between(from: &Zoned, to: &Zoned) -> Option<i32> {
 
 /// A whole page.
 pub(crate) fn page(reader: &Reader<'_>, at: Place, title: &str, content: &Markup) -> String {
+    following(reader, at, (title, None), content)
+}
+
+/// A page whose parts with `data-live` and an id stay as things stand, for as long as somebody looks: it hears of changes at
+/// an address of the stream.
+pub(crate) fn following(
+    reader: &Reader<'_>,
+    at: Place,
+    (title, watch): (&str, Option<&str>),
+    content: &Markup,
+) -> String {
     let lang = reader.lang;
     let own = reader.caller.person().map(|id| reader.who(id));
     let page = html! {
@@ -137,7 +149,10 @@ pub(crate) fn page(reader: &Reader<'_>, at: Place, title: &str, content: &Markup
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " · " (say(lang, t::YIZHAN)) }
-                link rel="stylesheet" href="/assets/page.css";
+                link rel="stylesheet" href={ "/assets/" (assets::named("page.css")) };
+                @if watch.is_some() {
+                    @for script in ["idiomorph.js", "live.js"] { script src={ "/assets/" (assets::named(script)) } defer {} }
+                }
             }
             body.console {
                 a.skip href="#content" { (say(lang, t::SKIP_TO_THE_CONTENT)) }
@@ -155,7 +170,10 @@ pub(crate) fn page(reader: &Reader<'_>, at: Place, title: &str, content: &Markup
                         }
                     }
                 }
-                main #content { (content) }
+                main #content data-watch=[watch] {
+                    @if watch.is_some() { div #signed-out .notice.bad role="alert" hidden { p { (say(lang, t::SIGNED_OUT_MEANWHILE)) " " a href="/sign-in" target="_blank" { (say(lang, t::SIGN_IN)) } } } }
+                    (content)
+                }
             }
         }
     };

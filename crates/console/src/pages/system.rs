@@ -16,9 +16,9 @@ use yizhan_workflow::people::rights::Role;
 pub(crate) use accounts::{end_session, invite, make_token, revoke, show as accounts, shut_out};
 pub(crate) use audit::show as audit;
 
-use super::shell::{Place, Reader, page};
+use super::shell::{Place, Reader, following};
 use super::workflows::firings;
-use super::{answered, refused, spoken};
+use super::{console, refused, spoken};
 use crate::api::{PageOf, health, triggers};
 use crate::body::Asked;
 use crate::caller::Caller;
@@ -74,7 +74,10 @@ pub(crate) async fn show(State(desk): State<Arc<Desk>>, caller: Caller, headers:
             let world = desk.shared().world();
             let reader = Reader::new(&desk, lang, &caller, &world);
             let content = content(&reader, &health, &plugins, &schedules);
-            answered(StatusCode::OK, page(&reader, Place::System, say(lang, t::SYSTEM), &content))
+            console(
+                StatusCode::OK,
+                following(&reader, Place::System, (say(lang, t::SYSTEM), Some("/api/v1/events")), &content),
+            )
         }
         Err(refusal) => refused(&refusal, lang),
     }
@@ -108,13 +111,13 @@ fn content(
     html! {
         div.head { h1 { (say(lang, t::SYSTEM)) } }
         (parts(reader, Part::State))
-        (well(reader, health))
+        div #well data-live { (well(reader, health)) }
         h2 { (say(lang, t::FIGURES)) }
-        (figures(reader, &health.figures))
+        div #figures data-live { (figures(reader, &health.figures)) }
         h2 { (say(lang, t::PLUGINS)) }
-        (plugin_rows(reader, plugins))
+        div #plugins data-live { (plugin_rows(reader, plugins)) }
         h2 { (say(lang, t::SCHEDULES)) }
-        (schedule_rows(reader, schedules))
+        div #schedules data-live { (schedule_rows(reader, schedules)) }
     }
 }
 
@@ -151,7 +154,7 @@ fn plugin_rows(reader: &Reader<'_>, all: &[PluginView]) -> Markup {
             thead { tr {
                 th { (say(lang, t::PLUGIN)) } th { (say(lang, t::STATE)) } th { (say(lang, t::ISOLATION)) } th { (say(lang, t::CALLS)) } th { (say(lang, t::CRASHES)) } th { "SHA-256" }
             } }
-            tbody { @for plugin in all { tr {
+            tbody { @for plugin in all { tr id={ "plugin-" (plugin.id) } {
                 td data-label=(say(lang, t::PLUGIN)) {
                     strong { (plugin.id) } " " span.soft { (plugin.version) }
                     details.values { summary { (say(lang, t::ACTIONS)) " · " (plugin.actions.len()) } ul.plain-list { @for action in &plugin.actions { li { code { (action.name) } " " span.chip { (action.effect) } " " (action.summary) } } } }

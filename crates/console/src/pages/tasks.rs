@@ -9,14 +9,15 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use yizhan_workflow::id::Attempt;
 use yizhan_workflow::people::bare;
+use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
 use super::clock;
 use super::fields::{self, Shown};
 use super::given::{self, Given};
-use super::shell::{Place, Reader, page};
-use super::{answered, refused, spoken};
+use super::shell::{Place, Reader, following, page};
+use super::{console, refused, spoken};
 use crate::api::{Looking, drafts, tasks as api};
 use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
@@ -84,9 +85,14 @@ pub(crate) async fn list(
     let mut workflows: Vec<&str> = mine.iter().map(|row| &*row.workflow).collect();
     workflows.sort_unstable();
     workflows.dedup();
-    answered(
+    console(
         StatusCode::OK,
-        page(&reader, Place::Tasks, say(lang, t::MY_TASKS), &listed(&reader, &rows, &workflows, &filter)),
+        following(
+            &reader,
+            Place::Tasks,
+            (say(lang, t::MY_TASKS), Some("/api/v1/events?only=tasks")),
+            &listed(&reader, &rows, &workflows, &filter),
+        ),
     )
 }
 
@@ -97,12 +103,12 @@ fn listed(reader: &Reader<'_>, rows: &[&TaskRow], workflows: &[&str], filter: &F
     html! {
         div.head {
             h1 { (say(lang, t::MY_TASKS)) }
-            p.count { (rows.len()) @if late > 0 { " · " span.late { (late) (say(lang, t::COUNT_LATE)) } } }
+            p #count .count data-live { (rows.len()) @if late > 0 { " · " span.late { (late) (say(lang, t::COUNT_LATE)) } } }
         }
         (search(reader, workflows, filter))
         @if !filter.done.is_empty() { div.notice.good role="status" { p { (say(lang, t::DONE_NOW)) } } }
         @if filter.missed > 0 { div.notice.bad role="alert" { p { (say_with(lang, t::TAKEN_MEANWHILE, &[&filter.missed.to_string()])) } } }
-        @if rows.is_empty() {
+        div #tasks data-live { @if rows.is_empty() {
             p.empty { (say(lang, t::NO_TASKS)) }
         } @else {
             form method="post" action="/tasks/claim" {
@@ -115,7 +121,7 @@ fn listed(reader: &Reader<'_>, rows: &[&TaskRow], workflows: &[&str], filter: &F
                 } }
                 @if free { button type="submit" { (say(lang, t::TAKE_TICKED)) } }
             }
-        }
+        } }
     }
 }
 
@@ -143,7 +149,7 @@ fn search(reader: &Reader<'_>, workflows: &[&str], filter: &Filter) -> Markup {
 fn line(reader: &Reader<'_>, row: &TaskRow, ticks: bool) -> Markup {
     let lang = reader.lang;
     html! {
-        tr {
+        tr id=(row.id) {
             @if ticks {
                 td.tick-cell { @if is_free(row) { input type="checkbox" name="task" value=(row.id) aria-label={ (say(lang, t::I_TAKE_IT)) ": " (row.title) }; } }
             }
@@ -223,6 +229,13 @@ async fn seen(desk: &Arc<Desk>, caller: &Caller, name: &str) -> Result<TaskView,
     serde_json::from_str(view.get()).map_err(|error| Refusal::bug("a task's view cannot be read", &error))
 }
 
+/// The text that a run goes by: what its values are called.
+fn text_of(desk: &Desk, run: &str) -> Result<Arc<Workflow>, Refusal> {
+    let no_such = || Refusal::NoSuch { kind: "run", name: run.to_owned() };
+    let row = desk.reads().row(run.parse().map_err(|_| no_such())?)?.ok_or_else(no_such)?;
+    Ok(desk.shared().library.text(&row.text, desk.reads())?)
+}
+
 /// What was sent and not taken.
 #[derive(Default)]
 struct Sheet {
@@ -233,19 +246,30 @@ struct Sheet {
 }
 
 async fn shown(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, sheet: &Sheet) -> Response {
-    let view = seen(desk, caller, name).await;
+    let view = async {
+        let view = seen(desk, caller, name).await?;
+        let run = view.case.run.clone();
+        let text = desk.read(move |desk| text_of(desk, &run)).await?;
+        Ok((fields::of(&view.form)?, view, text))
+    };
+    let view: Result<_, Refusal> = view.await;
     let world = desk.shared().world();
     let reader = Reader::new(desk, lang, caller, &world);
-    match view.and_then(|view| Ok((fields::of(&view.form)?, view))) {
-        Ok((fields, view)) => {
-            let content = task(&reader, &view, &fields, sheet);
-            answered(sheet.status, page(&reader, Place::Tasks, &view.row.title, &content))
+    match view {
+        Ok((fields, view, text)) => {
+            let content = task(&reader, (&view, &text), &fields, sheet);
+            console(sheet.status, page(&reader, Place::Tasks, &view.row.title, &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }
 }
 
-fn task(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) -> Markup {
+fn task(
+    reader: &Reader<'_>,
+    (view, text): (&TaskView, &Workflow),
+    fields: &[Shown],
+    sheet: &Sheet,
+) -> Markup {
     let lang = reader.lang;
     html! {
         p.crumbs { a href="/tasks" { (say(lang, t::MY_TASKS)) } " › " (view.case.title) @if let Some(key) = &view.case.key { " · " (key) } }
@@ -257,7 +281,7 @@ fn task(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) -
                 (asked(reader, view, fields, sheet))
                 (acts(reader, view))
             }
-            section.story aria-label=(say(lang, t::THE_CASE_SO_FAR)) { (story(reader, view)) }
+            section.story aria-label=(say(lang, t::THE_CASE_SO_FAR)) { (story(reader, view, text)) }
         }
     }
 }
@@ -389,12 +413,12 @@ pub(crate) async fn extend(
     done(&desk, &caller, lang, (name, &to), event).await
 }
 
-fn story(reader: &Reader<'_>, view: &TaskView) -> Markup {
+fn story(reader: &Reader<'_>, view: &TaskView, text: &Workflow) -> Markup {
     let lang = reader.lang;
     html! {
         h2 { (say(lang, t::THE_CASE)) }
         dl {
-            @for (label, value) in fields::brought(view.case.input.text(), lang) { dt { (label) } dd { (value) } }
+            @for (label, value) in fields::brought(view.case.input.text(), Some(&text.input), lang) { dt { (label) } dd { (value) } }
         }
         @if let Some(stood) = &view.clock { (clock::ledger(reader, stood)) }
         @if !view.case.story.is_empty() {
@@ -408,7 +432,7 @@ fn story(reader: &Reader<'_>, view: &TaskView) -> Markup {
                             @if let Some(ended) = &past.ended { (reader.time(ended)) }
                         }
                         @if let Some(output) = &past.output {
-                            dl { @for (label, value) in fields::brought(output.text(), lang) { dt { (label) } dd { (value) } } }
+                            dl { @for (label, value) in fields::brought(output.text(), fields::asked_by(text, &past.step), lang) { dt { (label) } dd { (value) } } }
                         }
                     }
                 }

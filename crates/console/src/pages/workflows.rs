@@ -20,7 +20,7 @@ pub(super) use triggers::firings;
 
 use super::fields::{self, Shown};
 use super::shell::{Place, Reader, page};
-use super::{answered, refused, spoken};
+use super::{console, refused, spoken};
 use crate::api::PageOf;
 use crate::api::triggers as firing;
 use crate::api::workflows as api;
@@ -44,7 +44,7 @@ pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers:
     let world = desk.shared().world();
     let reader = Reader::new(&desk, lang, &caller, &world);
     let content = listed(&reader, &rows);
-    answered(StatusCode::OK, page(&reader, Place::Workflows, say(lang, t::WORKFLOWS), &content))
+    console(StatusCode::OK, page(&reader, Place::Workflows, say(lang, t::WORKFLOWS), &content))
 }
 
 fn listed(reader: &Reader<'_>, rows: &[WorkflowRow]) -> Markup {
@@ -127,7 +127,7 @@ pub(crate) async fn show(
             let world = desk.shared().world();
             let reader = Reader::new(&desk, lang, &caller, &world);
             let title = titled(&sheet.view.row);
-            answered(StatusCode::OK, page(&reader, Place::Workflows, title, &content(&reader, &sheet)))
+            console(StatusCode::OK, page(&reader, Place::Workflows, title, &content(&reader, &sheet)))
         }
         Err(refusal) => refused(&refusal, lang),
     }

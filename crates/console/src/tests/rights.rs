@@ -134,7 +134,7 @@ async fn what_each_route_needs_is_a_list_that_is_changed_on_purpose() {
     let open = [
         "/api/v1/health",
         "/api/v1/openapi.json",
-        "/assets/page.css",
+        "/assets/{name}",
         "/health/live",
         "/health/ready",
         "/hooks/{workflow}/{trigger}",

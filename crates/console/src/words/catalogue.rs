@@ -89,6 +89,7 @@ texts! {
     SEND: "提交", "Send";
     SIGNATURE_NAME: "签名(姓名)", "Name";
     SIGNED_OUT_ELSEWHERE: "设好以后,别处的登录都会退出。", "Wherever else you are signed in, you are signed out then.";
+    SIGNED_OUT_MEANWHILE: "登录已经失效,这一页不再自动更新。没有提交的内容还在:先在另一个窗口登录,再回来提交。", "You are signed out, and this page no longer follows what happens. What you have not sent is still here: sign in in another window, then send it.";
     SIGN_IN: "登录", "Sign in";
     SIGN_OUT: "退出", "Sign out";
     SINCE: "来自", "Since";

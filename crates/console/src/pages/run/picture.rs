@@ -16,14 +16,22 @@ use crate::graph::svg::{Mark, Marks, svg};
 use crate::refusal::Refusal;
 use crate::words::{catalogue as t, say, say_with};
 
+/// A run's picture, with the text and the calendar that it goes by.
+pub(super) struct Drawn {
+    pub picture: String,
+    pub calendar: Option<Arc<Calendar>>,
+    pub text: Arc<Workflow>,
+}
+
 /// What stands first where a step is at several places at once.
 const FIRST: [&str; 6] = ["open", "failed", "done", "withdrawn", "skipped", "waiting"];
 
-pub(super) fn of(desk: &Desk, id: RunId, lang: Lang) -> Result<(String, Option<Arc<Calendar>>), Refusal> {
+pub(super) fn of(desk: &Desk, id: RunId, lang: Lang) -> Result<Drawn, Refusal> {
     let loaded = live::load(id, desk.reads())?;
     let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
     let calendar = desk.shared().world().calendars.named(text.calendar.as_deref()).cloned();
-    Ok((svg(&text, lang, &marks(&loaded.run, &text, lang)), calendar))
+    let picture = svg(&text, lang, &marks(&loaded.run, &text, lang));
+    Ok(Drawn { picture, calendar, text })
 }
 
 fn marks(run: &Run, text: &Workflow, lang: Lang) -> Marks {

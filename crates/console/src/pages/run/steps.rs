@@ -1,6 +1,7 @@
 //! The steps of a run on its page: each with its items, what went in and what came out.
 
 use maud::{Markup, html};
+use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
 
 use super::super::shell::Reader;
@@ -32,15 +33,15 @@ fn one(reader: &Reader<'_>, case: &Case, step: &StepView) -> Markup {
             }
             @for item in &step.items {
                 @if several {
-                    details.item { summary { (item.item + 1) ". " (say(lang, item_word(&item.state))) @if item.late { " " span.late { (say(lang, t::STATE_LATE)) } } } (inside(reader, case, item)) }
-                } @else { (inside(reader, case, item)) }
+                    details.item id={ "item-" (item.path) } { summary { (item.item + 1) ". " (say(lang, item_word(&item.state))) @if item.late { " " span.late { (say(lang, t::STATE_LATE)) } } } (inside(reader, (case, step), item)) }
+                } @else { (inside(reader, (case, step), item)) }
             }
             @if let Some(all) = step.items_in_all { p.soft { (say_with(lang, t::OF_SO_MANY, &[&step.items.len().to_string(), &all.to_string()])) } }
         }
     }
 }
 
-fn inside(reader: &Reader<'_>, case: &Case, item: &ItemView) -> Markup {
+fn inside(reader: &Reader<'_>, (case, step): (&Case, &StepView), item: &ItemView) -> Markup {
     let lang = reader.lang;
     html! {
         p.soft { (when(reader, case, item)) }
@@ -52,11 +53,11 @@ fn inside(reader: &Reader<'_>, case: &Case, item: &ItemView) -> Markup {
             p.fault { strong { (failure.code) } " " (failure.message) }
         }
         @if let Some(ledger) = &item.clock { (clock::ledger(reader, ledger)) }
-        (values(reader, t::WENT_IN, item.input.as_ref()))
-        (values(reader, t::CAME_OUT, item.output.as_ref()))
+        (values(reader, t::WENT_IN, (item.input.as_ref(), None)))
+        (values(reader, t::CAME_OUT, (item.output.as_ref(), fields::asked_by(&case.drawn.text, &step.id))))
         @if !item.steps.is_empty() { (steps(reader, case, &item.steps)) }
         @if let Some(undo) = &item.undo {
-            div.undo { p { strong { (say(lang, t::UNDO)) } " " (say(lang, item_word(&undo.state))) } (inside(reader, case, undo)) }
+            div.undo { p { strong { (say(lang, t::UNDO)) } " " (say(lang, item_word(&undo.state))) } (inside(reader, (case, step), undo)) }
         }
     }
 }
@@ -73,7 +74,7 @@ fn when(reader: &Reader<'_>, case: &Case, item: &ItemView) -> String {
     let now = Some(Millis(reader.now.as_millisecond()));
     let until = instant(&item.ended).or(now);
     let taken = instant(&item.opened).zip(until);
-    said.extend(taken.and_then(|span| took(reader, case.calendar.as_ref(), span)));
+    said.extend(taken.and_then(|span| took(reader, case.drawn.calendar.as_ref(), span)));
     said.extend(item.due.as_ref().map(|due| format!("{}{}", say(lang, t::DUE_BEFORE), reader.time(due))));
     said.extend(item.late.then(|| say(lang, t::STATE_LATE).to_owned()));
     if item.attempts > 1 {
@@ -84,8 +85,12 @@ fn when(reader: &Reader<'_>, case: &Case, item: &ItemView) -> String {
 }
 
 /// What a mail, a call, a child was given, and what came of it, as text.
-fn values(reader: &Reader<'_>, label: crate::words::Text, values: Option<&Exact>) -> Markup {
-    let told = values.map(|values| fields::brought(values.text(), reader.lang)).unwrap_or_default();
+fn values(
+    reader: &Reader<'_>,
+    label: crate::words::Text,
+    (values, form): (Option<&Exact>, Option<&Form>),
+) -> Markup {
+    let told = values.map(|values| fields::brought(values.text(), form, reader.lang)).unwrap_or_default();
     html! {
         @if !told.is_empty() {
             details.values { summary { (say(reader.lang, label)) } dl { @for (name, value) in told { dt { (name) } dd { (value) } } } }

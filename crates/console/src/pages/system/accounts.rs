@@ -10,7 +10,7 @@ use yizhan_access::{Session, Token};
 use yizhan_workflow::people::rights::Role;
 
 use super::super::shell::{Place, Reader, page};
-use super::super::{answered, refused, sentence, spoken};
+use super::super::{console, refused, sentence, spoken};
 use super::{Part, parts};
 use crate::api::PageOf;
 use crate::api::access::{self as api, AccountView, Making};
@@ -64,7 +64,7 @@ async fn shown(
                 h2 { (say(lang, t::SESSIONS)) } (sessions(&reader, &all.sessions))
                 h2 { (say(lang, t::TOKENS)) } (tokens(&reader, &all.tokens))
             };
-            answered(status, page(&reader, Place::System, say(lang, t::ACCOUNTS), &content))
+            console(status, page(&reader, Place::System, say(lang, t::ACCOUNTS), &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }

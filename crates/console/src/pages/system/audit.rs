@@ -10,7 +10,7 @@ use serde::Deserialize;
 use yizhan_access::{Line, Said, Verified};
 
 use super::super::shell::{Place, Reader, page};
-use super::super::{answered, refused, spoken};
+use super::super::{console, refused, spoken};
 use super::{Part, parts};
 use crate::api::{PageOf, access as api};
 use crate::body::Asked;
@@ -41,7 +41,7 @@ pub(crate) async fn show(
             let world = desk.shared().world();
             let reader = Reader::new(&desk, lang, &caller, &world);
             let content = content(&reader, &listing, verified.as_ref());
-            answered(StatusCode::OK, page(&reader, Place::System, say(lang, t::AUDIT), &content))
+            console(StatusCode::OK, page(&reader, Place::System, say(lang, t::AUDIT), &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }

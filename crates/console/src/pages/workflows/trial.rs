@@ -21,7 +21,7 @@ use super::super::fields::{self, Shown};
 use super::super::given::{self, Given};
 use super::super::runs::state_word;
 use super::super::shell::{Place, Reader, page};
-use super::super::{answered, refused, sentence, spoken};
+use super::super::{console, refused, sentence, spoken};
 use crate::api::runs::current;
 use crate::body::Named;
 use crate::caller::Caller;
@@ -68,7 +68,7 @@ fn shown(desk: &Arc<Desk>, caller: &Caller, headers: &HeaderMap, (name, sheet): 
             let world = desk.shared().world();
             let reader = Reader::new(desk, lang, caller, &world);
             let content = content(&reader, &text, &fields, sheet);
-            answered(sheet.status, page(&reader, Place::Workflows, &text.title, &content))
+            console(sheet.status, page(&reader, Place::Workflows, &text.title, &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }

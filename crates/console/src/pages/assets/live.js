@@ -1,0 +1,91 @@
+// Keeps the parts of a page that say `data-live` as the daemon has them. It hears that something changed, asks for the page
+// again, and changes what is different: what somebody typed, ticked or opened stays, and so does what has the focus.
+"use strict";
+(() => {
+  const watched = document.querySelector("[data-watch]");
+  if (!watched || !window.EventSource || !window.Idiomorph) return;
+  const AGAIN_MS = 1000;
+  const RETRY_MS = 30000;
+  const WORDS = ["refresh", "run", "tasks", "house"];
+  let stream = null, asking = false, again = false, over = false;
+
+  // Not sent yet: what was typed, chosen or ticked, and what somebody is at.
+  const touched = (field) => {
+    if (field === document.activeElement) return true;
+    if (field.matches("select")) {
+      const chosen = [...field.options].find((option) => option.defaultSelected) || field.options[0];
+      return !!chosen && !chosen.selected;
+    }
+    if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+    return field.value !== field.defaultValue;
+  };
+  const isField = (node) => node.nodeType === Node.ELEMENT_NODE && node.matches("input:not([type=hidden]), select, textarea");
+  const holdsWords = (node) =>
+    node.nodeType === Node.ELEMENT_NODE &&
+    [node, ...node.querySelectorAll("*")].some((one) => isField(one) && !one.matches("[type=checkbox]") && touched(one));
+  const rules = {
+    ignoreActiveValue: true,
+    callbacks: {
+      beforeNodeMorphed: (node) => !(isField(node) && touched(node)),
+      // A row that is gone takes its tick along; what was written stays to be copied.
+      beforeNodeRemoved: (node) => !holdsWords(node),
+      beforeAttributeUpdated: (name, node) => !(name === "open" && node.localName === "details"),
+    },
+  };
+
+  const signedOut = () => {
+    over = true;
+    if (stream) stream.close();
+    const said = document.getElementById("signed-out");
+    if (said) said.hidden = false;
+  };
+
+  const look = async () => {
+    if (over) return;
+    if (asking) {
+      again = true;
+      return;
+    }
+    asking = true;
+    try {
+      const answer = await fetch(location.href, { headers: { "x-yizhan-again": "1" }, cache: "no-store" });
+      if (answer.redirected) return signedOut();
+      if (!answer.ok) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of document.querySelectorAll("[data-live]")) {
+        const now = page.getElementById(part.id);
+        if (now) Idiomorph.morph(part, document.adoptNode(now), rules);
+      }
+      watched.dataset.looked = Number(watched.dataset.looked || 0) + 1;
+    } catch {
+      // The line is gone. When the stream stands again it says so, and the page looks again.
+    } finally {
+      asking = false;
+      if (again) {
+        again = false;
+        setTimeout(look, AGAIN_MS);
+      }
+    }
+  };
+
+  // A browser has few lines to one house: a page that nobody sees holds none.
+  const follow = () => {
+    if (over || document.hidden || stream) return;
+    stream = new EventSource(watched.dataset.watch);
+    for (const word of WORDS) stream.addEventListener(word, look);
+    stream.onerror = () => {
+      if (!stream || stream.readyState !== EventSource.CLOSED) return;
+      leave();
+      look();
+      setTimeout(follow, RETRY_MS);
+    };
+  };
+  const leave = () => {
+    if (stream) stream.close();
+    stream = null;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", follow);
+  follow();
+})();
