@@ -248,11 +248,11 @@ async fn a_long_list_has_pages_that_keep_what_was_looked_for() {
         place.start("fault", json!({"meter": format!("M{number}"), "what": "爆管"})).await;
     }
     let first = open(&place.token, "/runs?workflow=fault&text=M").await;
-    assert_eq!(first.body.matches("<tr>").count(), 51, "fifty and the head");
+    assert_eq!(first.body.matches("<tr").count(), 51, "fifty and the head");
     let at = first.body.find("/runs?text=M&amp;workflow=fault&amp;cursor=").expect("a next page");
     let next = first.body[at..].split('"').next().unwrap().replace("&amp;", "&");
     let second = open(&place.token, &next).await;
-    assert!(second.body.matches("<tr>").count() == 2 && second.body.contains("M0"), "{}", second.body);
+    assert!(second.body.matches("<tr").count() == 2 && second.body.contains("M0"), "{}", second.body);
     assert!(!second.body.contains("rel=\"next\""));
     place.stop().await;
 }
