@@ -365,6 +365,25 @@ fn who_has_no_mail_address_is_told_once_it_is_known() {
     assert_eq!(mails_in(&house).len(), 1);
 }
 
+/// What stands open says so once more after each start: the log must not drown in it.
+#[test]
+fn of_many_runs_that_nobody_is_told_of_the_log_names_the_first_and_counts_the_rest() {
+    let mut house = House::new();
+    house.write("workflows/asks.toml", "title = '问'\n[step.a]\nask = 'group:财务'\n");
+    house.write(
+        "config/people.toml",
+        "[person.\"tang.xue\"]\nname = \"唐雪\"\n[group.\"财务\"]\nmembers = [\"tang.xue\"]\n",
+    );
+    house.write("config/yizhan.toml", "[tell]\ntasks = true\n");
+    house.start();
+    for _ in 0..40 {
+        house.call(&["run", "asks"]).ok();
+    }
+    let counted = || until("the log to count them", || house.log().contains("all=32").then_some(house.log()));
+    let named = counted().matches("a run asks and nobody is told").count();
+    assert_eq!(named, 20, "{}", house.log());
+}
+
 #[test]
 fn an_action_for_notices_that_no_plugin_has_is_named_with_the_nearest() {
     let house = House::serving("[tell]\nuse = \"email.sent\"\n", "payment", PAYMENT);

@@ -25,6 +25,8 @@ const AT_ONCE: usize = 8;
 const REST_LEAST: i64 = 100;
 /// After this a notice that cannot go out yet, for a reason of ours, is looked at again.
 const REST_OURS: i64 = 60_000;
+/// Runs that the log names; of more it tells how many they are.
+const LOGGED: usize = 20;
 /// Addresses that `doctor` names of one notice.
 const NAMED: usize = 20;
 
@@ -174,15 +176,15 @@ impl Untold {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(task).cloned()
     }
 
-    /// True if that is news. Of more than are kept nothing is news.
-    fn set(&self, task: &TaskId, why: &str) -> bool {
+    /// How many there are with it, if that is news. Of more than are kept nothing is news.
+    fn set(&self, task: &TaskId, why: &str) -> Option<usize> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = all.get(task);
         let news = known.map_or(all.len() < KEPT, |known| **known != *why);
         if news {
             all.insert(task.clone(), why.into());
         }
-        news
+        news.then_some(all.len())
     }
 
     pub(crate) fn forget(&self, task: &TaskId) {
@@ -334,8 +336,15 @@ impl Loop {
         let (Some(action), None) = (&config.tell, &hindered) else {
             waiting.next = now.plus(REST_OURS);
             let why = hindered.unwrap_or_default();
-            if self.shared.untold.set(task, &why) {
-                tracing::error!(run = %waiting.letter.run, task = %task, why, "a run asks and nobody is told");
+            match self.shared.untold.set(task, &why) {
+                Some(..=LOGGED) => {
+                    tracing::error!(run = %waiting.letter.run, task = %task, why, "a run asks and nobody is told");
+                }
+                // After a start they may all come at once.
+                Some(all) if all.is_power_of_two() => {
+                    tracing::error!(all, why, "runs ask and nobody is told; `yizhan doctor` names them");
+                }
+                Some(_) | None => {}
             }
             return;
         };
