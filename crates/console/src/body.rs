@@ -81,6 +81,27 @@ impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Given<T> {
 pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
+    /// At most so many bytes and so many fields.
+    pub(crate) async fn up_to(
+        request: Request,
+        desk: &Desk,
+        (most, fields): (usize, usize),
+    ) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_body(&parts.headers, body, most, desk.settings.body_timeout).await?;
+        match media_type(&parts.headers).as_deref() {
+            Some("application/x-www-form-urlencoded") => {
+                Ok(Self(form_urlencoded::parse(&bytes).into_owned().take(fields).collect()))
+            }
+            other => Err(Refusal::WrongType(other.unwrap_or_default().to_owned())),
+        }
+    }
+
+    /// All fields with their names, in order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
     pub(crate) fn text(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, text)| text)
     }
@@ -100,15 +121,8 @@ impl FromRequest<Arc<Desk>> for Form {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Refusal> {
-        let (parts, body) = request.into_parts();
         // Forms of strangers come here: what a person types is small.
-        let bytes = read_body(&parts.headers, body, 16 * 1024, desk.settings.body_timeout).await?;
-        match media_type(&parts.headers).as_deref() {
-            Some("application/x-www-form-urlencoded") => {
-                Ok(Self(form_urlencoded::parse(&bytes).into_owned().take(100).collect()))
-            }
-            other => Err(Refusal::WrongType(other.unwrap_or_default().to_owned())),
-        }
+        Self::up_to(request, desk, (16 * 1024, 100)).await
     }
 }
 

@@ -7,6 +7,7 @@ mod clock;
 pub(crate) mod door;
 pub(crate) mod fields;
 pub(crate) mod given;
+pub(crate) mod kept;
 pub(crate) mod run;
 pub(crate) mod runs;
 mod shell;
@@ -15,19 +16,32 @@ pub(crate) mod system;
 pub(crate) mod tasks;
 pub(crate) mod workflows;
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{DOCTYPE, Markup, html};
 use yizhan_workflow::problem::{Lang, reason};
 
+use self::kept::Kept;
+use crate::caller::same_origin;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::words::{catalogue as t, first_spoken, say};
 
-/// `../assets`: the address may have a path of a proxy's before it.
+/// Of a link in a mail. `../assets`: the address may have a path of a proxy's before it.
 pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
+    framed(lang, title, "../assets/", content)
+}
+
+/// A page without the way around, at whatever address of the console.
+pub(crate) fn alone(lang: Lang, title: &str, content: &Markup) -> String {
+    framed(lang, title, "/assets/", content)
+}
+
+fn framed(lang: Lang, title: &str, folder: &str, content: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang=(say(lang, t::LANG_TAG)) {
@@ -36,7 +50,7 @@ pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="stylesheet" href={ "../assets/" (assets::named("page.css")) };
+                link rel="stylesheet" href={ (folder) (assets::named("page.css")) };
             }
             body {
                 main { (content) }
@@ -95,13 +109,25 @@ pub(crate) fn sentence(refusal: &Refusal, lang: Lang) -> String {
     reason(&problem.code, &problem.detail, lang)
 }
 
-/// A stranger who asks for a page is led to the door, and from there to what they wanted.
-pub(crate) fn turned_away(desk: &Desk, refusal: &Refusal, request: &Request) -> Response {
-    if matches!(refusal, Refusal::Unknown) && request.method() == Method::GET {
-        let to: String = form_urlencoded::byte_serialize(request.uri().path().as_bytes()).collect();
+/// A stranger who asks for a page is led to the door, and from there to what they wanted. A form of ours that comes when the
+/// session is over is carried along; one of another site is not: its texts would be sent on in somebody's name.
+pub(crate) async fn turned_away(desk: &Arc<Desk>, refusal: &Refusal, request: Request) -> Response {
+    let lang = spoken(desk, request.headers());
+    if !matches!(refusal, Refusal::Unknown) {
+        return refused(refusal, lang);
+    }
+    if request.method() == Method::GET {
+        let to = request.uri().path_and_query().map_or("/", |to| to.as_str());
+        let to: String = form_urlencoded::byte_serialize(to.as_bytes()).collect();
         return Redirect::to(&format!("/sign-in?to={to}")).into_response();
     }
-    refused(refusal, spoken(desk, request.headers()))
+    if request.method() != Method::POST || !same_origin(request.headers()) {
+        return refused(refusal, lang);
+    }
+    if request.uri().path() == "/sign-out" {
+        return Redirect::to("/sign-in").into_response();
+    }
+    door::asked_again(lang, &Kept::of(desk, request).await)
 }
 
 /// A page that says why there is none.
@@ -112,5 +138,5 @@ pub(crate) fn refused(refusal: &Refusal, lang: Lang) -> Response {
         div.notice.bad role="alert" { p { (sentence(refusal, lang)) } }
         p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
     };
-    answered(refusal.status(), whole(lang, title, &content))
+    answered(refusal.status(), alone(lang, title, &content))
 }

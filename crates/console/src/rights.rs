@@ -23,8 +23,8 @@ use std::sync::atomic::Ordering;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
@@ -240,7 +240,7 @@ async fn guard<N: Needs>(
             return if N::NAME == Near::NAME || door.path.starts_with("/api/") {
                 Err(refusal)
             } else {
-                Ok(pages::turned_away(desk, &refusal, &request))
+                Ok(pages::turned_away(desk, &refusal, request).await)
             };
         }
     };
@@ -280,6 +280,11 @@ fn asked(desk: &Desk, path: &str, caller: &Caller, who: &Who, request: &Request)
 async fn nothing_here(State(desk): State<Arc<Desk>>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
     let refusal = Refusal::NoSuchPage(parts.uri.path().chars().take(200).collect());
+    let asks = parts.headers.get(header::ACCEPT).and_then(|wanted| wanted.to_str().ok());
+    // A browser says so; programs are answered in theirs.
+    if asks.is_some_and(|wanted| wanted.contains("text/html")) && !parts.uri.path().starts_with("/api") {
+        return pages::refused(&refusal, pages::spoken(&desk, &parts.headers));
+    }
     stranger_at_the_api(&desk, &parts).await.unwrap_or(refusal).into_response()
 }
 

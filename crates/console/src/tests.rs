@@ -9,6 +9,7 @@ mod drafts;
 mod files;
 mod following;
 mod hooks;
+mod kept;
 mod limits;
 mod links;
 mod offices;

@@ -15,6 +15,7 @@ use yizhan_workflow::run::names;
 
 use super::fields::{self, Shown};
 use super::given::{self, Given};
+use super::kept;
 use super::runs::rows;
 use super::shell::{Place, Reader, page};
 use super::{console, refused, sentence, spoken};
@@ -147,6 +148,8 @@ struct Sheet {
     faults: Vec<(String, String)>,
     said: Option<Markup>,
     same: Option<Same>,
+    /// It came back from the door, and was not looked at.
+    back: bool,
 }
 
 /// An open case with the same key.
@@ -229,6 +232,7 @@ fn form(reader: &Reader<'_>, door: &Door, sheet: &Sheet, once: &str) -> Markup {
         p.crumbs { a href="/new" { (say(lang, t::NEW_CASE)) } " › " (door.text.title) }
         h1 { (door.text.title) }
         @if let Some(note) = &door.text.note { p.soft.note { (note) } }
+        @if sheet.back { (kept::unsent(lang)) }
         @if let Some(said) = &sheet.said { div.notice.bad role="alert" { (said) } }
         @if wrong { div.notice.bad role="alert" { p { (say(lang, t::NOTHING_SENT_YET)) } } }
         @if let Some(same) = &sheet.same { (same_key(reader, same)) }
@@ -322,6 +326,10 @@ async fn sent(
     let lang = spoken(desk, request.headers());
     sheet.given = given::read(desk, request, fields::takes_files(&door.fields)).await?;
     given::keep(desk, &mut sheet.given).await?;
+    if kept::is_looked_at(&sheet.given) {
+        sheet.back = true;
+        return Ok(None);
+    }
     let input = fields::answer(&door.fields, None, &sheet.given);
     let request = api::Request { input, trigger: door.trigger.clone(), by: None };
     let wanted = api::Wanted::of(desk, caller, &door.text.name, request)?;

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use yizhan_access::{Asked as Act, Outcome, Secret, Unfit, fit};
-use yizhan_workflow::people::bare;
+use yizhan_workflow::people::{Person, bare};
 use yizhan_workflow::problem::Lang;
 
-use super::{answered, spoken, whole};
+use super::kept::{self, Kept};
+use super::{alone, answered, refused, spoken};
 use crate::body::{Asked, Form, Named};
 use crate::caller::{COOKIE, Caller, cookie, same_origin};
 use crate::desk::Desk;
@@ -29,7 +30,7 @@ pub(crate) struct Way {
 }
 
 /// Only a path of this house: a link from elsewhere must not send people on.
-fn within(to: &str) -> &str {
+pub(super) fn within(to: &str) -> &str {
     let inside =
         to.starts_with('/') && !to.starts_with("//") && !to.contains('\\') && !to.contains(char::is_control);
     if inside { to } else { HOME }
@@ -41,7 +42,13 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
 ) -> Response {
     let lang = spoken(&desk, &headers);
-    answered(StatusCode::OK, sign_in_page(lang, within(&way.to), "", None))
+    answered(StatusCode::OK, sign_in_page(lang, &Entry { to: within(&way.to), ..Entry::default() }))
+}
+
+/// The door, for whoever sent a form when their session was over.
+pub(super) fn asked_again(lang: Lang, kept: &Kept) -> Response {
+    let entry = Entry { to: HOME, kept: Some(kept), ..Entry::default() };
+    answered(StatusCode::UNAUTHORIZED, sign_in_page(lang, &entry))
 }
 
 /// Takes name and password, and answers with the cookie of a new session.
@@ -49,17 +56,33 @@ pub(crate) async fn signed_in(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     headers: HeaderMap,
-    form: Form,
+    request: Request,
 ) -> Response {
     let lang = spoken(&desk, &headers);
-    let name = form.text("name").trim();
+    let form = match Form::up_to(request, &desk, kept::SIGN_IN_MAX).await {
+        Ok(form) => form,
+        Err(refusal) => return refused(&refusal, lang),
+    };
+    let (name, to, kept) = (form.text("name").trim(), within(form.text("to")), Kept::in_form(&form));
     match enter(&desk, &caller, &headers, name, form.text("password")).await {
-        Ok(word) => with_cookie(Redirect::to(within(form.text("to"))).into_response(), Some(&word)),
+        Ok(word) => {
+            let back = match kept.filter(|kept| !kept.is_lost()) {
+                Some(kept) => kept.offered(lang, &called(&desk, name)),
+                None => Redirect::to(to).into_response(),
+            };
+            with_cookie(back, Some(&word))
+        }
         Err(refusal) => {
-            let status = refusal.status();
-            answered(status, sign_in_page(lang, within(form.text("to")), name, Some(&refusal)))
+            let entry = Entry { to, name, refusal: Some(&refusal), kept: kept.as_ref() };
+            answered(refusal.status(), sign_in_page(lang, &entry))
         }
     }
+}
+
+/// How somebody is called, by what they came in with.
+fn called(desk: &Desk, name: &str) -> String {
+    let id = id_of(desk, name);
+    desk.shared().world().people.people.get(&id).map_or(id, |person| person.name.clone())
 }
 
 async fn enter(
@@ -108,15 +131,18 @@ fn address(caller: &Caller) -> String {
     caller.from.map(|from| from.to_string()).unwrap_or_default()
 }
 
-/// The bare id of whoever is meant: by id, or by mail address.
+/// The bare id of whoever is meant: by id, by mail address, or by a name that nobody else has.
 fn id_of(desk: &Desk, name: &str) -> String {
     let world = desk.shared().world();
-    let mut by_mail = world
-        .people
-        .people
-        .iter()
-        .filter(|(_, person)| person.mail.as_deref().is_some_and(|mail| mail.eq_ignore_ascii_case(name)));
-    match (by_mail.next(), by_mail.next()) {
+    let all = &world.people.people;
+    if all.contains_key(bare(name)) {
+        return bare(name).to_owned();
+    }
+    let is_meant = |person: &Person| {
+        person.name == name || person.mail.as_deref().is_some_and(|mail| mail.eq_ignore_ascii_case(name))
+    };
+    let mut meant = all.iter().filter(|(_, person)| is_meant(person));
+    match (meant.next(), meant.next()) {
         (Some((id, _)), None) => id.clone(),
         _ => bare(name).to_owned(),
     }
@@ -150,7 +176,10 @@ pub(crate) async fn invitation(
     match invited(&desk, &word) {
         Ok(Some(name)) => answered(StatusCode::OK, invitation_page(lang, &name, None)),
         Ok(None) => answered(StatusCode::GONE, void_page(lang)),
-        Err(refusal) => answered(refusal.status(), sign_in_page(lang, HOME, "", Some(&refusal))),
+        Err(refusal) => answered(
+            refusal.status(),
+            sign_in_page(lang, &Entry { to: HOME, refusal: Some(&refusal), ..Entry::default() }),
+        ),
     }
 }
 
@@ -171,9 +200,12 @@ pub(crate) async fn accepted(
     form: Form,
 ) -> Response {
     let lang = spoken(&desk, &headers);
-    accept(&desk, &caller, &word, &headers, &form)
-        .await
-        .unwrap_or_else(|refusal| answered(refusal.status(), sign_in_page(lang, HOME, "", Some(&refusal))))
+    accept(&desk, &caller, &word, &headers, &form).await.unwrap_or_else(|refusal| {
+        answered(
+            refusal.status(),
+            sign_in_page(lang, &Entry { to: HOME, refusal: Some(&refusal), ..Entry::default() }),
+        )
+    })
 }
 
 async fn accept(
@@ -217,7 +249,12 @@ async fn accept(
     if !done {
         return Ok(answered(StatusCode::GONE, void_page(lang)));
     }
-    Ok(Redirect::to("/sign-in").into_response())
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let entered = desk.access.enter((&invitation.person, password), &address(caller), agent, now).await?;
+    Ok(match entered {
+        Some(word) => with_cookie(Redirect::to(HOME).into_response(), Some(&word)),
+        None => Redirect::to("/sign-in").into_response(),
+    })
 }
 
 fn unfit(why: Unfit, lang: Lang) -> &'static str {
@@ -247,13 +284,24 @@ fn notice(words: &str) -> Markup {
     html! { div.notice.bad role="alert" { p { (words) } } }
 }
 
-fn sign_in_page(lang: Lang, to: &str, name: &str, refusal: Option<&Refusal>) -> String {
-    let title = say(lang, t::SIGN_IN);
+/// What the door shows: where somebody goes from there, what they wrote, and what they bring.
+#[derive(Default)]
+struct Entry<'e> {
+    to: &'e str,
+    name: &'e str,
+    refusal: Option<&'e Refusal>,
+    kept: Option<&'e Kept>,
+}
+
+fn sign_in_page(lang: Lang, entry: &Entry<'_>) -> String {
+    let (title, name) = (say(lang, t::SIGN_IN), entry.name);
     let content = html! {
         h1 { (title) }
-        @if let Some(refusal) = refusal { (notice(&trouble(refusal, lang))) }
+        @if let Some(refusal) = entry.refusal { (notice(&trouble(refusal, lang))) }
+        @if let Some(kept) = entry.kept { (kept.notice(lang)) }
         form method="post" action="/sign-in" {
-            input type="hidden" name="to" value=(to);
+            input type="hidden" name="to" value=(entry.to);
+            @if let Some(kept) = entry.kept { (kept.hidden()) }
             div.field {
                 label for="name" { (say(lang, t::NAME)) }
                 p.hint { (say(lang, t::ID_OR_MAIL)) }
@@ -266,7 +314,7 @@ fn sign_in_page(lang: Lang, to: &str, name: &str, refusal: Option<&Refusal>) -> 
             button type="submit" { (title) }
         }
     };
-    whole(lang, title, &content)
+    alone(lang, title, &content)
 }
 
 fn invitation_page(lang: Lang, name: &str, fault: Option<&str>) -> String {
@@ -289,7 +337,7 @@ fn invitation_page(lang: Lang, name: &str, fault: Option<&str>) -> String {
             p.hint { (say(lang, t::SIGNED_OUT_ELSEWHERE)) }
         }
     };
-    whole(lang, title, &content)
+    alone(lang, title, &content)
 }
 
 fn void_page(lang: Lang) -> String {
@@ -301,5 +349,5 @@ fn void_page(lang: Lang) -> String {
         }
         p { a href="/sign-in" { (say(lang, t::GO_SIGN_IN)) } }
     };
-    whole(lang, title, &content)
+    alone(lang, title, &content)
 }

@@ -16,6 +16,7 @@ use yizhan_workflow::run::event::{Event, Raw, Verdict};
 use super::clock;
 use super::fields::{self, Shown};
 use super::given::{self, Given};
+use super::kept;
 use super::shell::{Place, Reader, following, page};
 use super::{console, refused, spoken};
 use crate::api::{Looking, drafts, tasks as api};
@@ -243,6 +244,8 @@ struct Sheet {
     given: Given,
     faults: Vec<(String, String)>,
     said: Option<String>,
+    /// It came back from the door, and was not looked at.
+    back: bool,
 }
 
 async fn shown(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, sheet: &Sheet) -> Response {
@@ -275,6 +278,7 @@ fn task(
         p.crumbs { a href="/tasks" { (say(lang, t::MY_TASKS)) } " › " (view.case.title) @if let Some(key) = &view.case.key { " · " (key) } }
         h1 { (view.row.title) }
         p.due.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (due(reader, &view.row)) (doubt(lang, view)) " · " (whose(reader, &view.row)) }
+        @if sheet.back { (kept::unsent(lang)) }
         @if let Some(said) = &sheet.said { div.notice.bad role="alert" { p { (said) } } }
         div.split {
             section.work aria-label=(say(lang, t::WHAT_IS_ASKED)) {
@@ -498,13 +502,16 @@ async fn take(
     request: Request,
 ) -> Result<Response, Refusal> {
     let (given, answer) = filled_in(desk, caller, name, request).await?;
+    if kept::is_looked_at(&given) {
+        return Ok(shown(desk, caller, lang, name, &Sheet { given, back: true, ..Sheet::default() }).await);
+    }
     let by = by(desk, caller)?;
     let event = |of| Event::Answered { of, by, via: VIA.into(), fields: answer };
     match api::act(desk, caller, name.to_owned(), event).await {
         Ok(_) => Ok(Redirect::to("/tasks?done=1").into_response()),
         Err(Refusal::Fields(faults)) => {
             let faults = faults.iter().map(|fault| (fault.field.clone(), fault.sentence(lang))).collect();
-            let sheet = Sheet { status: StatusCode::UNPROCESSABLE_ENTITY, given, faults, said: None };
+            let sheet = Sheet { status: StatusCode::UNPROCESSABLE_ENTITY, given, faults, ..Sheet::default() };
             Ok(shown(desk, caller, lang, name, &sheet).await)
         }
         Err(other) => Err(other),

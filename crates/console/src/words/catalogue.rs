@@ -40,7 +40,7 @@ texts! {
     HAND_OVER: "转给别人", "Hand over";
     HAND_OVER_IT: "转交", "Hand over";
     HELLO: "您好,", "Hello ";
-    ID_OR_MAIL: "工号或邮箱", "Your id or mail address";
+    ID_OR_MAIL: "姓名、工号或邮箱", "Your name, id or mail address";
     INVITATION_RULES: "邀请只能用一次,三天内有效,发了新的,旧的就作废。请找管理员要一个新的。", "An invitation is good once and for three days, and a newer one makes it void. Ask an administrator for a new one.";
     I_REFUSE_TO_SIGN: "拒签", "I refuse to sign";
     I_SIGN: "签收", "I sign";
@@ -345,4 +345,14 @@ texts! {
     TAKE_TICKED: "我来办勾选的", "I take the ticked ones";
     TAKEN_MEANWHILE: "有 {} 件已被别人接走,其余归您办。", "{} were taken by somebody else meanwhile; the others are yours.";
     MORE_TIME: "申请延期", "Ask for more time";
+
+    // A form that was sent when the session was over.
+    SESSION_IS_OVER: "登录已过期,请重新登录。", "Your session is over: please sign in again.";
+    TYPED_IS_KEPT: "刚才填的都还在,还没有提交;登录以后接着办。", "What you filled in is kept and was not sent yet; after signing in you go on with it.";
+    TYPED_IS_TOO_MUCH: "刚才填的没有提交,内容太多,带不过去。请先用浏览器的“后退”回到表单,把长的文字复制下来,登录以后再贴上。", "What you filled in was not sent, and it is too much to be carried along. Go back with your browser first, copy the long texts, and paste them after signing in.";
+    SIGNED_IN_AGAIN: "已重新登录", "You are signed in again";
+    YOU_ARE: "您现在是 {}。", "You are {} now.";
+    NOTHING_DONE_YET: "登录过期前填的内容都还在,还没有提交。", "What you filled in before is kept. Nothing of it was sent yet.";
+    GO_ON: "接着办", "Go on";
+    LOOK_AND_SEND: "这是刚才填的,还没有提交。请看一遍再提交。", "This is what you filled in; it was not sent yet. Please look through it and send it.";
 }
