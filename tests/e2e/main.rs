@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod basics;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod chat;
 #[cfg(test)]
 mod commands;

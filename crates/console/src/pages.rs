@@ -8,6 +8,7 @@ pub(crate) mod door;
 pub(crate) mod fields;
 pub(crate) mod given;
 pub(crate) mod kept;
+mod labels;
 pub(crate) mod run;
 pub(crate) mod runs;
 mod shell;
@@ -37,7 +38,7 @@ pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
 }
 
 /// A page without the way around, at whatever address of the console.
-pub(crate) fn alone(lang: Lang, title: &str, content: &Markup) -> String {
+pub(crate) fn apart(lang: Lang, title: &str, content: &Markup) -> String {
     framed(lang, title, "/assets/", content)
 }
 
@@ -138,5 +139,5 @@ pub(crate) fn refused(refusal: &Refusal, lang: Lang) -> Response {
         div.notice.bad role="alert" { p { (sentence(refusal, lang)) } }
         p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
     };
-    answered(refusal.status(), alone(lang, title, &content))
+    answered(refusal.status(), apart(lang, title, &content))
 }

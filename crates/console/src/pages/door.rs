@@ -12,7 +12,7 @@ use yizhan_workflow::people::{Person, bare};
 use yizhan_workflow::problem::Lang;
 
 use super::kept::{self, Kept};
-use super::{alone, answered, refused, spoken};
+use super::{answered, apart, refused, spoken};
 use crate::body::{Asked, Form, Named};
 use crate::caller::{COOKIE, Caller, cookie, same_origin};
 use crate::desk::Desk;
@@ -314,7 +314,7 @@ fn sign_in_page(lang: Lang, entry: &Entry<'_>) -> String {
             button type="submit" { (title) }
         }
     };
-    alone(lang, title, &content)
+    apart(lang, title, &content)
 }
 
 fn invitation_page(lang: Lang, name: &str, fault: Option<&str>) -> String {
@@ -337,7 +337,7 @@ fn invitation_page(lang: Lang, name: &str, fault: Option<&str>) -> String {
             p.hint { (say(lang, t::SIGNED_OUT_ELSEWHERE)) }
         }
     };
-    alone(lang, title, &content)
+    apart(lang, title, &content)
 }
 
 fn void_page(lang: Lang) -> String {
@@ -349,5 +349,5 @@ fn void_page(lang: Lang) -> String {
         }
         p { a href="/sign-in" { (say(lang, t::GO_SIGN_IN)) } }
     };
-    alone(lang, title, &content)
+    apart(lang, title, &content)
 }

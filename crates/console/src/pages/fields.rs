@@ -10,6 +10,7 @@ use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::problem::Lang;
 
 use super::given::Given;
+use super::labels;
 use crate::refusal::Refusal;
 use crate::view::FormView;
 use crate::words::{catalogue as t, say};
@@ -75,11 +76,11 @@ pub(crate) fn of(form: &FormView) -> Result<Vec<Shown>, Refusal> {
 /// filled in, where there is one.
 pub(crate) fn brought(json: &str, form: Option<&Form>, lang: Lang) -> Vec<(String, String)> {
     let Some(Json::Object(values)) = with_digits(json) else { return vec![] };
-    let label = |name: String| match form.and_then(|form| form.field(&name)) {
-        Some(field) => field.label().to_owned(),
-        None => name,
+    let told = match form {
+        Some(form) => labels::under(values, form, lang),
+        None => values.into_iter().map(|(name, value)| (name, told(&value, lang))).collect(),
     };
-    let told = values.into_iter().map(|(name, value)| (label(name), told(&value, lang)));
+    let told = told.into_iter();
     told.filter(|(_, value)| !value.is_empty()).collect()
 }
 

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use yizhan_workflow::problem::Lang;
 
 use super::given::Given;
-use super::{alone, answered};
+use super::{answered, apart};
 use crate::body::{Form, media_type};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
@@ -105,7 +105,7 @@ impl Kept {
             }
             p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
         };
-        answered(StatusCode::OK, alone(lang, title, &content))
+        answered(StatusCode::OK, apart(lang, title, &content))
     }
 
     /// Nothing is left that could be offered.

@@ -313,9 +313,11 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
                     }
                 }
                 (fields::asked(fields, None, &sheet.faults, given, lang))
-                button type="submit" { (say(lang, t::SEND)) }
-                button.plain type="submit" formaction={ "/tasks/" (view.row.id) "/draft" } formnovalidate {
-                    (say(lang, t::KEEP_IT_FOR_LATER))
+                div.buttons {
+                    button type="submit" { (say(lang, t::SEND)) }
+                    button.plain type="submit" formaction={ "/tasks/" (view.row.id) "/draft" } formnovalidate {
+                        (say(lang, t::KEEP_IT_FOR_LATER))
+                    }
                 }
             }
         } @else {
@@ -435,8 +437,9 @@ fn story(reader: &Reader<'_>, view: &TaskView, text: &Workflow) -> Markup {
                             @if let Some(by) = &past.by { (reader.who(by)) " · " }
                             @if let Some(ended) = &past.ended { (reader.time(ended)) }
                         }
-                        @if let Some(output) = &past.output {
-                            dl { @for (label, value) in fields::brought(output.text(), fields::asked_by(text, &past.step), lang) { dt { (label) } dd { (value) } } }
+                        // What a mail or a call answered says nothing to whoever works on the case.
+                        @if let Some((output, form)) = past.output.as_ref().zip(fields::asked_by(text, &past.step)) {
+                            dl { @for (label, value) in fields::brought(output.text(), Some(form), lang) { dt { (label) } dd { (value) } } }
                         }
                     }
                 }

@@ -4,8 +4,10 @@ use serde_json::json;
 
 use super::client::{Client, Reply, To};
 use super::place::{Place, place};
+use super::rights::token;
 use crate::caller::COOKIE;
 use yizhan_workflow::id::Millis;
+use yizhan_workflow::people::rights::Role;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
@@ -175,5 +177,51 @@ async fn several_tasks_are_taken_at_once_and_the_list_shows_which_are_whose() {
     let gone = send(&li_na, "/tasks/claim", &[("task", "task_0000000000000")]).await;
     assert_eq!(gone.header("location"), Some("/tasks?missed=1"));
     assert!(open(&li_na, "/tasks?missed=1").await.body.contains("1 were taken by somebody else"));
+    place.stop().await;
+}
+
+const LABELS: &str = r#"
+title = "派工"
+[input]
+kind = { label = "类别", type = "choice", options = { leak = "报漏", outage = "停水" } }
+rows = { label = "水表", type = "table", fields = { no = { label = "表号" }, size = { label = "口径", type = "choice", options = { s = "小表", l = "大表" } } } }
+[step.log]
+use = "play.say"
+title = "登记"
+with.path = "a.csv"
+[step.repair]
+title = "处理 {{ input.kind }}"
+ask = "group:热线"
+form.result = { label = "结果", type = "choice", options = { fixed = "已修复", none = "没有故障" } }
+[step.last]
+ask = "group:热线"
+form.ok = { label = "好", type = "yesno" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_filled_in_stands_under_the_words_that_people_know() {
+    let place = place(&[("dispatch", LABELS)]).await;
+    let input = json!({"kind": "outage", "rows": [{"no": "7", "size": "l"}, {"no": "8", "size": "s"}]});
+    let run = place.start("dispatch", input).await;
+    let li_na = signed_in(&place, "li.na").await;
+    let task = task_of(&li_na).await;
+    let page = open(&li_na, &task).await.body;
+    for part in ["类别</dt><dd>停水", "水表</dt><dd>表号: 7; 口径: 大表\n表号: 8; 口径: 小表"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(
+        page.contains("登记") && !page.contains("a.csv"),
+        "what a call answered is nobody's business: {page}"
+    );
+    send(&li_na, &format!("{task}/answer"), &[("f.result", "fixed")]).await;
+    let next = open(&li_na, &task_of(&li_na).await).await.body;
+    assert!(
+        next.contains("处理 outage") && next.contains("结果</dt><dd>已修复"),
+        "titles are worked out: {next}"
+    );
+    let looks = token(&place, "looks", Role::Viewer, &[], None).await;
+    let case = open(&looks, &format!("/runs/{run}")).await.body;
+    assert!(case.contains("类别</dt><dd>停水") && case.contains("结果</dt><dd>已修复"), "{case}");
     place.stop().await;
 }

@@ -114,7 +114,7 @@ fn step_view(seen: &Seen<'_>, at: StepAt, state: &StepState) -> StepView {
 }
 
 /// The title worked out; as it is written where that fails, and the id where there is none.
-fn title_of(look: &Look<'_>, at: StepAt) -> String {
+pub(super) fn title_of(look: &Look<'_>, at: StepAt) -> String {
     let step = look.text.step(at.step);
     let Some(title) = &step.title else { return step.id.to_string() };
     title.text(&look.scope(Standpoint::Step(at))).unwrap_or_else(|_| title.source().to_owned())

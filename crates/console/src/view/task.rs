@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use yizhan_engine::store::{self, TaskKind};
 use yizhan_workflow::id::{Attempt, Item, Millis, ScopeNo, StepAt};
-use yizhan_workflow::plan::{Work, Workflow};
+use yizhan_workflow::plan::Work;
 use yizhan_workflow::run::clock::StoppedBy;
 use yizhan_workflow::run::event::{Question, Raw, Standing};
 use yizhan_workflow::run::guess::guess;
@@ -12,7 +12,7 @@ use yizhan_workflow::run::names::{Standpoint, item_word};
 use yizhan_workflow::run::sight::{HIDDEN, Sight};
 use yizhan_workflow::run::state::{At, ItemState, Run, ScopeState};
 
-use super::run::failure_view;
+use super::run::{failure_view, title_of};
 use super::{
     CaseView, ClockView, CommentView, FailureView, FormView, GuessView, Look, StoodView, StoryView, TaskRow,
     TaskView, json_of, owned, word_of,
@@ -156,7 +156,7 @@ fn last_answer(run: &Run, item: Item) -> Option<(Option<&str>, &Raw)> {
 fn case_of(look: &Look<'_>) -> CaseView {
     let (run, text, sight) = (look.run, look.text, look.sight());
     let mut story = vec![];
-    tell((run, text), &sight, ScopeNo::RUN, &mut story);
+    tell(look, &sight, ScopeNo::RUN, &mut story);
     CaseView {
         run: run.id.to_string(),
         workflow: text.name.to_string(),
@@ -170,11 +170,12 @@ fn case_of(look: &Look<'_>) -> CaseView {
 }
 
 /// What was done in a run, or in an item that holds steps; these come behind it.
-fn tell((run, text): (&Run, &Workflow), sight: &Sight<'_>, scope: ScopeNo, story: &mut Vec<StoryView>) {
+fn tell(look: &Look<'_>, sight: &Sight<'_>, scope: ScopeNo, story: &mut Vec<StoryView>) {
+    let (run, text) = (look.run, look.text);
     let holder = run.scope(scope).and_then(ScopeState::holder_step);
     for no in text.numbers().filter(|no| text.step(*no).holder == holder) {
         let at = StepAt { step: no, scope };
-        let (step, state) = (text.step(no), run.step(at));
+        let state = run.step(at);
         // In a new round the answers of the one before are what the reader wants to see.
         let shown = if state.over > 0 { Some(state) } else { state.earlier.as_deref() };
         for (item, number) in shown.map_or(&[][..], |state| &state.items).iter().zip(0_u32..) {
@@ -182,10 +183,10 @@ fn tell((run, text): (&Run, &Workflow), sight: &Sight<'_>, scope: ScopeNo, story
                 return;
             }
             if item.is_over() {
-                let title = step.title.as_ref();
+                let title = title_of(look, at);
                 story.push(StoryView {
                     step: run.path_of(text, at),
-                    title: title.map_or_else(|| step.id.to_string(), |title| title.source().to_owned()),
+                    title: sight.title(&title).unwrap_or_else(|| HIDDEN.to_owned()),
                     state: item_word(item).to_owned(),
                     by: owned(&item.by),
                     ended: item.ended.map(|at| at.to_string()),
@@ -193,7 +194,7 @@ fn tell((run, text): (&Run, &Workflow), sight: &Sight<'_>, scope: ScopeNo, story
                 });
             }
             if let Some(inside) = item.scope {
-                tell((run, text), sight, inside, story);
+                tell(look, sight, inside, story);
             }
         }
     }

@@ -92,7 +92,7 @@ texts! {
     SIGNED_OUT_MEANWHILE: "登录已经失效,这一页不再自动更新。没有提交的内容还在:先在另一个窗口登录,再回来提交。", "You are signed out, and this page no longer follows what happens. What you have not sent is still here: sign in in another window, then send it.";
     SIGN_IN: "登录", "Sign in";
     SIGN_OUT: "退出", "Sign out";
-    SINCE: "来自", "Since";
+    SINCE: "开始", "Since";
     SKIP_TO_THE_CONTENT: "跳到正文", "Skip to the content";
     SOMEBODY_IS_DOING_THIS: "这件事已有人在办", "Somebody is doing this";
     SO_FAR: "经过", "So far";

@@ -90,7 +90,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         context.say(&format!("! {difference}"));
     }
     if !args.once {
-        context.say(&next(context, &home));
+        context.say(&next(context, &home, &client)?);
         runtime.block_on(stopped).ok();
         context.say(
             context.language.pick("\n演示结束,目录已删除。", "\nThe demo has ended and its folder is gone."),
@@ -146,11 +146,34 @@ fn path_to_us() -> String {
     if found { String::new() } else { format!("  export PATH={}:$PATH\n", folder.display()) }
 }
 
-fn next(context: &Context, home: &Path) -> String {
-    let address = std::fs::read_to_string(home.join("data/address")).unwrap_or_default();
-    let (home, address, path) = (home.display(), address.trim(), path_to_us());
-    context.language.pick(
-        format!("\n守护进程仍在运行({address}),Ctrl-C 结束。另开一个终端可以试试:\n  export YIZHAN_HOME={home}\n{path}  yizhan runs                       # 办过的事\n  yizhan show RUN                   # 每一步、每次尝试\n  yizhan run hello --set name=李娜 --wait\n  yizhan check                      # 改一改 workflows/ 里的文件再看\n  ls $YIZHAN_HOME/data/mail $YIZHAN_HOME/data/files"),
-        format!("\nThe daemon stays up ({address}); Ctrl-C ends it. In another terminal try:\n  export YIZHAN_HOME={home}\n{path}  yizhan runs                       # what was done\n  yizhan show RUN                   # every step, every attempt\n  yizhan run hello --set name=Li --wait\n  yizhan check                      # after changing a file in workflows/\n  ls $YIZHAN_HOME/data/mail $YIZHAN_HOME/data/files"),
-    )
+/// Who a reader may be in the browser, and what they are for.
+const GUESTS: [(&str, &str, &str); 3] = [
+    ("li.na", "李娜:热线,接电话、回访", "Li Na (李娜) answers the phone and calls back"),
+    ("wang.wei", "王伟:城南供水分公司,上门处理", "Wang Wei (王伟) goes out and repairs, in the south (城南)"),
+    (
+        "zhou.jian",
+        "周健:总经理,看全部办件、流程和系统",
+        "Zhou Jian (周健), the head, sees all cases, the workflows and the system",
+    ),
+];
+
+/// Links under which somebody comes in from a browser, each for one of the house.
+fn doors(context: &Context, client: &Client) -> Result<String, Failure> {
+    let mut lines = String::new();
+    for (id, zh, en) in GUESTS {
+        let made =
+            client.post(format!("/api/v1/accounts/{id}/invite")).json(&serde_json::json!({})).send()?;
+        let link = made["link"].as_str().unwrap_or_default();
+        lines.push_str(&format!("\n  {}\n    {link}\n", context.language.pick(zh, en)));
+    }
+    Ok(lines)
+}
+
+fn next(context: &Context, home: &Path, client: &Client) -> Result<String, Failure> {
+    let doors = doors(context, client)?;
+    let (home, path) = (home.display(), path_to_us());
+    Ok(context.language.pick(
+        format!("\n守护进程仍在运行,Ctrl-C 结束。\n\n在浏览器里办一件故障,从接电话到回访。点开一个链接,设一个密码,就以这个人的身份进来了(链接只能用一次,以后用姓名和密码登录):\n{doors}\n  1. 李娜:“新建”里选“故障派工”,区域选“城南”,提交。\n  2. 退出,打开王伟的链接:“我的待办”里办“处理:…”。\n  3. 退出,用“李娜”和她的密码登录:办“24小时内回访…”,这件事就办完了。\n\n另开一个终端也可以试试:\n  export YIZHAN_HOME={home}\n{path}  yizhan runs                       # 办过的事\n  yizhan show RUN                   # 每一步、每次尝试\n  yizhan run hello --set name=李娜 --wait\n  yizhan check                      # 改一改 workflows/ 里的文件再看\n  ls $YIZHAN_HOME/data/mail $YIZHAN_HOME/data/files"),
+        format!("\nThe daemon stays up; Ctrl-C ends it.\n\nIn a browser, carry a fault from the call to the callback. Open a link and choose a password, and you are in as that person (a link is good once; later sign in by name and password):\n{doors}\n  1. Li Na: “New case”, “故障派工”, area “城南”; send it.\n  2. Sign out; open Wang Wei's link: in “My tasks” answer “处理:…”.\n  3. Sign out; sign in as 李娜: answer “24小时内回访…”, and the case is over.\n\nIn another terminal try:\n  export YIZHAN_HOME={home}\n{path}  yizhan runs                       # what was done\n  yizhan show RUN                   # every step, every attempt\n  yizhan run hello --set name=Li --wait\n  yizhan check                      # after changing a file in workflows/\n  ls $YIZHAN_HOME/data/mail $YIZHAN_HOME/data/files"),
+    ))
 }

@@ -15,6 +15,8 @@ use crate::exit::Failure;
 const PEOPLE: &str = include_str!("../../../../config/people.toml");
 const REGISTERS: &str = include_str!("../../../../config/registers.toml");
 static CALENDARS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../config/calendars");
+/// Somebody sees all of it: the sample's people have no rights but those of their tasks.
+const HEAD: &str = "\n[right.demo]\nwho = \"person:zhou.jian\"\nmay = \"admin\"\n";
 /// What the workflows sign and authenticate with.
 const SECRETS: [&str; 4] = ["crm", "warehouse", "shop", "hotline"];
 
@@ -29,7 +31,7 @@ impl Place {
         let place = Self { folder: tempfile::Builder::new().prefix("yizhan-demo-").tempdir()? };
         let home = place.home();
         init::make(&home)?;
-        std::fs::write(home.join("config/people.toml"), PEOPLE)?;
+        std::fs::write(home.join("config/people.toml"), format!("{PEOPLE}{HEAD}"))?;
         std::fs::write(home.join("config/registers.toml"), REGISTERS)?;
         unpack(&CALENDARS, &home.join("config/calendars"))?;
         unpack(&WORKFLOWS, &home.join("workflows"))?;

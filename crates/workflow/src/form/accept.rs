@@ -439,6 +439,7 @@ fn refused(field: &Field, given: &Value, refusal: Refusal) -> FieldFault {
                 None => fault,
             }
         }
+        Refusal::Long(most) => FieldFault::new(field, "YZ0338").name("bound", most.to_string()),
         Refusal::NoSigner => FieldFault::new(field, "YZ0346"),
         Refusal::NoWitness => FieldFault::new(field, "YZ0347"),
         Refusal::SamePerson(who) => FieldFault::new(field, "YZ0342").name("who", told(&who)),

@@ -16,6 +16,8 @@ const LONGEST: usize = 100_000;
 
 pub(super) enum Refusal {
     Type,
+    /// A text of more signs than any may have.
+    Long(usize),
     NotOneOf {
         value: String,
         known: Vec<String>,
@@ -32,7 +34,10 @@ pub(super) fn convert(kind: Kind, given: &Value, choices: &[Choice]) -> Result<V
     let taken = match kind {
         Kind::Text => {
             let text = text()?;
-            (text.chars().count() <= LONGEST).then(|| Value::from(text.replace("\r\n", "\n")))
+            if text.chars().count() > LONGEST {
+                return Err(Refusal::Long(LONGEST));
+            }
+            Some(Value::from(text.replace("\r\n", "\n")))
         }
         Kind::Number => number(given),
         Kind::Whole => number(given).and_then(|number| whole(&number)).map(whole_value),

@@ -92,6 +92,19 @@ fn people(reader: &Reader<'_>, all: &[AccountView]) -> Markup {
     }
 }
 
+/// What a browser calls itself, as people know it; the word of one that nobody knows as it is.
+fn browser(agent: &str) -> String {
+    // Edge says that it is Chrome, and Chrome that it is Safari.
+    let names = [("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari")];
+    let systems = ["Windows", "Android", "iPhone", "iPad", "Mac OS X", "Linux"];
+    let name = names.iter().find(|(sign, _)| agent.contains(sign)).map(|(_, name)| *name);
+    let system = systems.iter().find(|system| agent.contains(**system));
+    match (name, system) {
+        (Some(name), Some(system)) => format!("{name}, {system}"),
+        (Some(_) | None, Some(_) | None) => agent.chars().take(40).collect(),
+    }
+}
+
 fn sessions(reader: &Reader<'_>, all: &[Session]) -> Markup {
     let lang = reader.lang;
     html! {
@@ -102,7 +115,7 @@ fn sessions(reader: &Reader<'_>, all: &[Session]) -> Markup {
                     td data-label=(say(lang, t::NAME)) { (reader.who(&session.person)) }
                     td data-label=(say(lang, t::SINCE)) { (reader.time(&session.begun.to_string())) }
                     td data-label=(say(lang, t::LAST_SEEN)) { (reader.time(&session.seen.to_string())) }
-                    td.soft data-label=(say(lang, t::FROM_WHERE)) { (session.address) " " (session.agent.chars().take(60).collect::<String>()) }
+                    td.soft data-label=(say(lang, t::FROM_WHERE)) { (session.address) " · " (browser(&session.agent)) }
                     td.row-acts { form method="post" action={ "/system/sessions/" (session.id) "/end" } { button.plain type="submit" { (say(lang, t::END_SESSION)) } } }
                 } } }
             } }

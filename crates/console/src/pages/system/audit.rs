@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
-use yizhan_access::{Line, Said, Verified};
+use yizhan_access::{Line, Outcome, Said, Verified};
 
 use super::super::shell::{Place, Reader, page};
 use super::super::{console, refused, spoken};
@@ -68,7 +68,7 @@ fn content(reader: &Reader<'_>, listing: &Listing<Line>, verified: Option<&Verif
         }
         div.wide { table.rows {
             thead { tr { th { "#" } th { (say(lang, t::AT)) } th { (say(lang, t::WHO)) } th { (say(lang, t::ACT)) } th { (say(lang, t::FROM_WHERE)) } } }
-            tbody { @for line in &listing.items { (row(reader, line)) } }
+            tbody { @for line in &listing.items { (row(reader, line, &listing.items)) } }
         } }
         @if let Some(next) = &listing.next { p.pages { a rel="next" href={ "/system/audit?before=" (next) } { (say(lang, t::EARLIER_LINES)) } } }
     }
@@ -85,25 +85,43 @@ fn told(reader: &Reader<'_>, verified: &Verified) -> Markup {
     }
 }
 
-fn row(reader: &Reader<'_>, line: &Line) -> Markup {
+/// An act with its answer, if both are on this page; else each for itself.
+fn row(reader: &Reader<'_>, line: &Line, all: &[Line]) -> Markup {
     let lang = reader.lang;
+    let answers = |of: i64| all.iter().filter_map(outcome).find(|outcome| outcome.of == of);
     html! {
         @match &line.said {
             Said::Asked(asked) => tr {
                 td.soft data-label="#" { (line.seq) }
                 td data-label=(say(lang, t::AT)) { (reader.clock(&asked.at.to_string())) }
                 td data-label=(say(lang, t::WHO)) { @if asked.who.starts_with("person:") { (reader.who(&asked.who)) } @else { (asked.who) } }
-                td data-label=(say(lang, t::ACT)) { code { (asked.on) } }
+                td data-label=(say(lang, t::ACT)) {
+                    code { @if asked.on.starts_with('/') { (asked.on) } @else { (asked.act) " " (asked.on) } }
+                    @if let Some(outcome) = answers(line.seq) { " " (answer(outcome)) }
+                }
                 td.soft data-label=(say(lang, t::FROM_WHERE)) { (asked.from) @if let Some(session) = &asked.session { " · " (session) } }
             },
-            Said::Answered(outcome) => tr.answer {
-                td.soft data-label="#" { (line.seq) }
-                td.soft data-label=(say(lang, t::AT)) { (reader.clock(&outcome.at.to_string())) }
-                td.soft colspan="3" {
-                    (say_with(lang, t::ANSWERED_SO, &[&outcome.of.to_string()])) span.chip.done[outcome.status < 400].failed[outcome.status >= 400] { (outcome.status) }
-                    @for change in [&outcome.before, &outcome.after].into_iter().flatten() { " " code { (change) } }
+            Said::Answered(outcome) => @if !all.iter().any(|line| line.seq == outcome.of) {
+                tr.answer {
+                    td.soft data-label="#" { (line.seq) }
+                    td.soft data-label=(say(lang, t::AT)) { (reader.clock(&outcome.at.to_string())) }
+                    td.soft colspan="3" { (say_with(lang, t::ANSWERED_SO, &[&outcome.of.to_string()])) (answer(outcome)) }
                 }
             },
         }
+    }
+}
+
+fn outcome(line: &Line) -> Option<&Outcome> {
+    match &line.said {
+        Said::Asked(_) => None,
+        Said::Answered(outcome) => Some(outcome),
+    }
+}
+
+fn answer(outcome: &Outcome) -> Markup {
+    html! {
+        span.chip.done[outcome.status < 400].failed[outcome.status >= 400] { (outcome.status) }
+        @for change in [&outcome.before, &outcome.after].into_iter().flatten() { " " code { (change) } }
     }
 }

@@ -1,0 +1,44 @@
+// The pages in a real browser, on the real daemon.
+//
+//   node run.mjs ADDRESS TOKEN PICTURES HOME
+//
+// ADDRESS is a daemon over HOME, which has the files of `home/`; TOKEN one of its tokens; PICTURES the folder for what the pages
+// look like. Prints each story as it ends; the exit code is 1 when one fails. ONLY=WORD plays those that have it in their name.
+
+import { mkdir } from "node:fs/promises";
+import { chromium } from "playwright-core";
+import { stories as faults } from "./faults.mjs";
+import { House } from "./house.mjs";
+import { Pictures } from "./pictures.mjs";
+import { stories } from "./stories.mjs";
+import { Windows } from "./windows.mjs";
+
+const [address, token, folder, home] = process.argv.slice(2);
+await mkdir(folder, { recursive: true });
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+});
+const house = new House(address, token, home);
+const windows = new Windows(browser, house);
+const pictures = new Pictures(folder);
+const only = process.env.ONLY ?? "";
+let [passed, failed] = [0, 0];
+for (const story of [...stories, ...faults].filter((story) => story.name.includes(only))) {
+  windows.begin();
+  const begun = Date.now();
+  try {
+    await story({ windows, house, pictures });
+    if (windows.forbidden.length > 0) throw new Error(windows.forbidden.join("\n"));
+    console.log(`ok ${story.name} (${Date.now() - begun} ms)`);
+    passed += 1;
+  } catch (error) {
+    console.log(`FAILED ${story.name}: ${error.stack}`);
+    await windows.tell(`${folder}/failed-${story.name}`);
+    failed += 1;
+  }
+  await windows.close();
+}
+await browser.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
