@@ -125,10 +125,10 @@ pub(crate) async fn turned_away(desk: &Arc<Desk>, refusal: &Refusal, request: Re
     if request.method() != Method::POST || !same_origin(request.headers()) {
         return refused(refusal, lang);
     }
-    if request.uri().path() == "/sign-out" {
-        return Redirect::to("/sign-in").into_response();
-    }
-    door::asked_again(lang, &Kept::of(desk, request).await)
+    // Whoever wants to leave has left.
+    let leaves = request.uri().path() == "/sign-out";
+    let kept = if leaves { None } else { Some(Kept::of(desk, request).await) };
+    door::asked_again(lang, kept.as_ref())
 }
 
 /// A page that says why there is none.

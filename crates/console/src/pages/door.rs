@@ -46,8 +46,8 @@ pub(crate) async fn sign_in(
 }
 
 /// The door, for whoever sent a form when their session was over.
-pub(super) fn asked_again(lang: Lang, kept: &Kept) -> Response {
-    let entry = Entry { to: HOME, kept: Some(kept), ..Entry::default() };
+pub(super) fn asked_again(lang: Lang, kept: Option<&Kept>) -> Response {
+    let entry = Entry { to: HOME, kept, ..Entry::default() };
     answered(StatusCode::UNAUTHORIZED, sign_in_page(lang, &entry))
 }
 
