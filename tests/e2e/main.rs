@@ -37,6 +37,8 @@ mod mailbox;
 #[cfg(test)]
 mod many_files;
 #[cfg(test)]
+mod pausing;
+#[cfg(test)]
 mod plugins;
 #[cfg(test)]
 mod registers;

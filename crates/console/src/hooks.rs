@@ -87,6 +87,10 @@ async fn take(desk: &Arc<Desk>, workflow: &str, trigger: &str, request: Request)
     };
     let auth = auth.clone();
     let (bytes, headers) = verified(desk, auth.clone(), bytes, parts.headers).await?;
+    // Whoever could not sign it does not learn that.
+    if let Some(pause) = desk.shared().paused(workflow, trigger) {
+        return Err(Refusal::Paused(pause.at.to_string()));
+    }
     let id = delivery_id(&auth, &headers);
     let payload = payload::read(&headers, &bytes)?;
     let delivery = Delivery { desk, text: &text, trigger, id };

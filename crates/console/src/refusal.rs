@@ -102,6 +102,8 @@ pub enum Refusal {
     UnderWay,
     #[error("too much is waiting")]
     Busy,
+    #[error("this trigger is paused since {0}")]
+    Paused(String),
     #[error("{most} streams of events are open, and no more are opened")]
     TooManyStreams { most: usize },
     #[error("the disk is full; nothing is taken in until there is space")]
@@ -169,6 +171,7 @@ impl Refusal {
             Self::Guessing(_) => (S::TOO_MANY_REQUESTS, "YZ0433"),
             Self::Accounts => (S::SERVICE_UNAVAILABLE, "YZ0434"),
             Self::TooManyStreams { .. } => (S::SERVICE_UNAVAILABLE, "YZ0435"),
+            Self::Paused(_) => (S::SERVICE_UNAVAILABLE, "YZ0436"),
         }
     }
 
@@ -208,6 +211,7 @@ impl Refusal {
             Self::TooManyStreams { .. } => {
                 "close a page that shows what changes, or ask for the list when you want to see it".to_owned()
             }
+            Self::Paused(_) => "send it again later; nothing was taken in".to_owned(),
             Self::Faulty(name) => format!("mend the file; `yizhan check` says what is wrong with `{name}`"),
             Self::Store | Self::Bug | Self::Accounts => "the daemon's log has the cause".to_owned(),
             Self::NoRight { .. } => {
@@ -279,7 +283,9 @@ impl IntoResponse for Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            // What somebody paused does not go on in a moment.
+            let after = if matches!(self, Self::Paused(_)) { "300" } else { "2" };
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(after));
         }
         if matches!(self, Self::Unknown | Self::Far) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -361,6 +367,7 @@ impl From<ActError> for Refusal {
             ActError::Busy => Self::Busy,
             ActError::DiskFull => Self::DiskFull,
             ActError::Stopping => Self::Stopping,
+            ActError::Paused(since) => Self::Paused(since.to_string()),
         }
     }
 }

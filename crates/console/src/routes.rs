@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, clock, doctor, drafts, events, health, plugins, query, registers, runs, stream, tasks,
-    triggers, workflows,
+    access, artifacts, clock, doctor, drafts, events, health, pausing, plugins, query, registers, runs,
+    stream, tasks, triggers, workflows,
 };
 use crate::desk::Desk;
 use crate::openapi::Described;
@@ -19,7 +19,7 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
 }
 
 pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
-    let house = for_accounts(for_registers(for_house(Described::new(desk))));
+    let house = for_accounts(for_registers(for_starts(for_house(Described::new(desk)))));
     for_browsers(for_clocks_of_tasks(for_tasks(for_runs(house))).into_routes(desk))
 }
 
@@ -74,7 +74,24 @@ fn for_house(routes: Described) -> Described {
         )
         .get("/api/v1/plugins", HouseOperator, plugins::list, "Plugins as they stand")
         .get("/api/v1/plugins/{id}", HouseOperator, plugins::show, "A plugin with its actions")
+}
+
+/// What starts workflows, and what is made known.
+fn for_starts(routes: Described) -> Described {
+    routes
         .get("/api/v1/triggers", Viewer, triggers::list, "What fires when, and what became of what fired")
+        .post(
+            "/api/v1/triggers/{workflow}/{trigger}/pause",
+            Operator,
+            pausing::pause,
+            ("Has a trigger start nothing until it is resumed", again::REFUSED),
+        )
+        .post(
+            "/api/v1/triggers/{workflow}/{trigger}/resume",
+            Operator,
+            pausing::resume,
+            ("Has a paused trigger go on, with what was missed as its file says", again::REFUSED),
+        )
         .get("/api/v1/events", Known, stream::watch, "What changes of what one may see, as it changes")
         .post(
             "/api/v1/events",
@@ -353,6 +370,8 @@ fn for_those_who_run_it(routes: Routes) -> Routes {
     routes
         .get("/workflows", Viewer, pages::workflows::list)
         .get("/workflows/{name}", Viewer, pages::workflows::show)
+        .post("/workflows/{workflow}/triggers/{trigger}/pause", Operator, pages::workflows::pause)
+        .post("/workflows/{workflow}/triggers/{trigger}/resume", Operator, pages::workflows::resume)
         .get("/workflows/{name}/trial", Viewer, pages::workflows::trial::ask)
         .post("/workflows/{name}/trial", Viewer, pages::workflows::trial::walk)
         .get("/system", HouseOperator, pages::system::show)

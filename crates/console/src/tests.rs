@@ -15,6 +15,7 @@ mod links;
 mod offices;
 mod openapi;
 mod pages;
+mod pausing;
 mod place;
 mod registers;
 mod rights;

@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use yizhan_engine::store::Draft;
+use yizhan_engine::store::TriggerPause;
 use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::plan::Workflow;
@@ -449,8 +450,10 @@ pub struct WorkflowRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TriggerName {
     pub name: String,
-    /// `schedule`, `webhook`, `files` or `by_hand`.
+    /// `schedule`, `webhook`, `files`, `mail`, `event` or `by_hand`.
     pub kind: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -496,6 +499,24 @@ pub struct TriggerView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gathered: Option<usize>,
     pub last: Vec<FiringView>,
+    /// Nothing starts by it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PauseView>,
+}
+
+/// Who paused a trigger, since when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PauseView {
+    pub by: String,
+    pub since: String,
+    pub reason: String,
+}
+
+impl PauseView {
+    pub(crate) fn of(pause: &TriggerPause) -> Self {
+        let TriggerPause { by, at, reason, .. } = pause;
+        Self { by: by.to_string(), since: at.to_string(), reason: reason.to_string() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -82,6 +82,9 @@ enum Command {
     Event(commands::event::Args),
     /// Show when schedules fire next
     Next(commands::next::Args),
+    /// What starts workflows: list it, pause it, have it go on
+    #[command(subcommand)]
+    Trigger(commands::trigger::Action),
     /// Who is who, who is on duty, and who has which shift
     #[command(subcommand)]
     People(commands::people::Action),
@@ -189,6 +192,7 @@ impl Command {
             Self::Clock(action) => commands::clock::run(&action, context),
             Self::Event(args) => commands::event::run(&args, context),
             Self::Next(args) => commands::next::run(&args, context),
+            Self::Trigger(action) => commands::trigger::run(&action, context),
             Self::People(action) => commands::people::run(&action, context),
             Self::Account(action) => commands::account::run(&action, context),
             Self::Calendar(action) => commands::calendar::run(&action, context),

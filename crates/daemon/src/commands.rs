@@ -36,6 +36,7 @@ pub(crate) mod show;
 pub(crate) mod task;
 pub(crate) mod tasks;
 pub(crate) mod test;
+pub(crate) mod trigger;
 pub(crate) mod what_if;
 pub(crate) mod why;
 pub(crate) mod workflow;

@@ -9,7 +9,7 @@ use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use crate::handle::{ActError, Engine, StartError, Started};
 use crate::intake::each::{Elements, note_refused};
 use crate::intake::{self, Fired, IntakeError};
-use crate::store::{Firing, FiringOutcome, Note, Published, StoreError};
+use crate::store::{Firing, FiringOutcome, Note, Published, StoreError, TriggerPause};
 
 /// Events that are read at once.
 const PAGE: usize = 100;
@@ -41,6 +41,9 @@ pub async fn answer(engine: Engine) {
 async fn look(engine: &Engine) -> Result<bool, FireError> {
     let reads = &engine.shared.reads;
     let seen = reads.events_seen()?;
+    for pause in engine.shared.pauses.behind() {
+        catch_up(engine, &pause, seen).await?;
+    }
     let events = reads.events_after(seen, PAGE)?;
     yizhan_faults::point("events.firing");
     for event in &events {
@@ -55,11 +58,38 @@ async fn look(engine: &Engine) -> Result<bool, FireError> {
     Ok(events.len() == PAGE)
 }
 
+/// Has a trigger that goes on see what came while it was paused, before it sees what is new. What it has seen before is a
+/// firing that is known.
+async fn catch_up(engine: &Engine, pause: &TriggerPause, upto: u64) -> Result<(), FireError> {
+    let text = engine.shared.library.current(&pause.workflow);
+    let found = text.as_ref().and_then(|text| Some((text, text.trigger(&pause.trigger)?)));
+    // A file that is gone, or has no such trigger any more, waits for nothing.
+    if let Some((text, trigger)) = found {
+        let mut after = pause.seen;
+        loop {
+            let events = engine.shared.reads.events_after(after, PAGE)?;
+            for event in events.iter().filter(|event| event.number <= upto && waits_for(trigger, event)) {
+                start(engine, text, trigger, event).await?;
+            }
+            match events.last() {
+                Some(last) if last.number < upto => after = last.number,
+                Some(_) | None => break,
+            }
+        }
+    }
+    Ok(engine.caught_up(pause).await?)
+}
+
+fn waits_for(trigger: &Trigger, event: &Published) -> bool {
+    matches!(&trigger.starts, Starts::Event { name } if **name == *event.name)
+}
+
 async fn fire(engine: &Engine, event: &Published) -> Result<(), FireError> {
     let workflows = engine.shared.library.workflows();
     for text in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
         for trigger in &text.triggers {
-            if matches!(&trigger.starts, Starts::Event { name } if **name == *event.name) {
+            // One that is paused sees it when it goes on.
+            if waits_for(trigger, event) && engine.shared.paused(&text.name, &trigger.name).is_none() {
                 start(engine, text, trigger, event).await?;
             }
         }

@@ -28,6 +28,7 @@ use crate::letter;
 use crate::library::{Entry, Library, Workflows};
 use crate::link::Links;
 use crate::notices::Untold;
+use crate::pausing::Pauses;
 use crate::registers::{Fault, Signet, Tallies};
 use crate::store::{Batch, Firing, FiringOutcome, Gathered, Note, Published, Reads, Store, StoreError};
 use crate::writer::{ByHand, Writer, WriterFigures, Written};
@@ -100,6 +101,8 @@ pub struct Shared {
     pub(crate) gathered: Rooms,
     /// Runs that are over, once that is on disk. Who lags behind looks at the store.
     pub ended: broadcast::Sender<RunId>,
+    /// Triggers that start nothing now.
+    pub(crate) pauses: Pauses,
     /// What changed, for whoever shows it.
     pub changes: Changes,
     world: RwLock<Arc<World>>,
@@ -252,6 +255,8 @@ pub enum ActError {
     DiskFull,
     #[error("the daemon is stopping")]
     Stopping,
+    #[error("this trigger is paused since {0}")]
+    Paused(Millis),
 }
 
 /// Where an answer goes once it is on disk. Dropped unanswered, the asker learns that we stopped.
@@ -562,7 +567,9 @@ impl Opened {
         store: &mut impl Store,
         (config, reads, world, clock): (EngineConfig, Arc<dyn Reads>, World, Arc<dyn Clock>),
     ) -> Result<(Arc<Inbox<Message>>, Arc<Shared>), StoreError> {
+        let pauses = Pauses::read(&*reads)?;
         let shared = Arc::new(Shared {
+            pauses,
             library: Library::default(),
             reads,
             config,
@@ -642,6 +649,10 @@ impl Engine {
 
     /// Begins a run; answers when it is on disk.
     pub async fn start(&self, started: Started) -> Result<StartReply, StartError> {
+        let Prepared { workflow, trigger_name, .. } = &started.prepared;
+        if let Some(pause) = self.shared.paused(&workflow.name, trigger_name) {
+            return Err(ActError::Paused(pause.at).into());
+        }
         // Every run that waits for a place is in memory.
         if self.shared.figures.queued.load(Ordering::Relaxed) >= self.shared.config.queued_max as u64 {
             return Err(ActError::Busy.into());

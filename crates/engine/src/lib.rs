@@ -27,6 +27,7 @@ pub mod live;
 mod notices;
 mod offers;
 mod outgoing;
+mod pausing;
 pub mod queries;
 mod recovery;
 pub mod registers;
@@ -44,4 +45,5 @@ pub use handle::{
     PublishReply, Publishing, Shared, StartError, StartReply, Started,
 };
 pub use notices::Untold;
+pub use pausing::PauseError;
 pub use writer::WriterFigures;

@@ -68,6 +68,11 @@ impl Schedules {
         let mut known = Vec::new();
         for text in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
             for trigger in &text.triggers {
+                if self.engine.shared.paused(&text.name, &trigger.name).is_some() {
+                    // As if the daemon had been off for it: what is due meanwhile is decided once it goes on.
+                    known.push((text.name.clone(), trigger.name.clone()));
+                    continue;
+                }
                 if let Starts::Schedule(schedule) = &trigger.starts {
                     let name = (text.name.clone(), trigger.name.clone());
                     if let Err(error) = self.look_at(&name, text, schedule, now).await {

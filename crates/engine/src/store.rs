@@ -145,6 +145,20 @@ pub struct Notice {
     pub letter: Box<[u8]>,
 }
 
+/// A trigger that somebody paused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriggerPause {
+    pub workflow: Arc<str>,
+    pub trigger: Arc<str>,
+    pub by: Arc<str>,
+    pub at: Millis,
+    pub reason: Arc<str>,
+    /// Of events it had seen those up to here.
+    pub seen: u64,
+    /// It goes on, and has yet to see the events that came meanwhile.
+    pub over: bool,
+}
+
 /// What somebody has filled in of an open task's form and not sent. It is theirs alone, goes with the task, and decides
 /// nothing: so it is in no journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -391,6 +405,12 @@ pub enum Note {
         task: TaskId,
         by: Arc<str>,
     },
+    /// In the place of the one before.
+    TriggerPaused(TriggerPause),
+    TriggerResumed {
+        workflow: Arc<str>,
+        trigger: Arc<str>,
+    },
     /// What has its name and id already is left as it is.
     Published(Published),
     /// A new line of a register.
@@ -562,6 +582,8 @@ pub trait Reads: RegisterReads + CaseReads + Send + Sync {
     ) -> Result<Page<TaskRow>, StoreError>;
     /// What this person has filled in of an open task.
     fn draft(&self, task: &TaskId, by: &str) -> Result<Option<Draft>, StoreError>;
+    /// All triggers that are paused, or have yet to see what came meanwhile.
+    fn pauses(&self) -> Result<Vec<TriggerPause>, StoreError>;
     /// Ends of children that their parents have not taken yet.
     fn tells(&self) -> Result<Vec<Tell>, StoreError>;
     /// Notices that did not go out yet, the oldest first; those after an instant and a key, or from the first on.

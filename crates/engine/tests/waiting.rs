@@ -4,6 +4,8 @@
 
 #[path = "waiting/due.rs"]
 mod due;
+#[path = "waiting/pausing.rs"]
+mod pausing;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};

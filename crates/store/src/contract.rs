@@ -57,6 +57,7 @@ macro_rules! contract {
                 a_text_stays_what_it_was,
                 it_is_known_which_calendars_were_followed,
                 a_schedule_knows_where_it_was,
+                what_is_paused_stays_paused_until_it_goes_on,
                 the_last_minted_run_is_never_a_child,
                 the_house_keeps_its_name,
                 answers_come_batch_by_batch_in_order;

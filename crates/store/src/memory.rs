@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use yizhan_engine::registers::Shelf;
 use yizhan_engine::store::{
     Acks, Batch, Change, Claim, DIGEST, Draft, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused,
-    RunRow, Store, StoreError, TaskChange, TaskEnd, TaskKind, TaskRow, Tell,
+    RunRow, Store, StoreError, TaskChange, TaskEnd, TaskKind, TaskRow, Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -117,6 +117,7 @@ struct Kept {
     tasks: BTreeMap<TaskId, TaskRow>,
     past_tasks: BTreeMap<TaskId, (TaskRow, TaskEnd)>,
     drafts: BTreeMap<(TaskId, Arc<str>), Draft>,
+    pauses: BTreeMap<(Arc<str>, Arc<str>), TriggerPause>,
     /// By workflow, trigger and id: the place in the order of their coming.
     firings: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
     fired: BTreeMap<u64, Fired>,
@@ -321,6 +322,12 @@ impl Kept {
             }
             Note::DraftDropped { task, by } => {
                 self.drafts.remove(&(task.clone(), Arc::clone(by)));
+            }
+            Note::TriggerPaused(pause) => {
+                self.pauses.insert((pause.workflow.clone(), pause.trigger.clone()), pause.clone());
+            }
+            Note::TriggerResumed { workflow, trigger } => {
+                self.pauses.remove(&(Arc::clone(workflow), Arc::clone(trigger)));
             }
             Note::Published(event) => self.waiting.published(event),
             Note::Entry(new) => self.ledgers.written(new),

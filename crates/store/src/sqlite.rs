@@ -8,6 +8,7 @@ mod file_system;
 mod gathered;
 mod lock;
 mod open;
+mod pauses;
 mod reads;
 mod registers;
 mod rows;

@@ -19,7 +19,7 @@ use crate::body::{Answer, Asked};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{EntryAhead, FiringView, Listing, TriggerView, word_of};
+use crate::view::{EntryAhead, FiringView, Listing, PauseView, TriggerView, word_of};
 
 const DAY: i64 = 86_400_000;
 /// Firings ahead and behind that are shown of a trigger.
@@ -106,6 +106,7 @@ fn view(desk: &Desk, text: &Arc<Workflow>, trigger: &Trigger, days: i64) -> Resu
         gathers: gathers.iter().flatten().map(ToString::to_string).collect(),
         gathered,
         last: last.iter().map(|(firing, run)| firing_view(firing, *run)).collect(),
+        paused: shared.paused(&text.name, &trigger.name).map(|pause| PauseView::of(&pause)),
     })
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn list(
 ) -> Result<Answer<Listing<WorkflowRow>>, Refusal> {
     let all = desk.shared().library.workflows();
     let seen = all.iter().filter(|(name, _)| caller.rights.may(Role::Viewer, name));
-    let rows = seen.map(|(name, entry)| row(name, entry)).collect();
+    let rows = seen.map(|(name, entry)| row(&desk, name, entry)).collect();
     Listing::part(rows, &page, |one| one.name.clone()).map(Answer)
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn show(
     caller.must(Role::Viewer, &name)?;
     let all = desk.shared().library.workflows();
     let entry = all.get(&name).ok_or_else(|| Refusal::NoSuch { kind: "workflow", name: name.clone() })?;
-    let row = row(&name, entry);
+    let row = row(&desk, &name, entry);
     let text = entry.workflow.clone();
     let source = entry.source.as_ref().map(|source| source.text.clone());
     let view = desk.read(move |desk| view(desk, row, text.as_ref(), source)).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn reload(State(desk): State<Arc<Desk>>) -> Answer<Reloaded> {
     Answer(desk.house.reload().await)
 }
 
-fn row(name: &str, entry: &Entry) -> WorkflowRow {
+fn row(desk: &Desk, name: &str, entry: &Entry) -> WorkflowRow {
     let state = match (&entry.workflow, entry.faults.is_empty()) {
         (Some(_), true) => "in force",
         (Some(_), false) => "old text in force",
@@ -79,6 +79,7 @@ fn row(name: &str, entry: &Entry) -> WorkflowRow {
             .map(|trigger| TriggerName {
                 name: trigger.name.to_string(),
                 kind: trigger_kind(&trigger.starts).to_owned(),
+                paused: desk.shared().paused(name, &trigger.name).is_some(),
             })
             .collect(),
     }

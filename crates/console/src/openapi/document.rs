@@ -232,7 +232,7 @@ fn meaning(of: &str, name: &str) -> String {
     let meaning = match of {
         "runs" => "A run: its whole id, or the first characters of it where no other run has them.",
         "tasks" => "A task's id, as lists show it.",
-        "workflows" | "hooks" => "A workflow's name: that of its file without `.toml`.",
+        "workflows" | "hooks" | "triggers" => "A workflow's name: that of its file without `.toml`.",
         "registers" => "A register's name in `config/registers.toml`.",
         "by-hand" => "`append`, `amend`, `void` or `erase`.",
         "query" => "`runs` or `tasks`.",

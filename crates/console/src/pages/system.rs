@@ -17,7 +17,7 @@ pub(crate) use accounts::{end_session, invite, make_token, revoke, show as accou
 pub(crate) use audit::show as audit;
 
 use super::shell::{Place, Reader, following};
-use super::workflows::firings;
+use super::workflows::{firings, paused};
 use super::{console, refused, spoken};
 use crate::api::{PageOf, health, triggers};
 use crate::body::Asked;
@@ -179,7 +179,7 @@ fn schedule_rows(reader: &Reader<'_>, all: &[TriggerView]) -> Markup {
             div.wide { table.rows {
                 thead { tr { th { (say(lang, t::WORKFLOW)) } th { (say(lang, t::PATTERN)) } th { (say(lang, t::NEXT_ONE)) } th { (say(lang, t::LAST_FIRINGS)) } } }
                 tbody { @for one in all { tr {
-                    td data-label=(say(lang, t::WORKFLOW)) { a href={ "/workflows/" (one.workflow) } { (one.workflow) } " " span.soft { (one.trigger) } }
+                    td data-label=(say(lang, t::WORKFLOW)) { a href={ "/workflows/" (one.workflow) } { (one.workflow) } " " span.soft { (one.trigger) } @if let Some(pause) = &one.paused { p.late { (paused(reader, pause)) } } }
                     td data-label=(say(lang, t::PATTERN)) { code { (one.what) } }
                     td data-label=(say(lang, t::NEXT_ONE)) { (one.next.first().map_or_else(|| "—".to_owned(), |at| reader.time(at))) }
                     td data-label=(say(lang, t::LAST_FIRINGS)) { (firings(reader, &one.last, FIRINGS)) }

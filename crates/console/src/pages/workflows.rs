@@ -16,7 +16,8 @@ use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::prose::{Reading, Said, reading};
 
-pub(super) use triggers::firings;
+pub(super) use triggers::{firings, paused};
+pub(crate) use triggers::{pause, resume};
 
 use super::fields::{self, Shown};
 use super::shell::{Place, Reader, page};
@@ -65,7 +66,7 @@ fn listed(reader: &Reader<'_>, rows: &[WorkflowRow]) -> Markup {
                     }
                     td data-label=(say(lang, t::STATE)) { (state(lang, row)) }
                     td data-label=(say(lang, t::STARTED_BY)) {
-                        @for trigger in &row.triggers { span.chip { (say(lang, kind_word(&trigger.kind))) } " " }
+                        @for trigger in &row.triggers { span.chip.late[trigger.paused] { (say(lang, kind_word(&trigger.kind))) @if trigger.paused { " · " (say(lang, t::PAUSED)) } } " " }
                         @if row.triggers.is_empty() { span.soft { "—" } }
                     }
                     td.soft data-label=(say(lang, t::OWNER)) { (row.owner.as_ref().map_or_else(|| "—".to_owned(), |who| reader.who(who))) }
@@ -122,12 +123,23 @@ pub(crate) async fn show(
     Named(name): Named<String>,
 ) -> Response {
     let lang = spoken(&desk, &headers);
-    match sheet(&desk, &caller, &name).await {
+    shown(&desk, &caller, lang, (&name, None)).await
+}
+
+async fn shown(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    lang: Lang,
+    (name, refusal): (&str, Option<&Refusal>),
+) -> Response {
+    match sheet(desk, caller, name).await {
         Ok(sheet) => {
             let world = desk.shared().world();
-            let reader = Reader::new(&desk, lang, &caller, &world);
+            let reader = Reader::new(desk, lang, caller, &world);
             let title = titled(&sheet.view.row);
-            console(StatusCode::OK, page(&reader, Place::Workflows, title, &content(&reader, &sheet)))
+            let status = refusal.map_or(StatusCode::OK, Refusal::status);
+            let content = content(&reader, &sheet, refusal);
+            console(status, page(&reader, Place::Workflows, title, &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }
@@ -166,12 +178,13 @@ fn versions(desk: &Desk, workflow: String, in_force: Option<&str>) -> Result<Vec
     Ok(all)
 }
 
-fn content(reader: &Reader<'_>, sheet: &Sheet) -> Markup {
+fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Markup {
     let (lang, row) = (reader.lang, &sheet.view.row);
     html! {
         p.crumbs { a href="/workflows" { (say(lang, t::WORKFLOWS)) } " › " (row.name) }
         h1 { (titled(row)) }
         p.line { (state(lang, row)) " · " span.soft { (row.path) } }
+        @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
         @if let Some(note) = &sheet.view.note { p.soft.note { (note) } }
         @for fault in &row.faults { pre.caret.bad { (fault) } }
         @for warning in &row.warnings { pre.caret { (warning) } }

@@ -153,7 +153,11 @@ async fn what_each_route_needs_is_a_list_that_is_changed_on_purpose() {
     let of_a_run = ["cancel", "due", "extend", "migrate", "pause", "resume", "retry"];
     let on_pages = ["cancel", "due", "pause", "resume", "retry"].map(|act| format!("/runs/{{id}}/{act}"));
     let of_a_run = of_a_run.map(|act| format!("/api/v1/runs/{{id}}/{act}"));
-    assert_eq!(of("operator"), [&of_a_run[..], &on_pages].concat());
+    let of_a_trigger = ["pause", "resume"];
+    let of_a_trigger = of_a_trigger.map(|act| format!("/api/v1/triggers/{{workflow}}/{{trigger}}/{act}"));
+    let on_its_page =
+        ["pause", "resume"].map(|act| format!("/workflows/{{workflow}}/triggers/{{trigger}}/{act}"));
+    assert_eq!(of("operator"), [&of_a_run[..], &of_a_trigger, &on_pages, &on_its_page].concat());
     // What is theirs the handler looks for: their tasks, the forms that name them, what they began.
     assert!(of("known").iter().all(|path| path.contains("/tasks")
         || path.starts_with("/new")

@@ -208,6 +208,11 @@ texts! {
     FROM_STEP: "从哪一步", "From which step";
     CLOCK_OF: "时限:", "Clock: ";
     PAUSE_CLOCK: "停表", "Stop the clock";
+    PAUSED: "已暂停", "paused";
+    PAUSED_BY: "{} 自 {} 起暂停:{}", "Paused by {} since {}: {}";
+    PAUSE_MEANS: "恢复以前什么也不会由它发起。Webhook 和人工发起会被拒收,请对方稍后再发;来信和文件留在原处;错过的时刻在恢复时按文件的写法补办。", "Nothing starts by it until it is resumed. Webhooks and starts by hand are told to come again, mails and files stay where they are, and what was missed is made up for when it goes on, as the file says.";
+    PAUSE_TRIGGER: "暂停触发", "Pause";
+    RESUME_TRIGGER: "恢复触发", "Resume";
     RESUME_CLOCK: "继续计时", "Let it go on";
     MOVE_DUE: "改期限", "Move the due time";
     NEW_DUE: "新期限", "New due time";

@@ -83,11 +83,16 @@ fn shown(answer: &Value, context: &Context) -> String {
     let mut unknown: Vec<String> = Vec::new();
     for trigger in answer["items"].as_array().into_iter().flatten() {
         let of = |key: &str| trigger[key].as_array().cloned().unwrap_or_default();
+        let paused = if trigger["paused"].is_object() {
+            context.language.pick("(已暂停)", " (paused)")
+        } else {
+            ""
+        };
         let mut say = |slot: &Value, name: String| {
             // A slot is an instant, or an object that has one.
             let at = if slot.is_object() { slot.clone() } else { json!({ "at": slot }) };
             let at = instant(&at, "at", &zone);
-            rows.push((at.clone(), vec![at, text(trigger, "workflow"), name]));
+            rows.push((at.clone(), vec![at, text(trigger, "workflow"), name + paused]));
         };
         of("next").iter().for_each(|slot| say(slot, text(trigger, "trigger")));
         for entry in of("entries") {

@@ -96,6 +96,8 @@ impl Folders {
         let texts = workflows.values().filter_map(|entry| entry.workflow.as_ref());
         texts
             .flat_map(|workflow| workflow.triggers.iter().map(move |trigger| (workflow, trigger)))
+            // What is dropped meanwhile lies there until it goes on.
+            .filter(|(workflow, trigger)| self.engine.shared.paused(&workflow.name, &trigger.name).is_none())
             .filter_map(|(workflow, trigger)| match &trigger.starts {
                 Starts::Files { pattern, per } => Some(Slot {
                     workflow: workflow.clone(),

@@ -150,7 +150,11 @@ fn in_force(engine: &Engine) -> BTreeMap<Place, Vec<Slot>> {
     let mut wanted: BTreeMap<Place, Vec<Slot>> = BTreeMap::new();
     for workflow in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
         for trigger in &workflow.triggers {
-            if let Starts::Mail(rule) = &trigger.starts {
+            // Mails that come meanwhile stay unread until it goes on.
+            let paused = engine.shared.paused(&workflow.name, &trigger.name).is_some();
+            if let Starts::Mail(rule) = &trigger.starts
+                && !paused
+            {
                 let place = Place { account: rule.account.clone(), folder: rule.folder.clone() };
                 let (trigger, rule) = (trigger.name.clone(), (**rule).clone());
                 let slot = Slot { workflow: workflow.clone(), trigger, rule };

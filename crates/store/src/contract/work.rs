@@ -1,6 +1,6 @@
 //! Runs at work: lines, snapshots, wake-ups, what is told to parents, and what a new process finds.
 
-use yizhan_engine::store::{Batch, Change, DIGEST, Note, Notice, RunRow, RunState, TaskChange};
+use yizhan_engine::store::{Batch, Change, DIGEST, Note, Notice, RunRow, RunState, TaskChange, TriggerPause};
 use yizhan_workflow::id::{RunId, TextHash};
 
 use super::{House, at, becomes, begin, line, notice, opens, row, run, runs, source, task, tell};
@@ -202,6 +202,33 @@ pub(crate) fn a_schedule_knows_where_it_was(house: &mut dyn House) {
     house.crash();
     assert_eq!(house.reads().schedule_seen("refund", "daily").unwrap(), Some(at(20)));
     assert_eq!(house.reads().schedule_seen("refund", "weekly").unwrap(), None);
+}
+
+/// Over a restart, too; and the newest word of a trigger is the one that holds.
+pub(crate) fn what_is_paused_stays_paused_until_it_goes_on(house: &mut dyn House) {
+    let pause = |trigger: &str, seen, over| TriggerPause {
+        workflow: "refund".into(),
+        trigger: trigger.into(),
+        by: "person:ann".into(),
+        at: at(7),
+        reason: "库房盘点".into(),
+        seen,
+        over,
+    };
+    assert_eq!(house.reads().pauses().unwrap(), []);
+    for one in [pause("hook", 0, false), pause("daily", u64::from(u32::MAX), false), pause("daily", 9, true)]
+    {
+        house.note(Note::TriggerPaused(one));
+    }
+    house.crash();
+    assert_eq!(house.reads().pauses().unwrap(), [pause("daily", 9, true), pause("hook", 0, false)]);
+    let goes_on =
+        |workflow: &str| Note::TriggerResumed { workflow: workflow.into(), trigger: "daily".into() };
+    house.note(goes_on("other"));
+    assert_eq!(house.reads().pauses().unwrap().len(), 2, "another workflow's trigger of that name");
+    house.note(goes_on("refund"));
+    house.crash();
+    assert_eq!(house.reads().pauses().unwrap(), [pause("hook", 0, false)]);
 }
 
 pub(crate) fn the_last_minted_run_is_never_a_child(house: &mut dyn House) {

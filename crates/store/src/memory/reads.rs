@@ -8,6 +8,7 @@ use std::sync::Arc;
 use yizhan_engine::store::{
     Draft, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads,
     RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow, Tell,
+    TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -166,6 +167,10 @@ impl Reads for Memory {
         found.sort_by_key(|row| place(row));
         let rows = found.into_iter().take(most.saturating_add(1)).cloned().collect();
         Ok(page(rows, most, task_cursor))
+    }
+
+    fn pauses(&self) -> Result<Vec<TriggerPause>, StoreError> {
+        Ok(self.kept().pauses.values().cloned().collect())
     }
 
     fn draft(&self, task: &TaskId, by: &str) -> Result<Option<Draft>, StoreError> {

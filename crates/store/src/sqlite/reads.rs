@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use yizhan_engine::store::{
     Draft, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads,
-    RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell,
+    RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -16,6 +16,7 @@ use super::drafts;
 use super::fault::Fault;
 use super::gathered::{self, GATHERED};
 use super::lock::Lock;
+use super::pauses;
 use super::rows::{self, ALL_STATES, State};
 use super::waiting;
 use crate::checksum::checksum;
@@ -533,6 +534,10 @@ impl Reads for SqliteReads {
     fn heaps(&self) -> Result<Vec<Heap>, StoreError> {
         let sql = "SELECT workflow, trigger, count(*), min(at) FROM gathered GROUP BY workflow, trigger";
         self.many(sql, [], gathered::heap_row)
+    }
+
+    fn pauses(&self) -> Result<Vec<TriggerPause>, StoreError> {
+        self.many(pauses::ALL, [], pauses::read)
     }
 
     fn schedule_seen(&self, workflow: &str, trigger: &str) -> Result<Option<Millis>, StoreError> {

@@ -12,7 +12,7 @@ use yizhan_workflow::id::{Millis, RunId};
 use super::fault::{Fault, is_taken};
 use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
 
-use super::{cases, drafts, gathered, registers, waiting};
+use super::{cases, drafts, gathered, pauses, registers, waiting};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
@@ -383,6 +383,8 @@ impl Writing<'_> {
             Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
             Note::Draft(draft) => drafts::keep(self.connection, draft)?,
             Note::DraftDropped { task, by } => drafts::drop(self.connection, task, by)?,
+            Note::TriggerPaused(pause) => pauses::keep(self.connection, pause)?,
+            Note::TriggerResumed { workflow, trigger } => pauses::drop(self.connection, workflow, trigger)?,
             Note::Published(event) => waiting::published(self.connection, event)?,
             Note::Entry(new) => registers::written(self.connection, new)?,
             Note::Number(taken) => registers::taken(self.connection, taken)?,

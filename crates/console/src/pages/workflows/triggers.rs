@@ -1,11 +1,23 @@
-//! What starts a workflow: when it fires next, and what became of what fired.
+//! What starts a workflow: when it fires next, what became of what fired, and whether somebody paused it.
 
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
+use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::Lang;
 
 use super::super::shell::Reader;
-use super::kind_word;
-use crate::view::{FiringView, TriggerView};
+use super::super::spoken;
+use super::{kind_word, shown};
+use crate::api::pausing::{self as api, Pausing};
+use crate::body::{Form, Given, Named};
+use crate::caller::Caller;
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::view::{FiringView, PauseView, TriggerView};
 use crate::words::{Text, catalogue as t, say, say_with};
 
 /// Firings ahead and behind on a page.
@@ -22,12 +34,76 @@ fn one(reader: &Reader<'_>, trigger: &TriggerView) -> Markup {
     html! {
         div.trigger {
             p { strong { (trigger.trigger) } " " span.chip { (say(lang, kind_word(&trigger.kind))) } " " code { (trigger.what) } }
+            @if let Some(pause) = &trigger.paused { p.late { (paused(reader, pause)) } }
             @if !ahead.is_empty() { p.soft { (say(lang, t::NEXT_FIRINGS)) (ahead.join(say(lang, t::LIST_COMMA))) } }
             @for entry in trigger.entries.iter().take(SHOWN) { p.soft { (reader.time(&entry.at)) " · " (entry.number) " (" (entry.day) ")" } }
             @if let Some(kept) = trigger.gathered { p.soft { (say_with(lang, t::GATHERED_WAIT, &[&kept.to_string()])) } }
             (firings(reader, &trigger.last, SHOWN))
+            @if reader.caller.rights.may(Role::Operator, &trigger.workflow) { (offered(reader, trigger)) }
         }
     }
+}
+
+/// Who paused it, since when and why.
+pub(in crate::pages) fn paused(reader: &Reader<'_>, pause: &PauseView) -> String {
+    let words = [reader.who(&pause.by), reader.time(&pause.since), pause.reason.clone()];
+    say_with(reader.lang, t::PAUSED_BY, &[&words[0], &words[1], &words[2]])
+}
+
+fn offered(reader: &Reader<'_>, trigger: &TriggerView) -> Markup {
+    let lang = reader.lang;
+    let path = |act: &str| format!("/workflows/{}/triggers/{}/{act}", trigger.workflow, trigger.trigger);
+    let id = format!("reason.{}", trigger.trigger);
+    html! {
+        @if trigger.paused.is_some() {
+            form method="post" action=(path("resume")) { button.plain type="submit" { (say(lang, t::RESUME_TRIGGER)) } }
+        } @else {
+            details.pause { summary { (say(lang, t::PAUSE_TRIGGER)) }
+                form method="post" action=(path("pause")) {
+                    p.hint { (say(lang, t::PAUSE_MEANS)) }
+                    div.field { label for=(id) { (say(lang, t::WHY)) } input id=(id) name="reason" maxlength="500" required; }
+                    button type="submit" { (say(lang, t::PAUSE_TRIGGER)) }
+                }
+            }
+        }
+    }
+}
+
+/// Back to the workflow's page; with why nothing was done, where that is so.
+async fn back<T>(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    workflow: &str,
+    done: Result<T, Refusal>,
+) -> Response {
+    match done {
+        Ok(_) => Redirect::to(&format!("/workflows/{workflow}")).into_response(),
+        Err(refusal) => shown(desk, caller, spoken(desk, headers), (workflow, Some(&refusal))).await,
+    }
+}
+
+pub(crate) async fn pause(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named((workflow, trigger)): Named<(String, String)>,
+    form: Form,
+) -> Response {
+    let (named, given) = (Named((workflow.clone(), trigger)), Given(Pausing::of_page(&form)));
+    let done = api::pause(State(desk.clone()), caller.clone(), named, given).await;
+    back(&desk, &caller, &headers, &workflow, done).await
+}
+
+pub(crate) async fn resume(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named((workflow, trigger)): Named<(String, String)>,
+) -> Response {
+    let (named, given) = (Named((workflow.clone(), trigger)), Given(Pausing::default()));
+    let done = api::resume(State(desk.clone()), caller.clone(), named, given).await;
+    back(&desk, &caller, &headers, &workflow, done).await
 }
 
 /// What became of what fired, the newest first.

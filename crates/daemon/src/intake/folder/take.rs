@@ -334,7 +334,9 @@ fn told(
 /// What goes by itself: the file only waits.
 pub(crate) fn passes(error: &StartError) -> bool {
     match error {
-        StartError::Act(error) => matches!(error, ActError::Busy | ActError::DiskFull | ActError::Stopping),
+        StartError::Act(error) => {
+            matches!(error, ActError::Busy | ActError::DiskFull | ActError::Stopping | ActError::Paused(_))
+        }
         StartError::NoSuchWorkflow(_)
         | StartError::Intake(_)
         | StartError::KeyHeld { .. }

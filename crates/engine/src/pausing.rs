@@ -1,0 +1,151 @@
+//! Triggers that somebody paused: they start nothing until somebody has them go on. It is as if the daemon had been off for
+//! them: what came meanwhile is dealt with then, as the trigger's file says of what was missed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use tokio::sync::Mutex;
+use yizhan_workflow::plan::Starts;
+
+use crate::changed::Changed;
+use crate::handle::{ActError, Engine, Shared};
+use crate::store::{Note, Reads, StoreError, TriggerPause};
+
+/// Workflow and trigger.
+type Name = (Arc<str>, Arc<str>);
+
+/// All that the store has, in memory too: each start asks.
+#[derive(Debug, Default)]
+pub(crate) struct Pauses {
+    all: RwLock<BTreeMap<Name, TriggerPause>>,
+    /// One change at a time, so that memory and store say the same.
+    changing: Mutex<()>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PauseError {
+    #[error("the trigger `{}` is paused since {}", .0.trigger, .0.at)]
+    Paused(TriggerPause),
+    #[error("the trigger `{0}` is not paused")]
+    NotPaused(String),
+    #[error(transparent)]
+    Act(#[from] ActError),
+}
+
+impl Pauses {
+    pub(crate) fn read(reads: &dyn Reads) -> Result<Self, StoreError> {
+        let all = reads.pauses()?.into_iter().map(|pause| (name_of(&pause), pause)).collect();
+        Ok(Self { all: RwLock::new(all), changing: Mutex::default() })
+    }
+
+    fn all(&self) -> RwLockReadGuard<'_, BTreeMap<Name, TriggerPause>> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, name: Name, pause: Option<TriggerPause>) {
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        match pause {
+            Some(pause) => drop(all.insert(name, pause)),
+            None => drop(all.remove(&name)),
+        }
+    }
+
+    /// Those that go on and have yet to see the events that came meanwhile.
+    pub(crate) fn behind(&self) -> Vec<TriggerPause> {
+        self.all().values().filter(|pause| pause.over).cloned().collect()
+    }
+}
+
+fn name_of(pause: &TriggerPause) -> Name {
+    (pause.workflow.clone(), pause.trigger.clone())
+}
+
+impl Shared {
+    /// The pause of a trigger; none where it starts what it should.
+    #[must_use]
+    pub fn paused(&self, workflow: &str, trigger: &str) -> Option<TriggerPause> {
+        let all = self.pauses.all();
+        if all.is_empty() {
+            return None;
+        }
+        all.get(&(workflow.into(), trigger.into())).filter(|pause| !pause.over).cloned()
+    }
+
+    /// Whether it waits for events, which are all seen by a cursor of their own.
+    fn is_of_events(&self, workflow: &str, trigger: &str) -> bool {
+        let text = self.library.current(workflow);
+        let trigger = text.as_ref().and_then(|text| text.trigger(trigger));
+        trigger.is_some_and(|trigger| matches!(trigger.starts, Starts::Event { .. }))
+    }
+}
+
+impl Engine {
+    /// Has a trigger start nothing; answers when that is on disk.
+    ///
+    /// # Errors
+    /// When it is paused, or nothing is taken in now.
+    pub async fn pause(
+        &self,
+        (workflow, trigger): (&str, &str),
+        by: Arc<str>,
+        reason: Arc<str>,
+    ) -> Result<(), PauseError> {
+        let pauses = &self.shared.pauses;
+        let _mine = pauses.changing.lock().await;
+        if let Some(known) = self.shared.paused(workflow, trigger) {
+            return Err(PauseError::Paused(known));
+        }
+        let name: Name = (workflow.into(), trigger.into());
+        // One that has not caught up yet goes on from where it was.
+        let behind = pauses.all().get(&name).map(|pause| pause.seen);
+        let unreadable = |error: StoreError| ActError::Unreadable(error.to_string());
+        let seen = behind.map_or_else(|| self.shared.reads.events_seen().map_err(unreadable), Ok)?;
+        let at = self.shared.now();
+        let (workflow, trigger) = name.clone();
+        let pause = TriggerPause { workflow, trigger, by, at, reason, seen, over: false };
+        self.take_note(Note::TriggerPaused(pause.clone())).await?;
+        tracing::info!(workflow = %name.0, trigger = %name.1, by = %pause.by, reason = %pause.reason, "a trigger was paused");
+        pauses.set(name, Some(pause));
+        self.shared.changes.say(Changed::House);
+        Ok(())
+    }
+
+    /// Has it start again what it should; answers when that is on disk.
+    ///
+    /// # Errors
+    /// When it is not paused, or nothing is taken in now.
+    pub async fn resume(&self, (workflow, trigger): (&str, &str)) -> Result<(), PauseError> {
+        let pauses = &self.shared.pauses;
+        let _mine = pauses.changing.lock().await;
+        let Some(known) = self.shared.paused(workflow, trigger) else {
+            return Err(PauseError::NotPaused(trigger.to_owned()));
+        };
+        let name = name_of(&known);
+        if self.shared.is_of_events(workflow, trigger) {
+            let behind = TriggerPause { over: true, ..known };
+            self.take_note(Note::TriggerPaused(behind.clone())).await?;
+            pauses.set(name.clone(), Some(behind));
+            self.shared.published.notify_one();
+        } else {
+            self.take_note(Note::TriggerResumed { workflow: name.0.clone(), trigger: name.1.clone() })
+                .await?;
+            pauses.set(name.clone(), None);
+        }
+        tracing::info!(workflow = %name.0, trigger = %name.1, "a trigger goes on");
+        self.shared.changes.say(Changed::House);
+        Ok(())
+    }
+
+    /// It has seen the events that came while it was paused.
+    pub(crate) async fn caught_up(&self, pause: &TriggerPause) -> Result<(), ActError> {
+        let _mine = self.shared.pauses.changing.lock().await;
+        let name = name_of(pause);
+        // Paused again meanwhile it goes on from where it was.
+        if self.shared.pauses.all().get(&name) != Some(pause) {
+            return Ok(());
+        }
+        self.note(Note::TriggerResumed { workflow: name.0.clone(), trigger: name.1.clone() }).await?;
+        self.shared.pauses.set(name, None);
+        Ok(())
+    }
+}

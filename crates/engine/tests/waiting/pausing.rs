@@ -1,0 +1,93 @@
+//! A trigger that waits for events and is paused: it sees what came meanwhile once it goes on, each event once.
+
+use yizhan_engine::store::Reads;
+use yizhan_engine::{ActError, PauseError, StartError, Started, intake};
+use yizhan_store::Memory;
+
+use super::{ON_PAID, Place, START, place, world};
+
+const PAID: (&str, &str) = ("on-paid", "paid");
+
+impl Place {
+    async fn pause_paid(&self) {
+        self.engine.pause(PAID, "person:ann".into(), "盘点".into()).await.unwrap();
+    }
+
+    async fn paid(&self, id: &str) {
+        self.publish(Some(id), "invoice.paid", id, r#"{"amount":7}"#).await;
+    }
+
+    async fn all_is_seen(&self, number: u64) {
+        self.until("all is seen", |place| place.store.events_seen().unwrap() == number).await;
+    }
+
+    fn began(&self) -> usize {
+        self.runs_of("on-paid").len()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_come_while_their_trigger_is_paused_start_their_runs_when_it_goes_on() {
+    let other = ON_PAID.replace("[trigger.paid]", "[trigger.also]");
+    let texts = [("on-paid", ON_PAID), ("other", &*other)];
+    let before = place(Memory::new(), START, &texts);
+    before.paid("a").await;
+    before.until("the run of the first", |place| place.began() == 1).await;
+    before.all_is_seen(1).await;
+    before.pause_paid().await;
+    before.paid("b").await;
+    before.publish(Some("x"), "invoice.lost", "x", r#"{"amount":7}"#).await;
+    before.paid("c").await;
+    before.all_is_seen(4).await;
+    assert_eq!((before.began(), before.runs_of("other").len()), (1, 3), "the other trigger goes on");
+    let after = before.crashed(&texts);
+    after.paid("d").await;
+    after.all_is_seen(5).await;
+    assert_eq!(after.began(), 1, "a restart does not have it go on");
+    after.engine.resume(PAID).await.unwrap();
+    after.until("what came meanwhile", |place| place.store.pauses().unwrap().is_empty()).await;
+    assert_eq!(after.began(), 4);
+    after.paid("e").await;
+    after.until("what is new", |place| place.began() == 5).await;
+    assert_eq!(after.runs_of("other").len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_catches_up_also_when_the_daemon_ends_before_it_has() {
+    let texts = [("on-paid", ON_PAID)];
+    let before = place(Memory::new(), START, &texts);
+    before.pause_paid().await;
+    for id in ["a", "b", "c"] {
+        before.paid(id).await;
+    }
+    before.all_is_seen(3).await;
+    // That it goes on is on disk, and nothing after it.
+    before.gate.set(1);
+    before.engine.resume(PAID).await.unwrap();
+    let after = before.crashed(&texts);
+    after.until("it has caught up", |place| place.store.pauses().unwrap().is_empty()).await;
+    assert_eq!(after.began(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_trigger_starts_nothing_whoever_asks() {
+    let place = place(Memory::new(), START, &[("on-paid", ON_PAID)]);
+    place.pause_paid().await;
+    let twice = place.engine.pause(PAID, "person:bob".into(), "再停".into()).await;
+    assert!(matches!(twice, Err(PauseError::Paused(pause)) if &*pause.by == "person:ann"));
+    let text = place.engine.shared.library.current("on-paid").unwrap();
+    let body = serde_json::json!({ "amount": 9, "name": "x" });
+    let with = serde_json::Map::from_iter([
+        ("body".to_owned(), body.clone()),
+        ("event".to_owned(), serde_json::json!({ "key": "x" })),
+    ]);
+    let fired = intake::Fired { trigger: "paid", with };
+    let at = place.engine.shared.now();
+    let prepared = intake::from_trigger(&text, fired, body.as_object().unwrap(), &world(), at).unwrap();
+    let started = Started { prepared, by: "trigger:paid".into(), firing: None };
+    let refused = place.engine.start(started).await;
+    assert!(matches!(refused, Err(StartError::Act(ActError::Paused(since))) if since == at), "{refused:?}");
+    // Without its trigger the workflow is started as ever.
+    place.start("on-paid", r#"{"amount":9,"name":"x"}"#).await;
+    assert_eq!(place.began(), 1);
+}
