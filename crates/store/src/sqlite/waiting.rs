@@ -92,8 +92,9 @@ pub(super) fn grant(connection: &Connection, grant: &Grant) -> Result<(), Fault>
 }
 
 pub(super) fn published(connection: &Connection, event: &Published) -> Result<(), Fault> {
-    let sql = "INSERT INTO published(id, name, key, payload, at) VALUES (?1, ?2, ?3, ?4, ?5)
-               ON CONFLICT(name, id) DO NOTHING";
+    // Not as a conflict: that would take a number for what is not kept.
+    let sql = "INSERT INTO published(id, name, key, payload, at) SELECT ?1, ?2, ?3, ?4, ?5
+               WHERE NOT EXISTS (SELECT 1 FROM published WHERE name = ?2 AND id = ?1)";
     run(connection, sql, params![event.id, event.name, event.key, event.payload.get(), event.at.0])
 }
 
