@@ -36,7 +36,7 @@ fn browser_is_there() -> bool {
 /// Plays the stories of one script.
 fn played(words: &[&str]) -> Output {
     let node = Command::new("timeout")
-        .args(["--kill-after=5", "420", "node"])
+        .args(["--kill-after=5", "900", "node"])
         .args(words)
         .current_dir(folder())
         .stdin(Stdio::null())
