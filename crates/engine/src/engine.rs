@@ -516,6 +516,9 @@ impl Loop {
             }
         }
         self.batch.released += acts.released();
+        if let Some(row) = &change.row {
+            self.events.run_began(row.started);
+        }
         self.batch.changes.push(change);
         self.after.acts.push(acts);
         self.after.acts.len() - 1

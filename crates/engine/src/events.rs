@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use yizhan_workflow::filter::passes;
-use yizhan_workflow::id::{Attempt, RunId};
+use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::run::event::{Event, Listening, Raw, Standing};
 use yizhan_workflow::run::state::At;
 use yizhan_workflow::run::{Refusal, World};
@@ -33,6 +33,8 @@ pub(crate) struct Events {
     behind: Option<u64>,
     /// On their way to the disk.
     under_way: BTreeSet<(Arc<str>, Arc<str>)>,
+    /// When the newest run began. What is published now came after that, whatever a clock says that was set back.
+    newest_run: Millis,
 }
 
 impl Events {
@@ -43,6 +45,10 @@ impl Events {
     /// Begins with those whose event was published before a crash.
     pub(crate) fn recover(&mut self) {
         self.behind = Some(0);
+    }
+
+    pub(crate) fn run_began(&mut self, at: Millis) {
+        self.newest_run = self.newest_run.max(at);
     }
 
     pub(crate) fn look(&mut self, run: RunId, of: Attempt) {
@@ -75,7 +81,8 @@ impl Loop {
     }
 
     /// Stands or falls with the batch in the making. What came before is not taken in twice.
-    pub(crate) fn publish_in_batch(&mut self, event: Published) {
+    pub(crate) fn publish_in_batch(&mut self, mut event: Published) {
+        event.at = event.at.max(self.events.newest_run);
         let known = self.shared.reads.event(&event.name, &event.id).is_ok_and(|known| known.is_some());
         if known || !self.events.under_way.insert((event.name.clone(), event.id.clone())) {
             return;

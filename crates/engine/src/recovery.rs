@@ -8,7 +8,7 @@ use yizhan_workflow::run::{Command, Refusal, World, wants};
 
 use crate::engine::Loop;
 use crate::handle::ActError;
-use crate::store::{RunState, StoreError};
+use crate::store::{RunFilter, RunState, StoreError};
 
 /// How far ahead wake-ups are kept in memory,
 const NEAR: i64 = 60_000;
@@ -51,6 +51,9 @@ impl Loop {
         self.recover_slots(&world)?;
         self.recover_choices()?;
         self.events.recover();
+        if let Some(newest) = reads.runs(&RunFilter::default(), None, 1)?.rows.first() {
+            self.events.run_began(newest.started);
+        }
         self.following.recover(reads.calendars_seen()?);
         yizhan_faults::point("engine.recovered");
         if count > 0 {

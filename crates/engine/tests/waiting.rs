@@ -604,6 +604,26 @@ async fn an_event_that_was_accepted_before_a_crash_is_taken_after_it() {
     assert_eq!(after.output(run), r#"{"amount":7}"#);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_came_after_a_run_reaches_it_though_the_clock_was_set_back_between_the_two() {
+    let texts = [("paid", PAID)];
+    let before = place(Memory::new(), START, &texts);
+    let one = before.start("paid", r#"{"order":"A-7"}"#).await;
+    let two = before.start("paid", r#"{"order":"A-8"}"#).await;
+    for run in [one, two] {
+        before.until_waits(run, "event").await;
+    }
+    before.pass(-80_000).await;
+    before.publish(None, "invoice.paid", "A-7", r#"{"amount":7}"#).await;
+    before.until_state(one, RunState::Done).await;
+    before.settle().await;
+    let after = before.crashed(&texts);
+    after.pass(-80_000).await;
+    after.publish(None, "invoice.paid", "A-8", r#"{"amount":8}"#).await;
+    after.until_state(two, RunState::Done).await;
+    assert_eq!((after.output(one), after.output(two)), (r#"{"amount":7}"#.into(), r#"{"amount":8}"#.into()));
+}
+
 const TELLER: &str = r#"
 [step.tell]
 use = "event.publish"
