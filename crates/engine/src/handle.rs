@@ -31,6 +31,7 @@ use crate::notices::Untold;
 use crate::pausing::Pauses;
 use crate::registers::{Fault, Signet, Tallies};
 use crate::store::{Batch, Firing, FiringOutcome, Gathered, Note, Published, Reads, Store, StoreError};
+use crate::sync::{nap, thread};
 use crate::writer::{ByHand, Writer, WriterFigures, Written};
 
 /// Ends that a slow listener may be behind.
@@ -523,7 +524,7 @@ impl Opened {
         let back = inbox.clone();
         let failed =
             |error: std::io::Error| StoreError::Failed(format!("a thread cannot be started: {error}"));
-        let (writer, _) =
+        let writer =
             Writer::start(store, shared.clock.clone(), move |written| back.push(Message::Written(written)))
                 .map_err(failed)?;
         let engine = Loop::over(&inbox, &writer, carriers, &shared)?;
@@ -534,7 +535,7 @@ impl Opened {
             }
             closing.close();
         };
-        std::thread::Builder::new().name("engine".into()).spawn(run).map_err(failed)?;
+        thread::Builder::new().name("engine".into()).spawn(run).map_err(failed)?;
         Ok(Engine { inbox, shared, writer: writer.figures, waiting: Arc::default() })
     }
 
@@ -813,7 +814,7 @@ impl Engine {
                 drained = true;
                 self.inbox.push(Message::Drain);
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            nap(Duration::from_millis(5)).await;
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The one queue into the engine's loop: everything that is there is taken at once.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
+
+use crate::sync::{Condvar, Mutex, MutexGuard, wait_while};
 
 /// A queue with one reader. `push` never waits; who may push how much is bounded by its callers.
 #[derive(Debug)]
@@ -47,11 +49,7 @@ impl<T> Inbox<T> {
     pub(crate) fn take(&self, into: &mut VecDeque<T>, wait: Duration) {
         let mut queue = self.lock();
         if queue.waiting.is_empty() && !wait.is_zero() {
-            queue = self
-                .filled
-                .wait_timeout_while(queue, wait, |queue| queue.waiting.is_empty())
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            queue = wait_while(&self.filled, queue, wait, |queue| queue.waiting.is_empty());
         }
         if into.is_empty() {
             std::mem::swap(&mut queue.waiting, into);

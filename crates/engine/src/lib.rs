@@ -37,6 +37,7 @@ mod sealed;
 mod slots;
 mod starting;
 pub mod store;
+mod sync;
 mod writer;
 
 pub use changed::{Changed, ChangedRun, Changes};

@@ -13,6 +13,7 @@ use crate::engine::{Acts, After};
 use crate::handle::Clock;
 use crate::inbox::Inbox;
 use crate::store::{Acks, Batch, Note, Store, StoreError};
+use crate::sync::thread;
 
 /// A batch, with what the loop does once it is on disk.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl Writer {
         store: S,
         clock: Arc<dyn Clock>,
         tell: impl Fn(Written) + Send + 'static,
-    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+    ) -> std::io::Result<Self> {
         let (state, writer) = State::of(store, clock);
         let run = move || {
             // A writer that is gone without a word would leave everybody waiting for it.
@@ -96,8 +97,8 @@ impl Writer {
                 tell(Written::Broken(StoreError::Broken("the writer's thread panicked".to_owned())));
             }
         };
-        let thread = std::thread::Builder::new().name("writer".into()).spawn(run)?;
-        Ok((writer, thread))
+        thread::Builder::new().name("writer".into()).spawn(run)?;
+        Ok(writer)
     }
 }
 
@@ -168,7 +169,7 @@ impl<S: Store> State<S> {
                 match self.write(&mut work, tell) {
                     Wrote::All => break,
                     Wrote::Full => {
-                        std::thread::sleep(FULL_PAUSE);
+                        thread::sleep(FULL_PAUSE);
                         // Starts that came meanwhile must not wait for space either.
                         self.jobs.take(&mut self.queue, Duration::ZERO);
                         self.gather(&mut work);
