@@ -2,13 +2,14 @@
 
 mod entries;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use serde_json::json;
 use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::plan::{Starts, Workflow};
+use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::run::ITEMS_MAX;
 use yizhan_workflow::schedule::{self, Overlap, Schedule, Slot};
 
@@ -23,6 +24,13 @@ use crate::store::{Firing, FiringOutcome, Note, RunState, StoreError};
 const REMEMBERED: usize = 500;
 /// The same for a trigger whose every element is a firing.
 const REMEMBERED_EACH: usize = 2 * ITEMS_MAX;
+
+/// Schedules that are looked at side by side: those of one second share their commits. A slot is one firing, so no order
+/// between schedules can double or lose any.
+const AT_ONCE: usize = 64;
+
+/// A schedule of which something may be due.
+type Due<'d> = ((Arc<str>, Arc<str>), &'d Arc<Workflow>, &'d Schedule);
 
 /// What is remembered of one schedule between two looks.
 #[derive(Clone, Debug)]
@@ -65,47 +73,75 @@ impl Schedules {
     pub async fn look(&mut self) {
         let now = self.engine.shared.now();
         let workflows = self.engine.shared.library.workflows();
-        let mut known = Vec::new();
+        let mut known = BTreeSet::new();
+        let mut due = Vec::new();
         for text in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
             for trigger in &text.triggers {
-                if self.engine.shared.paused(&text.name, &trigger.name).is_some() {
-                    // As if the daemon had been off for it: what is due meanwhile is decided once it goes on.
-                    known.push((text.name.clone(), trigger.name.clone()));
-                    continue;
+                let Starts::Schedule(schedule) = &trigger.starts else { continue };
+                let name = (text.name.clone(), trigger.name.clone());
+                // As if the daemon had been off for it: what is due meanwhile is decided once it goes on.
+                if !self.is_paused(text, trigger) && !self.rests(&name, text, now) {
+                    due.push((name.clone(), text, &**schedule));
                 }
-                if let Starts::Schedule(schedule) = &trigger.starts {
-                    let name = (text.name.clone(), trigger.name.clone());
-                    if let Err(error) = self.look_at(&name, text, schedule, now).await {
-                        tracing::warn!(workflow = %name.0, trigger = %name.1, %error, "a schedule could not be looked at");
-                    }
-                    known.push(name);
-                }
+                known.insert(name);
+            }
+        }
+        self.look_at_all(&due, now).await;
+        self.watched.retain(|name, _| known.contains(name));
+        for text in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
+            for trigger in &text.triggers {
                 if trigger.gather.is_some()
+                    && !self.is_paused(text, trigger)
                     && let Err(error) = self.gathering.look(&self.engine, text, trigger).await
                 {
                     tracing::warn!(workflow = %text.name, trigger = %trigger.name, %error, "what was gathered could not be looked at");
                 }
             }
         }
-        self.watched.retain(|name, _| known.contains(name));
     }
 
+    fn is_paused(&self, text: &Workflow, trigger: &Trigger) -> bool {
+        self.engine.shared.paused(&text.name, &trigger.name).is_some()
+    }
+
+    /// Nothing of it is due yet.
+    fn rests(&self, name: &(Arc<str>, Arc<str>), text: &Workflow, now: Millis) -> bool {
+        self.watched.get(name).is_some_and(|watched| {
+            watched.text.hash == text.hash
+                && watched.queued.is_none()
+                && watched.next.is_some_and(|next| now < next && now >= watched.last)
+        })
+    }
+
+    async fn look_at_all(&mut self, due: &[Due<'_>], now: Millis) {
+        let at_once = AT_ONCE.min(self.engine.shared.config.requests_max).max(1);
+        let this = &*self;
+        let looks = (0..due.len()).map(|place| async move { (place, this.look_at(&due[place], now).await) });
+        let looked: Vec<_> = futures_util::stream::iter(looks).buffer_unordered(at_once).collect().await;
+        for (place, watched) in looked {
+            let name = &due[place].0;
+            match watched {
+                Ok(Some(watched)) => drop(self.watched.insert(name.clone(), watched)),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(workflow = %name.0, trigger = %name.1, %error, "a schedule could not be looked at");
+                }
+            }
+        }
+    }
+
+    /// What is to be remembered of it, where it could be decided.
     async fn look_at(
-        &mut self,
-        name: &(Arc<str>, Arc<str>),
-        text: &Arc<Workflow>,
-        schedule: &Schedule,
+        &self,
+        (name, text, schedule): &Due<'_>,
         now: Millis,
-    ) -> Result<(), ScheduleError> {
+    ) -> Result<Option<Watched>, ScheduleError> {
         let mut watched = match self.watched.get(name) {
             Some(watched) if watched.text.hash == text.hash => watched.clone(),
-            Some(older) => Watched { text: text.clone(), next: None, ..older.clone() },
+            Some(older) => Watched { text: (*text).clone(), next: None, ..older.clone() },
             None => self.remembered(name, text, now).await?,
         };
-        if watched.queued.is_none() && watched.next.is_some_and(|next| now < next && now >= watched.last) {
-            return Ok(());
-        }
-        let Some(calendar) = self.calendar_of(text) else { return Ok(()) };
+        let Some(calendar) = self.calendar_of(text) else { return Ok(None) };
         if yizhan_faults::fails("schedules.deciding") {
             return Err(StoreError::Failed("as a fault run asks".into()).into());
         }
@@ -130,8 +166,7 @@ impl Schedules {
         yizhan_faults::point("schedules.seen");
         watched.last = decided.seen;
         watched.next = decided.next;
-        self.watched.insert(name.clone(), watched);
-        Ok(())
+        Ok(Some(watched))
     }
 
     /// The calendar of a file's schedules. Without it nothing is decided, so nothing is lost either: it is all decided
