@@ -7,6 +7,7 @@ mod fault;
 mod file_system;
 mod gathered;
 mod lock;
+mod log;
 mod open;
 mod pauses;
 mod reads;

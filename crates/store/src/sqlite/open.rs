@@ -75,6 +75,8 @@ pub enum OpenError {
     Setting { name: String, wanted: String, found: String },
     #[error("cannot use `{}`", .path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("the log `{}` is damaged: what was written to it from byte {from} on cannot be read", .path.display())]
+    DamagedLog { path: PathBuf, from: u64 },
     #[error("the store `{}` cannot be opened", .path.display())]
     Sqlite { path: PathBuf, source: rusqlite::Error },
 }
@@ -95,7 +97,7 @@ impl OpenError {
             Self::OldSqlite { .. } => "YZ0505",
             Self::Setting { .. } => "YZ0506",
             Self::File { .. } => "YZ0507",
-            Self::Sqlite { .. } => "YZ0508",
+            Self::Sqlite { .. } | Self::DamagedLog { .. } => "YZ0508",
         }
     }
 
@@ -110,6 +112,7 @@ impl OpenError {
             Self::OldSqlite { .. } => "build with the SQLite that comes with the source (at least 3.51.3)",
             Self::Setting { .. } => "build with the SQLite that comes with the source",
             Self::File { .. } => "check that the folder is there and may be written by this user",
+            Self::DamagedLog { .. } => "restore a backup: runs that were acknowledged would be lost",
             Self::Sqlite { .. } => "run `yizhan doctor`; if the file is damaged, restore a backup",
         }
     }
@@ -151,6 +154,7 @@ pub(super) fn lock(path: &Path) -> Result<Lock, OpenError> {
 pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     new_enough(rusqlite::version_number(), rusqlite::version())?;
     make_file(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+    whole_log(beside(path, "-wal"))?;
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     let mut connection = connect(path).map_err(sqlite)?;
     let version = version(&connection, path)?;
@@ -168,6 +172,15 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     start_a_new_log(&connection).map_err(sqlite)?;
     connection.wal_hook(Some(bring_in)).map_err(sqlite)?;
     Ok(connection)
+}
+
+/// SQLite would go on without what it cannot read.
+fn whole_log(path: PathBuf) -> Result<(), OpenError> {
+    match super::log::damaged_from(&path) {
+        Ok(None) => Ok(()),
+        Ok(Some(from)) => Err(OpenError::DamagedLog { path, from }),
+        Err(source) => Err(OpenError::File { path, source }),
+    }
 }
 
 fn new_enough(number: i32, found: &'static str) -> Result<(), OpenError> {

@@ -66,7 +66,8 @@ const QUESTIONS: [Question; 9] = [
 
 fn sqlite(connection: &Connection) -> Result<Vec<Finding>, Fault> {
     let mut found = Vec::new();
-    connection.pragma_query(None, "quick_check", |row| {
+    // Not the quick one: an index that lacks a row hides it from every list.
+    connection.pragma_query(None, "integrity_check", |row| {
         let text: String = row.get(0)?;
         if text != "ok" {
             found.push(Finding::Sqlite(text));
