@@ -51,6 +51,42 @@ fn a_disk_that_fills_up_under_load_and_is_freed_loses_nothing_and_goes_on_by_its
 }
 
 #[test]
+fn a_daemon_that_ends_fails_or_waits_at_points_of_its_code_loses_nothing_and_goes_on() {
+    let (code, report, said) = chaos(&["points", "--cycles", "6", "--seed", "8"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(report["happened"], 6, "{said}");
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_and_back_around_summer_time_loses_no_slot_and_doubles_none() {
+    let (code, report, said) = chaos(&["clock", "--cycles", "24", "--seed", "4"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["back"].as_u64().unwrap() > 4 && report["while_down"].as_u64().unwrap() > 4, "{said}");
+    assert!(report["farthest_ms"].as_u64().unwrap() > 3_600_000, "{said}");
+}
+
+#[test]
+fn a_thousand_schedules_on_one_second_all_fire_once() {
+    let (code, report, said) = chaos(&["schedules", "--tasks", "1000", "--cycles", "3"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["fired"].as_u64().unwrap() >= 2_000, "{said}");
+}
+
+#[test]
+fn a_steady_load_leaves_memory_descriptors_and_the_log_as_they_are() {
+    let (code, report, said) = chaos(&["soak", "--minutes", "0.4"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["samples"].as_u64().unwrap() >= 5, "{said}");
+}
+
+#[test]
+fn a_bit_that_turned_over_in_the_store_is_told_of_or_changes_nothing() {
+    let (code, report, said) = chaos(&["flips", "--cycles", "20", "--seed", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["told"].as_u64().unwrap() > 0, "{said}");
+}
+
+#[test]
 fn after_a_write_or_a_sync_that_failed_the_daemon_ends_and_starts_from_what_is_on_the_disk() {
     for run in ["write-error", "sync-error"] {
         let (code, report, said) = chaos(&[run, "--cycles", "3", "--seed", "9"]);

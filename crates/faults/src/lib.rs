@@ -1,8 +1,9 @@
 //! Named points between a decision, its commit and its effect, at which a fault run lets the daemon end, fail or wait.
 //!
 //! `YIZHAN_FAULT=engine.acting=abort@3` ends the process when that point is passed the third time; `error` lets what it
-//! guards fail there once, `delay` makes it wait. `YIZHAN_FAULT_LOG` names a file that is made when it happened. A release
-//! has nothing of this, unless it is built with the feature `faults`.
+//! guards fail there once, `delay` makes it wait. `YIZHAN_FAULT_LOG` names a file that is made when it happened.
+//! `YIZHAN_FAULT_CLOCK` names a file that says by how many milliseconds the daemon's clock is ahead of the machine's. A
+//! release has nothing of this, unless it is built with the feature `faults`.
 
 /// Whether this build has points.
 pub const ON: bool = cfg!(any(debug_assertions, feature = "faults"));
@@ -29,6 +30,47 @@ fn passed(name: &'static str) -> bool {
 #[inline(always)]
 const fn passed(_name: &'static str) -> bool {
     false
+}
+
+/// By how many milliseconds the clock is ahead of the machine's (below zero: behind) just now.
+#[cfg(not(any(debug_assertions, feature = "faults")))]
+#[inline(always)]
+#[must_use]
+pub const fn clock_ahead() -> i64 {
+    0
+}
+
+#[cfg(any(debug_assertions, feature = "faults"))]
+pub use clock::ahead as clock_ahead;
+
+#[cfg(any(debug_assertions, feature = "faults"))]
+mod clock {
+    use std::path::PathBuf;
+    use std::sync::OnceLock;
+
+    static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+
+    /// By how many milliseconds the clock is ahead of the machine's (below zero: behind) just now.
+    #[must_use]
+    pub fn ahead() -> i64 {
+        let file = FILE.get_or_init(|| std::env::var_os("YIZHAN_FAULT_CLOCK").map(PathBuf::from));
+        file.as_ref().map_or(0, |file| said(&std::fs::read_to_string(file).unwrap_or_default()))
+    }
+
+    /// A file that is not there, or no number, moves nothing.
+    fn said(text: &str) -> i64 {
+        text.trim().parse().unwrap_or(0)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        #[test]
+        fn what_the_file_says_moves_the_clock() {
+            assert_eq!(super::said("-3600000\n"), -3_600_000);
+            assert_eq!(super::said("soon"), 0);
+            assert_eq!(super::ahead(), 0, "nobody asked");
+        }
+    }
 }
 
 #[cfg(any(debug_assertions, feature = "faults"))]

@@ -17,7 +17,8 @@ use yizhan_workflow::run::names::phase_word;
 
 pub use clocks::{Rows, check_answer};
 pub use ledger::Ledger;
-pub use slots::Slots;
+pub(crate) use ledger::check_chain;
+pub use slots::{Slots, slot_of};
 
 use crate::evidence::{Evidence, RunEvidence};
 
@@ -120,6 +121,10 @@ pub enum Violation {
     PointNotPassed(String),
     #[error("after `{1}` at the point `{0}` it neither ended nor went on")]
     PointStuck(String, String),
+    #[error("a flipped bit changes `{1}` and nobody says so: {0}")]
+    FlipUntold(String, String),
+    #[error("{0} grew by {1}, and {2} is allowed")]
+    Grew(String, i64, i64),
     #[error("the store: {0}")]
     Store(String),
     #[error("only {0} runs were done; {1} are needed for this to mean anything")]

@@ -1,10 +1,14 @@
 //! The fault runs: what is done to a daemon under load, each from a seed.
 
+pub mod clock;
 pub mod disk;
+pub mod flips;
 pub mod kill;
 pub mod points;
 pub mod power;
 pub mod registers;
+pub mod schedules;
+pub mod soak;
 pub mod waiting;
 
 use std::path::PathBuf;
@@ -18,8 +22,10 @@ use crate::load::{FaultError, Findings};
 pub struct Options {
     pub cycles: u32,
     pub clients: u32,
-    /// Of the run that lets tasks wait: how many.
+    /// How many tasks wait, how many schedules come together.
     pub tasks: u32,
+    /// Of the run that goes on for long: for how long.
+    pub minutes: f64,
     pub seed: u64,
     /// The daemon; what it needs beside it (the disk that lies) is looked for in the same folder.
     pub binary: PathBuf,
@@ -43,9 +49,21 @@ pub const ALL: &[(&str, Fault, &str)] = &[
         points::run,
         "lets it end, fail or wait at each named point of the source (R3); --cycles 1000 for all",
     ),
+    ("clock", clock::run, "moves its clock ahead and back, under load and between two starts (S4)"),
+    (
+        "schedules",
+        schedules::run,
+        "many schedules on one second (S3): --tasks of them, --cycles slots of each",
+    ),
     ("registers", registers::run, "kills it while runs write registers and race for places"),
     ("waiting", waiting::run, "lets many tasks wait for their due times over kills"),
     ("full", disk::full, "fills the disk and frees it (R7)"),
+    ("flips", flips::run, "turns single bits of a stopped store over (R17)"),
+    (
+        "soak",
+        soak::run,
+        "a steady load for --minutes: memory, descriptors and the log stay as they are (R12)",
+    ),
     ("write-error", disk::write_error, "lets a write fail (R8)"),
     ("sync-error", disk::sync_error, "lets a sync fail (R8)"),
 ];

@@ -3,7 +3,9 @@
 
 mod wide;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -73,8 +75,12 @@ pub struct Load {
     pub binary: PathBuf,
     folder: tempfile::TempDir,
     sink: HttpSink,
+    /// What the daemon finds in its surroundings at each start.
+    surroundings: Vec<(&'static str, OsString)>,
     acks: Arc<Mutex<Vec<Ack>>>,
     stop: Arc<AtomicBool>,
+    /// Milliseconds that a client waits between two starts.
+    pace: Arc<AtomicU64>,
     clients: Vec<JoinHandle<()>>,
     began: Instant,
 }
@@ -136,8 +142,10 @@ impl Load {
             binary: binary.to_owned(),
             folder,
             sink,
+            surroundings: vec![],
             acks,
             stop,
+            pace: Arc::default(),
             clients: vec![],
             began: Instant::now(),
             home,
@@ -155,7 +163,8 @@ impl Load {
         let mut load = Self::begin(binary, clients)?;
         let settings = load.home.join("config/yizhan.toml");
         let text = std::fs::read_to_string(&settings)?;
-        std::fs::write(&settings, format!("owner = \"person:a\"\n{text}"))?;
+        // So few attempts at once that others wait for their turn.
+        std::fs::write(&settings, format!("owner = \"person:a\"\n{text}\n[engine]\nattempts_max = 6\n"))?;
         std::fs::write(load.home.join("config/people.toml"), wide::PEOPLE)?;
         std::fs::write(load.home.join("workflows/asked.toml"), wide::ASKED)?;
         std::fs::write(load.home.join("workflows/news.toml"), wide::NEWS)?;
@@ -166,8 +175,34 @@ impl Load {
 
     fn client(&self, cases: &Arc<AtomicU64>) -> JoinHandle<()> {
         let (client, acks) = (Client::of_home(&self.home), self.acks.clone());
-        let (stop, cases) = (self.stop.clone(), cases.clone());
-        std::thread::spawn(move || starts(&client, &acks, &stop, &cases))
+        let (stop, pace, cases) = (self.stop.clone(), self.pace.clone(), cases.clone());
+        std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                start_one(&client, &acks, &cases);
+                // As a person comes back, or at once.
+                std::thread::sleep(Duration::from_millis(pace.load(Ordering::Relaxed)));
+            }
+        })
+    }
+
+    /// From now on each client waits so long between two starts.
+    pub fn pace(&self, pause: Duration) {
+        self.pace.store(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// From now on the daemon finds this in its surroundings, also when everything is judged.
+    pub fn surround(&mut self, name: &'static str, value: impl Into<OsString>) {
+        self.surroundings.push((name, value.into()));
+    }
+
+    /// Starts the daemon in its surroundings.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start(&self) -> Result<Daemon, DaemonError> {
+        let mut program = Command::new(&self.binary);
+        program.envs(self.surroundings.iter().map(|(name, value)| (name, value)));
+        Daemon::start_as(program, &self.home)
     }
 
     #[must_use]
@@ -209,7 +244,7 @@ impl Load {
         for client in std::mem::take(&mut self.clients) {
             client.join().map_err(|_| FaultError::ClientPanicked)?;
         }
-        let daemon = Daemon::start(&self.binary, &self.home)?;
+        let daemon = self.start()?;
         let settled = bring_to_an_end(&daemon.client(), &self.sink)?;
         daemon.stop();
         let mut evidence = Evidence {
@@ -303,18 +338,16 @@ fn lock(acks: &Mutex<Vec<Ack>>) -> std::sync::MutexGuard<'_, Vec<Ack>> {
     acks.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts runs as fast as they are acknowledged. What gets no answer may have been taken or not: nobody counts on it.
-fn starts(client: &Client, acks: &Mutex<Vec<Ack>>, stop: &AtomicBool, cases: &AtomicU64) {
-    while !stop.load(Ordering::Relaxed) {
-        let case = format!("c{}", cases.fetch_add(1, Ordering::Relaxed));
-        match client.post("/api/v1/workflows/chaos/runs", &json!({ "input": { "case": case } })) {
-            Ok(answer) => {
-                if let Some(run) = answer["id"].as_str().and_then(|id| id.parse().ok()) {
-                    lock(acks).push(Ack { run, case });
-                }
+/// Starts a run. What gets no answer may have been taken or not: nobody counts on it.
+fn start_one(client: &Client, acks: &Mutex<Vec<Ack>>, cases: &AtomicU64) {
+    let case = format!("c{}", cases.fetch_add(1, Ordering::Relaxed));
+    match client.post("/api/v1/workflows/chaos/runs", &json!({ "input": { "case": case } })) {
+        Ok(answer) => {
+            if let Some(run) = answer["id"].as_str().and_then(|id| id.parse().ok()) {
+                lock(acks).push(Ack { run, case });
             }
-            Err(_) => std::thread::sleep(Duration::from_millis(5)), // Nobody is there just now.
         }
+        Err(_) => std::thread::sleep(Duration::from_millis(5)), // Nobody is there just now.
     }
 }
 

@@ -12,10 +12,11 @@ use yizhan_harness::load::FaultError;
 fn usage() -> String {
     let runs: String = ALL.iter().map(|(name, _, line)| format!("  {name:<12} {line}\n")).collect();
     format!(
-        "usage: yizhan-chaos RUN [--cycles N] [--clients N] [--tasks N] [--seed N] [--binary PATH] [--report FILE] [--keep] [--control]\n\n\
+        "usage: yizhan-chaos RUN [--cycles N] [--clients N] [--tasks N] [--minutes N] [--seed N] [--binary PATH] [--report FILE] [--keep] [--control]\n\n\
          Starts the daemon in a home of its own, loads it from N clients, does one of these to it N times, then lets\n\
          everything end and checks it:\n\n{runs}\n\
-         --tasks N      (waiting) how many; 2000 where nothing is said\n\
+         --tasks N      (waiting, schedules) how many; 2000 where nothing is said\n\
+         --minutes N    (soak) how long; 30 where nothing is said\n\
          --report FILE  writes the report as JSON\n\
          --control      a run that must find losses (power: syncs of the log are lies, as with synchronous = NORMAL)\n\n\
          Exit 0: nothing was lost, nothing doubled, nothing stuck. 1: something was. 3: the run could not be carried out."
@@ -35,14 +36,23 @@ fn asked() -> Option<Asked> {
     let (name, run, _) = ALL.iter().find(|(known, _, _)| *known == name)?;
     // The daemon lies beside this program.
     let binary = std::env::current_exe().ok()?.with_file_name("yizhan");
-    let mut options =
-        Options { cycles: 20, clients: 8, tasks: 2_000, seed: 1, binary, keep: false, control: false };
+    let mut options = Options {
+        cycles: 20,
+        clients: 8,
+        tasks: 2_000,
+        minutes: 30.0,
+        seed: 1,
+        binary,
+        keep: false,
+        control: false,
+    };
     let mut report = None;
     while let Some(word) = words.next() {
         match word.as_str() {
             "--cycles" => options.cycles = words.next()?.parse().ok()?,
             "--clients" => options.clients = words.next()?.parse().ok()?,
             "--tasks" => options.tasks = words.next()?.parse().ok()?,
+            "--minutes" => options.minutes = words.next()?.parse().ok()?,
             "--seed" => options.seed = words.next()?.parse().ok()?,
             "--binary" => options.binary = words.next()?.into(),
             "--report" => report = Some(words.next()?.into()),

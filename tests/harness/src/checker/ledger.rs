@@ -40,7 +40,7 @@ fn heads_of_journals(evidence: &Evidence) -> Vec<(RunId, Head)> {
     evidence.runs.values().flat_map(of_run).collect()
 }
 
-fn check_chain(ledger: &Ledger, known: &[(RunId, Head)]) -> Vec<Violation> {
+pub(crate) fn check_chain(ledger: &Ledger, known: &[(RunId, Head)]) -> Vec<Violation> {
     let mut chain = Chain::default();
     ledger.lines.iter().for_each(|line| chain.next(&line.entry));
     for line in ledger.lines.iter().filter(|line| line.entry.kind == EntryKind::Entry) {

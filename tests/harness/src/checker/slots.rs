@@ -11,6 +11,9 @@ use yizhan_workflow::schedule::{Schedule, preview};
 use super::Violation;
 use crate::evidence::{Evidence, RunEvidence};
 
+/// Where more slots were passed over, only the latest are named one by one.
+const NAMED: usize = 100;
+
 /// A schedule as it was in force for the whole time, and what the store has of it.
 #[derive(Clone, Debug)]
 pub struct Slots {
@@ -37,8 +40,8 @@ pub(super) fn check_slots(evidence: &Evidence) -> Vec<Violation> {
 fn check_schedule(evidence: &Evidence, slots: &Slots) -> Vec<Violation> {
     let name = |at: Millis| (format!("{}/{}", slots.workflow, slots.trigger), at);
     let (mut found, mut fired, mut runs) = (vec![], BTreeSet::new(), BTreeSet::new());
-    let due: BTreeSet<Millis> =
-        preview(&slots.schedule, &slots.calendar, slots.from, slots.seen, usize::MAX).into_iter().collect();
+    let all = preview(&slots.schedule, &slots.calendar, slots.from, slots.seen, usize::MAX);
+    let due: BTreeSet<Millis> = all.iter().copied().collect();
     for (firing, run) in &slots.firings {
         let (what, at) = name(firing.at);
         if !fired.insert(firing.at) {
@@ -52,11 +55,31 @@ fn check_schedule(evidence: &Evidence, slots: &Slots) -> Vec<Violation> {
             found.push(Violation::SlotTwice(what, at));
         }
     }
-    found.extend(due.difference(&fired).map(|at| {
-        let (what, at) = name(*at);
+    found.extend(untold(&all, &slots.firings).into_iter().map(|at| {
+        let (what, at) = name(at);
         Violation::SlotLost(what, at)
     }));
     found
+}
+
+/// Slots of which nothing is said, and that do not lie before as many missed ones as are named.
+fn untold(due: &[Millis], firings: &[(Firing, Option<RunId>)]) -> Vec<Millis> {
+    let outcomes: BTreeMap<Millis, FiringOutcome> =
+        firings.iter().map(|(firing, _)| (firing.at, firing.outcome)).collect();
+    let (mut lost, mut block) = (vec![], vec![]);
+    for (place, at) in due.iter().enumerate() {
+        if !outcomes.contains_key(at) {
+            block.push(*at);
+            continue;
+        }
+        let is_named = |at: &&Millis| outcomes.get(*at) == Some(&FiringOutcome::Missed);
+        if !block.is_empty() && due[place..].iter().take(NAMED).filter(is_named).count() < NAMED {
+            lost.append(&mut block);
+        }
+        block.clear();
+    }
+    lost.append(&mut block);
+    lost
 }
 
 /// A slot that started a run names one that is there; one that did not names none.
@@ -82,22 +105,54 @@ fn check_firing(
 fn doubled<'r>(runs: impl Iterator<Item = &'r RunEvidence>) -> Vec<Violation> {
     let (mut known, mut found) = (BTreeMap::new(), vec![]);
     for run in runs {
-        let Some((_, line)) = run.lines.first() else { continue };
-        let Event::Started(started) = &line.event else { continue };
-        let Some(trigger) = started.trigger.as_ref() else { continue };
-        let told: serde_json::Value = serde_json::from_str(trigger.get()).unwrap_or_default();
-        // Only what a schedule sets off has a window.
-        let (Some(name), Some(at), true) =
-            (told["name"].as_str(), told["at"].as_str(), told["window"].is_object())
-        else {
-            continue;
-        };
-        let what = format!("{}/{name}", started.workflow);
-        let at: Option<jiff::Timestamp> = at.parse().ok();
-        let at = Millis(at.map_or(0, jiff::Timestamp::as_millisecond));
+        let Some((what, at)) = slot_of(run) else { continue };
         if known.insert((what.clone(), at), run.row.id).is_some() {
             found.push(Violation::SlotTwice(what, at));
         }
     }
     found
+}
+
+/// The schedule and the slot that began a run, by its own word.
+#[must_use]
+pub fn slot_of(run: &RunEvidence) -> Option<(String, Millis)> {
+    let (_, line) = run.lines.first()?;
+    let Event::Started(started) = &line.event else { return None };
+    let told: serde_json::Value = serde_json::from_str(started.trigger.as_ref()?.get()).unwrap_or_default();
+    // Only what a schedule sets off has a window.
+    let (Some(name), Some(at), true) =
+        (told["name"].as_str(), told["at"].as_str(), told["window"].is_object())
+    else {
+        return None;
+    };
+    let at: Option<jiff::Timestamp> = at.parse().ok();
+    Some((format!("{}/{name}", started.workflow), Millis(at.map_or(0, jiff::Timestamp::as_millisecond))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of 200 slots the first ten have no word; then come so many missed ones, and the rest started a run.
+    fn told(missed: usize) -> Vec<Millis> {
+        let due: Vec<Millis> = (0..200).map(Millis).collect();
+        let word = |at: usize| if at < 10 + missed { FiringOutcome::Missed } else { FiringOutcome::Started };
+        let firing = |at: usize| Firing {
+            workflow: "w".into(),
+            trigger: "t".into(),
+            id: at.to_string(),
+            at: due[at],
+            outcome: word(at),
+        };
+        let firings: Vec<_> = (10..200).map(|at| (firing(at), None)).collect();
+        untold(&due, &firings)
+    }
+
+    #[test]
+    fn only_before_as_many_missed_ones_as_are_named_may_a_slot_have_no_word() {
+        assert_eq!(told(NAMED), []);
+        assert_eq!(told(NAMED + 7), []);
+        assert_eq!(told(NAMED - 1), (0..10).map(Millis).collect::<Vec<_>>());
+        assert_eq!(told(0).len(), 10);
+    }
 }

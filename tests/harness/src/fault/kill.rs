@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Options, Outcome};
-use crate::daemon::Daemon;
 use crate::load::{Dice, Load};
 
 /// # Errors
@@ -14,7 +13,7 @@ pub fn run(options: &Options) -> Outcome {
     let load = Load::begin(&options.binary, options.clients)?;
     let mut dice = Dice::new(options.seed);
     for cycle in 0..options.cycles {
-        let daemon = Daemon::start(&load.binary, &load.home)?;
+        let daemon = load.start()?;
         std::thread::sleep(Duration::from_millis(dice.between(20, 400))); // The time under load, from the seed.
         daemon.kill();
         if cycle % 10 == 9 {
