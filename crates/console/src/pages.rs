@@ -30,7 +30,7 @@ use crate::caller::same_origin;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::words::{catalogue as t, first_spoken, say};
+use crate::words::{Text, catalogue as t, first_spoken, say};
 
 /// Of a link in a mail. `../assets`: the address may have a path of a proxy's before it.
 pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
@@ -131,12 +131,25 @@ pub(crate) async fn turned_away(desk: &Arc<Desk>, refusal: &Refusal, request: Re
     door::asked_again(lang, kept.as_ref())
 }
 
+/// Why somebody may look for what is not there.
+fn not_there(refusal: &Refusal) -> Option<Text> {
+    let Refusal::NoSuch { kind, .. } = refusal else { return None };
+    match *kind {
+        "task" => Some(t::TASK_IS_GONE),
+        "run" => Some(t::CASE_IS_NOT_HERE),
+        _ => None,
+    }
+}
+
 /// A page that says why there is none.
 pub(crate) fn refused(refusal: &Refusal, lang: Lang) -> Response {
     let title = say(lang, t::THIS_PAGE_CANNOT_BE_SHOWN);
     let content = html! {
         h1 { (title) }
-        div.notice.bad role="alert" { p { (sentence(refusal, lang)) } }
+        div.notice.bad role="alert" {
+            p { (sentence(refusal, lang)) }
+            @if let Some(text) = not_there(refusal) { p { (say(lang, text)) } }
+        }
         p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
     };
     answered(refusal.status(), apart(lang, title, &content))

@@ -94,6 +94,7 @@ async fn a_case_worker_finds_their_task_is_told_what_is_wrong_and_answers_it() {
     assert!(next.body.contains("阀门") && next.body.contains("李娜"), "{}", next.body);
     let again = send(&li_na, &answer, &[("f.cause", "阀门"), ("f.done", "yes")]).await;
     assert_ne!(again.status, 303, "answered already");
+    assert!(again.body.contains("answered by somebody else"), "{}", again.body);
     place.stop().await;
 }
 

@@ -359,5 +359,7 @@ texts! {
     YOU_ARE: "您现在是 {}。", "You are {} now.";
     NOTHING_DONE_YET: "登录过期前填的内容都还在,还没有提交。", "What you filled in before is kept. Nothing of it was sent yet.";
     GO_ON: "接着办", "Go on";
+    TASK_IS_GONE: "这件待办可能已经由别人办好,或者撤回、转走了;这里没有再记下什么。", "It may have been answered by somebody else, withdrawn or handed on; nothing more was recorded.";
+    CASE_IS_NOT_HERE: "编号可能不对,或者这件事不归您看。", "The number may be wrong, or the case is not for you to see.";
     LOOK_AND_SEND: "这是刚才填的,还没有提交。请看一遍再提交。", "This is what you filled in; it was not sent yet. Please look through it and send it.";
 }
