@@ -191,7 +191,7 @@ impl Schedules {
         let reads = &self.engine.shared.reads;
         let by_entry = text.trigger(&name.1).is_some_and(|trigger| trigger.dates().is_some());
         let most = if by_entry || has_each(text, &name.1) { REMEMBERED_EACH } else { REMEMBERED };
-        let mut firings = reads.firings(&name.0, Some(&name.1), most)?;
+        let mut firings = reads.firings(&name.0, &name.1, most)?;
         // What its slots gathered fires at slots of its own.
         firings.retain(|(firing, _)| firing.id.as_bytes().first().is_some_and(u8::is_ascii_digit));
         let latest = firings.first();
@@ -334,7 +334,7 @@ impl Schedules {
             let moment = schedule::Moments::of(schedule, &calendar).moment_of(slot.at);
             with.insert("moment".to_owned(), json!(moment.to_string()));
             // What was passed over belongs to the firing that takes its place, so nothing falls between two windows.
-            let firings = self.engine.shared.reads.firings(&name.0, Some(&name.1), REMEMBERED)?;
+            let firings = self.engine.shared.reads.firings(&name.0, &name.1, REMEMBERED)?;
             let began = firings.iter().filter(|(firing, run)| firing.at < slot.at && run.is_some());
             let from = began.map(|(firing, _)| firing.at).max();
             let from = from.or_else(|| schedule::before(schedule, &calendar, slot.at));

@@ -646,7 +646,7 @@ pub trait Reads: RegisterReads + CaseReads + Send + Sync {
     fn firings(
         &self,
         workflow: &str,
-        trigger: Option<&str>,
+        trigger: &str,
         most: usize,
     ) -> Result<Vec<(Firing, Option<RunId>)>, StoreError>;
     fn last_run(&self) -> Result<Option<RunId>, StoreError>;

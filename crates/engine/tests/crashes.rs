@@ -855,7 +855,7 @@ fn runs(place: &Place) -> Vec<RunId> {
 }
 
 fn outcomes(place: &Place) -> Vec<FiringOutcome> {
-    let firings = place.store.firings("timetable", Some("minutely"), 9).unwrap();
+    let firings = place.store.firings("timetable", "minutely", 9).unwrap();
     firings.iter().map(|(firing, _)| firing.outcome).collect()
 }
 
@@ -931,7 +931,7 @@ async fn a_crash_between_two_elements_of_a_slot_loses_none_and_starts_none_twice
     assert_eq!(inputs(&after.store), expected);
     schedules.look().await;
     assert_eq!(inputs(&after.store).len(), METERS - 1);
-    let firings = after.store.firings("timetable", Some("minutely"), 100).unwrap();
+    let firings = after.store.firings("timetable", "minutely", 100).unwrap();
     let slot = START.div_euclid(60_000) * 60_000 + 60_000;
     let of = |id: String| {
         let found = firings.iter().find(|(firing, _)| firing.id == id);

@@ -13,6 +13,7 @@ mod pauses;
 mod reads;
 mod registers;
 mod rows;
+mod runs;
 #[cfg(test)]
 mod tests;
 mod verify;

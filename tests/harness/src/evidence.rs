@@ -127,7 +127,7 @@ impl Evidence {
             let Ok(read) = definition::read(&source, &source.files) else { continue };
             for trigger in &read.workflow.triggers {
                 let Starts::Schedule(schedule) = &trigger.starts else { continue };
-                let mut firings = reads.firings(workflow, Some(&trigger.name), MOST)?;
+                let mut firings = reads.firings(workflow, &trigger.name, MOST)?;
                 firings.retain(|(firing, _)| firing.id == firing.at.0.to_string());
                 let Some(first) = firings.iter().map(|(firing, _)| firing.at).min() else { continue };
                 let last = firings.iter().map(|(firing, _)| firing.at).max().unwrap_or(first);

@@ -95,7 +95,7 @@ fn view(desk: &Desk, text: &Arc<Workflow>, trigger: &Trigger, days: i64) -> Resu
         Some(_) => Some(desk.reads().gathered_count(&text.name, &trigger.name, KEPT_MOST)?),
         None => None,
     };
-    let last = desk.reads().firings(&text.name, Some(&trigger.name), SHOWN)?;
+    let last = desk.reads().firings(&text.name, &trigger.name, SHOWN)?;
     Ok(TriggerView {
         workflow: text.name.to_string(),
         trigger: trigger.name.to_string(),

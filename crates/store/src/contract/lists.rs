@@ -352,10 +352,11 @@ pub(crate) fn firings_are_listed_newest_first(house: &mut dyn House) {
     let none = |id: &str| (id.to_owned(), None);
     let started = ("slot-2".to_owned(), Some(run(40)));
     assert_eq!(
-        listed(Some("order"), 10),
+        listed("order", 10),
         [started.clone(), none("slot-3"), none("slot-1")],
         "of two at once the later"
     );
-    assert_eq!(listed(None, 2), [started, none("slot-1")]);
-    assert_eq!(house.reads().firings("returns", None, 10).unwrap(), []);
+    assert_eq!(listed("order", 1), [started], "and no more than are wanted");
+    assert_eq!(listed("daily", 10), [none("slot-1")]);
+    assert_eq!(house.reads().firings("returns", "order", 10).unwrap(), []);
 }

@@ -30,8 +30,8 @@ pub(crate) fn everything(reads: &dyn Reads) -> String {
         let filter = TaskFilter { who, ..TaskFilter::default() };
         writeln!(told, "{:?}", reads.tasks(&filter, None, 1000).unwrap()).unwrap();
     }
-    writeln!(told, "{:?} {:?}", reads.tells().unwrap(), reads.firings("refund", None, 1000).unwrap())
-        .unwrap();
+    let fired = ["order", "daily"].map(|trigger| reads.firings("refund", trigger, 1000).unwrap());
+    writeln!(told, "{:?} {fired:?}", reads.tells().unwrap()).unwrap();
     writeln!(told, "{:?}", reads.notices(None, 1000).unwrap()).unwrap();
     writeln!(told, "{:?}", reads.schedule_seen("refund", "daily").unwrap()).unwrap();
     writeln!(told, "{:?} {:?}", reads.slot_holders(None).unwrap(), reads.slot_keys().unwrap()).unwrap();

@@ -318,12 +318,12 @@ impl Reads for Memory {
     fn firings(
         &self,
         workflow: &str,
-        trigger: Option<&str>,
+        trigger: &str,
         most: usize,
     ) -> Result<Vec<(Firing, Option<RunId>)>, StoreError> {
         let kept = self.kept();
         let of_it = |(_, (firing, _)): &(&u64, &(Firing, _))| {
-            *firing.workflow == *workflow && trigger.is_none_or(|trigger| *firing.trigger == *trigger)
+            *firing.workflow == *workflow && *firing.trigger == *trigger
         };
         let mut found: Vec<_> = kept.fired.iter().filter(of_it).collect();
         found.sort_by_key(|(place, (firing, _))| Reverse((firing.at, **place)));

@@ -17,7 +17,8 @@ use super::fault::Fault;
 use super::gathered::{self, GATHERED};
 use super::lock::Lock;
 use super::pauses;
-use super::rows::{self, ALL_STATES, State};
+use super::rows::{self, State};
+use super::runs;
 use super::waiting;
 use crate::checksum::checksum;
 use crate::cursor::{TaskPlace, page, read_run_cursor, read_task_cursor, run_cursor, task_cursor};
@@ -177,85 +178,6 @@ fn lines_of(connection: &Connection, id: RunId, after: u32, most: usize) -> Resu
     Ok(lines)
 }
 
-/// The states that a list shows, each read in its own order and then merged; `None` is all of them in one.
-fn states_of(filter: &RunFilter) -> Vec<Option<RunState>> {
-    let wanted = |state: &RunState| {
-        filter.state.is_none_or(|only| only == *state) && !(filter.open && crate::sense::over(*state))
-    };
-    // What is late is in order as it is, and little.
-    if filter.late.is_some() {
-        return vec![None];
-    }
-    // All runs of all workflows, or the few of one parent, are in order as they are.
-    if filter.state.is_none() && !filter.open && (filter.workflow.is_none() || filter.parent.is_some()) {
-        return vec![None];
-    }
-    ALL_STATES.into_iter().filter(wanted).map(Some).collect()
-}
-
-/// One ordered list: the words of the question and its values.
-pub(super) fn runs_of_state(
-    filter: &RunFilter,
-    state: Option<RunState>,
-    after: Option<(Millis, RunId)>,
-    most: usize,
-) -> (String, Vec<Value>) {
-    let mut sql = format!("SELECT {} FROM run WHERE true", rows::RUN);
-    let mut values: Vec<Value> = Vec::new();
-    let mut and = |term: &str, of: &mut Vec<Value>| {
-        sql.push_str(" AND ");
-        sql.push_str(term);
-        values.append(of);
-    };
-    if let Some(parent) = filter.parent {
-        and("parent = ?", &mut vec![parent.number().into()]);
-    }
-    if let Some(workflow) = &filter.workflow {
-        // With a parent its few children are the shorter way; `+` keeps the other indexes out of it.
-        let term =
-            if filter.parent.is_some() || filter.late.is_some() { "+workflow = ?" } else { "workflow = ?" };
-        and(term, &mut vec![workflow.clone().into()]);
-    }
-    if let Some(among) = &filter.among {
-        let among = serde_json::Value::from(among.as_slice()).to_string();
-        and("+workflow IN (SELECT value FROM json_each(?))", &mut vec![among.into()]);
-    }
-    if let Some(state) = state {
-        let term = if filter.parent.is_some() { "+state = ?" } else { "state = ?" };
-        and(term, &mut vec![rows::state_number(state).into()]);
-    }
-    if let Some(key) = &filter.key {
-        and("instr(key, ?) > 0", &mut vec![key.clone().into()]);
-    }
-    if let Some(waits) = &filter.waits {
-        and("+waits = ?", &mut vec![waits.clone().into()]);
-    }
-    if let Some(now) = filter.late {
-        and("due IS NOT NULL AND stands = 0 AND due <= ifnull(ended, ?)", &mut vec![now.0.into()]);
-        if let Some(only) = filter.state {
-            and("+state = ?", &mut vec![rows::state_number(only).into()]);
-        }
-        if filter.open {
-            and("+state < 2", &mut vec![]);
-        }
-    }
-    if let Some(by) = &filter.by {
-        and("by = ?", &mut vec![by.clone().into()]);
-    }
-    if let Some(since) = filter.since {
-        and("started >= ?", &mut vec![since.0.into()]);
-    }
-    if let Some(until) = filter.until {
-        and("started < ?", &mut vec![until.0.into()]);
-    }
-    if let Some((at, id)) = after {
-        and("(started, id) < (?, ?)", &mut vec![at.0.into(), id.number().into()]);
-    }
-    sql.push_str(" ORDER BY started DESC, id DESC LIMIT ?");
-    values.push(limit(most).into());
-    (sql, values)
-}
-
 pub(super) fn tasks_of(filter: &TaskFilter, after: Option<&TaskPlace>, most: usize) -> (String, Vec<Value>) {
     let mut sql = format!("SELECT {} FROM task WHERE true", rows::TASK);
     let mut values: Vec<Value> = Vec::new();
@@ -318,8 +240,8 @@ impl Reads for SqliteReads {
         let after = cursor.map(read_run_cursor).transpose()?;
         let mut found: Vec<RunRow> = Vec::new();
         self.read(|connection| {
-            for state in states_of(filter) {
-                let (sql, values) = runs_of_state(filter, state, after, most.saturating_add(1));
+            for part in runs::parts_of(filter) {
+                let (sql, values) = runs::of_part(filter, &part, after, most.saturating_add(1));
                 let mut statement = connection.prepare_cached(&sql)?;
                 for row in statement.query_map(params_from_iter(values), rows::run_row)? {
                     found.push(row?);
@@ -328,6 +250,7 @@ impl Reads for SqliteReads {
             Ok(())
         })?;
         found.sort_by_key(|row| std::cmp::Reverse((row.started, row.id)));
+        found.truncate(most.saturating_add(1));
         Ok(page(found, most, run_cursor))
     }
 
@@ -343,9 +266,10 @@ impl Reads for SqliteReads {
     }
 
     fn runs_in_flight(&self) -> Result<Vec<RunId>, StoreError> {
-        let sql = "SELECT id FROM run INDEXED BY run_open
-                   WHERE state < 2 AND waits IN ('step', 'child') ORDER BY id";
-        self.many(sql, [], |row| rows::run_id(row, 0))
+        let sql = "SELECT id FROM run INDEXED BY run_waiting WHERE state < 2 AND waits IN ('step', 'child')";
+        let mut found = self.many(sql, [], |row| rows::run_id(row, 0))?;
+        found.sort_unstable();
+        Ok(found)
     }
 
     fn holder(&self, workflow: &str, key: &str) -> Result<Option<RunId>, StoreError> {
@@ -558,11 +482,11 @@ impl Reads for SqliteReads {
     fn firings(
         &self,
         workflow: &str,
-        trigger: Option<&str>,
+        trigger: &str,
         most: usize,
     ) -> Result<Vec<(Firing, Option<RunId>)>, StoreError> {
         let sql = "SELECT workflow, trigger, firing, at, outcome, run FROM firing
-                   WHERE workflow = ?1 AND (?2 IS NULL OR trigger = ?2) ORDER BY at DESC, id DESC LIMIT ?3";
+                   WHERE workflow = ?1 AND trigger = ?2 ORDER BY at DESC, id DESC LIMIT ?3";
         self.many(sql, params![workflow, trigger, limit(most)], rows::firing_row)
     }
 

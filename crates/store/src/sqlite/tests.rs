@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use yizhan_engine::store::{Batch, Change, Reads, RunFilter, RunState, Store, StoreError, TaskFilter};
 
 use super::fault::Fault;
-use super::{OpenError, Sqlite, open, reads};
+use super::{OpenError, Sqlite, open, reads, runs};
 use crate::contract::{House, at, begin, contract, line, run};
 
 pub(super) struct InFile {
@@ -382,24 +382,45 @@ fn no_list_is_sorted_and_none_reads_all_runs() {
     };
     let after = Some((at(1), run(1)));
     let (workflow, parent) = (Some("refund".to_owned()), Some(run(1)));
-    let all = RunFilter::default;
+    let (all, failed, late) = (RunFilter::default, Some(RunState::Failed), Some(at(9)));
+    let key = || Some("A".to_owned());
+    let (start, of, own) = ("run_by_start", "(state=?", "(workflow=? AND state=?");
     let expected = [
-        (all(), None, "run_by_start"),
-        (RunFilter { key: Some("A".into()), ..all() }, None, "run_by_start"),
-        (all(), Some(RunState::Open), "run_by_state"),
-        (RunFilter { workflow: workflow.clone(), ..all() }, Some(RunState::Failed), "run_by_workflow"),
-        (RunFilter { parent, ..all() }, None, "run_by_parent"),
-        (RunFilter { parent, workflow: workflow.clone(), ..all() }, Some(RunState::Open), "run_by_parent"),
-        (RunFilter { late: Some(at(9)), ..all() }, None, "run_with_due"),
-        (RunFilter { late: Some(at(9)), workflow, open: true, ..all() }, None, "run_with_due"),
+        (all(), vec![start]),
+        (RunFilter { key: key(), ..all() }, vec![start]),
+        (RunFilter { open: true, ..all() }, vec![of; 2]),
+        (RunFilter { state: failed, key: key(), ..all() }, vec![of]),
+        (RunFilter { workflow: workflow.clone(), ..all() }, vec![own; 5]),
+        (RunFilter { workflow: workflow.clone(), state: failed, ..all() }, vec![own]),
+        (RunFilter { among: Some(vec!["a".into(), "b".into()]), state: failed, ..all() }, vec![own; 2]),
+        (RunFilter { among: Some(vec!["a".into(); 33]), ..all() }, vec![start]),
+        (RunFilter { parent, workflow: workflow.clone(), ..all() }, vec!["(parent=?"]),
+        (RunFilter { by: Some("person:ann".into()), state: failed, ..all() }, vec!["(by=?"]),
+        (RunFilter { by: Some("trigger:order".into()), ..all() }, vec![start]),
+        (RunFilter { waits: Some("task".into()), open: true, ..all() }, vec!["run_waiting (waits=?"]),
+        (RunFilter { late, ..all() }, vec!["run_late_open", "run_late_over"]),
+        (RunFilter { late, state: failed, ..all() }, vec!["run_late_over"]),
+        (RunFilter { late, workflow, open: true, ..all() }, vec!["run_late_open"]),
     ];
-    for (filter, state, index) in expected {
+    for (filter, wanted) in expected {
         for after in [None, after] {
-            let (sql, values) = reads::runs_of_state(&filter, state, after, 50);
-            let plan = plan(&sql, values);
-            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+            let parts = runs::parts_of(&filter);
+            assert_eq!(parts.len(), wanted.len(), "{filter:?}");
+            for (part, wanted) in parts.iter().zip(wanted.clone()) {
+                let (sql, values) = runs::of_part(&filter, part, after, 50);
+                let plan = plan(&sql, values);
+                assert!(plan.contains(wanted) && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+            }
         }
     }
+    let (triggers, tidy) = (
+        "SELECT at FROM firing WHERE workflow = ? AND trigger = ? ORDER BY at DESC, id DESC LIMIT 9",
+        "DELETE FROM firing WHERE at < ?",
+    );
+    let text = |text: &str| rusqlite::types::Value::from(text.to_owned());
+    let triggers = plan(triggers, vec![text("refund"), text("order")]);
+    assert!(triggers.contains("firing_by_time") && !triggers.contains("TEMP B-TREE"), "{triggers}");
+    assert!(plan(tidy, vec![at(9).0.into()]).contains("firing_by_age"));
     for late in [None, Some(at(9))] {
         let (sql, values) = reads::tasks_of(&TaskFilter { late, ..TaskFilter::default() }, None, 50);
         let plan = plan(&sql, values);
