@@ -7,6 +7,7 @@ mod bad_input;
 #[cfg(test)]
 mod basics;
 #[cfg(test)]
+mod bench;
 mod browser;
 #[cfg(test)]
 mod chat;

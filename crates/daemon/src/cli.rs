@@ -110,9 +110,8 @@ enum Command {
     Explain(commands::explain::Args),
     /// Look for what is wrong with this home and its daemon
     Doctor(commands::doctor::Args),
-    /// Measure what durable steps cost on this machine
-    #[command(subcommand)]
-    Bench(commands::bench::Workload),
+    /// Measure what this machine carries
+    Bench(commands::bench::Args),
     /// Read workflows, people and tables again, now
     Reload(commands::reload::Args),
     /// Print completions for a shell
@@ -201,7 +200,7 @@ impl Command {
             Self::Plugin(action) => commands::plugin::run(&action, context),
             Self::Explain(args) => commands::explain::run(&args, context),
             Self::Doctor(args) => commands::doctor::run(&args, context),
-            Self::Bench(workload) => commands::bench::run(&workload, context),
+            Self::Bench(args) => commands::bench::run(&args, context),
             Self::Reload(args) => commands::reload::run(&args, context),
             Self::Completions(args) => commands::completions::run(&args, context),
             // Taken care of before there is a context: it is no command of a person.

@@ -57,14 +57,16 @@ pub(crate) fn now() -> Millis {
 }
 
 /// Serves until it is told to stop.
-pub(crate) async fn serve(home: Home, config: Config) -> Result<Exit, Failure> {
+/// Every commit takes `delay` longer: a bench wants that, nobody else.
+pub(crate) async fn serve(home: Home, config: Config, delay: Duration) -> Result<Exit, Failure> {
     for folder in ["", "artifacts", "files", "mail"] {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home.data.join(folder))?;
     }
     for path in Secrets::of(home.secrets()).too_open() {
         tracing::warn!(path = %path.display(), "others can read this secret; `chmod go= PATH` ends that");
     }
-    let store = open_store(&home, &config).await?;
+    let mut store = open_store(&home, &config).await?;
+    store.delay_commits(delay);
     // Listened on before anything takes time: who calls meanwhile waits in the kernel's queue.
     let listening = listen::open(&home, &config)?;
     let parts = start(&home, &config, store, listening.address.as_deref()).await?;

@@ -1,6 +1,7 @@
 //! `yizhan serve`: runs the daemon of this home, in the foreground.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Context;
 use crate::config::LogFormat;
@@ -18,6 +19,9 @@ pub(crate) struct Args {
     /// Else as the settings say
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
+    /// For a bench: every commit takes so much longer
+    #[arg(long, hide = true, default_value = "0ms", value_parser = super::bench::delay)]
+    fsync_delay: Duration,
 }
 
 /// The loop, the writer and the plugins have threads of their own; what is left is HTTP and files.
@@ -28,7 +32,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let config = home.config(args.config.as_deref())?;
     log::start(&config.log, args.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
-    let ended = runtime.block_on(serve::serve(home, config));
+    let ended = runtime.block_on(serve::serve(home, config, args.fsync_delay));
     // A thread that still reads a file must not hold up the end.
     runtime.shutdown_background();
     ended

@@ -1,0 +1,165 @@
+//! Fills a store before anything is measured: an engine does it, as it does everything, under a clock that is turned and
+//! with a carrier that answers at once. So what is stored is sound, and a million runs take a minute.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
+use yizhan_engine::store::{Firing, TaskFilter};
+use yizhan_engine::{Clock, Engine, EngineConfig, Opened, StartReply, Started, intake};
+use yizhan_plugin_host::{Isolation, PluginHost};
+use yizhan_store::Sqlite;
+use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::run::World;
+use yizhan_workflow::run::event::{Event, Failure, Happened, Lost, Raw};
+
+use super::Problem;
+use super::place::Place;
+use crate::intake::reload::Reading;
+use crate::plugins;
+use crate::serve::world;
+
+/// A step of this name is never answered: its run stands in it when the engine ends.
+pub(crate) const HELD: &str = "held";
+/// A step with this in its input fails.
+pub(crate) const FAILS: &str = "\"fail\"";
+
+#[derive(Debug, Default)]
+struct Turned(AtomicI64);
+
+impl Clock for Turned {
+    fn now(&self) -> Millis {
+        Millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Gives every call its input back.
+struct Obliging {
+    to: Arc<dyn Completions>,
+}
+
+impl Carriers for Obliging {
+    fn start(&self, calls: Vec<Call>) {
+        let answered = calls.into_iter().filter(|call| &*call.step != HELD);
+        let done =
+            answered.map(|call| Completion { id: call.id, outcome: outcome(&call), took: Duration::ZERO });
+        self.to.completed(done.collect());
+    }
+
+    fn cancel(&self, ids: &[u64], _: CancelReason) {
+        let lost = |id: &u64| {
+            let outcome = Outcome::Lost { how: Lost::Restart, message: "".into() };
+            Completion { id: *id, outcome, took: Duration::ZERO }
+        };
+        self.to.completed(ids.iter().map(lost).collect());
+    }
+}
+
+fn outcome(call: &Call) -> Outcome {
+    if !call.input.contains(FAILS) {
+        return Outcome::Done { output: (*call.input).into() };
+    }
+    Outcome::Failed(Failure {
+        code: "echo.failed".into(),
+        message: "as it was asked to".into(),
+        retry: false,
+        retry_after_ms: None,
+        happened: Happened::No,
+    })
+}
+
+/// A start as it is to be stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) workflow: String,
+    /// JSON.
+    pub(crate) input: String,
+    pub(crate) by: String,
+    pub(crate) firing: Option<Firing>,
+}
+
+/// An engine that fills the store of a home.
+pub(crate) struct Filling {
+    engine: Engine,
+    clock: Arc<Turned>,
+    host: Arc<PluginHost>,
+}
+
+impl Filling {
+    /// The home's workflows are in force, and it is then.
+    pub(crate) fn begin(place: &Place, then: Millis) -> Result<Self, Problem> {
+        let (home, config) = (&place.home, place.home.config(None)?);
+        let store = Sqlite::open(&home.data.join(&config.store.path))?;
+        let (reads, opened) = (store.reads(), Opened::default());
+        let clock = Arc::new(Turned::default());
+        clock.0.store(then.0, Ordering::Relaxed);
+        let settings = yizhan_plugin_host::Settings {
+            isolation: Isolation::InProcess,
+            ..plugins::settings(home, &config)?
+        };
+        let (host, refused) = plugins::open(settings, opened.completions())?;
+        let host = Arc::new(host);
+        let (reading, workflows) = Reading::first(home, &config, host.clone(), refused, &*reads);
+        let calendars = reading.calendars(&config)?;
+        let world = world::world(&config, None, reading.people(), calendars, host.catalogue())?;
+        let world = World { registers: reading.registers(), ..world };
+        let limits = EngineConfig {
+            attempts_max: usize::MAX,
+            requests_max: usize::MAX,
+            queued_max: usize::MAX,
+            ..EngineConfig::default()
+        };
+        let carriers = Arc::new(Obliging { to: opened.completions() });
+        let engine = opened.holding(workflows).start(limits, store, reads, carriers, world, clock.clone())?;
+        Ok(Self { engine, clock, host })
+    }
+
+    /// It is then; never earlier than it was.
+    pub(crate) fn turn(&self, then: Millis) {
+        self.clock.0.fetch_max(then.0, Ordering::Relaxed);
+    }
+
+    pub(crate) async fn start(&self, case: Case) -> Result<RunId, Problem> {
+        let shared = &self.engine.shared;
+        let workflow = shared.library.current(&case.workflow);
+        let workflow = workflow.ok_or_else(|| self.why_not(&case.workflow))?;
+        let prepared = intake::prepare(&workflow, &case.input, None, &shared.world(), shared.now())?;
+        let started = Started { prepared, by: case.by.into(), firing: case.firing };
+        match self.engine.start(started).await? {
+            StartReply::Started(run) => Ok(run),
+            StartReply::Joined(_) | StartReply::Gathered { .. } => {
+                Err("a run of the bench did not begin".into())
+            }
+        }
+    }
+
+    fn why_not(&self, name: &str) -> String {
+        let all = self.engine.shared.library.workflows();
+        let faults = all.get(name).map(|entry| format!("{:?}", entry.faults)).unwrap_or_default();
+        format!("the bench's own workflow `{name}` is not in force: {faults}")
+    }
+
+    /// Answers the one open task of a run.
+    pub(crate) async fn answer(&self, run: RunId, by: &str, fields: &str) -> Result<(), Problem> {
+        let filter = TaskFilter { run: Some(run), ..TaskFilter::default() };
+        let tasks = self.engine.shared.reads.tasks(&filter, None, 1)?;
+        let task = tasks.rows.first().ok_or("a run of the bench has no task")?;
+        let of: Attempt = serde_json::from_str(&task.of)?;
+        let fields = Raw::new(fields.to_owned()).ok_or("the bench's own answer is no JSON")?;
+        let answered = Event::Answered { of, by: by.into(), via: "bench".into(), fields };
+        Ok(self.engine.act(run, answered).await?)
+    }
+
+    pub(crate) async fn cancel(&self, run: RunId) -> Result<(), Problem> {
+        let cancelled = Event::Cancelled { opening: 1, by: "operator".into(), reason: "bench".into() };
+        Ok(self.engine.act(run, cancelled).await?)
+    }
+
+    /// Ends when all of it is on disk and the store is closed.
+    pub(crate) async fn close(self) {
+        let Self { engine, clock: _, host } = self;
+        engine.stop(Duration::ZERO).await;
+        host.close();
+    }
+}
