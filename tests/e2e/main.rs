@@ -8,6 +8,7 @@ mod bad_input;
 mod basics;
 #[cfg(test)]
 mod bench;
+#[cfg(test)]
 mod browser;
 #[cfg(test)]
 mod chat;
