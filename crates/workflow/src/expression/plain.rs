@@ -92,7 +92,8 @@ fn follow(scope: &Value, path: &[Arc<str>]) -> Option<Value> {
     for name in &path[1..] {
         value = value.get_attr(name).ok()?;
     }
-    (!value.is_undefined()).then_some(value)
+    // What could not be worked out (a name of `[let]`) carries why; the machine tells it.
+    (!value.is_undefined() && value.kind() != ValueKind::Invalid).then_some(value)
 }
 
 fn operand(text: &str, expression: &Expr<'_>) -> Option<Operand> {
@@ -159,7 +160,7 @@ impl Operand {
     fn value(&self, scope: &Value) -> Option<Value> {
         match self {
             Self::Constant(value) => Some(value.clone()),
-            Self::Path(path) => follow(scope, path).filter(|value| value.kind() != ValueKind::Invalid),
+            Self::Path(path) => follow(scope, path),
         }
     }
 }
@@ -231,6 +232,21 @@ mod tests {
             }
         }
         assert!(answered > 3_000, "{answered}: most of them need no machine");
+    }
+
+    #[test]
+    fn a_name_that_could_not_be_worked_out_tells_why_wherever_it_is_read() {
+        let error =
+            |cause: &str| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, cause.to_owned());
+        let scope = Value::from_pairs([("l0", Value::from(error("`input.n` is empty")))]);
+        for text in ["l0", "l0.part", "l0 == 1", "not (l0 < 1)", "l0 + 1", "[l0]"] {
+            let told = crate::expression::Expression::parse(text).unwrap().value(&scope).unwrap_err();
+            assert!(
+                told.message.ends_with("cannot be worked out: `input.n` is empty"),
+                "{text}: {}",
+                told.message
+            );
+        }
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub fn worked_out(each: &Template, scope: &Value) -> Result<(Raw, usize), Expres
     }
     let length = value.len().ok_or_else(no_list)?;
     if length > ITEMS_MAX {
-        return Err(refused("YZ0312", &format!("`each` has {length} items; {ITEMS_MAX} are allowed")));
+        return Err(refused("YZ0312", &format!("`each` has more than {ITEMS_MAX} items")));
     }
     let raw = Raw::new(json_of_value(&value)).ok_or_else(no_list)?;
     Ok((raw, length))
@@ -110,6 +110,10 @@ mod tests {
         );
         assert_eq!(list("{{ range(0) }}").unwrap().1, 0);
         assert_eq!(list("{{ 'ab' }}").unwrap_err().code.as_ref(), "YZ0311");
+        // How many there would be is not counted to the end.
+        let many = list("{{ range(100000) | chain([1], range(100000)) }}").unwrap_err();
+        assert_eq!(many.code.as_ref(), "YZ0312");
+        assert!(many.message.ends_with("`each` has more than 100000 items"), "{}", many.message);
     }
 
     #[test]
