@@ -70,10 +70,14 @@ fn of_json(value: &Value) -> Sorts {
         Value::Null => Sorts::UNKNOWN,
         Value::Bool(_) => Sort::Flag.into(),
         Value::Number(_) => Sort::Number.into(),
-        Value::String(_) => Sort::Text.into(),
+        Value::String(text) => of_text(text),
         Value::Array(_) => Sort::List.into(),
         Value::Object(_) => Sort::Map.into(),
     }
+}
+
+fn of_text(text: &str) -> Sorts {
+    expression::sorts_of_value(&text.into())
 }
 
 /// `each` over what is no list.
@@ -107,6 +111,7 @@ fn problem(read: &Read, one: &Use<'_>, fault: SortFault) -> Option<Problem> {
                 Refused::Pattern => problem.case("pattern"),
                 Refused::Sort(sort) => problem.case("sort").name("sort", in_words(sort)),
                 Refused::Zero => problem.case("zero"),
+                Refused::Day => problem.case("day"),
                 Refused::Word => problem,
             }
         }
@@ -229,18 +234,6 @@ fn of_key(workflow: &Workflow, table: &str, column: &str) -> Sorts {
     Sorts::of_any(table.rows.iter().map(|row| row.get(at).map_or(Sorts::UNKNOWN, Cell::finds)))
 }
 
-/// What the cells of a column are.
-fn of_column(workflow: &Workflow, table: &str, column: &str) -> Sorts {
-    let Some(table) = workflow.tables.iter().find(|known| *known.name == *table) else {
-        return Sorts::UNKNOWN;
-    };
-    let Some(at) = table.columns.iter().position(|known| **known == *column) else { return Sorts::UNKNOWN };
-    Sorts::of_any(table.rows.iter().map(|row| match row.get(at) {
-        Some(Cell::Value(value)) => expression::sorts_of_value(value),
-        _ => Sorts::UNKNOWN,
-    }))
-}
-
 impl Checker<'_> {
     pub(super) fn sorts(&self, stand: &Stand<'_>, name: &Name, left: u8) -> Sorts {
         let workflow = &self.read.workflow;
@@ -254,8 +247,13 @@ impl Checker<'_> {
             let columns = found.rest.iter().filter(|part| part.parse::<usize>().is_err() && &***part != "*");
             let columns = columns.map(|column| format!("{}.fields.{column}", found.at));
             let is_lost = std::iter::once(found.at.clone()).chain(columns).any(|at| lost.has(&at));
-            let sort = if is_lost { None } else { parts::sort_of(found.field, &found.rest) };
-            return sort.into();
+            return match (&found.field.options, found.field.kind) {
+                _ if is_lost => Sorts::UNKNOWN,
+                (Options::Fixed(all), Kind::Choice) if found.rest.is_empty() => {
+                    Sorts::of_any(all.iter().map(|choice| of_text(&choice.code)))
+                }
+                _ => parts::sort_of(found.field, &found.rest).into(),
+            };
         }
         let lets = stand.own.lets.iter().chain(workflow.lets.iter());
         if let Some(own) = lets.clone().find(|own| &*own.name == root) {
@@ -268,7 +266,7 @@ impl Checker<'_> {
             ["table", _] if name.call.is_none() => Sort::List.into(),
             ["table", table, "*", column] => of_key(workflow, table, column),
             ["table", table] => match name.call.as_ref().and_then(|call| call.attribute.as_deref()) {
-                Some(column) => of_column(workflow, table, column),
+                Some(column) => self.of_column(table, column),
                 None => Sorts::UNKNOWN,
             },
             ["table", _, "column"] if name.call.is_some() => Sort::List.into(),
@@ -284,12 +282,28 @@ impl Checker<'_> {
         }
     }
 
+    /// What the cells of a column are.
+    fn of_column(&self, table: &str, column: &str) -> Sorts {
+        let found = self.read.workflow.tables.iter().find(|known| *known.name == *table);
+        let at = found.and_then(|table| table.columns.iter().position(|known| **known == *column));
+        let (Some(found), Some(at)) = (found, at) else { return Sorts::UNKNOWN };
+        if self.read.lost.touches(&format!("table.{table}")) {
+            return Sorts::UNKNOWN;
+        }
+        let cells = Sorts::of_any(found.rows.iter().map(|row| match row.get(at) {
+            Some(Cell::Value(value)) => expression::sorts_of_value(value),
+            _ => Sorts::UNKNOWN,
+        }));
+        // Which row is found, nobody knows: `-` may stand where there is no day.
+        cells.without_words_among_texts()
+    }
+
     fn of_step(&self, stand: &Stand<'_>, id: &str, rest: &[&str]) -> Sorts {
         let Some(no) = super::names::find(&self.read.workflow, stand.step, id) else { return Sorts::UNKNOWN };
         let is_each = self.read.workflow.step(no).each.is_some();
         match rest {
             ["round"] => Sort::Number.into(),
-            ["state"] => Sort::Text.into(),
+            ["state"] => Sorts::WORD,
             // One for each item.
             [] | [_] if is_each => Sort::List.into(),
             [_, ..] if is_each => Sorts::UNKNOWN,
@@ -304,7 +318,7 @@ impl Checker<'_> {
     fn of_let(&self, stand: &Stand<'_>, value: &Tree, name: &Name, left: u8) -> Sorts {
         let Tree::Text(template) = value else { return Sorts::UNKNOWN };
         let Some(expression) = template.expression() else {
-            return (name.path.len() == 1).then_some(Sort::Text).into();
+            return if name.path.len() == 1 { of_text(template.source()) } else { Sorts::UNKNOWN };
         };
         match (name.path.as_slice(), expression.names().as_slice()) {
             ([_], _) => {
@@ -317,7 +331,7 @@ impl Checker<'_> {
             {
                 let plain =
                     row.call.as_ref().is_some_and(|call| call.attribute.is_none()) && row.path.len() == 2;
-                if plain { of_column(&self.read.workflow, &row.path[1], part) } else { Sorts::UNKNOWN }
+                if plain { self.of_column(&row.path[1], part) } else { Sorts::UNKNOWN }
             }
             _ => Sorts::UNKNOWN,
         }
@@ -344,7 +358,7 @@ impl Checker<'_> {
     fn of_tree(&self, stand: &Stand<'_>, value: &Tree) -> Sorts {
         match value {
             Tree::Text(template) => match template.expression() {
-                None => Sort::Text.into(),
+                None => of_text(template.source()),
                 Some(expression) => {
                     let known = |name: &Name| self.sorts(stand, name, MOST_NAMES);
                     expression::sorts_of_expression(expression.source(), &known)

@@ -5,7 +5,7 @@
 use minijinja::Value;
 use minijinja::machinery::ast::{Call, CallArg, Expr, Filter, UnaryOpKind};
 
-use super::sort::Sort;
+use super::sort::{Sort, Sorts};
 use super::{Expression, names};
 
 /// Why something written in a file cannot be worked out, ever.
@@ -22,6 +22,8 @@ pub enum Refused {
     Zero,
     /// One of its words is none.
     Word,
+    /// A text that is neither a day nor a time.
+    Day,
 }
 
 const DATES: &[&str] = &["date", "datetime", "time", "weekday", "year", "month", "day"];
@@ -99,10 +101,15 @@ pub(super) fn of_filter(text: &str, filter: &Filter<'_>) -> Option<Refused> {
     })
 }
 
-/// A word of a function of dates.
-pub(super) fn of_word(function: &str, sort: Sort) -> Option<Refused> {
-    let is_of_dates = matches!(function, "days" | "hours" | "months" | "add");
-    (is_of_dates && matches!(sort, Sort::Flag | Sort::List | Sort::Map)).then_some(Refused::Word)
+/// A word of a function of dates; the first one of `add` is a length.
+pub(super) fn of_word(function: &str, at: usize, word: Sorts) -> Option<Refused> {
+    let is_of_dates = matches!((function, at), ("days" | "hours" | "months", _) | ("add", 1..));
+    let no_date = word.known().any(|sort| matches!(sort, Sort::Flag | Sort::List | Sort::Map));
+    match is_of_dates {
+        true if no_date => Some(Refused::Word),
+        true if word.may_be_word() => Some(Refused::Day),
+        _ => None,
+    }
 }
 
 /// The same of a function; what is no constant stands for a day.

@@ -45,6 +45,11 @@ enum When {
     Instant(Box<Zoned>),
 }
 
+/// Whether it is read as a day or a time.
+pub(super) fn is_one(value: &Value) -> bool {
+    When::of(value).is_ok()
+}
+
 impl When {
     fn of(value: &Value) -> Result<Self, Error> {
         if let Some(ms) = value.as_i64().filter(|_| value.kind() == ValueKind::Number) {

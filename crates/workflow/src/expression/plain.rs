@@ -107,7 +107,7 @@ fn operand(text: &str, expression: &Expr<'_>) -> Option<Operand> {
     }
 }
 
-fn condition(text: &str, expression: &Expr<'_>) -> Option<Condition> {
+pub(super) fn condition(text: &str, expression: &Expr<'_>) -> Option<Condition> {
     match expression {
         Expr::UnaryOp(unary) if matches!(unary.op, UnaryOpKind::Not) => {
             Some(Condition::Not(condition(text, &unary.expr)?.into()))
@@ -166,7 +166,8 @@ impl Operand {
 }
 
 impl Condition {
-    fn holds(&self, scope: &Value) -> Option<bool> {
+    /// `None`: the machine must say.
+    pub(super) fn holds(&self, scope: &Value) -> Option<bool> {
         match self {
             Self::Not(other) => other.holds(scope).map(|holds| !holds),
             Self::Both(left, right) => {

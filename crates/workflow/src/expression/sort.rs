@@ -21,6 +21,8 @@ impl Sorts {
     pub const UNKNOWN: Self = Self(1 << 6);
     /// Nothing in the clothes of a text: it is compared with everything, and calculated with nothing.
     pub(super) const BLANK: Self = Self(1 << 7);
+    /// A text that is neither a day nor a time.
+    pub const WORD: Self = Self(1 << 5);
     const NONE: Self = Self(0);
 
     #[must_use]
@@ -30,7 +32,25 @@ impl Sorts {
 
     #[must_use]
     pub fn has(self, sort: Sort) -> bool {
-        self.0 & Self::from(sort).0 != 0
+        self.0 & Self::all_of(sort).0 != 0
+    }
+
+    /// A word is a text, too.
+    fn all_of(sort: Sort) -> Self {
+        let own = Self::from(sort);
+        if sort == Sort::Text { own.or(Self::WORD) } else { own }
+    }
+
+    /// Whether it may be a text that is no day.
+    pub(super) fn may_be_word(self) -> bool {
+        self.0 & Self::WORD.0 != 0
+    }
+
+    /// The same, where a word among other texts is no more than one of them.
+    #[must_use]
+    pub fn without_words_among_texts(self) -> Self {
+        let text = Self::from(Sort::Text);
+        if self.0 & text.0 == 0 { self } else { Self(self.0 & !Self::WORD.0) }
     }
 
     /// Whether it has this one, or nobody knows.
@@ -46,7 +66,7 @@ impl Sorts {
     /// The only one that it may have.
     #[must_use]
     pub fn only(self) -> Option<Sort> {
-        self.known().next().filter(|sort| Self::from(*sort) == self)
+        self.known().next().filter(|sort| self.0 & !Self::all_of(*sort).0 == 0)
     }
 
     /// The known ones, with a blank as the text it is.
@@ -57,7 +77,7 @@ impl Sorts {
 
     /// Of what is false: an empty text or list is blank.
     pub(super) fn of_what_is_false(self) -> Self {
-        let empty = [Sort::Text, Sort::List].map(|sort| Self::from(sort).0);
+        let empty = [Sort::Text, Sort::List].map(|sort| Self::all_of(sort).0);
         let is_empty = self.0 & (empty[0] | empty[1]) != 0;
         let rest = Self(self.0 & !(empty[0] | empty[1]));
         if is_empty { rest.or(Self::BLANK) } else { rest }
@@ -70,7 +90,8 @@ impl Sorts {
 
     /// Nothing is known of what may have several.
     pub(super) fn unless_several(self) -> Self {
-        if self.0.is_power_of_two() { self } else { Self::UNKNOWN }
+        let own = self.without_words_among_texts();
+        if own.0.is_power_of_two() { own } else { Self::UNKNOWN }
     }
 
     /// Of several values, one of which is meant; of none, nothing is known.

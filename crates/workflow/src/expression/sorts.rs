@@ -4,14 +4,16 @@
 
 use std::ops::Range;
 
+use minijinja::Value;
 use minijinja::machinery::ast::{BinOpKind, CompareOpKind, Expr, UnaryOpKind};
 use minijinja::machinery::parse_expr;
 use minijinja::value::ValueKind;
 
 use super::arguments::{self, Refused};
+use super::dates;
 use super::names::{self, Name, span};
 use super::sort::{Sort, Sorts};
-use super::syntax;
+use super::{plain, syntax};
 
 /// Two things that do not go together, or one that does not go with what is done to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +155,10 @@ impl Walk<'_> {
             }
             Expr::IfExpr(choice) => {
                 self.sorts(&choice.test_expr);
+                if let Some(always) = self.always(&choice.test_expr) {
+                    let taken = if always { Some(&choice.true_expr) } else { choice.false_expr.as_ref() };
+                    return taken.map_or(Sorts::UNKNOWN, |taken| self.sorts(taken));
+                }
                 let one = self.guarded(&choice.true_expr);
                 let other = choice.false_expr.as_ref().map(|other| self.guarded(other));
                 other.map_or(Sorts::UNKNOWN, |other| one.or(other))
@@ -179,9 +185,9 @@ impl Walk<'_> {
                 if let Expr::Var(function) = &call.expr {
                     let word = words
                         .iter()
-                        .flat_map(|word| word.known())
-                        .find_map(|sort| arguments::of_word(function.id, sort));
-                    if let Some(why) = arguments::of_call(self.text, call).or(word) {
+                        .enumerate()
+                        .find_map(|(at, word)| arguments::of_word(function.id, at, *word));
+                    if let Some(why) = word.or_else(|| arguments::of_call(self.text, call)) {
                         self.refuse(at(expression), function.id, why);
                     }
                 }
@@ -211,6 +217,29 @@ impl Walk<'_> {
             }
             Expr::Map(_) => Sort::Map.into(),
             _ => Sorts::UNKNOWN,
+        }
+    }
+
+    /// How a condition comes out whatever the values are, where constants alone decide it.
+    fn always(&self, condition: &Expr<'_>) -> Option<bool> {
+        match condition {
+            Expr::Const(value) => Some(value.value.is_true()),
+            Expr::UnaryOp(unary) if matches!(unary.op, UnaryOpKind::Not) => {
+                self.always(&unary.expr).map(|always| !always)
+            }
+            Expr::BinOp(binary) if matches!(binary.op, BinOpKind::ScAnd | BinOpKind::ScOr) => {
+                let decides = matches!(binary.op, BinOpKind::ScOr);
+                match self.always(&binary.left) {
+                    Some(left) if left == decides => Some(left),
+                    Some(_) => self.always(&binary.right),
+                    None => self.always(&binary.right).filter(|right| *right == decides),
+                }
+            }
+            Expr::IfExpr(choice) => match self.always(&choice.test_expr)? {
+                true => self.always(&choice.true_expr),
+                false => self.always(choice.false_expr.as_ref()?),
+            },
+            other => plain::condition(self.text, other)?.holds(&Value::UNDEFINED),
         }
     }
 
@@ -408,7 +437,8 @@ pub fn constant(value: &minijinja::Value) -> Sorts {
         ValueKind::Bool => Sort::Flag.into(),
         ValueKind::Number => Sort::Number.into(),
         ValueKind::String if value.as_str() == Some("") => Sorts::BLANK,
-        ValueKind::String => Sort::Text.into(),
+        ValueKind::String if dates::is_one(value) => Sort::Text.into(),
+        ValueKind::String => Sorts::WORD,
         ValueKind::Seq => Sort::List.into(),
         _ => Sorts::UNKNOWN,
     }
