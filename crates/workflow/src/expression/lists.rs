@@ -10,6 +10,7 @@ use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 use rust_decimal::Decimal;
 
+use super::functions::not_too_many;
 use super::number::{self, Rounding, Sign};
 use super::operators::{self, refused};
 use super::print::{empty, is_empty};
@@ -28,6 +29,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("int", int);
     environment.add_filter("number", number);
     environment.remove_filter("float");
+    environment.add_function("range", range);
     add_tests(environment);
 }
 
@@ -54,6 +56,22 @@ fn add_tests(environment: &mut Environment<'static>) {
         Ok::<_, Error>(!rest.is_true())
     });
     environment.remove_test("float");
+}
+
+/// Numbers from the first to before the last, as the machine's own gives them, and with any bounds.
+fn range(first: i64, last: Option<i64>, step: Option<i64>) -> Result<Value, Error> {
+    let (from, to) = last.map_or((0, first), |last| (first, last));
+    let step = step.unwrap_or(1);
+    let span = i128::from(to) - i128::from(from);
+    if step == 0 {
+        return Err(refused("YZ0310", "the steps of a `range` are never 0"));
+    }
+    let ahead = if step > 0 { span } else { -span };
+    let count = ahead.max(0).unsigned_abs().div_ceil(step.unsigned_abs().into());
+    not_too_many(usize::try_from(count).unwrap_or(usize::MAX))?;
+    let count = i64::try_from(count).unwrap_or_default();
+    // Each number is between two that have room, whatever is wrapped around on the way to it.
+    Ok(Value::make_iterable(move || (0..count).map(move |at| from.wrapping_add(step.wrapping_mul(at)))))
 }
 
 fn ordering(environment: &mut Environment<'static>, names: &[&'static str], fits: fn(Ordering) -> bool) {

@@ -359,6 +359,26 @@ fn how_far_a_time_is_that_is_not_yet_known_is_empty() {
 }
 
 #[test]
+fn a_range_counts_up_and_down_from_any_bound() {
+    for (expression, is) in [
+        ("range(3)", "0、1、2"),
+        ("range(1, 8, 3)", "1、4、7"),
+        ("range(3, 0, -2)", "3、1"),
+        ("range(3, 3)", ""),
+        ("range(0, 5, -1)", ""),
+        (
+            "range(-9223372036854775807 - 1, 9223372036854775807, 9223372036854775807)",
+            "-9223372036854775808、-1、9223372036854775806",
+        ),
+        ("range(9, 8, -9223372036854775807 - 1)", "9"),
+        ("range(4) | length + (range(2) | last)", "5"),
+    ] {
+        let printed = Template::parse(&format!("{{{{ {expression} }}}}")).unwrap().text(&scope());
+        assert_eq!(printed.as_deref(), Ok(is), "{expression}");
+    }
+}
+
+#[test]
 fn no_step_of_an_expression_makes_more_than_a_value_may_have() {
     let tenfold = " | replace('a', 'aaaaaaaaaa')".repeat(12);
     for (expression, code) in [
@@ -370,7 +390,9 @@ fn no_step_of_an_expression_makes_more_than_a_value_may_have() {
         ("'%999999999d' | format(1)".to_owned(), "YZ0310"),
         ("range(100000) | join('0123456789012345')".to_owned(), "YZ0313"),
         ("2 ** 99999999999".to_owned(), "YZ0325"),
-        ("range(1000000000) | list".to_owned(), "YZ0310"),
+        ("range(1000000000) | list".to_owned(), "YZ0313"),
+        ("range(9223372036854775807, -9223372036854775807, -1)".to_owned(), "YZ0313"),
+        ("range(1, 9, 0)".to_owned(), "YZ0310"),
     ] {
         let told = Template::parse(&format!("{{{{ {expression} }}}}")).unwrap().text(&scope());
         assert_eq!(told.map_err(|error| error.code.to_string()), Err(code.to_owned()), "{expression}");
