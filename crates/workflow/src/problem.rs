@@ -120,11 +120,12 @@ where
         .into_iter()
         .filter_map(|name| {
             let name = name.as_ref();
-            let distance = strsim::damerau_levenshtein(word, name);
+            let longer = name.chars().count().abs_diff(length);
+            // As many slips at least; and a long word is never held against each name letter by letter.
+            let distance = if longer > most { longer } else { strsim::damerau_levenshtein(word, name) };
             // Two Chinese characters say as much as a word of five letters.
             let long = length >= 3 || !word.is_ascii();
             let begins = long && (name.starts_with(word) || word.starts_with(name) && name.len() >= 3);
-            let longer = name.chars().count().abs_diff(length);
             (distance <= most && distance < length || begins).then(|| (distance, longer, name.to_owned()))
         })
         .min()

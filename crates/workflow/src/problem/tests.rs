@@ -162,6 +162,15 @@ fn both_languages_ask_for_the_same_names() {
     }
 }
 
+/// Compared letter by letter this would take minutes and gigabytes: names come from requests, too.
+#[test]
+fn a_word_without_end_is_compared_with_no_name() {
+    let long = "name".repeat(1 << 18);
+    let known: Vec<String> = (0..1_000).map(|number| format!("field{number}")).collect();
+    assert_eq!(nearest(&long, &known), None);
+    assert_eq!(nearest(&long, known.iter().map(String::as_str).chain(["name"])), Some("name".to_owned()));
+}
+
 #[test]
 fn the_nearest_name_is_found_and_a_far_one_is_not_guessed() {
     assert_eq!(nearest("recrod", ["record", "repair"]), Some("record".to_owned()));
