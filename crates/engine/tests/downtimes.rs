@@ -106,7 +106,7 @@ impl House {
     }
 
     fn outcomes(&self, workflow: &str) -> BTreeMap<Millis, FiringOutcome> {
-        let firings = self.store.firings(workflow, None, 100_000).unwrap();
+        let firings = self.store.firings(workflow, "t", 100_000).unwrap();
         let mut runs = BTreeSet::new();
         let all: BTreeMap<_, _> = firings
             .iter()
