@@ -334,9 +334,16 @@ impl Schedules {
             let moment = schedule::Moments::of(schedule, &calendar).moment_of(slot.at);
             with.insert("moment".to_owned(), json!(moment.to_string()));
             // What was passed over belongs to the firing that takes its place, so nothing falls between two windows.
-            let firings = self.engine.shared.reads.firings(&name.0, &name.1, REMEMBERED)?;
-            let began = firings.iter().filter(|(firing, run)| firing.at < slot.at && run.is_some());
-            let from = began.map(|(firing, _)| firing.at).max();
+            let mut from = None;
+            // As a rule it is the last one.
+            for most in [4, REMEMBERED] {
+                let firings = self.engine.shared.reads.firings(&name.0, &name.1, most)?;
+                let began = firings.iter().filter(|(firing, run)| firing.at < slot.at && run.is_some());
+                from = from.or_else(|| began.map(|(firing, _)| firing.at).max());
+                if from.is_some() || firings.len() < most {
+                    break;
+                }
+            }
             let from = from.or_else(|| schedule::before(schedule, &calendar, slot.at));
             let window = json!({ "from": from.map(|at| at.to_string()), "to": slot.at.to_string() });
             with.insert("window".to_owned(), window);
