@@ -11,9 +11,6 @@ use yizhan_workflow::schedule::{Schedule, preview};
 use super::Violation;
 use crate::evidence::{Evidence, RunEvidence};
 
-/// Where more slots were passed over, only the latest are named one by one.
-const NAMED: usize = 100;
-
 /// A schedule as it was in force for the whole time, and what the store has of it.
 #[derive(Clone, Debug)]
 pub struct Slots {
@@ -62,21 +59,18 @@ fn check_schedule(evidence: &Evidence, slots: &Slots) -> Vec<Violation> {
     found
 }
 
-/// Slots of which nothing is said, and that do not lie before as many missed ones as are named.
+/// Slots of which nothing is said. Of those that were passed over only the latest hundred are named one by one, and fewer
+/// where a crash cut that: so what lies just before a missed one was missed too.
 fn untold(due: &[Millis], firings: &[(Firing, Option<RunId>)]) -> Vec<Millis> {
     let outcomes: BTreeMap<Millis, FiringOutcome> =
         firings.iter().map(|(firing, _)| (firing.at, firing.outcome)).collect();
     let (mut lost, mut block) = (vec![], vec![]);
-    for (place, at) in due.iter().enumerate() {
-        if !outcomes.contains_key(at) {
-            block.push(*at);
-            continue;
+    for at in due {
+        match outcomes.get(at) {
+            None => block.push(*at),
+            Some(FiringOutcome::Missed) => block.clear(),
+            Some(_) => lost.append(&mut block),
         }
-        let is_named = |at: &&Millis| outcomes.get(*at) == Some(&FiringOutcome::Missed);
-        if !block.is_empty() && due[place..].iter().take(NAMED).filter(is_named).count() < NAMED {
-            lost.append(&mut block);
-        }
-        block.clear();
     }
     lost.append(&mut block);
     lost
@@ -149,10 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn only_before_as_many_missed_ones_as_are_named_may_a_slot_have_no_word() {
-        assert_eq!(told(NAMED), []);
-        assert_eq!(told(NAMED + 7), []);
-        assert_eq!(told(NAMED - 1), (0..10).map(Millis).collect::<Vec<_>>());
-        assert_eq!(told(0).len(), 10);
+    fn only_before_a_missed_one_may_a_slot_have_no_word() {
+        assert_eq!(told(100), []);
+        assert_eq!(told(1), [], "the rest was cut off by a crash");
+        assert_eq!(told(0), (0..10).map(Millis).collect::<Vec<_>>());
     }
 }
