@@ -4,6 +4,8 @@
 //! `cargo test -p yizhan-engine --features shuttle --test interleavings`; `YIZHAN_LONG=1` for a hundred times as many.
 //! What fails prints its schedule, and `shuttle::replay` plays it again.
 
+#![expect(clippy::unwrap_used, reason = "a test may")]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
