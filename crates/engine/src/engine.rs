@@ -516,9 +516,7 @@ impl Loop {
             }
         }
         self.batch.released += acts.released();
-        if let Some(row) = &change.row {
-            self.events.run_began(row.started);
-        }
+        change.row.iter().for_each(|row| self.events.run_began(row.started));
         self.batch.changes.push(change);
         self.after.acts.push(acts);
         self.after.acts.len() - 1
