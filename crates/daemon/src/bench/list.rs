@@ -102,7 +102,7 @@ pub(crate) async fn run(args: &Args, ground: &Ground) -> Result<Report, Problem>
     let ready = daemon.ready().await?;
     report.parts.push(Part::new("start").with(SECONDS, ready.as_secs_f64()));
     let lines = Lines::of(&daemon).await?;
-    measure(args, lines, &mut report).await?;
+    measure(args, (lines, &daemon), &mut report).await?;
     report.parts.push(Part::new("daemon").with(RESIDENT, daemon.resident().0));
     daemon.stop()?;
     Ok(report)
@@ -129,8 +129,7 @@ async fn fill(place: &Place, runs: u64, begin: Millis) -> Result<(), Problem> {
         open.retain(|(i, _)| due(*i) > first);
         try_join_all(now.iter().map(|(i, run)| answer(&filling, *i, *run))).await?;
     }
-    filling.close().await;
-    Ok(())
+    filling.close().await
 }
 
 async fn answer(filling: &Filling, i: u64, run: RunId) -> Result<(), Problem> {
@@ -281,7 +280,11 @@ fn questions(runs: u64, run: &str, task: &str) -> Vec<(Who, &'static str, String
     all
 }
 
-async fn measure(args: &Args, mut lines: Lines, report: &mut Report) -> Result<(), Problem> {
+async fn measure(
+    args: &Args,
+    (mut lines, daemon): (Lines, &Daemon),
+    report: &mut Report,
+) -> Result<(), Problem> {
     let first_of = |listing: &Value| listing["items"][0]["id"].as_str().unwrap_or_default().to_owned();
     let of = |body: Vec<u8>| serde_json::from_slice::<Value>(&body);
     let run = first_of(&of(lines.ask(Who::Owner, "/api/v1/runs?open=true&waits=task").await?)?);
@@ -289,6 +292,8 @@ async fn measure(args: &Args, mut lines: Lines, report: &mut Report) -> Result<(
     let mut worst = 0.0_f64;
     for (who, name, path) in questions(args.runs, &run, &task) {
         say(name);
+        // A line on which nobody said anything for a while is cut.
+        (lines.owner, lines.far) = (daemon.line().await?, daemon.far_line().await?);
         let mut times = Vec::with_capacity(args.asks);
         for _ in 0..args.asks.max(1) {
             let (time, body) = timed(&mut lines, who, &path).await?;

@@ -84,6 +84,5 @@ async fn fill(place: &Place, runs: u64) -> Result<(), Problem> {
         say(&format!("stored: {first}"));
         try_join_all((first..runs.min(first + AT_ONCE as u64)).map(|i| filling.start(case(i)))).await?;
     }
-    filling.close().await;
-    Ok(())
+    filling.close().await
 }

@@ -1,15 +1,15 @@
 //! Fills a store before anything is measured: an engine does it, as it does everything, under a clock that is turned and
 //! with a carrier that answers at once. So what is stored is sound, and a million runs take a minute.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
 use yizhan_engine::store::{Firing, TaskFilter};
 use yizhan_engine::{Clock, Engine, EngineConfig, Opened, StartReply, Started, intake};
 use yizhan_plugin_host::{Isolation, PluginHost};
-use yizhan_store::Sqlite;
+use yizhan_store::{Sqlite, SqliteReads};
 use yizhan_workflow::id::{Attempt, Millis, RunId};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::{Event, Failure, Happened, Lost, Raw};
@@ -84,7 +84,11 @@ pub(crate) struct Filling {
     engine: Engine,
     clock: Arc<Turned>,
     host: Arc<PluginHost>,
+    reads: Weak<SqliteReads>,
 }
+
+/// The engine has ended within this, or never does.
+const CLOSED: Duration = Duration::from_secs(120);
 
 impl Filling {
     /// The home's workflows are in force, and it is then.
@@ -111,8 +115,9 @@ impl Filling {
             ..EngineConfig::default()
         };
         let carriers = Arc::new(Obliging { to: opened.completions() });
+        let held = Arc::downgrade(&reads);
         let engine = opened.holding(workflows).start(limits, store, reads, carriers, world, clock.clone())?;
-        Ok(Self { engine, clock, host })
+        Ok(Self { engine, clock, host, reads: held })
     }
 
     /// It is then; never earlier than it was.
@@ -157,9 +162,21 @@ impl Filling {
     }
 
     /// Ends when all of it is on disk and the store is closed.
-    pub(crate) async fn close(self) {
-        let Self { engine, clock: _, host } = self;
-        engine.stop(Duration::ZERO).await;
+    pub(crate) async fn close(self) -> Result<(), Problem> {
+        let Self { engine, clock: _, host, reads } = self;
+        let end = Instant::now() + CLOSED;
+        // A hundred thousand calls that are handed back take longer than a stop has patience.
+        while !engine.shared.stopped.load(Ordering::Acquire) && Instant::now() < end {
+            engine.stop(Duration::ZERO).await;
+        }
         host.close();
+        drop(engine);
+        while reads.strong_count() > 0 {
+            if Instant::now() > end {
+                return Err("the store that was filled is not let go".into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 }

@@ -96,7 +96,7 @@ async fn fill(place: &Place, args: &Args) -> Result<(Vec<Slept>, Vec<Slept>), Pr
         many(&filling, args.spread, |i| from.plus(i64::try_from(i).unwrap_or(0) * apart % SPREAD)).await?;
     let at = from.plus(SPREAD + PAUSE);
     let together = many(&filling, args.together, |_| at).await?;
-    filling.close().await;
+    filling.close().await?;
     Ok((spread, together))
 }
 
