@@ -19,6 +19,8 @@ use crate::store::{Listener, Note, Published, StoreError};
 
 /// Events that a listener looks at, and listeners that an event is offered to, before others have their turn.
 const TURN: usize = 100;
+/// A clock that runs are further ahead of was wrong when they began, not set back since.
+const SET_BACK_MOST: i64 = 48 * 3_600_000;
 /// Listeners that are read at once after a start.
 const BEHIND: usize = 500;
 
@@ -82,7 +84,10 @@ impl Loop {
 
     /// Stands or falls with the batch in the making. What came before is not taken in twice.
     pub(crate) fn publish_in_batch(&mut self, mut event: Published) {
-        event.at = event.at.max(self.events.newest_run);
+        let newest = self.events.newest_run;
+        if newest.0 - event.at.0 <= SET_BACK_MOST {
+            event.at = event.at.max(newest);
+        }
         let known = self.shared.reads.event(&event.name, &event.id).is_ok_and(|known| known.is_some());
         if known || !self.events.under_way.insert((event.name.clone(), event.id.clone())) {
             return;

@@ -3,6 +3,7 @@
 
 mod wide;
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,12 +14,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use yizhan_workflow::calendar::Calendar;
+use yizhan_workflow::id::RunId;
 
 use crate::checker::{Violation, check};
 use crate::client::{Client, ClientError};
 use crate::daemon::{Daemon, DaemonError};
 use crate::evidence::{Ack, Evidence, EvidenceError};
 use crate::sink::{HttpSink, Mood, appended, mails};
+
+/// So many runs of one client are open at once: what is only queued up proves nothing.
+const OPEN_MOST: usize = 100;
 
 /// Runs must come to their end within this, once nothing disturbs them.
 const END: Duration = Duration::from_secs(600);
@@ -177,8 +182,11 @@ impl Load {
         let (client, acks) = (Client::of_home(&self.home), self.acks.clone());
         let (stop, pace, cases) = (self.stop.clone(), self.pace.clone(), cases.clone());
         std::thread::spawn(move || {
+            let mut open = VecDeque::new();
             while !stop.load(Ordering::Relaxed) {
-                start_one(&client, &acks, &cases);
+                if open.len() < OPEN_MOST || first_is_over(&client, &mut open) {
+                    open.extend(start_one(&client, &acks, &cases));
+                }
                 // As a person comes back, or at once.
                 std::thread::sleep(Duration::from_millis(pace.load(Ordering::Relaxed)));
             }
@@ -339,16 +347,30 @@ fn lock(acks: &Mutex<Vec<Ack>>) -> std::sync::MutexGuard<'_, Vec<Ack>> {
 }
 
 /// Starts a run. What gets no answer may have been taken or not: nobody counts on it.
-fn start_one(client: &Client, acks: &Mutex<Vec<Ack>>, cases: &AtomicU64) {
+fn start_one(client: &Client, acks: &Mutex<Vec<Ack>>, cases: &AtomicU64) -> Option<RunId> {
     let case = format!("c{}", cases.fetch_add(1, Ordering::Relaxed));
-    match client.post("/api/v1/workflows/chaos/runs", &json!({ "input": { "case": case } })) {
-        Ok(answer) => {
-            if let Some(run) = answer["id"].as_str().and_then(|id| id.parse().ok()) {
-                lock(acks).push(Ack { run, case });
-            }
-        }
-        Err(_) => std::thread::sleep(Duration::from_millis(5)), // Nobody is there just now.
+    let Ok(answer) = client.post("/api/v1/workflows/chaos/runs", &json!({ "input": { "case": case } }))
+    else {
+        std::thread::sleep(Duration::from_millis(5)); // Nobody is there just now.
+        return None;
+    };
+    let run = answer["id"].as_str()?.parse().ok()?;
+    lock(acks).push(Ack { run, case });
+    Some(run)
+}
+
+/// Takes the oldest of the open runs away, if it is over or asks somebody.
+fn first_is_over(client: &Client, open: &mut VecDeque<RunId>) -> bool {
+    let Some(first) = open.front() else { return true };
+    let run = client.get(&format!("/api/v1/runs/{first}")).unwrap_or_default();
+    let asks = matches!(run["waits"].as_str(), Some("task" | "unknown"));
+    let over = asks || run["state"].as_str().is_some_and(|state| state != "open");
+    if over {
+        open.pop_front();
+    } else {
+        std::thread::sleep(Duration::from_millis(5)); // Between two looks at a state.
     }
+    over
 }
 
 /// Looks at the receiver for every unknown outcome, as a person would, and says what it saw; until no run is open.

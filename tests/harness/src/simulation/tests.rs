@@ -4,7 +4,7 @@ use super::play;
 
 /// Seeds of every day, and of a long run.
 fn seeds() -> u64 {
-    if std::env::var("YIZHAN_LONG").is_ok_and(|long| long == "1") { 20_000 } else { 150 }
+    if std::env::var("YIZHAN_LONG").is_ok_and(|long| long == "1") { 100_000 } else { 150 }
 }
 
 #[test]
