@@ -2,6 +2,7 @@
 //!
 //! With `plugin-api` the only place with `unsafe`: what crosses the border is checked here.
 
+pub mod border;
 mod call_context;
 mod child;
 mod described;

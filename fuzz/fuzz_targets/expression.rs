@@ -1,0 +1,4 @@
+//! `expression` of `tests/hostile`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| yizhan_hostile::target("expression")(bytes));
