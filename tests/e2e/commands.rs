@@ -109,6 +109,8 @@ fn a_misspelt_workflow_is_told_with_the_nearest() {
     assert!(said.code == 3 && format!("{said:?}").contains("did you mean `leave`?"), "{said:?}");
     let said = home.call(&["run", "leav", "--lang", "zh"]);
     assert!(format!("{said:?}").contains("是不是 `leave`?"), "{said:?}");
+    let said = home.call(&["run", "leave", "--trigger", "none"]);
+    assert!(said.code == 3 && !format!("{said:?}").contains("mean"), "the workflow is there: {said:?}");
     let said = home.call(&["run", "quite-another"]);
     assert!(said.code == 3 && !format!("{said:?}").contains("mean"), "{said:?}");
 }

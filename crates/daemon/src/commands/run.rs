@@ -74,7 +74,12 @@ fn with_nearest(mut failure: Failure, client: &Client, name: &str, context: &Con
         return failure;
     }
     let Ok(known) = client.get("/api/v1/workflows").send() else { return failure };
-    let names = known["items"].as_array().into_iter().flatten().map(|one| text(one, "name"));
+    let names: Vec<String> =
+        known["items"].as_array().into_iter().flatten().map(|one| text(one, "name")).collect();
+    // Where the workflow is there, something else of it is not.
+    if names.iter().any(|known| known == name) {
+        return failure;
+    }
     if let Some(near) = nearest(name, names) {
         let meant = context.language.pick(format!("是不是 `{near}`?"), format!("did you mean `{near}`?"));
         failure.details.push(meant);
