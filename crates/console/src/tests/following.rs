@@ -4,16 +4,7 @@ use serde_json::json;
 use yizhan_workflow::people::rights::Role;
 
 use super::place::{Place, place};
-use super::rights::{FROM_OUR_PAGE, session, token};
-
-const ASKS: &str = r#"
-title = "问"
-[input]
-nr = { label = "号" }
-[step.ask]
-ask = "person:li.na"
-form.ok = { label = "好", type = "yesno" }
-"#;
+use super::rights::{ASKS, FROM_OUR_PAGE, session, token};
 
 /// The addresses that a page loads.
 fn loaded(page: &str) -> Vec<String> {

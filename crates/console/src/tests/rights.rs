@@ -180,7 +180,7 @@ pub(super) async fn session(place: &Place, person: &str, since: i64) -> Client {
 
 pub(super) const FROM_OUR_PAGE: [(&str, &str); 1] = [("sec-fetch-site", "same-origin")];
 
-const ASKS: &str = r#"
+pub(super) const ASKS: &str = r#"
 title = "问"
 [input]
 nr = { label = "号" }

@@ -7,17 +7,8 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::rights::Role;
 
 use super::place::{place, place_with};
-use super::rights::{session, token};
+use super::rights::{ASKS, session, token};
 use crate::HttpSettings;
-
-const ASKS: &str = r#"
-title = "问"
-[input]
-nr = { label = "号" }
-[step.ask]
-ask = "person:li.na"
-form.ok = { label = "好", type = "yesno" }
-"#;
 
 const STREAM: &str = "/api/v1/events";
 
