@@ -109,7 +109,7 @@ pub(crate) async fn run(args: &Args, ground: &Ground) -> Result<Report, Problem>
 }
 
 async fn fill(place: &Place, runs: u64, begin: Millis) -> Result<(), Problem> {
-    let filling = Filling::begin(place, begin)?;
+    let filling = Filling::begin(place, begin).await?;
     let apart = DAYS * DAY / i64::try_from(runs.max(1))?;
     let mut open: VecDeque<(u64, RunId)> = VecDeque::new();
     for first in (0..runs).step_by(AT_ONCE) {

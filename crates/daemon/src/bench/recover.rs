@@ -75,7 +75,7 @@ pub(crate) async fn run(args: &Args, ground: &Ground) -> Result<Report, Problem>
 }
 
 async fn fill(place: &Place, runs: u64) -> Result<(), Problem> {
-    let filling = Filling::begin(place, Millis(jiff::Timestamp::now().as_millisecond()))?;
+    let filling = Filling::begin(place, Millis(jiff::Timestamp::now().as_millisecond())).await?;
     let case = |i: u64| {
         let input = json!({ "who": format!("case {i}") }).to_string();
         Case { workflow: "open".to_owned(), input, by: "operator".to_owned(), firing: None }

@@ -91,8 +91,9 @@ pub(crate) struct Filling {
 const CLOSED: Duration = Duration::from_secs(120);
 
 impl Filling {
-    /// The home's workflows are in force, and it is then.
-    pub(crate) fn begin(place: &Place, then: Millis) -> Result<Self, Problem> {
+    /// The home's workflows are in force, and it is then. The engine has seen the calendars before the first run begins: the
+    /// daemon that is measured would otherwise look at every run once, as after a change of theirs.
+    pub(crate) async fn begin(place: &Place, then: Millis) -> Result<Self, Problem> {
         let (home, config) = (&place.home, place.home.config(None)?);
         let store = Sqlite::open(&home.data.join(&config.store.path))?;
         let (reads, opened) = (store.reads(), Opened::default());
@@ -117,6 +118,13 @@ impl Filling {
         let carriers = Arc::new(Obliging { to: opened.completions() });
         let held = Arc::downgrade(&reads);
         let engine = opened.holding(workflows).start(limits, store, reads, carriers, world, clock.clone())?;
+        let end = Instant::now() + CLOSED;
+        while engine.shared.reads.calendars_seen()?.is_none() {
+            if Instant::now() > end {
+                return Err("the engine that fills the store does not begin".into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         Ok(Self { engine, clock, host, reads: held })
     }
 

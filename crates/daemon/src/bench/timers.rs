@@ -86,7 +86,7 @@ fn now() -> Millis {
 }
 
 async fn fill(place: &Place, args: &Args) -> Result<(Vec<Slept>, Vec<Slept>), Problem> {
-    let filling = Filling::begin(place, now())?;
+    let filling = Filling::begin(place, now()).await?;
     let later = now().plus(YEARS);
     many(&filling, args.runs, |i| later.plus(i64::try_from(i).unwrap_or(0) * 1_000)).await?;
     // While these are stored the clock stands, so that none of them wakes already.
