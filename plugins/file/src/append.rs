@@ -59,10 +59,10 @@ pub(crate) fn append(files: &Files, ctx: &Ctx, input: &Append) -> Result<Appende
     }
     let addition = addition(input)?;
     let spot = place.spot_made()?;
-    let mut history = History::open(&spot, key)?;
+    let mut history = History::open(&files.histories, &spot, key)?;
     let is_new = spot.stat()?.is_none();
     // A done append stays done, also when somebody took the file away since.
-    let record = if let Some(record) = history.done(key) {
+    let record = if let Some(record) = history.done(key)? {
         record
     } else {
         let data = spot.open(OFlags::RDWR | OFlags::CREATE, FILE_MODE)?;
@@ -70,7 +70,7 @@ pub(crate) fn append(files: &Files, ctx: &Ctx, input: &Append) -> Result<Appende
             spot.sync_folder()?;
         }
         history.settle(&data)?;
-        match history.done(key) {
+        match history.done(key)? {
             Some(record) => record,
             None => {
                 let bytes = bytes(&addition, input, &data, &spot)?;

@@ -4,9 +4,12 @@
 //! made durable first), then `= key` when the bytes are whole and durable, or `- key` when a torn end was cut off.
 //! Only the last `+` can be without its `=` or `-`, for the next append settles it before it writes its own.
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, flock, unlinkat};
 use rustix::io::Errno;
@@ -17,16 +20,33 @@ use crate::digest::{sha256, sha256_of};
 
 /// Some 100,000 appends. What is older than the newer half is then forgotten: an attempt that comes again after
 /// 50,000 later appends to the same file would append once more.
-const LOG_MAX: usize = 16 << 20;
+const LOG_MAX: u64 = 16 << 20;
 const CHECK_LENGTH: usize = 8;
+/// Side files of which it is known what is in them; with more of them they are read again.
+const KNOWN_MOST: usize = 32;
+
+/// What is known of the side files that were read, by device and inode: an append reads what has come since, not all of it.
+#[derive(Debug, Default)]
+pub(crate) struct Histories(Mutex<HashMap<(u64, u64), Known>>);
 
 /// Locked while it lives, so that appends to one file come one after the other, from whatever process.
-pub(crate) struct History {
+pub(crate) struct History<'a> {
+    histories: &'a Histories,
     log: File,
-    lines: String,
-    /// Where the next line goes.
-    end: u64,
+    id: (u64, u64),
+    known: Known,
     path: String,
+}
+
+/// What is in a side file up to where it was read.
+#[derive(Debug, Default)]
+struct Known {
+    /// Where the next line goes: behind the last whole one.
+    end: u64,
+    /// That line. Where the file has another one there, it is another file.
+    last: String,
+    /// Of every key. One that is not among them is in no line.
+    keys: HashSet<u64>,
 }
 
 /// What was, or is about to be, appended.
@@ -44,12 +64,86 @@ pub(crate) fn log_name(name: &str) -> String {
     if plain.len() <= 255 { plain } else { format!(".{}.yzlog", &sha256(name.as_bytes())[..32]) }
 }
 
-impl History {
+impl Histories {
+    fn take(&self, id: (u64, u64)) -> Known {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id).unwrap_or_default()
+    }
+
+    fn keep(&self, id: (u64, u64), known: Known) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= KNOWN_MOST {
+            all.clear();
+        }
+        all.insert(id, known);
+    }
+}
+
+impl Known {
+    /// Reads what is behind the part that is known, and says how many bytes that was.
+    fn catch_up(&mut self, log: &File) -> std::io::Result<u64> {
+        let mut last = vec![0; self.last.len()];
+        let from = self.end - self.last.len() as u64;
+        if log.read_exact_at(&mut last, from).is_err() || last != self.last.as_bytes() {
+            *self = Self::default();
+        }
+        let (begin, last) = (self.end, self.last.clone());
+        let mut at = self.read(log, |_| true)?;
+        if at != self.end || checked_text(self.last.as_bytes()).is_none() {
+            // A torn end, or none there yet: what is behind the last whole line is written over by the next one.
+            (self.end, self.last) = (begin, last);
+            at = self.read(log, |line| checked_text(line.as_bytes()).is_some())?;
+        }
+        Ok(at - begin)
+    }
+
+    /// Adds the lines that are to be believed, and says where the file ends.
+    fn read(&mut self, log: &File, believed: impl Fn(&str) -> bool) -> std::io::Result<u64> {
+        let mut reader = BufReader::new(log);
+        reader.seek(SeekFrom::Start(self.end))?;
+        let (mut at, mut line) = (self.end, Vec::new());
+        loop {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line)? as u64;
+            if read == 0 {
+                return Ok(at);
+            }
+            at += read;
+            match std::str::from_utf8(&line) {
+                Ok(text) if text.ends_with('\n') && believed(text) => self.add(text, at),
+                _ => {}
+            }
+        }
+    }
+
+    /// A whole line, and where it ends.
+    fn add(&mut self, line: &str, end: u64) {
+        self.end = end;
+        line.clone_into(&mut self.last);
+        if let Some(key) = line.split(' ').nth(1) {
+            self.keys.insert(hash(key));
+        }
+    }
+}
+
+fn hash(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Drop for History<'_> {
+    /// The lock is still held.
+    fn drop(&mut self) {
+        self.histories.keep(self.id, std::mem::take(&mut self.known));
+    }
+}
+
+impl<'a> History<'a> {
     /// Waits for its turn, and forgets a last line that was not written whole.
-    pub(crate) fn open(spot: &Spot, key: &str) -> Result<Self> {
+    pub(crate) fn open(histories: &'a Histories, spot: &Spot, key: &str) -> Result<Self> {
         let side = spot.beside(&log_name(&spot.name))?;
-        let mut history = Self::load(&side)?;
-        if history.lines.len() > LOG_MAX {
+        let mut history = Self::load(histories, &side)?;
+        if history.known.end > LOG_MAX {
             history = history.shorten(&side, key)?;
         }
         Ok(history)
@@ -75,44 +169,57 @@ impl History {
         }
     }
 
-    fn load(side: &Spot) -> Result<Self> {
-        let mut log = Self::lock(side)?;
-        let mut bytes = Vec::new();
-        log.read_to_end(&mut bytes).map_err(|error| fault(side.path(), error))?;
-        // What is behind the last whole line is written over by the next one.
-        bytes.truncate(whole_lines(&bytes));
-        let end = bytes.len() as u64;
-        let lines = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Self { log, lines, end, path: side.path().to_owned() })
+    fn load(histories: &'a Histories, side: &Spot) -> Result<Self> {
+        let log = Self::lock(side)?;
+        let meta = log.metadata().map_err(|error| fault(side.path(), error))?;
+        let id = (meta.dev(), meta.ino());
+        let mut known = histories.take(id);
+        known.catch_up(&log).map_err(|error| fault(side.path(), error))?;
+        Ok(Self { histories, log, id, known, path: side.path().to_owned() })
+    }
+
+    /// All of its whole lines.
+    fn lines(&self) -> Result<String> {
+        let mut lines = String::new();
+        let mut log = &self.log;
+        let read = log.rewind().and_then(|()| log.take(self.known.end).read_to_string(&mut lines));
+        read.map_err(|error| fault(&self.path, error))?;
+        Ok(lines)
     }
 
     /// Keeps the newer half, in a new file under the same name. The caller goes on with that one.
     fn shorten(self, side: &Spot, key: &str) -> Result<Self> {
-        let mut half = self.lines.len() / 2;
-        while !self.lines.is_char_boundary(half) {
+        let lines = self.lines()?;
+        let mut half = lines.len() / 2;
+        while !lines.is_char_boundary(half) {
             half += 1;
         }
-        let from = self.lines[half..].find('\n').map_or(half, |at| half + at + 1);
+        let from = lines[half..].find('\n').map_or(half, |at| half + at + 1);
         put(side, &format!("{key}log"), Put::Replace, Mode::from_raw_mode(0o640), |file| {
-            file.write_all(&self.lines.as_bytes()[from..]).map_err(|error| fault(side.path(), error))
+            file.write_all(&lines.as_bytes()[from..]).map_err(|error| fault(side.path(), error))
         })?;
+        let histories = self.histories;
         drop(self);
-        Self::load(side)
+        Self::load(histories, side)
     }
 
     /// The record of this key, when its bytes are known to be whole in the file.
-    pub(crate) fn done(&self, key: &str) -> Option<Record> {
-        let mut lines = self.lines.lines().rev();
-        let last = lines.by_ref().find(|line| line.get(2..).is_some_and(|rest| is_of(rest, key)))?;
-        if !last.starts_with('=') {
-            return None;
+    pub(crate) fn done(&self, key: &str) -> Result<Option<Record>> {
+        if !self.known.keys.contains(&hash(key)) {
+            return Ok(None);
         }
-        lines.filter_map(Record::read).find(|record| record.key == key)
+        let all = self.lines()?;
+        let mut lines = all.lines().rev();
+        let last = lines.by_ref().find(|line| line.get(2..).is_some_and(|rest| is_of(rest, key)));
+        if !last.is_some_and(|last| last.starts_with('=')) {
+            return Ok(None);
+        }
+        Ok(lines.filter_map(Record::read).find(|record| record.key == key))
     }
 
     /// Looks after the last append if nobody did: its bytes are whole, or its torn end is cut off.
     pub(crate) fn settle(&mut self, data: &File) -> Result<()> {
-        let Some(open) = self.lines.lines().next_back().and_then(Record::read) else { return Ok(()) };
+        let Some(open) = Record::read(self.known.last.trim_end()) else { return Ok(()) };
         if open.is_whole_in(data).map_err(|error| fault(&self.path, error))? {
             data.sync_data().map_err(|error| fault(&self.path, error))?;
             return self.mark('=', &open.key);
@@ -159,9 +266,9 @@ impl History {
     }
 
     fn write(&mut self, line: &str) -> Result<()> {
-        self.log.write_all_at(line.as_bytes(), self.end).map_err(|error| fault(&self.path, error))?;
-        self.end += line.len() as u64;
-        self.lines.push_str(line);
+        let end = self.known.end;
+        self.log.write_all_at(line.as_bytes(), end).map_err(|error| fault(&self.path, error))?;
+        self.known.add(line, end + line.len() as u64);
         Ok(())
     }
 }
@@ -209,21 +316,40 @@ fn checked(line: &str) -> String {
     format!("{line}{}\n", &sha256(line.as_bytes())[..CHECK_LENGTH])
 }
 
-/// How many bytes from the start are lines that were written whole; only the end can be torn.
-fn whole_lines(bytes: &[u8]) -> usize {
-    let mut end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    while end > 0 {
-        let start = bytes[..end - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        if is_checked(&bytes[start..end]) {
-            return end;
-        }
-        end = start;
-    }
-    0
+/// The line, if it was written whole; only the last one can be torn.
+fn checked_text(line: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (before, _) = text.strip_suffix('\n')?.rsplit_once(' ')?;
+    (checked(&format!("{before} ")) == text).then_some(text)
 }
 
-fn is_checked(line: &[u8]) -> bool {
-    let Ok(line) = std::str::from_utf8(line) else { return false };
-    let Some((before, _)) = line.trim_end_matches('\n').rsplit_once(' ') else { return false };
-    checked(&format!("{before} ")) == line
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_append_reads_what_came_since_the_last_one_and_a_file_that_was_put_back_is_read_whole() {
+        let mut log = tempfile::tempfile().unwrap();
+        let line = |key: u32| checked(&format!("= k{key} "));
+        let mut whole = 0;
+        for key in 0..1_000 {
+            whole += log.write(line(key).as_bytes()).unwrap() as u64;
+        }
+        let mut known = Known::default();
+        assert_eq!(known.catch_up(&log).unwrap(), whole);
+        assert_eq!((known.end, known.keys.len()), (whole, 1_000));
+        // Another process has added one, and died in the middle of the next.
+        let added = line(1_000);
+        log.write_all(added.as_bytes()).unwrap();
+        log.write_all(b"= k1001 0").unwrap();
+        assert_eq!(known.catch_up(&log).unwrap(), added.len() as u64 + 9);
+        assert_eq!(known.end, whole + added.len() as u64);
+        assert!(known.keys.contains(&hash("k1000")) && !known.keys.contains(&hash("k1001")));
+        // An older state of it is put back under the same inode, with other lines since.
+        let older = line(2_000).repeat(2);
+        log.set_len(0).unwrap();
+        log.write_all_at(older.as_bytes(), 0).unwrap();
+        assert_eq!(known.catch_up(&log).unwrap(), older.len() as u64);
+        assert_eq!((known.end, known.keys.len()), (older.len() as u64, 1));
+    }
 }

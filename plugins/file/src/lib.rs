@@ -40,6 +40,7 @@ fn utc() -> String {
 struct Files {
     roots: Roots,
     timezone: TimeZone,
+    histories: history::Histories,
 }
 
 impl Files {
@@ -54,7 +55,7 @@ impl Files {
         let timezone = TimeZone::get(&config.timezone).map_err(|error| {
             Error::refused("plugin.config_invalid", format!("config.timezone: {error}")).at("/timezone")
         })?;
-        Ok(Self { roots: Roots::open(&config.roots)?, timezone })
+        Ok(Self { roots: Roots::open(&config.roots)?, timezone, histories: history::Histories::default() })
     }
 
     /// Writes a file whole: readers see the old one or the new one, never a half.
