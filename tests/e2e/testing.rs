@@ -21,6 +21,19 @@ fn the_tests_of_the_shipped_workflows_hold() {
 }
 
 #[test]
+fn the_shipped_workflows_have_no_faults() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut command = program();
+    let output = command
+        .args(["--home", "."])
+        .args(["check", "workflows", "--strict"])
+        .current_dir(&root)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
 fn a_test_that_does_not_hold_ends_with_one_and_says_what_happened_instead() {
     let home = House::new();
     home.write("workflows/x.toml", TASK);

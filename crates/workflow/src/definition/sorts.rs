@@ -318,7 +318,12 @@ impl Checker<'_> {
     fn of_let(&self, stand: &Stand<'_>, value: &Tree, name: &Name, left: u8) -> Sorts {
         let Tree::Text(template) = value else { return Sorts::UNKNOWN };
         let Some(expression) = template.expression() else {
-            return if name.path.len() == 1 { of_text(template.source()) } else { Sorts::UNKNOWN };
+            return match name.path.len() {
+                1 if template.is_literal() => of_text(template.source()),
+                // What stands around a hole may make a day of it.
+                1 => Sort::Text.into(),
+                _ => Sorts::UNKNOWN,
+            };
         };
         match (name.path.as_slice(), expression.names().as_slice()) {
             ([_], _) => {

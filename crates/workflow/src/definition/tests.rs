@@ -407,7 +407,7 @@ mod properties {
 fn said_of_check(expression: &str) -> Vec<&'static str> {
     let form = "form.n = { type = \"number\", required = false }\nform.t = { required = false }\n";
     let ask = format!("[step.a]\nask = \"group:热线\"\ndue = \"4h\"\n{form}");
-    let let_ = "[let]\nmixed = \"{{ step.a.n | default('none') }}\"\n";
+    let let_ = "[let]\nmixed = \"{{ step.a.n | default('none') }}\"\nfirst = \"{{ step.a.t }}-01\"\n";
     let each = "[step.each]\neach = \"{{ ['x'] }}\"\nuse = \"echo.say\"\n";
     let table = "[table.t]\nkey = [\"c\"]\nrows = [{ c = \"leak\", n = 1 }, { c = \"12\", n = 2 }]\n\
                  [table.u]\nkey = [\"c\"]\nrows = [{ c = \"leak\", n = 1 }, { c = [\"a\", \"b\"], n = 2 }]\n";
@@ -421,6 +421,10 @@ fn what_is_no_day_is_not_counted_from() {
         assert_eq!(said_of_check(wrong), ["YZ0619"], "{wrong}");
     }
     assert!(!said_of_check("days(step.a.t, today) > 3").contains(&"YZ0619"));
+    assert!(
+        !said_of_check("days(first, today) > 3").contains(&"YZ0619"),
+        "the text around it makes it a day"
+    );
 }
 
 #[test]
