@@ -21,6 +21,7 @@ pub(crate) mod workflows;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
+use yizhan_engine::store::RunRow;
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::World;
@@ -115,6 +116,12 @@ pub(crate) enum Words<'w> {
     Key(&'w str),
     /// Of a task: whoever takes part reads it as it was written for them.
     Title(&'w str),
+}
+
+/// Whether the text that a run goes by keeps something from this reader, as far as can be said.
+pub(crate) fn keeps_to_itself(desk: &Desk, row: &RunRow, viewer: Viewer<'_>) -> bool {
+    let text = desk.shared().library.text(&row.text, desk.reads());
+    viewer != (Viewer::House { private: true }) && text.map_or(true, |text| guards(&text))
 }
 
 /// By the rule of the case itself, which is opened where the text that it runs by keeps anything from anybody. What cannot

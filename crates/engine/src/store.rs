@@ -513,6 +513,9 @@ pub struct RunFilter {
     pub state: Option<RunState>,
     /// Part of the key, as text.
     pub key: Option<String>,
+    /// Each of them is found in what lists show of a run: its key, its workflow, the title of a task of it.
+    #[serde(default)]
+    pub words: Vec<Word>,
     pub parent: Option<RunId>,
     /// Only open and closing ones.
     #[serde(default)]
@@ -531,6 +534,14 @@ pub struct RunFilter {
     pub since: Option<Millis>,
     #[serde(default)]
     pub until: Option<Millis>,
+}
+
+/// A part of a text, small and large letters the same, without white space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Word {
+    pub text: String,
+    /// All runs of these workflows have it: it is in their titles, which the store does not know.
+    pub workflows: Vec<String>,
 }
 
 /// Newest first, after a cursor.

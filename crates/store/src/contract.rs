@@ -87,6 +87,8 @@ macro_rules! contract {
                 pages_show_each_run_once_and_the_newest_first,
                 filters_fit_together,
                 runs_are_found_by_who_began_them,
+                runs_are_found_by_what_lists_show_of_them,
+                what_many_have_is_found_the_newest_first_whatever_else_is_asked,
                 runs_between_two_ids_are_those_and_no_others,
                 a_cursor_that_is_none_is_refused,
                 runs_are_counted_by_state,

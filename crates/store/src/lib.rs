@@ -6,6 +6,7 @@ mod contract;
 mod cursor;
 mod finding;
 mod memory;
+mod search;
 mod sense;
 mod sqlite;
 

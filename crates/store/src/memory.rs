@@ -21,6 +21,7 @@ use yizhan_workflow::plan::Source;
 
 use self::registers::Ledgers;
 use self::waiting::Waiting;
+use crate::search::entry;
 use crate::sense::{begins, over, twice};
 
 /// A handle: clones of it share one store, as the writer and the readers of a file do.
@@ -130,6 +131,8 @@ struct Kept {
     last_gathered: u64,
     ledgers: Ledgers,
     texts: BTreeMap<TextHash, Arc<Source>>,
+    /// What runs are found by.
+    found_by: BTreeMap<RunId, Vec<String>>,
 }
 
 impl Kept {
@@ -208,6 +211,7 @@ impl Kept {
             let name = (Arc::clone(&row.workflow), Arc::clone(key));
             self.by_key.entry(name).or_default().insert((row.started, row.id));
         }
+        self.found_by.entry(row.id).or_default().push(entry(&row.workflow, row.key.as_deref(), None));
         self.runs.insert(row.id, Run { row: row.clone(), snapshot: None, lines: vec![], wake: None });
     }
 
@@ -216,6 +220,10 @@ impl Kept {
             TaskChange::Open(row) => {
                 // An opening carried out again replaces the first.
                 self.notices.retain(|_, notice| notice.task != row.id);
+                if let Some(run) = self.runs.get(&row.run) {
+                    let entry = entry(&row.workflow, run.row.key.as_deref(), Some(&row.title));
+                    self.found_by.entry(row.run).or_default().push(entry);
+                }
                 self.tasks.insert(row.id.clone(), (**row).clone());
             }
             TaskChange::Changed(row) => drop(self.tasks.insert(row.id.clone(), (**row).clone())),

@@ -8,12 +8,14 @@ mod file_system;
 mod gathered;
 mod lock;
 mod log;
+mod lots;
 mod open;
 mod pauses;
 mod reads;
 mod registers;
 mod rows;
 mod runs;
+mod search;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -1,5 +1,6 @@
 //! Runs: started, listed, shown, waited for, cancelled, retried.
 
+mod searching;
 mod starting;
 
 use std::sync::Arc;
@@ -40,7 +41,10 @@ pub(crate) struct Filter {
     /// `open`, `closing`, `done`, `failed` or `cancelled`.
     #[param(value_type = Option<String>)]
     pub(crate) state: Option<RunState>,
-    /// Whose key holds this text.
+    /// Words, each of which is found in the key, the workflow's name or title, or the title of a task. Small and large
+    /// letters are the same.
+    pub(crate) text: Option<String>,
+    /// Whose key holds this text, as it is written.
     pub(crate) key: Option<String>,
     /// The whole id of the run that started them.
     #[param(value_type = Option<String>)]
@@ -92,7 +96,7 @@ pub(crate) async fn listed(
     looking: Looking,
 ) -> Result<Listing<RunRow>, Refusal> {
     let page = PageOf { limit: asked.limit, cursor: asked.cursor };
-    let Filter { workflow, state, key, parent, open, late, waits, mine, since, until, .. } = asked;
+    let Filter { workflow, state, text, key, parent, open, late, waits, mine, since, until, .. } = asked;
     let now = desk.shared().now();
     let (own, among) = match mine {
         true => (Some(caller.acting(None, &desk.shared().world())?), None),
@@ -105,21 +109,36 @@ pub(crate) async fn listed(
     let until = until.and_then(|day| begins(day.tomorrow().ok()?));
     let late = late.then_some(now);
     let by = looking.name(&caller, &desk.shared().world())?;
-    let filter = RunFilter { workflow, among, state, key, parent, open, waits, late, by: own, since, until };
     let listing = desk.read(move |desk| {
-        let rows = desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?;
         let library = desk.shared().library.workflows();
         let title = |name: &str| {
             library.get(name).and_then(|entry| entry.workflow.as_ref()).map(|text| text.title.clone())
         };
+        let words = searching::words(text.as_deref().unwrap_or_default(), &library);
+        let filter = RunFilter {
+            workflow,
+            among,
+            state,
+            words,
+            key,
+            parent,
+            open,
+            waits,
+            late,
+            by: own,
+            since,
+            until,
+        };
+        let rows = desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?;
         let lets = rows.rows.iter().filter(|row| caller.rights.lets(Role::Viewer, &row.workflow));
         let items = lets.filter_map(|row| {
             let mut shown = run_row(row, title(&row.workflow).unwrap_or_default(), now);
             let viewer = looking.viewer(&by, &caller, &row.workflow);
             shown.key = shown.key.map(|key| in_a_list(desk, row.id, viewer, Words::Key(&key)));
-            // Whoever may not read a key does not learn either that a guess of it is right.
+            // Whoever may not read a key or a title does not learn either that a guess of it is right.
             let found = filter.key.as_deref().zip(shown.key.as_deref());
-            let told = found.is_none_or(|(asked, key)| key.contains(asked));
+            let told = found.is_none_or(|(asked, key)| key.contains(asked))
+                && searching::is_told(desk, (row, &filter.words), shown.key.as_deref(), viewer);
             let may_ask = caller.person().is_none() && caller.rights.may(Role::Operator, &row.workflow);
             (told || may_ask).then_some(shown)
         });

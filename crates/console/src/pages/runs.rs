@@ -61,7 +61,7 @@ impl Sought {
         api::Filter {
             workflow: word(&self.workflow),
             state,
-            key: word(&self.text),
+            text: word(&self.text),
             open: matches!(self.state.as_str(), "open" | "unknown" | "task"),
             late: self.state == "late",
             waits: word(&self.state).filter(|state| matches!(state.as_str(), "unknown" | "task")),
@@ -150,7 +150,7 @@ fn search(reader: &Reader<'_>, desk: &Desk, sought: &Sought) -> Markup {
     let titles = titles.map(|(name, entry)| (name, entry.workflow.as_ref().map_or(name, |text| &text.title)));
     html! {
         form.filters method="get" role="search" {
-            label { span { (say(lang, t::KEY_OR_NUMBER)) } input type="search" name="text" value=(sought.text); }
+            label { span { (say(lang, t::SEARCH_CASES)) } input type="search" name="text" value=(sought.text) title=(say(lang, t::SEARCHED)) placeholder=(say(lang, t::SEARCHED)); }
             label { span { (say(lang, t::WORKFLOW)) }
                 select name="workflow" {
                     option value="" { (say(lang, t::ANY_WORKFLOW)) }

@@ -101,6 +101,12 @@ async fn lists_come_in_pages_and_filters_fit() {
     assert_eq!((keys(&second), &second["next"]), (vec!["H1".to_owned()], &json!(null)));
     let found = place.socket.get("/api/v1/runs?key=H2&open=true&state=open&workflow=repair").await.json();
     assert_eq!(keys(&found), ["H2"]);
+    for (text, found) in
+        [("h2", &["H2"][..]), ("REPAIR+h", &["H3", "H2", "H1"]), ("h2+h3", &[]), ("%25", &[])]
+    {
+        let listed = place.socket.get(&format!("/api/v1/runs?text={text}")).await.json();
+        assert_eq!(keys(&listed), found, "{text}");
+    }
     for wrong in ["/api/v1/runs?cursor=x", "/api/v1/runs?state=asleep", "/api/v1/runs?limit=many"] {
         assert_eq!(place.socket.get(wrong).await.code(), "YZ0400", "{wrong}");
     }

@@ -173,12 +173,22 @@ async fn lists_say_no_more_of_a_case_than_the_case_itself() {
     }
     // What is hidden is not to be found out by asking for it.
     let viewer = token(&place, "looks", Role::Viewer, &[], None).await;
-    let found = async |client: &Client, key: &str| {
-        let list = client.get(&format!("/api/v1/runs?key={key}")).await.json();
+    let found = async |client: &Client, asked: &str| {
+        let list = client.get(&format!("/api/v1/runs?{asked}")).await.json();
         list["items"].as_array().unwrap().len()
     };
-    assert_eq!((found(&viewer, "%E5%BC%A0").await, found(&viewer, "1101").await), (1, 0));
-    assert_eq!(found(&place.socket, "1101").await, 1, "the operator may ask");
+    assert_eq!((found(&viewer, "key=%E5%BC%A0").await, found(&viewer, "key=1101").await), (1, 0));
+    assert_eq!(found(&place.socket, "key=1101").await, 1, "the operator may ask");
+    let (named, checks) = ("text=%E5%BC%A0", "text=%E6%A0%B8%E5%AE%9E");
+    assert_eq!(
+        (found(&viewer, named).await, found(&viewer, checks).await),
+        (1, 1),
+        "key, and title of a task"
+    );
+    assert_eq!(found(&viewer, &format!("{checks}+listed")).await, 1);
+    for hidden in ["text=1101", "text=%E6%A0%B8%E5%AE%9E+1101", "text=listed+0011"] {
+        assert_eq!((found(&viewer, hidden).await, found(&place.socket, hidden).await), (0, 1), "{hidden}");
+    }
     place.stop().await;
 }
 

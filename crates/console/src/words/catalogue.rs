@@ -165,7 +165,8 @@ texts! {
     WAITS_TIME: "等时间", "waits for a time";
     NO_CASES: "没有找到。", "Nothing was found.";
     NEXT_PAGE: "下一页", "Next page";
-    KEY_OR_NUMBER: "编号", "Key or id";
+    SEARCH_CASES: "查找", "Search";
+    SEARCHED: "编号、流程名称、任务标题", "Key or id, workflow, task title";
     WORKFLOW: "流程", "Workflow";
     STATE: "状态", "State";
     SINCE_DAY: "发起日自", "Begun from";
@@ -291,6 +292,7 @@ texts! {
     AUDIT: "审计", "Audit";
     ALL_IS_WELL: "一切正常。", "All is well.";
     NOT_READY: "现在不能正常工作。", "It is not at work.";
+    RECOVERING: "启动后还没接着办的案件:", "Cases that do not go on yet after the start:";
     DISK_IS_FULL: "磁盘已满:腾出空间后会自己接着办。", "The disk is full: it goes on by itself once there is space.";
     FIGURES: "数字", "Figures";
     RUNS_LIVE: "内存里的办件", "Cases in memory";

@@ -139,6 +139,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("runs workflow", "只看这个流程的"),
     ("runs state", "open、closing、done、failed、cancelled"),
     ("runs key", "只看这个案件的"),
+    ("runs text", "只看编号、流程名称或任务标题里有这些词的"),
     ("runs waits", "只看在等这个的:step、child、unknown、task、slot、event、time"),
     ("runs open", "只看未结束的"),
     ("runs late", "只看逾期的:到期限还没有办完,或办完时已经逾期"),

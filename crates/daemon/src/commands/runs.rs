@@ -19,6 +19,9 @@ pub(crate) struct Args {
     /// open, closing, done, failed, cancelled
     #[arg(long)]
     state: Option<String>,
+    /// Only those in whose key, workflow or task titles each of these words is found
+    #[arg(long, value_name = "WORDS")]
+    text: Option<String>,
     /// Only those of this case
     #[arg(long)]
     key: Option<String>,
@@ -44,6 +47,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         private,
         ("workflow", args.workflow.as_deref()),
         ("state", args.state.as_deref()),
+        ("text", args.text.as_deref()),
         ("key", args.key.as_deref()),
         ("waits", args.waits.as_deref()),
         ("open", args.open.then_some("true")),

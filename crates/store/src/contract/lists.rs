@@ -1,10 +1,10 @@
 //! Lists: pages, filters and their order.
 
 use yizhan_engine::store::{
-    Change, Draft, FiringOutcome, Note, Notice, RunFilter, RunRow, RunState, StoreError, TaskChange,
-    TaskFilter, TaskRow,
+    Change, Draft, FiringOutcome, Note, Notice, RunFilter, RunRow, RunState, StoreError, TaskChange, TaskEnd,
+    TaskFilter, TaskRow, TaskState, Word,
 };
-use yizhan_workflow::id::RunId;
+use yizhan_workflow::id::{RunId, TaskId};
 use yizhan_workflow::run::event::Raw;
 
 use super::{House, at, becomes, begin, fired, firing, ids, line, notice, opens, row, run, runs, task};
@@ -106,6 +106,87 @@ pub(crate) fn runs_are_found_by_who_began_them(house: &mut dyn House) {
     assert_eq!(paged(house, &of("person:li"), 9).concat(), runs([2]), "the whole name");
     let theirs = RunFilter { open: true, workflow: Some("refund".into()), ..of("person:li.na") };
     assert_eq!(paged(house, &theirs, 9).concat(), runs([3, 1]));
+}
+
+fn word(text: &str, workflows: &[&str]) -> Word {
+    Word { text: text.into(), workflows: workflows.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+fn with_words(words: &[&str]) -> RunFilter {
+    RunFilter { words: words.iter().map(|text| word(text, &[])).collect(), ..RunFilter::default() }
+}
+
+pub(crate) fn runs_are_found_by_what_lists_show_of_them(house: &mut dyn House) {
+    let keyed = |number, key: &str| {
+        let row = RunRow { key: Some(key.into()), ..row(run(number), number) };
+        Change { row: Some(Box::new(row)), ..begin(number) }
+    };
+    let titled = |number, name: &str, title: &str| {
+        let task = TaskRow { title: title.into(), ..task(number, name, &["role:clerk"]) };
+        Change { tasks: vec![TaskChange::Open(Box::new(task))], ..line(run(number), 2) }
+    };
+    house.accept(vec![keyed(1, "户号-17"), keyed(2, "GZ_17%\"x"), begin(3), keyed(4, "A\nB")]);
+    house.accept(vec![titled(1, "call", "回电 李明"), titled(3, "sign", "Sign for Ann")]);
+    let found = |filter: RunFilter| paged(house, &filter, 2).concat();
+    assert_eq!(found(with_words(&["户"])), runs([1]), "one sign is enough");
+    assert_eq!(found(with_words(&["17"])), runs([2, 1]));
+    assert_eq!(found(with_words(&["gz_1"])), runs([2]), "small and large letters are the same");
+    assert_eq!(found(with_words(&["7%\""])), runs([2]), "what means something elsewhere is text");
+    assert_eq!(found(with_words(&["%"])), runs([2]));
+    assert_eq!(found(with_words(&["17", "李明"])), runs([1]), "a word of the key and one of the title");
+    assert_eq!(found(with_words(&["李明", "Ann"])), []);
+    assert_eq!(found(with_words(&["REFUND", "sign"])), runs([3]), "the workflow's name");
+    assert_eq!(found(with_words(&["ab"])), []);
+    let titles = RunFilter { words: vec![word("退款", &["refund"]), word("ann", &[])], ..with_words(&[]) };
+    assert_eq!(found(titles), runs([3]), "a workflow whose title has it");
+    let none = RunFilter { words: vec![word("退款", &["ref", "refunds"])], ..with_words(&[]) };
+    assert_eq!(found(none), [], "whole names");
+    let part = RunFilter { key: Some("GZ".into()), ..with_words(&["17"]) };
+    assert_eq!(found(part.clone()), runs([2]));
+    assert_eq!(
+        found(RunFilter { key: Some("gz".into()), ..part }),
+        [],
+        "a part of a key is as it is written"
+    );
+    assert_eq!(found(RunFilter { key: Some("A\nB".into()), ..with_words(&[]) }), runs([4]));
+
+    let end = TaskEnd { at: at(9), state: TaskState::Answered, by: None, outcome: None };
+    let answered = TaskChange::Ended { id: TaskId::of("call", 1), end };
+    house.accept(vec![Change { tasks: vec![answered], ..line(run(1), 3) }]);
+    house.crash();
+    let found = paged(house, &with_words(&["回电"]), 2).concat();
+    assert_eq!(found, runs([1]), "a task that is over is still a part of the case");
+}
+
+pub(crate) fn what_many_have_is_found_the_newest_first_whatever_else_is_asked(house: &mut dyn House) {
+    const MANY: i64 = 4_500;
+    for first in (1..MANY).step_by(300) {
+        let key = |number| {
+            let state = if number % 1_500 == 7 { RunState::Failed } else { RunState::Open };
+            let key = Some(format!("N-{number:05}").into());
+            let row = RunRow { key, state, ..row(run(number), number) };
+            Change { row: Some(Box::new(row)), ..begin(number) }
+        };
+        house.accept((first..first + 300).map(key).collect());
+    }
+    // It began long before those with which it is written.
+    let early = RunRow { key: Some("N-early".into()), started: at(0), ..row(RunId::child_of("x"), 0) };
+    house.accept(vec![Change { row: Some(Box::new(early.clone())), ..line(early.id, 1) }]);
+
+    let all: Vec<RunId> = (1..=MANY).rev().map(run).chain([early.id]).collect();
+    assert_eq!(paged(house, &with_words(&["n-"]), 500).concat(), all);
+    assert_eq!(
+        paged(house, &with_words(&["n-0149"]), 3).concat(),
+        (1_490..1_500).rev().map(run).collect::<Vec<_>>()
+    );
+    let failed = RunFilter { state: Some(RunState::Failed), ..with_words(&["n-"]) };
+    assert_eq!(paged(house, &failed, 2).concat(), runs([3_007, 1_507, 7]), "where nearly none fits");
+    let old = RunFilter { until: Some(at(3)), ..with_words(&["n-"]) };
+    assert_eq!(paged(house, &old, 2).concat(), [run(2), run(1), early.id]);
+    assert_eq!(paged(house, &with_words(&["n-early"]), 2).concat(), [early.id]);
+    assert_eq!(paged(house, &with_words(&["no such"]), 2).concat(), []);
+    let key = RunFilter { key: Some("N-0300".into()), ..failed };
+    assert_eq!(paged(house, &key, 2).concat(), runs([3_007]));
 }
 
 pub(crate) fn a_cursor_that_is_none_is_refused(house: &mut dyn House) {

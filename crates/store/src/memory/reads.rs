@@ -16,6 +16,7 @@ use yizhan_workflow::plan::Source;
 use super::{Kept, Memory, Run};
 use crate::cursor::{page, read_run_cursor, read_task_cursor, run_cursor, task_cursor};
 use crate::finding::{Finding, tell};
+use crate::search::Needles;
 use crate::sense::over;
 
 fn fits(row: &RunRow, filter: &RunFilter) -> bool {
@@ -47,6 +48,10 @@ impl Run {
 }
 
 impl Kept {
+    fn is_found_by(&self, run: RunId, needles: &Needles) -> bool {
+        self.found_by.get(&run).into_iter().flatten().any(|entry| needles.are_in(entry.as_bytes()))
+    }
+
     fn findings(&self) -> Vec<Vec<Finding>> {
         let gaps = self.runs.values().filter_map(|run| {
             let (lines, last) = (run.lines.len() as u64, u64::from(run.lines.last()?.seq));
@@ -105,6 +110,9 @@ impl Reads for Memory {
         let kept = self.kept();
         let mut found: Vec<_> =
             kept.runs.values().map(|run| &run.row).filter(|row| fits(row, filter)).collect();
+        if let Some(needles) = Needles::of(filter) {
+            found.retain(|row| kept.is_found_by(row.id, &needles));
+        }
         found.retain(|row| after.is_none_or(|after| (row.started, row.id) < after));
         found.sort_by_key(|row| Reverse((row.started, row.id)));
         let rows = found.into_iter().take(most.saturating_add(1)).cloned().collect();

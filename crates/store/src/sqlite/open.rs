@@ -18,7 +18,7 @@ use super::lock::{self, Lock, Taken};
 const APPLICATION: i64 = 0x5969_5a68;
 
 /// Forward only; the version of a store is how many of them it has seen.
-pub(super) const MIGRATIONS: [&str; 14] = [
+pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -33,6 +33,7 @@ pub(super) const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0012.sql"),
     include_str!("migrations/0013.sql"),
     include_str!("migrations/0014.sql"),
+    include_str!("migrations/0016.sql"),
 ];
 
 /// With this one the entries of registers are found by an index, also those that were there before.
@@ -170,6 +171,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     }
     settle(&connection, path)?;
     migrate(&mut connection, version).map_err(sqlite)?;
+    super::lots::enter_all(&mut connection).map_err(sqlite)?;
     start_a_new_log(&connection).map_err(sqlite)?;
     connection.wal_hook(Some(bring_in)).map_err(sqlite)?;
     Ok(connection)

@@ -19,10 +19,12 @@ use super::lock::Lock;
 use super::pauses;
 use super::rows::{self, State};
 use super::runs;
+use super::search::{self, Asked};
 use super::waiting;
 use crate::checksum::checksum;
 use crate::cursor::{TaskPlace, page, read_run_cursor, read_task_cursor, run_cursor, task_cursor};
 use crate::finding::Finding;
+use crate::search::Needles;
 
 /// Who reads beyond this waits: more connections on two cores only cost memory.
 const CONNECTIONS: usize = 4;
@@ -238,19 +240,11 @@ impl Reads for SqliteReads {
         most: usize,
     ) -> Result<Page<RunRow>, StoreError> {
         let after = cursor.map(read_run_cursor).transpose()?;
-        let mut found: Vec<RunRow> = Vec::new();
-        self.read(|connection| {
-            for part in runs::parts_of(filter) {
-                let (sql, values) = runs::of_part(filter, &part, after, most.saturating_add(1));
-                let mut statement = connection.prepare_cached(&sql)?;
-                for row in statement.query_map(params_from_iter(values), rows::run_row)? {
-                    found.push(row?);
-                }
-            }
-            Ok(())
+        let wanted = most.saturating_add(1);
+        let found = self.read(|connection| match Needles::of(filter) {
+            None => runs::list(connection, filter, after, wanted),
+            Some(needles) => search::find(connection, Asked { filter, needles: &needles, after }, wanted),
         })?;
-        found.sort_by_key(|row| std::cmp::Reverse((row.started, row.id)));
-        found.truncate(most.saturating_add(1));
         Ok(page(found, most, run_cursor))
     }
 

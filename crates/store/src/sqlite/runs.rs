@@ -3,10 +3,14 @@
 //! With a million runs a list is quick only where an index gives its rows in their order and leaves little out. So each
 //! part says which index leads; what else is asked is looked at row by row.
 
+use std::collections::BinaryHeap;
+
 use rusqlite::types::Value;
-use yizhan_engine::store::{RunFilter, RunState};
+use rusqlite::{Connection, OptionalExtension, Rows, params_from_iter};
+use yizhan_engine::store::{RunFilter, RunRow, RunState};
 use yizhan_workflow::id::{Millis, RunId};
 
+use super::fault::Fault;
 use super::rows::{self, ALL_STATES};
 use crate::sense::over;
 
@@ -144,14 +148,26 @@ impl Question {
     }
 }
 
+/// Where a run stands in lists.
+pub(super) type Place = (Millis, RunId);
+
 /// One part, newest first, behind a place in it.
 pub(super) fn of_part(
     filter: &RunFilter,
     part: &Part,
-    after: Option<(Millis, RunId)>,
+    after: Option<Place>,
     most: usize,
 ) -> (String, Vec<Value>) {
-    let sql = format!("SELECT {} FROM run INDEXED BY {} WHERE true", rows::RUN, part.index());
+    columns_of_part(rows::RUN, (filter, part), after, most)
+}
+
+fn columns_of_part(
+    columns: &str,
+    (filter, part): (&RunFilter, &Part),
+    after: Option<Place>,
+    most: usize,
+) -> (String, Vec<Value>) {
+    let sql = format!("SELECT {columns} FROM run INDEXED BY {} WHERE true", part.index());
     let mut asked = Question { sql, values: vec![] };
     asked.lead(part, filter);
     asked.rest(part, filter);
@@ -161,4 +177,70 @@ pub(super) fn of_part(
     asked.sql.push_str(" ORDER BY started DESC, id DESC LIMIT ?");
     asked.values.push(i64::try_from(most).unwrap_or(i64::MAX).into());
     (asked.sql, asked.values)
+}
+
+/// The newest, whatever text they are found by, merged of their parts.
+pub(super) fn list(
+    connection: &Connection,
+    filter: &RunFilter,
+    after: Option<Place>,
+    most: usize,
+) -> Result<Vec<RunRow>, Fault> {
+    let mut found: Vec<RunRow> = Vec::new();
+    for part in parts_of(filter) {
+        let (sql, values) = of_part(filter, &part, after, most);
+        let mut statement = connection.prepare_cached(&sql)?;
+        for row in statement.query_map(params_from_iter(values), rows::run_row)? {
+            found.push(row?);
+        }
+    }
+    found.sort_by_key(|row| std::cmp::Reverse((row.started, row.id)));
+    found.truncate(most);
+    Ok(found)
+}
+
+/// The places of all that fit, whatever text they are found by, newest first, for as long as they are wanted. Mostly read
+/// from the indexes alone.
+pub(super) fn places(
+    connection: &Connection,
+    filter: &RunFilter,
+    after: Option<Place>,
+    mut wanted: impl FnMut(Place) -> Result<bool, Fault>,
+) -> Result<(), Fault> {
+    let mut parts = Vec::new();
+    for part in parts_of(filter) {
+        let (sql, values) = columns_of_part("started, id", (filter, &part), after, usize::MAX);
+        parts.push((connection.prepare(&sql)?, values));
+    }
+    let mut rows = Vec::new();
+    for (statement, values) in &mut parts {
+        rows.push(statement.query(params_from_iter(values.iter()))?);
+    }
+    let mut heads = BinaryHeap::new();
+    for (part, rows) in rows.iter_mut().enumerate() {
+        heads.extend(next_of(rows)?.map(|place| (place, part)));
+    }
+    while let Some((place, part)) = heads.pop() {
+        if !wanted(place)? {
+            return Ok(());
+        }
+        if let Some(rows) = rows.get_mut(part) {
+            heads.extend(next_of(rows)?.map(|place| (place, part)));
+        }
+    }
+    Ok(())
+}
+
+fn next_of(rows: &mut Rows<'_>) -> Result<Option<Place>, Fault> {
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some((rows::instant(row, 0)?, rows::run_id(row, 1)?)))
+}
+
+/// The row of one, if it fits.
+pub(super) fn fits(connection: &Connection, filter: &RunFilter, id: RunId) -> Result<Option<RunRow>, Fault> {
+    let sql = format!("SELECT {} FROM run WHERE id = ?", rows::RUN);
+    let mut asked = Question { sql, values: vec![id.number().into()] };
+    asked.rest(&Part::All, filter);
+    let mut statement = connection.prepare_cached(&asked.sql)?;
+    Ok(statement.query_row(params_from_iter(asked.values), rows::run_row).optional()?)
 }

@@ -10,11 +10,14 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use rusqlite::ffi;
 use tempfile::TempDir;
-use yizhan_engine::store::{Batch, Change, Reads, RunFilter, RunState, Store, StoreError, TaskFilter};
+use yizhan_engine::store::{
+    Batch, Change, Reads, RunFilter, RunRow, RunState, Store, StoreError, TaskChange, TaskEnd, TaskFilter,
+    TaskRow, TaskState, Word,
+};
 
 use super::fault::Fault;
 use super::{OpenError, Sqlite, open, reads, runs};
-use crate::contract::{House, at, begin, contract, line, run};
+use crate::contract::{House, at, begin, contract, line, row, run, task};
 
 pub(super) struct InFile {
     folder: TempDir,
@@ -367,6 +370,60 @@ fn a_full_disk_takes_the_reserve_and_room_gives_it_back() {
     house.make_room();
     house.commit(vec![large]).unwrap();
     assert!(reserve.exists());
+}
+
+/// Nobody can be told apart by whether they were there before there was a search.
+#[test]
+fn what_was_there_before_is_entered_in_lots_and_goes_on_where_it_was_cut() {
+    let mut house = InFile::new();
+    for first in (1..9_001).step_by(500) {
+        let key = |number| {
+            let row = RunRow { key: Some(format!("N-{number:05}").into()), ..row(run(number), number) };
+            Change { row: Some(Box::new(row)), ..begin(number) }
+        };
+        house.commit((first..first + 500).map(key).collect()).unwrap();
+    }
+    let title = |name: &str, title: &str| TaskRow { title: title.into(), ..task(7, name, &["role:clerk"]) };
+    let opens = |row: TaskRow| TaskChange::Open(Box::new(row));
+    let end = TaskEnd { at: at(9), state: TaskState::Answered, by: None, outcome: None };
+    let answered = TaskChange::Ended { id: title("past", "").id, end };
+    let tasks = vec![opens(title("past", "回电李明")), answered, opens(title("open", "Sign it"))];
+    house.commit(vec![Change { tasks, ..line(run(7), 2) }]).unwrap();
+    // As far as a process came that was killed, half way.
+    let half = run(4_500).number();
+    house.spoil(&format!(
+        "DELETE FROM found_by; DELETE FROM found_by_lot WHERE newest > (SELECT started FROM run WHERE id = {half});
+         INSERT INTO meta(name, value) VALUES ('entered_runs', (SELECT max(id) FROM run WHERE started <=
+         (SELECT max(newest) FROM found_by_lot))), ('entered_tasks', '-1')"
+    ));
+    house.crash();
+    let found = |word: &str| {
+        let words = vec![Word { text: word.to_owned(), workflows: vec![] }];
+        let page = house.reads().runs(&RunFilter { words, ..RunFilter::default() }, None, 10_000).unwrap();
+        page.rows.iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(found("n-").len(), 9_000);
+    assert_eq!((found("n-00001"), found("n-09000")), (vec![run(1)], vec![run(9_000)]));
+    assert_eq!(found("回电"), [run(7)]);
+    let entered = house
+        .sqlite()
+        .connection
+        .prepare("SELECT 1 FROM meta WHERE name LIKE 'entered%'")
+        .unwrap()
+        .exists([]);
+    assert!(!entered.unwrap(), "the next start begins with nothing of it");
+}
+
+#[test]
+fn what_runs_are_found_by_and_is_damaged_is_told_and_not_taken_for_nothing() {
+    let mut house = InFile::new();
+    house.commit((1..=600).map(begin).collect()).unwrap();
+    house.spoil(
+        "UPDATE found_by_lot SET body = CAST(substr(body, 1, 100) || X'00' || substr(body, 102) AS BLOB)",
+    );
+    let words = vec![Word { text: "nowhere".into(), workflows: vec![] }];
+    let answer = house.reads().runs(&RunFilter { words, ..RunFilter::default() }, None, 10);
+    assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
 }
 
 /// A list that sorts reads everything before it shows the first line.

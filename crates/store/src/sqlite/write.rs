@@ -12,7 +12,7 @@ use yizhan_workflow::id::{Millis, RunId};
 use super::fault::{Fault, is_taken};
 use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
 
-use super::{cases, drafts, gathered, pauses, registers, waiting};
+use super::{cases, drafts, gathered, lots, pauses, registers, waiting};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
@@ -58,14 +58,21 @@ fn write(connection: &Connection, batches: &[Batch]) -> Result<Vec<Acks>, Fault>
         connection,
         line: connection
             .prepare_cached("INSERT INTO event(run, seq, at, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)")?,
+        entered: false,
     };
-    batches.iter().map(|batch| writing.batch(batch)).collect()
+    let acks = batches.iter().map(|batch| writing.batch(batch)).collect::<Result<_, _>>()?;
+    if writing.entered {
+        lots::gather(connection)?;
+    }
+    Ok(acks)
 }
 
 struct Writing<'c> {
     connection: &'c Connection,
     /// Kept at hand: it is the one statement of every step.
     line: CachedStatement<'c>,
+    /// There is more that runs are found by.
+    entered: bool,
 }
 
 impl Writing<'_> {
@@ -88,7 +95,13 @@ impl Writing<'_> {
         self.line(change)?;
         let run = change.run.number();
         if let Some(row) = &change.row {
-            if begins(change) { self.new_row(row)? } else { self.row(row)? }
+            if begins(change) {
+                self.new_row(row)?;
+                lots::run(self.connection, row)?;
+                self.entered = true;
+            } else {
+                self.row(row)?;
+            }
         }
         if let Some(body) = &change.snapshot {
             let sum = checksum(body, run, change.seq, 0);
@@ -182,12 +195,14 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn task(&self, task: &TaskChange) -> Result<(), Fault> {
+    fn task(&mut self, task: &TaskChange) -> Result<(), Fault> {
         match task {
             TaskChange::Open(row) => {
                 // An opening carried out again replaces the first.
                 self.close_task(row.id.as_str())?;
-                self.put_task(row)
+                self.put_task(row)?;
+                self.entered = true;
+                lots::task(self.connection, row)
             }
             TaskChange::Changed(row) => {
                 self.drop_task(row.id.as_str())?;
