@@ -145,6 +145,8 @@ fn engine(page: &mut Page, desk: &Desk) {
     let (figures, writer) = (&desk.shared().figures, &desk.engine.writer);
     let health = desk.engine.health();
     page.one("yizhan_ready", "gauge", "1 once recovery is through.", f64::from(u8::from(health.ready)));
+    let left = "Runs that were under way at the start and do not go on yet.";
+    page.one("yizhan_recovering", "gauge", left, get(&figures.recovering));
     page.one(
         "yizhan_disk_full",
         "gauge",

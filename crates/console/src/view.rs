@@ -584,9 +584,19 @@ pub struct DoctorView {
     pub replayed: usize,
 }
 
+/// Runs that were under way, and how many of them do not go on yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecoveringView {
+    pub left: u64,
+    pub of: u64,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HealthView {
     pub ready: bool,
+    /// After a start, while runs that were under way do not go on yet; what comes is taken in all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovering: Option<RecoveringView>,
     pub disk_full: bool,
     pub broken: Option<String>,
     /// For viewers of the whole house; others get an empty object.

@@ -71,7 +71,7 @@ pub(crate) async fn serve(home: Home, config: Config, delay: Duration) -> Result
     let listening = listen::open(&home, &config)?;
     let parts = start(&home, &config, store, listening.address.as_deref()).await?;
     yizhan_faults::point("daemon.recovering");
-    ready(&parts.engine).await?;
+    takes_in(&parts.engine).await?;
     if let Some(fault) = parts.engine.shared.tell_fault(Lang::En) {
         tracing::error!("{fault}");
     }
@@ -140,22 +140,32 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
     Ok(Parts { engine, host, reading })
 }
 
-/// Waits until recovery is over.
-async fn ready(engine: &Engine) -> Result<(), Failure> {
+/// Waits until the engine takes in what comes. What was under way goes on beside that.
+async fn takes_in(engine: &Engine) -> Result<(), Failure> {
     let began = std::time::Instant::now();
     let mut told = false;
-    while !engine.health().ready {
+    while !engine.health().takes_in {
         if let Some(why) = engine.health().broken {
             return Err(Failure::new(Exit::Broken, "YZ0509", format!("recovery failed: {why}")));
         }
         if !told && began.elapsed() > SLOW {
             told = true;
-            tracing::warn!("recovery takes long; it is waited for");
+            tracing::warn!("it takes long to see what was under way; it is waited for");
         }
-        stop::extend_start();
+        stop::extend_start("recovering");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     Ok(())
+}
+
+fn say_listening(home: &Home, engine: &Engine, said: &str) {
+    let home = home.root.display();
+    match engine.health().recovering {
+        None => tracing::info!(%home, "ready, listening on {said}"),
+        Some((runs, _)) => {
+            tracing::info!(%home, runs, "listening on {said}; runs that were under way go on beside");
+        }
+    }
 }
 
 async fn run(
@@ -194,8 +204,7 @@ async fn run(
         tokio::spawn(reading.keep(engine.clone(), reloads)),
         tokio::spawn(crate::heads::keep(home.clone(), engine.clone())),
     ];
-    tracing::info!(home = %home.root.display(), "ready, listening on {said}");
-    supervisor::say_ready(&engine);
+    say_listening(home, &engine, &said);
     let ended = supervisor::watch(&engine, &reload, signals).await;
     stop::say_stopping();
     for task in &intake {

@@ -25,6 +25,7 @@ use crate::limits::Limits;
 use crate::live::{Live, LoadError};
 use crate::notices::Notices;
 use crate::outgoing::{Whose, call_of};
+use crate::recovery::Recovery;
 use crate::registers::Ledgers;
 use crate::store::{
     Acks, Batch, Firing, FiringOutcome, Note, Notice, Published, Refused, SlotChange, StoreError, TaskChange,
@@ -110,6 +111,8 @@ pub(crate) struct Loop {
     pub choices: Choices,
     /// Attempts that are decided and have no place yet.
     pub queue: VecDeque<(RunId, Attempt)>,
+    /// What a crash cut and does not go on yet.
+    pub recovery: Recovery,
     pub wakes: BTreeSet<(Millis, RunId)>,
     /// Wake-ups up to here are in memory.
     pub horizon: Millis,
@@ -157,6 +160,7 @@ impl Loop {
             following: Following::default(),
             choices: Choices::default(),
             queue: VecDeque::new(),
+            recovery: Recovery::default(),
             wakes: BTreeSet::new(),
             horizon: Millis(0),
             lots: [0, 0],
@@ -192,14 +196,14 @@ impl Loop {
         }
     }
 
-    /// What a crash cut goes on. False where the store cannot be read.
+    /// From here on it takes in what comes, and what a crash cut goes on. False where the store cannot be read.
     pub(crate) fn begin(&mut self) -> bool {
         if let Err(error) = self.recover() {
             tracing::error!(%error, "recovery failed");
             self.shared.break_down(error.to_string());
             return false;
         }
-        self.shared.ready.store(true, Ordering::Release);
+        self.shared.takes_in.store(true, Ordering::Release);
         true
     }
 
@@ -213,6 +217,7 @@ impl Loop {
             }
         }
         self.keep_registers(&world);
+        self.recover_some(&world);
         self.fire_due(&world);
         self.let_in_due(&world);
         self.bring_events(&world);
@@ -452,6 +457,7 @@ impl Loop {
                 })?;
             self.live.insert(id, live);
             self.idle.push_back(id);
+            self.go_on(id);
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -37,6 +38,10 @@ use crate::writer::{ByHand, Writer, WriterFigures, Written};
 /// Ends that a slow listener may be behind.
 const ENDED_KEPT: usize = 4_096;
 
+/// After a standstill there may be a hundred thousand that are due. Nothing is overtaken, as a run's own clock speaks before
+/// whatever comes to it.
+const LOT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(255);
+
 /// What bounds the engine.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -46,6 +51,8 @@ pub struct EngineConfig {
     pub requests_max: usize,
     /// Attempts that may wait for a place before no more runs are begun.
     pub queued_max: usize,
+    /// Runs that wake, or go on after a start, in one turn of the loop: what comes from outside has its turn between them.
+    pub lot: NonZeroUsize,
     /// For so many milliseconds events are kept.
     pub events_keep: i64,
     /// Carries the word that a run asks its owner; none: nobody is told.
@@ -70,6 +77,7 @@ impl Default for EngineConfig {
             attempts_max: 1_024,
             requests_max: 10_000,
             queued_max: 100_000,
+            lot: LOT,
             events_keep: 30 * 24 * 3_600_000,
             tell: None,
             chats: vec![],
@@ -94,7 +102,10 @@ pub struct Shared {
     pub config: EngineConfig,
     pub figures: Figures,
     pub untold: Untold,
+    /// Everything that was under way goes on.
     pub ready: AtomicBool,
+    /// What comes is taken in.
+    pub takes_in: AtomicBool,
     pub stopped: AtomicBool,
     /// Rings when an event is on disk, for the triggers that wait for one.
     pub published: Notify,
@@ -145,6 +156,9 @@ impl Shared {
 pub struct Figures {
     pub turns: AtomicU64,
     pub live: AtomicU64,
+    /// Runs that were under way when we started, and those of them that do not go on yet.
+    pub cut: AtomicU64,
+    pub recovering: AtomicU64,
     pub calls: AtomicU64,
     pub queued: AtomicU64,
     /// Events that are still to be offered to those that listen.
@@ -467,7 +481,12 @@ impl std::fmt::Debug for Engine {
 /// How the engine does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
+    /// It takes in what comes.
+    pub takes_in: bool,
+    /// What was under way when it started goes on, too.
     pub ready: bool,
+    /// Of so many runs that were under way, so many do not go on yet.
+    pub recovering: Option<(u64, u64)>,
     pub disk_full: bool,
     pub broken: Option<String>,
 }
@@ -577,6 +596,7 @@ impl Opened {
             figures: Figures::default(),
             untold: Untold::default(),
             ready: AtomicBool::new(false),
+            takes_in: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
             published: Notify::new(),
             gathered: Rooms::default(),
@@ -796,7 +816,11 @@ impl Engine {
 
     #[must_use]
     pub fn health(&self) -> Health {
+        let figures = &self.shared.figures;
+        let (left, of) = (figures.recovering.load(Ordering::Relaxed), figures.cut.load(Ordering::Relaxed));
         Health {
+            recovering: (left > 0).then_some((left, of)),
+            takes_in: self.shared.takes_in.load(Ordering::Acquire),
             ready: self.shared.ready.load(Ordering::Acquire),
             disk_full: self.writer.full.load(Ordering::Relaxed),
             broken: self.shared.broken.lock().unwrap_or_else(PoisonError::into_inner).clone(),

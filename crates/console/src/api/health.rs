@@ -14,7 +14,7 @@ use crate::body::Answer;
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::HealthView;
+use crate::view::{HealthView, RecoveringView};
 
 /// Ready means that the loop and the writer make progress, not that a thread breathes.
 const TURN: Duration = Duration::from_secs(2);
@@ -48,7 +48,8 @@ pub(crate) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Answer<ReadyV
         return Err(Refusal::DiskFull);
     }
     if !health.ready {
-        return Err(Refusal::NotReady("it is recovering".to_owned()));
+        let left = health.recovering.map(|(left, of)| format!(": {left} of {of} runs do not go on yet"));
+        return Err(Refusal::NotReady(format!("it is recovering{}", left.unwrap_or_default())));
     }
     if !desk.engine.progresses(TURN).await {
         return Err(Refusal::NotReady("its loop or its disk does not answer".to_owned()));
@@ -63,10 +64,11 @@ pub(crate) async fn health(
 ) -> Result<Answer<HealthView>, Refusal> {
     let health = desk.engine.health();
     let disk_full = health.disk_full || desk.access.is_full().await;
+    let recovering = health.recovering.map(|(left, of)| RecoveringView { left, of });
     let ready = health.ready && health.broken.is_none() && !disk_full && !desk.is_closing();
     if !caller.rights.may_everywhere(Role::Viewer) {
         let (broken, figures) = (None, json!({}));
-        return Ok(Answer(HealthView { ready, disk_full, broken, figures }));
+        return Ok(Answer(HealthView { ready, recovering, disk_full, broken, figures }));
     }
     let counts = desk.read(|desk| Ok(desk.reads().count_by_state()?)).await?;
     let runs: serde_json::Map<_, _> =
@@ -87,5 +89,5 @@ pub(crate) async fn health(
         "changes": get(&writer.changes),
         "connections": desk.connections.open(),
     });
-    Ok(Answer(HealthView { ready, disk_full, broken: health.broken, figures }))
+    Ok(Answer(HealthView { ready, recovering, disk_full, broken: health.broken, figures }))
 }

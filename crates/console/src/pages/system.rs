@@ -129,6 +129,7 @@ fn well(reader: &Reader<'_>, health: &HealthView) -> Markup {
         } @else {
             div.notice.bad role="alert" {
                 p { (say(lang, t::NOT_READY)) }
+                @if let Some(left) = health.recovering { p { (say(lang, t::RECOVERING)) " " (left.left) " / " (left.of) } }
                 @if health.disk_full { p { (say(lang, t::DISK_IS_FULL)) } }
                 @if let Some(broken) = &health.broken { p { (broken) } }
             }

@@ -1,5 +1,7 @@
 //! Lists and pages over a store with so many runs: what a person waits for who looks for a case.
 
+mod questions;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -14,6 +16,7 @@ use super::place::Place;
 use super::report::{COUNT, Part, RESIDENT, SECONDS, STORED};
 use super::stored::{Case, Filling};
 use super::{Ground, Problem, Report, say};
+use questions::{NOTHING, Stored, Who, questions};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -203,83 +206,6 @@ async fn token(line: &mut Line, wanted: &Value) -> Result<String, Problem> {
     Ok(made["token"].as_str().ok_or_else(|| format!("no token was made: {made}"))?.to_owned())
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Who {
-    Owner,
-    Person,
-    Narrow,
-}
-
-/// Questions that nothing answers: the whole of what they look at is read.
-const NOTHING: [&str; 5] = [
-    "runs that wait for nobody knows",
-    "a key that there is not",
-    "a key among failed runs",
-    "a key among done runs",
-    "a key of a workflow",
-];
-
-/// What is asked, and of whom.
-fn questions(runs: u64, run: &str, task: &str) -> Vec<(Who, &'static str, String)> {
-    let today = jiff::Zoned::now().date();
-    let middle = today.saturating_sub(jiff::Span::new().days(DAYS / 2));
-    let (one, none) = (number(runs / 2), "no such number");
-    let late = middle.saturating_sub(jiff::Span::new().days(20));
-    let mut all: Vec<(Who, &str, String)> = [
-        ("runs", "/api/v1/runs".to_owned()),
-        ("runs of the middle", format!("/api/v1/runs?until={middle}")),
-        ("runs of a workflow", "/api/v1/runs?workflow=kind-07".to_owned()),
-        ("runs of a rare workflow", "/api/v1/runs?workflow=rare".to_owned()),
-        ("failed runs", "/api/v1/runs?state=failed".to_owned()),
-        ("failed runs of a workflow", "/api/v1/runs?workflow=kind-07&state=failed".to_owned()),
-        ("open runs", "/api/v1/runs?open=true".to_owned()),
-        ("runs that wait for a task", "/api/v1/runs?open=true&waits=task".to_owned()),
-        ("runs that wait for nobody knows", "/api/v1/runs?open=true&waits=unknown".to_owned()),
-        ("late runs", "/api/v1/runs?late=true".to_owned()),
-        ("late runs of a rare workflow", "/api/v1/runs?late=true&workflow=rare".to_owned()),
-        ("late runs of long ago", format!("/api/v1/runs?late=true&until={late}")),
-        ("late open runs", "/api/v1/runs?late=true&open=true".to_owned()),
-        ("a key", format!("/api/v1/runs?key={one}")),
-        ("a key that there is not", format!("/api/v1/runs?key={}", none.replace(' ', "+"))),
-        ("a key among failed runs", format!("/api/v1/runs?key={one}&state=failed")),
-        ("a key among done runs", format!("/api/v1/runs?key={}&state=done", none.replace(' ', "+"))),
-        ("a key of a workflow", format!("/api/v1/runs?key={}&workflow=kind-07", none.replace(' ', "+"))),
-        ("a run", format!("/api/v1/runs/{run}")),
-        ("its journal", format!("/api/v1/runs/{run}/journal")),
-        ("why it waits", format!("/api/v1/runs/{run}/why")),
-        ("a task", format!("/api/v1/tasks/{task}")),
-        ("tasks", "/api/v1/tasks".to_owned()),
-        ("late tasks", "/api/v1/tasks?late=true".to_owned()),
-        ("tasks of a group", "/api/v1/tasks?who=group:g3".to_owned()),
-        ("workflows", "/api/v1/workflows".to_owned()),
-        ("a workflow", "/api/v1/workflows/kind-07".to_owned()),
-        ("triggers", "/api/v1/triggers".to_owned()),
-        ("counts", "/api/v1/health".to_owned()),
-        ("figures for Prometheus", "/metrics".to_owned()),
-        ("page: cases", "/runs".to_owned()),
-        ("page: open cases", "/runs?state=open".to_owned()),
-        ("page: late cases", "/runs?state=late".to_owned()),
-        ("page: cases by text", format!("/runs?text={one}")),
-        ("page: a case", format!("/runs/{run}")),
-        ("page: my tasks", "/tasks".to_owned()),
-        ("page: workflows", "/workflows".to_owned()),
-        ("page: a workflow", "/workflows/kind-07".to_owned()),
-        ("page: system", "/system".to_owned()),
-    ]
-    .into_iter()
-    .map(|(name, path)| (Who::Owner, name, path))
-    .collect();
-    all.extend([
-        (Who::Person, "runs that I began", "/api/v1/runs?mine=true".to_owned()),
-        (Who::Person, "my tasks", "/api/v1/tasks".to_owned()),
-        (Who::Person, "page: new case", "/new".to_owned()),
-        (Who::Person, "page: my tasks, as a person", "/tasks".to_owned()),
-        (Who::Narrow, "runs, for whoever sees one workflow", "/api/v1/runs".to_owned()),
-        (Who::Narrow, "open runs, for whoever sees one workflow", "/api/v1/runs?open=true".to_owned()),
-    ]);
-    all
-}
-
 async fn measure(
     args: &Args,
     (mut lines, daemon): (Lines, &Daemon),
@@ -290,7 +216,7 @@ async fn measure(
     let run = first_of(&of(lines.ask(Who::Owner, "/api/v1/runs?open=true&waits=task").await?)?);
     let task = first_of(&of(lines.ask(Who::Owner, "/api/v1/tasks").await?)?);
     let mut worst = 0.0_f64;
-    for (who, name, path) in questions(args.runs, &run, &task) {
+    for (who, name, path) in questions(&Stored { runs: args.runs, run: &run, task: &task }) {
         say(name);
         // A line on which nobody said anything for a while is cut.
         (lines.owner, lines.far) = (daemon.line().await?, daemon.far_line().await?);

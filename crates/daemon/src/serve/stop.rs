@@ -23,13 +23,13 @@ pub(crate) fn say_stopping() {
 }
 
 /// Recovery of many runs may outlast the start's time limit, and is no reason to be killed.
-pub(crate) fn extend_start() {
+pub(crate) fn extend_start(status: &str) {
     static LAST: std::sync::Mutex<Option<std::time::Instant>> = std::sync::Mutex::new(None);
     let mut last = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if last.is_none_or(|last| last.elapsed().as_secs() >= 5) {
         *last = Some(std::time::Instant::now());
         drop(last);
-        tell(&[NotifyState::ExtendTimeoutUsec(30_000_000), NotifyState::Status("recovering")]);
+        tell(&[NotifyState::ExtendTimeoutUsec(30_000_000), NotifyState::Status(status)]);
     }
 }
 

@@ -8,13 +8,15 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use yizhan_engine::Engine;
 
-use super::stop::{Ended, Heard, Signals, tell};
+use super::stop::{Ended, Heard, Signals, extend_start, tell};
 use crate::intake::reload::Reload;
 
 /// How often the engine is looked at where systemd sets no watchdog.
 const LOOK: Duration = Duration::from_secs(2);
 /// Between two looks at whether the store still can be trusted.
 const BROKEN: Duration = Duration::from_millis(250);
+/// Between two looks at whether all that was under way goes on.
+const RECOVERING: Duration = Duration::from_millis(20);
 /// Between two lines for `systemctl status`.
 const STATUS: Duration = Duration::from_secs(10);
 
@@ -23,9 +25,11 @@ fn status(engine: &Engine) -> String {
     let faulty = workflows.values().filter(|entry| !entry.faults.is_empty()).count();
     let figures = &engine.shared.figures;
     let (live, calls) = (figures.live.load(Ordering::Relaxed), figures.calls.load(Ordering::Relaxed));
+    let left = engine.health().recovering.map(|(left, of)| format!("; recovering: {left} of {of} runs left"));
+    let left = left.unwrap_or_default();
     let full = if engine.health().disk_full { "; THE DISK IS FULL" } else { "" };
     format!(
-        "{} workflows ({faulty} with faults), {live} runs in memory, {calls} attempts under way{full}",
+        "{} workflows ({faulty} with faults), {live} runs in memory, {calls} attempts under way{left}{full}",
         workflows.len()
     )
 }
@@ -41,9 +45,18 @@ pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>, mut si
     let mut feed = tokio::time::interval(within);
     let mut broken = tokio::time::interval(BROKEN);
     let mut say = tokio::time::interval(STATUS);
-    let mut reloads = JoinSet::new();
+    let mut recovering = tokio::time::interval(RECOVERING);
+    let (mut reloads, mut said) = (JoinSet::new(), false);
     loop {
         tokio::select! {
+            _ = recovering.tick(), if !said => {
+                said = engine.health().ready;
+                if said {
+                    say_ready(engine);
+                } else {
+                    extend_start(&status(engine));
+                }
+            }
             heard = signals.next() => match heard {
                 Heard::Stop => return Ended::Asked,
                 // Beside the watching: reading again may wait, for plugins or a full disk, and whoever wants to stop us
