@@ -116,9 +116,6 @@ enum Command {
     Reload(commands::reload::Args),
     /// Print completions for a shell
     Completions(commands::completions::Args),
-    /// What the daemon starts for each plugin
-    #[command(hide = true)]
-    PluginHost,
 }
 
 /// The whole command, with its help in that language.
@@ -132,15 +129,16 @@ pub(crate) fn command(language: Language) -> clap::Command {
 
 /// Reads the command line and does what it says.
 pub(crate) fn main() -> std::process::ExitCode {
+    // What the daemon starts for each plugin: a child needs nothing of all this, and there are many of them.
+    if std::env::args_os().nth(1).is_some_and(|first| first == "plugin-host") {
+        return yizhan_plugin_host::child_main();
+    }
     let spoken = Language::of_arguments(std::env::args()).unwrap_or_else(Language::of_environment);
     let matches = command(spoken).get_matches();
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    if matches!(cli.command, Command::PluginHost) {
-        return yizhan_plugin_host::child_main();
-    }
     let json = cli.json;
     let context = Context { home: cli.home, url: cli.url, language: cli.lang.unwrap_or(spoken), json };
     match cli.command.carry_out(&context) {
@@ -204,7 +202,6 @@ impl Command {
             Self::Reload(args) => commands::reload::run(&args, context),
             Self::Completions(args) => commands::completions::run(&args, context),
             // Taken care of before there is a context: it is no command of a person.
-            Self::PluginHost => Ok(Exit::Usage),
         }
     }
 }

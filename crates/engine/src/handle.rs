@@ -748,9 +748,14 @@ impl Engine {
 
     /// Writes a note that belongs to no run; answers when it is on disk.
     pub async fn note(&self, note: Note) -> Result<(), ActError> {
+        self.hand_in(note).await.unwrap_or(Err(ActError::Stopping))
+    }
+
+    /// A note is on its way; whoever wants to know when it is on disk waits for the answer.
+    fn hand_in(&self, note: Note) -> oneshot::Receiver<Result<(), ActError>> {
         let (to, answer) = oneshot::channel();
         self.inbox.push(Message::Note(note, Some(Reply::Act(to))));
-        answer.await.unwrap_or(Err(ActError::Stopping))
+        answer
     }
 
     /// A note that somebody outside brings, who may be told to come again; answers when it is on disk.
@@ -775,16 +780,19 @@ impl Engine {
 
     /// Puts a set of workflows in force, once their texts are on disk.
     pub async fn load(&self, workflows: Workflows) -> Result<(), ActError> {
+        let mut written = Vec::new();
         for entry in workflows.values() {
             if let (Some(workflow), Some(source)) = (&entry.workflow, &entry.source) {
                 debug_assert_eq!(workflow.hash, definition::hash_of(source));
                 let known = self.shared.library.current(&workflow.name).map(|known| known.hash.clone());
                 if known.as_ref() != Some(&workflow.hash) {
-                    for text in texts_of(entry) {
-                        self.note(text).await?;
-                    }
+                    written.extend(texts_of(entry).into_iter().map(|text| self.hand_in(text)));
                 }
             }
+        }
+        // All of them are on their way before the first is waited for: they share a few commits.
+        for answer in written {
+            answer.await.unwrap_or(Err(ActError::Stopping))?;
         }
         self.shared.library.replace(workflows);
         self.shared.changes.say(Changed::House);

@@ -78,13 +78,13 @@ impl Library {
             return Ok(known.clone());
         }
         let source = reads.text(hash)?.ok_or_else(|| TextError::Missing(hash.clone()))?;
-        let workflow = Arc::new(read(hash, &source)?);
+        let workflow = read(hash, &source)?;
         self.texts.lock().unwrap_or_else(PoisonError::into_inner).insert(hash.clone(), workflow.clone());
         Ok(workflow)
     }
 }
 
-fn read(hash: &TextHash, source: &Source) -> Result<Workflow, TextError> {
+fn read(hash: &TextHash, source: &Source) -> Result<Arc<Workflow>, TextError> {
     let (trigger, source) = match completing::marked(source) {
         Some((trigger, whole)) => (Some(trigger), whole),
         None => (None, source.clone()),
@@ -96,6 +96,7 @@ fn read(hash: &TextHash, source: &Source) -> Result<Workflow, TextError> {
     match trigger {
         None => Ok(read.workflow),
         Some(trigger) => completing::start_form(&read.workflow, &trigger)
+            .map(Arc::new)
             .ok_or_else(|| unreadable(format!("`{trigger}` has no form to complete"))),
     }
 }

@@ -117,7 +117,7 @@ fn workflows(text: &str) -> Workflows {
     let source = Source { name: "costs".into(), text: text.into(), files: BTreeMap::new() };
     let read = definition::read(&source, &source.files).unwrap();
     let entry = Entry {
-        workflow: Some(Arc::new(read.workflow)),
+        workflow: Some(read.workflow),
         source: Some(Arc::new(read.source)),
         path: String::new(),
         faults: vec![],

@@ -61,7 +61,7 @@ fn house(store: Memory, at: Millis, texts: &[(String, String)]) -> House {
         let source =
             Source { name: name.as_str().into(), text: text.as_str().into(), files: BTreeMap::new() };
         let read = definition::read(&source, &source.files).unwrap();
-        let (workflow, source) = (Some(Arc::new(read.workflow)), Some(Arc::new(read.source)));
+        let (workflow, source) = (Some(read.workflow), Some(Arc::new(read.source)));
         let path = name.as_str().into();
         (name.clone(), Entry { workflow, source, path, faults: vec![], warnings: vec![] })
     };

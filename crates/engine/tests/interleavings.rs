@@ -118,7 +118,7 @@ static TEXT: LazyLock<(Arc<Workflow>, Arc<Source>)> = LazyLock::new(|| {
     let text = "title = \"Say\"\n[step.say]\nuse = \"play.say\"\n".into();
     let source = Source { name: "say".into(), text, files: BTreeMap::new() };
     let read = definition::read(&source, &source.files).unwrap();
-    (Arc::new(read.workflow), Arc::new(read.source))
+    (read.workflow, Arc::new(read.source))
 });
 
 fn world() -> World {

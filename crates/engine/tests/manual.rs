@@ -68,7 +68,7 @@ fn blocks<'p>(page: &'p str, fence: &str) -> Vec<&'p str> {
 fn page_plays(page: &str, world: &Arc<World>) -> usize {
     let text = blocks(page, "toml")[0];
     let source = Source { name: "fault".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
-    let workflow: Arc<Workflow> = Arc::new(read(&source, &source.files).unwrap().workflow);
+    let workflow: Arc<Workflow> = read(&source, &source.files).unwrap().workflow;
     let among = Among {
         workflow: &workflow,
         catalogue: &world.catalogue,

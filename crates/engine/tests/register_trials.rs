@@ -60,7 +60,7 @@ static WORLD: LazyLock<Arc<World>> = LazyLock::new(|| {
 fn played(toml: &str, tests: &str) -> Result<(), (String, Box<Miss>)> {
     let source =
         Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
-    let workflow = Arc::new(read(&source, &source.files).unwrap().workflow);
+    let workflow = read(&source, &source.files).unwrap().workflow;
     let among = Among {
         workflow: &workflow,
         catalogue: &WORLD.catalogue,
@@ -485,7 +485,7 @@ fn a_walk_counts_in_registers_of_its_own_and_speaks_of_entries_that_only_the_rea
     let toml = FINE.replace("[output]", "[step.old]\nuse = \"register.void\"\nwith.register = \"fines\"\nwith.number = \"F202501-001\"\n[output]");
     let source =
         Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
-    let workflow = Arc::new(read(&source, &source.files).unwrap().workflow);
+    let workflow = read(&source, &source.files).unwrap().workflow;
     let now = Millis(1_772_704_800_000); // 2026-03-05
     let prepared = intake::prepare(&workflow, r#"{"card":"A"}"#, None, &WORLD, now).unwrap();
     let answers = Answers { shelf: Some(Memory::shelf), ..Answers::default() };

@@ -148,7 +148,7 @@ fn workflows(texts: &[(&str, &str)]) -> Workflows {
         let read = definition::read(&source, &source.files)
             .unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         Shelved {
-            workflow: Some(Arc::new(read.workflow)),
+            workflow: Some(read.workflow),
             source: Some(Arc::new(read.source)),
             path: name.into(),
             faults: vec![],

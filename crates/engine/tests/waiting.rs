@@ -163,7 +163,7 @@ fn workflows(texts: &[(&str, &str)]) -> Workflows {
             panic!("{name}: {:?}", problems.iter().map(|problem| problem.code).collect::<Vec<_>>())
         });
         Entry {
-            workflow: Some(Arc::new(read.workflow)),
+            workflow: Some(read.workflow),
             source: Some(Arc::new(read.source)),
             path: name.into(),
             faults: vec![],

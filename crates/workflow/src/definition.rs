@@ -85,7 +85,8 @@ pub trait Files {
 /// A workflow with what only a check needs of it.
 #[derive(Debug)]
 pub struct Read {
-    pub workflow: Workflow,
+    /// Whoever puts it in force holds this very one.
+    pub workflow: Arc<Workflow>,
     /// The text with all files that it names: what is kept.
     pub source: Source,
     pub spans: Spans,
@@ -209,6 +210,7 @@ fn structure(
     let mut problems = problems.into_inner();
     let (from_file, lost, files) = (from_file.into_inner(), lost.into_inner(), named.into_inner());
     let source = Source { files, ..source };
+    let workflow = Arc::new(Workflow { hash: hash_of(&source), ..workflow });
     let read = Read { workflow, source, spans, from_file, lost, damage, warnings: Vec::new() };
     problems.extend(names::check(&read));
     problems.extend(outcomes::check(&read));
@@ -223,7 +225,6 @@ fn sorted(mut read: Read, mut problems: Vec<Problem>) -> Survey {
     let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(Problem::is_error);
     let errors = bounded(errors);
     read.warnings = bounded(warnings);
-    read.workflow.hash = hash_of(&read.source);
     Survey { read: Some(read), problems: errors }
 }
 

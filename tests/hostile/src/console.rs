@@ -311,7 +311,7 @@ fn entry() -> Entry {
     let read =
         definition::read(&source, &source.files).map_err(|all| format!("{all:?}")).expect("a right file");
     Entry {
-        workflow: Some(Arc::new(read.workflow)),
+        workflow: Some(read.workflow),
         source: Some(Arc::new(read.source)),
         path: "workflows/case.toml".to_owned(),
         faults: vec![],

@@ -1,6 +1,7 @@
 //! What is drawn of a workflow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use yizhan_workflow::definition;
 use yizhan_workflow::plan::Source;
@@ -8,7 +9,7 @@ use yizhan_workflow::plan::Source;
 use super::svg::{Mark, Marks};
 use super::*;
 
-fn workflow() -> Workflow {
+fn workflow() -> Arc<Workflow> {
     let text = "title = \"t\"\n[step.a]\ntitle = \"登记 <{{ run.id }}>\"\nuse = \"x.y\"\n\
         [step.b]\nask = \"starter\"\nform.ok = { type = \"yesno\" }\non.ok.no = { back_to = \"a\", most = 2 }\n\
         [step.c]\nneeds = [\"a\"]\nwhen = \"run.id == 'x'\"\nuse = \"x.y\"\n\

@@ -226,7 +226,7 @@ pub(super) fn entry(name: &str, text: &str) -> Entry {
     let path = PathBuf::from("workflows").join(format!("{name}.toml")).display().to_string();
     match definition::read(&source, &source.files) {
         Ok(read) => Entry {
-            workflow: Some(Arc::new(read.workflow)),
+            workflow: Some(read.workflow),
             source: Some(Arc::new(read.source)),
             path,
             faults: vec![],

@@ -139,7 +139,7 @@ fn commits(engine: &Engine) -> Commits {
 async fn load_workflow(engine: &Engine, text: &str) -> Result<Arc<Workflow>, Problem> {
     let source = Source { name: "bench".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
     let read = definition::read(&source, &source.files).map_err(|_| "the bench's own workflow has faults")?;
-    let workflow = Arc::new(read.workflow);
+    let workflow = read.workflow;
     let entry = Entry {
         workflow: Some(workflow.clone()),
         source: Some(Arc::new(source)),

@@ -101,7 +101,7 @@ pub(super) fn walked(
     let world = world::world(&config, None, Arc::new(people), calendars, catalogue)?;
     let world = World { registers: Arc::new(registers_of(&home)?), ..world };
     let Ok(read) = file.outcome else { return Ok(None) };
-    let text = Arc::new(read.workflow);
+    let text = read.workflow;
     let now = now(&world)?;
     let others = reached(&text, &all_of(&home)?);
     let answers = Answers { late: case.late, ..answers(case.answers, (&text, &others), &home)? };
@@ -117,7 +117,7 @@ fn all_of(home: &Home) -> Result<Vec<Arc<Workflow>>, Failure> {
     let root = home.workflows();
     let files = find(&root).files;
     let read = files.iter().filter_map(|path| read_file(path, &here, &root).outcome.ok());
-    Ok(read.map(|read| Arc::new(read.workflow)).collect())
+    Ok(read.map(|read| read.workflow).collect())
 }
 
 pub(super) fn registers_of(home: &Home) -> Result<Registers, Failure> {
@@ -187,7 +187,7 @@ fn output_of(workflow: &str, home: &Home) -> Value {
     let Some(read) = named(workflow, Some(home)).ok().and_then(|file| file.outcome.ok()) else {
         return Value::Null;
     };
-    match read.workflow.output {
+    match &read.workflow.output {
         Some(Tree::Map(entries)) => {
             entries.iter().map(|(name, _)| (name.to_string(), json!(format!("‹{name}›")))).collect()
         }

@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    fn workflow(steps: &str) -> Workflow {
+    fn workflow(steps: &str) -> std::sync::Arc<Workflow> {
         let text = format!("title = \"t\"\nowner = \"group:热线\"\n{steps}");
         let source = Source { name: "t".into(), text, files: BTreeMap::new() };
         definition::read(&source, &source.files).unwrap().workflow

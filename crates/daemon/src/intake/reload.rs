@@ -32,7 +32,7 @@ use crate::exit::Failure;
 use crate::home::Home;
 use crate::language::Language;
 use crate::plugins::{said, span};
-use crate::workflows::{FileRead, Shelf, Stamp};
+use crate::workflows::{Shelf, Stamp};
 use calendars::CalendarFiles;
 use config_file::ConfigFile;
 use good::Good;
@@ -290,7 +290,7 @@ impl Reading {
             let faults = file.render(&checked.errors, self.language, false);
             let warnings = file.render(&checked.warnings, self.language, false);
             let (workflow, source) = match &file.outcome {
-                Ok(read) if faults.is_empty() => in_force(file, read, before.get(&file.name)),
+                Ok(read) if faults.is_empty() => in_force(read, before.get(&file.name)),
                 Ok(_) | Err(_) => self.last_good(&file.name, before.get(&file.name), reads),
             };
             let entry = Entry { workflow, source, path: file.shown.clone(), faults, warnings };
@@ -395,20 +395,12 @@ impl Reading {
 type Text = (Option<Arc<Workflow>>, Option<Arc<Source>>);
 
 /// The text that checks. What has not changed stays what it is: whoever holds it sees that it is the same.
-fn in_force(file: &FileRead, read: &definition::Read, before: Option<&Entry>) -> Text {
-    if let Some(Entry { workflow: Some(known), source, .. }) = before
-        && known.hash == read.workflow.hash
-    {
-        return (Some(known.clone()), source.clone());
-    }
-    let source = Arc::new(read.source.clone());
-    match definition::read(&source, &source.files) {
-        Ok(again) => (Some(Arc::new(again.workflow)), Some(source)),
-        // The same text gave no fault a moment ago.
-        Err(_) => {
-            tracing::error!(path = file.shown, "a text that was read cannot be read from itself");
-            (None, None)
+fn in_force(read: &definition::Read, before: Option<&Entry>) -> Text {
+    match before {
+        Some(Entry { workflow: Some(known), source, .. }) if known.hash == read.workflow.hash => {
+            (Some(known.clone()), source.clone())
         }
+        Some(_) | None => (Some(read.workflow.clone()), Some(Arc::new(read.source.clone()))),
     }
 }
 

@@ -56,7 +56,7 @@ fn read(name: &str, path: &Path) -> Arc<Workflow> {
     let text = std::fs::read_to_string(path).unwrap();
     let source = Source { name: name.to_owned(), text, files: BTreeMap::new() };
     let read = definition::read(&source, &Beside);
-    Arc::new(read.unwrap_or_else(|problems| panic!("{name}: {problems:?}")).workflow)
+    read.unwrap_or_else(|problems| panic!("{name}: {problems:?}")).workflow
 }
 
 /// The first of the options, or the second, …, the yes or the no.

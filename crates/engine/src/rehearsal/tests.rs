@@ -40,7 +40,7 @@ fn world() -> World {
 fn walk(toml: &str, input: &str, answers: Json) -> Rehearsal {
     let source =
         Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
-    let text = Arc::new(definition::read(&source, &source.files).unwrap().workflow);
+    let text = definition::read(&source, &source.files).unwrap().workflow;
     let prepared = intake::prepare(&text, input, None, &world(), NOW).unwrap();
     let of = answers.as_object().cloned().unwrap_or_default().into_iter().collect();
     rehearse(&prepared, "operator", &world(), NOW, &Answers { of, ..Answers::default() })
@@ -186,7 +186,7 @@ fn what_a_due_time_would_set_off_is_told_with_its_instants() {
 fn answered_when_they_are_due_tasks_show_the_latest_dates_that_are_in_time() {
     let source =
         Source { name: "story".into(), text: format!("title = \"t\"\n{DUE}"), files: BTreeMap::new() };
-    let text = Arc::new(definition::read(&source, &source.files).unwrap().workflow);
+    let text = definition::read(&source, &source.files).unwrap().workflow;
     let prepared = intake::prepare(&text, "{}", None, &world(), NOW).unwrap();
     let answers = Answers { late: true, ..Answers::default() };
     let walk = rehearse(&prepared, "operator", &world(), NOW, &answers);
@@ -201,7 +201,7 @@ fn answered_when_they_are_due_tasks_show_the_latest_dates_that_are_in_time() {
 
 fn text_of(name: &str, toml: &str) -> Arc<Workflow> {
     let source = Source { name: name.into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
-    Arc::new(definition::read(&source, &source.files).unwrap().workflow)
+    definition::read(&source, &source.files).unwrap().workflow
 }
 
 /// A case of several files: it hands in, waits for the batch of half past four, has a child look, and leaves one to itself.

@@ -55,7 +55,7 @@ pub fn start_form(of: &Workflow, trigger: &str) -> Option<Workflow> {
     );
     let source = Source { name: of.name.to_string(), text, files: BTreeMap::new() };
     let Read { workflow, .. } = read(&source, &source.files).ok()?;
-    let mut form = workflow;
+    let mut form = Arc::into_inner(workflow)?;
     for step in &mut form.steps {
         if let Work::Ask(ask) = &mut step.work {
             ask.form = filled(&of.input);

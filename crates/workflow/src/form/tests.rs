@@ -17,7 +17,7 @@ use crate::plan::Source;
 fn form(fields: &str) -> Form {
     let text = format!("title = \"x\"\n[input]\n{fields}\n[step.a]\nwait = \"1h\"\n");
     let source = Source { name: "x".to_owned(), text, files: BTreeMap::new() };
-    definition::read(&source, &BTreeMap::new()).expect("the form is right").workflow.input
+    definition::read(&source, &BTreeMap::new()).expect("the form is right").workflow.input.clone()
 }
 
 #[track_caller]

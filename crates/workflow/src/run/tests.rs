@@ -101,7 +101,7 @@ pub(super) fn workflow(toml: &str) -> Arc<Workflow> {
     let source =
         Source { name: "story".into(), text: format!("title = \"t\"\n{toml}"), files: BTreeMap::new() };
     match definition::read(&source, &source.files) {
-        Ok(read) => Arc::new(read.workflow),
+        Ok(read) => read.workflow,
         Err(problems) => panic!("the story's file has faults: {problems:#?}"),
     }
 }

@@ -53,7 +53,7 @@ fn jiff_zone() -> jiff::tz::TimeZone {
 fn sound() -> Evidence {
     let text = "title = \"t\"\n[step.call]\nuse = \"t.once\"\n[step.pay]\nuse = \"t.once\"\n".to_owned();
     let source = Source { name: "t".into(), text, files: BTreeMap::new() };
-    let text = Arc::new(definition::read(&source, &source.files).unwrap().workflow);
+    let text = definition::read(&source, &source.files).unwrap().workflow;
     let (world, mut evidence) = (world(), Evidence { once: vec!["/pay".into()], ..Evidence::default() });
     for number in 0..RUNS {
         let at = Millis(1_795_395_600_000);
@@ -352,7 +352,7 @@ wait = "2h"
 /// A run whose task nobody answered, from its start to the decision for them and into the wait after it. `lines` of it.
 fn clocked(lines: usize) -> Evidence {
     let source = Source { name: "t".into(), text: CLOCKED.into(), files: BTreeMap::new() };
-    let text = Arc::new(definition::read(&source, &source.files).unwrap().workflow);
+    let text = definition::read(&source, &source.files).unwrap().workflow;
     let (world, began) = (world(), Millis(1_795_395_600_000));
     let id = RunId::mint(began, None);
     let now = |minutes: i64| Now { world: &world, at: began.plus(minutes * 60_000), room: usize::MAX };

@@ -1,7 +1,7 @@
 //! What runs in a simulation: steps of all kinds that must survive, and the house that they know.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use yizhan_engine::library::{Entry, Workflows};
 use yizhan_workflow::catalogue::{Action, Catalogue};
@@ -128,13 +128,24 @@ use = "play.call"
     ),
 ];
 
+/// Read once for all stories: a text says the same each time, and every process of every story begins with it.
+static READ: OnceLock<Workflows> = OnceLock::new();
+
 pub(super) fn workflows() -> Result<Workflows, SimulationError> {
+    if let Some(read) = READ.get() {
+        return Ok(read.clone());
+    }
+    let read = read()?;
+    Ok(READ.get_or_init(|| read).clone())
+}
+
+fn read() -> Result<Workflows, SimulationError> {
     let entry = |(name, text): &(&str, &str)| {
         let source = Source { name: (*name).into(), text: (*text).into(), files: BTreeMap::new() };
         let read = definition::read(&source, &source.files)
             .map_err(|faults| SimulationError::Text(format!("{name}: {faults:?}")))?;
         let entry = Entry {
-            workflow: Some(Arc::new(read.workflow)),
+            workflow: Some(read.workflow),
             source: Some(Arc::new(read.source)),
             path: (*name).into(),
             faults: vec![],
@@ -145,7 +156,18 @@ pub(super) fn workflows() -> Result<Workflows, SimulationError> {
     TEXTS.iter().map(entry).collect()
 }
 
+/// Made once, as reading its calendars takes longer than most stories.
+static WORLD: OnceLock<World> = OnceLock::new();
+
 pub(super) fn world() -> Result<World, SimulationError> {
+    if let Some(world) = WORLD.get() {
+        return Ok(world.clone());
+    }
+    let world = make_world()?;
+    Ok(WORLD.get_or_init(|| world).clone())
+}
+
+fn make_world() -> Result<World, SimulationError> {
     let registers =
         Registers::read(REGISTERS).map_err(|faults| SimulationError::Text(format!("{faults:?}")))?;
     let person = |id: &str| (id.to_owned(), Person { name: id.to_owned(), ..Person::default() });

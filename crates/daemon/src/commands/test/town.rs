@@ -117,7 +117,7 @@ impl Town {
         let shelved = self.shelf.get(name)?;
         let text = || {
             let file = read_file(&shelved.path, &self.here, &shelved.root);
-            file.outcome.ok().map(|read| Arc::new(read.workflow))
+            file.outcome.ok().map(|read| read.workflow)
         };
         shelved.text.get_or_init(text).clone()
     }

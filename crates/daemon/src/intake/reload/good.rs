@@ -34,7 +34,7 @@ impl Good {
             .inspect_err(|error| tracing::warn!(workflow = name, %error, "its last good text cannot be read"))
             .ok()??;
         let read = definition::read(&source, &source.files).ok()?;
-        Some((Arc::new(read.workflow), Arc::new(source)))
+        Some((read.workflow, Arc::new(source)))
     }
 
     /// Keeps what is in force, once its texts are in the store.

@@ -54,7 +54,7 @@ static WORLD: LazyLock<Arc<World>> = LazyLock::new(|| {
 fn workflow(name: &str, toml: &str) -> Arc<Workflow> {
     let text = format!("title = \"t\"\n{toml}");
     let source = Source { name: name.to_owned(), text, files: BTreeMap::new() };
-    Arc::new(read(&source, &source.files).unwrap().workflow)
+    read(&source, &source.files).unwrap().workflow
 }
 
 /// Plays the tests; the first miss, with the line that has it.

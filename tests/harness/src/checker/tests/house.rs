@@ -33,7 +33,7 @@ const TICK: &str = "title = \"d\"\n[step.call]\nuse = \"t.once\"\n";
 
 fn text(name: &str, text: &str) -> Arc<Workflow> {
     let source = Source { name: name.into(), text: text.into(), files: BTreeMap::new() };
-    Arc::new(definition::read(&source, &source.files).unwrap().workflow)
+    definition::read(&source, &source.files).unwrap().workflow
 }
 
 fn raw(json: &str) -> Raw {
