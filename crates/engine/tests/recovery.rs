@@ -101,7 +101,7 @@ fn workflows() -> Workflows {
         let source = Source { name: name.into(), text: text.into(), files: BTreeMap::new() };
         let read = definition::read(&source, &source.files).unwrap();
         Entry {
-            workflow: Some(Arc::new(read.workflow)),
+            workflow: Some(read.workflow),
             source: Some(Arc::new(read.source)),
             path: name.into(),
             faults: vec![],
