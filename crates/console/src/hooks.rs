@@ -117,14 +117,18 @@ fn publishes(text: &Workflow, trigger: &str) -> bool {
     text.triggers.iter().any(|known| &*known.name == trigger && known.publish.is_some())
 }
 
-/// Secrets are files, and a mebibyte takes a while to hash: both where they hold up nobody.
+/// So much is hashed sooner than another thread has woken up for it.
+const CHECKED_AT_ONCE: usize = 16 * 1024;
+
+/// A secret is a small file, and a small body takes no time either; a mebibyte is hashed where it holds up nobody.
 async fn verified(
     desk: &Arc<Desk>,
     auth: WebhookAuth,
     bytes: Bytes,
     headers: HeaderMap,
 ) -> Result<(Bytes, HeaderMap), Refusal> {
-    let checked = desk.read(move |desk| {
+    let large = bytes.len() > CHECKED_AT_ONCE;
+    let check = move |desk: &Desk| {
         // An empty secret is none: anybody could sign with it.
         let secret = |name: &str| {
             let found = desk.house.secret(name).filter(|secret| !secret.is_empty());
@@ -133,8 +137,8 @@ async fn verified(
         let window = Window { now: desk.shared().now(), wide: desk.settings.webhook_window };
         verify(&auth, &headers, &bytes, secret, window)?;
         Ok((bytes, headers))
-    });
-    checked.await
+    };
+    if large { desk.read(check).await } else { check(desk) }
 }
 
 /// What tells a delivery from others, where its sender says so. Without it every delivery is one of its own.
@@ -175,14 +179,15 @@ impl Delivery<'_> {
             ("headers".to_owned(), headers.into()),
         ]);
         let fired = Fired { trigger: self.trigger, with };
-        let fields = payload.fields();
+        let nothing = Map::new();
+        let fields = payload.value.as_object().unwrap_or(&nothing);
         if publishes(self.text, self.trigger) {
-            return self.publish(fired, &fields).await;
+            return self.publish(fired, fields).await;
         }
         if has_each(self.text, self.trigger) {
-            return self.each(&fired, &fields).await;
+            return self.each(&fired, fields).await;
         }
-        let prepared = match intake::from_trigger(self.text, fired, &fields, &shared.world(), shared.now()) {
+        let prepared = match intake::from_trigger(self.text, fired, fields, &shared.world(), shared.now()) {
             Ok(prepared) => prepared,
             Err(IntakeError::LeftOut) => return self.left_out().await,
             Err(error) => return Err(error.into()),

@@ -14,14 +14,8 @@ const HEADER_MAX: usize = 1_024;
 /// What came in the body.
 #[derive(Debug)]
 pub(crate) struct Payload {
+    /// An object's fields are the input of a run whose trigger has no `with`.
     pub value: Json,
-}
-
-impl Payload {
-    /// The input of a run whose trigger has no `with`.
-    pub(crate) fn fields(&self) -> Map<String, Json> {
-        self.value.as_object().cloned().unwrap_or_default()
-    }
 }
 
 pub(crate) fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Payload, Refusal> {

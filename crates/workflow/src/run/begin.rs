@@ -308,7 +308,7 @@ impl Deciding<'_> {
         let mut with = with.json(&self.scope(Standpoint::Item(item)))?;
         let known = self.now.world.catalogue.action(action);
         if let Some(action) = known {
-            with = super::recipients::prepare(with, &action.input, &self.now.world.people_at(self.at))?;
+            with = super::recipients::prepare(with, &action.input, || self.now.world.people_at(self.at))?;
         }
         // The class of its attempts, as the action says and the step tightens it.
         let declared = known.map_or(Effect::Once, |action| action.effect);

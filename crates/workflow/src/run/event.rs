@@ -56,8 +56,9 @@ pub(super) fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Raw>, D
 
 impl From<&serde_json::Value> for Raw {
     fn from(value: &serde_json::Value) -> Self {
-        // What serde_json prints is JSON.
-        Self::new(value.to_string()).unwrap_or_else(|| Self(RawValue::NULL.to_owned().into()))
+        // A value has text keys and finite numbers, so it always has a text.
+        let raw = serde_json::value::to_raw_value(value);
+        Self(raw.unwrap_or_else(|_| RawValue::NULL.to_owned()).into())
     }
 }
 

@@ -20,12 +20,18 @@ fn fields(schema: &Json) -> impl Iterator<Item = &str> {
         .map(|(name, _)| name.as_str())
 }
 
-/// The input with every recipient an address. Text without such fields is given back as it is.
-pub(super) fn prepare(with: String, schema: &Json, people: &Present<'_>) -> Result<String, Failure> {
+/// The input with every recipient an address. Text without such fields is given back as it is, and nobody is asked who
+/// is here.
+pub(super) fn prepare<'p>(
+    with: String,
+    schema: &Json,
+    people: impl FnOnce() -> Present<'p>,
+) -> Result<String, Failure> {
     if fields(schema).next().is_none() {
         return Ok(with);
     }
     let Ok(Json::Object(mut input)) = serde_json::from_str(&with) else { return Ok(with) };
+    let people = people();
     for name in fields(schema) {
         let Some(given) = input.get_mut(name) else { continue };
         let written: Vec<String> = match &*given {
@@ -35,7 +41,7 @@ pub(super) fn prepare(with: String, schema: &Json, people: &Present<'_>) -> Resu
         };
         let mut addresses: Vec<Json> = vec![];
         for who in written.iter().map(|who| who.trim()).filter(|who| !who.is_empty()) {
-            let found = resolve(who, people).ok_or_else(|| {
+            let found = resolve(who, &people).ok_or_else(|| {
                 failure("YZ0322", &format!("`{name}`: nobody of `{who}` has a mail address"))
             })?;
             for address in found {
@@ -80,7 +86,8 @@ mod tests {
 
     fn prepared(with: &str) -> Result<String, Failure> {
         let schema = serde_json::json!({ "properties": { "to": { "x-yz": "recipients" }, "text": {} } });
-        prepare(with.to_owned(), &schema, &house().at(Millis(0), &jiff::tz::TimeZone::UTC))
+        let house = house();
+        prepare(with.to_owned(), &schema, || house.at(Millis(0), &jiff::tz::TimeZone::UTC))
     }
 
     #[test]
