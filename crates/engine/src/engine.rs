@@ -26,6 +26,7 @@ use crate::live::{Live, LoadError};
 use crate::notices::Notices;
 use crate::outgoing::{Whose, call_of};
 use crate::recovery::Recovery;
+use crate::refusals::Refusals;
 use crate::registers::Ledgers;
 use crate::store::{
     Acks, Batch, Firing, FiringOutcome, Note, Notice, Published, Refused, SlotChange, StoreError, TaskChange,
@@ -129,6 +130,7 @@ pub(crate) struct Loop {
     pub full: bool,
     /// Who asks whether work goes on, each with the job that must be on disk before it is answered.
     probes: Vec<(u64, Reply)>,
+    pub refusals: Refusals,
 }
 
 impl Loop {
@@ -173,6 +175,7 @@ impl Loop {
             broken: false,
             full: false,
             probes: vec![],
+            refusals: Refusals::default(),
         }
     }
 
@@ -278,6 +281,7 @@ impl Loop {
                     self.act(after, acks, world);
                 }
                 self.answer_probes(self.written);
+                self.refuse_written();
             }
             Message::Written(Written::Full(taken_out)) => {
                 self.full = true;
@@ -672,7 +676,7 @@ impl Loop {
                 self.start(StartRequest { prepared, by: who, firing, met: Some(by), reply }, world);
             }
             Err(ActError::Refused(Refusal::Echo(_))) => reply.start_failed(StartError::KeyHeld { by }),
-            Err(error) => reply.failed(error),
+            Err(error) => self.refuse(by, reply, error),
         }
     }
 

@@ -30,6 +30,7 @@ mod outgoing;
 mod pausing;
 pub mod queries;
 mod recovery;
+mod refusals;
 pub mod registers;
 pub mod rehearsal;
 pub mod schedules;

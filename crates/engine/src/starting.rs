@@ -69,42 +69,41 @@ impl Loop {
         {
             *opening = live.run.top.opening;
         }
-        if matches!(event, Event::Retried { .. }) && self.is_replaced(run) {
+        if matches!(event, Event::Retried { .. })
+            && let Some(job) = self.replaced_in(run)
+        {
             let why = "replaced by another open run with its key";
-            return reply.failed(ActError::Refused(Refusal::NotRetriable(why)));
+            return self.refuse_after(job, reply, ActError::Refused(Refusal::NotRetriable(why)));
         }
         match self.feed(run, event, world) {
             Ok(place) => self.after.acts[place].reply = Some(reply),
-            Err(error) => reply.failed(error),
+            Err(error) => self.refuse(run, reply, error),
         }
     }
 
-    /// Another open run holds the key that this one gave back when it ended.
-    fn is_replaced(&self, id: RunId) -> bool {
-        let Some(live) = self.live.get(&id) else { return false };
+    /// The job with which another open run holds the key that this one gave back when it ended; 0 where that is on disk.
+    fn replaced_in(&self, id: RunId) -> Option<u64> {
+        let live = self.live.get(&id)?;
         let (started, claims) = (&live.run.started, live.text.on_duplicate != OnDuplicate::Allow);
-        let Some(key) = started.key.as_ref().filter(|key| claims && !key.trim().is_empty()) else {
-            return false;
-        };
+        let key = started.key.as_ref().filter(|key| claims && !key.trim().is_empty())?;
         if started.above().is_some() {
-            return false; // The children's keys claim nothing.
+            return None; // The children's keys claim nothing.
         }
         let holds = |other: &Live| other.run.started.key.as_ref() == Some(key) && !other.run.is_over();
         // What is not on disk yet is in memory.
-        let fresh = self.live.iter().any(|(other, live)| {
-            *other != id
+        let fresh = self.live.iter().find(|(other, live)| {
+            **other != id
                 && live.job > self.written
                 && live.run.started.above().is_none()
                 && live.run.started.workflow == started.workflow
                 && holds(live)
         });
+        if let Some((_, other)) = fresh {
+            return Some(other.job);
+        }
         // Where the store cannot be asked, two may not become of one.
-        fresh
-            || self
-                .shared
-                .reads
-                .holder(&started.workflow, key)
-                .map_or(true, |by| by.is_some_and(|by| by != id))
+        let holder = self.shared.reads.holder(&started.workflow, key);
+        holder.map_or(true, |by| by.is_some_and(|by| by != id)).then_some(0)
     }
 
     // ---- children -------------------------------------------------------------------------------------------------
