@@ -25,6 +25,7 @@ use crate::limits::Limits;
 use crate::live::{Live, LoadError};
 use crate::notices::Notices;
 use crate::outgoing::{Whose, call_of};
+use crate::pausing::Pausing;
 use crate::recovery::Recovery;
 use crate::refusals::Refusals;
 use crate::registers::Ledgers;
@@ -47,6 +48,8 @@ pub(crate) struct After {
     pub published: Vec<Published>,
     /// Words to people that hang on no run.
     pub letters: Vec<Notice>,
+    /// Triggers that are now to start nothing, or to go on.
+    pub pauses: Vec<Pausing>,
     /// Calls of built-in actions whose rows are written, and what they gave.
     pub built_in: Vec<(u64, Box<str>)>,
 }
@@ -309,6 +312,7 @@ impl Loop {
                 self.batch.notes.push(note);
                 self.after.replies.extend(reply);
             }
+            Message::Pause(pausing, reply) => self.pause(*pausing, reply),
             Message::Keep(call, reply) => self.keep_by_hand(*call, reply),
             Message::Judged(turn, judged) => self.judged(turn, judged, world),
             Message::Ping(reply) => reply.pong(),
@@ -571,6 +575,7 @@ impl Loop {
         after.published.into_iter().for_each(|event| self.events.offer(event));
         self.notice(after.letters);
         after.built_in.into_iter().for_each(|(call, output)| self.built_in_done(call, output, world));
+        after.pauses.into_iter().for_each(|pausing| self.shared.pause_or_go_on(pausing));
         yizhan_faults::point("engine.answering");
         after.replies.into_iter().for_each(Reply::committed);
         self.fill_places(world);

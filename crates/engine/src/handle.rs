@@ -29,7 +29,7 @@ use crate::letter;
 use crate::library::{Entry, Library, Workflows};
 use crate::link::Links;
 use crate::notices::Untold;
-use crate::pausing::Pauses;
+use crate::pausing::{Pauses, Pausing};
 use crate::registers::{Fault, Signet, Tallies};
 use crate::store::{Batch, Firing, FiringOutcome, Gathered, Note, Published, Reads, Store, StoreError};
 use crate::sync::{nap, thread};
@@ -202,6 +202,7 @@ pub(crate) enum Message {
     Note(Note, Option<Reply>),
     Publish(Box<Published>, Reply),
     Gather(Box<Gathered>, Reply),
+    Pause(Box<Pausing>, Reply),
     /// Somebody writes into a register by hand.
     Keep(Box<Call>, Reply),
     /// How many there are, for the step of a register in this turn.
@@ -765,6 +766,19 @@ impl Engine {
     pub async fn take_note(&self, note: Note) -> Result<(), ActError> {
         let _waiting = self.admit()?;
         self.note(note).await
+    }
+
+    /// A trigger is to start nothing, or to go on; answers when that is on disk and in force.
+    pub(crate) async fn change_pause(&self, pausing: Pausing) -> Result<(), ActError> {
+        let (to, answer) = oneshot::channel();
+        self.inbox.push(Message::Pause(Box::new(pausing), Reply::Act(to)));
+        answer.await.unwrap_or(Err(ActError::Stopping))
+    }
+
+    /// The same for somebody outside, who may be told to come again.
+    pub(crate) async fn take_pause(&self, pausing: Pausing) -> Result<(), ActError> {
+        let _waiting = self.admit()?;
+        self.change_pause(pausing).await
     }
 
     /// Writes into a register by hand; answers with what the action gives once it is on disk.

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use yizhan_workflow::plan::Starts;
 
 use crate::changed::Changed;
-use crate::handle::{ActError, Engine, Shared};
+use crate::engine::Loop;
+use crate::handle::{ActError, Engine, Reply, Shared};
 use crate::store::{Note, Reads, StoreError, TriggerPause};
 
 /// Workflow and trigger.
@@ -19,7 +20,24 @@ type Name = (Arc<str>, Arc<str>);
 pub(crate) struct Pauses {
     all: RwLock<BTreeMap<Name, TriggerPause>>,
     /// One change at a time, so that memory and store say the same.
-    changing: Mutex<()>,
+    changing: Arc<Mutex<()>>,
+}
+
+/// A change on its way to the disk. The loop puts it in force when it is there, whether or not anybody still waits for the
+/// answer, and until then nobody begins another.
+#[derive(Debug)]
+pub(crate) struct Pausing {
+    name: Name,
+    /// None: it goes on.
+    pause: Option<TriggerPause>,
+    _mine: OwnedMutexGuard<()>,
+}
+
+impl Pausing {
+    pub(crate) fn note(&self) -> Note {
+        let (workflow, trigger) = self.name.clone();
+        self.pause.clone().map_or(Note::TriggerResumed { workflow, trigger }, Note::TriggerPaused)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -35,11 +53,15 @@ pub enum PauseError {
 impl Pauses {
     pub(crate) fn read(reads: &dyn Reads) -> Result<Self, StoreError> {
         let all = reads.pauses()?.into_iter().map(|pause| (name_of(&pause), pause)).collect();
-        Ok(Self { all: RwLock::new(all), changing: Mutex::default() })
+        Ok(Self { all: RwLock::new(all), changing: Arc::default() })
     }
 
     fn all(&self) -> RwLockReadGuard<'_, BTreeMap<Name, TriggerPause>> {
         self.all.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn my_turn(&self) -> OwnedMutexGuard<()> {
+        self.changing.clone().lock_owned().await
     }
 
     fn set(&self, name: Name, pause: Option<TriggerPause>) {
@@ -61,6 +83,25 @@ fn name_of(pause: &TriggerPause) -> Name {
 }
 
 impl Shared {
+    /// It is on disk, so it holds.
+    pub(crate) fn pause_or_go_on(&self, pausing: Pausing) {
+        let Pausing { name, pause, _mine } = pausing;
+        let (workflow, trigger) = &name;
+        match &pause {
+            Some(pause) if !pause.over => {
+                tracing::info!(%workflow, %trigger, by = %pause.by, reason = %pause.reason, "a trigger was paused");
+            }
+            Some(_) => tracing::info!(%workflow, %trigger, "a trigger goes on with what came meanwhile"),
+            None => tracing::info!(%workflow, %trigger, "a trigger goes on"),
+        }
+        let catches_up = pause.as_ref().is_some_and(|pause| pause.over);
+        self.pauses.set(name, pause);
+        if catches_up {
+            self.published.notify_one();
+        }
+        self.changes.say(Changed::House);
+    }
+
     /// The pause of a trigger; none where it starts what it should.
     #[must_use]
     pub fn paused(&self, workflow: &str, trigger: &str) -> Option<TriggerPause> {
@@ -79,6 +120,14 @@ impl Shared {
     }
 }
 
+impl Loop {
+    pub(crate) fn pause(&mut self, pausing: Pausing, reply: Reply) {
+        self.batch.notes.push(pausing.note());
+        self.after.pauses.push(pausing);
+        self.after.replies.push(reply);
+    }
+}
+
 impl Engine {
     /// Has a trigger start nothing; answers when that is on disk.
     ///
@@ -91,7 +140,7 @@ impl Engine {
         reason: Arc<str>,
     ) -> Result<(), PauseError> {
         let pauses = &self.shared.pauses;
-        let _mine = pauses.changing.lock().await;
+        let mine = pauses.my_turn().await;
         if let Some(known) = self.shared.paused(workflow, trigger) {
             return Err(PauseError::Paused(known));
         }
@@ -103,11 +152,7 @@ impl Engine {
         let at = self.shared.now();
         let (workflow, trigger) = name.clone();
         let pause = TriggerPause { workflow, trigger, by, at, reason, seen, over: false };
-        self.take_note(Note::TriggerPaused(pause.clone())).await?;
-        tracing::info!(workflow = %name.0, trigger = %name.1, by = %pause.by, reason = %pause.reason, "a trigger was paused");
-        pauses.set(name, Some(pause));
-        self.shared.changes.say(Changed::House);
-        Ok(())
+        Ok(self.take_pause(Pausing { name, pause: Some(pause), _mine: mine }).await?)
     }
 
     /// Has it start again what it should; answers when that is on disk.
@@ -115,37 +160,24 @@ impl Engine {
     /// # Errors
     /// When it is not paused, or nothing is taken in now.
     pub async fn resume(&self, (workflow, trigger): (&str, &str)) -> Result<(), PauseError> {
-        let pauses = &self.shared.pauses;
-        let _mine = pauses.changing.lock().await;
+        let mine = self.shared.pauses.my_turn().await;
         let Some(known) = self.shared.paused(workflow, trigger) else {
             return Err(PauseError::NotPaused(trigger.to_owned()));
         };
+        let behind = self.shared.is_of_events(workflow, trigger);
         let name = name_of(&known);
-        if self.shared.is_of_events(workflow, trigger) {
-            let behind = TriggerPause { over: true, ..known };
-            self.take_note(Note::TriggerPaused(behind.clone())).await?;
-            pauses.set(name.clone(), Some(behind));
-            self.shared.published.notify_one();
-        } else {
-            self.take_note(Note::TriggerResumed { workflow: name.0.clone(), trigger: name.1.clone() })
-                .await?;
-            pauses.set(name.clone(), None);
-        }
-        tracing::info!(workflow = %name.0, trigger = %name.1, "a trigger goes on");
-        self.shared.changes.say(Changed::House);
-        Ok(())
+        let pause = behind.then_some(TriggerPause { over: true, ..known });
+        Ok(self.take_pause(Pausing { name, pause, _mine: mine }).await?)
     }
 
     /// It has seen the events that came while it was paused.
     pub(crate) async fn caught_up(&self, pause: &TriggerPause) -> Result<(), ActError> {
-        let _mine = self.shared.pauses.changing.lock().await;
+        let mine = self.shared.pauses.my_turn().await;
         let name = name_of(pause);
         // Paused again meanwhile it goes on from where it was.
         if self.shared.pauses.all().get(&name) != Some(pause) {
             return Ok(());
         }
-        self.note(Note::TriggerResumed { workflow: name.0.clone(), trigger: name.1.clone() }).await?;
-        self.shared.pauses.set(name, None);
-        Ok(())
+        self.change_pause(Pausing { name, pause: None, _mine: mine }).await
     }
 }

@@ -1,5 +1,8 @@
 //! A trigger that waits for events and is paused: it sees what came meanwhile once it goes on, each event once.
 
+use std::pin::pin;
+use std::time::Duration;
+
 use yizhan_engine::store::Reads;
 use yizhan_engine::{ActError, PauseError, StartError, Started, intake};
 use yizhan_store::Memory;
@@ -89,4 +92,53 @@ async fn a_paused_trigger_starts_nothing_whoever_asks() {
     // Without its trigger the workflow is started as ever.
     place.start("on-paid", r#"{"amount":9,"name":"x"}"#).await;
     assert_eq!(place.began(), 1);
+}
+
+/// Asks, and lets the loop take it; nobody is answered before it is on disk.
+async fn is_taken<T: std::fmt::Debug>(place: &Place, mut asked: std::pin::Pin<&mut impl Future<Output = T>>) {
+    for _ in ["it is asked", "the loop has been past it"] {
+        tokio::select! {
+            biased;
+            answer = &mut asked => panic!("answered before it is on disk: {answer:?}"),
+            turned = place.engine.turns(Duration::from_secs(5)) => assert!(turned),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_on_a_pause_leaves_memory_and_disk_of_one_mind() {
+    let place = place(Memory::new(), START, &[("on-paid", ON_PAID)]);
+    let in_force = |place: &Place| place.engine.shared.paused(PAID.0, PAID.1).is_some();
+    // A line of a run holds the disk.
+    place.gate.set(0);
+    {
+        let text = place.engine.shared.library.current("on-paid").unwrap();
+        let input = r#"{"amount":9,"name":"x"}"#;
+        let prepared = intake::prepare(&text, input, None, &world(), place.engine.shared.now()).unwrap();
+        let started = Started { prepared, by: "operator".into(), firing: None };
+        is_taken(&place, pin!(place.engine.start(started))).await;
+        let paused = place.engine.pause(PAID, "person:ann".into(), "盘点".into());
+        is_taken(&place, pin!(paused)).await;
+        // Both hang up.
+    }
+    assert!(!in_force(&place), "it is not on disk");
+    let mut twice = pin!(place.engine.pause(PAID, "person:bob".into(), "再停".into()));
+    is_taken(&place, twice.as_mut()).await;
+    place.gate.set(usize::MAX);
+    let twice = twice.await;
+    assert!(matches!(&twice, Err(PauseError::Paused(pause)) if &*pause.by == "person:ann"), "{twice:?}");
+    assert!(in_force(&place) && place.store.pauses().unwrap().len() == 1);
+    // The same with the way back: it is of events, so it catches up and is then forgotten.
+    place.gate.set(0);
+    {
+        let text = place.engine.shared.library.current("on-paid").unwrap();
+        let input = r#"{"amount":9,"name":"y"}"#;
+        let prepared = intake::prepare(&text, input, None, &world(), place.engine.shared.now()).unwrap();
+        let started = Started { prepared, by: "operator".into(), firing: None };
+        is_taken(&place, pin!(place.engine.start(started))).await;
+        is_taken(&place, pin!(place.engine.resume(PAID))).await;
+    }
+    place.gate.set(usize::MAX);
+    place.until("it goes on in memory too", |place| !in_force(place)).await;
+    place.until("it has caught up", |place| place.store.pauses().unwrap().is_empty()).await;
 }
