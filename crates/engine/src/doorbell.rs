@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+use yizhan_workflow::id::Millis;
 
 use crate::digest::Digest;
+use crate::events::SET_BACK_MOST;
 use crate::handle::Engine;
 use crate::schedules::Schedules;
 use crate::store::Note;
@@ -30,12 +32,22 @@ async fn hang(bell: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
 const KEPT_MS: i64 = 90 * 24 * 3_600_000;
 const TIDY_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
+/// Forgets what is old, but nothing from the oldest event on that a trigger has yet to see: neither the event, nor which
+/// events have started their runs.
 async fn tidy(engine: &Engine) {
-    let at = engine.shared.now().plus(-KEPT_MS);
+    let unseen = match engine.shared.unseen_since() {
+        // Events stand in the order of their coming; their times may not, where a clock was set back.
+        Ok(unseen) => unseen.map_or(Millis(i64::MAX), |at| at.plus(-SET_BACK_MOST)),
+        Err(error) => {
+            tracing::warn!(%error, "nothing old is forgotten; tried again tomorrow");
+            return;
+        }
+    };
+    let at = engine.shared.now().plus(-KEPT_MS).min(unseen);
     if let Err(error) = engine.note(Note::ForgetBefore { at }).await {
         tracing::warn!(%error, "old firings were not forgotten; tried again tomorrow");
     }
-    let before = engine.shared.now().plus(-engine.shared.config.events_keep);
+    let before = engine.shared.now().plus(-engine.shared.config.events_keep).min(unseen);
     if let Err(error) = engine.note(Note::ForgetEvents { before }).await {
         tracing::warn!(%error, "old events were not forgotten; tried again tomorrow");
     }

@@ -20,7 +20,7 @@ use crate::store::{Listener, Note, Published, StoreError};
 /// Events that a listener looks at, and listeners that an event is offered to, before others have their turn.
 const TURN: usize = 100;
 /// A clock that runs are further ahead of was wrong when they began, not set back since.
-const SET_BACK_MOST: i64 = 48 * 3_600_000;
+pub(crate) const SET_BACK_MOST: i64 = 48 * 3_600_000;
 /// Listeners that are read at once after a start.
 const BEHIND: usize = 500;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use yizhan_workflow::id::Millis;
 use yizhan_workflow::plan::Starts;
 
 use crate::changed::Changed;
@@ -110,6 +111,21 @@ impl Shared {
             return None;
         }
         all.get(&(workflow.into(), trigger.into())).filter(|pause| !pause.over).cloned()
+    }
+
+    /// The time of the oldest event that some trigger has yet to see. One that is paused sees it when it goes on.
+    pub(crate) fn unseen_since(&self) -> Result<Option<Millis>, StoreError> {
+        let waits = |pause: &&TriggerPause| {
+            let text_is_bad = || {
+                let all = self.library.workflows();
+                all.get(&*pause.workflow).is_some_and(|entry| entry.workflow.is_none())
+            };
+            self.is_of_events(&pause.workflow, &pause.trigger) || text_is_bad()
+        };
+        let paused = self.pauses.all().values().filter(waits).map(|pause| pause.seen).min();
+        let seen = self.reads.events_seen()?;
+        let oldest = self.reads.events_after(paused.map_or(seen, |paused| paused.min(seen)), 1)?;
+        Ok(oldest.first().map(|event| event.at))
     }
 
     /// Whether it waits for events, which are all seen by a cursor of their own.

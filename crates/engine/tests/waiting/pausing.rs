@@ -3,6 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use yizhan_engine::doorbell;
 use yizhan_engine::store::Reads;
 use yizhan_engine::{ActError, PauseError, StartError, Started, intake};
 use yizhan_store::Memory;
@@ -141,4 +142,33 @@ async fn who_hangs_up_on_a_pause_leaves_memory_and_disk_of_one_mind() {
     place.gate.set(usize::MAX);
     place.until("it goes on in memory too", |place| !in_force(place)).await;
     place.until("it has caught up", |place| place.store.pauses().unwrap().is_empty()).await;
+}
+
+/// A day's tidying up, until the event is forgotten.
+async fn tidied_until_gone(place: &Place, id: &str) {
+    let bell = tokio::spawn(doorbell::answer(place.engine.clone(), std::sync::Arc::default()));
+    let gone = |place: &Place| place.store.event("invoice.paid", id).unwrap().is_none();
+    place.until("it is forgotten", gone).await;
+    bell.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_a_paused_trigger_has_yet_to_see_is_kept_for_as_long_as_that_takes() {
+    const DAY: i64 = 86_400_000;
+    let place = place(Memory::new(), START, &[("on-paid", ON_PAID)]);
+    place.paid("a").await;
+    place.until("the run of the first", |place| place.began() == 1).await;
+    place.all_is_seen(1).await;
+    place.pause_paid().await;
+    place.pass(10 * DAY).await;
+    place.paid("b").await;
+    place.all_is_seen(2).await;
+    // Thirty days are kept, unless.
+    place.pass(50 * DAY).await;
+    tidied_until_gone(&place, "a").await;
+    assert!(place.store.event("invoice.paid", "b").unwrap().is_some(), "nobody has seen it");
+    place.engine.resume(PAID).await.unwrap();
+    place.until("what came meanwhile", |place| place.store.pauses().unwrap().is_empty()).await;
+    assert_eq!(place.began(), 2);
+    tidied_until_gone(&place, "b").await;
 }
