@@ -1,6 +1,8 @@
 //! The trigger `files`: what is dropped into a folder starts runs once it is whole, and is moved to `done/` or
 //! `failed/` with the reason.
 
+mod aside;
+mod beneath;
 pub(crate) mod content;
 mod pattern;
 mod take;
@@ -118,9 +120,10 @@ impl Folders {
     fn prepare(&self, slots: &[Slot], watch: &mut Watch) {
         watch.forget_gone();
         for slot in slots {
-            let folder = self.work.join(pattern::fixed(&slot.pattern));
+            let fixed = pattern::fixed(&slot.pattern);
+            let folder = self.work.join(&fixed);
             if !folder.is_dir()
-                && let Err(error) = std::fs::create_dir_all(&folder)
+                && let Err(error) = beneath::Folder::make_all(&self.work, &fixed)
             {
                 tracing::warn!(folder = %folder.display(), %error, "a trigger's folder cannot be made");
             }

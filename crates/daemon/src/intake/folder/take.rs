@@ -1,6 +1,5 @@
 //! Takes one whole file: starts its runs, then moves it to `done/` or, with the reason, to `failed/`.
 
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -14,9 +13,11 @@ use yizhan_workflow::id::RunId;
 use yizhan_workflow::plan::FilePer;
 
 use super::Slot;
+use super::aside::{give_back, moved, say_beside};
+use super::beneath::Folder;
 use super::content::{Content, by_labels, read};
 use super::pattern::{DONE, FAILED};
-use crate::artifacts::{Artifacts, write_whole};
+use crate::artifacts::Artifacts;
 use crate::intake::reason;
 use crate::language::Language;
 
@@ -65,7 +66,7 @@ struct Dropped {
 }
 
 /// A row that started nothing, and why.
-type Bad = (usize, Map<String, Value>, String);
+pub(super) type Bad = (usize, Map<String, Value>, String);
 
 /// What came of all triggers together.
 #[derive(Default)]
@@ -103,7 +104,8 @@ impl Taker {
 
     /// The inner error is the sender's, the outer one ours.
     fn open(&self, path: &Path) -> io::Result<Result<Dropped, String>> {
-        let file = File::open(path)?;
+        let (folder, name) = Folder::around(&self.work, path)?;
+        let file = folder.file(name)?;
         let at = file.metadata()?;
         if at.len() > self.size_max {
             let (size, most) = (at.len(), self.size_max);
@@ -237,23 +239,23 @@ impl Taker {
             return self.put_aside(path, &reasons.join("\n"));
         }
         if !bad.is_empty()
-            && let Err(error) = give_back(path, &bad)
+            && let Err(error) = give_back(&self.work, path, &bad)
         {
             tracing::warn!(%error, file = dropped.shown, "the rows that are wrong cannot be written yet");
             return Taken::Later;
         }
         if !elements.is_empty()
-            && let Err(error) = say_beside(path, &elements)
+            && let Err(error) = say_beside(&self.work, path, &elements)
         {
             tracing::warn!(%error, file = dropped.shown, "the elements that are wrong cannot be written yet");
             return Taken::Later;
         }
-        moved(path, DONE, None)
+        moved(&self.work, path, DONE, None)
     }
 
     fn put_aside(&self, path: &Path, why: &str) -> Taken {
         tracing::warn!(path = %path.display(), "a dropped file started nothing: {why}");
-        moved(path, FAILED, Some(why))
+        moved(&self.work, path, FAILED, Some(why))
     }
 }
 
@@ -343,89 +345,4 @@ pub(crate) fn passes(error: &StartError) -> bool {
         | StartError::FiredBefore { .. } => false,
         StartError::Gathered { .. } => true,
     }
-}
-
-/// `inbox/orders/a.csv` → `inbox/orders/done/a.csv`; a second one of the name gets a number.
-fn place_in(path: &Path, folder: &str) -> io::Result<PathBuf> {
-    let folder = path.parent().unwrap_or(path).join(folder);
-    std::fs::create_dir_all(&folder)?;
-    let name = path.file_name().unwrap_or_default();
-    let (stem, ending) = (path.file_stem().unwrap_or(name), path.extension());
-    let numbered = |number: u32| {
-        let mut name = stem.to_owned();
-        name.push(format!("-{number}"));
-        if let Some(ending) = ending {
-            name.push(".");
-            name.push(ending);
-        }
-        folder.join(name)
-    };
-    let plain = folder.join(name);
-    if !plain.exists() {
-        return Ok(plain);
-    }
-    let free = (2..100_000).map(numbered).find(|place| !place.exists());
-    free.ok_or_else(|| io::Error::other("too many files of this name"))
-}
-
-fn moved(path: &Path, folder: &str, why: Option<&str>) -> Taken {
-    let moving = || {
-        let place = place_in(path, folder)?;
-        if let Some(why) = why {
-            write_whole(&with_ending(&place, ".reason.txt"), format!("{why}\n").as_bytes())?;
-        }
-        std::fs::rename(path, &place)?;
-        // Both folders: or after a power cut it might be in none, or in both.
-        for folder in [place.parent(), path.parent()].into_iter().flatten() {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok::<(), io::Error>(())
-    };
-    match moving() {
-        Ok(()) => Taken::Done,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Taken::Done,
-        Err(error) => {
-            // It fires again at the next look, and its runs are found by its id.
-            tracing::warn!(path = %path.display(), %error, "a dropped file cannot be moved");
-            Taken::Later
-        }
-    }
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(ending);
-    path.with_file_name(name)
-}
-
-/// The elements that started nothing, with the reason, where the file itself is done with.
-fn say_beside(path: &Path, elements: &[String]) -> io::Result<()> {
-    let place = with_ending(&place_in(path, FAILED)?, ".reason.txt");
-    write_whole(&place, format!("{}\n", elements.join("\n")).as_bytes())
-}
-
-/// The rows that started nothing, with the reason, as a file that can be mended and dropped again.
-fn give_back(path: &Path, bad: &[Bad]) -> io::Result<()> {
-    let place = place_in(path, FAILED)?;
-    let mut names: Vec<&str> = Vec::new();
-    for name in bad.iter().flat_map(|(_, row, _)| row.keys()) {
-        if !names.contains(&name.as_str()) {
-            names.push(name);
-        }
-    }
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(names.iter().copied().chain(["row", "reason"]))?;
-    for (number, row, why) in bad {
-        let cell = |name: &&str| match row.get(*name) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
-        let number = number.to_string();
-        let cells: Vec<String> = names.iter().map(cell).chain([number, why.clone()]).collect();
-        writer.write_record(&cells)?;
-    }
-    let text = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-    // With the mark at its begin an office program reads it as UTF-8.
-    write_whole(&place.with_extension("csv"), &[b"\xef\xbb\xbf", text.as_slice()].concat())
 }
