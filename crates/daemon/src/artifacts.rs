@@ -30,6 +30,15 @@ impl Artifacts {
 
     /// Keeps the bytes and answers with their SHA-256 once they are on disk.
     pub(crate) fn put(&self, name: &str, media_type: &str, content: &[u8]) -> io::Result<StoredFile> {
+        self.put_on((name, media_type), content, &sync)
+    }
+
+    fn put_on(
+        &self,
+        (name, media_type): (&str, &str),
+        content: &[u8],
+        sync: &dyn Fn(&Path) -> io::Result<()>,
+    ) -> io::Result<StoredFile> {
         let sha256: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.path(&sha256).ok_or_else(|| io::Error::other("a hash is a name"))?;
         if !path.exists() {
@@ -38,6 +47,8 @@ impl Artifacts {
             // Last: what can be found is whole.
             write_whole(&path, content)?;
         }
+        // Another may have brought it a moment ago, and both its name and its folder's may not be on disk yet.
+        path.parent().into_iter().chain([self.folder.as_path()]).try_for_each(sync)?;
         let (name, media_type) = (name.to_owned(), media_type.to_owned());
         Ok(StoredFile { artifact: sha256.clone(), name, media_type, bytes: content.len() as u64, sha256 })
     }
@@ -86,7 +97,7 @@ impl yizhan_plugin_host::Artifacts for Artifacts {
 pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().ok_or_else(|| io::Error::other("a file lies in a folder"))?;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    make(folder)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.{}.new", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     let making = folder.join(name);
@@ -97,7 +108,19 @@ pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
         // What could not be made whole is of no use to anybody.
         drop(fs::remove_file(&making));
     }
-    written.and_then(|()| File::open(folder)?.sync_all())
+    written.and_then(|()| sync(folder))
+}
+
+/// Makes a folder with those that it lies in. What is new is a name in the folder above, so that one is synced.
+fn make(folder: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let above = missing.into_iter().filter_map(Path::parent);
+    above.map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above }).try_for_each(sync)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]
@@ -115,6 +138,25 @@ mod tests {
         assert_eq!(again.artifact, first.artifact);
         let (about, piece) = artifacts.get(&first.artifact, 1, 3).unwrap().unwrap();
         assert_eq!((about.name.as_str(), about.bytes, piece.as_slice()), ("报告.txt", 5, &b"ell"[..]));
+    }
+
+    #[test]
+    fn what_another_brought_a_moment_ago_is_kept_once_its_name_and_its_folders_are_on_disk() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("artifacts");
+        let artifacts = Artifacts::new(folder.clone());
+        let synced = std::cell::RefCell::new(Vec::new());
+        let noted = |folder: &Path| {
+            synced.borrow_mut().push(folder.to_owned());
+            Ok(())
+        };
+        for turn in ["the first", "another with the same content"] {
+            synced.borrow_mut().clear();
+            artifacts.put_on(("a.txt", ""), b"hello", &noted).unwrap();
+            assert_eq!(*synced.borrow(), [folder.join("2c"), folder.clone()], "{turn}");
+        }
+        let fails = |_: &Path| Err(io::Error::other("the disk is gone"));
+        artifacts.put_on(("a.txt", ""), b"hello", &fails).unwrap_err();
     }
 
     #[test]
