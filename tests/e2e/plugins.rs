@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::{House, step};
+use crate::house::{House, step, until};
 
 /// Tries once more, soon.
 const SETTINGS: &str = "[retry]\ntimes = 1\nfirst = \"20ms\"\n";
@@ -81,4 +81,24 @@ fn what_must_happen_once_and_was_lost_in_a_crash_is_asked_about() {
     house.settle(&task, &json!({ "verdict": "happened", "values": {} }));
     let view = house.ends(&run, "done");
     assert_eq!(step(&view, "bad")["items"][0]["attempts"], 1, "{view:#}");
+}
+
+#[test]
+fn a_plugin_that_was_put_aside_for_its_crashes_tries_again_when_somebody_says_so() {
+    let house = on(
+        "process",
+        "title = \"坏\"\n[step.bad]\nuse = \"echo.crash\"\nwith = {}\nretry = { times = 9, first = \"20ms\", factor = 1.0 }\n",
+    );
+    let view = house.ends(&house.run("bad", &json!({})), "failed");
+    assert!(view["error"]["message"].as_str().unwrap().contains("5 crashes in 60 s"), "{view:#}");
+    let plugin = house.get("/api/v1/plugins/echo");
+    assert_eq!((&plugin["state"], plugin["pid"].is_u64()), (&json!("quarantined"), false), "{plugin:#}");
+    assert_eq!(house.call(&["plugin", "release", "ecco"]).code, 3);
+    house.call(&["plugin", "release", "echo"]).ok();
+    let plugin = until("the plugin to be ready", || {
+        Some(house.get("/api/v1/plugins/echo")).filter(|plugin| plugin["state"] == "ready")
+    });
+    assert!(plugin["pid"].is_u64(), "{plugin:#}");
+    others_are_well(&house);
+    assert_eq!(house.call(&["plugin", "release", "echo"]).code, 0, "it stays as it is");
 }

@@ -48,6 +48,9 @@ pub struct PluginView {
     pub actions: Vec<ActionView>,
     pub calls: u64,
     pub crashes: u64,
+    /// Of the child that carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
     /// Why it is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -83,6 +86,11 @@ pub trait House: Send + Sync {
 
     fn plugin(&self, id: &str) -> Option<PluginView> {
         self.plugins().into_iter().find(|plugin| plugin.id == id)
+    }
+
+    /// Lets a plugin that was put aside after too many crashes try again; any other stays as it is.
+    fn release(&self, id: &str) {
+        let _ = id;
     }
 
     /// The bytes of a secret by its name; `None` where there is none.

@@ -74,6 +74,12 @@ fn for_house(routes: Described) -> Described {
         )
         .get("/api/v1/plugins", HouseOperator, plugins::list, "Plugins as they stand")
         .get("/api/v1/plugins/{id}", HouseOperator, plugins::show, "A plugin with its actions")
+        .post(
+            "/api/v1/plugins/{id}/release",
+            HouseOperator,
+            plugins::release,
+            ("Lets a plugin that was put aside after too many crashes try again", again::SAME),
+        )
 }
 
 /// What starts workflows, and what is made known.

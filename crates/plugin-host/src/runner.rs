@@ -82,6 +82,8 @@ struct State {
     /// Instances that take no new calls.
     leaving: Vec<Arc<Instance>>,
     crashes: VecDeque<Instant>,
+    /// It was ready once.
+    ran: bool,
 }
 
 enum Phase {
@@ -124,6 +126,7 @@ impl Runner {
                 waiting: Vec::new(),
                 leaving: Vec::new(),
                 crashes: VecDeque::new(),
+                ran: false,
             }),
             changed: Condvar::new(),
             configured: isolation,
@@ -275,13 +278,12 @@ impl Runner {
             Phase::Starting { instance, .. } => {
                 let instance = Arc::clone(instance);
                 let limit_ms = self.house().limits.create.as_millis();
-                state.phase = Phase::Refused(Fault::Unresponsive { what: "starting it", limit_ms });
-                let waiting = std::mem::take(&mut state.waiting);
-                let outcome = not_running(&state.phase);
+                let fault = Fault::Unresponsive { what: "starting it", limit_ms };
+                let refused = self.not_created(&mut state, fault, now);
                 drop(state);
                 self.changed.notify_all();
                 instance.kill();
-                self.house().completed(waiting.iter().map(|ready| refusal(ready, outcome.clone())).collect());
+                self.house().completed(refused);
                 None
             }
             Phase::Ready(_) | Phase::Aside { .. } | Phase::Refused(_) | Phase::Over => None,
@@ -376,30 +378,38 @@ impl Runner {
         {
             return;
         }
-        let waiting = std::mem::take(&mut state.waiting);
         let mut refused = Vec::new();
         match result {
             Ok(()) => {
                 state.phase = Phase::Ready(Arc::clone(instance));
+                state.ran = true;
+                let waiting = std::mem::take(&mut state.waiting);
                 drop(state);
                 self.changed.notify_all();
                 self.hand_on(waiting, &mut refused);
             }
             Err(fault) => {
-                tracing::error!(
-                    plugin = &*self.plugin.id,
-                    code = fault.code(),
-                    "the plugin is refused: {fault}"
-                );
-                state.phase = Phase::Refused(fault);
-                let outcome = not_running(&state.phase);
-                refused.extend(waiting.iter().map(|ready| refusal(ready, outcome.clone())));
+                refused = self.not_created(&mut state, fault, Instant::now());
                 drop(state);
                 self.changed.notify_all();
                 self.see_off(Arc::clone(instance));
             }
         }
         self.house().completed(refused);
+    }
+
+    /// What does not come up at first is refused. What ran before may run again once the reason is gone (a disk that is
+    /// full, a machine that is too busy): that is one more crash. Gives the calls that wait no longer.
+    fn not_created(&self, state: &mut State, fault: Fault, now: Instant) -> Vec<Completion> {
+        let (plugin, code) = (&*self.plugin.id, fault.code());
+        if state.ran {
+            self.crashes.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(plugin, code, "the plugin did not come up again: {fault}");
+            return self.restart(state, &Ending { code, words: format!("did not come up: {fault}") }, now);
+        }
+        tracing::error!(plugin, code, "the plugin is refused: {fault}");
+        state.phase = Phase::Refused(fault);
+        state.refuse_waiting()
     }
 
     /// The instance ended without being asked, or because it was killed.
@@ -447,11 +457,7 @@ impl Runner {
                 format!("{recent} crashes in {within} s; build {build} is put aside. Last: {}", ending.words);
             tracing::error!(plugin = &*self.plugin.id, code = "plugin.quarantined", "{words}");
             state.phase = Phase::Aside { words };
-            let outcome = not_running(&state.phase);
-            return std::mem::take(&mut state.waiting)
-                .iter()
-                .map(|ready| refusal(ready, outcome.clone()))
-                .collect();
+            return state.refuse_waiting();
         }
         let doublings = u32::try_from(recent.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
         let until = now + (limits.backoff * 2u32.pow(doublings)).min(limits.backoff_most);
@@ -566,6 +572,12 @@ impl State {
             Phase::Resting { .. } | Phase::Aside { .. } | Phase::Refused(_) | Phase::Over => None,
         };
         current.into_iter().chain(&self.leaving).map(Arc::clone).collect()
+    }
+
+    /// As the phase says.
+    fn refuse_waiting(&mut self) -> Vec<Completion> {
+        let outcome = not_running(&self.phase);
+        std::mem::take(&mut self.waiting).iter().map(|ready| refusal(ready, outcome.clone())).collect()
     }
 }
 

@@ -213,6 +213,52 @@ fn five_crashes_put_a_plugin_aside_until_it_is_released() {
     is_fine(&house);
 }
 
+/// A file in its way keeps it from coming up again, once at once and once by taking too long.
+#[test]
+fn a_plugin_that_ran_and_does_not_come_up_again_is_tried_until_it_does() {
+    for stands_in_the_way in ["no", "slow"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("in-the-way");
+        let mut wish = Wish::of(Isolation::Process, &[c_plugin("evil")]);
+        wish.limits.create = Duration::from_secs(2);
+        wish.limits.crashes = 1_000;
+        wish.limits.backoff_most = Duration::from_millis(50);
+        let config = json!({ "unless": file });
+        wish.plugins.insert("evil".to_owned(), PluginSettings { isolation: None, config });
+        let house = wish.open();
+        assert_eq!(house.refusals, []);
+        std::fs::write(&file, stands_in_the_way).unwrap();
+        crash_words(&house, "segv");
+        let waiting = house.start("evil", "fine", &json!({}));
+        house.until("it failed to come up twice", |house| house.host.plugins()[0].crashes > 2);
+        assert!(!house.has_ended(waiting), "it waits for the plugin");
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!(output(house.end_of(waiting)), json!({ "fine": true }));
+    }
+}
+
+#[test]
+fn a_plugin_that_never_comes_up_again_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in-the-way");
+    let mut wish = Wish::of(Isolation::Process, &[c_plugin("evil")]);
+    let config = json!({ "unless": file });
+    wish.plugins.insert("evil".to_owned(), PluginSettings { isolation: None, config });
+    let house = wish.open();
+    std::fs::write(&file, "no").unwrap();
+    crash_words(&house, "segv");
+    let failed = failure(house.run("evil", "fine", &json!({})));
+    assert_eq!((&*failed.code, failed.happened), ("plugin.quarantined", Happened::No));
+    assert!(
+        failed.message.ends_with("Last: did not come up: its settings are wrong: not now"),
+        "{}",
+        failed.message
+    );
+    std::fs::remove_file(&file).unwrap();
+    assert!(house.host.release("evil"));
+    is_fine(&house);
+}
+
 /// The fixture with some of its bytes replaced by others of the same length.
 fn patched(name: &str, from: &[u8], to: &[u8]) -> PathBuf {
     assert_eq!(from.len(), to.len());

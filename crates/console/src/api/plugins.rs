@@ -19,6 +19,17 @@ pub(crate) async fn list(
     all.await.map(Answer)
 }
 
+pub(crate) async fn release(
+    State(desk): State<Arc<Desk>>,
+    Named(id): Named<String>,
+) -> Result<Answer<PluginView>, Refusal> {
+    let stands = desk.read(move |desk| {
+        desk.house.release(&id);
+        desk.house.plugin(&id).ok_or(Refusal::NoSuch { kind: "plugin", name: id })
+    });
+    stands.await.map(Answer)
+}
+
 pub(crate) async fn show(
     State(desk): State<Arc<Desk>>,
     Named(id): Named<String>,

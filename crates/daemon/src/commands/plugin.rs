@@ -1,4 +1,5 @@
-//! `yizhan plugin …`: what plugins there are, and what one offers. Without a daemon the files are asked.
+//! `yizhan plugin …`: what plugins there are, what one offers, and a way back for one that was put aside. Without a daemon
+//! the files are asked.
 
 use std::path::PathBuf;
 
@@ -24,6 +25,12 @@ pub(crate) enum Action {
         /// A plugin's id, or its file
         plugin: String,
     },
+    /// Let a plugin that was put aside after too many crashes try again
+    #[command(after_help = "Example:\n  yizhan plugin release email")]
+    Release {
+        /// The plugin's id
+        plugin: String,
+    },
 }
 
 pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
@@ -35,6 +42,11 @@ pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
         Action::Inspect { plugin } => {
             let view = inspect(plugin, context)?;
             context.answer(&view, inspected);
+        }
+        Action::Release { plugin } => {
+            let path = format!("/api/v1/plugins/{}/release", escaped(plugin));
+            let view = context.client()?.post(path).send()?;
+            context.answer(&view, |view| format!("{}  {}", text(view, "id"), text(view, "state")));
         }
     }
     Ok(Exit::Ok)

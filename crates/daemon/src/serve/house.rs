@@ -48,6 +48,7 @@ fn view(info: PluginInfo) -> PluginView {
         actions: info.actions.into_iter().map(action).collect(),
         calls: info.calls,
         crashes: info.crashes,
+        pid: info.pid,
         fault: info.state.reason,
     }
 }
@@ -68,6 +69,10 @@ impl House for Rooms {
         let mut plugins: Vec<PluginView> = self.host.plugins().into_iter().map(view).collect();
         plugins.extend(self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter().map(refused));
         plugins
+    }
+
+    fn release(&self, id: &str) {
+        self.host.release(id);
     }
 
     fn secret(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
