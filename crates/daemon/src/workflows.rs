@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Metadata;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -142,10 +142,16 @@ impl Files for Beside<'_> {
     }
 }
 
-/// One byte more than may be, so that a larger file is known for one and not read whole.
+/// One byte more than may be, so that a larger file is known for one and not read whole. What is no file is not waited
+/// for: a pipe that nobody writes into would hold up everything.
 fn bytes_of(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(MOST_TEXT as u64 + 1).read_to_end(&mut bytes)?;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = std::fs::File::options().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
+    file.take(MOST_TEXT as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -242,7 +248,8 @@ fn walk(folder: &Path, deeper: usize, found: &mut Below, wanted: &dyn Fn(&str) -
         if name.starts_with('.') {
             continue;
         }
-        if path.is_dir() {
+        // A folder of a file's name stands where a workflow should be, and is told as what it is.
+        if path.is_dir() && !wanted(&name) {
             if deeper > 0 && !BESIDE.contains(&&*name) {
                 walk(&path, deeper - 1, found, wanted);
             }
@@ -367,6 +374,24 @@ mod tests {
             let problems = read.outcome.unwrap_err();
             assert_eq!(problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), [code], "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_one_fault_and_holds_nobody_up() {
+        let home = home(&[("workflows/folder.toml/inner.toml", "")]);
+        let root = home.path().join("workflows");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, root.join("pipe.toml"), rustix::fs::FileType::Fifo, mode, 0)
+            .unwrap();
+        std::os::unix::fs::symlink("ring.toml", root.join("ring.toml")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", root.join("device.toml")).unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("lost.toml")).unwrap();
+        let mut shelf = Shelf::default();
+        assert!(shelf.look(home.path(), &root, &BTreeSet::new()));
+        let told: Vec<(&str, &str)> =
+            shelf.files().map(|file| (&*file.name, file.outcome.as_ref().unwrap_err()[0].code)).collect();
+        let names = ["device", "folder", "lost", "pipe", "ring"];
+        assert_eq!(told, names.map(|name| (name, "YZ0100")));
     }
 
     #[test]
