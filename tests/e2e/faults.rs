@@ -58,6 +58,35 @@ fn a_daemon_that_ends_fails_or_waits_at_points_of_its_code_loses_nothing_and_goe
 }
 
 #[test]
+fn children_that_are_killed_stand_still_or_starve_lose_nothing_and_leave_nothing_behind() {
+    let (code, report, said) = chaos(&["children", "--cycles", "14", "--seed", "2"]);
+    assert_eq!(code, Some(0), "{said}");
+    let strikes = report["strikes"].as_object().unwrap();
+    assert!(strikes.contains_key("hang") && strikes.contains_key("starve"), "{said}");
+}
+
+#[test]
+fn mails_whose_line_is_cut_go_out_again_as_the_same_mail_and_once_means_once() {
+    let (code, report, said) = chaos(&["mails", "--cycles", "40", "--seed", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["cut"].as_u64().unwrap() >= 40 && report["asked"].as_u64().unwrap() > 0, "{said}");
+}
+
+#[test]
+fn deliveries_over_kills_are_taken_once_each_and_false_ones_never() {
+    let (code, report, said) = chaos(&["webhooks", "--cycles", "300", "--seed", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["kills"].as_u64().unwrap() > 0 && report["taken"].as_u64().unwrap() > 50, "{said}");
+}
+
+#[test]
+fn files_that_are_dropped_under_load_are_in_force_or_told_of_and_stop_nothing() {
+    let (code, report, said) = chaos(&["files", "--cycles", "40", "--seed", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["kinds"].as_object().unwrap().len() > 8, "{said}");
+}
+
+#[test]
 fn a_clock_that_jumps_ahead_and_back_around_summer_time_loses_no_slot_and_doubles_none() {
     let (code, report, said) = chaos(&["clock", "--cycles", "16", "--seed", "4"]);
     assert_eq!(code, Some(0), "{said}");

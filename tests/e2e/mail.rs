@@ -1,11 +1,11 @@
 //! Mails to real servers: a good one that others wrote, and bad ones.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use serde_json::json;
+use yizhan_harness::smtp::{Habit, SmtpSink};
 
 use crate::house::{House, has, step, until};
 
@@ -94,19 +94,14 @@ fn a_mail_reaches_a_real_server_over_tls_and_with_a_login() {
     assert!(!everything.contains("open sesame"), "the password is told");
 }
 
-/// What a bad server does.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Habit {
-    RefusesRecipients,
-    SaysNothing,
-    /// Takes the mail whole and cuts the line instead of saying so; the n first times.
-    CutsAfterData(usize),
+/// The first mails come whole, and the line is cut instead of saying so.
+fn cuts(times: usize) -> Habit {
+    Habit::cuts(move |_, before| before.len() < times)
 }
 
 struct BadServer {
     address: SocketAddr,
-    /// The Message-ID of every mail that came whole.
-    mails: Arc<Mutex<Vec<String>>>,
+    sink: Option<SmtpSink>,
 }
 
 impl BadServer {
@@ -115,18 +110,14 @@ impl BadServer {
     }
 
     fn start_at(address: SocketAddr, habit: Habit) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
-        let address = listener.local_addr().unwrap();
-        let mails = Arc::new(Mutex::new(Vec::new()));
-        let kept = mails.clone();
-        std::thread::spawn(move || {
-            for line in listener.incoming().flatten() {
-                let mails = mails.clone();
-                // A caller that hangs up in the middle is its own affair.
-                std::thread::spawn(move || drop(talk(&line, habit, &mails)));
-            }
-        });
-        Self { address, mails: kept }
+        let sink = SmtpSink::start(address, habit).unwrap();
+        Self { address: sink.address, sink: Some(sink) }
+    }
+
+    /// A port that was free a moment ago: nobody listens on it.
+    fn gone() -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        Self { address, sink: None }
     }
 
     fn house(&self, more: &str, workflow: &str) -> House {
@@ -141,55 +132,9 @@ impl BadServer {
         )
     }
 
+    /// The Message-ID of every mail that came whole.
     fn mails(&self) -> Vec<String> {
-        self.mails.lock().unwrap().clone()
-    }
-}
-
-fn talk(line: &TcpStream, habit: Habit, mails: &Mutex<Vec<String>>) -> std::io::Result<()> {
-    let (mut reader, mut writer) = (BufReader::new(line), line);
-    if habit == Habit::SaysNothing {
-        // Reads until the other side has gone.
-        return std::io::copy(&mut reader, &mut std::io::sink()).map(drop);
-    }
-    writer.write_all(b"220 mail.example.com ESMTP\r\n")?;
-    loop {
-        let mut command = String::new();
-        if reader.read_line(&mut command)? == 0 {
-            return Ok(());
-        }
-        let answer = match command.get(..4).unwrap_or("") {
-            "EHLO" => "250-mail.example.com\r\n250 8BITMIME",
-            "RCPT" if habit == Habit::RefusesRecipients => "550 5.1.1 no such mailbox",
-            "DATA" => "354 go on",
-            "QUIT" => "221 bye",
-            _ => "250 ok",
-        };
-        writer.write_all(format!("{answer}\r\n").as_bytes())?;
-        if command.starts_with("DATA") {
-            let mut id = String::new();
-            loop {
-                let mut row = String::new();
-                if reader.read_line(&mut row)? == 0 {
-                    return Ok(());
-                }
-                if let Some(found) = row.strip_prefix("Message-ID:") {
-                    found.trim().clone_into(&mut id);
-                }
-                if row == ".\r\n" {
-                    break;
-                }
-            }
-            let number = {
-                let mut mails = mails.lock().unwrap();
-                mails.push(id);
-                mails.len()
-            };
-            if matches!(habit, Habit::CutsAfterData(times) if number <= times) {
-                return line.shutdown(std::net::Shutdown::Both);
-            }
-            writer.write_all(b"250 queued\r\n")?;
-        }
+        self.sink.iter().flat_map(SmtpSink::mails).map(|mail| mail.id).collect()
     }
 }
 
@@ -225,7 +170,7 @@ fn a_server_that_says_nothing_is_given_up_after_its_time_and_its_tries() {
 
 #[test]
 fn a_line_cut_after_the_mail_is_tried_again_with_the_same_message_id() {
-    let server = BadServer::start(Habit::CutsAfterData(1));
+    let server = BadServer::start(cuts(1));
     let house = server.house("", LETTER);
     let view = house.ends(&house.run("letter", &json!({})), "done");
     let sent = &step(&view, "send")["items"][0];
@@ -236,7 +181,7 @@ fn a_line_cut_after_the_mail_is_tried_again_with_the_same_message_id() {
 
 #[test]
 fn a_mail_that_must_go_out_once_and_may_have_been_sent_is_put_to_a_person() {
-    let server = BadServer::start(Habit::CutsAfterData(1));
+    let server = BadServer::start(cuts(1));
     let house = server.house("", &format!("{LETTER}effect = \"once\"\n"));
     let run = house.run("letter", &json!({}));
     let task = house.task(&run);
@@ -255,9 +200,7 @@ fn a_mail_that_must_go_out_once_and_may_have_been_sent_is_put_to_a_person() {
 
 #[test]
 fn a_server_that_is_not_there_fails_the_step_with_its_address_and_what_to_look_at() {
-    // A port that was free a moment ago: nobody listens on it.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let gone = BadServer { address: free, mails: Arc::default() };
+    let gone = BadServer::gone();
     let house = gone.house("", LETTER);
     let run = house.run("letter", &json!({}));
     let view = house.ends(&run, "failed");
@@ -268,7 +211,7 @@ fn a_server_that_is_not_there_fails_the_step_with_its_address_and_what_to_look_a
         "{view:#}"
     );
     let said = house.call(&["show", &run]).all();
-    assert!(said.contains(&free.to_string()), "{said}");
+    assert!(said.contains(&gone.address.to_string()), "{said}");
 }
 
 const PAYMENT: &str = "title = \"付款\"\nowner = \"group:财务\"\nkey = \"A-7\"\n[step.pay]\nuse = \"echo.once\"\nwith.ms = 60000\n";
@@ -335,8 +278,7 @@ fn the_owner_of_a_step_that_was_cut_gets_one_mail_across_two_kills() {
 
 #[test]
 fn a_notice_outlasts_a_mail_server_that_is_down_and_a_kill_and_keeps_its_message_id() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let gone = BadServer { address: free, mails: Arc::default() };
+    let gone = BadServer::gone();
     let (mut house, run) = cut_in_the_middle(&gone.settings(""), TREASURY);
     until("the doctor to say why nobody is told", || {
         let said = house.call(&["doctor"]).all();
@@ -344,7 +286,7 @@ fn a_notice_outlasts_a_mail_server_that_is_down_and_a_kill_and_keeps_its_message
     });
     house.kill();
     // The first time the server takes the mail whole and cuts the line: nobody knows, so it is sent again.
-    let server = BadServer::start_at(free, Habit::CutsAfterData(1));
+    let server = BadServer::start_at(gone.address, cuts(1));
     house.start();
     none_stands(&house);
     let mails = server.mails();

@@ -33,6 +33,12 @@ struct Message {
     message: Option<String>,
 }
 
+#[derive(Deserialize, JsonSchema)]
+struct Eat {
+    /// How much, in MiB
+    mb: usize,
+}
+
 /// How to fail.
 #[derive(Deserialize, JsonSchema)]
 struct Fail {
@@ -95,6 +101,14 @@ impl Echo {
                 std::thread::park();
             },
         }
+        Ok(Nothing {})
+    }
+
+    /// Takes memory and gives it back; where there is none, its process ends.
+    #[action(idempotent, inline, example = r#"{"mb": 1}"#)]
+    fn eat(&self, _: Ctx, input: Eat) -> Result<Nothing> {
+        let held: Vec<u8> = Vec::with_capacity(input.mb.saturating_mul(1 << 20).min(1 << 40));
+        std::hint::black_box(&held);
         Ok(Nothing {})
     }
 

@@ -125,6 +125,24 @@ pub enum Violation {
     FlipUntold(String, String),
     #[error("{0} grew by {1}, and {2} is allowed")]
     Grew(String, i64, i64),
+    #[error("`{0}` went out {1} times and should have gone out {2} times")]
+    SentTimes(String, usize, usize),
+    #[error("the line was cut {1} times after `{0}`, and whether somebody was asked does not fit that")]
+    AskedWrongly(String, usize),
+    #[error("the delivery `{0}` became {1} runs or events")]
+    DeliveredTimes(String, usize),
+    #[error("the delivery `{0}` was answered with {1}")]
+    AnsweredWrongly(String, String),
+    #[error("the file `{0}` is not what it should be: {1}")]
+    FileNot(String, String),
+    #[error("the plugin `{0}` is not back: {1}")]
+    PluginNotBack(String, String),
+    #[error("the child {0} is dead and nobody took leave of it")]
+    Zombie(u32),
+    #[error("{0} took {1} ms, and {2} are allowed")]
+    TookLong(String, u64, u64),
+    #[error("the daemon ended by itself")]
+    Ended,
     #[error("the store: {0}")]
     Store(String),
     #[error("only {0} runs were done; {1} are needed for this to mean anything")]

@@ -61,6 +61,8 @@ pub struct Evidence {
     pub store: Vec<String>,
     /// Items that must arrive at most once without a person's word: the ends of their names (`/pay`).
     pub once: Vec<String>,
+    /// Items of which somebody was asked whether they happened.
+    pub asked: BTreeSet<String>,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -1,15 +1,21 @@
 //! The fault runs: what is done to a daemon under load, each from a seed.
 
+pub mod children;
 pub mod clock;
 pub mod disk;
+pub mod files;
 pub mod flips;
 pub mod kill;
+pub mod mails;
 pub mod points;
 pub mod power;
+mod process;
+mod quiet;
 pub mod registers;
 pub mod schedules;
 pub mod soak;
 pub mod waiting;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
@@ -49,6 +55,14 @@ pub const ALL: &[(&str, Fault, &str)] = &[
         points::run,
         "lets it end, fail or wait at each named point of the source (R3); --cycles 1000 for all",
     ),
+    ("children", children::run, "kills, stops and starves the children that carry plugins (X9)"),
+    ("mails", mails::run, "a mail server cuts its line after --cycles mails, before it says so (E3)"),
+    (
+        "webhooks",
+        webhooks::run,
+        "--cycles deliveries over kills: true, doubled, late, out of order, forged (E5)",
+    ),
+    ("files", files::run, "--cycles files of workflows, right and broken ones, are dropped under load (D6)"),
     ("clock", clock::run, "moves its clock ahead and back, under load and between two starts (S4)"),
     (
         "schedules",

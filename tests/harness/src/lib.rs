@@ -9,3 +9,4 @@ pub mod fault;
 pub mod load;
 pub mod simulation;
 pub mod sink;
+pub mod smtp;

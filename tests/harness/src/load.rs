@@ -3,7 +3,7 @@
 
 mod wide;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -21,6 +21,7 @@ use crate::client::{Client, ClientError};
 use crate::daemon::{Daemon, DaemonError};
 use crate::evidence::{Ack, Evidence, EvidenceError};
 use crate::sink::{HttpSink, Mood, appended, mails};
+use crate::smtp::SmtpSink;
 
 /// So many runs of one client are open at once: what is only queued up proves nothing.
 const OPEN_MOST: usize = 100;
@@ -80,6 +81,8 @@ pub struct Load {
     pub binary: PathBuf,
     folder: tempfile::TempDir,
     sink: HttpSink,
+    /// Where mails go; none: into a folder of the home.
+    post: Option<SmtpSink>,
     /// What the daemon finds in its surroundings at each start.
     surroundings: Vec<(&'static str, OsString)>,
     acks: Arc<Mutex<Vec<Ack>>>,
@@ -147,6 +150,7 @@ impl Load {
             binary: binary.to_owned(),
             folder,
             sink,
+            post: None,
             surroundings: vec![],
             acks,
             stop,
@@ -166,16 +170,47 @@ impl Load {
     /// When the home cannot be made.
     pub fn begin_wide(binary: &Path, clients: u32) -> Result<Self, FaultError> {
         let mut load = Self::begin(binary, clients)?;
-        let settings = load.home.join("config/yizhan.toml");
-        let text = std::fs::read_to_string(&settings)?;
         // So few attempts at once that others wait for their turn.
-        std::fs::write(&settings, format!("owner = \"person:a\"\n{text}\n[engine]\nattempts_max = 6\n"))?;
+        load.change("config/yizhan.toml", |text| {
+            format!("owner = \"person:a\"\n{text}\n[engine]\nattempts_max = 6\n")
+        })?;
         std::fs::write(load.home.join("config/people.toml"), wide::PEOPLE)?;
         std::fs::write(load.home.join("workflows/asked.toml"), wide::ASKED)?;
         std::fs::write(load.home.join("workflows/news.toml"), wide::NEWS)?;
         let (home, stop) = (load.home.clone(), load.stop.clone());
         load.clients.push(std::thread::spawn(move || wide::come_and_go(&home, &stop)));
         Ok(load)
+    }
+
+    /// Writes a file of the home anew, before the daemon reads it.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be written.
+    pub fn change(&self, file: &str, change: impl FnOnce(&str) -> String) -> std::io::Result<()> {
+        let path = self.home.join(file);
+        let text = std::fs::read_to_string(&path)?;
+        std::fs::write(path, change(&text))
+    }
+
+    /// Mails go to this server, which knows them by their subjects, `<case>/<step>`.
+    ///
+    /// # Errors
+    /// When the settings cannot be written.
+    pub fn post_to(&mut self, sink: SmtpSink) -> std::io::Result<()> {
+        self.change("config/yizhan.toml", |text| {
+            format!(
+                "{text}\n[plugin.email]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nfrom = \"yizhan@example.com\"\n",
+                sink.address.port()
+            )
+        })?;
+        self.post = Some(sink);
+        Ok(())
+    }
+
+    /// The mails that came to the server.
+    #[must_use]
+    pub fn posted(&self) -> Vec<crate::smtp::Mail> {
+        self.post.as_ref().map(SmtpSink::mails).unwrap_or_default()
     }
 
     fn client(&self, cases: &Arc<AtomicU64>) -> JoinHandle<()> {
@@ -247,17 +282,50 @@ impl Load {
     ///
     /// # Errors
     /// When the daemon does not start, or runs do not end.
-    pub fn judge(mut self, least_done: usize, keep: bool) -> Result<Findings, FaultError> {
+    pub fn judge(self, least_done: usize, keep: bool) -> Result<Findings, FaultError> {
+        self.judge_also(least_done, keep, |_| vec![])
+    }
+
+    /// The same with what this kind of run adds to the invariants.
+    ///
+    /// # Errors
+    /// When the daemon does not start, or runs do not end.
+    pub fn judge_also(
+        mut self,
+        least_done: usize,
+        keep: bool,
+        also: impl FnOnce(&Evidence) -> Vec<Violation>,
+    ) -> Result<Findings, FaultError> {
         self.stop.store(true, Ordering::Relaxed);
         for client in std::mem::take(&mut self.clients) {
             client.join().map_err(|_| FaultError::ClientPanicked)?;
         }
         let daemon = self.start()?;
-        let settled = bring_to_an_end(&daemon.client(), &self.sink)?;
+        let asked = self.bring_to_an_end(&daemon.client())?;
         daemon.stop();
+        let evidence = self.evidence(asked)?;
+        let mut violations = check(&evidence, least_done.min(evidence.acks.len()).max(1));
+        violations.extend(also(&evidence));
+        let keep = keep || !violations.is_empty();
+        Ok(Findings {
+            acknowledged: evidence.acks.len(),
+            runs: evidence.runs.len(),
+            arrivals: evidence.arrivals.len(),
+            slots: evidence.schedules.iter().map(|slots| slots.firings.len()).sum(),
+            entries: evidence.ledgers.iter().map(|ledger| ledger.lines.len()).sum(),
+            settled: evidence.asked.len(),
+            seconds: self.began.elapsed().as_secs(),
+            violations,
+            kept: keep.then(|| self.folder.keep()),
+        })
+    }
+
+    /// What is left when everything has ended.
+    fn evidence(&self, asked: BTreeSet<String>) -> Result<Evidence, FaultError> {
         let mut evidence = Evidence {
             acks: lock(&self.acks).clone(),
-            once: vec!["/line".into(), "/pay".into()],
+            once: ["/line", "/pay", ONCE_MAIL].map(Into::into).into(),
+            asked,
             ..Evidence::default()
         };
         let store = self.home.join("data/yizhan.db");
@@ -266,26 +334,62 @@ impl Load {
             .read_schedules(&store, &Calendar::weekdays(yizhan_workflow::schedule::zone("Asia/Shanghai")?))?;
         evidence.arrivals = self.sink.arrivals();
         evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
+        let mails = match &self.post {
+            Some(_) => self.posted().into_iter().map(crate::smtp::Mail::arrival).collect(),
+            None => mails(&self.home.join("data/mail"))?,
+        };
         // What tells people of their tasks is no step's mail.
-        let (steps, letters): (Vec<_>, Vec<_>) =
-            mails(&self.home.join("data/mail"))?.into_iter().partition(|mail| mail.item.ends_with("/mail"));
+        let (steps, letters): (Vec<_>, Vec<_>) = mails
+            .into_iter()
+            .partition(|mail| mail.item.ends_with("/mail") || mail.item.ends_with(ONCE_MAIL));
         evidence.arrivals.extend(steps);
         evidence.letters = letters.into_iter().map(|mail| mail.key).collect();
-        let violations = check(&evidence, least_done.min(evidence.acks.len()).max(1));
-        let keep = keep || !violations.is_empty();
-        Ok(Findings {
-            acknowledged: evidence.acks.len(),
-            runs: evidence.runs.len(),
-            arrivals: evidence.arrivals.len(),
-            slots: evidence.schedules.iter().map(|slots| slots.firings.len()).sum(),
-            entries: evidence.ledgers.iter().map(|ledger| ledger.lines.len()).sum(),
-            settled,
-            seconds: self.began.elapsed().as_secs(),
-            violations,
-            kept: keep.then(|| self.folder.keep()),
-        })
+        Ok(evidence)
+    }
+
+    /// Looks at the receiver for every unknown outcome, as a person would, and says what it saw; until no run is open.
+    /// Gives the items that were asked about.
+    fn bring_to_an_end(&self, client: &Client) -> Result<BTreeSet<String>, FaultError> {
+        let (end, mut asked) = (Instant::now() + END, BTreeSet::new());
+        while Instant::now() < end {
+            let tasks = client.get("/api/v1/tasks?limit=200")?;
+            for task in tasks["items"].as_array().into_iter().flatten() {
+                let id = task["id"].as_str().unwrap_or("");
+                let shown = client.get(&format!("/api/v1/tasks/{id}"))?;
+                let case = shown["case"]["input"]["case"].as_str().unwrap_or("");
+                let item = format!("{case}/{}", task["step"].as_str().unwrap_or(""));
+                let verdict = self.verdict_on(&item);
+                // Somebody (a late answer) may have been quicker, or it asks for something else.
+                if client.post(&format!("/api/v1/tasks/{id}/settle"), &verdict).is_ok() {
+                    asked.insert(item);
+                } else {
+                    wide::answer(client, id);
+                }
+            }
+            // Of a schedule of every second one may always be open.
+            let open = client.get("/api/v1/runs?open=true&limit=50")?;
+            if open["items"].as_array().is_some_and(|runs| runs.iter().all(|run| run["workflow"] == "tick")) {
+                return Ok(asked);
+            }
+            std::thread::sleep(Duration::from_millis(50)); // Between two looks at a state, with a deadline.
+        }
+        let open = client.get("/api/v1/runs?open=true&limit=3")?;
+        Err(FaultError::TooLate { what: "runs are still open", within: END, shown: open.to_string() })
+    }
+
+    fn verdict_on(&self, item: &str) -> Value {
+        if let Some(mail) = self.posted().iter().find(|mail| mail.subject == item) {
+            return json!({ "verdict": "happened", "values": { "message_id": mail.id } });
+        }
+        if self.sink.calls().iter().any(|call| call.item == item) {
+            return json!({ "verdict": "happened", "values": { "status": 200 } });
+        }
+        json!({ "verdict": "again" })
     }
 }
+
+/// What ends the name of a mail that must go out once.
+pub(crate) const ONCE_MAIL: &str = "/notice";
 
 const REGISTERS: &str = "[register.\"台账\"]\nnumber = \"TZ{n:06}\"\nfield.case = {}\n";
 
@@ -371,37 +475,4 @@ fn first_is_over(client: &Client, open: &mut VecDeque<RunId>) -> bool {
         std::thread::sleep(Duration::from_millis(5)); // Between two looks at a state.
     }
     over
-}
-
-/// Looks at the receiver for every unknown outcome, as a person would, and says what it saw; until no run is open.
-fn bring_to_an_end(client: &Client, sink: &HttpSink) -> Result<usize, FaultError> {
-    let (end, mut settled) = (Instant::now() + END, 0);
-    while Instant::now() < end {
-        let tasks = client.get("/api/v1/tasks?limit=200")?;
-        for task in tasks["items"].as_array().into_iter().flatten() {
-            let id = task["id"].as_str().unwrap_or("");
-            let shown = client.get(&format!("/api/v1/tasks/{id}"))?;
-            let item = format!("{}/pay", shown["case"]["input"]["case"].as_str().unwrap_or(""));
-            let has_arrived = sink.calls().iter().any(|call| call.item == item);
-            let verdict = if has_arrived {
-                json!({ "verdict": "happened", "values": { "status": 200 } })
-            } else {
-                json!({ "verdict": "again" })
-            };
-            // Somebody (a late answer) may have been quicker, or it asks for something else.
-            let is_settled = client.post(&format!("/api/v1/tasks/{id}/settle"), &verdict).is_ok();
-            settled += usize::from(is_settled);
-            if !is_settled {
-                wide::answer(client, id);
-            }
-        }
-        // Of a schedule of every second one may always be open.
-        let open = client.get("/api/v1/runs?open=true&limit=50")?;
-        if open["items"].as_array().is_some_and(|runs| runs.iter().all(|run| run["workflow"] == "tick")) {
-            return Ok(settled);
-        }
-        std::thread::sleep(Duration::from_millis(50)); // Between two looks at a state, with a deadline.
-    }
-    let open = client.get("/api/v1/runs?open=true&limit=3")?;
-    Err(FaultError::TooLate { what: "runs are still open", within: END, shown: open.to_string() })
 }

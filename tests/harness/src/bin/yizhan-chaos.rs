@@ -19,6 +19,7 @@ fn usage() -> String {
          --minutes N    (soak) how long; 30 where nothing is said\n\
          --report FILE  writes the report as JSON\n\
          --control      a run that must find losses (power: syncs of the log are lies, as with synchronous = NORMAL)\n\n\
+         Examples:\n  yizhan-chaos kill --cycles 100 --seed 7 --clients 4 --report kill.json\n  yizhan-chaos children --cycles 1000\n  yizhan-chaos mails --cycles 1000\n  yizhan-chaos webhooks --cycles 10000\n  yizhan-chaos files --cycles 500\n\n\
          Exit 0: nothing was lost, nothing doubled, nothing stuck. 1: something was. 3: the run could not be carried out."
     )
 }

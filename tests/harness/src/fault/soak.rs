@@ -1,10 +1,11 @@
 //! A steady load for a long time: memory, descriptors and the log stay as they are.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::process::{children, descriptors, status};
+use super::quiet::{self, share, spread};
 use super::{Options, Outcome};
 use crate::checker::Violation;
 use crate::daemon::Daemon;
@@ -13,6 +14,7 @@ use crate::load::{FaultError, Load};
 /// Between two starts of a client: the machine is not to be full.
 const PACE: Duration = Duration::from_millis(250);
 const SAMPLE: Duration = Duration::from_secs(2);
+const BETWEEN: Duration = Duration::from_millis(100);
 /// This part of the time the daemon may grow into its size.
 const WARM: f64 = 0.25;
 /// What memory may rise in an hour, and once, for pages that the allocator keeps.
@@ -22,6 +24,10 @@ const KIB_ONCE: f64 = 4_096.0;
 const DESCRIPTORS: f64 = 4.0;
 /// The log is brought in at a quarter of this.
 const LOG_BYTES: f64 = 64.0 * 1_048_576.0;
+/// Of a hundred runs the slowest takes no longer in the last third than in the first, but for a tenth and what a machine
+/// that has other work adds.
+const DRIFT: f64 = 1.1;
+const BUSY_MS: f64 = 250.0;
 
 /// What the daemon and the children that carry its plugins used when they were looked at.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,11 +45,17 @@ struct Sample {
 pub fn run(options: &Options) -> Outcome {
     let load = Load::begin_wide(&options.binary, options.clients)?;
     load.pace(PACE);
+    quiet::add(&load.home)?;
     let began = Instant::now();
     let daemon = load.start()?;
-    let (mut samples, whole) = (vec![], Duration::from_secs_f64(options.minutes * 60.0));
+    let (client, whole) = (daemon.client(), Duration::from_secs_f64(options.minutes * 60.0));
+    let (mut samples, mut took) = (vec![], vec![]);
     while began.elapsed() < whole {
-        std::thread::sleep(SAMPLE); // The time between two samples.
+        let next = Instant::now() + SAMPLE;
+        while Instant::now() < next {
+            took.push(quiet::took(&client)?);
+            std::thread::sleep(BETWEEN); // A steady load.
+        }
         samples.push(Sample::of(&daemon, began)?);
         if samples.len().is_multiple_of(60) {
             eprintln!("{} s, {} starts acknowledged", began.elapsed().as_secs(), load.acknowledged());
@@ -51,10 +63,13 @@ pub fn run(options: &Options) -> Outcome {
     }
     daemon.stop();
     let warm = samples.split_off((samples.len() as f64 * WARM) as usize);
-    let (violations, mut counted) = judged(&warm);
+    let (mut violations, mut counted) = judged(&warm);
+    let took = took.split_off((took.len() as f64 * WARM) as usize);
+    violations.extend(slower(&took));
     if let Value::Object(counted) = &mut counted {
         counted.insert("minutes".to_owned(), json!(options.minutes));
         counted.insert("samples".to_owned(), json!(warm.len()));
+        counted.insert("run_ms".to_owned(), json!(thirds(&took).map(spread)));
     }
     let mut findings = load.judge(1, options.keep)?;
     findings.violations.extend(violations);
@@ -63,29 +78,17 @@ pub fn run(options: &Options) -> Outcome {
 
 impl Sample {
     fn of(daemon: &Daemon, began: Instant) -> Result<Self, FaultError> {
-        let process = Path::new("/proc").join(daemon.pid().to_string());
-        let tasks = std::fs::read_dir(process.join("task"))?.flatten();
-        let children: Vec<String> = tasks
-            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
-            .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        let of_child = |child: &String| status(&Path::new("/proc").join(child), "VmRSS:").unwrap_or(0.0);
+        let of = |pid: u32, name: &str| status(pid, name).unwrap_or(0) as f64;
         let log = std::fs::metadata(daemon.home.join("data/yizhan.db-wal"));
         Ok(Self {
             hours: began.elapsed().as_secs_f64() / 3_600.0,
-            resident_kib: status(&process, "VmRSS:").unwrap_or(0.0),
-            children_kib: children.iter().map(of_child).sum(),
-            descriptors: std::fs::read_dir(process.join("fd"))?.count() as f64,
-            threads: status(&process, "Threads:").unwrap_or(0.0),
+            resident_kib: of(daemon.pid(), "VmRSS:"),
+            children_kib: children(daemon.pid()).into_iter().map(|child| of(child, "VmRSS:")).sum(),
+            descriptors: descriptors(daemon.pid())? as f64,
+            threads: of(daemon.pid(), "Threads:"),
             log_bytes: log.map_or(0.0, |file| file.len() as f64),
         })
     }
-}
-
-fn status(process: &Path, name: &str) -> Option<f64> {
-    let text = std::fs::read_to_string(process.join("status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 /// A quantity over time, and the straight line through it.
@@ -139,9 +142,38 @@ fn judged(samples: &[Sample]) -> (Vec<Violation>, Value) {
     (violations.collect(), counted)
 }
 
+/// The first, the second and the last.
+fn thirds(took: &[u64]) -> [&[u64]; 3] {
+    let (first, rest) = took.split_at(took.len() / 3);
+    let (second, last) = rest.split_at(rest.len() / 2);
+    [first, second, last]
+}
+
+fn slower(took: &[u64]) -> Option<Violation> {
+    // Of fewer the slowest of a hundred is whichever one stood out.
+    if took.len() < 300 {
+        return None;
+    }
+    let [first, _, last] = thirds(took).map(|third| share(third, 99).unwrap_or(0));
+    let most = (first as f64 * DRIFT + BUSY_MS) as u64;
+    (last > most)
+        .then(|| Violation::TookLong("the slowest of a hundred runs, at the end,".to_owned(), last, most))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_that_become_slower_are_told_and_one_that_stands_out_is_not() {
+        let at = |ms: u64| move |number: u64| 100 + ms * number / 900 + number % 7;
+        assert_eq!(slower(&(0..900).map(at(200)).collect::<Vec<_>>()), None);
+        let told = slower(&(0..900).map(at(600)).collect::<Vec<_>>());
+        assert!(matches!(told, Some(Violation::TookLong(_, 690..=710, _))), "{told:?}");
+        let mut one = vec![100; 900];
+        one[899] = 60_000;
+        assert_eq!(slower(&one), None);
+    }
 
     /// An hour of samples whose memory goes up and down around a line.
     fn samples(kib_per_hour: f64, descriptors: f64) -> Vec<Sample> {
