@@ -331,7 +331,7 @@ mod tests {
 
     fn workflow_of(text: &str) -> Arc<Workflow> {
         let source = Source { name: "x".to_owned(), text: text.to_owned(), files: BTreeMap::new() };
-        definition::read(&source, &BTreeMap::new()).expect("the file is right").workflow.into()
+        definition::read(&source, &BTreeMap::new()).expect("the file is right").workflow
     }
 
     fn workflow() -> Arc<Workflow> {

@@ -278,7 +278,7 @@ fn checked(text: &str, world: &World) -> Option<Arc<Workflow>> {
     };
     let said = definition::check(&read, house);
     let told = said.iter().any(|problem| problem.is_error() || matches!(problem.code, "YZ0607" | "YZ0608"));
-    (!told).then(|| read.workflow)
+    (!told).then_some(read.workflow)
 }
 
 /// What was not filled in cannot be counted with: that is of the answer, and the message says the way out.
