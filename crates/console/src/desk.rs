@@ -33,6 +33,8 @@ pub struct Desk {
     pub(crate) closes: watch::Receiver<bool>,
     /// Bodies of strangers that may be read at once.
     pub(crate) strangers: Arc<Semaphore>,
+    /// Acts of the known that may be under way, also of those who have hung up.
+    pub(crate) acts: Arc<Semaphore>,
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) ends: Arc<Ends>,
     pub(crate) streams: Arc<Streams>,
@@ -56,6 +58,7 @@ impl Desk {
     pub(crate) fn new(app: App, closes: watch::Receiver<bool>) -> Self {
         let App { engine, house, settings, access } = app;
         let strangers = Arc::new(Semaphore::new((settings.connections_max / 4).max(1)));
+        let acts = Arc::new(Semaphore::new(settings.connections_max.max(1)));
         // The other half of the lines is for those that ask and go.
         let streams = Arc::new(Streams::new((settings.connections_max / 2).max(1)));
         Self {
@@ -66,6 +69,7 @@ impl Desk {
             connections: Arc::default(),
             closes,
             strangers,
+            acts,
             under_way: Arc::default(),
             ends: Arc::default(),
             streams,

@@ -17,6 +17,7 @@
 //! ```
 
 use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -28,6 +29,7 @@ use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use futures_util::FutureExt;
 use yizhan_access::{Asked, Outcome};
 use yizhan_workflow::people::rights::Role;
 
@@ -244,22 +246,38 @@ async fn guard<N: Needs>(
             };
         }
     };
-    let line = match &caller.who {
-        Some(who) if !request.method().is_safe() => {
-            Some(desk.access.asked(asked(desk, door.path, &caller, who, &request)).await?)
-        }
+    let act = match &caller.who {
+        Some(who) if !request.method().is_safe() => Some(asked(desk, door.path, &caller, who, &request)),
         Some(_) | None => None,
     };
     request.extensions_mut().insert(caller);
-    let answer = next.run(request).await;
-    if let Some(of) = line {
+    match act {
+        Some(act) => carried_out(desk, act, next.run(request)).await,
+        None => Ok(next.run(request).await),
+    }
+}
+
+/// What somebody known does is done to its end, also when they hang up meanwhile: or one act of two would be done, and the
+/// line in the audit would have no answer. No more of them than there are lines, or hanging up would be a way around that.
+async fn carried_out(
+    desk: &Arc<Desk>,
+    asked: Asked,
+    act: impl Future<Output = Response> + Send + 'static,
+) -> Result<Response, Refusal> {
+    let place = desk.acts.clone().acquire_owned().await.map_err(|_| Refusal::Stopping)?;
+    let desk = desk.clone();
+    let acting = tokio::spawn(async move {
+        let _place = place;
+        let of = desk.access.asked(asked).await?;
+        let done = AssertUnwindSafe(act).catch_unwind().await;
+        let answer = done.unwrap_or_else(|_| Refusal::bug("an act panicked", &of).into_response());
         let outcome =
             Outcome { at: desk.shared().now(), of, status: answer.status().as_u16(), ..Outcome::default() };
-        let desk = desk.clone();
         // What was done is done: the answer does not wait for its line, and a line that fails is in the log.
         tokio::spawn(async move { drop(desk.access.answered(outcome).await) });
-    }
-    Ok(answer)
+        Ok(answer)
+    });
+    acting.await.unwrap_or_else(|error| Err(Refusal::bug("an act ended early", &error)))
 }
 
 fn asked(desk: &Desk, path: &str, caller: &Caller, who: &Who, request: &Request) -> Asked {

@@ -8,6 +8,7 @@ mod door;
 mod drafts;
 mod files;
 mod following;
+mod hanging_up;
 mod hooks;
 mod kept;
 mod limits;

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Request};
 use futures_util::StreamExt;
 use hyper_util::rt::TokioIo;
 use serde_json::Value as Json;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
 #[derive(Clone, Debug)]
@@ -77,6 +77,20 @@ impl Client {
 
     pub(super) async fn post(&self, path: &str, body: &Json) -> Reply {
         self.send("POST", path, &[("content-type", "application/json")], body.to_string().into_bytes()).await
+    }
+
+    /// Sends it, and leaves the line to whoever may close it before the answer.
+    pub(super) async fn asks(&self, path: &str, body: &Json) -> Box<dyn AsyncWrite + Send + Unpin> {
+        let (body, token) = (body.to_string(), self.token.as_deref().unwrap_or_default());
+        let head =
+            format!("POST {path} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n", self.host);
+        let kind = format!("content-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut line: Box<dyn AsyncWrite + Send + Unpin> = match &self.to {
+            To::Socket(path) => Box::new(UnixStream::connect(path).await.unwrap()),
+            To::Tcp(address) => Box::new(TcpStream::connect(address).await.unwrap()),
+        };
+        line.write_all([head, kind, body].concat().as_bytes()).await.unwrap();
+        line
     }
 
     pub(super) async fn send(
