@@ -18,6 +18,7 @@ use yizhan_workflow::run::event::{Event, Raw};
 use yizhan_workflow::run::state::{At, ItemState, Run};
 
 use super::ChangedView;
+use super::files::sized;
 use super::runs::run_named;
 use super::tasks::{open_task, through};
 use crate::body::{Answer, Form, Given, Named};
@@ -114,6 +115,7 @@ pub(crate) async fn extend(
 ) -> Result<Answer<ChangedView>, Refusal> {
     let Said { by, via, .. } = said(&desk, &caller, &given)?;
     let fields = Raw::from(&given.fields.unwrap_or_else(|| json!({})));
+    let fields = desk.read(move |desk| sized(desk, fields)).await?;
     act(&desk, caller, (name, given.step), |of| Event::MoreTimeAsked { of, by, via, fields }).await
 }
 

@@ -1,9 +1,11 @@
-//! Files that an answer names: kept ones, with the size that they have and not the one that is said.
+//! Files that an answer or a start names: kept ones, with the size that they have and not the one that is said.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
+use yizhan_workflow::form::{Form, Kind};
 use yizhan_workflow::run::event::Raw;
 
 use super::artifacts::is_hash;
@@ -28,6 +30,34 @@ pub(super) fn sized(desk: &Desk, fields: Raw) -> Result<Raw, Refusal> {
     let json =
         serde_json::to_string(&all).map_err(|error| Refusal::bug("fields have no JSON form", &error))?;
     Raw::new(json).ok_or(Refusal::Bug)
+}
+
+/// Sets the size of each kept file in what a case is to begin with, whose form asks for some.
+///
+/// # Errors
+/// When one is named that is not kept.
+pub(super) async fn sized_input(desk: &Arc<Desk>, form: &Form, mut input: Json) -> Result<Json, Refusal> {
+    if !asks_for_files(form) {
+        return Ok(input);
+    }
+    desk.read(move |desk| size_of(desk, &mut input).map(|()| input)).await
+}
+
+/// The same of a list of files.
+///
+/// # Errors
+/// When one is named that is not kept.
+pub(super) async fn sized_list(desk: &Arc<Desk>, files: Vec<Json>) -> Result<Json, Refusal> {
+    let mut files = Json::Array(files);
+    desk.read(move |desk| size_of(desk, &mut files).map(|()| files)).await
+}
+
+/// Elsewhere `artifact` is a name as any other.
+fn asks_for_files(form: &Form) -> bool {
+    form.fields.iter().any(|field| {
+        matches!(field.kind, Kind::File | Kind::Files | Kind::Checklist | Kind::Signature)
+            || asks_for_files(&field.columns)
+    })
 }
 
 fn size_of(desk: &Desk, value: &mut Json) -> Result<(), Refusal> {

@@ -13,7 +13,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
-use super::files::sized;
+use super::files::{sized, sized_list};
 use super::runs::run_named;
 use super::{ChangedView, Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
@@ -350,7 +350,7 @@ pub(crate) async fn answer(
                 .to_owned(),
         ));
     }
-    let (whom, paper) = (whom.into(), Raw::from(&Json::Array(given.paper)));
+    let (whom, paper) = (whom.into(), Raw::from(&sized_list(&desk, given.paper).await?));
     act(&desk, &caller, name, |of| Event::AnsweredFor { of, by, via, whom, paper, fields }).await
 }
 

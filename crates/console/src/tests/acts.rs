@@ -136,12 +136,18 @@ async fn a_word_on_a_task_is_shown_with_it() {
     place.stop().await;
 }
 
+/// A paper that is kept.
+async fn fax(place: &Place) -> Json {
+    let kept = place.socket.send("POST", "/api/v1/artifacts?name=fax.pdf", &[], b"agreed".to_vec()).await;
+    json!([{ "artifact": kept.json()["artifact"], "name": "fax.pdf" }])
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_paper_of_an_outsider_is_entered_by_the_house_and_never_by_a_bare_word() {
     let place = place(&[("outside", OUTSIDE)]).await;
     let (run, task) = Task::of(&place, "outside").await;
     let fields = json!({ "words": "同意" });
-    let paper = json!([{ "artifact": "0".repeat(64), "name": "fax.pdf" }]);
+    let paper = fax(&place).await;
     let own = json!({ "by": "mail:zhou@example.com", "fields": fields });
     assert_eq!(
         task.said("answer", own).await,
@@ -298,7 +304,7 @@ async fn the_journal_has_who_did_what_for_whom_when_and_through_what() {
         }
     };
     let say = task().await;
-    let paper = json!([{ "artifact": "0".repeat(64), "name": "fax.pdf" }]);
+    let paper = fax(&place).await;
     let entered = json!({ "by": "wang.wei", "on_behalf_of": "mail:zhou@example.com", "paper": paper, "fields": { "words": "同意" } });
     did(&say, "answer", "page", entered).await;
     let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);

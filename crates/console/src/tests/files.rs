@@ -79,6 +79,69 @@ async fn a_file_is_for_whoever_sees_it_in_a_run_or_a_task_and_its_hash_opens_not
     place.stop().await;
 }
 
+const VISITED: &str = r#"
+title = "回访"
+owner = "role:班长"
+[input]
+bills = { label = "发票", type = "files", required = false }
+[trigger.desk]
+by_hand = ["person:wang.wei"]
+with.bills = "{{ trigger.body.bills }}"
+[step.sign]
+ask = "mail:customer@example.com"
+due = "24h"
+form.ok = { label = "行吗", type = "yesno" }
+[step.sign.extend]
+form.until = { label = "延到", type = "datetime" }
+form.why = { label = "凭据", type = "file" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_names_a_file_names_one_that_is_kept_and_says_its_true_size() {
+    let place = place(&[("claim", CLAIM), ("visited", VISITED)]).await;
+    let bill = sent(&place, "bill.pdf", "a bill of nineteen").await;
+    let file = |artifact: &str| json!({ "artifact": artifact, "name": "a.pdf", "size": 1 });
+    let nowhere = "0".repeat(64);
+    let begin = async |workflow: &str, body: Json| {
+        let reply = place.socket.post(&format!("/api/v1/workflows/{workflow}/runs"), &body).await;
+        (reply.status, reply.json())
+    };
+    let rows = |artifact: &str| json!({ "bills": [file(artifact)] });
+    for wrong in [nowhere.as_str(), "../../etc/passwd"] {
+        for (workflow, body) in [
+            ("claim", json!({ "input": { "bill": file(wrong) } })),
+            ("visited", json!({ "input": rows(wrong) })),
+            ("visited", json!({ "input": rows(wrong), "trigger": "desk", "by": "wang.wei" })),
+        ] {
+            let (status, told) = begin(workflow, body).await;
+            assert_eq!((status, &told["code"]), (404, &json!("YZ0404")), "{workflow} {wrong}: {told}");
+        }
+    }
+    let (_, run) = begin("claim", json!({ "input": { "bill": file(&bill) } })).await;
+    let run = place.run_until(run["id"].as_str().unwrap(), |_| true).await;
+    assert_eq!(run["input"]["bill"]["size"], 18);
+    let (_, run) =
+        begin("visited", json!({ "input": rows(&bill), "trigger": "desk", "by": "wang.wei" })).await;
+    let id = run["id"].as_str().unwrap();
+    assert_eq!(place.run_until(id, |_| true).await["input"]["bills"][0]["size"], 18);
+
+    // More time is asked for with a file, and an answer came on paper.
+    let task = task_of(&place, id).await;
+    let path = |what: &str| format!("/api/v1/tasks/{task}/{what}");
+    let more =
+        json!({ "by": "wang.wei", "fields": { "until": "2026-11-25T10:00+08:00", "why": file(&nowhere) } });
+    assert_eq!(place.socket.post(&path("extend"), &more).await.code(), "YZ0404");
+    let paper = |artifact: &str| {
+        let whom = "mail:customer@example.com";
+        json!({ "by": "wang.wei", "on_behalf_of": whom, "paper": [file(artifact)], "fields": { "ok": true } })
+    };
+    assert_eq!(place.socket.post(&path("answer"), &paper(&nowhere)).await.code(), "YZ0404");
+    assert_eq!(place.socket.post(&path("answer"), &paper(&bill)).await.status, 200);
+    let journal = place.socket.get(&format!("/api/v1/runs/{id}/journal?private=true")).await.body;
+    assert!(journal.contains("\"size\":18") && !journal.contains("\"size\":1}"), "{journal}");
+    place.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_comes_back_as_a_file_and_never_as_a_page() {
     let place = place(&[("claim", CLAIM)]).await;

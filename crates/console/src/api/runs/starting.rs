@@ -22,6 +22,7 @@ use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::{self, OPERATOR, World};
 
+use crate::api::files::sized_input;
 use crate::body::{Created, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -97,8 +98,10 @@ impl Wanted {
     /// Begins the run, once for the key if there is one.
     pub(crate) async fn begin(self, desk: &Arc<Desk>, key: Option<String>) -> Result<StartedView, Refusal> {
         let each = self.has_each();
-        let Self { text, by, request } = self;
+        let Self { text, by, mut request } = self;
+        // What was sent tells it from another, not what we make of it.
         let payload = payload_of(&request, &by);
+        request.input = sized_input(desk, &text.input, request.input).await?;
         if let Some(trigger) = request.trigger.as_deref().filter(|_| each) {
             let whole = Whole { desk, text: &text, trigger, by, key, payload };
             return whole.start(&request.input).await;
