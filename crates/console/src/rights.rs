@@ -59,6 +59,11 @@ pub struct Near;
 #[derive(Clone, Copy, Debug)]
 pub struct Known;
 
+/// Somebody known who brings a file: for a task or a start form a person needs no role, but a token that was made to look
+/// writes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Bringer;
+
 /// A viewer of some workflow: the handler shows what belongs to those.
 #[derive(Clone, Copy, Debug)]
 pub struct Viewer;
@@ -104,6 +109,16 @@ impl Needs for Known {
 
     fn met_by(caller: &Caller) -> Result<(), Refusal> {
         caller.who.as_ref().map(drop).ok_or(Refusal::Unknown)
+    }
+}
+
+impl Needs for Bringer {
+    const NAME: &'static str = "bringer";
+
+    fn met_by(caller: &Caller) -> Result<(), Refusal> {
+        Known::met_by(caller)?;
+        let role = Role::Worker;
+        if caller.rights.lets_somewhere(role) { Ok(()) } else { Err(Refusal::NoRight { role, on: None }) }
     }
 }
 

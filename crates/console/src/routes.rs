@@ -11,7 +11,7 @@ use crate::api::{
 use crate::desk::Desk;
 use crate::openapi::Described;
 use crate::pages::{self, door};
-use crate::rights::{Admin, Anyone, Author, HouseOperator, Known, Near, Operator, Routes, Viewer};
+use crate::rights::{Admin, Anyone, Author, Bringer, HouseOperator, Known, Near, Operator, Routes, Viewer};
 use crate::{hooks, links, metrics};
 
 pub(crate) fn router(desk: &Arc<Desk>) -> Router {
@@ -212,7 +212,7 @@ fn for_tasks(routes: Described) -> Described {
         )
         .post(
             "/api/v1/artifacts",
-            Known,
+            Bringer,
             artifacts::put,
             ("Keeps a file, to be named in inputs and answers by its hash", again::SAME),
         )

@@ -31,7 +31,7 @@ use crate::rights::{Anyone, Near, Needs, Routes};
 const ABOUT: &str = "\
 Workflows, runs, tasks and registers of a house.\n\n\
 Whoever asks sends `Authorization: Bearer <token>`, has signed in with a browser, or asks over the home's socket, which only \
-its owner can open. `x-needs` of an operation says which role it takes: `known` (anybody who is), `viewer`, `worker`, \
+its owner can open. `x-needs` of an operation says which role it takes: `known` (anybody who is), `bringer` (the same but for tokens that only look), `viewer`, `worker`, \
 `operator` (of the workflow that it is about), `house operator`, `author`, `admin` (of all workflows).\n\n\
 Times are instants of RFC 3339 in UTC, or milliseconds since 1970 where they are whole numbers. Lists are pages: `next` of \
 one is the `cursor` of the next. Every refusal is `application/problem+json` with a `code` that `yizhan explain` explains. \

@@ -108,6 +108,12 @@ impl Rights {
         self.within.as_ref().is_none_or(|within| within.may >= role && within.covers(workflow))
     }
 
+    /// The same where no workflow is named yet, as of a file that is uploaded.
+    #[must_use]
+    pub fn lets_somewhere(&self, role: Role) -> bool {
+        self.within.as_ref().is_none_or(|within| within.may >= role)
+    }
+
     fn held(&self, role: Role) -> impl Iterator<Item = &Grant> {
         let open = self.within.as_ref().is_none_or(|within| within.may >= role);
         self.grants.iter().filter(move |grant| open && grant.may >= role)
