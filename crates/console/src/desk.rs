@@ -18,7 +18,8 @@ use crate::house::House;
 use crate::once::UnderWay;
 use crate::refusal::Refusal;
 use crate::settings::HttpSettings;
-use crate::streams::Streams;
+use crate::strangers::Strangers;
+use crate::streams::{OF_ONE, Streams};
 
 /// Threads that may read the store or the disk for us at once; more requests wait their turn.
 const READING_MAX: usize = 8;
@@ -40,6 +41,8 @@ pub struct Desk {
     pub(crate) streams: Arc<Streams>,
     pub(crate) counts: Counts,
     /// What the API is, once its routes are made.
+    /// Those who wait for the end of a run.
+    pub(crate) waits: Arc<Streams>,
     pub(crate) document: OnceLock<Bytes>,
     reading: Arc<Semaphore>,
 }
@@ -60,7 +63,9 @@ impl Desk {
         let strangers = Arc::new(Semaphore::new((settings.connections_max / 4).max(1)));
         let acts = Arc::new(Semaphore::new(settings.connections_max.max(1)));
         // The other half of the lines is for those that ask and go.
-        let streams = Arc::new(Streams::new((settings.connections_max / 2).max(1)));
+        let streams = Arc::new(Streams::new((settings.connections_max / 2).max(1), OF_ONE));
+        let places = settings.connections_max;
+        let waits = Arc::new(Streams::new((places / 4).max(1), (places / 8).max(1)));
         Self {
             engine,
             house,
@@ -77,6 +82,7 @@ impl Desk {
             document: OnceLock::new(),
             reading: Arc::new(Semaphore::new(READING_MAX)),
         }
+            waits,
     }
 
     pub(crate) fn shared(&self) -> &Shared {

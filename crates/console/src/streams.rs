@@ -1,4 +1,5 @@
-//! How many streams are open, in all and of one caller: each holds a connection for as long as a page is looked at.
+//! How many streams are open, in all and of one caller: each holds a connection for as long as a page is looked at. The same of
+//! those who wait for the end of a run.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::refusal::Refusal;
 
 /// Of one caller: some windows on some screens.
-const OF_ONE: usize = 30;
+pub(crate) const OF_ONE: usize = 30;
 
 #[derive(Debug)]
 pub(crate) struct Streams {
     most: usize,
+    of_one: usize,
     open: Mutex<BTreeMap<String, usize>>,
 }
 
@@ -22,8 +24,8 @@ pub(crate) struct Held {
 }
 
 impl Streams {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, open: Mutex::default() }
+    pub(crate) fn new(most: usize, of_one: usize) -> Self {
+        Self { most, of_one, open: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
@@ -39,8 +41,10 @@ impl Streams {
         let mut open = self.lock();
         let all: usize = open.values().sum();
         let own = open.get(who).copied().unwrap_or_default();
-        if all >= self.most || own >= OF_ONE {
-            return Err(Refusal::TooManyStreams { most: if own >= OF_ONE { OF_ONE } else { self.most } });
+        if all >= self.most || own >= self.of_one {
+            return Err(Refusal::TooManyStreams {
+                most: if own >= self.of_one { self.of_one } else { self.most },
+            });
         }
         open.insert(who.to_owned(), own + 1);
         Ok(Held { who: who.to_owned(), of: self.clone() })

@@ -24,7 +24,7 @@ pub(crate) use starting::{Request, Wanted, came_before, current, start};
 
 use super::{Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
-use crate::caller::Caller;
+use crate::caller::{Caller, Who};
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
@@ -248,7 +248,7 @@ pub(crate) async fn wait(
     Asked(patience): Asked<Patience>,
     Asked(asked): Asked<Looking>,
 ) -> Result<Answer<Shown<RunView>>, Refusal> {
-    let looks = caller.clone();
+    let (looks, mut held) = (caller.clone(), None);
     let id = desk.read(move |desk| run_named(desk, &caller, Role::Viewer, &name)).await?;
     let end = Instant::now() + Duration::from_secs(patience.seconds.min(60));
     let waiting = desk.ends.wait_for(id);
@@ -298,6 +298,10 @@ pub(crate) async fn journal(
         let told = shown.map(|line| {
             let (sight, veil, world) = (&sight, &veil, &world);
             journal_line(line, &Teller { text: texts.at(line.seq), language, sight, veil, world })
+        // Each holds a line: one caller must not hold all of them. Nobody but its owner comes over the socket.
+        if held.is_none() && looks.who != Some(Who::Owner) {
+            held = Some(desk.waits.open(&looks.name()).map_err(|_| Refusal::Busy)?);
+        }
         });
         let items: Vec<_> = told.collect();
         let next = items.last().filter(|_| more).map(|line| line.seq.to_string());

@@ -103,6 +103,100 @@ async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
     place.stop().await;
 }
 
+/// The head of a form of a stranger's, and the beginning of its body.
+fn half_a_form(path: &str, sent: usize) -> Vec<u8> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nsec-fetch-site: same-origin\r\naccept: text/html\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: 800000\r\n\r\n"
+    );
+    [head.into_bytes(), vec![b'a'; sent]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn strangers_who_begin_to_send_a_form_keep_out_nobody() {
+    // Longer than the test: none leaves because its time is up.
+    let body_timeout = Duration::from_secs(300);
+    let settings = HttpSettings { connections_max: 40, body_timeout, ..HttpSettings::default() };
+    let place = place_with(&[("open", OPEN)], settings).await;
+    let mut slow = vec![];
+    for path in ["/sign-in", "/invitation/x", "/new/open", "/tasks/claim"].iter().cycle().take(200) {
+        let mut stream = TcpStream::connect(place.address).await.unwrap();
+        stream.write_all(&half_a_form(path, 2)).await.unwrap();
+        slow.push(stream);
+    }
+    let soon = Duration::from_secs(5);
+    for client in [&place.stranger, &place.socket] {
+        let live = tokio::time::timeout(soon, client.get("/health/live")).await;
+        assert_eq!(live.expect("it answers").status, 200);
+    }
+    let form = b"name=li.na&password=no".to_vec();
+    let headers = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+    let door = tokio::time::timeout(soon, place.stranger.send("POST", "/sign-in", &headers, form)).await;
+    assert_eq!(door.expect("whoever sends all of it comes in").status, 401);
+    let hook = tokio::time::timeout(soon, place.stranger.post("/hooks/open/hook", &json!({}))).await;
+    assert_eq!(hook.expect("so does a delivery").status, 202);
+    assert_eq!(rest(&mut slow[0]).await, "", "the oldest made room");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_owner_has_places_that_nobody_else_can_fill() {
+    let settings = HttpSettings { connections_max: 3, ..HttpSettings::default() };
+    let place = place_with(&[("ask", ASK)], settings).await;
+    // Somebody known may send as slowly as they like, and they are many.
+    let mut slow = vec![];
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(place.address).await.unwrap();
+        let head = format!(
+            "POST /api/v1/workflows/ask/runs HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\ncontent-length: 9\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        slow.push(stream);
+    }
+    for _ in 0..20 {
+        let live = tokio::time::timeout(Duration::from_secs(5), place.socket.get("/health/live")).await;
+        assert_eq!(live.expect("the socket answers").status, 200);
+    }
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_runs_with_all_their_lines_is_told_to_come_again() {
+    let settings = HttpSettings { connections_max: 16, ..HttpSettings::default() };
+    let place = place_with(&[("ask", ASK)], settings).await;
+    let id = place.start("ask", json!({})).await;
+    let path = format!("/api/v1/runs/{id}/wait?seconds=60");
+    let mut waiting = vec![];
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(place.address).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n\r\n");
+        let before = place.requests().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        place.another_request(before).await;
+        waiting.push(stream);
+    }
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        // The other two came in, and may not have begun to wait.
+        let more = place.token.get(&path.replace("60", "1")).await;
+        if more.status != 200 {
+            assert_eq!((more.status, more.code().as_str()), (503, "YZ0422"));
+            assert!(more.header("retry-after").is_some(), "{more:?}");
+            break;
+        }
+        assert!(Instant::now() < end, "{more:?}");
+    }
+    assert_eq!(place.token.get(&format!("/api/v1/runs/{id}/wait?seconds=0")).await.status, 200);
+    // Whoever wants to hear nothing more makes room.
+    waiting.clear();
+    let end = Instant::now() + Duration::from_secs(10);
+    while place.token.get(&path.replace("60", "1")).await.status != 200 {
+        assert!(Instant::now() < end, "it never made room");
+    }
+    place.stop().await;
+}
+
 const ASK: &str = r#"
 title = "问"
 [step.ask]
