@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 
 use crate::desk::Desk;
 use crate::refusal::Refusal;
+use crate::strangers::Turn;
 
 /// The whole body, at most so large and so long on its way.
 pub(crate) async fn read_body(
@@ -78,7 +79,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Given<T> {
 }
 
 /// What a page's form sends: names with texts.
-pub(crate) struct Form(Vec<(String, String)>);
+pub(crate) struct Form(
+    Vec<(String, String)>,
+    #[expect(dead_code, reason = "held as long as it is kept")] Option<Turn>,
+);
 
 impl Form {
     /// At most so many bytes and so many fields.
@@ -87,11 +91,17 @@ impl Form {
         desk: &Desk,
         (most, fields): (usize, usize),
     ) -> Result<Self, Refusal> {
+        let turn = Turn::of_stranger(desk, &request)?;
         let (parts, body) = request.into_parts();
+        let body = match &turn {
+            Some(turn) => turn.counted(body),
+            None => body,
+        };
         let bytes = read_body(&parts.headers, body, most, desk.settings.body_timeout).await?;
+        turn.iter().for_each(Turn::came);
         match media_type(&parts.headers).as_deref() {
             Some("application/x-www-form-urlencoded") => {
-                Ok(Self(form_urlencoded::parse(&bytes).into_owned().take(fields).collect()))
+                Ok(Self(form_urlencoded::parse(&bytes).into_owned().take(fields).collect(), turn))
             }
             other => Err(Refusal::WrongType(other.unwrap_or_default().to_owned())),
         }

@@ -1,7 +1,8 @@
 //! Which connections are open, and which of them makes room when there are too many.
 //!
 //! A connection that has sent no whole request holds a place for nothing. When all places are taken the oldest of
-//! those goes, so a thousand silent ones cannot keep out the one that speaks.
+//! those goes, so a thousand silent ones cannot keep out the one that speaks; and after them the oldest whose body
+//! nobody knows the sender of.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +24,8 @@ pub(crate) struct Connections {
 pub(crate) struct Place {
     /// A request of it is being answered.
     pub busy: AtomicBool,
+    /// The body of somebody whom nobody knows is still coming.
+    pub stranger: AtomicBool,
     pub leave: Notify,
 }
 
@@ -87,9 +90,11 @@ impl Connections {
     fn try_place(self: &Arc<Self>, most: usize) -> Option<Held> {
         let mut places = self.lock();
         if places.len() >= most {
-            let silent = places.iter().find(|(_, place)| !place.busy.load(Ordering::Acquire))?;
-            let number = *silent.0;
-            silent.1.leave.notify_one();
+            let silent = places.iter().find(|(_, place)| !place.busy.load(Ordering::Acquire));
+            let sends = || places.iter().find(|(_, place)| place.stranger.load(Ordering::Acquire));
+            let (number, leaves) = silent.or_else(sends)?;
+            let number = *number;
+            leaves.leave.notify_one();
             places.remove(&number);
             self.evicted.fetch_add(1, Ordering::Relaxed);
         }
@@ -97,6 +102,11 @@ impl Connections {
         let place = Arc::new(Place::default());
         places.insert(number, place.clone());
         Some(Held { number, place, of: self.clone() })
+    }
+
+    /// A line can make room now, if somebody waits for one.
+    pub(crate) fn can_make_room(&self) {
+        self.freed.notify_waiters();
     }
 
     /// Has every connection leave at once.

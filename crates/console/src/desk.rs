@@ -24,6 +24,9 @@ use crate::streams::{OF_ONE, Streams};
 /// Threads that may read the store or the disk for us at once; more requests wait their turn.
 const READING_MAX: usize = 8;
 
+/// What strangers may have us keep of their bodies, all of them together.
+const STRANGERS_BYTES: usize = 32 * 1024 * 1024;
+
 pub struct Desk {
     pub(crate) engine: Engine,
     pub(crate) house: Arc<dyn House>,
@@ -32,17 +35,16 @@ pub struct Desk {
     pub(crate) connections: Arc<Connections>,
     /// True once we stop: long answers end early.
     pub(crate) closes: watch::Receiver<bool>,
-    /// Bodies of strangers that may be read at once.
-    pub(crate) strangers: Arc<Semaphore>,
+    pub(crate) strangers: Arc<Strangers>,
     /// Acts of the known that may be under way, also of those who have hung up.
     pub(crate) acts: Arc<Semaphore>,
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) ends: Arc<Ends>,
     pub(crate) streams: Arc<Streams>,
-    pub(crate) counts: Counts,
-    /// What the API is, once its routes are made.
     /// Those who wait for the end of a run.
     pub(crate) waits: Arc<Streams>,
+    pub(crate) counts: Counts,
+    /// What the API is, once its routes are made.
     pub(crate) document: OnceLock<Bytes>,
     reading: Arc<Semaphore>,
 }
@@ -60,7 +62,9 @@ pub(crate) struct Counts {
 impl Desk {
     pub(crate) fn new(app: App, closes: watch::Receiver<bool>) -> Self {
         let App { engine, house, settings, access } = app;
-        let strangers = Arc::new(Semaphore::new((settings.connections_max / 4).max(1)));
+        // Some of the largest always find room.
+        let bytes = STRANGERS_BYTES.max(settings.body_max.saturating_mul(4));
+        let strangers = Arc::new(Strangers::new((settings.connections_max / 4).max(1), bytes));
         let acts = Arc::new(Semaphore::new(settings.connections_max.max(1)));
         // The other half of the lines is for those that ask and go.
         let streams = Arc::new(Streams::new((settings.connections_max / 2).max(1), OF_ONE));
@@ -78,11 +82,11 @@ impl Desk {
             under_way: Arc::default(),
             ends: Arc::default(),
             streams,
+            waits,
             counts: Counts::default(),
             document: OnceLock::new(),
             reading: Arc::new(Semaphore::new(READING_MAX)),
         }
-            waits,
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -25,6 +25,7 @@ use crate::desk::Desk;
 use crate::each::{Came, came};
 use crate::openapi::{Asks, JSON, Making, any};
 use crate::refusal::Refusal;
+use crate::strangers::Turn;
 use crate::view::ElementView;
 
 /// What a sender is told.
@@ -78,15 +79,16 @@ pub(crate) async fn receive(
 async fn take(desk: &Arc<Desk>, workflow: &str, trigger: &str, request: Request) -> Result<Taken, Refusal> {
     let text = desk.shared().library.current(workflow).ok_or_else(|| no_such(workflow, trigger))?;
     let auth = auth_of(&text, trigger).ok_or_else(|| no_such(workflow, trigger))?;
+    // Anybody may begin to send a body.
+    let turn = Turn::of(desk, &request)?;
     let (parts, body) = request.into_parts();
-    let bytes = {
-        // Anybody may begin to send a body; so only some may at once, and the others are told to come again.
-        let _turn = desk.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
-        let limits = &desk.settings;
-        read_body(&parts.headers, body, limits.body_max, limits.body_timeout).await?
-    };
+    let limits = &desk.settings;
+    let bytes = read_body(&parts.headers, turn.counted(body), limits.body_max, limits.body_timeout).await?;
+    turn.came();
     let auth = auth.clone();
     let (bytes, headers) = verified(desk, auth.clone(), bytes, parts.headers).await?;
+    // Whoever signed it is no stranger.
+    drop(turn);
     // Whoever could not sign it does not learn that.
     if let Some(pause) = desk.shared().paused(workflow, trigger) {
         return Err(Refusal::Paused(pause.at.to_string()));

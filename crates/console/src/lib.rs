@@ -20,6 +20,7 @@ pub mod rights;
 mod routes;
 mod serve;
 pub mod settings;
+mod strangers;
 mod streams;
 pub mod view;
 mod why;

@@ -26,6 +26,7 @@ use crate::pages::fields::{self, Shown};
 use crate::pages::given::{self, Given};
 use crate::pages::{answered, spoken};
 use crate::refusal::Refusal;
+use crate::strangers::Turn;
 use crate::view::{Look, attempt_of, task_form};
 
 /// How an answer came in, for the journal.
@@ -120,7 +121,8 @@ async fn take(desk: &Arc<Desk>, token: &str, request: Request, lang: Lang) -> Re
         return Ok(again(&sheet, &confirmation(desk, token)));
     }
     let mut given = {
-        let _turn = desk.strangers.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
+        // Whose link it is is known, so its files are not counted.
+        let _turn = Turn::of(desk, &request)?;
         given::read(desk, request, fields::takes_files(&sheet.fields)).await?
     };
     let confirms = desk.shared().config.links.as_ref();

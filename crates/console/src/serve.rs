@@ -32,6 +32,9 @@ pub struct Listeners {
 /// The head of a request may be no larger; hyper answers 431.
 const HEAD_MAX: usize = 64 * 1024;
 
+/// Places that only the home's socket has: whoever fills all others cannot keep the owner out.
+const OF_THE_OWNER: usize = 32;
+
 /// After a failed accept (no file descriptors): time for some to be given back.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -67,7 +70,7 @@ async fn accept_unix(listener: UnixListener, desk: &Arc<Desk>, router: &Router) 
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let held = desk.connections.place(desk.settings.connections_max).await;
+                let held = desk.connections.place(desk.settings.connections_max + OF_THE_OWNER).await;
                 attend(stream, Peer::Socket, held, desk, router);
             }
             Err(error) => refused(&error).await,
@@ -105,6 +108,7 @@ where
         let service = service_fn(move |mut request: Request<Incoming>| {
             let busy = Busy::new(answering.clone(), connections.clone());
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(answering.clone());
             let answer = TowerToHyperService::new(router.clone()).call(request);
             async move {
                 let answer = answer.await;

@@ -15,6 +15,7 @@ use super::{answered, apart};
 use crate::body::{Form, media_type};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
+use crate::strangers::Turn;
 use crate::words::{catalogue as t, say, say_with};
 
 /// Bytes of names and texts that are carried. A stranger sends them, so they are fewer than what a form of somebody who
@@ -160,6 +161,8 @@ impl Texts {
 /// Files run past and are not kept: whoever sends them is not known.
 async fn of_parts(desk: &Desk, request: Request) -> Read {
     let unreadable = |error: multer::Error| Refusal::Unreadable(error.to_string());
+    let turn = Turn::of_stranger(desk, &request)?;
+    let keeps = |bytes| turn.as_ref().map_or(Ok(()), |turn| turn.keeps(bytes));
     let limits = &desk.settings;
     let written = request.headers().get(header::CONTENT_TYPE).and_then(|written| written.to_str().ok());
     let boundary = multer::parse_boundary(written.unwrap_or_default()).map_err(unreadable)?;
@@ -174,6 +177,7 @@ async fn of_parts(desk: &Desk, request: Request) -> Read {
             while let Some(piece) = part.chunk().await.map_err(unreadable)? {
                 files |= is_file && !piece.is_empty();
                 if !is_file {
+                    keeps(piece.len())?;
                     text.extend_from_slice(&piece);
                 }
                 if text.len() > LONGEST {
