@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
-use yizhan_engine::store::{RunFilter, RunState};
+use yizhan_engine::store::{self, Reads, RunFilter, RunState};
 use yizhan_workflow::id::{Millis, RunId, TextHash};
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
@@ -33,6 +33,9 @@ use crate::view::{
     run_row, run_view,
 };
 use crate::why::Reader;
+
+/// So many that are not for whoever asks are passed over; then their list is at its end.
+const LEFT_OUT_MOST: usize = 2_000;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 pub(crate) struct Filter {
@@ -129,9 +132,10 @@ pub(crate) async fn listed(
             since,
             until,
         };
-        let rows = desk.reads().runs(&filter, page.cursor.as_deref(), page.limit())?;
-        let lets = rows.rows.iter().filter(|row| caller.rights.lets(Role::Viewer, &row.workflow));
-        let items = lets.filter_map(|row| {
+        let shows = |row: &store::RunRow| {
+            if !caller.rights.lets(Role::Viewer, &row.workflow) {
+                return None;
+            }
             let mut shown = run_row(row, title(&row.workflow).unwrap_or_default(), now);
             let viewer = looking.viewer(&by, &caller, &row.workflow);
             shown.key = shown.key.map(|key| in_a_list(desk, row.id, viewer, Words::Key(&key)));
@@ -141,10 +145,46 @@ pub(crate) async fn listed(
                 && searching::is_told(desk, (row, &filter.words), shown.key.as_deref(), viewer);
             let may_ask = caller.person().is_none() && caller.rights.may(Role::Operator, &row.workflow);
             (told || may_ask).then_some(shown)
-        });
-        Ok(Listing { items: items.collect(), next: rows.next })
+        };
+        // Only a key or words are asked for by what may be hidden, and not from whoever operates the house.
+        let operates = caller.person().is_none() && caller.rights.may_everywhere(Role::Operator);
+        let guesses = !operates && (filter.key.is_some() || !filter.words.is_empty());
+        shown_of(desk.reads(), &filter, (&page, guesses), shows)
     });
     listing.await
+}
+
+/// A page of what is shown. Where rows are left out for what they hide it is as if they were not there: what comes next is told
+/// only if it will be shown. `guesses`: what is asked for may be hidden.
+fn shown_of(
+    reads: &dyn Reads,
+    filter: &RunFilter,
+    (page, guesses): (&PageOf, bool),
+    shows: impl Fn(&store::RunRow) -> Option<RunRow>,
+) -> Result<Listing<RunRow>, Refusal> {
+    let limit = page.limit();
+    let (mut items, mut cursor, mut left_out) = (Vec::new(), page.cursor.clone(), 0);
+    let mut next = None;
+    loop {
+        // Never beyond what is asked for, so that the cursor is that of the last that is shown.
+        let most = if items.len() < limit { limit - items.len() } else { limit };
+        let rows = reads.runs(filter, cursor.as_deref(), most)?;
+        let shown: Vec<RunRow> = rows.rows.iter().filter_map(&shows).collect();
+        left_out += rows.rows.len() - shown.len();
+        if items.len() < limit {
+            items.extend(shown);
+            next = rows.next.clone();
+            if !guesses {
+                return Ok(Listing { items, next });
+            }
+        } else if !shown.is_empty() {
+            return Ok(Listing { items, next });
+        }
+        cursor = rows.next;
+        if cursor.is_none() || left_out >= LEFT_OUT_MOST {
+            return Ok(Listing { items, next: None });
+        }
+    }
 }
 
 /// A run as a list shows it to a caller.
@@ -260,6 +300,10 @@ pub(crate) async fn wait(
         if is_over || Instant::now() >= end || *closes.borrow() {
             return desk.read(move |desk| view_of(desk, id, (&looks, &asked))).await.map(Answer);
         }
+        // Each holds a line: one caller must not hold all of them. Nobody but its owner comes over the socket.
+        if held.is_none() && looks.who != Some(Who::Owner) {
+            held = Some(desk.waits.open(&looks.name()).map_err(|_| Refusal::Busy)?);
+        }
         let (over, stopping) = (std::pin::pin!(over), std::pin::pin!(closes.wait_for(|closing| *closing)));
         // Whichever it was, the store is asked again.
         drop(tokio::time::timeout_at(end, select(over, stopping)).await);
@@ -298,10 +342,6 @@ pub(crate) async fn journal(
         let told = shown.map(|line| {
             let (sight, veil, world) = (&sight, &veil, &world);
             journal_line(line, &Teller { text: texts.at(line.seq), language, sight, veil, world })
-        // Each holds a line: one caller must not hold all of them. Nobody but its owner comes over the socket.
-        if held.is_none() && looks.who != Some(Who::Owner) {
-            held = Some(desk.waits.open(&looks.name()).map_err(|_| Refusal::Busy)?);
-        }
         });
         let items: Vec<_> = told.collect();
         let next = items.last().filter(|_| more).map(|line| line.seq.to_string());

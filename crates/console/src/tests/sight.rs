@@ -1,12 +1,16 @@
 //! What is private, and who may see a case.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
-use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::people::Person;
+use yizhan_workflow::people::rights::{Grant, Role};
+use yizhan_workflow::run::World;
 
 use super::client::Client;
 use super::place::{Place, place};
-use super::rights::token;
+use super::rights::{FROM_OUR_PAGE, session, token};
 
 const CARE: &str = r#"
 title = "困难补助"
@@ -188,6 +192,96 @@ async fn lists_say_no_more_of_a_case_than_the_case_itself() {
     assert_eq!(found(&viewer, &format!("{checks}+listed")).await, 1);
     for hidden in ["text=1101", "text=%E6%A0%B8%E5%AE%9E+1101", "text=listed+0011"] {
         assert_eq!((found(&viewer, hidden).await, found(&place.socket, hidden).await), (0, 1), "{hidden}");
+    }
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guess_at_a_hidden_key_is_answered_alike_whether_it_is_right_or_not() {
+    let place = place(&[("listed", LISTED)]).await;
+    for (who, card) in [("甲", "13812345678"), ("乙", "13812349999"), ("丙", "13812340000")] {
+        place.start("listed", json!({ "who": who, "card": card })).await;
+    }
+    let viewer = token(&place, "looks", Role::Viewer, &[], None).await;
+    let ask = async |query: &str| {
+        let list = viewer.get(&format!("/api/v1/runs?{query}")).await.json();
+        let keys = list["items"].as_array().unwrap().iter().map(|row| row["key"].clone()).collect::<Vec<_>>();
+        (Json::from(keys), list["next"].clone())
+    };
+    for guess in ["1381234", "13812349999", "1381235"] {
+        assert_eq!(ask(&format!("limit=1&key={guess}")).await, (json!([]), Json::Null), "{guess}");
+    }
+    // What may be seen is found page by page, and whatever else the search would find leaves no trace.
+    assert_eq!(ask("limit=1&key=%E4%B9%99").await, (json!(["乙-***"]), Json::Null));
+    let (mut seen, mut query) = (vec![], "limit=1&key=-".to_owned());
+    loop {
+        let (keys, next) = ask(&query).await;
+        seen.push(keys);
+        let Some(next) = next.as_str() else { break };
+        query = format!("limit=1&key=-&cursor={next}");
+    }
+    assert_eq!(seen, [json!(["丙-***"]), json!(["乙-***"]), json!(["甲-***"])]);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_of_tasks_says_no_more_of_a_case_than_its_list() {
+    let place = place(&[("listed", LISTED), ("secret", SECRET)]).await;
+    let run = place.start("listed", json!({ "who": "张三", "card": "110101199003070011" })).await;
+    task_of(&place, &run, "visit").await;
+    let kept = place.start("secret", json!({ "of": "赵六" })).await;
+    task_of(&place, &kept, "look").await;
+    let viewer = token(&place, "looks", Role::Viewer, &[], None).await;
+    let page = viewer.get("/tasks").await.body;
+    assert!(page.contains("核实 张三 ***") && !page.contains("110101199003070011"), "{page}");
+    assert!(!page.contains(">look<"), "a case with readers is named to nobody else: {page}");
+    // Nor is it found by what is hidden.
+    let found = viewer.get("/tasks?text=1101").await.body;
+    assert!(!found.contains("核实"), "{found}");
+    // She is asked: it was written for her.
+    let li = session(&place, "li.na", 0).await;
+    assert!(li.get("/tasks").await.body.contains("核实 张三 110101199003070011"));
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn figures_say_no_more_of_a_case_to_a_person_than_lists_do() {
+    let place = place(&[("listed", LISTED)]).await;
+    let run = place.start("listed", json!({ "who": "张三", "card": "110101199003070011" })).await;
+    task_of(&place, &run, "visit").await;
+    // Who runs the house is no reader for it.
+    let person = |id: &str, name: &str| {
+        let person = Person { name: name.into(), ..Person::default() };
+        (id.to_owned(), person)
+    };
+    let grant = Grant { who: vec!["person:zhao.lei".to_owned()], may: Role::Admin, on: vec![] };
+    place.engine.set_world(|world| {
+        let mut people = (*world.people).clone();
+        people.people.extend([person("zhao.lei", "赵磊")]);
+        people.rights.insert("house".to_owned(), grant);
+        World { people: Arc::new(people), ..world.clone() }
+    });
+    let admin = session(&place, "zhao.lei", 0).await;
+    let ask = async |client: &Client, what: &str, with: Json| {
+        let path = format!("/api/v1/query/{what}");
+        let body = serde_json::to_vec(&with).unwrap();
+        let reply = client.send("POST", &path, &FROM_OUR_PAGE, body).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.body
+    };
+    for what in ["runs", "tasks"] {
+        for with in [json!({ "first": 10 }), json!({ "by": "key", "show": { "n": "count" } })] {
+            let told = ask(&admin, what, with.clone()).await;
+            assert!(told.contains("张三-***") && !told.contains("110101199003070011"), "{with}: {told}");
+        }
+        let guessed = json!({ "where": { "key": "张三-110101199003070011" }, "show": { "n": "count" } });
+        assert!(
+            ask(&admin, what, guessed.clone()).await.contains("\"count\":0"),
+            "a guess is not told to be right"
+        );
+        // A program has the keys of the house.
+        assert!(ask(&place.socket, what, guessed).await.contains("\"count\":1"));
+        assert!(ask(&admin, what, json!({ "show": { "n": "count" } })).await.contains("\"count\":1"));
     }
     place.stop().await;
 }
