@@ -2,9 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
+use yizhan_workflow::people::rights::Role;
+
 use super::client::{Client, Reply};
 use super::place::{Place, place};
-use super::rights::{FROM_OUR_PAGE, session};
+use super::rights::{FROM_OUR_PAGE, session, token};
 
 const CARD: &str = "110101199003070011";
 
@@ -41,8 +43,13 @@ async fn private_columns_are_shown_to_the_readers_of_a_register_and_to_no_other(
     let place = with_entries().await;
     let li = session(&place, "li.na", 0).await;
     let wang = session(&place, "wang.wei", 0).await;
-    // The operator asks aloud, or looks as somebody; who is neither operator nor reader finds no such register.
-    let all: [(&Client, &str, &str, Option<bool>); 9] = [
+    let some = token(&place, "some", Role::Operator, &["hello"], None).await;
+    // The operator asks aloud, or looks as somebody; who is neither operator nor reader finds no such register. Who operates
+    // one workflow is no operator of what belongs to none, whoever they name.
+    let all: [(&Client, &str, &str, Option<bool>); 12] = [
+        (&some, "客户", "", None),
+        (&some, "客户", "?by=person:li.na", None),
+        (&some, "客户", "?by=li.na&private=true", None),
         (&place.socket, "客户", "", Some(false)),
         (&place.socket, "客户", "?private=true", Some(true)),
         (&place.token, "客户", "?private=true", Some(true)),
