@@ -23,13 +23,14 @@ use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
 
 use super::runs::{may_look, run_named};
-use super::tasks::of_caller;
+use super::tasks::rows_of_caller;
 use crate::body::Asked;
 use crate::caller::{Asker, Caller};
 use crate::desk::Desk;
 use crate::openapi::{Gives, Making, any};
 use crate::refusal::Refusal;
 use crate::streams::Held;
+use crate::view::task_row;
 
 pub(crate) const MEDIA: &str = "text/event-stream";
 /// Between two words to one watcher: what changes meanwhile is said at once then.
@@ -178,9 +179,10 @@ impl Watcher {
         if self.only.is_some_and(|only| only != Kind::Tasks) {
             return 0;
         }
-        let rows = of_caller(&self.desk, &self.caller, TASKS).await.unwrap_or_default();
+        let rows = rows_of_caller(&self.desk, &self.caller, TASKS).await.unwrap_or_default();
         let mut hasher = DefaultHasher::new();
-        for row in &rows {
+        let now = self.desk.shared().now();
+        for row in rows.iter().map(|row| task_row(row, now)) {
             (&row.id, &row.claimed_by, &row.due, &row.title, row.late, &row.who).hash(&mut hasher);
         }
         hasher.finish()

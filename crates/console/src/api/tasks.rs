@@ -169,12 +169,33 @@ pub(crate) async fn view_for(
 }
 
 /// The tasks that a caller may take or has, what presses first; all of the house's for whoever is no person and may see
-/// them all.
+/// them all. Titles say no more than the list of the API does.
 pub(crate) async fn of_caller(
     desk: &Arc<Desk>,
     caller: &Caller,
     most: usize,
 ) -> Result<Vec<TaskRow>, Refusal> {
+    let (looking, now) = (Looking::default(), desk.shared().now());
+    let by = looking.name(caller, &desk.shared().world())?;
+    let rows = rows_of_caller(desk, caller, most).await?;
+    let caller = caller.clone();
+    let shown = desk.read(move |desk| {
+        let rows = rows.iter().map(|row| {
+            let viewer = looking.viewer(&by, &caller, &row.workflow);
+            let title = in_a_list(desk, row.run, viewer, Words::Title(&row.title));
+            TaskRow { title, ..task_row(row, now) }
+        });
+        Ok(rows.collect())
+    });
+    shown.await
+}
+
+/// The same as they stand in the store: nobody may be shown them so.
+pub(super) async fn rows_of_caller(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    most: usize,
+) -> Result<Vec<store::TaskRow>, Refusal> {
     let now = desk.shared().now();
     let who = match caller.person() {
         Some(person) => Some(belongs_to(&desk.shared().world().people_at(now), person)),
@@ -182,12 +203,12 @@ pub(crate) async fn of_caller(
         None => return Err(Refusal::NoRight { role: Role::Viewer, on: None }),
     };
     let filter = TaskFilter { who, ..TaskFilter::default() };
-    let rows = desk.read(move |desk| Ok(desk.reads().tasks(&filter, None, most)?)).await?;
-    let seen = |row: &&store::TaskRow| match caller.person() {
+    let mut rows = desk.read(move |desk| Ok(desk.reads().tasks(&filter, None, most)?)).await?.rows;
+    rows.retain(|row| match caller.person() {
         Some(_) => is_theirs(desk, caller, row, Role::Viewer),
         None => caller.rights.may(Role::Viewer, &row.workflow),
-    };
-    Ok(rows.rows.iter().filter(seen).map(|row| task_row(row, now)).collect())
+    });
+    Ok(rows)
 }
 
 /// Whether a task is one that the caller may take, or has. A token in somebody's name opens of theirs what it was made for.
