@@ -59,7 +59,9 @@ impl Caller {
         headers: &HeaderMap,
         method: &Method,
     ) -> Result<Self, Refusal> {
-        let near = is_near(peer, headers);
+        // A proxy that names nobody may speak for anybody.
+        let through_proxy = desk.settings.behind_proxy && peer != Peer::Socket;
+        let near = is_near(peer, headers) && !through_proxy;
         let from = address(desk, peer, headers);
         let (who, rights) = match peer {
             Peer::Socket => (Some(Who::Owner), Rights::all()),

@@ -50,7 +50,7 @@ pub struct HttpSettings {
     pub heartbeat: Duration,
     /// How long answers under way may take once a stop was asked for.
     pub drain: Duration,
-    /// A proxy of this machine speaks for everybody: its last `X-Forwarded-For` is whoever asks.
+    /// A proxy of this machine speaks for everybody who comes over TCP: its last `X-Forwarded-For` is whoever asks.
     pub behind_proxy: bool,
     /// How far a signed webhook's clock may be from ours.
     pub webhook_window: Duration,

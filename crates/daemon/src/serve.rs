@@ -276,6 +276,7 @@ fn http(home: &Home, config: &Config) -> Result<HttpSettings, Failure> {
         artifact_max: config.http.upload_max.get(),
         connections_max: config.http.connections_max.get(),
         webhook_window: span(config.http.webhook_window),
+        behind_proxy: config.http.behind_proxy.holds(&config.url),
         ..HttpSettings::default()
     })
 }

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::client::{Client, Reply};
-use super::place::{Place, place};
+use super::place::{Place, place, place_with};
+use crate::HttpSettings;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
@@ -93,6 +94,34 @@ async fn a_wrong_password_and_an_unknown_name_are_told_alike_and_guessing_is_slo
     let lines = place.socket.get("/api/v1/audit?limit=500").await.json().to_string();
     assert!(lines.contains("\"stranger\"") && lines.contains("/sign-in"), "{lines}");
     assert!(!lines.contains(PASSWORD) && !lines.contains("pimps"), "{lines}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_proxy_nobody_is_shut_out_by_the_guesses_of_others_and_the_audit_says_from_where() {
+    let settings = HttpSettings { behind_proxy: true, ..HttpSettings::default() };
+    let place = place_with(&[], settings).await;
+    with_password(&place).await;
+    // What the first of them says before it may be anybody's word; what the proxy adds comes last.
+    let from = async |address: &str, password: &str| {
+        let client = place.stranger.with("x-forwarded-for", &format!("198.51.100.1, {address}"));
+        send(&client, "/sign-in", &[("name", "li.na"), ("password", password)]).await.status
+    };
+    for guess in 0..31 {
+        let status = from(&format!("192.0.2.{guess}"), "guess").await;
+        assert_eq!(status, 401, "{guess}");
+    }
+    assert_eq!(from("203.0.113.5", PASSWORD).await, 303);
+    for _ in 0..6 {
+        from("203.0.113.6", "guess").await;
+    }
+    assert_eq!(from("203.0.113.6", PASSWORD).await, 429, "whoever guesses waits");
+    let lines = place.socket.get("/api/v1/audit?limit=500").await.json().to_string();
+    assert!(lines.contains("192.0.2.30") && lines.contains("203.0.113.5"), "{lines}");
+    assert!(!lines.contains("198.51.100.1"), "{lines}");
+    // A proxy that says nothing of whom it speaks for does not make anybody near.
+    assert_eq!(place.stranger.get("/metrics").await.status, 401);
+    assert_eq!(place.socket.get("/metrics").await.status, 200);
     place.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! The sections of the settings, each with the type of its values.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -33,6 +33,7 @@ pub(crate) enum LogFormat {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Http {
     pub(crate) listen: String,
+    pub(crate) behind_proxy: BehindProxy,
     pub(crate) tokens: Vec<String>,
     pub(crate) connections_max: NonZeroUsize,
     pub(crate) body_max: NonZeroUsize,
@@ -40,6 +41,36 @@ pub(crate) struct Http {
     pub(crate) head_timeout: Span,
     pub(crate) body_timeout: Span,
     pub(crate) webhook_window: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BehindProxy {
+    Auto,
+    Yes,
+    No,
+}
+
+impl BehindProxy {
+    /// `url`: where people find the daemon. We listen on loopback alone, so they come to another address over a proxy.
+    pub(crate) fn holds(self, url: &str) -> bool {
+        match self {
+            Self::Yes => true,
+            Self::No => false,
+            Self::Auto => host(url).is_some_and(|host| {
+                host != "localhost" && !host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }),
+        }
+    }
+}
+
+/// That of an address as `https://yizhan.example.com:8443/at`.
+fn host(url: &str) -> Option<&str> {
+    let authority = url.split_once("://")?.1.split('/').next()?;
+    match authority.strip_prefix('[') {
+        Some(six) => six.split(']').next(),
+        None => authority.split(':').next(),
+    }
 }
 
 impl Http {

@@ -65,6 +65,27 @@ fn nothing_but_loopback_is_listened_on() {
 }
 
 #[test]
+fn who_is_found_at_another_address_than_loopback_stands_behind_a_proxy() {
+    let behind = |text: &str| {
+        let config = Config::parse(text).unwrap();
+        config.http.behind_proxy.holds(&config.url)
+    };
+    for (url, proxy) in [
+        ("", false),
+        ("https://yizhan.example.com", true),
+        ("https://yizhan.example.com:8443/at", true),
+        ("http://127.0.0.1:8723", false),
+        ("http://localhost:8723/", false),
+        ("http://[::1]:8723", false),
+        ("http://[2001:db8::1]/", true),
+    ] {
+        assert_eq!(behind(&format!("url = \"{url}\"")), proxy, "{url}");
+    }
+    assert!(behind("[http]\nbehind_proxy = \"yes\""));
+    assert!(!behind("url = \"https://yizhan.example.com\"\n[http]\nbehind_proxy = \"no\""));
+}
+
+#[test]
 fn values_of_the_wrong_kind_are_refused_with_their_key() {
     assert!(refused("drain = 10").contains("drain"), "{}", refused("drain = 10"));
     assert!(refused("[engine]\nattempts_max = 0").contains("attempts_max"));
