@@ -1,8 +1,13 @@
 //! The audit: a line before each act, a line when it was answered, each with the hash of the one before.
 //!
 //! An act that cannot be written down is not done. What a run did stands in its journal; here stands who asked for it,
-//! from where, and what they were told.
+//! from where, and what they were told. Each line is marked with a key that is not in the file, so that nobody who can write
+//! the file can write it anew; and heads that were seen before tell of lines that were cut off.
 
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -86,22 +91,68 @@ pub enum Broken {
     Gap { seq: i64 },
     /// The line, or one before it, was changed.
     Changed { seq: i64 },
+    /// Whoever wrote the line does not have the house's key.
+    Unmarked { seq: i64 },
+    /// The line was seen before, and is not there any more or is another.
+    Gone { seq: i64 },
+}
+
+/// The number and the hash of a line that was the newest once: they hold all before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub seq: i64,
+    pub hash: String,
+}
+
+/// With which the lines are marked.
+#[derive(Clone)]
+pub(crate) struct Mark(Hmac<Sha256>);
+
+impl Mark {
+    pub(crate) fn new(key: &[u8; 32]) -> Option<Self> {
+        Hmac::new_from_slice(key).ok().map(Self)
+    }
+
+    fn of(&self, hash: &Hash) -> Hash {
+        self.0.clone().chain_update(hash).finalize().into_bytes().into()
+    }
+
+    fn is(&self, hash: &Hash, mark: Option<&[u8]>) -> bool {
+        mark.is_some_and(|mark| self.0.clone().chain_update(hash).verify_slice(mark).is_ok())
+    }
+}
+
+/// Lines of before there were marks: what stands when the file is taken over is taken to be right.
+pub(crate) fn mark_all(book: &Connection, mark: &Mark) -> rusqlite::Result<()> {
+    let mut lines = book.prepare("SELECT seq, hash FROM audit WHERE mark IS NULL")?;
+    let all: Vec<(i64, Hash)> =
+        lines.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let mut write = book.prepare("UPDATE audit SET mark = ?2 WHERE seq = ?1")?;
+    for (seq, hash) in all {
+        write.execute(params![seq, mark.of(&hash)])?;
+    }
+    Ok(())
 }
 
 fn chained(before: &Hash, line: &str) -> Hash {
     Sha256::new().chain_update(before).chain_update(line.as_bytes()).finalize().into()
 }
 
-fn append(book: &Connection, said: &Said) -> rusqlite::Result<i64> {
+fn hex(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn append(book: &Connection, said: &Said, mark: Option<&Mark>) -> rusqlite::Result<Head> {
     let last = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
     let last: Option<(i64, Hash)> =
         book.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let (seq, before) = last.unwrap_or((0, [0; 32]));
     let line =
         serde_json::to_string(said).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    let sql = "INSERT INTO audit (seq, line, hash) VALUES (?1, ?2, ?3)";
-    book.execute(sql, params![seq + 1, line, chained(&before, &line)])?;
-    Ok(seq + 1)
+    let hash = chained(&before, &line);
+    let sql = "INSERT INTO audit (seq, line, hash, mark) VALUES (?1, ?2, ?3, ?4)";
+    book.execute(sql, params![seq + 1, line, hash, mark.map(|mark| mark.of(&hash))])?;
+    Ok(Head { seq: seq + 1, hash: hex(&hash) })
 }
 
 impl Access {
@@ -110,7 +161,30 @@ impl Access {
     /// # Errors
     /// When it cannot be written: then it must not be done.
     pub async fn asked(&self, asked: Asked) -> Result<i64, AccessError> {
-        self.write(move |book| append(book, &Said::Asked(asked))).await
+        self.append(Said::Asked(asked)).await
+    }
+
+    async fn append(&self, said: Said) -> Result<i64, AccessError> {
+        let mark = self.mark.clone();
+        let head = self.write(move |book| append(book, &said, mark.as_ref())).await?;
+        let seq = head.seq;
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.as_ref().is_none_or(|newest| newest.seq < seq) {
+            *newest = Some(head);
+        }
+        Ok(seq)
+    }
+
+    /// The newest line, to be written down elsewhere. None: there is none yet.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn head(&self) -> Result<Option<Head>, AccessError> {
+        self.read(|book| {
+            let sql = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
+            let head = |row: &rusqlite::Row<'_>| Ok(Head { seq: row.get(0)?, hash: hex(&row.get(1)?) });
+            book.query_row(sql, [], head).optional()
+        })
     }
 
     /// Writes down what came of it.
@@ -118,7 +192,7 @@ impl Access {
     /// # Errors
     /// When it cannot be written.
     pub async fn answered(&self, outcome: Outcome) -> Result<(), AccessError> {
-        self.write(move |book| append(book, &Said::Answered(outcome))).await.map(drop)
+        self.append(Said::Answered(outcome)).await.map(drop)
     }
 
     /// Lines before `before`, the newest first.
@@ -142,30 +216,40 @@ impl Access {
         })
     }
 
-    /// Reads all of it and says whether each line is what it was.
+    /// Reads all of it and says whether each line is what it was. `seen`: heads that were written down elsewhere.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn verify(&self) -> Result<Verified, AccessError> {
-        self.read(verify)
+    pub fn verify(&self, seen: &[Head]) -> Result<Verified, AccessError> {
+        let mut seen: BTreeMap<i64, &str> = seen.iter().map(|head| (head.seq, &*head.hash)).collect();
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        seen.extend(newest.iter().map(|head| (head.seq, &*head.hash)));
+        self.read_at_length(|book| verify(book, self.mark.as_ref(), &seen))
     }
 }
 
-fn verify(book: &Connection) -> rusqlite::Result<Verified> {
-    let mut lines = book.prepare("SELECT seq, line, hash FROM audit ORDER BY seq")?;
+fn verify(book: &Connection, mark: Option<&Mark>, seen: &BTreeMap<i64, &str>) -> rusqlite::Result<Verified> {
+    let mut lines = book.prepare("SELECT seq, line, hash, mark FROM audit ORDER BY seq")?;
     let mut rows = lines.query([])?;
     let (mut count, mut head): (i64, Hash) = (0, [0; 32]);
     let mut broken = None;
     while let (None, Some(row)) = (&broken, rows.next()?) {
         let (seq, line, hash): (i64, String, Hash) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let wanted = chained(&head, &line);
+        let (wanted, marked): (Hash, Option<Vec<u8>>) = (chained(&head, &line), row.get(3)?);
         broken = match () {
             () if seq != count + 1 => Some(Broken::Gap { seq }),
             () if wanted != hash => Some(Broken::Changed { seq }),
+            () if mark.is_some_and(|mark| !mark.is(&hash, marked.as_deref())) => {
+                Some(Broken::Unmarked { seq })
+            }
+            () if seen.get(&seq).is_some_and(|seen| *seen != hex(&hash)) => Some(Broken::Gone { seq }),
             () => None,
         };
         (count, head) = (count + 1, hash);
     }
-    let head = head.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Verified { lines: count, head, broken })
+    let broken = broken.or_else(|| {
+        let (gone, _) = seen.range(count + 1..).next()?;
+        Some(Broken::Gone { seq: *gone })
+    });
+    Ok(Verified { lines: count, head: hex(&head), broken })
 }

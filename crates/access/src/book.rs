@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +12,12 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::audit::{Head, Mark, mark_all};
 use crate::guessing::Guessing;
 
 /// "YiZa".
 const APPLICATION: i64 = 0x5969_5a61;
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Writings that may wait; more callers wait for room.
 const WAITING: usize = 1_000;
@@ -50,6 +51,10 @@ type Done = Box<dyn FnOnce() + Send>;
 
 /// Accounts, sessions, tokens and the audit.
 pub struct Access {
+    path: PathBuf,
+    pub(crate) mark: Option<Mark>,
+    /// The last line of the audit that we know to stand.
+    pub(crate) newest: Mutex<Option<Head>>,
     reader: Mutex<Connection>,
     writing: Option<SyncSender<Doing>>,
     writer: Option<JoinHandle<()>>,
@@ -71,6 +76,18 @@ impl Access {
     /// # Errors
     /// When it cannot be used or is not ours.
     pub fn open(path: &Path) -> Result<Self, AccessError> {
+        Self::open_with(path, None)
+    }
+
+    /// The same with the house's key, by which the audit's lines are marked.
+    ///
+    /// # Errors
+    /// When it cannot be used or is not ours.
+    pub fn open_marked(path: &Path, key: &[u8; 32]) -> Result<Self, AccessError> {
+        Self::open_with(path, Mark::new(key))
+    }
+
+    fn open_with(path: &Path, mark: Option<Mark>) -> Result<Self, AccessError> {
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         if let Err(error) = made
             && error.kind() != std::io::ErrorKind::AlreadyExists
@@ -80,7 +97,7 @@ impl Access {
         let mut connection = connect(path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        make(&mut connection)?;
+        make(&mut connection, mark.as_ref())?;
         let (writing, doings) = sync_channel(WAITING);
         let full = Arc::new(AtomicBool::new(false));
         let writer = std::thread::Builder::new().name("access".to_owned()).spawn({
@@ -90,6 +107,9 @@ impl Access {
         let reader = connect(path)?;
         reader.pragma_update(None, "query_only", "ON")?;
         Ok(Self {
+            path: path.to_owned(),
+            mark,
+            newest: Mutex::default(),
             reader: Mutex::new(reader),
             writing: Some(writing),
             writer: Some(writer),
@@ -105,6 +125,16 @@ impl Access {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, AccessError> {
         Ok(read(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))?)
+    }
+
+    /// Reads for as long as it takes, on a line of its own: nobody who comes in waits for it.
+    pub(crate) fn read_at_length<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, AccessError> {
+        let connection = connect(&self.path)?;
+        connection.pragma_update(None, "query_only", "ON")?;
+        Ok(read(&connection)?)
     }
 
     /// Writes something, and answers once it is on disk.
@@ -168,17 +198,24 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn make(connection: &mut Connection) -> Result<(), AccessError> {
+fn make(connection: &mut Connection, mark: Option<&Mark>) -> Result<(), AccessError> {
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    match (number("application_id")?, number("user_version")?) {
-        (0, 0) if tables == 0 => {}
+    let from = match (number("application_id")?, number("user_version")?) {
+        (0, 0) if tables == 0 => 0,
+        (APPLICATION, 1) => 1,
         (APPLICATION, VERSION) => return Ok(()),
         (APPLICATION, newer) if newer > VERSION => return Err(AccessError::Newer(newer)),
         _ => return Err(AccessError::NotOurs),
-    }
+    };
     let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    step.execute_batch(include_str!("schema.sql"))?;
+    if from == 0 {
+        step.execute_batch(include_str!("schema.sql"))?;
+    }
+    step.execute_batch("ALTER TABLE audit ADD COLUMN mark BLOB")?;
+    if let Some(mark) = mark {
+        mark_all(&step, mark)?;
+    }
     step.pragma_update(None, "application_id", APPLICATION)?;
     step.pragma_update(None, "user_version", VERSION)?;
     Ok(step.commit()?)
@@ -191,8 +228,19 @@ fn write(mut connection: Connection, doings: &Receiver<Doing>, full: &AtomicBool
         if let Err(error) = commit(&mut connection, all, full) {
             // Whoever waits learns that it does not stand; a disk that is full has room again some day.
             tracing::error!(%error, "accounts and audit could not be written");
+            if is_io(&error) {
+                // What the disk has of it nobody knows any more: nothing after it may be said to stand. The next start reads
+                // what is there.
+                tracing::error!("accounts and audit are written no more until the daemon is started again");
+                return;
+            }
         }
     }
+}
+
+/// The disk failed, which is not the same as being full.
+fn is_io(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
 }
 
 /// Before anybody learns that theirs does not stand, it is known that there was no room.
@@ -215,6 +263,7 @@ fn commit(connection: &mut Connection, all: Vec<Doing>, full: &AtomicBool) -> ru
                 step.commit()?;
                 done.push(one);
             }
+            Err(error) if is_io(&error) => return Err(error),
             Err(error) => tracing::error!(%error, "an account or a line of the audit could not be written"),
         }
     }

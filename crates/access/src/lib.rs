@@ -13,7 +13,7 @@ mod secret;
 mod sessions;
 mod tokens;
 
-pub use audit::{Asked, Broken, Line, Outcome, Said, Verified};
+pub use audit::{Asked, Broken, Head, Line, Outcome, Said, Verified};
 pub use book::{Access, AccessError};
 pub use guessing::Guessing;
 pub use invitations::Invitation;

@@ -49,6 +49,35 @@ impl std::ops::Deref for Place {
 }
 
 #[tokio::test]
+async fn after_the_disk_failed_nothing_is_said_to_be_written() {
+    let place = Place::new();
+    let failing = place.write(|_| {
+        let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+        Err::<(), _>(rusqlite::Error::SqliteFailure(failed, None))
+    });
+    assert!(matches!(failing.await, Err(AccessError::NotWritten)));
+    let later = place.asked(Asked { at: NOW, who: "socket".to_owned(), ..Asked::default() }).await;
+    assert!(matches!(later, Err(AccessError::NotWritten)), "{later:?}");
+    // What stood stands, and is read.
+    assert_eq!(place.verify(&[]).unwrap().lines, 0);
+}
+
+#[test]
+fn a_long_look_at_the_audit_and_whoever_comes_in_do_not_wait_for_each_other() {
+    let place = Place::new();
+    let access: &Access = &place;
+    std::thread::scope(|threads| {
+        let (tell, told) = std::sync::mpsc::channel();
+        // Somebody is being looked up for as long as this takes.
+        let looked_up = access.read(|_| {
+            threads.spawn(move || tell.send(access.verify(&[])));
+            Ok(told.recv_timeout(std::time::Duration::from_secs(20)))
+        });
+        assert!(looked_up.unwrap().expect("the look ends").unwrap().broken.is_none());
+    });
+}
+
+#[tokio::test]
 async fn an_invited_person_chooses_a_password_once_and_comes_in_with_it() {
     let mut place = Place::new();
     let word = place.invite("li.na", "socket", NOW).await.unwrap();
@@ -302,7 +331,7 @@ async fn the_audit_tells_who_did_what_from_where_and_what_came_of_it() {
     assert_eq!((json[0]["answered"]["of"].clone(), json[1]["seq"].clone()), (5.into(), 5.into()));
     assert_eq!(json[1]["asked"]["who"], "person:zhao.lei");
     assert_eq!(place.audit(Some(5), 500).unwrap().len(), 4);
-    let whole = place.verify().unwrap();
+    let whole = place.verify(&[]).unwrap();
     assert_eq!((whole.lines, whole.broken), (6, None));
 }
 
@@ -326,20 +355,66 @@ async fn a_tamperer_with_the_audit_is_found() {
         ),
         (
             "UPDATE audit SET seq = seq + 10 WHERE seq > 4;
-          INSERT INTO audit SELECT 5, line, hash FROM audit WHERE seq = 4",
+          INSERT INTO audit (seq, line, hash) SELECT 5, line, hash FROM audit WHERE seq = 4",
             Broken::Changed { seq: 5 },
         ),
     ] {
         let place = Place::new();
         some_acts(&place).await;
         tamper(&place.path(), sql);
-        assert_eq!(place.verify().unwrap().broken, Some(found), "{sql}");
+        assert_eq!(place.verify(&[]).unwrap().broken, Some(found), "{sql}");
     }
     let place = Place::new();
     some_acts(&place).await;
-    let head = place.verify().unwrap().head;
     tamper(&place.path(), "DELETE FROM audit WHERE seq > 4");
-    assert_ne!(place.verify().unwrap().head, head, "a head written down elsewhere shows what was cut off");
+    assert_eq!(place.verify(&[]).unwrap().broken, Some(Broken::Gone { seq: 6 }), "we wrote more than that");
+}
+
+#[tokio::test]
+async fn what_was_cut_off_or_written_anew_is_found_by_the_heads_and_by_the_house_s_key() {
+    let mut place = Place::new();
+    place.access = Some(Access::open_marked(&place.folder.path().join("marked.db"), &[7; 32]).unwrap());
+    some_acts(&place).await;
+    let seen = [place.head().unwrap().unwrap()];
+    let path = place.folder.path().join("marked.db");
+    let again = |key: u8| Access::open_marked(&path, &[key; 32]).unwrap();
+    place.access = None;
+    assert_eq!(again(7).verify(&seen).unwrap().broken, None);
+    assert_eq!(again(8).verify(&seen).unwrap().broken, Some(Broken::Unmarked { seq: 1 }), "another house's");
+    // Whoever can write the file and the chain, but has no key.
+    let forged = place.folder.path().join("forged.db");
+    {
+        let forger = Access::open(&forged).unwrap();
+        forger.asked(Asked { at: NOW, who: "person:li.na".to_owned(), ..Asked::default() }).await.unwrap();
+        some_acts(&forger).await;
+    }
+    tamper(&forged, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::copy(&forged, &path).unwrap();
+    assert_eq!(again(7).verify(&[]).unwrap().broken, Some(Broken::Unmarked { seq: 1 }));
+    // As if it were of before there were keys: it is taken over, and is not what was seen.
+    tamper(&path, "ALTER TABLE audit DROP COLUMN mark; PRAGMA user_version = 1");
+    assert_eq!(again(7).verify(&[]).unwrap().broken, None);
+    let other = again(7).verify(&seen).unwrap().broken;
+    assert_eq!(other, Some(Broken::Gone { seq: 6 }));
+    // Lines at the end are gone.
+    std::fs::write(&path, whole).unwrap();
+    tamper(&path, "DELETE FROM audit WHERE seq > 4");
+    assert_eq!(again(7).verify(&[]).unwrap().broken, None, "nobody saw more");
+    assert_eq!(again(7).verify(&seen).unwrap().broken, Some(Broken::Gone { seq: 6 }));
+}
+
+#[tokio::test]
+async fn a_file_of_before_there_were_marks_is_taken_over_as_it_stands() {
+    let mut place = Place::new();
+    some_acts(&place).await;
+    let seen = [place.head().unwrap().unwrap()];
+    place.access = None;
+    tamper(&place.path(), "ALTER TABLE audit DROP COLUMN mark; PRAGMA user_version = 1");
+    place.access = Some(Access::open_marked(&place.path(), &[7; 32]).unwrap());
+    some_acts(&place).await;
+    let verified = place.verify(&seen).unwrap();
+    assert_eq!((verified.lines, verified.broken), (12, None));
 }
 
 #[tokio::test]
@@ -370,6 +445,6 @@ async fn many_write_at_once_and_each_line_stands() {
     for writer in writers.collect::<Vec<_>>() {
         writer.await.unwrap();
     }
-    assert_eq!(place.verify().unwrap().broken, None);
-    assert_eq!(place.verify().unwrap().lines, 16 * 6);
+    assert_eq!(place.verify(&[]).unwrap().broken, None);
+    assert_eq!(place.verify(&[]).unwrap().lines, 16 * 6);
 }

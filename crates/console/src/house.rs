@@ -5,6 +5,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use yizhan_access::Head;
 use yizhan_workflow::problem::Lang;
 use zeroize::Zeroizing;
 
@@ -119,6 +120,14 @@ pub trait House: Send + Sync {
 
     fn language(&self) -> Language {
         Language::default()
+    }
+
+    /// Heads of the audit that were written down outside of its file.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn audit_heads(&self) -> std::io::Result<Vec<Head>> {
+        Ok(Vec::new())
     }
 
     /// What the daemon itself knows to be wrong, for `doctor`.

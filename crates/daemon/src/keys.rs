@@ -14,6 +14,9 @@ pub(crate) const LINKS: &str = "links.key";
 /// With which the lines of registers are signed.
 pub(crate) const REGISTERS: &str = "registers.key";
 
+/// With which the lines of the audit are marked.
+pub(crate) const AUDIT: &str = "audit.key";
+
 type Key = [u8; KEY_LENGTH];
 
 /// The key of that name. Another one would make void what was signed before.

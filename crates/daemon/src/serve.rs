@@ -25,6 +25,7 @@ use yizhan_workflow::problem::Lang;
 use crate::artifacts::{Artifacts, write_whole};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
+use crate::heads;
 use crate::home::Home;
 use crate::intake::folder::Folders;
 use crate::intake::mail::Mails;
@@ -185,9 +186,11 @@ async fn run(
         reload: reload.clone(),
         language: config.language,
         home: home.root.display().to_string(),
+        audit_heads: heads::of_audit(home),
         outages: outages.clone(),
     };
     let app = app(home, config, &engine, house)?;
+    let access = app.access.clone();
     let said = listening.said();
     // Before anybody is told that we are ready: who stops us at once must find us listening.
     let signals = stop::Signals::listen()?;
@@ -202,7 +205,7 @@ async fn run(
         tokio::spawn(Folders::new(home, config, engine.clone()).keep()),
         tokio::spawn(Mails::new(home, config, engine.clone(), outages).keep()),
         tokio::spawn(reading.keep(engine.clone(), reloads)),
-        tokio::spawn(crate::heads::keep(home.clone(), engine.clone())),
+        tokio::spawn(heads::keep(home.clone(), engine.clone(), access.clone())),
     ];
     say_listening(home, &engine, &said);
     let ended = supervisor::watch(&engine, &reload, signals).await;
@@ -224,9 +227,7 @@ async fn run(
         });
     })
     .await;
-    let closing = host.clone();
-    // Ends the children; one that does not end is killed, so this is soon over.
-    drop(tokio::task::spawn_blocking(move || closing.close()).await);
+    close(home.clone(), engine.shared.now(), access, host).await;
     match ended {
         Ended::Asked => {
             tracing::info!("stopped; what was under way goes on after the next start");
@@ -237,6 +238,17 @@ async fn run(
     }
 }
 
+/// The last that is done.
+async fn close(home: Home, now: Millis, access: Arc<Access>, host: Arc<PluginHost>) {
+    let closing = tokio::task::spawn_blocking(move || {
+        // What was asked until the end is witnessed, too.
+        heads::note_audit(&home, &access, now);
+        // Ends the children; one that does not end is killed, so this is soon over.
+        host.close();
+    });
+    drop(closing.await);
+}
+
 fn app(home: &Home, config: &Config, engine: &Engine, house: Rooms) -> Result<App, Failure> {
     let (settings, access) = (http(home, config)?, accounts(home)?);
     Ok(App { engine: engine.clone(), house: Arc::new(house), settings, access })
@@ -244,7 +256,7 @@ fn app(home: &Home, config: &Config, engine: &Engine, house: Rooms) -> Result<Ap
 
 fn accounts(home: &Home) -> Result<Arc<Access>, Failure> {
     let path = home.data.join("access.db");
-    Access::open(&path).map(Arc::new).map_err(|error| {
+    Access::open_marked(&path, &keys::made(home, keys::AUDIT)?).map(Arc::new).map_err(|error| {
         Failure::new(Exit::Failed, "YZ0540", format!("`{}`: {error}", path.display())).help(
             "look at its rights and its disk; taken away, it is made anew, and people are invited again",
         )
@@ -270,13 +282,13 @@ fn http(home: &Home, config: &Config) -> Result<HttpSettings, Failure> {
     }
     Ok(HttpSettings {
         tokens,
+        behind_proxy: config.http.behind_proxy.holds(&config.url),
         head_timeout: span(config.http.head_timeout),
         body_timeout: span(config.http.body_timeout),
         body_max: config.http.body_max.get(),
         artifact_max: config.http.upload_max.get(),
         connections_max: config.http.connections_max.get(),
         webhook_window: span(config.http.webhook_window),
-        behind_proxy: config.http.behind_proxy.holds(&config.url),
         ..HttpSettings::default()
     })
 }

@@ -213,5 +213,12 @@ pub(crate) async fn audit(
 }
 
 pub(crate) async fn verify(State(desk): State<Arc<Desk>>) -> Result<Answer<Verified>, Refusal> {
-    desk.read(|desk| Ok(desk.access.verify()?)).await.map(Answer)
+    desk.read(verified).await.map(Answer)
+}
+
+/// Against itself, the house's key, and the heads that were written down meanwhile.
+pub(super) fn verified(desk: &Desk) -> Result<Verified, Refusal> {
+    let seen = desk.house.audit_heads();
+    let seen = seen.map_err(|error| Refusal::bug("the heads of the audit cannot be read", &error))?;
+    Ok(desk.access.verify(&seen)?)
 }

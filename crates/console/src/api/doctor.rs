@@ -13,6 +13,8 @@ use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Standing;
 use yizhan_workflow::run::state::{At, Run};
 
+use yizhan_access::Broken;
+
 use crate::body::{Answer, Asked};
 use crate::desk::Desk;
 use crate::house::Language;
@@ -46,6 +48,7 @@ pub(crate) async fn doctor(
         let findings = desk.reads().verify()?;
         let mut visit = Visit { desk, language, findings, runs: 0, replayed: 0, more: 0 };
         desk.house.findings(language).into_iter().for_each(|finding| visit.found(finding));
+        visit.audit()?;
         visit.posts();
         visit.notices()?;
         visit.outsiders()?;
@@ -77,6 +80,25 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
+    fn audit(&mut self) -> Result<(), Refusal> {
+        let line = match super::access::verified(self.desk)?.broken {
+            None => return Ok(()),
+            Some(
+                Broken::Gap { seq }
+                | Broken::Changed { seq }
+                | Broken::Unmarked { seq }
+                | Broken::Gone { seq },
+            ) => seq,
+        };
+        let finding = say!(
+            self,
+            "审计不是原样:第 {line} 行起,有人改过、删过或补写过 data/access.db;请 `yizhan account verify`",
+            "the audit is not as it was written: from line {line} on somebody changed, deleted or added lines in              data/access.db; see `yizhan account verify`"
+        );
+        self.found(finding);
+        Ok(())
+    }
+
     fn found(&mut self, finding: String) {
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(finding);

@@ -1,15 +1,18 @@
 //! What the console needs of the daemon.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
+use yizhan_access::Head;
 use yizhan_console::House;
 use yizhan_console::house::{ActionView, Language as Spoken, PluginView, Promise, Reloaded};
 use yizhan_plugin_host::{PluginHost, PluginInfo, Refusal};
 use zeroize::Zeroizing;
 
 use crate::artifacts::Artifacts;
+use crate::heads;
 use crate::intake::mail::outage::Outages;
 use crate::intake::reload::Reload;
 use crate::language::Language;
@@ -25,6 +28,8 @@ pub(crate) struct Rooms {
     pub(crate) language: Language,
     pub(crate) home: String,
     pub(crate) outages: Outages,
+    /// Where heads of the audit are written down.
+    pub(crate) audit_heads: PathBuf,
 }
 
 fn view(info: PluginInfo) -> PluginView {
@@ -111,6 +116,10 @@ impl House for Rooms {
             Spoken::Zh => Language::Zh,
             Spoken::En => Language::En,
         })
+    }
+
+    fn audit_heads(&self) -> std::io::Result<Vec<Head>> {
+        heads::read_audit(&self.audit_heads)
     }
 
     fn home(&self) -> String {
