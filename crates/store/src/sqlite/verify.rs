@@ -1,9 +1,12 @@
 //! Looks through the whole store for what should not be.
 
+use std::sync::OnceLock;
+
 use rusqlite::{Connection, Row};
 
 use super::fault::Fault;
 use super::rows::{run_id, task_id};
+use super::{open, sums};
 use crate::checksum::checksum;
 use crate::finding::{Finding, MOST_OF_A_KIND, tell};
 
@@ -11,7 +14,9 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
     // One moment for all questions: a run that ends meanwhile would look torn.
     let moment = connection.unchecked_transaction()?;
     let mut told = tell(sqlite(&moment)?);
-    for damaged in [damaged_lines(&moment)?, damaged_snapshots(&moment)?] {
+    for damaged in
+        [damaged_lines(&moment)?, damaged_snapshots(&moment)?, sums::damaged(&moment)?, schema(&moment)?]
+    {
         told.extend(tell(damaged));
     }
     for (sql, finding) in QUESTIONS {
@@ -75,6 +80,30 @@ fn sqlite(connection: &Connection) -> Result<Vec<Finding>, Fault> {
         Ok(())
     })?;
     Ok(found)
+}
+
+/// A word of it that turned over may hide an index, or give a column another meaning.
+fn schema(connection: &Connection) -> Result<Vec<Finding>, Fault> {
+    static FRESH: OnceLock<Schema> = OnceLock::new();
+    let fresh = match FRESH.get() {
+        Some(known) => known,
+        None => {
+            let mut fresh = Connection::open_in_memory()?;
+            sums::teach(&fresh)?;
+            open::migrate(&mut fresh, 0)?;
+            let read = read_schema(&fresh)?;
+            FRESH.get_or_init(|| read)
+        }
+    };
+    Ok(if read_schema(connection)? == *fresh { vec![] } else { vec![Finding::Schema] })
+}
+
+/// Names, and how each is made.
+type Schema = Vec<(String, String)>;
+
+fn read_schema(connection: &Connection) -> rusqlite::Result<Schema> {
+    let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
+    connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 fn damaged_lines(connection: &Connection) -> Result<Vec<Finding>, Fault> {
