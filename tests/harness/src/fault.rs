@@ -1,5 +1,6 @@
 //! The fault runs: what is done to a daemon under load, each from a seed.
 
+pub mod backup;
 pub mod clock;
 pub mod disk;
 pub mod flips;
@@ -9,7 +10,9 @@ pub mod power;
 pub mod registers;
 pub mod schedules;
 pub mod soak;
+pub mod stops;
 pub mod waiting;
+pub mod watchdog;
 
 use std::path::PathBuf;
 
@@ -43,12 +46,19 @@ pub type Fault = fn(&Options) -> Outcome;
 /// All of them, with a line on each.
 pub const ALL: &[(&str, Fault, &str)] = &[
     ("kill", kill::run, "kills the daemon after 20 to 400 ms with SIGKILL (R1)"),
+    ("stops", stops::run, "stops it with SIGTERM: under load, twice, in a start, with a hung plugin (D3)"),
+    (
+        "watchdog",
+        watchdog::run,
+        "lets its loop, its writer or its scheduler stand still under a service manager (D2, S6)",
+    ),
     ("power", power::run, "cuts the power: what was not synced is gone or torn (R2)"),
     (
         "points",
         points::run,
         "lets it end, fail or wait at each named point of the source (R3); --cycles 1000 for all",
     ),
+    ("backup", backup::run, "makes backups under load, kills some of them, and restores each (R16)"),
     ("clock", clock::run, "moves its clock ahead and back, under load and between two starts (S4)"),
     (
         "schedules",

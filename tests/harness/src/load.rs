@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use yizhan_engine::store::RunState;
 use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::id::RunId;
 
@@ -100,7 +101,9 @@ pub struct Findings {
     pub slots: usize,
     /// and entries of registers that were written.
     pub entries: usize,
-    /// Unknown outcomes that were looked up at the receiver, as a person would.
+    /// Runs that ended failed,
+    pub failed: usize,
+    /// and unknown outcomes that were looked up at the receiver, as a person would.
     pub settled: usize,
     pub seconds: u64,
     pub violations: Vec<Violation>,
@@ -114,7 +117,7 @@ impl Findings {
     pub fn report(&self, run: &str, seed: u64, counted: Value) -> Value {
         let mut report = json!({
             "run": run, "seed": seed, "seconds": self.seconds, "acknowledged": self.acknowledged,
-            "runs": self.runs, "arrivals": self.arrivals,
+            "runs": self.runs, "failed": self.failed, "arrivals": self.arrivals,
             "slots": self.slots, "entries": self.entries, "settled_by_hand": self.settled,
             "violations": self.violations.len(),
             "first_violations": self.violations.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>(),
@@ -166,10 +169,8 @@ impl Load {
     /// When the home cannot be made.
     pub fn begin_wide(binary: &Path, clients: u32) -> Result<Self, FaultError> {
         let mut load = Self::begin(binary, clients)?;
-        let settings = load.home.join("config/yizhan.toml");
-        let text = std::fs::read_to_string(&settings)?;
         // So few attempts at once that others wait for their turn.
-        std::fs::write(&settings, format!("owner = \"person:a\"\n{text}\n[engine]\nattempts_max = 6\n"))?;
+        load.set("owner = \"person:a\"\nengine.attempts_max = 6")?;
         std::fs::write(load.home.join("config/people.toml"), wide::PEOPLE)?;
         std::fs::write(load.home.join("workflows/asked.toml"), wide::ASKED)?;
         std::fs::write(load.home.join("workflows/news.toml"), wide::NEWS)?;
@@ -203,14 +204,36 @@ impl Load {
         self.surroundings.push((name, value.into()));
     }
 
+    /// A line above all others of the settings.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn set(&self, line: &str) -> std::io::Result<()> {
+        let settings = self.home.join("config/yizhan.toml");
+        let text = std::fs::read_to_string(&settings)?;
+        std::fs::write(&settings, format!("{line}\n{text}"))
+    }
+
+    /// The daemon's program in its surroundings.
+    #[must_use]
+    pub fn program(&self) -> Command {
+        let mut program = Command::new(&self.binary);
+        program.envs(self.surroundings.iter().map(|(name, value)| (name, value)));
+        program
+    }
+
     /// Starts the daemon in its surroundings.
     ///
     /// # Errors
     /// When it does not become ready.
     pub fn start(&self) -> Result<Daemon, DaemonError> {
-        let mut program = Command::new(&self.binary);
-        program.envs(self.surroundings.iter().map(|(name, value)| (name, value)));
-        Daemon::start_as(program, &self.home)
+        Daemon::start_as(self.program(), &self.home)
+    }
+
+    /// What was acknowledged until now.
+    #[must_use]
+    pub fn acks(&self) -> Vec<Ack> {
+        lock(&self.acks).clone()
     }
 
     #[must_use]
@@ -242,6 +265,14 @@ impl Load {
         Err(FaultError::TooLate { what, within, shown: format!("{} acknowledged", self.acknowledged()) })
     }
 
+    /// Lets every run of a daemon come to its end, with a person's word where one is asked; how many were.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn bring_to_an_end(&self, client: &Client) -> Result<usize, FaultError> {
+        bring_to_an_end(client, &self.sink)
+    }
+
     /// Ends the load, brings every run to its end under an undisturbed daemon, and judges what is left. `least_done`: a
     /// system in which nothing succeeds must not pass.
     ///
@@ -253,17 +284,9 @@ impl Load {
             client.join().map_err(|_| FaultError::ClientPanicked)?;
         }
         let daemon = self.start()?;
-        let settled = bring_to_an_end(&daemon.client(), &self.sink)?;
+        let settled = self.bring_to_an_end(&daemon.client())?;
         daemon.stop();
-        let mut evidence = Evidence {
-            acks: lock(&self.acks).clone(),
-            once: vec!["/line".into(), "/pay".into()],
-            ..Evidence::default()
-        };
-        let store = self.home.join("data/yizhan.db");
-        evidence.read_store(&store)?;
-        evidence
-            .read_schedules(&store, &Calendar::weekdays(yizhan_workflow::schedule::zone("Asia/Shanghai")?))?;
+        let mut evidence = evidence_of(&self.home, self.acks())?;
         evidence.arrivals = self.sink.arrivals();
         evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
         // What tells people of their tasks is no step's mail.
@@ -279,12 +302,26 @@ impl Load {
             arrivals: evidence.arrivals.len(),
             slots: evidence.schedules.iter().map(|slots| slots.firings.len()).sum(),
             entries: evidence.ledgers.iter().map(|ledger| ledger.lines.len()).sum(),
+            failed: evidence.runs.values().filter(|run| run.row.state == RunState::Failed).count(),
             settled,
             seconds: self.began.elapsed().as_secs(),
             violations,
             kept: keep.then(|| self.folder.keep()),
         })
     }
+}
+
+/// What the store of a home says that no daemon holds, without what came to sinks.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn evidence_of(home: &Path, acks: Vec<Ack>) -> Result<Evidence, FaultError> {
+    let mut evidence = Evidence { acks, once: vec!["/line".into(), "/pay".into()], ..Evidence::default() };
+    let store = home.join("data/yizhan.db");
+    evidence.read_store(&store)?;
+    let zone = yizhan_workflow::schedule::zone("Asia/Shanghai")?;
+    evidence.read_schedules(&store, &Calendar::weekdays(zone))?;
+    Ok(evidence)
 }
 
 const REGISTERS: &str = "[register.\"台账\"]\nnumber = \"TZ{n:06}\"\nfield.case = {}\n";

@@ -64,17 +64,13 @@ pub fn run(options: &Options) -> Outcome {
 impl Sample {
     fn of(daemon: &Daemon, began: Instant) -> Result<Self, FaultError> {
         let process = Path::new("/proc").join(daemon.pid().to_string());
-        let tasks = std::fs::read_dir(process.join("task"))?.flatten();
-        let children: Vec<String> = tasks
-            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
-            .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-            .collect();
-        let of_child = |child: &String| status(&Path::new("/proc").join(child), "VmRSS:").unwrap_or(0.0);
+        let of_child =
+            |child: &u32| status(&Path::new("/proc").join(child.to_string()), "VmRSS:").unwrap_or(0.0);
         let log = std::fs::metadata(daemon.home.join("data/yizhan.db-wal"));
         Ok(Self {
             hours: began.elapsed().as_secs_f64() / 3_600.0,
             resident_kib: status(&process, "VmRSS:").unwrap_or(0.0),
-            children_kib: children.iter().map(of_child).sum(),
+            children_kib: daemon.children().iter().map(of_child).sum(),
             descriptors: std::fs::read_dir(process.join("fd"))?.count() as f64,
             threads: status(&process, "Threads:").unwrap_or(0.0),
             log_bytes: log.map_or(0.0, |file| file.len() as f64),
