@@ -199,6 +199,11 @@ impl Load {
         self.pace.store(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// From now on nobody asks for anything more.
+    pub fn rest(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// From now on the daemon finds this in its surroundings, also when everything is judged.
     pub fn surround(&mut self, name: &'static str, value: impl Into<OsString>) {
         self.surroundings.push((name, value.into()));
@@ -279,7 +284,7 @@ impl Load {
     /// # Errors
     /// When the daemon does not start, or runs do not end.
     pub fn judge(mut self, least_done: usize, keep: bool) -> Result<Findings, FaultError> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.rest();
         for client in std::mem::take(&mut self.clients) {
             client.join().map_err(|_| FaultError::ClientPanicked)?;
         }

@@ -82,13 +82,13 @@ pub fn run(options: &Options) -> Outcome {
         load.until_acknowledged(3)?;
         let kind = KINDS[cycle as usize % KINDS.len()];
         if kind == Kind::Alone {
-            daemon.take().map(Daemon::kill);
+            kill(&mut daemon);
         }
         let had = load.acks();
         let running = place.begin(kind, &mut dice)?;
         std::thread::sleep(Duration::from_millis(dice.between(1, 300))); // How far it comes, from the seed.
         if kind == Kind::OverAKill {
-            daemon.take().map(Daemon::kill);
+            kill(&mut daemon);
             daemon = Some(load.start()?);
         }
         place.end(kind, running, had)?;
@@ -105,7 +105,9 @@ pub fn run(options: &Options) -> Outcome {
             );
         }
     }
-    daemon.map(Daemon::stop);
+    if let Some(daemon) = daemon {
+        daemon.stop();
+    }
     let counted = std::mem::take(&mut place.counted);
     drop(place);
     let mut findings = load.judge(options.cycles as usize, options.keep)?;
@@ -115,6 +117,12 @@ pub fn run(options: &Options) -> Outcome {
         "restored": counted.restored, "longest_ms": u64::try_from(counted.longest.as_millis()).unwrap_or(u64::MAX),
     });
     Ok((findings, shown))
+}
+
+fn kill(daemon: &mut Option<Daemon>) {
+    if let Some(daemon) = daemon.take() {
+        daemon.kill();
+    }
 }
 
 impl Place<'_> {

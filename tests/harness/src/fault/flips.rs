@@ -57,6 +57,8 @@ pub fn run(options: &Options) -> Outcome {
     load.until_acknowledged(STARTS)?;
     // Not a gentle stop: what is not brought into the file yet stands in the log.
     daemon.kill();
+    // Files that nobody takes in would pile up.
+    load.rest();
     let data = load.home.join("data");
     let sound = tempfile::tempdir()?;
     copy(&data, sound.path())?;
