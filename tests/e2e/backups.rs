@@ -68,7 +68,7 @@ fn a_backup_that_is_not_whole_is_refused_and_leaves_nothing() {
         let said = house.call(&["restore", words(&file), words(&home)]);
         assert!(said.code == 3 && said.err.contains("YZ0544"), "{what}: {said:?}");
         let left = std::fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.path());
-        assert_eq!(left.collect::<Vec<_>>(), [file.clone()], "{what}");
+        assert_eq!(left.collect::<Vec<_>>(), std::slice::from_ref(&file), "{what}");
     };
     refused("cut off", &whole[..whole.len() / 2]);
     let mut flipped = whole.clone();

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use rusqlite::{Connection, Row};
 
 use super::fault::Fault;
+use super::lots::Lot;
 use super::rows::{run_id, task_id};
 use super::{open, sums};
 use crate::checksum::checksum;
@@ -14,10 +15,8 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
     // One moment for all questions: a run that ends meanwhile would look torn.
     let moment = connection.unchecked_transaction()?;
     let mut told = tell(sqlite(&moment)?);
-    for damaged in
-        [damaged_lines(&moment)?, damaged_snapshots(&moment)?, sums::damaged(&moment)?, schema(&moment)?]
-    {
-        told.extend(tell(damaged));
+    for look in [damaged_lines, damaged_snapshots, damaged_lots, sums::damaged, schema] {
+        told.extend(tell(look(&moment)?));
     }
     for (sql, finding) in QUESTIONS {
         let found = moment.prepare(sql)?.query_map([], finding)?.collect::<Result<_, _>>()?;
@@ -138,6 +137,18 @@ fn damaged_snapshots(connection: &Connection) -> Result<Vec<Finding>, Fault> {
         }
     }
     Ok(found)
+}
+
+/// What runs are found by has one sum for a lot.
+fn damaged_lots(connection: &Connection) -> Result<Vec<Finding>, Fault> {
+    let mut statement = connection.prepare("SELECT oldest, newest, body, sum FROM found_by_lot")?;
+    let mut rows = statement.query([])?;
+    let mut damaged = 0;
+    while let Some(row) = rows.next()? {
+        damaged += u32::from(Lot::read(row).is_err());
+    }
+    let table = "found_by_lot".to_owned();
+    Ok(if damaged > 0 { vec![Finding::DamagedRows { table, rows: damaged }] } else { vec![] })
 }
 
 /// The body in this column and the checksum in the next.
