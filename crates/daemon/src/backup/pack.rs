@@ -53,7 +53,9 @@ pub(crate) fn pack(home: &Home, asked: &Asked<'_>, tell: &mut dyn FnMut(Progress
     };
     packing.home(home, asked, &making.copy).map_err(|why| match why {
         PackError::Damaged(findings) => damaged(findings),
-        why => not_written(&file, why.whole()),
+        why @ (PackError::Zip(_) | PackError::File(_) | PackError::Copy(_)) => {
+            not_written(&file, why.whole())
+        }
     })?;
     let about = packing.finish().map_err(|why| not_written(&file, why.whole()))?;
     making.done(&file).map_err(|why| not_written(&file, why))?;
