@@ -51,6 +51,28 @@ fn a_disk_that_fills_up_under_load_and_is_freed_loses_nothing_and_goes_on_by_its
 }
 
 #[test]
+fn stops_under_load_asked_twice_in_a_start_and_with_a_hung_plugin_are_in_time_and_fail_nothing() {
+    let (code, report, said) = chaos(&["stops", "--cycles", "12", "--seed", "2"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(report["failed"], 0, "{said}");
+    assert_eq!(report["kinds"].as_object().unwrap().len(), 4, "{said}");
+}
+
+#[test]
+fn what_stands_still_is_noticed_and_started_again_or_replaced_and_loses_nothing() {
+    let (code, report, said) = chaos(&["watchdog", "--cycles", "3", "--seed", "3"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["signs_of_life"].as_u64().unwrap() > 0, "{said}");
+}
+
+#[test]
+fn backups_under_load_over_kills_and_on_a_full_disk_are_whole_or_not_there() {
+    let (code, report, said) = chaos(&["backup", "--cycles", "4", "--seed", "1"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["restored"].as_u64().unwrap() > 0 && report["refused"] == 1, "{said}");
+}
+
+#[test]
 fn a_daemon_that_ends_fails_or_waits_at_points_of_its_code_loses_nothing_and_goes_on() {
     let (code, report, said) = chaos(&["points", "--cycles", "6", "--seed", "8"]);
     assert_eq!(code, Some(0), "{said}");

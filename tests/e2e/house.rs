@@ -107,6 +107,15 @@ impl House {
         house
     }
 
+    /// The home that a backup makes, with what was said of it, and no daemon yet.
+    #[track_caller]
+    pub(crate) fn restored(file: &Path) -> (Self, Said) {
+        let folder = tempfile::Builder::new().prefix("yizhan-e2e-").tempdir().unwrap();
+        let home = folder.path().join("home");
+        let said = said(program().arg("restore").arg(file).arg(&home)).ok();
+        (Self { home, daemon: None, _folder: folder }, said)
+    }
+
     /// A home with these settings, no workflow, and no daemon yet.
     pub(crate) fn with(settings: &str) -> Self {
         let house = Self::new();
@@ -218,9 +227,7 @@ impl House {
 
     /// What the program answers when it is called in this home.
     pub(crate) fn call(&self, words: &[&str]) -> Said {
-        let output = program().args(words).current_dir(&self.home).stdin(Stdio::null()).output().unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+        said(program().args(words).current_dir(&self.home))
     }
 
     /// Starts a run as a person does and answers with its id.
@@ -257,6 +264,12 @@ impl Drop for House {
             eprintln!("the daemon's log:\n{}", self.log());
         }
     }
+}
+
+fn said(command: &mut Command) -> Said {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
 }
 
 pub(crate) fn is_over(view: &Value) -> bool {

@@ -153,6 +153,11 @@ fn engine(page: &mut Page, desk: &Desk) {
         "1 while nothing can be written.",
         f64::from(u8::from(health.disk_full)),
     );
+    page.count(
+        "yizhan_doorbells_replaced_total",
+        "Schedulers that fell silent or stood still, and were replaced.",
+        &figures.bells_replaced,
+    );
     page.one("yizhan_runs_live", "gauge", "Runs in memory.", get(&figures.live));
     page.one("yizhan_attempts_under_way", "gauge", "Attempts that plugins have.", get(&figures.calls));
     page.one("yizhan_attempts_waiting", "gauge", "Attempts that wait for a place.", get(&figures.queued));

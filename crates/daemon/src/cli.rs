@@ -110,6 +110,10 @@ enum Command {
     Explain(commands::explain::Args),
     /// Look for what is wrong with this home and its daemon
     Doctor(commands::doctor::Args),
+    /// Write a backup of this home into one file, also while the daemon runs
+    Backup(commands::backup::Args),
+    /// Make a home of a backup, or look whether one is whole
+    Restore(commands::restore::Args),
     /// Measure what this machine carries
     Bench(commands::bench::Args),
     /// Read workflows, people and tables again, now
@@ -198,6 +202,8 @@ impl Command {
             Self::Plugin(action) => commands::plugin::run(&action, context),
             Self::Explain(args) => commands::explain::run(&args, context),
             Self::Doctor(args) => commands::doctor::run(&args, context),
+            Self::Backup(args) => commands::backup::run(&args, context),
+            Self::Restore(args) => commands::restore::run(&args, context),
             Self::Bench(args) => commands::bench::run(&args, context),
             Self::Reload(args) => commands::reload::run(&args, context),
             Self::Completions(args) => commands::completions::run(&args, context),

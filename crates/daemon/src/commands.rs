@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 mod asked;
+pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod calendar;
 pub(crate) mod cancel;
@@ -27,6 +28,7 @@ pub(crate) mod query;
 pub(crate) mod read;
 pub(crate) mod register;
 pub(crate) mod reload;
+pub(crate) mod restore;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;

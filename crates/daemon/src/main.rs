@@ -1,6 +1,7 @@
 //! The binary: what the command line says is done, and nothing else ends the process.
 
 mod artifacts;
+mod backup;
 mod bench;
 mod calendars;
 mod cli;

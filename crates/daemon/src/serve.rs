@@ -9,7 +9,6 @@ pub(crate) mod world;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
@@ -200,7 +199,7 @@ async fn run(
         drop(http_stops.await);
     }));
     let intake = [
-        tokio::spawn(doorbell::answer(engine.clone(), Arc::new(AtomicU64::new(0)))),
+        tokio::spawn(doorbell::keep(engine.clone())),
         tokio::spawn(event_triggers::answer(engine.clone())),
         tokio::spawn(Folders::new(home, config, engine.clone()).keep()),
         tokio::spawn(Mails::new(home, config, engine.clone(), outages).keep()),

@@ -1,10 +1,12 @@
-//! The doorbell: `tokio-cron-scheduler` rings each second, in UTC, and carries nothing. If it falls silent it is replaced.
+//! The doorbell: `tokio-cron-scheduler` rings each second, in UTC, and carries nothing. If it falls silent it is replaced,
+//! as is whoever answers it and stands still.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use yizhan_workflow::id::Millis;
 
@@ -21,10 +23,55 @@ const SILENT: Duration = Duration::from_secs(3);
 
 async fn hang(bell: &Arc<Notify>) -> Result<JobScheduler, JobSchedulerError> {
     let scheduler = JobScheduler::new_with_channel_size(CHANNEL).await?;
-    let bell = bell.clone();
-    scheduler.add(Job::new("* * * * * *", move |_, _| bell.notify_one())?).await?;
+    let (bell, dead) = (bell.clone(), AtomicBool::new(false));
+    let ring = move || {
+        // A bell that failed once is silent from then on.
+        if yizhan_faults::fails("doorbell.ringing") {
+            dead.store(true, Ordering::Relaxed);
+        }
+        if !dead.load(Ordering::Relaxed) {
+            bell.notify_one();
+        }
+    };
+    scheduler.add(Job::new("* * * * * *", move |_, _| ring())?).await?;
     scheduler.start().await?;
     Ok(scheduler)
+}
+
+/// So long nobody looked at the schedules, though the engine works: longer than it takes to replace a silent bell.
+const STILL: Duration = Duration::from_secs(4);
+/// Between two looks at whether somebody looks; and before somebody takes the place of one who broke down.
+const PAUSE: Duration = Duration::from_millis(500);
+/// An engine that does not answer within this keeps the one who answers the bell waiting: then it is not theirs.
+const ANSWERS: Duration = Duration::from_secs(1);
+
+/// Keeps somebody at the bell, until dropped. Who breaks down or stands still is replaced: what was left half done is
+/// decided by the next look, as after a crash, and a slot is one firing however many look at it.
+pub async fn keep(engine: Engine) {
+    loop {
+        let mut one = JoinSet::new();
+        one.spawn(answer(engine.clone()));
+        tokio::select! {
+            ended = one.join_next() => tracing::error!(?ended, "who answers the doorbell broke down and is replaced"),
+            () = stands_still(&engine) => tracing::error!("who answers the doorbell stands still and is replaced"),
+        }
+        engine.shared.figures.bells_replaced.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Until nobody has looked at the schedules for too long, though they could.
+async fn stands_still(engine: &Engine) {
+    let looks = || engine.shared.figures.schedule_looks.load(Ordering::Relaxed);
+    let (mut seen, mut since) = (looks(), Instant::now());
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        if looks() != seen || engine.health().disk_full || !engine.progresses(ANSWERS).await {
+            (seen, since) = (looks(), Instant::now());
+        } else if since.elapsed() > STILL {
+            return;
+        }
+    }
 }
 
 /// Firings are forgotten long after the last repeat of them can come: a webhook's window is minutes,
@@ -53,8 +100,8 @@ async fn tidy(engine: &Engine) {
     }
 }
 
-/// Looks at the schedules at each ring, until dropped. `replaced` counts the bells that fell silent.
-pub async fn answer(engine: Engine, replaced: Arc<AtomicU64>) {
+/// Looks at the schedules at each ring, until dropped.
+async fn answer(engine: Engine) {
     let mut schedules = Schedules::new(engine.clone());
     let mut digest = Digest::default();
     let mut tidied: Option<Instant> = None;
@@ -65,6 +112,7 @@ pub async fn answer(engine: Engine, replaced: Arc<AtomicU64>) {
             tracing::error!(%error, "the doorbell cannot be hung; schedules are looked at all the same");
         }
         schedules.look().await;
+        engine.shared.figures.schedule_looks.fetch_add(1, Ordering::Relaxed);
         digest.look(&engine).await;
         if tidied.is_none_or(|at| at.elapsed() >= TIDY_EVERY) {
             tidied = Some(Instant::now());
@@ -72,7 +120,7 @@ pub async fn answer(engine: Engine, replaced: Arc<AtomicU64>) {
         }
         if tokio::time::timeout(SILENT, bell.notified()).await.is_err() {
             tracing::warn!("the doorbell fell silent and is replaced");
-            replaced.fetch_add(1, Ordering::Relaxed);
+            engine.shared.figures.bells_replaced.fetch_add(1, Ordering::Relaxed);
             if let Ok(old) = &mut scheduler
                 && let Err(error) = old.shutdown().await
             {

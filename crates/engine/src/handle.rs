@@ -170,6 +170,9 @@ pub struct Figures {
     /// Words that a run asks its owner.
     pub notices_sent: AtomicU64,
     pub notices_failed: AtomicU64,
+    /// Looks at schedules, and doorbells, and those who answer them, that were replaced.
+    pub schedule_looks: AtomicU64,
+    pub bells_replaced: AtomicU64,
 }
 
 impl Figures {

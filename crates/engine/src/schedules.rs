@@ -4,6 +4,7 @@ mod entries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt as _;
 use serde_json::json;
@@ -100,6 +101,11 @@ impl Schedules {
         }
     }
 
+    /// Who looks at very many schedules, or at very many slots, does not stand still.
+    fn goes_on(&self) {
+        self.engine.shared.figures.schedule_looks.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn is_paused(&self, text: &Workflow, trigger: &Trigger) -> bool {
         self.engine.shared.paused(&text.name, &trigger.name).is_some()
     }
@@ -145,6 +151,7 @@ impl Schedules {
         if yizhan_faults::fails("schedules.deciding") {
             return Err(StoreError::Failed("as a fault run asks".into()).into());
         }
+        self.goes_on();
         let decided = schedule::decide(schedule, &calendar, watched.last, now);
         for (at, why) in &decided.missed {
             tracing::info!(workflow = %name.0, trigger = %name.1, slot = %at, ?why, "a slot was passed over");
@@ -275,6 +282,7 @@ impl Schedules {
         watched: &mut Watched,
     ) -> Result<(), ScheduleError> {
         yizhan_faults::point("schedules.firing");
+        self.goes_on();
         let world = self.engine.shared.world();
         let with = self.told(name, text, slot)?;
         if text.trigger(&name.1).is_some_and(|trigger| trigger.dates().is_some()) {
@@ -387,6 +395,7 @@ impl Schedules {
         at: Millis,
         outcome: FiringOutcome,
     ) -> Result<(), ScheduleError> {
+        self.goes_on();
         Ok(self.engine.note(Note::Firing(firing(name, at, outcome))).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! Named points between a decision, its commit and its effect, at which a fault run lets the daemon end, fail or wait.
 //!
 //! `YIZHAN_FAULT=engine.acting=abort@3` ends the process when that point is passed the third time; `error` lets what it
-//! guards fail there once, `delay` makes it wait. `YIZHAN_FAULT_LOG` names a file that is made when it happened.
+//! guards fail there once, `delay` makes it wait, `hang` for ever. `YIZHAN_FAULT_LOG` names a file that is made when it happened.
 //! `YIZHAN_FAULT_CLOCK` names a file that says by how many milliseconds the daemon's clock is ahead of the machine's. A
 //! release has nothing of this, unless it is built with the feature `faults`.
 
@@ -88,6 +88,7 @@ mod asked {
         Abort,
         Error,
         Delay,
+        Hang,
     }
 
     /// What is asked for, of one point.
@@ -120,6 +121,7 @@ mod asked {
             "abort" => What::Abort,
             "error" => What::Error,
             "delay" => What::Delay,
+            "hang" => What::Hang,
             _ => return None,
         };
         Some(Asked { name: name.to_owned(), what, left: AtomicU32::new(nth.parse().ok()?), log })
@@ -135,6 +137,9 @@ mod asked {
                 // As from outside: no destructor, no word.
                 What::Abort => std::process::abort(),
                 What::Delay => std::thread::sleep(DELAY),
+                What::Hang => loop {
+                    std::thread::park();
+                },
                 What::Error => {}
             }
             self.what == What::Error
@@ -151,6 +156,7 @@ mod asked {
             assert_eq!((&*asked.name, &asked.what), ("engine.acting", &What::Error));
             assert_eq!(asked.left.into_inner(), 3);
             assert_eq!(read("a=abort", None).unwrap().left.into_inner(), 1);
+            assert_eq!(read("a=hang", None).unwrap().what, What::Hang);
             for wrong in ["", "a", "a=melt", "a=abort@x"] {
                 assert!(read(wrong, None).is_none(), "{wrong}");
             }

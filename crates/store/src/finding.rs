@@ -10,6 +10,10 @@ pub(crate) enum Finding {
     DamagedLine { run: RunId, seq: u32 },
     #[error("the snapshot of {run} is damaged: it is not what was written")]
     DamagedSnapshot { run: RunId },
+    #[error("{rows} rows of the table `{table}` are damaged: they are not what was written")]
+    DamagedRows { table: String, rows: u32 },
+    #[error("the tables and indexes of the store are not those of this version")]
+    Schema,
     #[error("{run} has {lines} lines up to number {last}: some are missing")]
     Gap { run: RunId, lines: u64, last: u64 },
     #[error("{run} has lines but no row")]

@@ -11,4 +11,4 @@ mod sense;
 mod sqlite;
 
 pub use memory::Memory;
-pub use sqlite::{OpenError, Sqlite, SqliteReads};
+pub use sqlite::{Copied, CopyError, OpenError, Sqlite, SqliteReads, copy_database, copy_store};

@@ -1,5 +1,6 @@
 //! The store in one SQLite file: one connection writes, a few others read.
 
+mod backup;
 mod ballast;
 mod cases;
 mod drafts;
@@ -16,6 +17,7 @@ mod registers;
 mod rows;
 mod runs;
 mod search;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -29,6 +31,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use yizhan_engine::store::{Acks, Batch, Store, StoreError, Timing};
 
+pub use backup::{Copied, CopyError, copy_database, copy_store};
 use ballast::Ballast;
 use fault::Fault;
 use lock::Lock;

@@ -121,6 +121,18 @@ pub enum Violation {
     PointNotPassed(String),
     #[error("after `{1}` at the point `{0}` it neither ended nor went on")]
     PointStuck(String, String),
+    #[error("{0}: it had not ended after {1} ms")]
+    StopLate(String, u64),
+    #[error("{0}: it ended by {1}")]
+    StopWrong(String, String),
+    #[error("{0}: a plugin's process outlived it")]
+    ChildLeftBehind(String),
+    #[error("{0} runs failed")]
+    RunsFailed(usize),
+    #[error("{0}: {1}")]
+    Backup(String, String),
+    #[error("{0} stood still, and nobody did anything about it for {1} ms")]
+    Unnoticed(String, u64),
     #[error("a flipped bit changes `{1}` and nobody says so: {0}")]
     FlipUntold(String, String),
     #[error("{0} grew by {1}, and {2} is allowed")]

@@ -11,6 +11,7 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
+    patience: Duration,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +28,13 @@ pub enum ClientError {
 impl Client {
     #[must_use]
     pub fn of_home(home: &Path) -> Self {
-        Self { socket: home.join("data/yizhan.sock") }
+        Self { socket: home.join("data/yizhan.sock"), patience: Duration::from_secs(60) }
+    }
+
+    /// One that waits no longer than this for an answer.
+    #[must_use]
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     pub fn get(&self, path: &str) -> Result<Value, ClientError> {
@@ -53,7 +60,7 @@ impl Client {
         body: &[u8],
     ) -> Result<Value, ClientError> {
         let mut stream = UnixStream::connect(&self.socket)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(self.patience))?;
         write!(stream, "{method} {path} HTTP/1.1\r\nhost: yizhan\r\nconnection: close\r\n")?;
         for (name, value) in headers {
             write!(stream, "{name}: {value}\r\n")?;

@@ -1,7 +1,7 @@
 //! The real binary in a home of its own: started, waited for, ended by its process id.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 pub use rustix::process::Signal;
@@ -26,6 +26,11 @@ pub enum DaemonError {
     Command(String, String),
 }
 
+/// To one process.
+pub fn signal_to(pid: u32, signal: Signal) -> Option<()> {
+    kill_process(Pid::from_raw(i32::try_from(pid).ok()?)?, signal).ok()
+}
+
 /// Longer than a slow machine needs; nothing is timed with it.
 const READY: Duration = Duration::from_secs(60);
 
@@ -48,7 +53,14 @@ impl Daemon {
     }
 
     /// The same with surroundings of the caller's choice.
-    pub fn start_as(mut program: Command, home: &Path) -> Result<Self, DaemonError> {
+    pub fn start_as(program: Command, home: &Path) -> Result<Self, DaemonError> {
+        let mut daemon = Self::begin(program, home)?;
+        daemon.becomes_ready()?;
+        Ok(daemon)
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn begin(mut program: Command, home: &Path) -> Result<Self, DaemonError> {
         let name = program.get_program().to_string_lossy().into_owned();
         let failed = |error| DaemonError::Start(name.clone(), error);
         let log = std::fs::OpenOptions::new()
@@ -64,18 +76,21 @@ impl Daemon {
             .stderr(log)
             .spawn()
             .map_err(failed)?;
-        let mut daemon = Self { child, home: home.to_owned() };
-        let (client, end) = (Client::of_home(home), Instant::now() + READY);
+        Ok(Self { child, home: home.to_owned() })
+    }
+
+    fn becomes_ready(&mut self) -> Result<(), DaemonError> {
+        let (client, end) = (self.client(), Instant::now() + READY);
         while Instant::now() < end {
             if client.get("/health/ready").is_ok() {
-                return Ok(daemon);
+                return Ok(());
             }
-            if let Ok(Some(_)) = daemon.child.try_wait() {
+            if let Ok(Some(_)) = self.child.try_wait() {
                 break;
             }
             std::thread::sleep(Duration::from_millis(10)); // Between two looks at a state, with a deadline.
         }
-        let log = std::fs::read_to_string(home.join("serve.log")).unwrap_or_default();
+        let log = std::fs::read_to_string(self.home.join("serve.log")).unwrap_or_default();
         let tail: String =
             log.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
         Err(DaemonError::NotReady(READY, tail))
@@ -104,8 +119,32 @@ impl Daemon {
 
     /// To this process alone.
     pub fn signal(&self, signal: Signal) -> Option<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)?;
-        kill_process(pid, signal).ok()
+        signal_to(self.child.id(), signal)
+    }
+
+    /// Waits for its end; how it ended, and None where it did not within this. Then it is still this process's.
+    pub fn ends_within(&mut self, within: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + within;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) | Err(_) if Instant::now() >= end => return None,
+                Ok(None) | Err(_) => std::thread::sleep(Duration::from_millis(5)), // Between two looks at a state.
+            }
+        }
+    }
+
+    /// The processes that it started and that are not gone.
+    #[must_use]
+    pub fn children(&self) -> Vec<u32> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+        tasks
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok())
+            .flat_map(|text| text.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+            .collect()
     }
 
     /// Whether it has ended, by itself or by somebody.

@@ -1,6 +1,7 @@
 //! The fault runs: what is done to a daemon under load, each from a seed.
 
 pub mod children;
+pub mod backup;
 pub mod clock;
 pub mod disk;
 pub mod files;
@@ -14,8 +15,10 @@ mod quiet;
 pub mod registers;
 pub mod schedules;
 pub mod soak;
+pub mod stops;
 pub mod waiting;
 pub mod webhooks;
+pub mod watchdog;
 
 use std::path::PathBuf;
 
@@ -49,6 +52,12 @@ pub type Fault = fn(&Options) -> Outcome;
 /// All of them, with a line on each.
 pub const ALL: &[(&str, Fault, &str)] = &[
     ("kill", kill::run, "kills the daemon after 20 to 400 ms with SIGKILL (R1)"),
+    ("stops", stops::run, "stops it with SIGTERM: under load, twice, in a start, with a hung plugin (D3)"),
+    (
+        "watchdog",
+        watchdog::run,
+        "lets its loop, its writer or its scheduler stand still under a service manager (D2, S6)",
+    ),
     ("power", power::run, "cuts the power: what was not synced is gone or torn (R2)"),
     (
         "points",
@@ -63,6 +72,7 @@ pub const ALL: &[(&str, Fault, &str)] = &[
         "--cycles deliveries over kills: true, doubled, late, out of order, forged (E5)",
     ),
     ("files", files::run, "--cycles files of workflows, right and broken ones, are dropped under load (D6)"),
+    ("backup", backup::run, "makes backups under load, kills some of them, and restores each (R16)"),
     ("clock", clock::run, "moves its clock ahead and back, under load and between two starts (S4)"),
     (
         "schedules",

@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod evidence;
 pub mod fault;
 pub mod load;
+pub mod manager;
 pub mod simulation;
 pub mod sink;
 pub mod smtp;

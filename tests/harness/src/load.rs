@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use yizhan_engine::store::RunState;
 use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::id::RunId;
 
@@ -103,7 +104,9 @@ pub struct Findings {
     pub slots: usize,
     /// and entries of registers that were written.
     pub entries: usize,
-    /// Unknown outcomes that were looked up at the receiver, as a person would.
+    /// Runs that ended failed,
+    pub failed: usize,
+    /// and unknown outcomes that were looked up at the receiver, as a person would.
     pub settled: usize,
     pub seconds: u64,
     pub violations: Vec<Violation>,
@@ -117,7 +120,7 @@ impl Findings {
     pub fn report(&self, run: &str, seed: u64, counted: Value) -> Value {
         let mut report = json!({
             "run": run, "seed": seed, "seconds": self.seconds, "acknowledged": self.acknowledged,
-            "runs": self.runs, "arrivals": self.arrivals,
+            "runs": self.runs, "failed": self.failed, "arrivals": self.arrivals,
             "slots": self.slots, "entries": self.entries, "settled_by_hand": self.settled,
             "violations": self.violations.len(),
             "first_violations": self.violations.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>(),
@@ -171,9 +174,7 @@ impl Load {
     pub fn begin_wide(binary: &Path, clients: u32) -> Result<Self, FaultError> {
         let mut load = Self::begin(binary, clients)?;
         // So few attempts at once that others wait for their turn.
-        load.change("config/yizhan.toml", |text| {
-            format!("owner = \"person:a\"\n{text}\n[engine]\nattempts_max = 6\n")
-        })?;
+        load.set("owner = \"person:a\"\nengine.attempts_max = 6")?;
         std::fs::write(load.home.join("config/people.toml"), wide::PEOPLE)?;
         std::fs::write(load.home.join("workflows/asked.toml"), wide::ASKED)?;
         std::fs::write(load.home.join("workflows/news.toml"), wide::NEWS)?;
@@ -233,9 +234,32 @@ impl Load {
         self.pace.store(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// From now on nobody asks for anything more.
+    pub fn rest(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
     /// From now on the daemon finds this in its surroundings, also when everything is judged.
     pub fn surround(&mut self, name: &'static str, value: impl Into<OsString>) {
         self.surroundings.push((name, value.into()));
+    }
+
+    /// A line above all others of the settings.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn set(&self, line: &str) -> std::io::Result<()> {
+        let settings = self.home.join("config/yizhan.toml");
+        let text = std::fs::read_to_string(&settings)?;
+        std::fs::write(&settings, format!("{line}\n{text}"))
+    }
+
+    /// The daemon's program in its surroundings.
+    #[must_use]
+    pub fn program(&self) -> Command {
+        let mut program = Command::new(&self.binary);
+        program.envs(self.surroundings.iter().map(|(name, value)| (name, value)));
+        program
     }
 
     /// Starts the daemon in its surroundings.
@@ -243,9 +267,13 @@ impl Load {
     /// # Errors
     /// When it does not become ready.
     pub fn start(&self) -> Result<Daemon, DaemonError> {
-        let mut program = Command::new(&self.binary);
-        program.envs(self.surroundings.iter().map(|(name, value)| (name, value)));
-        Daemon::start_as(program, &self.home)
+        Daemon::start_as(self.program(), &self.home)
+    }
+
+    /// What was acknowledged until now.
+    #[must_use]
+    pub fn acks(&self) -> Vec<Ack> {
+        lock(&self.acks).clone()
     }
 
     #[must_use]
@@ -296,7 +324,7 @@ impl Load {
         keep: bool,
         also: impl FnOnce(&Evidence) -> Vec<Violation>,
     ) -> Result<Findings, FaultError> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.rest();
         for client in std::mem::take(&mut self.clients) {
             client.join().map_err(|_| FaultError::ClientPanicked)?;
         }
@@ -313,6 +341,7 @@ impl Load {
             arrivals: evidence.arrivals.len(),
             slots: evidence.schedules.iter().map(|slots| slots.firings.len()).sum(),
             entries: evidence.ledgers.iter().map(|ledger| ledger.lines.len()).sum(),
+            failed: evidence.runs.values().filter(|run| run.row.state == RunState::Failed).count(),
             settled: evidence.asked.len(),
             seconds: self.began.elapsed().as_secs(),
             violations,
@@ -322,16 +351,7 @@ impl Load {
 
     /// What is left when everything has ended.
     fn evidence(&self, asked: BTreeSet<String>) -> Result<Evidence, FaultError> {
-        let mut evidence = Evidence {
-            acks: lock(&self.acks).clone(),
-            once: ["/line", "/pay", ONCE_MAIL].map(Into::into).into(),
-            asked,
-            ..Evidence::default()
-        };
-        let store = self.home.join("data/yizhan.db");
-        evidence.read_store(&store)?;
-        evidence
-            .read_schedules(&store, &Calendar::weekdays(yizhan_workflow::schedule::zone("Asia/Shanghai")?))?;
+        let mut evidence = Evidence { asked, ..evidence_of(&self.home, self.acks())? };
         evidence.arrivals = self.sink.arrivals();
         evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
         let mails = match &self.post {
@@ -349,7 +369,10 @@ impl Load {
 
     /// Looks at the receiver for every unknown outcome, as a person would, and says what it saw; until no run is open.
     /// Gives the items that were asked about.
-    fn bring_to_an_end(&self, client: &Client) -> Result<BTreeSet<String>, FaultError> {
+    ///
+    /// # Errors
+    /// When they do not end.
+    pub fn bring_to_an_end(&self, client: &Client) -> Result<BTreeSet<String>, FaultError> {
         let (end, mut asked) = (Instant::now() + END, BTreeSet::new());
         while Instant::now() < end {
             let tasks = client.get("/api/v1/tasks?limit=200")?;
@@ -390,6 +413,20 @@ impl Load {
 
 /// What ends the name of a mail that must go out once.
 pub(crate) const ONCE_MAIL: &str = "/notice";
+
+/// What the store of a home says that no daemon holds, without what came to sinks.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn evidence_of(home: &Path, acks: Vec<Ack>) -> Result<Evidence, FaultError> {
+    let once = ["/line", "/pay", ONCE_MAIL].map(Into::into).into();
+    let mut evidence = Evidence { acks, once, ..Evidence::default() };
+    let store = home.join("data/yizhan.db");
+    evidence.read_store(&store)?;
+    let zone = yizhan_workflow::schedule::zone("Asia/Shanghai")?;
+    evidence.read_schedules(&store, &Calendar::weekdays(zone))?;
+    Ok(evidence)
+}
 
 const REGISTERS: &str = "[register.\"台账\"]\nnumber = \"TZ{n:06}\"\nfield.case = {}\n";
 

@@ -15,10 +15,10 @@ use super::fault::is_full;
 use super::lock::{self, Lock, Taken};
 
 /// "YiZh": tells our files from other SQLite files, also for `file`.
-const APPLICATION: i64 = 0x5969_5a68;
+pub(super) const APPLICATION: i64 = 0x5969_5a68;
 
 /// Forward only; the version of a store is how many of them it has seen.
-pub(super) const MIGRATIONS: [&str; 15] = [
+pub(super) const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -34,10 +34,14 @@ pub(super) const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0013.sql"),
     include_str!("migrations/0014.sql"),
     include_str!("migrations/0016.sql"),
+    include_str!("migrations/0017.sql"),
 ];
 
+/// Bytes of a page.
+pub(super) const PAGE: u64 = 4_096;
+
 /// With this one the entries of registers are found by an index, also those that were there before.
-const INDEXED: i64 = 9;
+pub(super) const INDEXED: i64 = 9;
 
 /// Before this one, a reset of the write-ahead log could damage the file.
 const SQLITE_AT_LEAST: (i32, &str) = (3_051_003, "3.51.3");
@@ -171,6 +175,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
     }
     settle(&connection, path)?;
     migrate(&mut connection, version).map_err(sqlite)?;
+    super::sums::keep(&connection).map_err(sqlite)?;
     super::lots::enter_all(&mut connection).map_err(sqlite)?;
     start_a_new_log(&connection).map_err(sqlite)?;
     connection.wal_hook(Some(bring_in)).map_err(sqlite)?;
@@ -178,7 +183,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// SQLite would go on without what it cannot read.
-fn whole_log(path: PathBuf) -> Result<(), OpenError> {
+pub(super) fn whole_log(path: PathBuf) -> Result<(), OpenError> {
     match super::log::damaged_from(&path) {
         Ok(None) => Ok(()),
         Ok(Some(from)) => Err(OpenError::DamagedLog { path, from }),
@@ -205,6 +210,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
+    super::sums::teach(&connection)?;
     Ok(connection)
 }
 
@@ -241,7 +247,7 @@ fn settle(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         connection.execute_batch(&format!("PRAGMA {name} = {value}")).map_err(sqlite)?;
         as_set(connection, name, reads)?;
     }
-    as_set(connection, "page_size", 4_096)?;
+    as_set(connection, "page_size", PAGE as i64)?;
     as_set(connection, "busy_timeout", 5_000)
 }
 
@@ -258,12 +264,15 @@ fn not_set(name: &str, wanted: &dyn ToString, found: &dyn ToString) -> OpenError
     OpenError::Setting { name: name.to_owned(), wanted: wanted.to_string(), found: found.to_string() }
 }
 
-fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Result<()> {
+pub(super) fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Result<()> {
     for (known, sql) in (1_i64..).zip(MIGRATIONS).filter(|(known, _)| *known > from) {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step.execute_batch(sql)?;
         if known == INDEXED {
             super::registers::index_all(&step)?;
+        }
+        if known == MIGRATIONS.len() as i64 {
+            super::sums::fill(&step)?;
         }
         step.pragma_update(None, "application_id", APPLICATION)?;
         step.pragma_update(None, "user_version", known)?;

@@ -1,9 +1,13 @@
 //! Looks through the whole store for what should not be.
 
+use std::sync::OnceLock;
+
 use rusqlite::{Connection, Row};
 
 use super::fault::Fault;
+use super::lots::Lot;
 use super::rows::{run_id, task_id};
+use super::{open, sums};
 use crate::checksum::checksum;
 use crate::finding::{Finding, MOST_OF_A_KIND, tell};
 
@@ -11,8 +15,8 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
     // One moment for all questions: a run that ends meanwhile would look torn.
     let moment = connection.unchecked_transaction()?;
     let mut told = tell(sqlite(&moment)?);
-    for damaged in [damaged_lines(&moment)?, damaged_snapshots(&moment)?] {
-        told.extend(tell(damaged));
+    for look in [damaged_lines, damaged_snapshots, damaged_lots, sums::damaged, schema] {
+        told.extend(tell(look(&moment)?));
     }
     for (sql, finding) in QUESTIONS {
         let found = moment.prepare(sql)?.query_map([], finding)?.collect::<Result<_, _>>()?;
@@ -77,6 +81,30 @@ fn sqlite(connection: &Connection) -> Result<Vec<Finding>, Fault> {
     Ok(found)
 }
 
+/// A word of it that turned over may hide an index, or give a column another meaning.
+fn schema(connection: &Connection) -> Result<Vec<Finding>, Fault> {
+    static FRESH: OnceLock<Schema> = OnceLock::new();
+    let fresh = match FRESH.get() {
+        Some(known) => known,
+        None => {
+            let mut fresh = Connection::open_in_memory()?;
+            sums::teach(&fresh)?;
+            open::migrate(&mut fresh, 0)?;
+            let read = read_schema(&fresh)?;
+            FRESH.get_or_init(|| read)
+        }
+    };
+    Ok(if read_schema(connection)? == *fresh { vec![] } else { vec![Finding::Schema] })
+}
+
+/// Names, and how each is made.
+type Schema = Vec<(String, String)>;
+
+fn read_schema(connection: &Connection) -> rusqlite::Result<Schema> {
+    let sql = "SELECT name, coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
+    connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
 fn damaged_lines(connection: &Connection) -> Result<Vec<Finding>, Fault> {
     let mut statement = connection.prepare("SELECT run, seq, at, body, sum FROM event")?;
     let mut rows = statement.query([])?;
@@ -109,6 +137,18 @@ fn damaged_snapshots(connection: &Connection) -> Result<Vec<Finding>, Fault> {
         }
     }
     Ok(found)
+}
+
+/// What runs are found by has one sum for a lot.
+fn damaged_lots(connection: &Connection) -> Result<Vec<Finding>, Fault> {
+    let mut statement = connection.prepare("SELECT oldest, newest, body, sum FROM found_by_lot")?;
+    let mut rows = statement.query([])?;
+    let mut damaged = 0;
+    while let Some(row) = rows.next()? {
+        damaged += u32::from(Lot::read(row).is_err());
+    }
+    let table = "found_by_lot".to_owned();
+    Ok(if damaged > 0 { vec![Finding::DamagedRows { table, rows: damaged }] } else { vec![] })
 }
 
 /// The body in this column and the checksum in the next.

@@ -67,6 +67,20 @@ fn write(connection: &Connection, batches: &[Batch]) -> Result<Vec<Acks>, Fault>
     Ok(acks)
 }
 
+/// What of a run's row changes. One that was damaged before keeps a sum that does not fit.
+macro_rules! changed {
+    ($state:literal) => {
+        concat!(
+            "UPDATE run SET text = ?3, ",
+            $state,
+            " outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8, rounds = ?9, sum = iif(
+               sum = row_sum(id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands, rounds),
+               row_sum(id, workflow, ?3, ?2, ?4, key, ?5, started, ?6, by, parent, ?7, ?8, ?9), sum)
+             WHERE id = ?1"
+        )
+    };
+}
+
 struct Writing<'c> {
     connection: &'c Connection,
     /// Kept at hand: it is the one statement of every step.
@@ -115,8 +129,8 @@ impl Writing<'_> {
             None => {}
             Some(None) => drop(self.run("DELETE FROM wake WHERE run = ?1", [run])?),
             Some(Some(Millis(at))) => {
-                let sql = "INSERT INTO wake(run, at) VALUES (?1, ?2)
-                           ON CONFLICT(run) DO UPDATE SET at = excluded.at";
+                let sql = "INSERT INTO wake(run, at, sum) VALUES (?1, ?2, row_sum(?1, ?2))
+                           ON CONFLICT(run) DO UPDATE SET at = excluded.at, sum = excluded.sum";
                 self.run(sql, [run, at])?;
             }
         }
@@ -144,8 +158,9 @@ impl Writing<'_> {
 
     fn new_row(&self, row: &RunRow) -> Result<(), Fault> {
         self.run(
-            "INSERT INTO run(id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands, rounds)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            "INSERT INTO run(id, workflow, text, state, outcome, key, waits, started, ended, by, parent, due, stands, rounds, sum)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+                     row_sum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14))",
             params![
                 row.id.number(),
                 row.workflow,
@@ -180,17 +195,9 @@ impl Writing<'_> {
             row.stands,
             row.rounds,
         ];
-        let same_state = self.run(
-            "UPDATE run SET text = ?3, outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8, rounds = ?9
-             WHERE id = ?1 AND state = ?2",
-            values,
-        )?;
+        let same_state = self.run(concat!(changed!(""), " AND state = ?2"), values)?;
         if same_state == 0 {
-            self.run(
-                "UPDATE run SET state = ?2, text = ?3, outcome = ?4, waits = ?5, ended = ?6, due = ?7, stands = ?8, rounds = ?9
-                 WHERE id = ?1",
-                values,
-            )?;
+            self.run(changed!("state = ?2,"), values)?;
         }
         Ok(())
     }

@@ -9,8 +9,12 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{Options, Outcome};
+use crate::checker::Violation;
 use crate::daemon::Daemon;
 use crate::load::{Dice, FaultError, Load};
+
+/// How a daemon ends that cannot trust its store any more.
+const BROKEN: i32 = 70;
 
 /// What is wrong with the disk, by its number in the control file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +44,7 @@ impl Control {
     }
 
     /// From the next call but `after` on.
-    fn set(&self, wrong: Wrong, after: u64) -> Result<(), FaultError> {
+    pub(super) fn set(&self, wrong: Wrong, after: u64) -> Result<(), FaultError> {
         let file = File::options().write(true).open(&self.0)?;
         file.write_all_at(&after.to_le_bytes(), 8)?;
         file.write_all_at(&(wrong as u64).to_le_bytes(), 0)?;
@@ -119,29 +123,36 @@ fn failing(options: &Options, wrong: Wrong) -> Outcome {
     let load = Load::begin(&options.binary, options.clients)?;
     let control = Control::make(&load.home)?;
     let (mut dice, mut ended) = (Dice::new(options.seed), 0_u32);
+    let (mut longest, mut wrongly) = (Duration::ZERO, vec![]);
     let mut daemon = control.start(&load)?;
     for _ in 0..options.cycles {
         load.until_acknowledged(20)?;
         let before = control.struck();
         control.set(wrong, dice.below(60))?;
         load.until("the disk never failed", || (control.struck() > before).then_some(()))?;
+        let failed = Instant::now();
         // It ends by itself, or lived through it.
         let ends = load.until("it neither ended nor went on", || {
-            daemon
-                .has_ended()
-                .then_some(true)
-                .or_else(|| (wrong == Wrong::Write && goes_on(&daemon)).then_some(false))
+            let lived = |daemon: &Daemon| (wrong == Wrong::Write && goes_on(daemon)).then_some(None);
+            daemon.ends_within(Duration::ZERO).map(Some).or_else(|| lived(&daemon))
         })?;
         control.set(Wrong::Nothing, 0)?;
-        if ends {
-            ended += 1;
+        if let Some(status) = ends {
+            (ended, longest) = (ended + 1, longest.max(failed.elapsed()));
+            // Whoever starts it again must be able to tell this from any other end.
+            if status.code() != Some(BROKEN) {
+                wrongly.push(Violation::StopWrong(format!("{wrong:?}"), status.to_string()));
+            }
             daemon = control.start(&load)?;
         }
     }
     daemon.stop();
     let struck = control.struck();
-    let findings = load.judge(options.cycles as usize, options.keep)?;
-    let counted = json!({ "cycles": options.cycles, "struck": struck, "ended_itself": ended });
+    let mut findings = load.judge(options.cycles as usize, options.keep)?;
+    findings.violations.extend(wrongly);
+    let counted = json!({
+        "cycles": options.cycles, "struck": struck, "ended_itself": ended, "longest_until_it_ended_ms": longest.as_millis() as u64,
+    });
     Ok((findings, counted))
 }
 

@@ -113,6 +113,7 @@ pub fn run(options: &Options) -> Outcome {
         arrivals: number("entries"),
         slots: 0,
         entries: 0,
+        failed: 0,
         settled: 0,
         seconds: began.elapsed().as_secs(),
         violations,

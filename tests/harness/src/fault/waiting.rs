@@ -97,6 +97,7 @@ pub fn run(options: &Options) -> Outcome {
         arrivals: 0,
         slots: 0,
         entries: 0,
+        failed: 0,
         settled: 0,
         seconds: began.elapsed().as_secs(),
         violations: judged.violations,
