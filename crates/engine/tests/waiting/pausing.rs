@@ -146,7 +146,7 @@ async fn who_hangs_up_on_a_pause_leaves_memory_and_disk_of_one_mind() {
 
 /// A day's tidying up, until the event is forgotten.
 async fn tidied_until_gone(place: &Place, id: &str) {
-    let bell = tokio::spawn(doorbell::answer(place.engine.clone(), std::sync::Arc::default()));
+    let bell = tokio::spawn(doorbell::keep(place.engine.clone()));
     let gone = |place: &Place| place.store.event("invoice.paid", id).unwrap().is_none();
     place.until("it is forgotten", gone).await;
     bell.abort();
