@@ -98,6 +98,18 @@ fn for_starts(routes: Described) -> Described {
             pausing::resume,
             ("Has a paused trigger go on, with what was missed as its file says", again::REFUSED),
         )
+        .get(
+            "/api/v1/workflows/{name}/draft",
+            Known,
+            drafts::of_start,
+            "What one has filled in of a start form and not sent",
+        )
+        .put(
+            "/api/v1/workflows/{name}/draft",
+            Known,
+            drafts::put_of_start,
+            ("Keeps what is filled in of a start form and not sent; nothing throws it away", again::SAME),
+        )
         .get("/api/v1/events", Known, stream::watch, "What changes of what one may see, as it changes")
         .post(
             "/api/v1/events",
@@ -119,18 +131,6 @@ fn for_starts(routes: Described) -> Described {
 fn for_runs(routes: Described) -> Described {
     routes
         .post("/api/v1/workflows/{name}/runs", Known, runs::start, ("Starts a run", again::KEY))
-        .get(
-            "/api/v1/workflows/{name}/draft",
-            Known,
-            drafts::of_start,
-            "What one has filled in of a start form and not sent",
-        )
-        .put(
-            "/api/v1/workflows/{name}/draft",
-            Known,
-            drafts::put_of_start,
-            ("Keeps what is filled in of a start form and not sent; nothing throws it away", again::SAME),
-        )
         .get("/api/v1/runs", Viewer, runs::list, "Runs, the newest first")
         .get(
             "/api/v1/runs/{id}",

@@ -295,6 +295,17 @@ impl Kept {
         }
     }
 
+    /// A task that was answered meanwhile has none.
+    fn keep_draft(&mut self, draft: &Draft) {
+        let stands = match &draft.of {
+            DraftOf::Task(task) => self.tasks.contains_key(task),
+            DraftOf::Start { .. } => true,
+        };
+        if stands {
+            self.drafts.insert((draft.of.clone(), Arc::clone(&draft.by)), draft.clone());
+        }
+    }
+
     fn note(&mut self, note: &Note) {
         match note {
             Note::Text { hash, source } => {
@@ -324,23 +335,11 @@ impl Kept {
                 }
             }
             Note::Noticed { key } => drop(self.notices.remove(key)),
-            Note::Draft(draft) => {
-                let stands = match &draft.of {
-                    DraftOf::Task(task) => self.tasks.contains_key(task),
-                    DraftOf::Start { .. } => true,
-                };
-                if stands {
-                    self.drafts.insert((draft.of.clone(), Arc::clone(&draft.by)), draft.clone());
-                }
-            }
+            Note::Draft(draft) => self.keep_draft(draft),
             Note::ForgetDrafts { before } => {
-                let stays =
-                    |of: &DraftOf, draft: &Draft| matches!(of, DraftOf::Task(_)) || draft.at >= *before;
-                self.drafts.retain(|(of, _), draft| stays(of, draft));
+                self.drafts.retain(|(of, _), draft| matches!(of, DraftOf::Task(_)) || draft.at >= *before);
             }
-            Note::DraftDropped { of, by } => {
-                self.drafts.remove(&(of.clone(), Arc::clone(by)));
-            }
+            Note::DraftDropped { of, by } => drop(self.drafts.remove(&(of.clone(), Arc::clone(by)))),
             Note::TriggerPaused(pause) => {
                 self.pauses.insert((pause.workflow.clone(), pause.trigger.clone()), pause.clone());
             }

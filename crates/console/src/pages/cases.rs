@@ -149,7 +149,7 @@ fn entries(lang: Lang, all: &[Entrance]) -> Markup {
     html! {
         ul.entrances {
             @for one in all {
-                li { a href=(one.path()) { strong { (one.title) } @if one.draft { " " span.chip { (say(lang, t::HAS_DRAFT)) } } @if let Some(note) = &one.note { span.soft { (note) } } } }
+                li { a href=(one.path()) { strong { (one.title) @if one.draft { " " span.chip { (say(lang, t::HAS_DRAFT)) } } } @if let Some(note) = &one.note { span.soft { (note) } } } }
             }
         }
     }

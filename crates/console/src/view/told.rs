@@ -149,10 +149,7 @@ impl Teller<'_> {
             Event::SlotGranted { of } => {
                 format!("{} {}", self.item(of.item), self.pick("得到名额", "got its place"))
             }
-            Event::Assigned { of, to } => {
-                let to = to.as_ref().map_or_else(|| self.pick("无人", "nobody"), |to| self.who(to));
-                format!("{} {} {to}", self.item(of.item), self.pick("分给", "goes to"))
-            }
+            Event::Assigned { of, to } => self.assigned(of.item, to.as_deref()),
             Event::Claimed { of, by, .. } => self.did(by, ["认领", "claimed"], of.item),
             Event::Released { of, by, .. } => self.did(by, ["退还", "gave back"], of.item),
             Event::Answered { of, by, .. } => self.did(by, ["答复", "answered"], of.item),
@@ -163,11 +160,10 @@ impl Teller<'_> {
                 format!("{by} {} {} → {to}{note}", self.handed(*delegate), self.item(of.item))
             }
             Event::Commented { of, by, text, .. } => {
-                format!("{} {} {}: {text}", self.who(by), self.pick("留言", "said of"), self.item(of.item))
+                format!("{}: {text}", self.did(by, ["留言", "said of"], of.item))
             }
             Event::Settled { of, by, verdict, .. } => {
-                let settled = self.pick("决定", "settled");
-                format!("{} {settled} {}: {}", self.who(by), self.item(of.item), self.verdict(verdict))
+                format!("{}: {}", self.did(by, ["决定", "settled"], of.item), self.verdict(verdict))
             }
             Event::Cancelled { by, reason, .. } => {
                 format!("{} {}: {reason}", self.who(by), self.pick("取消", "cancelled it"))
@@ -180,13 +176,12 @@ impl Teller<'_> {
                 format!("{} {}", self.who(by), self.pick("换用新文本", "took another text"))
             }
             Event::Paused { of, by, reason, .. } => {
-                let stopped = self.pick("暂停计时", "stopped the clock of");
-                format!("{} {stopped} {}: {reason}", self.who(by), self.item(of.item))
+                format!("{}: {reason}", self.did(by, ["暂停计时", "stopped the clock of"], of.item))
             }
             Event::Resumed { of, by, .. } => self.did(by, ["恢复计时", "let the clock go on of"], of.item),
             Event::DueMoved { of, to, by, reason, .. } => {
-                let moved = self.pick("改了期限", "moved the due time of");
-                format!("{} {moved} {} → {}: {reason}", self.who(by), self.item(of.item), self.clock(*to))
+                let moved = self.did(by, ["改了期限", "moved the due time of"], of.item);
+                format!("{moved} → {}: {reason}", self.clock(*to))
             }
             Event::MoreTimeAsked { of, by, .. } => {
                 self.did(by, ["申请延期", "asked for more time for"], of.item)
@@ -194,6 +189,11 @@ impl Teller<'_> {
             Event::CalendarsChanged {} => self.pick("日历有变", "the calendars changed"),
             Event::Joined { trigger, .. } => format!("{trigger} {}", self.pick("并入", "joined it")),
         }
+    }
+
+    fn assigned(&self, item: Item, to: Option<&str>) -> String {
+        let to = to.map_or_else(|| self.pick("无人", "nobody"), |to| self.who(to));
+        format!("{} {} {to}", self.item(item), self.pick("分给", "goes to"))
     }
 
     fn did(&self, by: &str, [zh, en]: [&str; 2], item: Item) -> String {
