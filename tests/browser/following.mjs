@@ -1,6 +1,7 @@
 // Pages that stand open while something happens elsewhere, and lines that break off.
 
 import assert from "node:assert/strict";
+import { rename, writeFile } from "node:fs/promises";
 import { says, words } from "./windows.mjs";
 
 /** An hour with an event each second. */
@@ -22,6 +23,83 @@ async function what_happens_elsewhere_comes_to_an_open_page_and_what_is_typed_st
   await house.post(`/api/v1/runs/${run}/cancel`, { reason: "客户撤回" });
   await says(office, "已取消");
   await page.waitForFunction(() => !document.body.innerText.includes("江南路 20 号"));
+}
+
+async function a_task_that_stands_open_says_what_others_do_with_it_and_keeps_what_is_typed({ windows, house, pictures }) {
+  const run = await house.start("fault", { phone: "13800000023", place: "江南路 23 号" });
+  const task = await house.task(run);
+  const page = await windows.of("li.na");
+  await page.goto(house.at(`/tasks/${task.id}`));
+  await page.fill('[name="f.found"]', "正在写");
+  const typed = () => page.inputValue('[name="f.found"]');
+  const act = (verb, body) => house.post(`/api/v1/tasks/${task.id}/${verb}`, { by: "sun.yan", ...body });
+  await act("comment", { text: "我在路上" });
+  await says(page, "我在路上");
+  await house.post(`/api/v1/tasks/${task.id}/due`, { to: "2099-01-02 10:00", reason: "客户要求" });
+  await says(page, "2099-01-02");
+  await act("claim", {});
+  await says(page, "孙燕 正在办这件事");
+  assert.equal(await typed(), "正在写");
+  await pictures.of(page, "task-of-somebody-else");
+  await act("answer", { fields: { found: "修好", fixed: true } });
+  await says(page, "可能已经由别人办好");
+  assert.equal(await typed(), "正在写", "to be copied elsewhere");
+  await pictures.of(page, "task-gone");
+}
+
+async function a_file_that_changes_comes_to_the_open_page_of_workflows({ windows, house }) {
+  const page = await windows.of("zhao.min");
+  await page.goto(house.at("/workflows"));
+  const path = `${house.home}/workflows/extra.toml`;
+  const put = async (text) => {
+    await writeFile(`${path}.new`, text);
+    await rename(`${path}.new`, path);
+  };
+  const good = 'title = "另外一个"\n[trigger.desk]\nby_hand = ["group:热线"]\n[step.note]\nask = "group:热线"\n';
+  await put(good);
+  await says(page, "另外一个");
+  const own = await windows.of("zhao.min");
+  await own.goto(house.at("/workflows/extra"));
+  await put(good.replace("ask =", "asks ="));
+  await says(page, "旧版生效");
+  await says(own, "旧版生效");
+  await house.post("/api/v1/triggers/extra/desk/pause", { reason: "停几天" });
+  await says(own, "停几天");
+  await says(page, "已暂停");
+}
+
+async function a_new_case_that_is_half_filled_in_waits_for_whoever_began_it({ windows, house, pictures }) {
+  const page = await windows.of("li.na");
+  await page.goto(house.at("/new/fault/counter"));
+  await page.fill('[name="f.place"]', "江南路 24 号\n\"三楼\"");
+  await page.click("button[value=keep]");
+  await says(page, "草稿存于");
+  await pictures.of(page, "new-draft");
+  const later = await windows.of("li.na");
+  await later.goto(house.at("/new"));
+  await says(later, "有草稿");
+  await pictures.of(later, "new-with-a-draft");
+  await later.click("main a:has-text('故障报修')");
+  assert.equal(await later.inputValue('[name="f.place"]'), "江南路 24 号\n\"三楼\"");
+  await later.fill('[name="f.phone"]', "13800000024");
+  await later.click("form.sheet button[type=submit]:not([name])");
+  await later.waitForURL("**/runs/run_*");
+  await later.goto(house.at("/new"));
+  assert.doesNotMatch(await words(later), /有草稿/);
+}
+
+async function an_administrator_reads_the_log_without_a_terminal({ windows, house, pictures }) {
+  const page = await windows.of("zhao.min");
+  await page.goto(house.at("/system"));
+  await page.click("nav.parts a:has-text('日志')");
+  await page.waitForSelector("ol.log li");
+  await pictures.of(page, "log");
+  await page.selectOption('[name="level"]', "error");
+  await page.click("form.filters button");
+  await page.waitForURL("**level=error**");
+  const office = await windows.of("wang.wei");
+  const answer = await office.goto(house.at("/system/log"));
+  assert.equal(answer.status(), 403);
 }
 
 /** Keeps the page's stream within reach, so that an hour can be played through it. */
@@ -64,10 +142,10 @@ async function a_page_through_which_an_hour_of_events_is_played_does_not_grow({ 
   assert.ok(after.heap < before.heap + 1_000_000, `the page grew from ${before.heap} to ${after.heap} bytes`);
 }
 
-async function what_was_typed_is_there_again_after_the_line_broke_off({ windows, house }) {
-  const run = await house.start("fault", { phone: "13800000021", place: "江南路 21 号" });
+async function what_was_typed_is_there_again_after_the_line_broke_off_where_no_scripts_run({ windows, house }) {
+  const run = await house.start("fault", { phone: "13800000022", place: "江南路 22 号" });
   const task = await house.task(run);
-  const page = await windows.of("li.na");
+  const page = await windows.of("li.na", { javaScriptEnabled: false });
   await page.goto(house.at(`/tasks/${task.id}`));
   await page.fill('[name="f.found"]', "线路断了也在");
   await page.check('[name="f.fixed"][value="yes"]');
@@ -77,11 +155,15 @@ async function what_was_typed_is_there_again_after_the_line_broke_off({ windows,
   assert.equal((await house.get(`/api/v1/runs/${run}`)).state, "open", "what did not come does nothing");
   await page.goBack();
   assert.equal(await page.inputValue('[name="f.found"]'), "线路断了也在");
-  assert.ok((await words(page)).includes("江南路 21 号"));
+  assert.ok((await words(page)).includes("江南路 22 号"));
 }
 
 export const stories = [
+  a_task_that_stands_open_says_what_others_do_with_it_and_keeps_what_is_typed,
+  a_file_that_changes_comes_to_the_open_page_of_workflows,
+  a_new_case_that_is_half_filled_in_waits_for_whoever_began_it,
+  an_administrator_reads_the_log_without_a_terminal,
   what_happens_elsewhere_comes_to_an_open_page_and_what_is_typed_stays,
   a_page_through_which_an_hour_of_events_is_played_does_not_grow,
-  what_was_typed_is_there_again_after_the_line_broke_off,
+  what_was_typed_is_there_again_after_the_line_broke_off_where_no_scripts_run,
 ];

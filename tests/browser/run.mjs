@@ -9,6 +9,7 @@ import { mkdir } from "node:fs/promises";
 import { chromium } from "playwright-core";
 import { stories as faults } from "./faults.mjs";
 import { stories as following } from "./following.mjs";
+import { stories as lines } from "./lines.mjs";
 import { House } from "./house.mjs";
 import { Pictures } from "./pictures.mjs";
 import { stories } from "./stories.mjs";
@@ -25,7 +26,7 @@ const windows = new Windows(browser, house);
 const pictures = new Pictures(folder);
 const only = process.env.ONLY ?? "";
 let [passed, failed] = [0, 0];
-for (const story of [...stories, ...faults, ...following].filter((story) => story.name.includes(only))) {
+for (const story of [...stories, ...faults, ...following, ...lines].filter((story) => story.name.includes(only))) {
   windows.begin();
   const begun = Date.now();
   try {

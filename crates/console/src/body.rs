@@ -1,9 +1,9 @@
-//! Reads what came with a request: bounded in size and time, and refused in our own words.
+//! Reads what came with a request: bounded in size and pace, and refused in our own words.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,12 +12,43 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::strangers::Turn;
 
-/// The whole body, at most so large and so long on its way.
+/// A body must bring so many bytes a second, beside the time that it has for nothing: a slow line gets its file through, and one
+/// that sends a byte now and then is not waited for.
+const SLOWEST: u64 = 2 * 1024;
+
+/// A body piece by piece, for as long as it keeps coming.
+pub(crate) struct Pieces {
+    stream: BodyDataStream,
+    begun: Instant,
+    /// For the first piece and between two of them.
+    within: Duration,
+    come: u64,
+}
+
+impl Pieces {
+    pub(crate) fn of(body: Body, within: Duration) -> Self {
+        Self { stream: body.into_data_stream(), begun: Instant::now(), within, come: 0 }
+    }
+
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Refusal>> {
+        let earned = Duration::from_millis(self.come.saturating_mul(1_000) / SLOWEST);
+        let until = (Instant::now() + self.within).min(self.begun + self.within + earned);
+        let Ok(piece) = timeout_at(until, self.stream.next()).await else {
+            return Some(Err(Refusal::TooSlow));
+        };
+        let piece = piece?.map_err(|error| Refusal::Unreadable(format!("the body broke off: {error}")));
+        self.come += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Some(piece)
+    }
+}
+
+/// The whole body, at most so large.
 pub(crate) async fn read_body(
     headers: &HeaderMap,
     body: Body,
@@ -30,19 +61,15 @@ pub(crate) async fn read_body(
     if announced.is_some_and(|length| length > most as u64) {
         return Err(too_large());
     }
-    let reading = async {
-        let mut stream = body.into_data_stream();
-        let mut whole = BytesMut::new();
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|error| Refusal::Unreadable(format!("the body broke off: {error}")))?;
-            if whole.len() + piece.len() > most {
-                return Err(too_large());
-            }
-            whole.extend_from_slice(&piece);
+    let (mut pieces, mut whole) = (Pieces::of(body, within), BytesMut::new());
+    while let Some(piece) = pieces.next().await {
+        let piece = piece?;
+        if whole.len() + piece.len() > most {
+            return Err(too_large());
         }
-        Ok(whole.freeze())
-    };
-    tokio::time::timeout(within, reading).await.unwrap_or(Err(Refusal::TooSlow))
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
 }
 
 /// The media type without its parameters, in small letters.

@@ -20,6 +20,15 @@ use crate::refusal::Refusal;
 /// The word of a session. The prefix has the browser take it over a safe line and from this host alone.
 pub(crate) const COOKIE: &str = "__Host-yizhan";
 
+/// Who came in last with this browser, as `written` has them. It opens nothing, and outlives the session: so that what somebody
+/// typed before theirs was over is not sent on in the name of another.
+pub(crate) const LAST: &str = "__Host-yizhan-last";
+
+/// A person's id as a cookie and a form carry it.
+pub(crate) fn written(id: &str) -> String {
+    form_urlencoded::byte_serialize(id.as_bytes()).collect()
+}
+
 /// Sent by a page that looks again because something changed, and by nobody who clicked.
 pub(crate) const AGAIN: &str = "x-yizhan-again";
 
@@ -183,9 +192,13 @@ fn rights_of(desk: &Desk, id: &str) -> Option<Rights> {
 }
 
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie_named(headers, COOKIE)
+}
+
+pub(crate) fn cookie_named<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut ours = all.flat_map(|line| line.split(';')).filter_map(|one| one.trim().split_once('='));
-    ours.find(|(name, _)| *name == COOKIE).map(|(_, word)| word)
+    ours.find(|(name, _)| *name == wanted).map(|(_, word)| word)
 }
 
 /// Whether a page of this very host asks. `Sec-Fetch-Site` cannot be written by a page; a browser that does not send it

@@ -78,6 +78,26 @@ pub struct Reloaded {
     pub faults: Vec<String>,
 }
 
+/// How much a line of the log matters, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// A line of the daemon's own log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogLine {
+    pub at: String,
+    pub level: LogLevel,
+    /// The part of the daemon that speaks.
+    pub of: String,
+    pub text: String,
+}
+
 pub type Promise<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The daemon as the console sees it. Functions that are not promises may block: they are called on threads where that
@@ -133,6 +153,11 @@ pub trait House: Send + Sync {
     /// What the daemon itself knows to be wrong, for `doctor`.
     fn findings(&self, language: Language) -> Vec<String> {
         let _ = language;
+        Vec::new()
+    }
+
+    /// The last lines of the log, the newest first.
+    fn log(&self) -> Vec<LogLine> {
         Vec::new()
     }
 

@@ -26,7 +26,7 @@ pub mod view;
 mod why;
 mod words;
 
-pub use house::House;
+pub use house::{House, LogLevel, LogLine};
 pub use serve::{Listeners, serve};
 pub use settings::{HttpSettings, Token};
 

@@ -24,7 +24,7 @@ use crate::body::Named;
 use crate::desk::Desk;
 use crate::pages::fields::{self, Shown};
 use crate::pages::given::{self, Given};
-use crate::pages::{answered, spoken};
+use crate::pages::{answered, console, spoken};
 use crate::refusal::Refusal;
 use crate::strangers::Turn;
 use crate::view::{Look, attempt_of, task_form};
@@ -81,6 +81,8 @@ struct Sheet {
     /// What the case brought, for people of the house.
     case: Vec<(String, String)>,
     fields: Vec<Shown>,
+    /// Bytes that an answer may have.
+    most: usize,
     lang: Lang,
 }
 
@@ -94,7 +96,7 @@ pub(crate) async fn show(
     match met(&desk, &token, lang).await {
         Ok(Ok(sheet)) => {
             let confirmation = confirmation(&desk, &token);
-            answered(StatusCode::OK, page::sheet(&sheet, &confirmation, &[], &Given::default()))
+            asked(StatusCode::OK, &sheet, page::sheet(&sheet, &confirmation, &[], &Given::default()))
         }
         Ok(Err(shut)) => closed(&shut, lang),
         Err(refusal) => trouble(&refusal, lang),
@@ -142,7 +144,7 @@ async fn take(desk: &Arc<Desk>, token: &str, request: Request, lang: Lang) -> Re
         Err(Refusal::Fields(faults)) => {
             let confirmation = confirmation(desk, token);
             let page = page::sheet(&sheet, &confirmation, &sentences(&faults, lang), &given);
-            Ok(answered(StatusCode::UNPROCESSABLE_ENTITY, page))
+            Ok(asked(StatusCode::UNPROCESSABLE_ENTITY, &sheet, page))
         }
         // Somebody was first, or who may answer changed: it is looked at again.
         Err(Refusal::DealtWith(_)) => {
@@ -165,7 +167,12 @@ fn sentences(faults: &[FieldFault], lang: Lang) -> Vec<(String, String)> {
 /// What did not come from the page is asked again, and decides nothing.
 fn again(sheet: &Sheet, confirmation: &str) -> Response {
     let page = page::sheet(sheet, confirmation, &[], &Given::default());
-    answered(StatusCode::FORBIDDEN, page)
+    asked(StatusCode::FORBIDDEN, sheet, page)
+}
+
+/// A page with the form. No script runs in it unless files are to be sent.
+fn asked(status: StatusCode, sheet: &Sheet, page: String) -> Response {
+    if fields::takes_files(&sheet.fields) { console(status, page) } else { answered(status, page) }
 }
 
 /// Browsers say whether a page of ours sent it; one that says nothing is held to the confirmation alone.
@@ -238,6 +245,7 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
         case: if outsider { vec![] } else { brought(&look, lang) },
         fields: fields::of(&form)?,
         ticket,
+        most: given::most(desk),
         lang,
     })))
 }

@@ -22,11 +22,11 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use yizhan_workflow::problem::{Lang, reason};
 
 use self::kept::Kept;
-use crate::caller::same_origin;
+use crate::caller::{Caller, same_origin};
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
@@ -37,12 +37,22 @@ pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
     framed(lang, title, "../assets/", content)
 }
 
+/// The same with a form in it, of which somebody on a slow line sees how much is sent.
+pub(crate) fn whole_form(lang: Lang, title: &str, content: &Markup, most: usize) -> String {
+    let script = html! { script src={ "../assets/" (assets::named("send.js")) } defer {} };
+    framed_with(lang, title, ("../assets/", &script), &html! { (content) (shell::sending(lang, most)) })
+}
+
 /// A page without the way around, at whatever address of the console.
 pub(crate) fn apart(lang: Lang, title: &str, content: &Markup) -> String {
     framed(lang, title, "/assets/", content)
 }
 
 fn framed(lang: Lang, title: &str, folder: &str, content: &Markup) -> String {
+    framed_with(lang, title, (folder, &html! {}), content)
+}
+
+fn framed_with(lang: Lang, title: &str, (folder, scripts): (&str, &Markup), content: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang=(say(lang, t::LANG_TAG)) {
@@ -52,6 +62,7 @@ fn framed(lang: Lang, title: &str, folder: &str, content: &Markup) -> String {
                 meta name="color-scheme" content="light dark";
                 title { (title) }
                 link rel="stylesheet" href={ (folder) (assets::named("page.css")) };
+                (scripts)
             }
             body {
                 main { (content) }
@@ -78,10 +89,10 @@ pub(crate) fn answered(status: StatusCode, page: String) -> Response {
     alone(status, PLAIN, page)
 }
 
-/// A page of the console: our scripts run in it and ask us alone.
+/// A page in which our scripts run and ask us alone.
 pub(crate) fn console(status: StatusCode, page: String) -> Response {
-    const LIVE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; \
-                        base-uri 'none'; frame-ancestors 'none'";
+    const LIVE: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+                        script-src 'self'; connect-src 'self'";
     alone(status, LIVE, page)
 }
 
@@ -141,16 +152,51 @@ fn not_there(refusal: &Refusal) -> Option<Text> {
     }
 }
 
+/// What a page says that is none, for `around`.
+#[derive(Clone)]
+struct Refused(String);
+
 /// A page that says why there is none.
 pub(crate) fn refused(refusal: &Refusal, lang: Lang) -> Response {
     let title = say(lang, t::THIS_PAGE_CANNOT_BE_SHOWN);
     let content = html! {
         h1 { (title) }
         div.notice.bad role="alert" {
-            p { (sentence(refusal, lang)) }
-            @if let Some(text) = not_there(refusal) { p { (say(lang, text)) } }
+            @match not_there(refusal) {
+                Some(text) => { p { (say(lang, text)) } p.soft { (sentence(refusal, lang)) } },
+                None => p { (sentence(refusal, lang)) },
+            }
         }
         p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
     };
-    answered(refusal.status(), apart(lang, title, &content))
+    let mut response = answered(refusal.status(), apart(lang, title, &content));
+    response.extensions_mut().insert(Refused(content.into_string()));
+    response
+}
+
+/// Where somebody wants to go, and in which language they read.
+pub(crate) struct Way {
+    place: shell::Place,
+    lang: Lang,
+}
+
+impl Way {
+    /// None: no page is asked for.
+    pub(crate) fn of(desk: &Desk, request: &Request) -> Option<Self> {
+        let path = request.uri().path();
+        let place = shell::Place::at(path);
+        (!path.starts_with("/api/")).then(|| Self { place, lang: spoken(desk, request.headers()) })
+    }
+
+    /// Whoever is known and gets no page can still go on to the others.
+    pub(crate) fn around(&self, desk: &Desk, caller: &Caller, answer: Response) -> Response {
+        let Some(Refused(content)) = answer.extensions().get::<Refused>().cloned() else { return answer };
+        if caller.who.is_none() {
+            return answer;
+        }
+        let world = desk.shared().world();
+        let reader = shell::Reader::new(desk, self.lang, caller, &world);
+        let title = say(self.lang, t::THIS_PAGE_CANNOT_BE_SHOWN);
+        console(answer.status(), shell::page(&reader, self.place, title, &PreEscaped(content)))
+    }
 }

@@ -35,7 +35,7 @@ use yizhan_workflow::people::rights::Role;
 
 use crate::caller::{Caller, Peer, Who};
 use crate::desk::Desk;
-use crate::pages;
+use crate::pages::{self, Way};
 use crate::refusal::Refusal;
 
 /// What a route asks of its caller.
@@ -249,27 +249,39 @@ async fn guard<N: Needs>(
     desk.counts.requests.fetch_add(1, Ordering::Relaxed);
     // Without a peer the request did not come over one of our lines: nobody.
     let peer = request.extensions().get::<Peer>().copied().ok_or(Refusal::Unknown)?;
-    let known = Caller::of(desk, peer, request.headers(), request.method()).await;
-    let caller = match known.and_then(|caller| N::met_by(&caller).map(|()| caller)) {
+    let (way, programs) = (Way::of(desk, &request), N::NAME == Near::NAME || door.path.starts_with("/api/"));
+    let caller = match Caller::of(desk, peer, request.headers(), request.method()).await {
         Ok(caller) => caller,
         Err(refusal) => {
             desk.counts.refused.fetch_add(1, Ordering::Relaxed);
-            return if N::NAME == Near::NAME || door.path.starts_with("/api/") {
+            return if programs {
                 Err(refusal)
             } else {
                 Ok(pages::turned_away(desk, &refusal, request).await)
             };
         }
     };
+    let around = |answer: Response, caller: &Caller| match &way {
+        Some(way) => way.around(desk, caller, answer),
+        None => answer,
+    };
+    if let Err(refusal) = N::met_by(&caller) {
+        desk.counts.refused.fetch_add(1, Ordering::Relaxed);
+        if programs {
+            return Err(refusal);
+        }
+        return Ok(around(pages::turned_away(desk, &refusal, request).await, &caller));
+    }
     let act = match &caller.who {
         Some(who) if !request.method().is_safe() => Some(asked(desk, door.path, &caller, who, &request)),
         Some(_) | None => None,
     };
-    request.extensions_mut().insert(caller);
-    match act {
-        Some(act) => carried_out(desk, act, next.run(request)).await,
-        None => Ok(next.run(request).await),
-    }
+    request.extensions_mut().insert(caller.clone());
+    let answer = match act {
+        Some(act) => carried_out(desk, act, next.run(request)).await?,
+        None => next.run(request).await,
+    };
+    Ok(around(answer, &caller))
 }
 
 /// What somebody known does is done to its end, also when they hang up meanwhile: or one act of two would be done, and the
@@ -322,7 +334,14 @@ async fn nothing_here(State(desk): State<Arc<Desk>>, request: Request) -> Respon
     let asks = parts.headers.get(header::ACCEPT).and_then(|wanted| wanted.to_str().ok());
     // A browser says so; programs are answered in theirs.
     if asks.is_some_and(|wanted| wanted.contains("text/html")) && !parts.uri.path().starts_with("/api") {
-        return pages::refused(&refusal, pages::spoken(&desk, &parts.headers));
+        let page = pages::refused(&refusal, pages::spoken(&desk, &parts.headers));
+        let Some(peer) = parts.extensions.get::<Peer>().copied() else { return page };
+        let caller = Caller::of(&desk, peer, &parts.headers, &Method::GET).await;
+        let way = Way::of(&desk, &Request::from_parts(parts, axum::body::Body::empty()));
+        return match way.zip(caller.ok()) {
+            Some((way, caller)) => way.around(&desk, &caller, page),
+            None => page,
+        };
     }
     stranger_at_the_api(&desk, &parts).await.unwrap_or(refusal).into_response()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, clock, doctor, drafts, events, health, pausing, plugins, query, registers, runs,
+    access, artifacts, clock, doctor, drafts, events, health, log, pausing, plugins, query, registers, runs,
     stream, tasks, triggers, workflows,
 };
 use crate::desk::Desk;
@@ -97,6 +97,18 @@ fn for_starts(routes: Described) -> Described {
             Operator,
             pausing::resume,
             ("Has a paused trigger go on, with what was missed as its file says", again::REFUSED),
+        )
+        .get(
+            "/api/v1/workflows/{name}/draft",
+            Known,
+            drafts::of_start,
+            "What one has filled in of a start form and not sent",
+        )
+        .put(
+            "/api/v1/workflows/{name}/draft",
+            Known,
+            drafts::put_of_start,
+            ("Keeps what is filled in of a start form and not sent; nothing throws it away", again::SAME),
         )
         .get("/api/v1/events", Known, stream::watch, "What changes of what one may see, as it changes")
         .post(
@@ -331,6 +343,7 @@ fn for_accounts(routes: Described) -> Described {
             access::audit,
             "Who asked for what, from where, and what they were told; the newest first",
         )
+        .get("/api/v1/log", Admin, log::show, "The last lines of the daemon's log, the newest first")
         .get("/api/v1/audit/verify", Admin, access::verify, "Whether the audit is as it was written")
 }
 
@@ -388,4 +401,5 @@ fn for_those_who_run_it(routes: Routes) -> Routes {
         .post("/system/tokens", Admin, pages::system::make_token)
         .post("/system/tokens/{name}/revoke", Admin, pages::system::revoke)
         .get("/system/audit", Admin, pages::system::audit)
+        .get("/system/log", Admin, pages::system::log)
 }

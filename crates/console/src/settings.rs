@@ -40,7 +40,7 @@ pub struct HttpSettings {
     pub tokens: Vec<Token>,
     /// From the connection, or the answer before, to the end of a request's head. Also how long a line may be idle.
     pub head_timeout: Duration,
-    /// From a request's head to the end of its body.
+    /// How long a body may be silent. As long as it keeps coming it is waited for.
     pub body_timeout: Duration,
     pub body_max: usize,
     pub artifact_max: usize,

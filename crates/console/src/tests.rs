@@ -13,6 +13,7 @@ mod hooks;
 mod kept;
 mod limits;
 mod links;
+mod log;
 mod offices;
 mod openapi;
 mod pages;

@@ -31,10 +31,10 @@ use crate::refusal::Refusal;
 
 pub(crate) use journal::journal_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
-pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word};
+pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word, title_at};
 pub(crate) use task::{form_of as task_form, task_row, task_view};
 pub(crate) use texts::Texts;
-pub(crate) use told::{Teller, local};
+pub(crate) use told::{Teller, Titles, local};
 
 /// A run as it is looked at, at one instant.
 pub(crate) struct Look<'a> {

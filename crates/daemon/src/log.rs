@@ -1,4 +1,7 @@
-//! The log: coloured on a terminal, short lines with a level for the journal, JSON where it was asked for.
+//! The log: coloured on a terminal, short lines with a level for the journal, JSON where it was asked for. Its last
+//! lines are kept for the pages.
+
+mod kept;
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -6,9 +9,12 @@ use std::io::IsTerminal as _;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub(crate) use self::kept::lines;
 use crate::config::{Log, LogFormat};
 use crate::exit::{Exit, Failure};
 
@@ -24,11 +30,13 @@ pub(crate) fn start(settings: &Log, asked: Option<LogFormat>) -> Result<(), Fail
         LogFormat::Auto => LogFormat::Journal,
         said @ (LogFormat::Pretty | LogFormat::Journal | LogFormat::Json) => said,
     };
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let (log, lines) = (tracing_subscriber::registry().with(filter), layer().with_writer(std::io::stderr));
     match format {
-        LogFormat::Pretty => log.with_ansi(terminal).with_target(false).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-        LogFormat::Journal | LogFormat::Auto => log.event_format(ForTheJournal).init(),
+        LogFormat::Pretty => log.with(lines.with_ansi(terminal).with_target(false)).with(kept::Keeper).init(),
+        LogFormat::Json => log.with(lines.json().flatten_event(true)).with(kept::Keeper).init(),
+        LogFormat::Journal | LogFormat::Auto => {
+            log.with(lines.event_format(ForTheJournal)).with(kept::Keeper).init();
+        }
     }
     Ok(())
 }

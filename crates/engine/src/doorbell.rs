@@ -77,6 +77,8 @@ async fn stands_still(engine: &Engine) {
 /// Firings are forgotten long after the last repeat of them can come: a webhook's window is minutes,
 /// a file that a crash left is taken again at the next start.
 const KEPT_MS: i64 = 90 * 24 * 3_600_000;
+/// A start form that somebody began to fill in and left for so long is not sent any more.
+const DRAFTS_KEPT_MS: i64 = 30 * 24 * 3_600_000;
 const TIDY_EVERY: Duration = Duration::from_secs(24 * 3_600);
 
 /// Forgets what is old, but nothing from the oldest event on that a trigger has yet to see: neither the event, nor which
@@ -97,6 +99,10 @@ async fn tidy(engine: &Engine) {
     let before = engine.shared.now().plus(-engine.shared.config.events_keep).min(unseen);
     if let Err(error) = engine.note(Note::ForgetEvents { before }).await {
         tracing::warn!(%error, "old events were not forgotten; tried again tomorrow");
+    }
+    let before = engine.shared.now().plus(-DRAFTS_KEPT_MS);
+    if let Err(error) = engine.note(Note::ForgetDrafts { before }).await {
+        tracing::warn!(%error, "old drafts were not forgotten; tried again tomorrow");
     }
 }
 

@@ -159,11 +159,38 @@ pub struct TriggerPause {
     pub over: bool,
 }
 
-/// What somebody has filled in of an open task's form and not sent. It is theirs alone, goes with the task, and decides
-/// nothing: so it is in no journal.
+/// Whose form a draft is of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DraftOf {
+    Task(TaskId),
+    /// By which a workflow is begun, or a trigger of it fired by hand.
+    Start {
+        workflow: Arc<str>,
+        trigger: Option<Arc<str>>,
+    },
+}
+
+/// Before the names of a start form. No task's id has it.
+pub const DRAFT_OF_START: &str = "start/";
+
+impl DraftOf {
+    /// The word by which stores find it.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Task(task) => task.to_string(),
+            Self::Start { workflow, trigger } => {
+                format!("{DRAFT_OF_START}{workflow}/{}", trigger.as_deref().unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// What somebody has filled in of a form and not sent. It is theirs alone and decides nothing: so it is in no journal. That of
+/// a task goes with the task; that of a start form when it is sent, and some weeks after its writer was last at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    pub task: TaskId,
+    pub of: DraftOf,
     pub by: Arc<str>,
     pub at: Millis,
     pub fields: Raw,
@@ -399,10 +426,10 @@ pub enum Note {
     Noticed {
         key: Arc<str>,
     },
-    /// In the place of the one before; nothing, where the task is not open any more.
+    /// In the place of the one before; nothing, where its task is not open any more.
     Draft(Draft),
     DraftDropped {
-        task: TaskId,
+        of: DraftOf,
         by: Arc<str>,
     },
     /// In the place of the one before.
@@ -427,6 +454,10 @@ pub enum Note {
     },
     /// Forgets events older than this.
     ForgetEvents {
+        before: Millis,
+    },
+    /// Forgets drafts of start forms at which nobody was since; those of tasks go with the tasks.
+    ForgetDrafts {
         before: Millis,
     },
     /// Writes something small, to see whether the disk takes it.
@@ -591,8 +622,10 @@ pub trait Reads: RegisterReads + CaseReads + Send + Sync {
         cursor: Option<&str>,
         most: usize,
     ) -> Result<Page<TaskRow>, StoreError>;
-    /// What this person has filled in of an open task.
-    fn draft(&self, task: &TaskId, by: &str) -> Result<Option<Draft>, StoreError>;
+    /// Who answered a task that is over, where somebody did.
+    fn answered_by(&self, task: &TaskId) -> Result<Option<Arc<str>>, StoreError>;
+    /// What this person has filled in of a form.
+    fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError>;
     /// All triggers that are paused, or have yet to see what came meanwhile.
     fn pauses(&self) -> Result<Vec<TriggerPause>, StoreError>;
     /// Ends of children that their parents have not taken yet.

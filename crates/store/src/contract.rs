@@ -96,6 +96,7 @@ macro_rules! contract {
                 tasks_are_found_by_who_may_and_by_who_claimed,
                 a_task_that_opens_again_replaces_itself,
                 a_draft_is_its_writers_and_goes_with_its_task,
+                a_draft_of_a_new_case_stays_until_it_is_dropped_or_was_left_for_long,
                 a_task_that_changed_is_found_by_its_new_people_and_keeps_its_notice,
                 pages_of_tasks_show_each_once,
                 tasks_that_are_late_come_first_then_those_due_next,

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use yizhan_engine::registers::Shelf;
 use yizhan_engine::store::{
-    Acks, Batch, Change, Claim, DIGEST, Draft, Firing, FiringOutcome, Gathered, Line, Note, Notice, Refused,
-    RunRow, Store, StoreError, TaskChange, TaskEnd, TaskKind, TaskRow, Tell, TriggerPause,
+    Acks, Batch, Change, Claim, DIGEST, Draft, DraftOf, Firing, FiringOutcome, Gathered, Line, Note, Notice,
+    Refused, RunRow, Store, StoreError, TaskChange, TaskEnd, TaskKind, TaskRow, Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -117,7 +117,7 @@ struct Kept {
     wakes: BTreeSet<(Millis, RunId)>,
     tasks: BTreeMap<TaskId, TaskRow>,
     past_tasks: BTreeMap<TaskId, (TaskRow, TaskEnd)>,
-    drafts: BTreeMap<(TaskId, Arc<str>), Draft>,
+    drafts: BTreeMap<(DraftOf, Arc<str>), Draft>,
     pauses: BTreeMap<(Arc<str>, Arc<str>), TriggerPause>,
     /// By workflow, trigger and id: the place in the order of their coming.
     firings: BTreeMap<(Arc<str>, Arc<str>, String), u64>,
@@ -243,7 +243,8 @@ impl Kept {
 
     fn close_task(&mut self, id: &TaskId) -> Option<TaskRow> {
         self.notices.retain(|_, notice| notice.task != *id);
-        self.drafts.retain(|(task, _), _| task != id);
+        let of = DraftOf::Task(id.clone());
+        self.drafts.retain(|(known, _), _| *known != of);
         self.tasks.remove(id)
     }
 
@@ -294,6 +295,17 @@ impl Kept {
         }
     }
 
+    /// A task that was answered meanwhile has none.
+    fn keep_draft(&mut self, draft: &Draft) {
+        let stands = match &draft.of {
+            DraftOf::Task(task) => self.tasks.contains_key(task),
+            DraftOf::Start { .. } => true,
+        };
+        if stands {
+            self.drafts.insert((draft.of.clone(), Arc::clone(&draft.by)), draft.clone());
+        }
+    }
+
     fn note(&mut self, note: &Note) {
         match note {
             Note::Text { hash, source } => {
@@ -323,14 +335,11 @@ impl Kept {
                 }
             }
             Note::Noticed { key } => drop(self.notices.remove(key)),
-            Note::Draft(draft) => {
-                if self.tasks.contains_key(&draft.task) {
-                    self.drafts.insert((draft.task.clone(), Arc::clone(&draft.by)), draft.clone());
-                }
+            Note::Draft(draft) => self.keep_draft(draft),
+            Note::ForgetDrafts { before } => {
+                self.drafts.retain(|(of, _), draft| matches!(of, DraftOf::Task(_)) || draft.at >= *before);
             }
-            Note::DraftDropped { task, by } => {
-                self.drafts.remove(&(task.clone(), Arc::clone(by)));
-            }
+            Note::DraftDropped { of, by } => drop(self.drafts.remove(&(of.clone(), Arc::clone(by)))),
             Note::TriggerPaused(pause) => {
                 self.pauses.insert((pause.workflow.clone(), pause.trigger.clone()), pause.clone());
             }

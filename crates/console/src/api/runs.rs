@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
 use yizhan_engine::store::{self, Reads, RunFilter, RunState};
-use yizhan_workflow::id::{Millis, RunId, TextHash};
+use yizhan_workflow::id::{Millis, RunId, StepAt, TextHash};
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::event::Event;
@@ -29,8 +29,8 @@ use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::{
-    JournalLine, Listing, Look, MigrationView, RunRow, RunView, Shown, Teller, Texts, WhyView, journal_line,
-    run_row, run_view,
+    JournalLine, Listing, Look, MigrationView, RunRow, RunView, Shown, Teller, Texts, Titles, WhyView,
+    journal_line, run_row, run_view, title_at,
 };
 use crate::why::Reader;
 
@@ -310,13 +310,26 @@ pub(crate) async fn wait(
     }
 }
 
+/// The part of a journal that is wanted, and for whom it is told.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+pub(crate) struct JournalPart {
+    /// How many lines at most, 1 to 500; 50 where nothing is said.
+    pub(crate) limit: Option<usize>,
+    /// `next` of the page before this one.
+    pub(crate) cursor: Option<String>,
+    /// Steps are called by their titles in `text`, with their ids behind them in `⟨ ⟩`, and people by their names.
+    #[serde(default)]
+    pub(crate) titles: bool,
+}
+
 pub(crate) async fn journal(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
     Named(name): Named<String>,
-    Asked(page): Asked<PageOf>,
+    Asked(part): Asked<JournalPart>,
     Asked(asked): Asked<Looking>,
 ) -> Result<Answer<Shown<Listing<JournalLine>>>, Refusal> {
+    let page = PageOf { limit: part.limit, cursor: part.cursor };
     let listing = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
         let after = match &page.cursor {
@@ -339,9 +352,12 @@ pub(crate) async fn journal(
         let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
         let shown = lines.iter().take(page.limit());
         let veil = sight.veil();
+        let called = |no, scope| title_at(&look, &sight, StepAt { step: no, scope });
         let told = shown.map(|line| {
-            let (sight, veil, world) = (&sight, &veil, &world);
-            journal_line(line, &Teller { text: texts.at(line.seq), language, sight, veil, world })
+            let (sight, veil, world, own) = (&sight, &veil, &world, texts.at(line.seq));
+            // A step of another text may be called otherwise.
+            let titles = Some(&called as Titles<'_>).filter(|_| part.titles && own.hash == text.hash);
+            journal_line(line, &Teller { text: own, language, sight, veil, world, titles })
         });
         let items: Vec<_> = told.collect();
         let next = items.last().filter(|_| more).map(|line| line.seq.to_string());

@@ -23,7 +23,7 @@ use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
 
 use super::runs::{may_look, run_named};
-use super::tasks::rows_of_caller;
+use super::tasks::{rows_of_caller, run_of};
 use crate::body::Asked;
 use crate::caller::{Asker, Caller};
 use crate::desk::Desk;
@@ -53,6 +53,8 @@ pub(crate) enum Kind {
 pub(crate) struct Watched {
     /// Of this run alone.
     run: Option<String>,
+    /// Of this task and its case alone: `tasks` is said whenever something of them changes.
+    task: Option<String>,
     /// Of this kind alone: `run`, `tasks` or `house`.
     #[param(value_type = Option<String>)]
     only: Option<Kind>,
@@ -67,6 +69,8 @@ struct Watcher {
     caller: Caller,
     changes: Receiver<Changed>,
     run: Option<RunId>,
+    /// The case of the task that is looked at.
+    case: Option<RunId>,
     only: Option<Kind>,
     /// Of the caller's tasks, as they were at the last word.
     tasks: u64,
@@ -104,12 +108,19 @@ pub(crate) async fn watch(
         }
         None => None,
     };
+    let case = match asked.task {
+        Some(name) => {
+            let caller = caller.clone();
+            Some(desk.read(move |desk| run_of(desk, &caller, &name)).await?)
+        }
+        None => None,
+    };
     let changes = desk.shared().changes.watch();
     let end = asked.seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds.into()));
-    let only = asked.only.or(run.map(|_| Kind::Run));
+    let only = asked.only.or(run.map(|_| Kind::Run)).or(case.map(|_| Kind::Tasks));
     let (pause, beat) = (Instant::now(), Instant::now() + desk.settings.heartbeat);
     let mut watcher =
-        Watcher { desk, asker, caller, changes, run, only, tasks: 0, pause, beat, end, _held: held };
+        Watcher { desk, asker, caller, changes, run, case, only, tasks: 0, pause, beat, end, _held: held };
     watcher.tasks = watcher.list().await;
     // Nobody kept what was missed by whoever comes back: they look again.
     let hello = format!("retry: 2000\n{}", said("refresh", &Nothing {}));
@@ -161,9 +172,11 @@ impl Watcher {
             words += &said("house", &Nothing {});
         }
         // What nobody touched becomes late by itself.
-        if tasks && (lot.is_nothing() || lot.any || lot.runs.values().any(|changed| changed.tasks)) {
+        let moved = |changed: &ChangedRun| changed.tasks || self.case == Some(changed.run);
+        if tasks && (lot.is_nothing() || lot.any || lot.runs.values().any(moved)) {
             let list = self.list().await;
-            if std::mem::replace(&mut self.tasks, list) != list {
+            let of_case = self.case.is_some_and(|case| lot.runs.contains_key(&case));
+            if std::mem::replace(&mut self.tasks, list) != list || of_case {
                 words += &said("tasks", &Nothing {});
             }
         }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
-use yizhan_engine::store::{self, TaskFilter};
-use yizhan_workflow::id::{Attempt, TaskId};
+use yizhan_engine::store::{self, DraftOf, TaskFilter};
+use yizhan_workflow::id::{Attempt, RunId, TaskId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
@@ -160,7 +160,7 @@ pub(crate) async fn view_for(
         let (world, now) = (desk.shared().world(), desk.shared().now());
         let viewer = asked.viewer(&by, &caller, &text.name);
         let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
-        let draft = desk.reads().draft(&row.id, &by)?.as_ref().map(DraftView::of);
+        let draft = desk.reads().draft(&DraftOf::Task(row.id.clone()), &by)?.as_ref().map(DraftView::of);
         let view = TaskView { draft, ..task_view(&row, of, &look)? };
         // Whoever is asked reads the form as it was written for them.
         if look.sight().is_part() { as_it_is(&view) } else { look.veiled(&view) }
@@ -219,6 +219,24 @@ fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow, role: Role) -> 
     let (world, now) = (desk.shared().world(), desk.shared().now());
     let claimed = row.claimed_by.as_deref().is_some_and(|by| bare(by) == person);
     claimed || world.people_at(now).may(person, &row.who).is_some()
+}
+
+/// The run of a task that the caller may look at.
+pub(super) fn run_of(desk: &Desk, caller: &Caller, name: &str) -> Result<RunId, Refusal> {
+    let (row, _) = row_named(desk, name)?;
+    if caller.rights.may(Role::Viewer, &row.workflow) || is_theirs(desk, caller, &row, Role::Viewer) {
+        return Ok(row.run);
+    }
+    Err(no_such(name))
+}
+
+/// Whether the caller answered a task that is over.
+pub(crate) async fn answered_by(desk: &Arc<Desk>, caller: &Caller, name: &str) -> bool {
+    let (Some(own), Ok(id)) = (caller.person().map(str::to_owned), name.parse::<TaskId>()) else {
+        return false;
+    };
+    let by = desk.read(move |desk| Ok(desk.reads().answered_by(&id)?)).await;
+    by.is_ok_and(|by| by.is_some_and(|by| bare(&by) == own))
 }
 
 /// Finds the task, and has `event` decided about it.

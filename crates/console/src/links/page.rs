@@ -1,4 +1,5 @@
-//! The pages of links. Plain HTML: it is read on phones, in mail programs, without scripts.
+//! The pages of links. Plain HTML: it is read on phones, in mail programs, without scripts; one that takes files says how much of
+//! them is sent.
 
 use maud::{Markup, html};
 use yizhan_workflow::problem::Lang;
@@ -6,7 +7,7 @@ use yizhan_workflow::problem::Lang;
 use super::{Over, Said, Sheet, Shut};
 use crate::pages::fields::{self, CONFIRM};
 use crate::pages::given::Given;
-use crate::pages::whole;
+use crate::pages::{whole, whole_form};
 use crate::refusal::Refusal;
 use crate::words::{catalogue as t, say, say_with};
 
@@ -22,7 +23,7 @@ pub(super) fn sheet(sheet: &Sheet, confirmation: &str, faults: &[(String, String
             div.notice.bad role="alert" {
                 p { (say(lang, t::NOTHING_SENT_YET)) }
                 @if given.has_files() {
-                    p { (say(lang, t::CHOOSE_FILES_AGAIN)) }
+                    p data-files-again { (say(lang, t::CHOOSE_FILES_AGAIN)) }
                 }
             }
         }
@@ -43,7 +44,11 @@ pub(super) fn sheet(sheet: &Sheet, confirmation: &str, faults: &[(String, String
             }
         }
     };
-    whole(lang, &sheet.title, &content)
+    if files {
+        whole_form(lang, &sheet.title, &content, sheet.most)
+    } else {
+        whole(lang, &sheet.title, &content)
+    }
 }
 
 fn head(sheet: &Sheet) -> Markup {

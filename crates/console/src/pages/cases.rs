@@ -1,4 +1,5 @@
-//! *New case*: the start forms that are for whoever asks, a form, and what is under way with the same key before it is sent.
+//! *New case*: the start forms that are for whoever asks, a form with what was filled in of it before, and what is under way with
+//! the same key before it is sent.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,10 +8,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
+use serde_json::Value as Json;
 use yizhan_engine::library::Workflows;
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::{OnDuplicate, Starts, Workflow};
+use yizhan_workflow::problem::Lang;
+use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::names;
 
 use super::fields::{self, Shown};
@@ -19,18 +23,22 @@ use super::kept;
 use super::runs::rows;
 use super::shell::{Place, Reader, page};
 use super::{console, refused, sentence, spoken};
-use crate::api::{Looking, runs as api};
+use crate::api::{Looking, drafts, runs as api};
 use crate::body::Named;
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{FormView, RunRow, StartedView};
+use crate::view::{DraftView, FormView, RunRow, StartedView};
 use crate::words::{catalogue as t, say, say_with};
 
 /// The hidden field that makes two clicks one case.
 const ONCE: &str = "once";
 /// What was shown to be under way, and is sent all the same.
 const ANYWAY: &str = "anyway";
+/// What the other buttons of the form say.
+const ACT: &str = "act";
+const KEEP: &str = "keep";
+const DROP: &str = "drop";
 const OWN_SHOWN: usize = 10;
 
 /// A form by which somebody may begin a case.
@@ -39,6 +47,8 @@ struct Entrance {
     trigger: Option<String>,
     title: String,
     note: Option<String>,
+    /// Whoever looks has begun to fill it in.
+    draft: bool,
 }
 
 impl Entrance {
@@ -64,6 +74,7 @@ fn entrances(desk: &Desk, caller: &Caller, all: &Workflows) -> (Vec<Entrance>, V
             trigger,
             title,
             note: text.note.clone(),
+            draft: false,
         };
         let before = named.len();
         let forms = text.triggers.iter().filter_map(|trigger| match &trigger.starts {
@@ -104,7 +115,11 @@ pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers:
         }
         None => vec![],
     };
-    let (named, others) = entrances(&desk, &caller, &desk.shared().library.workflows());
+    let (mut named, mut others) = entrances(&desk, &caller, &desk.shared().library.workflows());
+    for one in named.iter_mut().chain(&mut others) {
+        let form = (&*one.workflow, one.trigger.as_deref());
+        one.draft = draft_of(&desk, &caller, form).await.is_some();
+    }
     let world = desk.shared().world();
     let reader = Reader::new(&desk, lang, &caller, &world);
     let content = listed(&reader, &named, &others, &own);
@@ -116,10 +131,10 @@ fn listed(reader: &Reader<'_>, named: &[Entrance], others: &[Entrance], own: &[R
     html! {
         div.head { h1 { (say(lang, t::NEW_CASE)) } }
         @if named.is_empty() && others.is_empty() { p.empty { (say(lang, t::NOTHING_TO_START)) } }
-        (entries(named))
+        (entries(lang, named))
         @if !others.is_empty() {
-            @if named.is_empty() { (entries(others)) } @else {
-                details.more { summary { (say(lang, t::OTHER_WORKFLOWS)) " · " (others.len()) } (entries(others)) }
+            @if named.is_empty() { (entries(lang, others)) } @else {
+                details.more { summary { (say(lang, t::OTHER_WORKFLOWS)) " · " (others.len()) } (entries(lang, others)) }
             }
         }
         @if !own.is_empty() {
@@ -130,11 +145,11 @@ fn listed(reader: &Reader<'_>, named: &[Entrance], others: &[Entrance], own: &[R
     }
 }
 
-fn entries(all: &[Entrance]) -> Markup {
+fn entries(lang: Lang, all: &[Entrance]) -> Markup {
     html! {
         ul.entrances {
             @for one in all {
-                li { a href=(one.path()) { strong { (one.title) } @if let Some(note) = &one.note { span.soft { (note) } } } }
+                li { a href=(one.path()) { strong { (one.title) @if one.draft { " " span.chip { (say(lang, t::HAS_DRAFT)) } } } @if let Some(note) = &one.note { span.soft { (note) } } } }
             }
         }
     }
@@ -150,6 +165,8 @@ struct Sheet {
     same: Option<Same>,
     /// It came back from the door, and was not looked at.
     back: bool,
+    /// What was filled in before and not sent, since when it is kept.
+    draft: Option<String>,
 }
 
 /// An open case with the same key.
@@ -190,7 +207,7 @@ pub(crate) async fn show(
     headers: HeaderMap,
     Named(name): Named<String>,
 ) -> Response {
-    shown(&desk, &caller, &headers, (&name, None))
+    shown(&desk, &caller, &headers, (&name, None)).await
 }
 
 pub(crate) async fn show_of(
@@ -199,15 +216,31 @@ pub(crate) async fn show_of(
     headers: HeaderMap,
     Named((name, trigger)): Named<(String, String)>,
 ) -> Response {
-    shown(&desk, &caller, &headers, (&name, Some(&trigger)))
+    shown(&desk, &caller, &headers, (&name, Some(&trigger))).await
 }
 
-fn shown(desk: &Arc<Desk>, caller: &Caller, headers: &HeaderMap, named: (&str, Option<&str>)) -> Response {
-    let lang = spoken(desk, headers);
-    match Door::of(desk, caller, named) {
-        Ok(door) => form_page(desk, caller, headers, &door, &Sheet::default()),
-        Err(refusal) => refused(&refusal, lang),
+async fn shown(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    named: (&str, Option<&str>),
+) -> Response {
+    let door = match Door::of(desk, caller, named) {
+        Ok(door) => door,
+        Err(refusal) => return refused(&refusal, spoken(desk, headers)),
+    };
+    let mut sheet = Sheet::default();
+    if let Some(draft) = draft_of(desk, caller, named).await {
+        sheet.given = Given::of(draft.fields.text());
+        sheet.draft = Some(draft.at);
     }
+    form_page(desk, caller, headers, &door, &sheet)
+}
+
+/// What the caller has filled in of a form. One that cannot be read keeps nobody from the form.
+async fn draft_of(desk: &Arc<Desk>, caller: &Caller, form: (&str, Option<&str>)) -> Option<DraftView> {
+    let filling = drafts::Filling::of(desk, caller, form, None).ok()?;
+    filling.kept(desk).await.ok()?
 }
 
 fn form_page(desk: &Arc<Desk>, caller: &Caller, headers: &HeaderMap, door: &Door, sheet: &Sheet) -> Response {
@@ -232,28 +265,40 @@ fn form(reader: &Reader<'_>, door: &Door, sheet: &Sheet, once: &str) -> Markup {
         p.crumbs { a href="/new" { (say(lang, t::NEW_CASE)) } " › " (door.text.title) }
         h1 { (door.text.title) }
         @if let Some(note) = &door.text.note { p.soft.note { (note) } }
+        @if let Some(at) = &sheet.draft { p.hint { (say(lang, t::DRAFT_OF)) (reader.time(at)) (say(lang, t::DRAFT_UNTIL)) } }
         @if sheet.back { (kept::unsent(lang)) }
         @if let Some(said) = &sheet.said { div.notice.bad role="alert" { (said) } }
         @if wrong { div.notice.bad role="alert" { p { (say(lang, t::NOTHING_SENT_YET)) } } }
         @if let Some(same) = &sheet.same { (same_key(reader, same)) }
         @if (wrong || sheet.same.is_some()) && sheet.given.has_files() {
-            p.hint { (say(lang, t::CHOOSE_FILES_AGAIN)) }
+            p.hint data-files-again { (say(lang, t::CHOOSE_FILES_AGAIN)) }
         }
         form.sheet method="post" action=(door.path()) enctype=[files.then_some("multipart/form-data")] {
             input type="hidden" name=(ONCE) value=(once);
             @if let Some(same) = &sheet.same { input type="hidden" name=(ANYWAY) value=(same.run); }
             @if door.fields.is_empty() { p.soft { (say(lang, t::NOTHING_IS_ASKED)) } }
             (fields::asked(&door.fields, None, &sheet.faults, &sheet.given, lang))
-            button type="submit" {
-                @match sheet.same.as_ref().map(|same| same.on_duplicate) {
-                    None => (say(lang, t::BEGIN_CASE)),
-                    Some(OnDuplicate::Join) => (say(lang, t::ADD_TO_IT)),
-                    Some(OnDuplicate::Allow) => (say(lang, t::SEND_ANYWAY)),
-                    Some(OnDuplicate::Reject) => (say(lang, t::TRY_AGAIN_CHANGED)),
+            div.buttons {
+                button type="submit" { (send_word(sheet, lang)) }
+                @if !door.fields.is_empty() {
+                    button.plain type="submit" name=(ACT) value=(KEEP) formnovalidate { (say(lang, t::KEEP_IT_FOR_LATER)) }
+                }
+                @if sheet.draft.is_some() {
+                    button.plain type="submit" name=(ACT) value=(DROP) formnovalidate { (say(lang, t::DROP_DRAFT)) }
                 }
             }
         }
     }
+}
+
+fn send_word(sheet: &Sheet, lang: Lang) -> &'static str {
+    let text = match sheet.same.as_ref().map(|same| same.on_duplicate) {
+        None => t::BEGIN_CASE,
+        Some(OnDuplicate::Join) => t::ADD_TO_IT,
+        Some(OnDuplicate::Allow) => t::SEND_ANYWAY,
+        Some(OnDuplicate::Reject) => t::TRY_AGAIN_CHANGED,
+    };
+    say(lang, text)
 }
 
 fn same_key(reader: &Reader<'_>, same: &Same) -> Markup {
@@ -300,7 +345,7 @@ async fn begun(desk: &Arc<Desk>, caller: &Caller, named: (&str, Option<&str>), r
     };
     let mut sheet = Sheet::default();
     match sent(desk, caller, &door, request, &mut sheet).await {
-        Ok(Some(started)) => Redirect::to(&leads_to(&started)).into_response(),
+        Ok(Some(to)) => Redirect::to(&to).into_response(),
         Ok(None) => form_page(desk, caller, &headers, &door, &sheet),
         Err(refusal) => {
             sheet.status = refusal.status();
@@ -315,49 +360,72 @@ fn leads_to(started: &StartedView) -> String {
     if started.id.is_empty() { "/new".to_owned() } else { format!("/runs/{}", started.id) }
 }
 
-/// Begins the case, or leaves on the sheet why it is shown once more.
+/// Begins the case or keeps what is filled in, and says where that leads; or leaves on the sheet why it is shown once more.
 async fn sent(
     desk: &Arc<Desk>,
     caller: &Caller,
     door: &Door,
     request: Request,
     sheet: &mut Sheet,
-) -> Result<Option<StartedView>, Refusal> {
+) -> Result<Option<String>, Refusal> {
     let lang = spoken(desk, request.headers());
+    let filling = drafts::Filling::of(desk, caller, (&door.text.name, door.trigger.as_deref()), None)?;
     sheet.given = given::read(desk, request, fields::takes_files(&door.fields)).await?;
     given::keep(desk, &mut sheet.given).await?;
     if kept::is_looked_at(&sheet.given) {
         sheet.back = true;
         return Ok(None);
     }
+    if sheet.given.text(ACT) == Some(DROP) {
+        filling.drop(desk).await?;
+        return Ok(Some(door.path()));
+    }
     let input = fields::answer(&door.fields, None, &sheet.given);
-    let request = api::Request { input, trigger: door.trigger.clone(), by: None };
-    let wanted = api::Wanted::of(desk, caller, &door.text.name, request)?;
-    let key = sheet.given.text(ONCE).map(|once| format!("page:{}:{once}", caller.name()));
-    let key = key.filter(|key| key.len() <= 200);
-    let begun = async {
-        let prepared = wanted.prepared(desk)?;
-        let key_of = prepared.and_then(|prepared| prepared.key).filter(|key| !key.trim().is_empty());
-        // What this form began itself is answered as it was then.
-        let first = !api::came_before(desk, &door.text.name, key.as_deref()).await?;
-        if let Some(key) = key_of.filter(|_| first) {
-            sheet.same = same(desk, caller, &door.text, &key).await?;
-            let known = sheet.same.as_ref().map(|same| same.run.to_string());
-            if known.is_some() && known.as_deref() != sheet.given.text(ANYWAY) {
-                sheet.status = StatusCode::CONFLICT;
-                return Ok(None);
+    if sheet.given.text(ACT) == Some(KEEP) {
+        filling.keep(desk, Raw::from(&input)).await?;
+        return Ok(Some(door.path()));
+    }
+    match begin_once(desk, caller, (door, input), sheet).await {
+        Ok(Some(started)) => {
+            if let Err(refusal) = filling.drop(desk).await {
+                tracing::warn!(%refusal, "a draft of a case that has begun stays until it is forgotten");
             }
+            Ok(Some(leads_to(&started)))
         }
-        wanted.begin(desk, key).await.map(Some)
-    };
-    match begun.await {
+        Ok(None) => Ok(None),
         Err(Refusal::Fields(faults)) => {
             sheet.faults = faults.iter().map(|fault| (fault.field.clone(), fault.sentence(lang))).collect();
             sheet.status = StatusCode::UNPROCESSABLE_ENTITY;
             Ok(None)
         }
-        other => other,
+        Err(refusal) => Err(refusal),
     }
+}
+
+/// Begins the case, once for each form that was opened; not unseen, where there is one with the same key.
+async fn begin_once(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    (door, input): (&Door, Json),
+    sheet: &mut Sheet,
+) -> Result<Option<StartedView>, Refusal> {
+    let request = api::Request { input, trigger: door.trigger.clone(), by: None };
+    let wanted = api::Wanted::of(desk, caller, &door.text.name, request)?;
+    let key = sheet.given.text(ONCE).map(|once| format!("page:{}:{once}", caller.name()));
+    let key = key.filter(|key| key.len() <= 200);
+    let prepared = wanted.prepared(desk)?;
+    let key_of = prepared.and_then(|prepared| prepared.key).filter(|key| !key.trim().is_empty());
+    // What this form began itself is answered as it was then.
+    let first = !api::came_before(desk, &door.text.name, key.as_deref()).await?;
+    if let Some(key) = key_of.filter(|_| first) {
+        sheet.same = same(desk, caller, &door.text, &key).await?;
+        let known = sheet.same.as_ref().map(|same| same.run.to_string());
+        if known.is_some() && known.as_deref() != sheet.given.text(ANYWAY) {
+            sheet.status = StatusCode::CONFLICT;
+            return Ok(None);
+        }
+    }
+    wanted.begin(desk, key).await.map(Some)
 }
 
 /// The open case that has this key.

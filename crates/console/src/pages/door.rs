@@ -14,7 +14,7 @@ use yizhan_workflow::problem::Lang;
 use super::kept::{self, Kept};
 use super::{answered, apart, refused, spoken};
 use crate::body::{Asked, Form, Named};
-use crate::caller::{COOKIE, Caller, cookie, same_origin};
+use crate::caller::{COOKIE, Caller, LAST, cookie, same_origin, written};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::words::{catalogue as t, say, say_with};
@@ -66,11 +66,15 @@ pub(crate) async fn signed_in(
     let (name, to, kept) = (form.text("name").trim(), within(form.text("to")), Kept::in_form(&form));
     match enter(&desk, &caller, &headers, name, form.text("password")).await {
         Ok(word) => {
+            let (id, own) = (id_of(&desk, name), called(&desk, name));
             let back = match kept.filter(|kept| !kept.is_lost()) {
-                Some(kept) => kept.offered(lang, &called(&desk, name)),
+                Some(kept) => match kept.of_another(&id) {
+                    Some(by) => Kept::withheld(lang, (&own, &called_so(&desk, by))),
+                    None => kept.offered(lang, &own),
+                },
                 None => Redirect::to(to).into_response(),
             };
-            with_cookie(back, Some(&word))
+            with_cookie(back, Some((&word, &id)))
         }
         Err(refusal) => {
             let entry = Entry { to, name, refusal: Some(&refusal), kept: kept.as_ref() };
@@ -83,6 +87,13 @@ pub(crate) async fn signed_in(
 fn called(desk: &Desk, name: &str) -> String {
     let id = id_of(desk, name);
     desk.shared().world().people.people.get(&id).map_or(id, |person| person.name.clone())
+}
+
+/// How somebody is called, by what their browser keeps of them.
+fn called_so(desk: &Desk, by: &str) -> String {
+    let world = desk.shared().world();
+    let person = world.people.people.iter().find(|(id, _)| written(id) == by);
+    person.map_or_else(|| by.to_owned(), |(_, person)| person.name.clone())
 }
 
 async fn enter(
@@ -156,12 +167,15 @@ pub(crate) async fn sign_out(State(desk): State<Arc<Desk>>, headers: HeaderMap) 
 }
 
 /// A session's cookie; without a word it is taken back.
-fn with_cookie(mut answer: Response, word: Option<&Secret>) -> Response {
-    let (value, age) = word.map_or(("", 0), |word| (word.reveal(), 12 * 3_600));
-    let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=Lax");
-    if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
-        cookie.set_sensitive(true);
-        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+fn with_cookie(mut answer: Response, entered: Option<(&Secret, &str)>) -> Response {
+    let (word, age) = entered.map_or(("", 0), |(word, _)| (word.reveal(), 12 * 3_600));
+    let (last, known) = entered.map_or((String::new(), 0), |(_, id)| (written(id), 7 * 24 * 3_600));
+    for (name, value, age) in [(COOKIE, word, age), (LAST, &*last, known)] {
+        let cookie = format!("{name}={value}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=Lax");
+        if let Ok(mut cookie) = HeaderValue::from_str(&cookie) {
+            cookie.set_sensitive(true);
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
     }
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
@@ -252,7 +266,7 @@ async fn accept(
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let entered = desk.access.enter((&invitation.person, password), &address(caller), agent, now).await?;
     Ok(match entered {
-        Some(word) => with_cookie(Redirect::to(HOME).into_response(), Some(&word)),
+        Some(word) => with_cookie(Redirect::to(HOME).into_response(), Some((&word, &invitation.person))),
         None => Redirect::to("/sign-in").into_response(),
     })
 }

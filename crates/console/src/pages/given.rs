@@ -38,18 +38,12 @@ impl Given {
         self.texts.is_empty() && self.files.is_empty()
     }
 
-    /// What a kept answer holds, as its form sends it: texts and lists of texts; the rest is asked again.
+    /// What a kept answer holds, as its form sends it; files are chosen again.
     pub(crate) fn of(fields: &str) -> Self {
         let Some(Json::Object(fields)) = super::fields::with_digits(fields) else { return Self::default() };
         let mut texts = Vec::new();
         for (name, value) in fields {
-            let all = if let Json::Array(all) = value { all } else { vec![value] };
-            let plain = all.iter().filter_map(|one| match one {
-                Json::String(text) => Some(text.clone()),
-                Json::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
-                Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
-            });
-            texts.extend(plain.map(|text| (format!("f.{name}"), text)));
+            filled_in(&format!("f.{name}"), value, &mut texts);
         }
         Self { texts, files: vec![] }
     }
@@ -73,11 +67,36 @@ impl Given {
     }
 }
 
+/// A list of rows has a number for each in the names of its fields, another list one name for all.
+fn filled_in(name: &str, value: Json, texts: &mut Vec<(String, String)>) {
+    match value {
+        Json::String(text) => texts.push((name.to_owned(), text)),
+        Json::Bool(yes) => texts.push((name.to_owned(), if yes { "yes" } else { "no" }.to_owned())),
+        Json::Array(all) => {
+            for (row, one) in all.into_iter().enumerate() {
+                let of_row = if one.is_object() { format!("{name}.{row}") } else { name.to_owned() };
+                filled_in(&of_row, one, texts);
+            }
+        }
+        Json::Object(parts) => {
+            for (part, value) in parts {
+                filled_in(&format!("{name}.{part}"), value, texts);
+            }
+        }
+        Json::Null | Json::Number(_) => {}
+    }
+}
+
+/// Bytes of a form with files.
+pub(crate) fn most(desk: &Desk) -> usize {
+    desk.settings.artifact_max.max(desk.settings.body_max)
+}
+
 /// `files`: the form asks for some, so more may come.
 pub(crate) async fn read(desk: &Arc<Desk>, request: Request, files: bool) -> Result<Given, Refusal> {
     let (parts, body) = request.into_parts();
     let limits = &desk.settings;
-    let most = if files { limits.artifact_max.max(limits.body_max) } else { limits.body_max };
+    let most = if files { most(desk) } else { limits.body_max };
     let bytes = read_body(&parts.headers, body, most, limits.body_timeout).await?;
     match media_type(&parts.headers).as_deref() {
         Some("application/x-www-form-urlencoded") => {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use futures_util::StreamExt;
+use futures_util::stream;
 use maud::{Markup, html};
 use yizhan_workflow::problem::Lang;
 
 use super::given::Given;
 use super::{answered, apart};
-use crate::body::{Form, media_type};
+use crate::body::{Form, Pieces, media_type};
+use crate::caller::{LAST, cookie_named, written};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::strangers::Turn;
@@ -27,6 +28,8 @@ pub(crate) const SIGN_IN_MAX: (usize, usize) = (LONGEST * 3 + 64 * 1024, FIELDS_
 
 /// Where the form goes.
 const TO: &str = "kept-to";
+/// Who filled it in.
+const BY: &str = "kept-by";
 /// Files were chosen; they are not carried.
 const FILES: &str = "kept-files";
 /// It was more than is carried.
@@ -40,6 +43,8 @@ const LOOK: &str = "kept-look";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
     to: String,
+    /// Whoever came in last with that browser, where it says so.
+    by: Option<String>,
     texts: Vec<(String, String)>,
     files: bool,
     lost: bool,
@@ -49,11 +54,12 @@ impl Kept {
     /// Reads the form that a request brings. What cannot be carried is said to be lost, not hidden.
     pub(crate) async fn of(desk: &Arc<Desk>, request: Request) -> Self {
         let to = request.uri().path().to_owned();
+        let by = cookie_named(request.headers(), LAST).map(str::to_owned);
         let multipart = media_type(request.headers()).as_deref() == Some("multipart/form-data");
         let read = if multipart { of_parts(desk, request).await } else { of_form(desk, request).await };
         match read {
-            Ok((texts, files)) => Self { to, texts, files, lost: false },
-            Err(_) => Self { to, lost: true, ..Self::default() },
+            Ok((texts, files)) => Self { to, by, texts, files, lost: false },
+            Err(_) => Self { to, by, lost: true, ..Self::default() },
         }
     }
 
@@ -67,13 +73,14 @@ impl Kept {
         let texts = form.fields().filter_map(|(name, text)| Some((name.strip_prefix(FIELD)?, text)));
         let texts = texts.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         let (files, lost) = (!form.text(FILES).is_empty(), !form.text(LOST).is_empty());
-        Some(Self { to: to.to_owned(), texts, files, lost })
+        Some(Self { to: to.to_owned(), by: form.word(BY), texts, files, lost })
     }
 
     /// For the form of the sign-in.
     pub(crate) fn hidden(&self) -> Markup {
         html! {
             input type="hidden" name=(TO) value=(self.to);
+            @if let Some(by) = &self.by { input type="hidden" name=(BY) value=(by); }
             @if self.files { input type="hidden" name=(FILES) value="yes"; }
             @if self.lost { input type="hidden" name=(LOST) value="yes"; }
             @for (name, text) in &self.texts { (carried(&format!("{FIELD}{name}"), text)) }
@@ -104,6 +111,23 @@ impl Kept {
                 @if self.files { p { (say(lang, t::CHOOSE_FILES_AGAIN)) } }
                 button type="submit" autofocus { (say(lang, t::GO_ON)) }
             }
+            p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
+        };
+        answered(StatusCode::OK, apart(lang, title, &content))
+    }
+
+    /// Whoever filled it in, where that is somebody else than this person.
+    pub(crate) fn of_another(&self, id: &str) -> Option<&str> {
+        self.by.as_deref().filter(|by| **by != written(id))
+    }
+
+    /// For somebody who is not the one who filled it in: it goes no further.
+    pub(crate) fn withheld(lang: Lang, (own, theirs): (&str, &str)) -> Response {
+        let title = say(lang, t::SIGNED_IN_AGAIN);
+        let content = html! {
+            h1 { (title) }
+            p { (say_with(lang, t::YOU_ARE, &[own])) }
+            div.notice role="status" { p { (say_with(lang, t::TYPED_BY_ANOTHER, &[theirs])) } }
             p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
         };
         answered(StatusCode::OK, apart(lang, title, &content))
@@ -168,27 +192,28 @@ async fn of_parts(desk: &Desk, request: Request) -> Read {
     let boundary = multer::parse_boundary(written.unwrap_or_default()).map_err(unreadable)?;
     let whole = multer::SizeLimit::new().whole_stream(limits.artifact_max as u64);
     let bounds = multer::Constraints::new().size_limit(whole);
-    let stream = request.into_body().into_data_stream().map(|piece| piece.map_err(std::io::Error::other));
+    let pieces = Pieces::of(request.into_body(), limits.body_timeout);
+    let stream = stream::unfold(pieces, |mut pieces| async {
+        let piece = pieces.next().await?.map_err(std::io::Error::other);
+        Some((piece, pieces))
+    });
     let mut parts = multer::Multipart::with_constraints(stream, boundary, bounds);
-    let reading = async {
-        let (mut texts, mut files) = (Texts::default(), false);
-        while let Some(mut part) = parts.next_field().await.map_err(unreadable)? {
-            let (is_file, mut text) = (part.file_name().is_some(), Vec::new());
-            while let Some(piece) = part.chunk().await.map_err(unreadable)? {
-                files |= is_file && !piece.is_empty();
-                if !is_file {
-                    keeps(piece.len())?;
-                    text.extend_from_slice(&piece);
-                }
-                if text.len() > LONGEST {
-                    return Err(Refusal::TooLarge { most: LONGEST });
-                }
-            }
+    let (mut texts, mut files) = (Texts::default(), false);
+    while let Some(mut part) = parts.next_field().await.map_err(unreadable)? {
+        let (is_file, mut text) = (part.file_name().is_some(), Vec::new());
+        while let Some(piece) = part.chunk().await.map_err(unreadable)? {
+            files |= is_file && !piece.is_empty();
             if !is_file {
-                texts.add(part.name().unwrap_or_default(), &String::from_utf8_lossy(&text))?;
+                keeps(piece.len())?;
+                text.extend_from_slice(&piece);
+            }
+            if text.len() > LONGEST {
+                return Err(Refusal::TooLarge { most: LONGEST });
             }
         }
-        Ok((texts.all, files))
-    };
-    tokio::time::timeout(limits.body_timeout, reading).await.unwrap_or(Err(Refusal::TooSlow))
+        if !is_file {
+            texts.add(part.name().unwrap_or_default(), &String::from_utf8_lossy(&text))?;
+        }
+    }
+    Ok((texts.all, files))
 }

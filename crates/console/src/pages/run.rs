@@ -21,14 +21,14 @@ pub(crate) use acts::{cancel, due, pause, resume, retry};
 
 use super::shell::{Place, Reader, following};
 use super::{console, fields, refused, runs, spoken};
-use crate::api::{Looking, PageOf, runs as api};
+use crate::api::{Looking, runs as api};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::view::{JournalLine, Listing, RunView, WhyView};
-use crate::words::{catalogue as t, say, say_with};
+use crate::view::{JournalLine, Listing, RunView, StepView, WhyView};
+use crate::words::{Text, catalogue as t, say, say_with};
 
 /// Lines of the journal on one page.
 const LINES: usize = 200;
@@ -96,7 +96,7 @@ async fn case(
     let view = api::show(state(), caller.clone(), named(), looking()).await?.0;
     let why = api::why(state(), caller.clone(), named(), looking()).await?.0;
     let cursor = Some(after.to_owned()).filter(|after| !after.is_empty());
-    let part = Asked(PageOf::of(LINES, cursor));
+    let part = Asked(api::JournalPart { limit: Some(LINES), cursor, titles: true });
     let journal = api::journal(state(), caller.clone(), named(), part, looking()).await?.0;
     let (looks, name) = (caller.clone(), name.to_owned());
     let drawn = desk.read(move |desk| {
@@ -154,13 +154,20 @@ fn facts(reader: &Reader<'_>, case: &Case) -> Markup {
             @for (label, value) in input { dt { (label) } dd { (value) } }
         }
         @if let Some(error) = &view.error {
-            div.notice.bad { p { strong { (error.code) } " " (error.step) ": " (error.message) } }
+            div.notice.bad { p { strong { (error.code) } " " (step_called(&view.steps, &error.step)) ": " (error.message) } }
         }
         @if !output.is_empty() {
             h2 { (say(lang, t::RESULT)) }
             dl { @for (label, value) in output { dt { (label) } dd { (value) } } }
         }
     }
+}
+
+/// A step by its title, its id in grey behind it.
+fn step_called(all: &[StepView], id: &str) -> Markup {
+    let title =
+        all.iter().find(|step| step.id == id).map(|step| step.title.as_str()).filter(|title| *title != id);
+    html! { @if let Some(title) = title { (title) " " } code.soft { (id) } }
 }
 
 fn workflow(reader: &Reader<'_>, view: &RunView) -> Markup {
@@ -179,9 +186,10 @@ fn timeline(reader: &Reader<'_>, case: &Case) -> Markup {
         h2 { (say(lang, t::JOURNAL)) }
         ol.journal {
             @for line in &case.journal.items {
+                @if let Some(waited) = waited(reader, case, line) { li.waited id={ "before-" (line.seq) } { span {} p.soft { (waited) } } }
                 li id={ "line-" (line.seq) } {
                     time.soft datetime=(line.at) { (reader.clock(&line.at)) }
-                    details { summary { (line.text) } pre { (whole(line)) } }
+                    details { summary { (told(&line.text)) } pre { (whole(line)) } }
                 }
             }
         }
@@ -189,6 +197,25 @@ fn timeline(reader: &Reader<'_>, case: &Case) -> Markup {
             p.pages { a href={ "/runs/" (case.view.row.id) "?after=" (next) } { (say(lang, t::LATER_LINES)) } }
         }
     }
+}
+
+/// The words of a line, the ids of its steps in grey.
+fn told(text: &str) -> Markup {
+    html! {
+        @for (at, part) in text.split('⟨').enumerate() {
+            @match part.split_once('⟩').filter(|_| at > 0) {
+                Some((id, rest)) => { code.soft { (id) } (rest) },
+                None => (part),
+            }
+        }
+    }
+}
+
+/// How long nothing happened before a line.
+fn waited(reader: &Reader<'_>, case: &Case, line: &JournalLine) -> Option<String> {
+    let at = |line: &JournalLine| Some(Millis(line.at.parse::<jiff::Timestamp>().ok()?.as_millisecond()));
+    let before = case.journal.items.iter().take_while(|one| one.seq < line.seq).last()?;
+    took(reader, case.drawn.calendar.as_ref(), (at(before)?, at(line)?), (t::WAITED, t::WAITED_WORKED))
 }
 
 /// The line as it is kept, for whoever wants to see all of it.
@@ -202,6 +229,7 @@ fn took(
     reader: &Reader<'_>,
     calendar: Option<&Arc<Calendar>>,
     (from, until): (Millis, Millis),
+    (by_clock, with_worked): (Text, Text),
 ) -> Option<String> {
     let all = until.0 - from.0;
     if all < 60_000 {
@@ -210,7 +238,7 @@ fn took(
     let length = reader.length(all);
     let worked = calendar.map(|calendar| calendar.open_between(from, until)).filter(|worked| *worked != all);
     Some(match worked {
-        Some(worked) => say_with(reader.lang, t::TOOK_WORKED, &[&length, &reader.length(worked)]),
-        None => say_with(reader.lang, t::TOOK, &[&length]),
+        Some(worked) => say_with(reader.lang, with_worked, &[&length, &reader.length(worked)]),
+        None => say_with(reader.lang, by_clock, &[&length]),
     })
 }

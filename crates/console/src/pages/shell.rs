@@ -8,7 +8,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 
-use super::assets;
+use super::{assets, given};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::words::{catalogue as t, say, say_with};
@@ -21,6 +21,8 @@ pub(crate) enum Place {
     Runs,
     Workflows,
     System,
+    /// None of them.
+    Elsewhere,
 }
 
 impl Place {
@@ -33,7 +35,14 @@ impl Place {
             Self::Runs => "/runs",
             Self::Workflows => "/workflows",
             Self::System => "/system",
+            Self::Elsewhere => "/",
         }
+    }
+
+    /// To which of them an address belongs.
+    pub(crate) fn at(path: &str) -> Self {
+        let first = path.split('/').nth(1).unwrap_or_default();
+        Self::ALL.into_iter().find(|place| place.path() == format!("/{first}")).unwrap_or(Self::Elsewhere)
     }
 
     fn name(self, lang: Lang) -> &'static str {
@@ -43,12 +52,13 @@ impl Place {
             Self::Runs => say(lang, t::CASES),
             Self::Workflows => say(lang, t::WORKFLOWS),
             Self::System => say(lang, t::SYSTEM),
+            Self::Elsewhere => "",
         }
     }
 
     fn is_for(self, caller: &Caller) -> bool {
         match self {
-            Self::Tasks | Self::Cases => true,
+            Self::Tasks | Self::Cases | Self::Elsewhere => true,
             Self::Runs => caller.person().is_some() || caller.rights.may_somewhere(Role::Viewer),
             Self::Workflows => caller.rights.may_somewhere(Role::Viewer),
             Self::System => caller.rights.may_everywhere(Role::Operator),
@@ -62,12 +72,14 @@ pub(crate) struct Reader<'r> {
     pub caller: &'r Caller,
     pub world: &'r World,
     pub now: Timestamp,
+    /// Bytes that a form may have.
+    most: usize,
 }
 
 impl<'r> Reader<'r> {
     pub(crate) fn new(desk: &Desk, lang: Lang, caller: &'r Caller, world: &'r World) -> Self {
         let now = desk.shared().now().timestamp().unwrap_or(Timestamp::UNIX_EPOCH);
-        Self { lang, caller, world, now }
+        Self { lang, caller, world, now, most: given::most(desk) }
     }
 
     fn zone(&self) -> TimeZone {
@@ -131,6 +143,25 @@ pub(crate) fn page(reader: &Reader<'_>, at: Place, title: &str, content: &Markup
     following(reader, at, (title, None), content)
 }
 
+/// What `send.js` says of a form on its way, which may have so many bytes.
+pub(super) fn sending(lang: Lang, most: usize) -> Markup {
+    html! {
+        template #sending data-most=(most) data-large=(say(lang, t::TOO_LARGE_TO_SEND)) {
+            div.sending {
+                div.way hidden {
+                    progress aria-label=(say(lang, t::SENDING)) {}
+                    p role="status" data-said=(say(lang, t::SENT_SO_FAR)) { (say(lang, t::SENDING)) }
+                }
+                div.notice.bad role="alert" tabindex="-1" hidden {
+                    p { (say(lang, t::DID_NOT_ARRIVE)) }
+                    p {}
+                    button.plain type="button" { (say(lang, t::SEND_AGAIN)) }
+                }
+            }
+        }
+    }
+}
+
 /// A page whose parts with `data-live` and an id stay as things stand, for as long as somebody looks: it hears of changes at
 /// an address of the stream.
 pub(crate) fn following(
@@ -153,6 +184,7 @@ pub(crate) fn following(
                 @if watch.is_some() {
                     @for script in ["idiomorph.js", "live.js"] { script src={ "/assets/" (assets::named(script)) } defer {} }
                 }
+                script src={ "/assets/" (assets::named("send.js")) } defer {}
             }
             body.console {
                 a.skip href="#content" { (say(lang, t::SKIP_TO_THE_CONTENT)) }
@@ -172,8 +204,10 @@ pub(crate) fn following(
                 }
                 main #content data-watch=[watch] {
                     @if watch.is_some() { div #signed-out .notice.bad role="alert" hidden { p { (say(lang, t::SIGNED_OUT_MEANWHILE)) " " a href="/sign-in" target="_blank" { (say(lang, t::SIGN_IN)) } } } }
+                    @if watch.is_some() { div #gone .notice.bad role="alert" hidden {} }
                     (content)
                 }
+                (sending(lang, reader.most))
             }
         }
     };

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod audit;
+mod log;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use yizhan_workflow::people::rights::Role;
 
 pub(crate) use accounts::{end_session, invite, make_token, revoke, show as accounts, shut_out};
 pub(crate) use audit::show as audit;
+pub(crate) use log::show as log;
 
 use super::shell::{Place, Reader, following};
 use super::workflows::{firings, paused};
@@ -50,6 +52,7 @@ enum Part {
     State,
     Accounts,
     Audit,
+    Log,
 }
 
 /// Between the pages of the system.
@@ -58,6 +61,7 @@ fn parts(reader: &Reader<'_>, at: Part) -> Markup {
         (Part::State, "/system", t::SYSTEM_STATE, Role::Operator),
         (Part::Accounts, "/system/accounts", t::ACCOUNTS, Role::Admin),
         (Part::Audit, "/system/audit", t::AUDIT, Role::Admin),
+        (Part::Log, "/system/log", t::LOG, Role::Admin),
     ];
     let seen = all.into_iter().filter(|(_, _, _, role)| reader.caller.rights.may_everywhere(*role));
     html! {

@@ -17,7 +17,7 @@ use super::clock;
 use super::fields::{self, Shown};
 use super::given::{self, Given};
 use super::kept;
-use super::shell::{Place, Reader, following, page};
+use super::shell::{Place, Reader, following};
 use super::{console, refused, spoken};
 use crate::api::{Looking, drafts, tasks as api};
 use crate::body::{Asked, Form, Named};
@@ -107,7 +107,11 @@ fn listed(reader: &Reader<'_>, rows: &[&TaskRow], workflows: &[&str], filter: &F
             p #count .count data-live { (rows.len()) @if late > 0 { " · " span.late { (late) (say(lang, t::COUNT_LATE)) } } }
         }
         (search(reader, workflows, filter))
-        @if !filter.done.is_empty() { div.notice.good role="status" { p { (say(lang, t::DONE_NOW)) } } }
+        @match &*filter.done {
+            "" => {}
+            "before" => div.notice.good role="status" { p { (say(lang, t::BEFORE_ALREADY)) } },
+            _ => div.notice.good role="status" { p { (say(lang, t::DONE_NOW)) } },
+        }
         @if filter.missed > 0 { div.notice.bad role="alert" { p { (say_with(lang, t::TAKEN_MEANWHILE, &[&filter.missed.to_string()])) } } }
         div #tasks data-live { @if rows.is_empty() {
             p.empty { (say(lang, t::NO_TASKS)) }
@@ -248,6 +252,13 @@ struct Sheet {
     back: bool,
 }
 
+impl Sheet {
+    /// Nothing was sent yet.
+    fn is_new(&self) -> bool {
+        self.given.is_nothing() && self.faults.is_empty() && self.said.is_none()
+    }
+}
+
 async fn shown(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, sheet: &Sheet) -> Response {
     let view = async {
         let view = seen(desk, caller, name).await?;
@@ -261,7 +272,10 @@ async fn shown(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, sheet:
     match view {
         Ok((fields, view, text)) => {
             let content = task(&reader, (&view, &text), &fields, sheet);
-            console(sheet.status, page(&reader, Place::Tasks, &view.row.title, &content))
+            // What was refused is said on a page that cannot be asked for again.
+            let watch = sheet.is_new().then(|| format!("/api/v1/events?task={}", view.row.id));
+            let title = (&*view.row.title, watch.as_deref());
+            console(sheet.status, following(&reader, Place::Tasks, title, &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }
@@ -277,16 +291,26 @@ fn task(
     html! {
         p.crumbs { a href="/tasks" { (say(lang, t::MY_TASKS)) } " › " (view.case.title) @if let Some(key) = &view.case.key { " · " (key) } }
         h1 { (view.row.title) }
-        p.due.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (due(reader, &view.row)) (doubt(lang, view)) " · " (whose(reader, &view.row)) }
+        div #standing data-live { (standing(reader, view)) }
         @if sheet.back { (kept::unsent(lang)) }
         @if let Some(said) = &sheet.said { div.notice.bad role="alert" { p { (said) } } }
         div.split {
             section.work aria-label=(say(lang, t::WHAT_IS_ASKED)) {
-                (asked(reader, view, fields, sheet))
-                (acts(reader, view))
+                div #asked data-live[sheet.is_new()] { (asked(reader, view, fields, sheet)) }
+                div #acts data-live { (acts(reader, view)) }
             }
-            section.story aria-label=(say(lang, t::THE_CASE_SO_FAR)) { (story(reader, view, text)) }
+            section.story aria-label=(say(lang, t::THE_CASE_SO_FAR)) { div #story data-live { (story(reader, view, text)) } }
         }
+    }
+}
+
+/// Until when it is asked, of whom, and whether somebody else is at it.
+fn standing(reader: &Reader<'_>, view: &TaskView) -> Markup {
+    let (lang, own) = (reader.lang, reader.caller.person());
+    let other = view.row.claimed_by.as_deref().filter(|by| own.is_some_and(|own| own != bare(by)));
+    html! {
+        p.due.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (due(reader, &view.row)) (doubt(lang, view)) " · " (whose(reader, &view.row)) }
+        @if let Some(by) = other { div.notice role="status" { p { (say_with(lang, t::TAKEN_BY, &[&reader.who(by)])) } } }
     }
 }
 
@@ -309,7 +333,7 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
                 @if !sheet.faults.is_empty() {
                     div.notice.bad role="alert" {
                         p { (say(lang, t::NOTHING_SENT_YET)) }
-                        @if sheet.given.has_files() { p { (say(lang, t::CHOOSE_FILES_AGAIN)) } }
+                        @if sheet.given.has_files() { p data-files-again { (say(lang, t::CHOOSE_FILES_AGAIN)) } }
                     }
                 }
                 (fields::asked(fields, None, &sheet.faults, given, lang))
@@ -491,48 +515,55 @@ pub(crate) async fn answer(
     request: Request,
 ) -> Response {
     let lang = spoken(&desk, request.headers());
-    match take(&desk, &caller, lang, &name, request).await {
-        Ok(response) => response,
-        Err(refusal) => not_taken(&desk, &caller, lang, &name, &refusal).await,
+    let mut sheet = Sheet::default();
+    match take(&desk, &caller, (&name, request), &mut sheet).await {
+        Ok(Some(done)) => return done.into_response(),
+        Ok(None) => {}
+        Err(Refusal::Fields(faults)) => {
+            sheet.faults = faults.iter().map(|fault| (fault.field.clone(), fault.sentence(lang))).collect();
+            sheet.status = StatusCode::UNPROCESSABLE_ENTITY;
+        }
+        // It arrived, and whoever sent it did not hear so.
+        Err(_) if api::answered_by(&desk, &caller, &name).await => {
+            return Redirect::to("/tasks?done=before").into_response();
+        }
+        Err(refusal) => {
+            sheet.said = Some(super::sentence(&refusal, lang));
+            sheet.status = refusal.status();
+        }
     }
+    shown(&desk, &caller, lang, &name, &sheet).await
 }
 
+/// Sends the answer, or leaves on the sheet what is shown once more.
 async fn take(
     desk: &Arc<Desk>,
     caller: &Caller,
-    lang: Lang,
-    name: &str,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let (given, answer) = filled_in(desk, caller, name, request).await?;
-    if kept::is_looked_at(&given) {
-        return Ok(shown(desk, caller, lang, name, &Sheet { given, back: true, ..Sheet::default() }).await);
+    (name, request): (&str, Request),
+    sheet: &mut Sheet,
+) -> Result<Option<Redirect>, Refusal> {
+    let answer = filled_in(desk, caller, (name, request), &mut sheet.given).await?;
+    if kept::is_looked_at(&sheet.given) {
+        sheet.back = true;
+        return Ok(None);
     }
     let by = by(desk, caller)?;
     let event = |of| Event::Answered { of, by, via: VIA.into(), fields: answer };
-    match api::act(desk, caller, name.to_owned(), event).await {
-        Ok(_) => Ok(Redirect::to("/tasks?done=1").into_response()),
-        Err(Refusal::Fields(faults)) => {
-            let faults = faults.iter().map(|fault| (fault.field.clone(), fault.sentence(lang))).collect();
-            let sheet = Sheet { status: StatusCode::UNPROCESSABLE_ENTITY, given, faults, ..Sheet::default() };
-            Ok(shown(desk, caller, lang, name, &sheet).await)
-        }
-        Err(other) => Err(other),
-    }
+    api::act(desk, caller, name.to_owned(), event).await?;
+    Ok(Some(Redirect::to("/tasks?done=1")))
 }
 
 /// What a task's form sends, its files kept, and the answer that it makes.
 async fn filled_in(
     desk: &Arc<Desk>,
     caller: &Caller,
-    name: &str,
-    request: Request,
-) -> Result<(Given, Raw), Refusal> {
+    (name, request): (&str, Request),
+    given: &mut Given,
+) -> Result<Raw, Refusal> {
     let fields = fields::of(&seen(desk, caller, name).await?.form)?;
-    let mut given = given::read(desk, request, fields::takes_files(&fields)).await?;
-    given::keep(desk, &mut given).await?;
-    let answer = Raw::from(&fields::answer(&fields, None, &given));
-    Ok((given, answer))
+    *given = given::read(desk, request, fields::takes_files(&fields)).await?;
+    given::keep(desk, given).await?;
+    Ok(Raw::from(&fields::answer(&fields, None, given)))
 }
 
 /// Keeps what is filled in, for whoever filled it in alone.
@@ -544,7 +575,7 @@ pub(crate) async fn draft(
 ) -> Response {
     let lang = spoken(&desk, request.headers());
     let kept = async {
-        let (_, draft) = filled_in(&desk, &caller, &name, request).await?;
+        let draft = filled_in(&desk, &caller, (&name, request), &mut Given::default()).await?;
         drafts::keep(&desk, caller.clone(), by(&desk, &caller)?, name.clone(), draft).await
     };
     match kept.await {
@@ -592,7 +623,16 @@ pub(crate) async fn comment(
     form: Form,
 ) -> Response {
     let text: Arc<str> = form.text("text").trim().into();
+    if said_before(&desk, &caller, &name, &text).await {
+        return Redirect::to(&format!("/tasks/{name}")).into_response();
+    }
     simply(desk, caller, headers, name, |of, by| Event::Commented { of, by, via: VIA.into(), text }).await
+}
+
+/// The last word on a task, said once more by the same person: it is the one that was sent again because nobody answered.
+async fn said_before(desk: &Arc<Desk>, caller: &Caller, name: &str, text: &str) -> bool {
+    let (Ok(view), Ok(by)) = (seen(desk, caller, name).await, by(desk, caller)) else { return false };
+    view.comments.last().is_some_and(|last| *last.by == *by && last.text == text)
 }
 
 pub(crate) async fn hand_over(

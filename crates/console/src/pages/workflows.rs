@@ -20,7 +20,7 @@ pub(super) use triggers::{firings, paused};
 pub(crate) use triggers::{pause, resume};
 
 use super::fields::{self, Shown};
-use super::shell::{Place, Reader, page};
+use super::shell::{Place, Reader, following};
 use super::{console, refused, spoken};
 use crate::api::PageOf;
 use crate::api::triggers as firing;
@@ -33,6 +33,7 @@ use crate::refusal::Refusal;
 use crate::view::{TriggerView, WorkflowRow, WorkflowView};
 use crate::words::{Text, catalogue as t, say, say_with};
 
+const WATCH: &str = "/api/v1/events?only=house";
 /// Open runs that are looked at for their texts.
 const RUNS_COUNTED: usize = 500;
 
@@ -45,7 +46,8 @@ pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers:
     let world = desk.shared().world();
     let reader = Reader::new(&desk, lang, &caller, &world);
     let content = listed(&reader, &rows);
-    console(StatusCode::OK, page(&reader, Place::Workflows, say(lang, t::WORKFLOWS), &content))
+    let title = (say(lang, t::WORKFLOWS), Some(WATCH));
+    console(StatusCode::OK, following(&reader, Place::Workflows, title, &content))
 }
 
 fn listed(reader: &Reader<'_>, rows: &[WorkflowRow]) -> Markup {
@@ -54,12 +56,12 @@ fn listed(reader: &Reader<'_>, rows: &[WorkflowRow]) -> Markup {
     html! {
         div.head {
             h1 { (say(lang, t::WORKFLOWS)) }
-            p { (rows.len()) @if faulty > 0 { " · " span.late { (say_with(lang, t::WITH_FAULTS, &[&faulty.to_string()])) } } }
+            p #count data-live { (rows.len()) @if faulty > 0 { " · " span.late { (say_with(lang, t::WITH_FAULTS, &[&faulty.to_string()])) } } }
         }
-        @if rows.is_empty() { p.empty { (say(lang, t::NO_WORKFLOWS)) } } @else {
+        div #workflows data-live { @if rows.is_empty() { p.empty { (say(lang, t::NO_WORKFLOWS)) } } @else {
             div.wide { table.rows {
                 thead { tr { th { (say(lang, t::WORKFLOW)) } th { (say(lang, t::STATE)) } th { (say(lang, t::STARTED_BY)) } th { (say(lang, t::OWNER)) } } }
-                tbody { @for row in rows { tr {
+                tbody { @for row in rows { tr id={ "workflow-" (row.name) } {
                     td data-label=(say(lang, t::WORKFLOW)) {
                         a href={ "/workflows/" (row.name) } { (if row.title.is_empty() { &row.name } else { &row.title }) }
                         " " span.key { (row.name) }
@@ -72,7 +74,7 @@ fn listed(reader: &Reader<'_>, rows: &[WorkflowRow]) -> Markup {
                     td.soft data-label=(say(lang, t::OWNER)) { (row.owner.as_ref().map_or_else(|| "—".to_owned(), |who| reader.who(who))) }
                 } } }
             } }
-        }
+        } }
     }
 }
 
@@ -139,7 +141,9 @@ async fn shown(
             let title = titled(&sheet.view.row);
             let status = refusal.map_or(StatusCode::OK, Refusal::status);
             let content = content(&reader, &sheet, refusal);
-            console(status, page(&reader, Place::Workflows, title, &content))
+            // What was refused is said on a page that cannot be asked for again.
+            let watch = refusal.is_none().then_some(WATCH);
+            console(status, following(&reader, Place::Workflows, (title, watch), &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }
@@ -183,16 +187,18 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
     html! {
         p.crumbs { a href="/workflows" { (say(lang, t::WORKFLOWS)) } " › " (row.name) }
         h1 { (titled(row)) }
-        p.line { (state(lang, row)) " · " span.soft { (row.path) } }
+        p #line .line data-live { (state(lang, row)) " · " span.soft { (row.path) } }
         @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
         @if let Some(note) = &sheet.view.note { p.soft.note { (note) } }
-        @for fault in &row.faults { pre.caret.bad { (fault) } }
-        @for warning in &row.warnings { pre.caret { (warning) } }
+        div #faults data-live {
+            @for fault in &row.faults { pre.caret.bad { (fault) } }
+            @for warning in &row.warnings { pre.caret { (warning) } }
+        }
         div.split {
-            section aria-label=(say(lang, t::WHAT_IT_SAYS)) {
+            section #said data-live aria-label=(say(lang, t::WHAT_IT_SAYS)) {
                 @if let Some(text) = &sheet.text { (said(lang, &reading(text, &reader.world.registers, lang))) (form(lang, &sheet.fields)) }
             }
-            section.story {
+            section #beside .story data-live {
                 p.buttons {
                     @if sheet.text.is_some() { a.button href={ "/workflows/" (row.name) "/trial" } { (say(lang, t::TRY_IT)) } }
                     a.button href={ "/runs?workflow=" (row.name) } { (say(lang, t::CASES)) " · " (sheet.view.open_runs) }

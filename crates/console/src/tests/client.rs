@@ -66,6 +66,11 @@ impl Client {
         Self { own: Some((name.to_owned(), value.to_owned())), ..self.clone() }
     }
 
+    /// The header of its own.
+    pub(super) fn header(&self) -> Option<(&str, &str)> {
+        self.own.as_ref().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The same, asking for another host.
     pub(super) fn under(&self, host: &str) -> Self {
         Self { host: host.into(), ..self.clone() }

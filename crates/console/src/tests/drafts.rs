@@ -52,8 +52,8 @@ async fn a_draft_is_shown_to_its_writer_alone_and_gone_with_the_answer() {
 
     let answer = json!({ "by": "wang.wei", "fields": { "result": "好", "sum": "1.50" } });
     assert_eq!(place.socket.post(&format!("/api/v1/tasks/{task}/answer"), &answer).await.status, 200);
-    use yizhan_engine::store::Reads;
-    let id = task.parse().unwrap();
+    use yizhan_engine::store::{DraftOf, Reads};
+    let id = DraftOf::Task(task.parse().unwrap());
     assert_eq!(place.store.draft(&id, "person:li.na").unwrap(), None);
     let (status, problem) = keep(&place, &task, json!({ "by": "li.na", "fields": half })).await;
     assert_eq!((status, &problem["code"]), (409, &json!("YZ0410")), "the task is over");
@@ -118,5 +118,99 @@ async fn a_file_too_large_is_refused_whatever_size_is_said() {
     assert_eq!(answer(never).await.code(), "YZ0404", "nobody has sent it");
     let kept = answer(json!({ "artifact": small, "name": "a.pdf" })).await;
     assert_eq!(kept.status, 200, "{}", kept.body);
+    place.stop().await;
+}
+
+const FAULT: &str = r#"
+title = "报修"
+[input]
+where = { label = "地点" }
+sum   = { label = "金额", type = "money", required = false }
+parts = { label = "换了什么", type = "choices", options = ["水表", "阀门"], required = false }
+rows  = { label = "材料", type = "table", required = false, fields.what = { label = "名称", type = "text" }, fields.count = { label = "数量", type = "number" } }
+[trigger.desk]
+by_hand = ["group:热线"]
+[step.note]
+ask = "group:热线"
+"#;
+
+/// A form of a page.
+async fn sent(client: &super::client::Client, path: &str, fields: &[(&str, &str)]) -> super::client::Reply {
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        super::rights::FROM_OUR_PAGE[0],
+        ("accept-language", "en"),
+    ];
+    client.send("POST", path, &headers, body.into_bytes()).await
+}
+
+async fn page(client: &super::client::Client, path: &str) -> String {
+    client.send("GET", path, &[("accept-language", "en")], vec![]).await.body
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_case_that_is_half_filled_in_waits_for_its_writer_and_is_gone_once_it_is_sent() {
+    let place = place(&[("fault", FAULT)]).await;
+    let li_na = super::rights::session(&place, "li.na", 0).await;
+    let path = "/new/fault/desk";
+    let half = [
+        ("once", "1-1"),
+        ("f.where", "河东路 \"1\" <b>"),
+        ("f.sum", "not yet"),
+        ("f.parts", "阀门"),
+        ("f.rows.0.what", "水管"),
+        ("f.rows.0.count", "2"),
+        ("act", "keep"),
+    ];
+    let kept = sent(&li_na, path, &half).await;
+    assert_eq!((kept.status, kept.header("location")), (303, Some(path)), "{}", kept.body);
+    assert!(place.socket.get("/api/v1/runs").await.json()["items"].as_array().unwrap().is_empty());
+    let form = page(&li_na, path).await;
+    let all = [
+        "Draft of",
+        "value=\"河东路 &quot;1&quot; &lt;b&gt;\"",
+        "value=\"not yet\"",
+        "value=\"阀门\" checked",
+        "name=\"f.rows.0.what\" value=\"水管\"",
+        "name=\"f.rows.0.count\" value=\"2\"",
+    ];
+    for part in all {
+        assert!(form.contains(part), "{part}: {form}");
+    }
+    assert!(page(&li_na, "/new").await.contains("class=\"chip\""), "the list says that there is one");
+    let others = super::rights::session(&place, "wang.wei", 0).await;
+    assert!(!page(&others, path).await.contains("河东路"), "it is its writer's alone");
+    let asked = place.socket.get("/api/v1/workflows/fault/draft?trigger=desk&by=li.na").await.json();
+    assert_eq!(asked["draft"]["fields"]["where"], "河东路 \"1\" <b>");
+    let wrong = sent(&li_na, path, &half[..4]).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.body);
+    assert!(page(&li_na, path).await.contains("not yet"), "what was refused takes no draft along");
+    let begun = sent(&li_na, path, &[("once", "1-1"), ("f.where", "河东路"), ("f.sum", "1.50")]).await;
+    assert_eq!(begun.status, 303, "{}", begun.body);
+    let form = page(&li_na, path).await;
+    assert!(!form.contains("河东路") && !form.contains("Draft of"), "{form}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_of_a_new_case_is_kept_for_those_who_may_begin_it_and_thrown_away_when_they_say_so() {
+    let place = place(&[("fault", FAULT)]).await;
+    let path = "/api/v1/workflows/fault/draft";
+    let put = async |client: &super::client::Client, body: Json| {
+        let headers = [("content-type", "application/json"), super::rights::FROM_OUR_PAGE[0]];
+        client.send("PUT", path, &headers, body.to_string().into_bytes()).await
+    };
+    let li_na = super::rights::session(&place, "li.na", 0).await;
+    let wang_wei = super::rights::session(&place, "wang.wei", 0).await;
+    let own = |fields: Json| json!({ "trigger": "desk", "fields": fields });
+    assert_eq!(put(&li_na, own(json!({ "where": "x" }))).await.json(), json!({ "kept": true }));
+    assert!(put(&wang_wei, own(json!({ "where": "x" }))).await.status >= 403, "the form is not theirs");
+    assert_eq!(put(&li_na, own(json!({ "where": "长".repeat(100_000) }))).await.code(), "YZ0406");
+    let none = json!({ "trigger": "none", "by": "li.na", "fields": {} });
+    assert_eq!(put(&place.token, none).await.code(), "YZ0404");
+    assert!(page(&li_na, "/new/fault/desk").await.contains("Throw the draft away"));
+    assert_eq!(sent(&li_na, "/new/fault/desk", &[("act", "drop")]).await.status, 303);
+    assert!(!page(&li_na, "/new/fault/desk").await.contains("Draft of"));
     place.stop().await;
 }

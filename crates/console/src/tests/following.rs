@@ -17,7 +17,7 @@ async fn what_a_page_loads_is_kept_for_ever_under_a_name_that_changes_with_it() 
     let place = place(&[]).await;
     let page = session(&place, "li.na", 0).await.get("/tasks").await;
     let all = loaded(&page.body);
-    assert_eq!(all.len(), 3, "{all:?}");
+    assert_eq!(all.len(), 4, "{all:?}");
     for address in all {
         let asset = place.stranger.get(&address).await;
         let script = address.contains(".js");
@@ -37,7 +37,10 @@ async fn what_a_page_loads_is_kept_for_ever_under_a_name_that_changes_with_it() 
 async fn pages_that_follow(place: &Place, run: &str) -> Vec<(String, String)> {
     let operator = token(place, "op", Role::Operator, &[], None).await;
     let mut pages = vec![];
-    for path in ["/tasks", "/runs", &format!("/runs/{run}"), "/system"] {
+    let tasks = operator.get("/api/v1/tasks").await.json();
+    let task = format!("/tasks/{}", tasks["items"][0]["id"].as_str().unwrap());
+    let run = format!("/runs/{run}");
+    for path in ["/tasks", &task, "/runs", &run, "/workflows", "/workflows/fault", "/system"] {
         let page = operator.get(path).await;
         assert_eq!(page.status, 200, "{path}");
         let policy = page.header("content-security-policy").unwrap();

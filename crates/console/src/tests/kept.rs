@@ -168,3 +168,26 @@ async fn what_is_too_much_is_said_to_be_lost_and_what_another_site_sends_is_not_
     assert_eq!((led.status, led.header("location")), (303, Some("/")));
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_person_typed_is_never_sent_in_the_name_of_another_who_signs_in_there() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let li_na = gone_to_lunch(&place).await;
+    let cookie = |of: &str| {
+        let (_, own) = li_na.header().unwrap();
+        place.stranger.with("cookie", &format!("{own}; __Host-yizhan-last={of}"))
+    };
+    let theirs = send(&cookie("wang.wei"), "/new/repair/desk", &[("f.where", "河东路 1 号")]).await;
+    assert_eq!(theirs.status, 401);
+    let offered = sign_in(&place, &theirs, PASSWORD).await;
+    assert_eq!(offered.status, 200);
+    assert!(offered.body.contains("is of 王伟") && !offered.body.contains("河东路"), "{}", offered.body);
+    let own = send(&cookie("li.na"), "/new/repair/desk", &[("f.where", "河东路 1 号")]).await;
+    let offered = sign_in(&place, &own, PASSWORD).await;
+    assert!(offered.body.contains("河东路"), "{}", offered.body);
+    let kept: Vec<_> =
+        offered.headers.get_all("set-cookie").iter().map(|one| one.to_str().unwrap()).collect();
+    assert!(kept.iter().any(|one| one.starts_with("__Host-yizhan-last=li.na; ")), "{kept:?}");
+    assert!(place.socket.get("/api/v1/runs").await.json()["items"].as_array().unwrap().is_empty());
+    place.stop().await;
+}

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::place::{TOKEN, place, place_with};
+use super::place::{Place, TOKEN, place, place_with};
 use crate::HttpSettings;
 
 const OPEN: &str = r#"
@@ -67,6 +67,39 @@ async fn a_head_or_a_body_that_does_not_come_ends_the_connection() {
     assert_eq!(rest(&mut idle).await, "");
     let answer = rest(&mut body).await;
     assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("YZ0408"), "{answer}");
+    place.stop().await;
+}
+
+/// Sends a body in pieces at a pace of its own, as a slow line does; what is answered at last.
+async fn at_a_pace(place: &Place, (pieces, size): (usize, usize), every: Duration) -> String {
+    let mut stream = TcpStream::connect(place.address).await.unwrap();
+    let length = pieces * size;
+    let head = format!(
+        "POST /api/v1/artifacts?name=a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut beat = tokio::time::interval(every);
+    for _ in 0..pieces {
+        beat.tick().await;
+        if stream.write_all(&vec![7; size]).await.is_err() {
+            break;
+        }
+    }
+    rest(&mut stream).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_on_a_slow_line_arrives_for_as_long_as_it_keeps_coming() {
+    let within = Duration::from_secs(1);
+    let place = place_with(&[], HttpSettings { body_timeout: within, ..HttpSettings::default() }).await;
+    let beat = Duration::from_millis(100);
+    let began = Instant::now();
+    let kept = at_a_pace(&place, (25, 4 * 1024), beat).await;
+    assert!(began.elapsed() > 2 * within, "it was no slow line");
+    assert!(kept.starts_with("HTTP/1.1 201 "), "{kept}");
+    // A byte now and then keeps no place.
+    let cut = at_a_pace(&place, (40, 1), beat).await;
+    assert!(cut.starts_with("HTTP/1.1 408 ") && cut.contains("YZ0408"), "{cut}");
     place.stop().await;
 }
 

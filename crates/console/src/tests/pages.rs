@@ -93,8 +93,10 @@ async fn a_case_worker_finds_their_task_is_told_what_is_wrong_and_answers_it() {
     let next = open(&wang_wei, &task_of(&wang_wei).await).await;
     assert!(next.body.contains("阀门") && next.body.contains("李娜"), "{}", next.body);
     let again = send(&li_na, &answer, &[("f.cause", "阀门"), ("f.done", "yes")]).await;
-    assert_ne!(again.status, 303, "answered already");
-    assert!(again.body.contains("answered by somebody else"), "{}", again.body);
+    assert_eq!(again.header("location"), Some("/tasks?done=before"), "it had arrived: {}", again.body);
+    assert!(open(&li_na, "/tasks?done=before").await.body.contains("not recorded once more"));
+    let late = send(&wang_wei, &answer, &[("f.cause", "水管"), ("f.done", "yes")]).await;
+    assert!(late.status != 303 && late.body.contains("answered by somebody else"), "{}", late.body);
     place.stop().await;
 }
 
@@ -127,7 +129,9 @@ async fn a_draft_a_comment_a_claim_and_a_hand_over_are_kept() {
     assert_eq!(send(&li_na, &format!("{task}/claim"), &[]).await.status, 303);
     assert!(open(&li_na, &task).await.body.contains("Give it back"));
     assert_eq!(send(&li_na, &format!("{task}/comment"), &[("text", "已到现场")]).await.status, 303);
-    assert!(open(&li_na, &task).await.body.contains("已到现场"));
+    // Sent again because nobody answered: it is said once.
+    assert_eq!(send(&li_na, &format!("{task}/comment"), &[("text", "已到现场")]).await.status, 303);
+    assert_eq!(open(&li_na, &task).await.body.matches("已到现场").count(), 1);
     assert_eq!(
         send(&li_na, &format!("{task}/hand-over"), &[("to", "person:wang.wei"), ("note", "请接手")])
             .await
@@ -224,5 +228,56 @@ async fn what_was_filled_in_stands_under_the_words_that_people_know() {
     let looks = token(&place, "looks", Role::Viewer, &[], None).await;
     let case = open(&looks, &format!("/runs/{run}")).await.body;
     assert!(case.contains("类别</dt><dd>停水") && case.contains("结果</dt><dd>已修复"), "{case}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_gets_no_page_is_told_why_and_can_go_on_to_the_others() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let li_na = signed_in(&place, "li.na").await;
+    let html = ("accept", "text/html");
+    for (path, status) in [("/system", 403), ("/tasks/task_0000000000", 404), ("/nowhere", 404)] {
+        let page = li_na.send("GET", path, &[EN, html], vec![]).await;
+        assert_eq!(page.status, status, "{path}");
+        assert!(
+            page.body.contains("This page cannot be shown") && page.body.contains("href=\"/new\""),
+            "{path}: {}",
+            page.body
+        );
+        assert!(
+            page.body.contains("Sign out") && !page.body.contains("href=\"/system\""),
+            "{path}: {}",
+            page.body
+        );
+    }
+    let stranger = place.stranger.send("GET", "/nowhere", &[EN, html], vec![]).await;
+    assert!(stranger.status == 404 && !stranger.body.contains("href=\"/new\""), "{}", stranger.body);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_journal_of_a_case_speaks_in_titles_and_names_and_says_how_long_nobody_did_anything() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let run = place.start("repair", json!({"where": "<b>河东路</b>"})).await;
+    let task = task_of(&signed_in(&place, "li.na").await).await;
+    place.pass(3 * 3_600_000).await;
+    let li_na = signed_in(&place, "li.na").await;
+    let fields = [("f.cause", "阀门"), ("f.done", "yes")];
+    assert_eq!(send(&li_na, &format!("{task}/answer"), &fields).await.status, 303);
+    let texts = async |query: &str| {
+        let lines = place.socket.get(&format!("/api/v1/runs/{run}/journal?lang=en{query}")).await.json();
+        let text = |line: &serde_json::Value| line["text"].as_str().unwrap().to_owned();
+        lines["items"].as_array().unwrap().iter().map(text).collect::<Vec<_>>().join("\n")
+    };
+    assert!(texts("").await.contains("person:li.na answered repair"), "as files and programs have it");
+    let told = texts("&titles=true").await;
+    assert!(told.contains("李娜 answered 抢修 <b>河东路</b> ⟨repair⟩"), "{told}");
+    assert!(told.contains("回访 ⟨tell⟩ asks 王伟"), "{told}");
+    let page = open(&place.token, &format!("/runs/{run}")).await.body;
+    assert!(
+        page.contains("李娜 answered 抢修 &lt;b&gt;河东路&lt;/b&gt; <code class=\"soft\">repair</code>"),
+        "{page}"
+    );
+    assert!(page.contains("waited 3 h"), "{page}");
     place.stop().await;
 }

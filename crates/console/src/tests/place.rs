@@ -29,7 +29,7 @@ use yizhan_workflow::run::event::{Failure, Happened, Lost};
 use zeroize::Zeroizing;
 
 use super::client::{Client, To};
-use crate::house::{ActionView, PluginView, Promise, Reloaded};
+use crate::house::{ActionView, LogLevel, LogLine, PluginView, Promise, Reloaded};
 use crate::{App, House, HttpSettings, Listeners, Token, serve};
 
 /// The key of the house's links.
@@ -137,6 +137,20 @@ impl House for Rooms {
 
     fn reload(&self) -> Promise<'_, Reloaded> {
         Box::pin(async { Reloaded { loaded: vec!["repair".into()], faults: vec![] } })
+    }
+
+    fn log(&self) -> Vec<LogLine> {
+        let line = |level, text: &str| LogLine {
+            at: "2026-11-23T02:00:00Z".into(),
+            level,
+            of: "yizhan::play".into(),
+            text: text.into(),
+        };
+        vec![
+            line(LogLevel::Warn, "the disk <b>is slow</b>"),
+            line(LogLevel::Info, "Ready"),
+            line(LogLevel::Error, "broken"),
+        ]
     }
 
     fn put_artifact(&self, bytes: &Bytes) -> std::io::Result<String> {

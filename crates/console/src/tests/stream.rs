@@ -154,3 +154,24 @@ async fn a_new_text_of_a_workflow_is_heard_of() {
     assert_eq!(hears.next().await.unwrap().0, "house");
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_a_task_hears_of_what_is_done_with_it_and_nobody_else_may_listen() {
+    let place = place(&[("fault", ASKS)]).await;
+    let (li_na, wang_wei) = (session(&place, "li.na", 0).await, session(&place, "wang.wei", 0).await);
+    let run = place.start("fault", json!({"nr": "1"})).await;
+    let tasks = li_na.get("/api/v1/tasks").await.json();
+    let task = tasks["items"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(wang_wei.get(&format!("{STREAM}?task={task}&seconds=0")).await.code(), "YZ0404");
+    let mut hers = li_na.listen(&format!("{STREAM}?task={task}")).await;
+    hers.until("refresh").await;
+    // A comment changes nothing of her list.
+    let said = json!({ "by": "li.na", "text": "看过了" });
+    assert_eq!(place.socket.post(&format!("/api/v1/tasks/{task}/comment"), &said).await.status, 200);
+    assert_eq!(hers.next().await.unwrap().0, "tasks");
+    place.start("fault", json!({"nr": "2"})).await;
+    assert_eq!(hers.next().await.unwrap().0, "tasks", "her list is another one");
+    place.socket.post(&format!("/api/v1/runs/{run}/cancel"), &json!({})).await;
+    assert_eq!(hers.next().await.unwrap().0, "tasks");
+    place.stop().await;
+}

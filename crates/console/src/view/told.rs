@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use yizhan_workflow::id::{Item, Millis, StepNo};
+use yizhan_workflow::id::{Item, Millis, ScopeNo, StepNo};
+use yizhan_workflow::people::bare;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::problem::reason;
 use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
@@ -24,7 +25,12 @@ pub(crate) struct Teller<'a> {
     pub sight: &'a Sight<'a>,
     pub veil: &'a Veil,
     pub world: &'a World,
+    /// For whoever does not read the file: what a step is called, its id behind it in `⟨ ⟩`, and people by their names.
+    pub titles: Option<Titles<'a>>,
 }
+
+/// What a step is called in a scope; none, where that cannot be told.
+pub(crate) type Titles<'a> = &'a dyn Fn(StepNo, ScopeNo) -> Option<String>;
 
 /// An instant on a clock of the house.
 pub(crate) fn local(at: Millis, world: &World) -> String {
@@ -71,7 +77,28 @@ impl Teller<'_> {
         if no == StepNo::WHOLE {
             return self.pick("整个流程", "the run");
         }
-        if no.index() < self.text.steps.len() { self.text.dotted(no) } else { no.0.to_string() }
+        if no.index() < self.text.steps.len() { self.titled(no, ScopeNo::RUN) } else { no.0.to_string() }
+    }
+
+    fn titled(&self, no: StepNo, scope: ScopeNo) -> String {
+        let id = self.text.dotted(no);
+        match self.titles.and_then(|titles| titles(no, scope)) {
+            Some(title) if title != id => format!("{title} ⟨{id}⟩"),
+            Some(_) | None => id,
+        }
+    }
+
+    fn who(&self, who: &str) -> String {
+        if self.titles.is_none() {
+            return who.to_owned();
+        }
+        let known = self.world.people.people.get(bare(who)).map(|person| person.name.clone());
+        known.unwrap_or_else(|| who.split_once(':').map_or(who, |(_, name)| name).to_owned())
+    }
+
+    fn all(&self, who: &[impl AsRef<str>]) -> String {
+        let all: Vec<String> = who.iter().map(|who| self.who(who.as_ref())).collect();
+        all.join(if self.titles.is_some() { self.pick("、", ", ") } else { " ".to_owned() }.as_str())
     }
 
     fn item(&self, of: Item) -> String {
@@ -95,12 +122,18 @@ impl Teller<'_> {
             (false, Some(_)) => self.pick(" 到时要办的事", " set off by its due time"),
             (false, None) => String::new(),
         };
-        format!("{}{number}{undo}", self.step(of.step))
+        let step = match self.text.steps.get(of.step.index()) {
+            Some(_) => self.titled(of.step, of.scope),
+            None => self.step(of.step),
+        };
+        format!("{step}{number}{undo}")
     }
 
     fn event(&self, event: &Event) -> String {
         match event {
-            Event::Started(started) => format!("{} {}", started.by, self.pick("发起", "started it")),
+            Event::Started(started) => {
+                format!("{} {}", self.who(&started.by), self.pick("发起", "started it"))
+            }
             Event::Woke {} => self.pick("到时", "a time came"),
             Event::Begun { of } => format!("{} {}", self.item(of.item), self.pick("发出", "went out")),
             Event::Ended { of, result, .. } => format!("{} {}", self.item(of.item), self.result(result)),
@@ -116,41 +149,39 @@ impl Teller<'_> {
             Event::SlotGranted { of } => {
                 format!("{} {}", self.item(of.item), self.pick("得到名额", "got its place"))
             }
-            Event::Assigned { of, to } => {
-                let to = to.as_ref().map_or_else(|| self.pick("无人", "nobody"), |to| to.to_string());
-                format!("{} {} {to}", self.item(of.item), self.pick("分给", "goes to"))
-            }
+            Event::Assigned { of, to } => self.assigned(of.item, to.as_deref()),
             Event::Claimed { of, by, .. } => self.did(by, ["认领", "claimed"], of.item),
             Event::Released { of, by, .. } => self.did(by, ["退还", "gave back"], of.item),
             Event::Answered { of, by, .. } => self.did(by, ["答复", "answered"], of.item),
             Event::AnsweredFor { of, by, whom, .. } => self.answered_for(of.item, by, whom),
             Event::HandedOver { of, by, to, note, delegate, .. } => {
                 let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
-                format!("{by} {} {} → {}{note}", self.handed(*delegate), self.item(of.item), to.join(" "))
+                let (by, to) = (self.who(by), self.all(to));
+                format!("{by} {} {} → {to}{note}", self.handed(*delegate), self.item(of.item))
             }
             Event::Commented { of, by, text, .. } => {
-                format!("{by} {} {}: {text}", self.pick("留言", "said of"), self.item(of.item))
+                format!("{}: {text}", self.did(by, ["留言", "said of"], of.item))
             }
             Event::Settled { of, by, verdict, .. } => {
-                let settled = self.pick("决定", "settled");
-                format!("{by} {settled} {}: {}", self.item(of.item), self.verdict(verdict))
+                format!("{}: {}", self.did(by, ["决定", "settled"], of.item), self.verdict(verdict))
             }
             Event::Cancelled { by, reason, .. } => {
-                format!("{by} {}: {reason}", self.pick("取消", "cancelled it"))
+                format!("{} {}: {reason}", self.who(by), self.pick("取消", "cancelled it"))
             }
             Event::Retried { by, from, .. } => {
                 let from = from.map_or_else(String::new, |no| format!(" {}", self.step(no)));
-                format!("{by} {}{from}", self.pick("重新办理", "retried it"))
+                format!("{} {}{from}", self.who(by), self.pick("重新办理", "retried it"))
             }
-            Event::Migrated { by, .. } => format!("{by} {}", self.pick("换用新文本", "took another text")),
+            Event::Migrated { by, .. } => {
+                format!("{} {}", self.who(by), self.pick("换用新文本", "took another text"))
+            }
             Event::Paused { of, by, reason, .. } => {
-                let stopped = self.pick("暂停计时", "stopped the clock of");
-                format!("{by} {stopped} {}: {reason}", self.item(of.item))
+                format!("{}: {reason}", self.did(by, ["暂停计时", "stopped the clock of"], of.item))
             }
             Event::Resumed { of, by, .. } => self.did(by, ["恢复计时", "let the clock go on of"], of.item),
             Event::DueMoved { of, to, by, reason, .. } => {
-                let moved = self.pick("改了期限", "moved the due time of");
-                format!("{by} {moved} {} → {}: {reason}", self.item(of.item), self.clock(*to))
+                let moved = self.did(by, ["改了期限", "moved the due time of"], of.item);
+                format!("{moved} → {}: {reason}", self.clock(*to))
             }
             Event::MoreTimeAsked { of, by, .. } => {
                 self.did(by, ["申请延期", "asked for more time for"], of.item)
@@ -160,12 +191,17 @@ impl Teller<'_> {
         }
     }
 
-    fn did(&self, by: &impl std::fmt::Display, [zh, en]: [&str; 2], item: Item) -> String {
-        format!("{by} {} {}", self.pick(zh, en), self.item(item))
+    fn assigned(&self, item: Item, to: Option<&str>) -> String {
+        let to = to.map_or_else(|| self.pick("无人", "nobody"), |to| self.who(to));
+        format!("{} {} {to}", self.item(item), self.pick("分给", "goes to"))
+    }
+
+    fn did(&self, by: &str, [zh, en]: [&str; 2], item: Item) -> String {
+        format!("{} {} {}", self.who(by), self.pick(zh, en), self.item(item))
     }
 
     fn answered_for(&self, item: Item, by: &str, whom: &str) -> String {
-        let item = self.item(item);
+        let (item, by, whom) = (self.item(item), self.who(by), self.who(whom));
         match self.language {
             Language::Zh => format!("{by} 代 {whom} 答复 {item}(有来件)"),
             Language::En => format!("{by} answered {item} for {whom}, whose paper is kept"),
@@ -216,7 +252,7 @@ impl Teller<'_> {
             // Whoever acts for somebody else is named with them.
             Fact::Acted { acts, .. } => {
                 let whom = acts.for_whom.as_ref()?;
-                format!("{} {whom}", self.pick("代", "for"))
+                format!("{} {}", self.pick("代", "for"), self.who(whom))
             }
             Fact::Late { at } => format!("{} {}", self.item(*at), self.pick("超时", "late")),
             Fact::Clock { set, .. } if set.why == ClockWhy::Opened => return None,
@@ -287,10 +323,10 @@ impl Teller<'_> {
     fn rung(&self, did: &RungDid) -> String {
         match did {
             RungDid::Told { who, nobody } => {
-                format!("{} {}{}", self.pick("告知", "told"), who.join(" "), self.nobody(nobody))
+                format!("{} {}{}", self.pick("告知", "told"), self.all(who), self.nobody(nobody))
             }
             RungDid::Reassigned { who, nobody } => {
-                format!("{} {}{}", self.pick("转给", "given to"), who.join(" "), self.nobody(nobody))
+                format!("{} {}{}", self.pick("转给", "given to"), self.all(who), self.nobody(nobody))
             }
             RungDid::Decided {} => self.pick("自动决定", "decided by itself"),
             RungDid::Begun {} => self.pick("到时开始", "set off"),
@@ -315,7 +351,7 @@ impl Teller<'_> {
             Standing::Asking { .. } => self.pick("请负责人决定", "asks its owner"),
             Standing::Asked { task, .. } => {
                 let gap = self.nobody(&task.nobody);
-                format!("{} {}{gap}", self.pick("等待", "asks"), task.who.join(" "))
+                format!("{} {}{gap}", self.pick("等待", "asks"), self.all(&task.who))
             }
             Standing::Sleeping { until, .. } => {
                 format!("{} {}", self.pick("等到", "sleeps until"), self.clock(*until))

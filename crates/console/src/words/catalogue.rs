@@ -148,6 +148,11 @@ texts! {
     SAME_KEY_JOINED: "再发起的会并入那一件,不会另立一件。", "What you send is added to it; no other case begins.";
     SAME_KEY_REJECTED: "这个流程不收编号相同的第二件:请在那一件里办,或者改编号。", "This workflow takes no second one with the same key: go on in that case, or change the key.";
     SENT_BEFORE: "这张表已经交过一次,办件在这里;要办另一件,请重新打开一张表。", "This form was sent before, and its case is here; for another one, open a new form.";
+    HAS_DRAFT: "有草稿", "draft";
+    DROP_DRAFT: "不要草稿了", "Throw the draft away";
+    DRAFT_UNTIL: ",发起后就没有了;三十天不动也会清掉。", "; gone once it is sent, or after thirty days in which nothing is done with it.";
+    BEFORE_ALREADY: "这件事您已经交过了,没有再记一次。", "You had sent this already; it was not recorded once more.";
+    TAKEN_BY: "{} 正在办这件事;要办请先商量,或者请人放回。", "{} has taken this: speak with them first, or have it given back.";
     ANY_STATE: "全部状态", "Any state";
     ANY_WORKFLOW: "全部流程", "All workflows";
     STATE_OPEN: "办理中", "open";
@@ -182,6 +187,8 @@ texts! {
     LATER_LINES: "后面的流水", "Later lines";
     TOOK: "用时 {}", "took {}";
     TOOK_WORKED: "用时 {}(工作时间 {})", "took {} ({} of working time)";
+    WAITED: "等了 {}", "waited {}";
+    WAITED_WORKED: "等了 {}(工作时间 {})", "waited {} ({} of working time)";
     ROUND: "第 {} 轮", "round {}";
     STEP_WAITING: "未到", "not yet";
     STEP_OPEN: "在办", "open";
@@ -344,6 +351,20 @@ texts! {
     AUDIT_IS_BROKEN: "这条链被动过,请马上告诉负责人。", "The chain was tampered with: tell whoever is responsible at once.";
     ANSWERED_SO: "对第 {} 行的答复 ", "answer to line {} ";
 
+    LOG: "日志", "Log";
+    LOG_LEVEL: "级别", "Level";
+    LOG_WORDS: "包含的文字", "With these words";
+    LOG_ALL: "全部", "All";
+    LOG_INFO: "信息以上", "Information and graver";
+    LOG_WARN: "警告以上", "Warnings and graver";
+    LOG_ERROR: "只看错误", "Errors alone";
+    LOG_ERROR_ONE: "错误", "error";
+    LOG_WARN_ONE: "警告", "warning";
+    LOG_INFO_ONE: "信息", "information";
+    LOG_DEBUG_ONE: "细节", "detail";
+    LOG_IS: "最近的 {} 行以内,新的在前。更早的在系统日志里(journalctl)。", "Up to {} of the last lines, the newest first. What is older is in the log of the system (journalctl).";
+    NO_LINES: "没有这样的日志。", "There are no such lines.";
+
     // My tasks.
     ALL_TASKS: "全部", "All";
     TAKEN_BY_ME: "我在办的", "Taken by me";
@@ -353,12 +374,20 @@ texts! {
     TAKEN_MEANWHILE: "有 {} 件已被别人接走,其余归您办。", "{} were taken by somebody else meanwhile; the others are yours.";
     MORE_TIME: "申请延期", "Ask for more time";
 
+    // A form on its way.
+    SENDING: "正在发送……", "Sending…";
+    SENT_SO_FAR: "已发送 {},共 {}({}%)", "{} of {} sent ({}%)";
+    DID_NOT_ARRIVE: "没有送到:线路断了,或者系统暂时没有回应。填好的都还在,什么都没有丢,再发一次就好;就算其实已经送到,也只会算一次。", "It did not arrive: the line broke, or nothing answered. All that you filled in is still here: just send it again. Should it have arrived after all, it still counts once.";
+    TOO_LARGE_TO_SEND: "文件太大:这次共 {},一次最多 {}。请换小一点的再发。", "The files are too large: {} in all, and at most {} go at once. Choose smaller ones and send it again.";
+    SEND_AGAIN: "再发一次", "Send it again";
+
     // A form that was sent when the session was over.
     SESSION_IS_OVER: "登录已过期,请重新登录。", "Your session is over: please sign in again.";
     TYPED_IS_KEPT: "刚才填的都还在,还没有提交;登录以后接着办。", "What you filled in is kept and was not sent yet; after signing in you go on with it.";
     TYPED_IS_TOO_MUCH: "刚才填的没有提交,内容太多,带不过去。请先用浏览器的“后退”回到表单,把长的文字复制下来,登录以后再贴上。", "What you filled in was not sent, and it is too much to be carried along. Go back with your browser first, copy the long texts, and paste them after signing in.";
     SIGNED_IN_AGAIN: "已重新登录", "You are signed in again";
     YOU_ARE: "您现在是 {}。", "You are {} now.";
+    TYPED_BY_ANOTHER: "登录过期前填的那张表是 {} 的,没有提交,也没有带到您这里。请对方登录后重新填写。", "The form that was filled in before is of {}. It was not sent, and it was not carried over to you: they fill it in again once they have signed in.";
     NOTHING_DONE_YET: "登录过期前填的内容都还在,还没有提交。", "What you filled in before is kept. Nothing of it was sent yet.";
     GO_ON: "接着办", "Go on";
     TASK_IS_GONE: "这件待办可能已经由别人办好,或者撤回、转走了;这里没有再记下什么。", "It may have been answered by somebody else, withdrawn or handed on; nothing more was recorded.";

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyper::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use yizhan_access::Head;
-use yizhan_console::House;
 use yizhan_console::house::{ActionView, Language as Spoken, PluginView, Promise, Reloaded};
+use yizhan_console::{House, LogLine};
 use yizhan_plugin_host::{PluginHost, PluginInfo, Refusal};
 use zeroize::Zeroizing;
 
@@ -120,6 +120,10 @@ impl House for Rooms {
 
     fn audit_heads(&self) -> std::io::Result<Vec<Head>> {
         heads::read_audit(&self.audit_heads)
+    }
+
+    fn log(&self) -> Vec<LogLine> {
+        crate::log::lines()
     }
 
     fn home(&self) -> String {

@@ -67,6 +67,10 @@ pub(crate) fn a_task_that_is_over_is_kept_with_its_end(house: &mut dyn House) {
         (Some("done"), &["group:客服".to_owned()][..])
     );
 
+    let by = |number, name| house.reads().answered_by(&task(number, name, &[]).id).unwrap();
+    assert_eq!(by(1, "one").as_deref(), Some("person:li"));
+    assert_eq!((by(2, "two"), by(3, "three")), (None, None), "nobody answered");
+
     let ended = CaseFilter { period_of: PeriodOf::Ended, ..all(Of::Tasks) };
     assert_eq!(seconds(&found(house, &ended)), [2, 1], "in the order of their ends");
     let page = |after: &Case| house.reads().cases(&ended, Some(after), 9).unwrap();

@@ -1,8 +1,8 @@
 //! Lists: pages, filters and their order.
 
 use yizhan_engine::store::{
-    Change, Draft, FiringOutcome, Note, Notice, RunFilter, RunRow, RunState, StoreError, TaskChange, TaskEnd,
-    TaskFilter, TaskRow, TaskState, Word,
+    Change, Draft, DraftOf, FiringOutcome, Note, Notice, RunFilter, RunRow, RunState, StoreError, TaskChange,
+    TaskEnd, TaskFilter, TaskRow, TaskState, Word,
 };
 use yizhan_workflow::id::{RunId, TaskId};
 use yizhan_workflow::run::event::Raw;
@@ -261,15 +261,16 @@ pub(crate) fn tasks_are_found_by_who_may_and_by_who_claimed(house: &mut dyn Hous
 /// Another due time or other people: found by those, and what is to be told of its opening still is.
 pub(crate) fn a_draft_is_its_writers_and_goes_with_its_task(house: &mut dyn House) {
     let pay = task(1, "pay", &["ann", "bob"]);
+    let of = DraftOf::Task(pay.id.clone());
     let draft = |by: &str, second, fields: &str| Draft {
-        task: pay.id.clone(),
+        of: of.clone(),
         by: by.into(),
         at: at(second),
         fields: Raw::new(fields.to_owned()).unwrap(),
     };
     house.note(Note::Draft(draft("ann", 1, "{}")));
     house.accept(vec![Change { tasks: vec![opens(pay.clone())], ..begin(1) }]);
-    let kept = |house: &dyn House, by: &str| house.reads().draft(&pay.id, by).unwrap();
+    let kept = |house: &dyn House, by: &str| house.reads().draft(&of, by).unwrap();
     assert_eq!(kept(house, "ann"), None, "there was no task that it could be of");
 
     let (first, second) = (draft("ann", 2, r#"{"sum":1.10}"#), draft("ann", 3, r#"{"sum":2}"#));
@@ -285,7 +286,7 @@ pub(crate) fn a_draft_is_its_writers_and_goes_with_its_task(house: &mut dyn Hous
         "the newer one, and other people of the task change nothing"
     );
     assert_eq!(kept(house, "carl"), None);
-    house.note(Note::DraftDropped { task: pay.id.clone(), by: "bob".into() });
+    house.note(Note::DraftDropped { of: of.clone(), by: "bob".into() });
     assert_eq!((kept(house, "bob"), kept(house, "ann").is_some()), (None, true));
 
     let closed = TaskChange::Closed { id: pay.id.clone() };
@@ -293,6 +294,41 @@ pub(crate) fn a_draft_is_its_writers_and_goes_with_its_task(house: &mut dyn Hous
     house.note(Note::Draft(first));
     house.crash();
     assert_eq!(kept(house, "ann"), None, "what comes too late is left");
+}
+
+pub(crate) fn a_draft_of_a_new_case_stays_until_it_is_dropped_or_was_left_for_long(house: &mut dyn House) {
+    let of =
+        |trigger: Option<&str>| DraftOf::Start { workflow: "fault".into(), trigger: trigger.map(Into::into) };
+    let draft = |trigger, by: &str, second, fields: &str| Draft {
+        of: of(trigger),
+        by: by.into(),
+        at: at(second),
+        fields: Raw::new(fields.to_owned()).unwrap(),
+    };
+    let task = task(1, "pay", &["ann"]);
+    house.accept(vec![Change { tasks: vec![opens(task.clone())], ..begin(1) }]);
+    let (old, newer) = (draft(None, "ann", 1, "{}"), draft(None, "ann", 5, r#"{"sum":1.10}"#));
+    let beside = draft(Some("counter"), "ann", 2, r#"{"sum":2}"#);
+    let of_task = Draft { of: DraftOf::Task(task.id), ..draft(None, "ann", 1, "{}") };
+    for one in [&old, &newer, &beside, &of_task, &draft(None, "bob", 9, "{}")] {
+        house.note(Note::Draft(one.clone()));
+    }
+    house.crash();
+    let kept = |house: &dyn House, trigger, by: &str| house.reads().draft(&of(trigger), by).unwrap();
+    assert_eq!(kept(house, None, "ann"), Some(newer), "the newer one");
+    assert_eq!(kept(house, Some("counter"), "ann"), Some(beside), "each form has its own");
+    assert_eq!(kept(house, Some("counter"), "bob"), None);
+    house.note(Note::DraftDropped { of: of(None), by: "bob".into() });
+    house.note(Note::ForgetDrafts { before: at(5) });
+    house.crash();
+    assert_eq!(kept(house, None, "bob"), None);
+    assert_eq!(kept(house, Some("counter"), "ann"), None, "nobody was at it for long");
+    assert!(kept(house, None, "ann").is_some(), "somebody was at it since");
+    assert_eq!(
+        house.reads().draft(&of_task.of, "ann").unwrap(),
+        Some(of_task),
+        "a task's goes with the task"
+    );
 }
 
 pub(crate) fn a_task_that_changed_is_found_by_its_new_people_and_keeps_its_notice(house: &mut dyn House) {

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use yizhan_engine::store::{Batch, Change, Reads, RunFilter, RunState, Start, StoreError, TaskFilter};
+use yizhan_engine::store::{
+    Batch, Change, DraftOf, Reads, RunFilter, RunState, Start, StoreError, TaskFilter,
+};
 
 use super::{House, at, becomes, begin, broken, claim, fired, line, opens, row, run, task};
 
@@ -42,7 +44,7 @@ pub(crate) fn everything(reads: &dyn Reads) -> String {
     writeln!(told, "{:?}", reads.gathered("refund", "order", at(1_000_000), 99).unwrap()).unwrap();
     writeln!(told, "{:?}", reads.heaps().unwrap()).unwrap();
     for task in reads.tasks(&TaskFilter::default(), None, 1000).unwrap().rows {
-        writeln!(told, "{:?}", reads.draft(&task.id, "ann").unwrap()).unwrap();
+        writeln!(told, "{:?}", reads.draft(&DraftOf::Task(task.id.clone()), "ann").unwrap()).unwrap();
     }
     for head in reads.register_heads().unwrap() {
         writeln!(told, "{head:?} {:?}", reads.register_lines(&head.register, 0, 999).unwrap()).unwrap();

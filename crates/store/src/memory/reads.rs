@@ -6,9 +6,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use yizhan_engine::store::{
-    Draft, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads,
-    RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow, Tell,
-    TriggerPause,
+    Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published,
+    Reads, RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow,
+    TaskState, Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -181,8 +181,14 @@ impl Reads for Memory {
         Ok(self.kept().pauses.values().cloned().collect())
     }
 
-    fn draft(&self, task: &TaskId, by: &str) -> Result<Option<Draft>, StoreError> {
-        Ok(self.kept().drafts.get(&(task.clone(), Arc::from(by))).cloned())
+    fn answered_by(&self, task: &TaskId) -> Result<Option<Arc<str>>, StoreError> {
+        let kept = self.kept();
+        let answered = kept.past_tasks.get(task).filter(|(_, end)| end.state == TaskState::Answered);
+        Ok(answered.and_then(|(_, end)| end.by.clone()))
+    }
+
+    fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError> {
+        Ok(self.kept().drafts.get(&(of.clone(), Arc::from(by))).cloned())
     }
 
     fn tells(&self) -> Result<Vec<Tell>, StoreError> {

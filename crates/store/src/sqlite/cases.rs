@@ -22,6 +22,9 @@ fn state_number(state: TaskState) -> i64 {
     }
 }
 
+/// One that somebody answered has the number 1.
+pub(super) const ANSWERED_BY: &str = "SELECT by FROM past_task WHERE id = ?1 AND state = 1";
+
 /// Keeps the row of a task that is over; one of a step that failed is nobody's work.
 pub(super) fn keep(connection: &Connection, id: &TaskId, end: &TaskEnd) -> Result<(), Fault> {
     let sql = format!(

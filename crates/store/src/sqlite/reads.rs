@@ -6,13 +6,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    Draft, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published, Reads,
-    RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell, TriggerPause,
+    Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published,
+    Reads, RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
 
-use super::drafts;
 use super::fault::Fault;
 use super::gathered::{self, GATHERED};
 use super::lock::Lock;
@@ -21,6 +20,7 @@ use super::rows::{self, State};
 use super::runs;
 use super::search::{self, Asked};
 use super::waiting;
+use super::{cases, drafts};
 use crate::checksum::checksum;
 use crate::cursor::{TaskPlace, page, read_run_cursor, read_task_cursor, run_cursor, task_cursor};
 use crate::finding::Finding;
@@ -306,8 +306,13 @@ impl Reads for SqliteReads {
         Ok(page(found, most, task_cursor))
     }
 
-    fn draft(&self, task: &TaskId, by: &str) -> Result<Option<Draft>, StoreError> {
-        self.one(drafts::OF, [task.as_str(), by], |row| drafts::read(row, task, by))
+    fn answered_by(&self, task: &TaskId) -> Result<Option<Arc<str>>, StoreError> {
+        let by: Option<Option<String>> = self.one(cases::ANSWERED_BY, [task.as_str()], |row| row.get(0))?;
+        Ok(by.flatten().map(Arc::from))
+    }
+
+    fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError> {
+        self.one(drafts::OF, [&*of.word(), by], |row| drafts::read(row, of, by))
     }
 
     fn tells(&self) -> Result<Vec<Tell>, StoreError> {

@@ -404,7 +404,7 @@ impl Writing<'_> {
             }
             Note::Noticed { key } => drop(self.run("DELETE FROM notice WHERE key = ?1", [key])?),
             Note::Draft(draft) => drafts::keep(self.connection, draft)?,
-            Note::DraftDropped { task, by } => drafts::drop(self.connection, task, by)?,
+            Note::DraftDropped { of, by } => drafts::drop(self.connection, of, by)?,
             Note::TriggerPaused(pause) => pauses::keep(self.connection, pause)?,
             Note::TriggerResumed { workflow, trigger } => pauses::drop(self.connection, workflow, trigger)?,
             Note::Published(event) => waiting::published(self.connection, event)?,
@@ -413,6 +413,7 @@ impl Writing<'_> {
             Note::CalendarsSeen { digest } => waiting::calendars_seen(self.connection, digest)?,
             Note::EventsSeen { number } => waiting::events_seen(self.connection, *number)?,
             Note::ForgetEvents { before } => waiting::forget_events(self.connection, *before)?,
+            Note::ForgetDrafts { before } => drafts::forget(self.connection, *before)?,
             Note::Room { at } => {
                 self.run(
                     "INSERT INTO meta(name, value) VALUES ('room', ?1)

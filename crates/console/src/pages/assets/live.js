@@ -23,12 +23,14 @@
   const holdsWords = (node) =>
     node.nodeType === Node.ELEMENT_NODE &&
     [node, ...node.querySelectorAll("*")].some((one) => isField(one) && !one.matches("[type=checkbox]") && touched(one));
+  // A form that is on its way, and what is said of it.
+  const isUnderWay = (node) => node.nodeType === Node.ELEMENT_NODE && node.matches("form[aria-busy=true], .sending");
   const rules = {
     ignoreActiveValue: true,
     callbacks: {
-      beforeNodeMorphed: (node) => !(isField(node) && touched(node)),
+      beforeNodeMorphed: (node) => !(isField(node) && touched(node)) && !isUnderWay(node),
       // A row that is gone takes its tick along; what was written stays to be copied.
-      beforeNodeRemoved: (node) => !holdsWords(node),
+      beforeNodeRemoved: (node) => !holdsWords(node) && !isUnderWay(node),
       beforeAttributeUpdated: (name, node) => !(name === "open" && node.localName === "details"),
     },
   };
@@ -38,6 +40,16 @@
     if (stream) stream.close();
     const said = document.getElementById("signed-out");
     if (said) said.hidden = false;
+  };
+
+  // What the page is of is over, or somebody else's now: it says so, and what was typed stays to be copied.
+  const gone = (status, page) => {
+    const [place, said] = [document.getElementById("gone"), page.querySelector("main .notice")];
+    if (status >= 500 || !place || !said) return;
+    over = true;
+    if (stream) stream.close();
+    place.replaceChildren(...[...said.childNodes].map((node) => document.adoptNode(node)));
+    place.hidden = false;
   };
 
   const look = async () => {
@@ -50,8 +62,8 @@
     try {
       const answer = await fetch(location.href, { headers: { "x-yizhan-again": "1" }, cache: "no-store" });
       if (answer.redirected) return signedOut();
-      if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (!answer.ok) return gone(answer.status, page);
       for (const part of document.querySelectorAll("[data-live]")) {
         const now = page.getElementById(part.id);
         if (now) Idiomorph.morph(part, document.adoptNode(now), rules);

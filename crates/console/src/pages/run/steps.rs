@@ -26,6 +26,7 @@ fn one(reader: &Reader<'_>, case: &Case, step: &StepView) -> Markup {
         li class=(step.state) {
             div.step-head {
                 strong { (step.title) }
+                @if step.title != step.id { code.soft { (step.id) } }
                 span class={ "chip " (step.state) } { (say(lang, step_word(&step.state))) }
                 @if step.round > 1 { span.soft { (say_with(lang, t::ROUND, &[&step.round.to_string()])) } }
                 @if step.taken_back { span.soft { (say(lang, t::WAS_TAKEN_BACK)) } }
@@ -74,7 +75,9 @@ fn when(reader: &Reader<'_>, case: &Case, item: &ItemView) -> String {
     let now = Some(Millis(reader.now.as_millisecond()));
     let until = instant(&item.ended).or(now);
     let taken = instant(&item.opened).zip(until);
-    said.extend(taken.and_then(|span| took(reader, case.drawn.calendar.as_ref(), span)));
+    said.extend(
+        taken.and_then(|span| took(reader, case.drawn.calendar.as_ref(), span, (t::TOOK, t::TOOK_WORKED))),
+    );
     said.extend(item.due.as_ref().map(|due| format!("{}{}", say(lang, t::DUE_BEFORE), reader.time(due))));
     said.extend(item.late.then(|| say(lang, t::STATE_LATE).to_owned()));
     if item.attempts > 1 {

@@ -4,8 +4,8 @@
 
 use proptest::prelude::*;
 use yizhan_engine::store::{
-    Batch, Change, Claim, Draft, Firing, FiringOutcome, Grant, Listener, ListenerChange, Note, Notice,
-    RunRow, RunState, SlotChange, SlotStands, Start, Store, TaskChange,
+    Batch, Change, Claim, Draft, DraftOf, Firing, FiringOutcome, Grant, Listener, ListenerChange, Note,
+    Notice, RunRow, RunState, SlotChange, SlotStands, Start, Store, TaskChange,
 };
 use yizhan_workflow::id::{Attempt, Millis};
 use yizhan_workflow::register::EntryKind;
@@ -114,13 +114,13 @@ fn any_note() -> impl Strategy<Value = Note> {
             Note::Gathered(gathered::item(0, id.map(|id| id.to_string()).as_deref(), second))
         }),
         1 => (1..8_i64, 0..4_u8, 0..9_i64).prop_map(|(run, name, second)| Note::Draft(Draft {
-            task: notice_of(run, name, 0).task,
+            of: DraftOf::Task(notice_of(run, name, 0).task),
             by: "ann".into(),
             at: at(second),
             fields: raw("{}"),
         })),
         1 => (1..8_i64, 0..4_u8).prop_map(|(run, name)| Note::DraftDropped {
-            task: notice_of(run, name, 0).task,
+            of: DraftOf::Task(notice_of(run, name, 0).task),
             by: "ann".into(),
         }),
     ]

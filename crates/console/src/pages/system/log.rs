@@ -1,0 +1,93 @@
+//! The last lines of the daemon's log, for administrators who have no terminal at hand.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::super::shell::{Place, Reader, page};
+use super::super::{console, refused, spoken};
+use super::{Part, parts};
+use crate::api::log as api;
+use crate::body::Asked;
+use crate::caller::Caller;
+use crate::desk::Desk;
+use crate::house::{LogLevel, LogLine};
+use crate::words::{Text, catalogue as t, say, say_with};
+
+const LINES: usize = 200;
+
+/// The levels that one may ask for, each with those that are graver.
+const LEVELS: [(&str, Option<LogLevel>, Text); 4] = [
+    ("", None, t::LOG_ALL),
+    ("info", Some(LogLevel::Info), t::LOG_INFO),
+    ("warn", Some(LogLevel::Warn), t::LOG_WARN),
+    ("error", Some(LogLevel::Error), t::LOG_ERROR),
+];
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sought {
+    level: String,
+    text: String,
+}
+
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Asked(sought): Asked<Sought>,
+) -> Response {
+    let lang = spoken(&desk, &headers);
+    let level = LEVELS.iter().find(|(word, _, _)| *word == sought.level).and_then(|(_, level, _)| *level);
+    let wanted = api::Wanted { level, text: Some(sought.text.clone()), limit: Some(LINES) };
+    match api::show(State(desk.clone()), Asked(wanted)).await {
+        Ok(found) => {
+            let world = desk.shared().world();
+            let reader = Reader::new(&desk, lang, &caller, &world);
+            let content = content(&reader, &found.0.items, &sought);
+            console(StatusCode::OK, page(&reader, Place::System, say(lang, t::LOG), &content))
+        }
+        Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+fn content(reader: &Reader<'_>, lines: &[LogLine], sought: &Sought) -> Markup {
+    let lang = reader.lang;
+    html! {
+        div.head { h1 { (say(lang, t::SYSTEM)) } }
+        (parts(reader, Part::Log))
+        form.filters method="get" role="search" {
+            label { span { (say(lang, t::LOG_LEVEL)) }
+                select name="level" { @for (word, _, text) in LEVELS { option value=(word) selected[word == sought.level] { (say(lang, text)) } } }
+            }
+            label { span { (say(lang, t::LOG_WORDS)) } input type="search" name="text" value=(sought.text); }
+            button.plain type="submit" { (say(lang, t::FIND)) }
+        }
+        p.hint { (say_with(lang, t::LOG_IS, &[&LINES.to_string()])) }
+        @if lines.is_empty() { p.empty { (say(lang, t::NO_LINES)) } } @else {
+            ol.log { @for line in lines { (row(reader, line)) } }
+        }
+    }
+}
+
+fn row(reader: &Reader<'_>, line: &LogLine) -> Markup {
+    let (class, word) = match line.level {
+        LogLevel::Error => ("failed", t::LOG_ERROR_ONE),
+        LogLevel::Warn => ("late", t::LOG_WARN_ONE),
+        LogLevel::Info => ("", t::LOG_INFO_ONE),
+        LogLevel::Debug => ("", t::LOG_DEBUG_ONE),
+    };
+    html! {
+        li {
+            time.soft datetime=(line.at) { (reader.clock(&line.at)) }
+            span class={ "chip " (class) } { (say(reader.lang, word)) }
+            // A fault with its caret stands as it does on a terminal.
+            @if line.text.contains('\n') { div.said { pre { (line.text) } code.soft { (line.of) } } }
+            @else { span.said { (line.text) " " code.soft { (line.of) } } }
+        }
+    }
+}
