@@ -72,10 +72,7 @@ fn made(sight: &Sight<'_>, value: &Raw) -> Exact {
 
 fn path_of(look: &Look<'_>, of: Item) -> String {
     let path = look.run.path_of(look.text, of.place());
-    match look.text.step(of.step).each {
-        Some(_) => format!("{path}[{}]", of.item),
-        None => path,
-    }
+    if look.text.step(of.step).has_items() { format!("{path}[{}]", of.item) } else { path }
 }
 
 /// A case with what may be seen of it.
