@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod artifacts;
+pub(crate) mod attempts;
 pub(crate) mod clock;
 pub(crate) mod doctor;
 pub(crate) mod drafts;

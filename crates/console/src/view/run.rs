@@ -63,7 +63,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
 }
 
 /// A value that the file made of others.
-fn made(sight: &Sight<'_>, value: &Raw) -> Exact {
+pub(super) fn made(sight: &Sight<'_>, value: &Raw) -> Exact {
     match serde_json::from_str(value.get()) {
         Ok(value) => json_of(&Raw::from(&sight.veil().over_made(value))),
         Err(_) => json_of(value),
