@@ -9,6 +9,7 @@ pub(crate) mod drafts;
 pub(crate) mod events;
 mod files;
 pub(crate) mod health;
+pub(crate) mod mine;
 pub(crate) mod pausing;
 pub(crate) mod plugins;
 pub(crate) mod query;

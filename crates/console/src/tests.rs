@@ -14,6 +14,7 @@ mod hooks;
 mod kept;
 mod limits;
 mod links;
+mod mine;
 mod offices;
 mod openapi;
 mod pages;

@@ -97,7 +97,7 @@ pub(crate) async fn list(
 }
 
 /// A person with all that names them or somebody they stand in for; another word as it stands.
-fn belongs_to(people: &Present<'_>, who: &str) -> Vec<String> {
+pub(super) fn belongs_to(people: &Present<'_>, who: &str) -> Vec<String> {
     if who.contains(':') && !who.starts_with("person:") {
         return vec![who.to_owned()];
     }
@@ -212,7 +212,7 @@ pub(super) async fn rows_of_caller(
 }
 
 /// Whether a task is one that the caller may take, or has. A token in somebody's name opens of theirs what it was made for.
-fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow, role: Role) -> bool {
+pub(super) fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow, role: Role) -> bool {
     let Some(person) = caller.person().filter(|_| caller.rights.lets(role, &row.workflow)) else {
         return false;
     };

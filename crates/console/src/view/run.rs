@@ -50,6 +50,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
     });
     let mut words = run_row(row, look.text.title.clone(), look.now);
     words.key = words.key.and_then(|key| sight.key(&key));
+    words.late |= run.standing_items().any(|(of, state)| of != WHOLE && state.late);
     RunView {
         row: words,
         input: json_of(&sight.input(&run.started.input)),
