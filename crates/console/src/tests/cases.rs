@@ -231,6 +231,7 @@ title = "会签"
 ask     = ["person:li.na", "person:wang.wei"]
 approve = "all"
 due     = "8h"
+on.refused = { go = "done:refused" }
 "#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
