@@ -76,7 +76,7 @@ pub(crate) async fn mine(
             let page = desk.reads().tasks(&filter, cursor.as_deref(), AT_ONCE)?;
             looked += page.rows.len();
             for row in page.rows.iter().filter(|row| is_seen(desk, &caller, row)) {
-                mine.take(desk, (&caller, now), row, (after.as_ref(), most), &fits);
+                mine.take(desk, (&caller, row, now), (after.as_ref(), most), &fits);
             }
             cursor = page.next;
             if cursor.is_none() || looked >= LOOKED_THROUGH {
@@ -99,8 +99,7 @@ impl Mine {
     fn take(
         &mut self,
         desk: &Desk,
-        (caller, now): (&Caller, Millis),
-        row: &store::TaskRow,
+        (caller, row, now): (&Caller, &store::TaskRow, Millis),
         (after, most): (Option<&Place>, usize),
         fits: &dyn Fn(&TaskRow) -> bool,
     ) {
