@@ -9,7 +9,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::sight::Viewer;
 
 use super::tasks::{belongs_to, is_theirs};
-use super::{Words, in_a_list};
+use super::{Looking, Words, in_a_list};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
@@ -55,11 +55,12 @@ fn read_place(text: &str) -> Option<Place> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.to_owned()))
 }
 
-/// What presses first, of those that fit, behind a place.
+/// What presses first, of those that fit, behind a place. `by_title`: what fits hangs on the title, as far as it is for them.
 pub(crate) async fn mine(
     desk: &Arc<Desk>,
     caller: &Caller,
     (after, most): (&str, usize),
+    by_title: bool,
     fits: impl Fn(&TaskRow) -> bool + Send + 'static,
 ) -> Result<Mine, Refusal> {
     let now = desk.shared().now();
@@ -69,6 +70,7 @@ pub(crate) async fn mine(
         None => return Err(Refusal::NoRight { role: Role::Viewer, on: None }),
     };
     let filter = TaskFilter { who, ..TaskFilter::default() };
+    let by = Looking::default().name(caller, &desk.shared().world())?;
     let (caller, after) = (caller.clone(), read_place(after));
     desk.read(move |desk| {
         let (mut mine, mut cursor, mut looked) = (Mine::default(), None::<String>, 0);
@@ -76,7 +78,9 @@ pub(crate) async fn mine(
             let page = desk.reads().tasks(&filter, cursor.as_deref(), AT_ONCE)?;
             looked += page.rows.len();
             for row in page.rows.iter().filter(|row| is_seen(desk, &caller, row)) {
-                mine.take(desk, (&caller, row, now), (after.as_ref(), most), &fits);
+                let viewer = Looking::default().viewer(&by, &caller, &row.workflow);
+                let seen = Seen { desk, viewer, by_title };
+                mine.take(&seen, (row, now), (after.as_ref(), most), &fits);
             }
             cursor = page.next;
             if cursor.is_none() || looked >= LOOKED_THROUGH {
@@ -95,18 +99,49 @@ fn is_seen(desk: &Desk, caller: &Caller, row: &store::TaskRow) -> bool {
     }
 }
 
+/// Who looks, and whether at titles before they are shown.
+struct Seen<'s> {
+    desk: &'s Desk,
+    viewer: Viewer<'s>,
+    by_title: bool,
+}
+
+impl Seen<'_> {
+    /// No more than the list of the API says of it.
+    fn title(&self, row: &store::TaskRow) -> String {
+        in_a_list(self.desk, row.run, self.viewer, Words::Title(&row.title))
+    }
+
+    /// The case in a line: what it is about, and which one.
+    fn case(&self, row: &store::TaskRow) -> String {
+        let all = self.desk.shared().library.workflows();
+        let entry = all.get(&*row.workflow).and_then(|entry| entry.workflow.as_ref());
+        let title = entry.map_or_else(|| row.workflow.to_string(), |text| text.title.clone());
+        let key = self.desk.reads().row(row.run).ok().flatten().and_then(|run| run.key);
+        match key {
+            Some(key) => {
+                format!("{title} · {}", in_a_list(self.desk, row.run, self.viewer, Words::Key(&key)))
+            }
+            None => title,
+        }
+    }
+}
+
 impl Mine {
     fn take(
         &mut self,
-        desk: &Desk,
-        (caller, row, now): (&Caller, &store::TaskRow, Millis),
+        seen: &Seen<'_>,
+        (row, now): (&store::TaskRow, Millis),
         (after, most): (Option<&Place>, usize),
         fits: &dyn Fn(&TaskRow) -> bool,
     ) {
         if !self.workflows.contains(&*row.workflow) {
             self.workflows.insert(row.workflow.to_string());
         }
-        let task = task_row(row, now);
+        let mut task = task_row(row, now);
+        if seen.by_title {
+            task.title = seen.title(row);
+        }
         if !fits(&task) {
             return;
         }
@@ -116,24 +151,13 @@ impl Mine {
             return;
         }
         if self.shown.len() < most {
-            self.shown.push(OfCase { case: case_of(desk, caller, row), task });
+            if !seen.by_title {
+                task.title = seen.title(row);
+            }
+            self.shown.push(OfCase { case: seen.case(row), task });
             self.last = Some(place(row));
         } else if let Some((presses, opened, id)) = self.last.take() {
             self.next = Some(format!("{presses}.{opened}.{id}"));
         }
-    }
-}
-
-/// The case in a line: what it is about, and which one.
-fn case_of(desk: &Desk, caller: &Caller, row: &store::TaskRow) -> String {
-    let name = caller.person().map(|person| format!("person:{person}"));
-    let viewer = name.as_deref().map_or(Viewer::House { private: false }, Viewer::Person);
-    let all = desk.shared().library.workflows();
-    let entry = all.get(&*row.workflow).and_then(|entry| entry.workflow.as_ref());
-    let title = entry.map_or_else(|| row.workflow.to_string(), |text| text.title.clone());
-    let key = desk.reads().row(row.run).ok().flatten().and_then(|run| run.key);
-    match key {
-        Some(key) => format!("{title} · {}", in_a_list(desk, row.run, viewer, Words::Key(&key))),
-        None => title,
     }
 }

@@ -168,28 +168,6 @@ pub(crate) async fn view_for(
     view.await
 }
 
-/// The tasks that a caller may take or has, what presses first; all of the house's for whoever is no person and may see
-/// them all. Titles say no more than the list of the API does.
-pub(crate) async fn of_caller(
-    desk: &Arc<Desk>,
-    caller: &Caller,
-    most: usize,
-) -> Result<Vec<TaskRow>, Refusal> {
-    let (looking, now) = (Looking::default(), desk.shared().now());
-    let by = looking.name(caller, &desk.shared().world())?;
-    let rows = rows_of_caller(desk, caller, most).await?;
-    let caller = caller.clone();
-    let shown = desk.read(move |desk| {
-        let rows = rows.iter().map(|row| {
-            let viewer = looking.viewer(&by, &caller, &row.workflow);
-            let title = in_a_list(desk, row.run, viewer, Words::Title(&row.title));
-            TaskRow { title, ..task_row(row, now) }
-        });
-        Ok(rows.collect())
-    });
-    shown.await
-}
-
 /// The same as they stand in the store: nobody may be shown them so.
 pub(super) async fn rows_of_caller(
     desk: &Arc<Desk>,

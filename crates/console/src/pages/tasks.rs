@@ -91,7 +91,8 @@ pub(crate) async fn list(
     let lang = spoken(&desk, &headers);
     let (own, person) = (filter.clone(), caller.person().map(str::to_owned));
     let fits = move |row: &TaskRow| own.fits(row, person.as_deref());
-    let mine = match mine(&desk, &caller, (&filter.after, SHOWN), fits).await {
+    let mine = match mine(&desk, &caller, (&filter.after, SHOWN), !filter.text.trim().is_empty(), fits).await
+    {
         Ok(mine) => mine,
         Err(refusal) => return refused(&refusal, lang),
     };

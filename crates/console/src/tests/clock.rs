@@ -58,7 +58,7 @@ async fn lists_say_what_is_late_and_show_it_first() {
     let all = listed(&place, "/api/v1/runs").await;
     let of_them: Vec<String> =
         ids(&all.into_iter().filter(|run| run["late"] == true).collect::<Vec<_>>(), "id");
-    assert_eq!(of_them, [quick.clone()], "the other still has time");
+    assert_eq!(of_them, std::slice::from_ref(&quick), "the other still has time");
 
     place.pass(2 * HOUR).await;
     let answered = late[0]["id"].as_str().unwrap();
