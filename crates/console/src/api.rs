@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod artifacts;
+pub(crate) mod attempts;
 pub(crate) mod clock;
 pub(crate) mod doctor;
 pub(crate) mod drafts;
@@ -9,6 +10,7 @@ pub(crate) mod events;
 mod files;
 pub(crate) mod health;
 pub(crate) mod log;
+pub(crate) mod mine;
 pub(crate) mod pausing;
 pub(crate) mod plugins;
 pub(crate) mod query;

@@ -5,6 +5,7 @@ use yizhan_workflow::plan::{Ending, Goes, OnError, OutcomePattern, Section, Step
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::prose::answer;
 
+mod layout;
 pub mod svg;
 
 /// A way that is no `needs`: back to a step, or to an end.

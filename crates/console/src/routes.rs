@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, clock, doctor, drafts, events, health, log, pausing, plugins, query, registers, runs,
-    stream, tasks, triggers, workflows,
+    access, artifacts, attempts, clock, doctor, drafts, events, health, log, pausing, plugins, query, registers, runs, stream, tasks, triggers, workflows,
 };
 use crate::desk::Desk;
 use crate::openapi::Described;
@@ -139,6 +138,12 @@ fn for_runs(routes: Described) -> Described {
             "A run with its steps, what they were given and what came of them",
         )
         .get("/api/v1/runs/{id}/journal", Viewer, runs::journal, "What happened in a run, line by line")
+        .get(
+            "/api/v1/runs/{id}/attempts",
+            Viewer,
+            attempts::list,
+            "Every attempt at the steps of a run: what was sent, what came back, which failure",
+        )
         .get("/api/v1/runs/{id}/why", Viewer, runs::why, "Why a run is where it is, in sentences")
         .get(
             "/api/v1/runs/{id}/wait",
@@ -371,6 +376,7 @@ fn for_browsers(routes: Routes) -> Routes {
         .post("/new/{workflow}/{trigger}", Known, pages::cases::begin_of)
         .get("/runs", Known, pages::runs::list)
         .get("/runs/{id}", Known, pages::run::show)
+        .get("/runs/{id}/attempts", Known, pages::run::attempts::show)
         .post("/runs/{id}/cancel", Operator, pages::run::cancel)
         .post("/runs/{id}/retry", Operator, pages::run::retry)
         .post("/runs/{id}/pause", Operator, pages::run::pause)

@@ -1,6 +1,7 @@
 //! The console as its callers meet it: real sockets, the real engine on the memory store, and carriers that play a script.
 
 mod acts;
+mod attempts;
 mod cases;
 mod client;
 mod clock;
@@ -14,6 +15,7 @@ mod kept;
 mod limits;
 mod links;
 mod log;
+mod mine;
 mod offices;
 mod openapi;
 mod pages;

@@ -1,5 +1,6 @@
 //! What the API shows, as types that the command line reads back. They may change apart from the journal.
 
+mod attempts;
 mod journal;
 mod register;
 mod run;
@@ -29,6 +30,8 @@ use yizhan_workflow::run::state::Run;
 use crate::api::PageOf;
 use crate::refusal::Refusal;
 
+pub use attempts::AttemptView;
+pub(crate) use attempts::{Of as AttemptsOf, attempts};
 pub(crate) use journal::journal_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
 pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word, title_at};

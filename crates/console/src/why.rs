@@ -38,6 +38,7 @@ macro_rules! say {
 
 // Behind the macro, which it uses.
 mod due;
+mod many;
 
 impl Reader<'_> {
     pub(crate) fn sentences(&self) -> Vec<String> {
@@ -52,11 +53,11 @@ impl Reader<'_> {
                 !matches!(state.at, At::Is(Standing::Holding { .. })) || state.clock.is_some()
             })
         };
-        let standing = waiting().count();
-        let items = waiting().take(SENTENCES_MAX);
-        sentences.extend(items.map(|(of, state)| self.item(of, state)));
-        if standing > SENTENCES_MAX {
-            let more = standing - SENTENCES_MAX;
+        let mut told = self.waiting(waiting());
+        let more = told.len().saturating_sub(SENTENCES_MAX);
+        told.truncate(SENTENCES_MAX);
+        sentences.extend(told);
+        if more > 0 {
             sentences.push(say!(self, "另有 {more} 项也在等待。", "{more} more are waiting, too."));
         }
         if !self.look.run.is_accounted_for() {
@@ -83,8 +84,8 @@ impl Reader<'_> {
                     (&error.step, &error.code, self.reason(&error.code, &error.message));
                 say!(
                     self,
-                    "已于 {at} 失败:步骤“{step}”{code} {message}。可以用 `yizhan retry` 重新办理。",
-                    "It failed at {at}: step `{step}`, {code}, {message}. `yizhan retry` goes on from there."
+                    "已于 {at} 失败:步骤“{step}”{code} {message}。可以重新办理(页面上的按钮,或 `yizhan retry`)。",
+                    "It failed at {at}: step `{step}`, {code}, {message}. It can be retried: by the button on its page, or with `yizhan retry`."
                 )
             }
             (EndState::Failed, None) => {

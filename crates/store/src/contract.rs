@@ -100,7 +100,7 @@ macro_rules! contract {
                 a_task_that_changed_is_found_by_its_new_people_and_keeps_its_notice,
                 pages_of_tasks_show_each_once,
                 tasks_that_are_late_come_first_then_those_due_next,
-                late_runs_are_found_by_their_own_due_time,
+                late_runs_are_found_by_their_own_due_time_and_by_their_late_tasks,
                 firings_are_listed_newest_first;
             waiting:
                 who_waits_for_a_place_stands_in_line_until_it_is_free,

@@ -221,6 +221,12 @@ impl Step {
         if let Work::Ask(ask) = &self.work { ask.approve.as_ref() } else { None }
     }
 
+    /// Its items are told apart by their numbers.
+    #[must_use]
+    pub fn has_items(&self) -> bool {
+        self.each.is_some() || self.approve().is_some()
+    }
+
     /// The step's name in keys: with its section, where that is not the main one.
     #[must_use]
     pub fn path(&self) -> std::borrow::Cow<'_, str> {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
-use yizhan_engine::store::{self, Reads, RunFilter, RunState};
+use yizhan_engine::store::{self, Reads, RunFilter, RunState, TaskFilter};
 use yizhan_workflow::id::{Millis, RunId, StepAt, TextHash};
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
@@ -55,7 +55,7 @@ pub(crate) struct Filter {
     /// Only those that are not over.
     #[serde(default)]
     pub(crate) open: bool,
-    /// Only those that are late, or were when they ended.
+    /// Only those that are late, have a task that is late, or were late when they ended.
     #[serde(default)]
     pub(crate) late: bool,
     /// What they wait for, as `waits` of a run in a list.
@@ -137,6 +137,7 @@ pub(crate) async fn listed(
                 return None;
             }
             let mut shown = run_row(row, title(&row.workflow).unwrap_or_default(), now);
+            shown.late |= has_late_task(desk, row, now);
             let viewer = looking.viewer(&by, &caller, &row.workflow);
             shown.key = shown.key.map(|key| in_a_list(desk, row.id, viewer, Words::Key(&key)));
             // Whoever may not read a key or a title does not learn either that a guess of it is right.
@@ -185,6 +186,13 @@ fn shown_of(
             return Ok(Listing { items, next: None });
         }
     }
+}
+
+/// An open task that is late makes its case late; what cannot be read is not said to be.
+fn has_late_task(desk: &Desk, row: &store::RunRow, now: Millis) -> bool {
+    let filter = TaskFilter { run: Some(row.id), late: Some(now), who: None };
+    let open = matches!(row.state, RunState::Open | RunState::Closing);
+    open && desk.reads().tasks(&filter, None, 1).is_ok_and(|page| !page.rows.is_empty())
 }
 
 /// A run as a list shows it to a caller.

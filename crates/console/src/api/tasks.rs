@@ -97,7 +97,7 @@ pub(crate) async fn list(
 }
 
 /// A person with all that names them or somebody they stand in for; another word as it stands.
-fn belongs_to(people: &Present<'_>, who: &str) -> Vec<String> {
+pub(super) fn belongs_to(people: &Present<'_>, who: &str) -> Vec<String> {
     if who.contains(':') && !who.starts_with("person:") {
         return vec![who.to_owned()];
     }
@@ -168,28 +168,6 @@ pub(crate) async fn view_for(
     view.await
 }
 
-/// The tasks that a caller may take or has, what presses first; all of the house's for whoever is no person and may see
-/// them all. Titles say no more than the list of the API does.
-pub(crate) async fn of_caller(
-    desk: &Arc<Desk>,
-    caller: &Caller,
-    most: usize,
-) -> Result<Vec<TaskRow>, Refusal> {
-    let (looking, now) = (Looking::default(), desk.shared().now());
-    let by = looking.name(caller, &desk.shared().world())?;
-    let rows = rows_of_caller(desk, caller, most).await?;
-    let caller = caller.clone();
-    let shown = desk.read(move |desk| {
-        let rows = rows.iter().map(|row| {
-            let viewer = looking.viewer(&by, &caller, &row.workflow);
-            let title = in_a_list(desk, row.run, viewer, Words::Title(&row.title));
-            TaskRow { title, ..task_row(row, now) }
-        });
-        Ok(rows.collect())
-    });
-    shown.await
-}
-
 /// The same as they stand in the store: nobody may be shown them so.
 pub(super) async fn rows_of_caller(
     desk: &Arc<Desk>,
@@ -212,7 +190,7 @@ pub(super) async fn rows_of_caller(
 }
 
 /// Whether a task is one that the caller may take, or has. A token in somebody's name opens of theirs what it was made for.
-fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow, role: Role) -> bool {
+pub(super) fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow, role: Role) -> bool {
     let Some(person) = caller.person().filter(|_| caller.rights.lets(role, &row.workflow)) else {
         return false;
     };

@@ -2,6 +2,7 @@
 //! somebody may do with it.
 
 mod acts;
+pub(crate) mod attempts;
 mod picture;
 mod steps;
 
@@ -94,6 +95,8 @@ async fn case(
     let looking = || Asked(Looking::in_language(Language::of(lang)));
     let (state, named) = (|| State(desk.clone()), || Named(name.to_owned()));
     let view = api::show(state(), caller.clone(), named(), looking()).await?.0;
+    let view: RunView = read(view.get())?;
+    let titles = picture::titles(&view.steps);
     let why = api::why(state(), caller.clone(), named(), looking()).await?.0;
     let cursor = Some(after.to_owned()).filter(|after| !after.is_empty());
     let part = Asked(api::JournalPart { limit: Some(LINES), cursor, titles: true });
@@ -101,11 +104,11 @@ async fn case(
     let (looks, name) = (caller.clone(), name.to_owned());
     let drawn = desk.read(move |desk| {
         let id = api::run_named(desk, &looks, Role::Viewer, &name)?;
-        picture::of(desk, id, lang)
+        picture::of(desk, id, &titles, lang)
     });
     let drawn = drawn.await?;
     let why = read::<WhyView>(why.get())?.sentences;
-    Ok(Case { view: read(view.get())?, why, journal: read(journal.get())?, drawn })
+    Ok(Case { view, why, journal: read(journal.get())?, drawn })
 }
 
 fn titled(view: &RunView) -> String {
@@ -120,9 +123,13 @@ fn content(reader: &Reader<'_>, case: &Case, refusal: Option<&Refusal>) -> Marku
     html! {
         p.crumbs { a href="/runs" { (say(lang, t::CASES)) } " › " (view.row.id) }
         h1 { (titled(view)) }
-        p #line .line data-live { (runs::state(reader, &view.row)) @if let Some(due) = &view.row.due { " · " span.late[view.row.late] { (say(lang, t::DUE_BEFORE)) (reader.time(due)) } } }
+        p #line .line data-live { (runs::state(reader, &view.row)) @if let Some(due) = &view.row.due { " · " span.late[view.row.late && reader.is_past(due)] { (say(lang, t::DUE_BEFORE)) (reader.time(due)) } } }
         @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
         div #why .notice.why data-live { @for sentence in &case.why { p { (sentence) } } }
+        section aria-label=(say(lang, t::PICTURE)) {
+            h2 { (say(lang, t::PICTURE)) }
+            div #picture .graph data-live tabindex="0" { (maud::PreEscaped(&case.drawn.picture)) }
+        }
         div.split {
             div {
                 section #steps data-live aria-label=(say(lang, t::STEPS)) { h2 { (say(lang, t::STEPS)) } (steps::list(reader, case)) }
@@ -131,8 +138,6 @@ fn content(reader: &Reader<'_>, case: &Case, refusal: Option<&Refusal>) -> Marku
             section.story {
                 div #facts data-live { (facts(reader, case)) }
                 div #acts data-live { (acts::offered(reader, view)) }
-                h2 { (say(lang, t::PICTURE)) }
-                div #picture .graph data-live tabindex="0" { (maud::PreEscaped(&case.drawn.picture)) }
             }
         }
     }

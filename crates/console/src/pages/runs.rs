@@ -188,7 +188,7 @@ pub(super) fn rows(reader: &Reader<'_>, all: &[RunRow]) -> Markup {
                 td data-label=(say(lang, t::STATE)) { (state(reader, row)) }
                 td data-label=(say(lang, t::DUE)) {
                     @match &row.due {
-                        Some(due) => span.late[row.late] { (reader.time(due)) },
+                        Some(due) => span.late[row.late && reader.is_past(due)] { (reader.time(due)) },
                         None => span.soft { "—" },
                     }
                 }

@@ -101,6 +101,10 @@ impl<'r> Reader<'r> {
         }
     }
 
+    pub(crate) fn is_past(&self, at: &str) -> bool {
+        at.parse::<Timestamp>().is_ok_and(|at| at <= self.now)
+    }
+
     /// A time with its day of the week, for what lies ahead.
     pub(crate) fn day(&self, at: Timestamp) -> String {
         let at = at.to_zoned(self.zone());

@@ -19,6 +19,7 @@ use super::given::{self, Given};
 use super::kept;
 use super::shell::{Place, Reader, following};
 use super::{console, refused, spoken};
+use crate::api::mine::{Mine, OfCase, mine};
 use crate::api::{Looking, drafts, tasks as api};
 use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
@@ -31,13 +32,15 @@ use crate::words::{Text, catalogue as t, say, say_with};
 const VIA: &str = "console";
 const SHOWN: usize = 200;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Filter {
     text: String,
     /// A word of `KINDS`.
     only: String,
     workflow: String,
+    /// The place behind which the page begins.
+    after: String,
     done: String,
     /// Tasks that somebody else had taken meanwhile.
     missed: usize,
@@ -48,12 +51,22 @@ const KINDS: [(&str, Text); 4] =
     [("", t::ALL_TASKS), ("mine", t::TAKEN_BY_ME), ("free", t::FREE_TO_TAKE), ("late", t::STATE_LATE)];
 
 impl Filter {
-    fn fits(&self, row: &TaskRow, reader: &Reader<'_>) -> bool {
+    fn is_any(&self) -> bool {
+        !(self.text.trim().is_empty() && self.only.is_empty() && self.workflow.is_empty())
+    }
+
+    /// The address of the page behind a place.
+    fn after(&self, place: &str) -> String {
+        let all =
+            [("text", &*self.text), ("only", &self.only), ("workflow", &self.workflow), ("after", place)];
+        let said = all.into_iter().filter(|(_, value)| !value.is_empty());
+        format!("/tasks?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish())
+    }
+
+    fn fits(&self, row: &TaskRow, person: Option<&str>) -> bool {
         let text = self.text.trim().to_lowercase();
         let kind = match self.only.as_str() {
-            "mine" => {
-                row.claimed_by.as_deref().map(bare) == reader.caller.person() && row.claimed_by.is_some()
-            }
+            "mine" => row.claimed_by.as_deref().map(bare) == person && row.claimed_by.is_some(),
             "free" => is_free(row),
             "late" => row.late,
             _ => true,
@@ -76,35 +89,39 @@ pub(crate) async fn list(
     Asked(filter): Asked<Filter>,
 ) -> Response {
     let lang = spoken(&desk, &headers);
-    let mine = match api::of_caller(&desk, &caller, SHOWN).await {
+    let (own, person) = (filter.clone(), caller.person().map(str::to_owned));
+    let fits = move |row: &TaskRow| own.fits(row, person.as_deref());
+    let mine = match mine(&desk, &caller, (&filter.after, SHOWN), !filter.text.trim().is_empty(), fits).await
+    {
         Ok(mine) => mine,
         Err(refusal) => return refused(&refusal, lang),
     };
     let world = desk.shared().world();
     let reader = Reader::new(&desk, lang, &caller, &world);
-    let rows: Vec<&TaskRow> = mine.iter().filter(|row| filter.fits(row, &reader)).collect();
-    let mut workflows: Vec<&str> = mine.iter().map(|row| &*row.workflow).collect();
-    workflows.sort_unstable();
-    workflows.dedup();
+    let all = desk.shared().library.workflows();
+    let title = |name: &String| {
+        let text = all.get(name.as_str()).and_then(|entry| entry.workflow.as_ref());
+        (name.clone(), text.map_or_else(|| name.clone(), |text| text.title.clone()))
+    };
+    let workflows: Vec<(String, String)> = mine.workflows.iter().map(title).collect();
     console(
         StatusCode::OK,
         following(
             &reader,
             Place::Tasks,
             (say(lang, t::MY_TASKS), Some("/api/v1/events?only=tasks")),
-            &listed(&reader, &rows, &workflows, &filter),
+            &listed(&reader, &mine, &workflows, &filter),
         ),
     )
 }
 
-fn listed(reader: &Reader<'_>, rows: &[&TaskRow], workflows: &[&str], filter: &Filter) -> Markup {
+fn listed(reader: &Reader<'_>, mine: &Mine, workflows: &[(String, String)], filter: &Filter) -> Markup {
     let lang = reader.lang;
-    let late = rows.iter().filter(|row| row.late).count();
-    let free = reader.caller.person().is_some() && rows.iter().any(|row| is_free(row));
+    let free = reader.caller.person().is_some() && mine.shown.iter().any(|row| is_free(&row.task));
     html! {
         div.head {
             h1 { (say(lang, t::MY_TASKS)) }
-            p #count .count data-live { (rows.len()) @if late > 0 { " · " span.late { (late) (say(lang, t::COUNT_LATE)) } } }
+            p #count .count data-live { (mine.count) @if mine.is_part { "+" } @if mine.late > 0 { " · " span.late { (mine.late) (say(lang, t::COUNT_LATE)) } } }
         }
         (search(reader, workflows, filter))
         @match &*filter.done {
@@ -113,24 +130,25 @@ fn listed(reader: &Reader<'_>, rows: &[&TaskRow], workflows: &[&str], filter: &F
             _ => div.notice.good role="status" { p { (say(lang, t::DONE_NOW)) } },
         }
         @if filter.missed > 0 { div.notice.bad role="alert" { p { (say_with(lang, t::TAKEN_MEANWHILE, &[&filter.missed.to_string()])) } } }
-        div #tasks data-live { @if rows.is_empty() {
-            p.empty { (say(lang, t::NO_TASKS)) }
+        div #tasks data-live { @if mine.shown.is_empty() {
+            p.empty { (say(lang, if filter.is_any() { t::NO_CASES } else { t::NO_TASKS })) }
         } @else {
             form method="post" action="/tasks/claim" {
                 div.wide { table.rows {
                     thead { tr {
                         @if free { th.tick-cell { span.hidden { (say(lang, t::I_TAKE_IT)) } } }
-                        th { (say(lang, t::TASK)) } th { (say(lang, t::DUE)) } th { (say(lang, t::WHOSE)) } th { (say(lang, t::SINCE)) }
+                        th { (say(lang, t::TASK)) } th { (say(lang, t::CASE)) } th { (say(lang, t::DUE)) } th { (say(lang, t::WHOSE)) } th { (say(lang, t::SINCE)) }
                     } }
-                    tbody { @for row in rows { (line(reader, row, free)) } }
+                    tbody { @for row in &mine.shown { (line(reader, row, free)) } }
                 } }
                 @if free { button type="submit" { (say(lang, t::TAKE_TICKED)) } }
             }
+            @if let Some(next) = &mine.next { p.pages { a href=(filter.after(next)) rel="next" { (say(lang, t::NEXT_PAGE)) } } }
         } }
     }
 }
 
-fn search(reader: &Reader<'_>, workflows: &[&str], filter: &Filter) -> Markup {
+fn search(reader: &Reader<'_>, workflows: &[(String, String)], filter: &Filter) -> Markup {
     let lang = reader.lang;
     html! {
         form.filters method="get" role="search" {
@@ -142,7 +160,7 @@ fn search(reader: &Reader<'_>, workflows: &[&str], filter: &Filter) -> Markup {
                 label { span { (say(lang, t::WORKFLOW)) }
                     select name="workflow" {
                         option value="" { (say(lang, t::ANY_WORKFLOW)) }
-                        @for name in workflows { option value=(name) selected[**name == filter.workflow] { (name) } }
+                        @for (name, title) in workflows { option value=(name) selected[*name == filter.workflow] { (title) } }
                     }
                 }
             }
@@ -151,7 +169,7 @@ fn search(reader: &Reader<'_>, workflows: &[&str], filter: &Filter) -> Markup {
     }
 }
 
-fn line(reader: &Reader<'_>, row: &TaskRow, ticks: bool) -> Markup {
+fn line(reader: &Reader<'_>, OfCase { task: row, case }: &OfCase, ticks: bool) -> Markup {
     let lang = reader.lang;
     html! {
         tr id=(row.id) {
@@ -159,6 +177,7 @@ fn line(reader: &Reader<'_>, row: &TaskRow, ticks: bool) -> Markup {
                 td.tick-cell { @if is_free(row) { input type="checkbox" name="task" value=(row.id) aria-label={ (say(lang, t::I_TAKE_IT)) ": " (row.title) }; } }
             }
             td data-label=(say(lang, t::TASK)) { a href={ "/tasks/" (row.id) } { (row.title) } }
+            td data-label=(say(lang, t::CASE)) { a.soft href={ "/runs/" (row.run) } { (case) } }
             td data-label=(say(lang, t::DUE)) { (due(reader, row)) }
             td data-label=(say(lang, t::WHOSE)) { (whose(reader, row)) }
             td.soft data-label=(say(lang, t::SINCE)) { (reader.time(&row.opened)) }

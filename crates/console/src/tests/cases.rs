@@ -224,6 +224,35 @@ async fn an_operator_stops_and_moves_the_clock_of_a_step_with_a_reason() {
     place.stop().await;
 }
 
+/// Two have to sign, each by a time of their own.
+const SIGNED: &str = r#"
+title = "会签"
+[step.sign]
+ask     = ["person:li.na", "person:wang.wei"]
+approve = "all"
+due     = "8h"
+on.refused = { go = "done:refused" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_who_sign_each_has_a_clock_that_is_stopped_from_the_page() {
+    let place = place(&[("signed", SIGNED)]).await;
+    let run = place.start("signed", json!({})).await;
+    let (operator, path) = (place.token.clone(), format!("/runs/{run}"));
+    let page = open(&operator, &path).await.body;
+    for item in ["sign[0]", "sign[1]"] {
+        for own in ["item-", "to.", "reason.due."].map(|kind| format!("id=\"{kind}{item}\"")) {
+            assert_eq!(page.matches(&own).count(), 1, "{own}: {page}");
+        }
+    }
+    let stopped = send(&operator, &format!("{path}/pause"), &[("step", "sign[1]"), ("reason", "出差")]).await;
+    assert_eq!(led(&stopped), path);
+    let shown = place.socket.get(&format!("/api/v1/runs/{run}")).await.json();
+    let stands = |item: usize| shown["steps"][0]["items"][item]["clock"].to_string().contains("出差");
+    assert_eq!([stands(0), stands(1)], [false, true], "{shown}");
+    place.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_private_is_not_on_the_page_of_whoever_may_not_read_it() {
     let private = FAULT.replace("label = \"情况\"", "label = \"情况\", private = true");

@@ -1,4 +1,4 @@
-//! An engine with a console before it. The carriers are played: an action of the plugin `play` does what its name says.
+//! An engine with a console before it. The carriers are played: an action of any plugin does what its name says.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -186,8 +186,8 @@ pub(super) struct Place {
     _folder: tempfile::TempDir,
 }
 
-fn action(name: &str, effect: Effect) -> (String, Arc<Action>) {
-    let name = ActionName { plugin: "play".into(), action: name.into() };
+fn action((plugin, name): (&str, &str), effect: Effect) -> (String, Arc<Action>) {
+    let name = ActionName { plugin: plugin.into(), action: name.into() };
     let action = Action {
         name: name.clone(),
         summary: String::new(),
@@ -201,7 +201,14 @@ fn action(name: &str, effect: Effect) -> (String, Arc<Action>) {
 }
 
 pub(super) fn world() -> World {
-    let all = [("say", Effect::Pure), ("fail", Effect::Pure), ("die", Effect::Once), ("hang", Effect::Pure)];
+    let all = [
+        (("play", "say"), Effect::Pure),
+        (("play", "fail"), Effect::Pure),
+        (("play", "die"), Effect::Once),
+        (("play", "hang"), Effect::Pure),
+        (("email", "say"), Effect::Pure),
+        (("webhook", "fail"), Effect::Pure),
+    ];
     let catalogue = Catalogue { actions: all.map(|(name, effect)| action(name, effect)).into() };
     let person = |name: &str| Person { name: name.into(), ..Person::default() };
     let people = People {

@@ -162,7 +162,7 @@ async fn what_each_route_needs_is_a_list_that_is_changed_on_purpose() {
     // What is theirs the handler looks for: their tasks, the forms that name them, what they began.
     assert!(of("known").iter().all(|path| path.contains("/tasks")
         || path.starts_with("/new")
-        || ["/runs", "/runs/{id}"].contains(path)
+        || ["/runs", "/runs/{id}", "/runs/{id}/attempts"].contains(path)
         || *path == "/api/v1/events"
         || path.starts_with("/api/v1/registers/")
         || path.ends_with("/{name}/runs")

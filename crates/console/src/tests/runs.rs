@@ -242,7 +242,7 @@ async fn why_says_in_both_languages_what_a_run_waits_for() {
     assert_eq!(
         why(&id, "zh").await,
         [
-            "已于 2026-11-22 10:00:18 失败:步骤“call”play.failed as was asked for。可以用 `yizhan retry` 重新办理。"
+            "已于 2026-11-22 10:00:18 失败:步骤“call”play.failed as was asked for。可以重新办理(页面上的按钮,或 `yizhan retry`)。"
         ]
     );
     let retried = place.socket.post(&format!("/api/v1/runs/{id}/retry"), &json!({})).await;

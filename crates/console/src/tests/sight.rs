@@ -74,6 +74,7 @@ async fn all(place: &Place, run: &str, task: &str, who: &str) -> String {
     for path in [
         format!("runs/{run}?{who}"),
         format!("runs/{run}/journal?{who}"),
+        format!("runs/{run}/attempts?{who}"),
         format!("runs/{run}/why?{who}"),
         format!("runs/{run}/wait?seconds=0&{who}"),
         format!("tasks/{task}?{who}"),

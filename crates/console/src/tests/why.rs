@@ -498,6 +498,6 @@ fn a_run_that_closes_goes_back_or_is_over_says_so_first() {
         RunError { step: "call".into(), item: 0, code: "play.failed".into(), message: "没有应答".into() };
     assert_eq!(
         zh(over(EndState::Failed, Some(error))),
-        "已于 2026-11-22 10:00:00 失败:步骤“call”play.failed 没有应答。可以用 `yizhan retry` 重新办理。"
+        "已于 2026-11-22 10:00:00 失败:步骤“call”play.failed 没有应答。可以重新办理(页面上的按钮,或 `yizhan retry`)。"
     );
 }

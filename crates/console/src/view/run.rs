@@ -50,6 +50,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
     });
     let mut words = run_row(row, look.text.title.clone(), look.now);
     words.key = words.key.and_then(|key| sight.key(&key));
+    words.late |= run.standing_items().any(|(of, state)| of != WHOLE && state.late);
     RunView {
         row: words,
         input: json_of(&sight.input(&run.started.input)),
@@ -63,7 +64,7 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
 }
 
 /// A value that the file made of others.
-fn made(sight: &Sight<'_>, value: &Raw) -> Exact {
+pub(super) fn made(sight: &Sight<'_>, value: &Raw) -> Exact {
     match serde_json::from_str(value.get()) {
         Ok(value) => json_of(&Raw::from(&sight.veil().over_made(value))),
         Err(_) => json_of(value),
@@ -72,10 +73,7 @@ fn made(sight: &Sight<'_>, value: &Raw) -> Exact {
 
 fn path_of(look: &Look<'_>, of: Item) -> String {
     let path = look.run.path_of(look.text, of.place());
-    match look.text.step(of.step).each {
-        Some(_) => format!("{path}[{}]", of.item),
-        None => path,
-    }
+    if look.text.step(of.step).has_items() { format!("{path}[{}]", of.item) } else { path }
 }
 
 /// A case with what may be seen of it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use yizhan_workflow::id::{Item, Millis, ScopeNo, StepNo};
 use yizhan_workflow::people::bare;
-use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::plan::{Step, Workflow};
 use yizhan_workflow::problem::reason;
 use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
 use yizhan_workflow::run::event::{
@@ -102,11 +102,7 @@ impl Teller<'_> {
     }
 
     fn item(&self, of: Item) -> String {
-        let is_each = self
-            .text
-            .steps
-            .get(of.step.index())
-            .is_some_and(|step| step.each.is_some() || step.approve().is_some());
+        let is_each = self.text.steps.get(of.step.index()).is_some_and(Step::has_items);
         // In brackets a number is a name, as expressions have it, and counts from 0.
         let number = of.item + 1;
         let number = match (is_each, self.language) {

@@ -393,4 +393,29 @@ texts! {
     TASK_IS_GONE: "这件待办可能已经由别人办好,或者撤回、转走了;这里没有再记下什么。", "It may have been answered by somebody else, withdrawn or handed on; nothing more was recorded.";
     CASE_IS_NOT_HERE: "编号可能不对,或者这件事不归您看。", "The number may be wrong, or the case is not for you to see.";
     LOOK_AND_SEND: "这是刚才填的,还没有提交。请看一遍再提交。", "This is what you filled in; it was not sent yet. Please look through it and send it.";
+
+    // Every attempt at a step.
+    EVERY_ATTEMPT: "每次的经过", "Every attempt";
+    ATTEMPT_NO: "第 {} 次", "Attempt {}";
+    ITEM_NO: "第 {} 项", "Item {}";
+    SET_OFF_BY_DUE: "到时要办的事", "Set off by its due time";
+    NO_ANSWER_CAME: "没有回音", "no answer came";
+    MAY_HAVE_HAPPENED: "事情可能已经办成", "it may have happened";
+    SECONDS: "{} 秒", "{} s";
+    NOTHING_BEGUN: "还没有开始过。", "Nothing was begun yet.";
+    NEXT_ATTEMPTS: "后面的", "Later ones";
+    MAIL_AS_SENT: "发出的邮件", "The mail as it was sent";
+    MAIL_FROM: "发件人", "From";
+    MAIL_TO: "收件人", "To";
+    MAIL_CC: "抄送", "Cc";
+    MAIL_BCC: "密送", "Bcc";
+    MAIL_REPLY_TO: "回复到", "Answers go to";
+    MAIL_SUBJECT: "主题", "Subject";
+    MAIL_FILES: "附件", "Attached";
+    CALL_AS_MADE: "发出的请求", "The call as it was made";
+    CALL_HEADERS: "请求头", "Headers";
+    CALL_QUERY: "查询参数", "Query";
+    CALL_BODY: "内容", "Body";
+    CALL_ANSWER: "对方的答复", "What was answered";
+    CALL_STATUS: "状态码", "Status";
 }

@@ -378,7 +378,7 @@ pub(crate) fn pages_of_tasks_show_each_once(house: &mut dyn House) {
     assert_eq!(seen, all, "opened in the same instant, so by their ids");
 }
 
-pub(crate) fn late_runs_are_found_by_their_own_due_time(house: &mut dyn House) {
+pub(crate) fn late_runs_are_found_by_their_own_due_time_and_by_their_late_tasks(house: &mut dyn House) {
     let with = |number, seq, change: fn(&mut RunRow)| {
         let first = if seq == 1 { begin(number) } else { line(run(number), seq) };
         let mut row = row(run(number), number);
@@ -414,6 +414,20 @@ pub(crate) fn late_runs_are_found_by_their_own_due_time(house: &mut dyn House) {
     assert_eq!(found(RunFilter { state: Some(RunState::Done), ..late(101) }), runs([6]));
     assert_eq!(found(RunFilter { workflow: Some("returns".into()), ..late(101) }), []);
     assert_eq!(house.reads().row(run(4)).unwrap().map(|row| row.stands), Some(true));
+
+    // 3 is due at 101: a task of it that is late before makes it late, while it is open.
+    let task = TaskRow { due: Some(at(90)), ..task(3, "late", &["ann"]) };
+    let row = RunRow { due: Some(at(101)), by: "person:ann".into(), ..row(run(3), 3) };
+    let asks = Change { row: Some(Box::new(row)), ..line(run(3), 2) };
+    house.accept(vec![Change { tasks: vec![opens(task)], ..asks }]);
+    let found = |filter: RunFilter| paged(house, &filter, 1).concat();
+    assert_eq!(found(late(89)), runs([6]));
+    assert_eq!(found(late(90)), runs([6, 3]));
+    assert_eq!(found(late(101)), runs([6, 3, 1]), "once, whatever is late in it");
+    assert_eq!(found(RunFilter { state: Some(RunState::Done), ..late(90) }), runs([6]));
+    let by = Some("person:ann".to_owned());
+    assert_eq!(found(RunFilter { by: by.clone(), ..late(90) }), runs([3]), "where something else leads, too");
+    assert_eq!(found(RunFilter { by, ..late(89) }), []);
 
     house.accept(vec![change(4, &|row| row.stands = false)]);
     let open = RunFilter { open: true, ..late(100) };

@@ -19,18 +19,22 @@ use crate::finding::{Finding, tell};
 use crate::search::Needles;
 use crate::sense::over;
 
-fn fits(row: &RunRow, filter: &RunFilter) -> bool {
+fn fits(kept: &Kept, row: &RunRow, filter: &RunFilter) -> bool {
     filter.workflow.as_ref().is_none_or(|wanted| **wanted == *row.workflow)
         && filter.among.as_ref().is_none_or(|among| among.iter().any(|name| **name == *row.workflow))
         && filter.state.is_none_or(|wanted| wanted == row.state)
         && filter.key.as_ref().is_none_or(|part| row.key.as_ref().is_some_and(|key| key.contains(part)))
         && filter.parent.is_none_or(|wanted| row.parent == Some(wanted))
         && !(filter.open && over(row.state))
-        && filter.late.is_none_or(|now| row.is_late(now))
+        && filter.late.is_none_or(|now| row.is_late(now) || has_late_task(kept, row, now))
         && filter.waits.as_ref().is_none_or(|wanted| row.waits.as_deref() == Some(wanted))
         && filter.by.as_ref().is_none_or(|wanted| **wanted == *row.by)
         && filter.since.is_none_or(|since| row.started >= since)
         && filter.until.is_none_or(|until| row.started < until)
+}
+
+fn has_late_task(kept: &Kept, row: &RunRow, now: Millis) -> bool {
+    !over(row.state) && kept.tasks.values().any(|task| task.run == row.id && task.is_late(now))
 }
 
 fn is_for(row: &TaskRow, filter: &TaskFilter) -> bool {
@@ -109,7 +113,7 @@ impl Reads for Memory {
         let after = cursor.map(read_run_cursor).transpose()?;
         let kept = self.kept();
         let mut found: Vec<_> =
-            kept.runs.values().map(|run| &run.row).filter(|row| fits(row, filter)).collect();
+            kept.runs.values().map(|run| &run.row).filter(|row| fits(&kept, row, filter)).collect();
         if let Some(needles) = Needles::of(filter) {
             found.retain(|row| kept.is_found_by(row.id, &needles));
         }

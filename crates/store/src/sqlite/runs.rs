@@ -30,10 +30,27 @@ pub(super) enum Part {
     /// Those that are open and wait for the same.
     Waits,
     LateOpen,
+    /// In time themselves, with an open task that is late.
+    LateTasks,
     LateOver,
 }
 
 impl Part {
+    /// How it is read. Of late tasks there are few, and each leads to its run.
+    fn read_by(&self) -> String {
+        match self {
+            Self::LateTasks => "NOT INDEXED".to_owned(),
+            Self::All
+            | Self::Of(_)
+            | Self::Workflow(..)
+            | Self::Parent
+            | Self::Whom
+            | Self::Waits
+            | Self::LateOpen
+            | Self::LateOver => format!("INDEXED BY {}", self.index()),
+        }
+    }
+
     fn index(&self) -> &'static str {
         match self {
             Self::All => "run_by_start",
@@ -43,6 +60,7 @@ impl Part {
             Self::Whom => "run_by_whom",
             Self::Waits => "run_waiting",
             Self::LateOpen => "run_late_open",
+            Self::LateTasks => "task_by_due",
             Self::LateOver => "run_late_over",
         }
     }
@@ -60,8 +78,8 @@ pub(super) fn parts_of(filter: &RunFilter) -> Vec<Part> {
         |state: RunState| filter.state.is_none_or(|only| only == state) && !(filter.open && over(state));
     let states = || ALL_STATES.into_iter().filter(|state| wanted(*state));
     if filter.late.is_some() {
-        let open = states().any(|state| !over(state)).then_some(Part::LateOpen);
-        return open.into_iter().chain(states().any(over).then_some(Part::LateOver)).collect();
+        let open = states().any(|state| !over(state)).then_some([Part::LateOpen, Part::LateTasks]);
+        return open.into_iter().flatten().chain(states().any(over).then_some(Part::LateOver)).collect();
     }
     let few = filter.among.as_ref().filter(|among| among.len() <= APART);
     match (&filter.workflow, few) {
@@ -105,6 +123,11 @@ impl Question {
                 let now = filter.late.unwrap_or(Millis(i64::MIN));
                 self.and("due IS NOT NULL AND state < 2 AND stands = 0 AND due <= ?", [now.0.into()]);
             }
+            Part::LateTasks => {
+                let now = filter.late.unwrap_or(Millis(i64::MIN)).0;
+                self.and("state < 2 AND NOT (ifnull(due <= ?, false) AND stands = 0)", [now.into()]);
+                self.and("id IN (SELECT run FROM task WHERE presses <= ?)", [now.into()]);
+            }
             Part::LateOver => self.and("due IS NOT NULL AND stands = 0 AND ended >= due", []),
         }
     }
@@ -133,8 +156,13 @@ impl Question {
         if let Some(waits) = &filter.waits {
             self.and("waits = ?", [waits.clone().into()]);
         }
-        if let Some(now) = filter.late.filter(|_| !matches!(part, Part::LateOpen | Part::LateOver)) {
-            self.and("due IS NOT NULL AND stands = 0 AND due <= ifnull(ended, ?)", [now.0.into()]);
+        if let Some(now) =
+            filter.late.filter(|_| !matches!(part, Part::LateOpen | Part::LateTasks | Part::LateOver))
+        {
+            let own = "ifnull(due <= ifnull(ended, ?), false) AND stands = 0";
+            let of_a_task =
+                "state < 2 AND EXISTS (SELECT 1 FROM task WHERE task.run = run.id AND presses <= ?)";
+            self.and(&format!("({own} OR {of_a_task})"), [now.0.into(), now.0.into()]);
         }
         if let Some(by) = &filter.by {
             self.and("by = ?", [by.clone().into()]);
@@ -167,7 +195,7 @@ fn columns_of_part(
     after: Option<Place>,
     most: usize,
 ) -> (String, Vec<Value>) {
-    let sql = format!("SELECT {columns} FROM run INDEXED BY {} WHERE true", part.index());
+    let sql = format!("SELECT {columns} FROM run {} WHERE true", part.read_by());
     let mut asked = Question { sql, values: vec![] };
     asked.lead(part, filter);
     asked.rest(part, filter);

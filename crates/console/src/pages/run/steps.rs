@@ -7,7 +7,7 @@ use yizhan_workflow::id::Millis;
 use super::super::shell::Reader;
 use super::super::steps::{item_word, step_word};
 use super::super::{clock, fields};
-use super::{Case, took};
+use super::{Case, attempts, took};
 use crate::view::{Exact, ItemView, StepView};
 use crate::words::{catalogue as t, say, say_with};
 
@@ -42,6 +42,14 @@ fn one(reader: &Reader<'_>, case: &Case, step: &StepView) -> Markup {
     }
 }
 
+/// The step as its keys name it.
+pub(super) fn key_of(step: &StepView) -> String {
+    match step.section.as_str() {
+        "main" => step.id.clone(),
+        section => format!("{section}.{}", step.id),
+    }
+}
+
 fn inside(reader: &Reader<'_>, (case, step): (&Case, &StepView), item: &ItemView) -> Markup {
     let lang = reader.lang;
     html! {
@@ -54,6 +62,10 @@ fn inside(reader: &Reader<'_>, (case, step): (&Case, &StepView), item: &ItemView
             p.fault { strong { (failure.code) } " " (failure.message) }
         }
         @if let Some(ledger) = &item.clock { (clock::ledger(reader, ledger)) }
+        @if item.attempts > 0 && matches!(step.kind.as_str(), "use" | "run" | "ask" | "await") {
+            @let which = item.path.ends_with(']').then_some(item.item);
+            p { a href=(attempts::address(&case.view.row.id, &key_of(step), which, None)) { (say(lang, t::EVERY_ATTEMPT)) } }
+        }
         (values(reader, t::WENT_IN, (item.input.as_ref(), None)))
         (values(reader, t::CAME_OUT, (item.output.as_ref(), fields::asked_by(&case.drawn.text, &step.id))))
         @if !item.steps.is_empty() { (steps(reader, case, &item.steps)) }

@@ -272,7 +272,7 @@ impl Member {
             StepNo::WHOLE => WHOLE.to_owned(),
             _ => self.run.path_of(&self.text, item.place()),
         };
-        if step.each.is_some() || step.approve().is_some() {
+        if step.has_items() {
             path.push_str(&format!("[{}]", item.item));
         }
         if item.undo {

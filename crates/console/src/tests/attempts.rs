@@ -1,0 +1,104 @@
+//! Stories of whoever wants to know what was really sent, how often, and what came back.
+
+use serde_json::json;
+
+use super::client::Client;
+use super::place::{Place, place};
+
+const TOLD: &str = r#"
+title = "停水"
+[step.agree]
+title = "同意停水"
+ask = "person:li.na"
+form.why = { label = "为什么" }
+[step.tell]
+title = "通知"
+use = "email.say"
+with = { to = "chen@example.com", subject = "停水通知", text = "明天停水。\n请备 <水>。" }
+[step.book]
+title = "登记"
+use = "webhook.fail"
+retry = { times = 2, first = "5s", factor = 2, most = "1min" }
+with = { url = "https://example.com/book", json = { house = "H1" } }
+"#;
+
+async fn carried_out(place: &Place) -> String {
+    let run = place.start("told", json!({})).await;
+    place.run_until(&run, |run| run["waits"] == "task").await;
+    let task = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+    let task = task["items"][0]["id"].as_str().unwrap().to_owned();
+    let answer = json!({ "by": "li.na", "fields": { "why": "换阀" } });
+    assert_eq!(place.socket.post(&format!("/api/v1/tasks/{task}/answer"), &answer).await.status, 200);
+    place.run_until(&run, |run| run["waits"] == "time").await;
+    place.pass(6_000).await; // The rest is jittered by a share of it.
+    place.run_until(&run, |run| run["steps"][2]["items"][0]["attempts"] == 2).await;
+    place.pass(12_000).await;
+    place.run_until(&run, |run| run["state"] == "failed").await;
+    run
+}
+
+async fn page(client: &Client, path: &str) -> String {
+    let reply = client.send("GET", path, &[("accept-language", "en")], vec![]).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    reply.body
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_attempt_is_there_with_what_was_sent_and_what_came_back() {
+    let place = place(&[("told", TOLD)]).await;
+    let run = carried_out(&place).await;
+    let listed =
+        async |query: &str| place.socket.get(&format!("/api/v1/runs/{run}/attempts?{query}")).await.json();
+    let all = listed("").await;
+    let told: Vec<(&str, u64, &str)> = all["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            (one["step"].as_str().unwrap(), one["attempt"].as_u64().unwrap(), one["state"].as_str().unwrap())
+        })
+        .collect();
+    let book = |attempt| ("book", attempt, "failed");
+    let wanted = [("agree", 1, "done"), ("tell", 1, "done"), book(1), book(2), book(3)];
+    assert_eq!(told, wanted, "{all}");
+    assert_eq!(all["items"][0]["by"], "person:li.na");
+    assert_eq!(all["items"][0]["output"]["why"], "换阀");
+    let book = listed("step=book").await;
+    for one in book["items"].as_array().unwrap() {
+        assert_eq!(one["input"]["json"]["house"], "H1", "each of them sent it: {one}");
+        assert_eq!(one["failure"]["code"], "play.failed");
+        assert!(one["began"].as_str() <= one["ended"].as_str(), "{one}");
+    }
+    let first = listed("step=book&limit=1").await;
+    let (items, next) = (first["items"].as_array().unwrap(), first["next"].as_str().unwrap());
+    assert_eq!((items.len(), &items[0]["attempt"]), (1, &json!(1)));
+    let rest = listed(&format!("step=book&limit=1&cursor={next}")).await;
+    assert_eq!((&rest["items"][0]["attempt"], &rest["next"]), (&json!(2), &json!("2")));
+    assert_eq!(rest["items"][0]["input"]["url"], "https://example.com/book");
+    assert_eq!(listed("step=book&item=1").await["items"], json!([]), "it has one item");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mail_is_read_as_a_letter_and_a_call_as_it_was_made() {
+    let place = place(&[("told", TOLD)]).await;
+    let run = carried_out(&place).await;
+    let case = page(&place.token, &format!("/runs/{run}")).await;
+    assert!(case.contains(&format!("/runs/{run}/attempts?step=book\"")), "{case}");
+    let letter = page(&place.token, &format!("/runs/{run}/attempts?step=tell")).await;
+    for part in [
+        "<dt>To</dt><dd>chen@example.com</dd>",
+        "<dt>Subject</dt><dd>停水通知</dd>",
+        "请备 &lt;水&gt;。</pre>",
+    ] {
+        assert!(letter.contains(part), "{part}: {letter}");
+    }
+    let call = page(&place.token, &format!("/runs/{run}/attempts?step=book")).await;
+    for part in ["Attempt 1", "Attempt 2", "<strong>POST</strong> https://example.com/book", "<dd>H1</dd>"] {
+        assert!(call.contains(part), "{part}: {call}");
+    }
+    assert_eq!(call.matches("play.failed").count(), 3, "{call}");
+    let answered = page(&place.token, &format!("/runs/{run}/attempts?step=agree")).await;
+    assert!(answered.contains("<dt>为什么</dt><dd>换阀</dd>") && answered.contains("李娜"), "{answered}");
+    place.stop().await;
+}
