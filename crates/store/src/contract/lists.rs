@@ -389,7 +389,7 @@ pub(crate) fn late_runs_are_found_by_their_own_due_time_and_by_their_late_tasks(
     house.accept(vec![
         with(1, 1, |_| {}),
         with(2, 1, |row| row.due = None),
-        with(3, 1, |row| row.due = Some(at(101))),
+        with(3, 1, |row| (row.due, row.by) = (Some(at(101)), "person:ann".into())),
         with(4, 1, |row| row.stands = true),
         with(5, 1, |_| {}),
         with(6, 1, |_| {}),
