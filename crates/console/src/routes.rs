@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, attempts, clock, doctor, drafts, events, health, log, pausing, plugins, query, registers, runs, stream, tasks, triggers, workflows,
+    access, artifacts, attempts, clock, doctor, drafts, events, health, log, pausing, plugins, query,
+    registers, runs, stream, tasks, triggers, workflows,
 };
 use crate::desk::Desk;
 use crate::openapi::Described;

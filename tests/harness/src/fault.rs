@@ -1,7 +1,7 @@
 //! The fault runs: what is done to a daemon under load, each from a seed.
 
-pub mod children;
 pub mod backup;
+pub mod children;
 pub mod clock;
 pub mod disk;
 pub mod files;
@@ -17,8 +17,8 @@ pub mod schedules;
 pub mod soak;
 pub mod stops;
 pub mod waiting;
-pub mod webhooks;
 pub mod watchdog;
+pub mod webhooks;
 
 use std::path::PathBuf;
 
