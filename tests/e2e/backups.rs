@@ -94,8 +94,8 @@ fn a_store_that_is_damaged_is_not_backed_up_and_the_last_backup_stays() {
     house.call(&["backup", words(&file)]).ok();
     let before = std::fs::read(&file).unwrap();
     house.stop();
-    // Whoever opens the store brings its log into the file.
-    house.call(&["doctor"]).ok();
+    // Whoever opens the store brings its log into the file, whatever it finds.
+    house.call(&["doctor"]);
     let store = house.file("data/yizhan.db");
     let bytes = std::fs::read(&store).unwrap();
     // What only a list shows: the step of the open task, behind the word of what it is of.
