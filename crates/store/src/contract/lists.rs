@@ -431,7 +431,11 @@ pub(crate) fn late_runs_are_found_by_their_own_due_time_and_by_their_late_tasks(
 
     house.accept(vec![change(4, &|row| row.stands = false)]);
     let open = RunFilter { open: true, ..late(100) };
-    assert_eq!(paged(house, &open, 9).concat(), runs([4, 3, 1]), "its clock goes on; 3 still has its late task");
+    assert_eq!(
+        paged(house, &open, 9).concat(),
+        runs([4, 3, 1]),
+        "its clock goes on; 3 still has its late task"
+    );
 }
 
 pub(crate) fn tasks_that_are_late_come_first_then_those_due_next(house: &mut dyn House) {
