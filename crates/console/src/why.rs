@@ -74,6 +74,10 @@ impl Reader<'_> {
         let at = self.clock(self.look.run.last);
         let error = self.look.run.top.error.as_ref();
         match (state, error) {
+            // What a run ends with that says nothing of its own.
+            (EndState::Done, _) if outcome == "done" => {
+                say!(self, "已于 {at} 办结。", "It was done at {at}.")
+            }
             (EndState::Done, _) => say!(self, "已于 {at} 结束:{outcome}。", "It ended at {at}: {outcome}."),
             (EndState::Cancelled, _) => {
                 let by = self.canceller();

@@ -34,14 +34,13 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Those of every workflow that may be seen.
+    /// Those of every workflow that may be seen, also where they fire seldom.
     pub(crate) fn all() -> Self {
-        Self { workflow: None, days: None }
+        Self { workflow: None, days: Some(366) }
     }
 
-    /// Those of one, also where they fire seldom.
     pub(crate) fn of(workflow: &str) -> Self {
-        Self { workflow: Some(workflow.to_owned()), days: Some(366) }
+        Self { workflow: Some(workflow.to_owned()), ..Self::all() }
     }
 }
 

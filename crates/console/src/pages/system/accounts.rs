@@ -82,9 +82,9 @@ fn people(reader: &Reader<'_>, all: &[AccountView]) -> Markup {
                 }
                 td data-label=(say(lang, t::SESSIONS)) { (person.sessions) }
                 td.row-acts {
-                    form method="post" action={ "/system/accounts/" (person.id) "/invite" } { button.plain type="submit" { (say(lang, t::INVITE)) } }
+                    form method="post" action={ "/system/accounts/" (person.id) "/invite" } { button.plain type="submit" aria-label={ (say(lang, t::INVITE)) " " (person.name) } { (say(lang, t::INVITE)) } }
                     @if person.password_since.is_some() || person.sessions > 0 {
-                        form method="post" action={ "/system/accounts/" (person.id) "/shut-out" } { button.plain type="submit" { (say(lang, t::SHUT_OUT)) } }
+                        form method="post" action={ "/system/accounts/" (person.id) "/shut-out" } { button.plain type="submit" aria-label={ (say(lang, t::SHUT_OUT)) " " (person.name) } { (say(lang, t::SHUT_OUT)) } }
                     }
                 }
             } } }
@@ -116,7 +116,7 @@ fn sessions(reader: &Reader<'_>, all: &[Session]) -> Markup {
                     td data-label=(say(lang, t::SINCE)) { (reader.time(&session.begun.to_string())) }
                     td data-label=(say(lang, t::LAST_SEEN)) { (reader.time(&session.seen.to_string())) }
                     td.soft data-label=(say(lang, t::FROM_WHERE)) { (session.address) " · " (browser(&session.agent)) }
-                    td.row-acts { form method="post" action={ "/system/sessions/" (session.id) "/end" } { button.plain type="submit" { (say(lang, t::END_SESSION)) } } }
+                    td.row-acts { form method="post" action={ "/system/sessions/" (session.id) "/end" } { button.plain type="submit" aria-label={ (say(lang, t::END_SESSION)) " " (reader.who(&session.person)) } { (say(lang, t::END_SESSION)) } } }
                 } } }
             } }
         }
@@ -134,7 +134,7 @@ fn tokens(reader: &Reader<'_>, all: &[Token]) -> Markup {
                     td data-label=(say(lang, t::MAY)) { (token.may) @if !token.on.is_empty() { " · " (token.on.join(", ")) } }
                     td data-label=(say(lang, t::EXPIRES)) { (reader.time(&token.expires.to_string())) }
                     td.soft data-label=(say(lang, t::MADE_BY)) { (token.made_by) }
-                    td.row-acts { form method="post" action={ "/system/tokens/" (token.name) "/revoke" } { button.plain type="submit" { (say(lang, t::REVOKE)) } } }
+                    td.row-acts { form method="post" action={ "/system/tokens/" (token.name) "/revoke" } { button.plain type="submit" aria-label={ (say(lang, t::REVOKE)) " " (token.name) } { (say(lang, t::REVOKE)) } } }
                 } } }
             } }
         }
