@@ -21,6 +21,8 @@ pub(crate) mod tasks;
 pub(crate) mod triggers;
 pub(crate) mod workflows;
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
@@ -57,6 +59,13 @@ impl PageOf {
 
     pub(crate) fn limit_or(&self, usual: usize) -> usize {
         self.limit.unwrap_or(usual).clamp(1, Self::MOST)
+    }
+
+    /// The cursor of a list whose places are numbers; 0 is its beginning.
+    pub(crate) fn number<T: FromStr + Default>(&self) -> Result<T, Refusal> {
+        self.cursor.as_ref().map_or(Ok(T::default()), |cursor| {
+            cursor.parse().map_err(|_| Refusal::Unreadable(format!("`{cursor}` is not a cursor")))
+        })
     }
 }
 

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use yizhan_engine::live;
 use yizhan_workflow::people::rights::Role;
 
-use super::runs::run_named;
+use super::runs::{looked_at, run_named};
 use super::{Looking, PageOf};
 use crate::body::{Answer, Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{AttemptView, AttemptsOf, Listing, Look, Shown, Texts, attempts};
+use crate::view::{AttemptView, AttemptsOf, Listing, Shown, Texts, attempts};
 
 /// Whose attempts are wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -38,25 +37,16 @@ pub(crate) async fn list(
 ) -> Result<Answer<Shown<Listing<AttemptView>>>, Refusal> {
     let listing = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
-        let most = PageOf::of(sought.limit.unwrap_or(50), None).limit();
-        let skip: usize = match &sought.cursor {
-            None => 0,
-            Some(cursor) => {
-                cursor.parse().map_err(|_| Refusal::Unreadable(format!("`{cursor}` is not a cursor")))?
-            }
-        };
-        let loaded = live::load(id, desk.reads())?;
-        let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
-        let (world, now) = (desk.shared().world(), desk.shared().now());
-        let by = asked.name(&caller, &world)?;
-        let viewer = asked.viewer(&by, &caller, &text.name);
-        let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
-        let texts = Texts::of(id, u32::MAX, &desk.shared().library, desk.reads())?;
-        let of = AttemptsOf { step: sought.step.as_deref(), item: sought.item, skip, most };
-        let mut items = attempts(&look, (id, &texts), &of, desk.reads())?;
-        let next = (items.len() > most).then(|| skip.saturating_add(most).to_string());
-        items.truncate(most);
-        look.veiled(&Listing { items, next })
+        let page = PageOf::of(sought.limit.unwrap_or(50), sought.cursor);
+        let (most, skip) = (page.limit(), page.number()?);
+        looked_at(desk, id, (&caller, &asked), |look, _| {
+            let texts = Texts::of(id, u32::MAX, &desk.shared().library, desk.reads())?;
+            let of = AttemptsOf { step: sought.step.as_deref(), item: sought.item, skip, most };
+            let mut items = attempts(&look, (id, &texts), &of, desk.reads())?;
+            let next = (items.len() > most).then(|| skip.saturating_add(most).to_string());
+            items.truncate(most);
+            look.veiled(&Listing { items, next })
+        })
     });
     listing.await.map(Answer)
 }

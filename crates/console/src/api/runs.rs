@@ -244,13 +244,22 @@ fn meant(desk: &Desk, name: &str) -> Result<RunId, Refusal> {
 }
 
 fn view_of(desk: &Desk, id: RunId, (caller, asked): (&Caller, &Looking)) -> Result<Shown<RunView>, Refusal> {
+    looked_at(desk, id, (caller, asked), |look, row| look.veiled(&run_view(&look, row)))
+}
+
+/// A run as it is, for the eyes of whoever asks.
+pub(super) fn looked_at<T>(
+    desk: &Desk,
+    id: RunId,
+    (caller, asked): (&Caller, &Looking),
+    show: impl FnOnce(Look<'_>, &store::RunRow) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     let loaded = live::load(id, desk.reads())?;
     let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
     let (world, now) = (desk.shared().world(), desk.shared().now());
     let by = asked.name(caller, &world)?;
     let viewer = asked.viewer(&by, caller, &text.name);
-    let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
-    look.veiled(&run_view(&look, &loaded.row))
+    show(Look { run: &loaded.run, text: &text, world: &world, now, viewer }, &loaded.row)
 }
 
 pub(crate) async fn show(
@@ -340,36 +349,28 @@ pub(crate) async fn journal(
     let page = PageOf { limit: part.limit, cursor: part.cursor };
     let listing = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
-        let after = match &page.cursor {
-            None => 0,
-            Some(cursor) => {
-                cursor.parse().map_err(|_| Refusal::Unreadable(format!("`{cursor}` is not a cursor")))?
-            }
-        };
-        let loaded = live::load(id, desk.reads())?;
-        let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
-        let (world, now) = (desk.shared().world(), desk.shared().now());
-        let by = asked.name(&caller, &world)?;
-        let viewer = asked.viewer(&by, &caller, &text.name);
-        let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
-        let sight = look.sight();
-        let lines = desk.reads().journal(id, after, page.limit() + 1)?;
-        let more = lines.len() > page.limit();
-        let language = asked.lang.unwrap_or_else(|| desk.house.language());
-        let upto = lines.last().map_or(after, |line| line.seq);
-        let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
-        let shown = lines.iter().take(page.limit());
-        let veil = sight.veil();
-        let called = |no, scope| title_at(&look, &sight, StepAt { step: no, scope });
-        let told = shown.map(|line| {
-            let (sight, veil, world, own) = (&sight, &veil, &world, texts.at(line.seq));
-            // A step of another text may be called otherwise.
-            let titles = Some(&called as Titles<'_>).filter(|_| part.titles && own.hash == text.hash);
-            journal_line(line, &Teller { text: own, language, sight, veil, world, titles })
-        });
-        let items: Vec<_> = told.collect();
-        let next = items.last().filter(|_| more).map(|line| line.seq.to_string());
-        look.veiled(&Listing { items, next })
+        let after = page.number()?;
+        looked_at(desk, id, (&caller, &asked), |look, _| {
+            let sight = look.sight();
+            let lines = desk.reads().journal(id, after, page.limit() + 1)?;
+            let more = lines.len() > page.limit();
+            let language = asked.lang.unwrap_or_else(|| desk.house.language());
+            let upto = lines.last().map_or(after, |line| line.seq);
+            let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
+            let shown = lines.iter().take(page.limit());
+            let veil = sight.veil();
+            let called = |no, scope| title_at(&look, &sight, StepAt { step: no, scope });
+            let told = shown.map(|line| {
+                let (sight, veil, world, own) = (&sight, &veil, look.world, texts.at(line.seq));
+                // A step of another text may be called otherwise.
+                let titles =
+                    Some(&called as Titles<'_>).filter(|_| part.titles && own.hash == look.text.hash);
+                journal_line(line, &Teller { text: own, language, sight, veil, world, titles })
+            });
+            let items: Vec<_> = told.collect();
+            let next = items.last().filter(|_| more).map(|line| line.seq.to_string());
+            look.veiled(&Listing { items, next })
+        })
     });
     listing.await.map(Answer)
 }
@@ -388,19 +389,15 @@ pub(crate) async fn why(
     Asked(asked): Asked<Looking>,
 ) -> Result<Answer<Shown<WhyView>>, Refusal> {
     let answer = desk.read(move |desk| {
-        let loaded = live::load(run_named(desk, &caller, Role::Viewer, &name)?, desk.reads())?;
-        let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
-        let world = desk.shared().world();
+        let id = run_named(desk, &caller, Role::Viewer, &name)?;
         let language = asked.lang.unwrap_or_else(|| desk.house.language());
-        let now = desk.shared().now();
-        let by = asked.name(&caller, &world)?;
-        let viewer = asked.viewer(&by, &caller, &text.name);
-        let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
-        let reader = Reader { look, language, reads: desk.reads() };
-        reader.look.veiled(&WhyView {
-            id: loaded.run.id.to_string(),
-            state: crate::view::word_of(&loaded.row.state),
-            sentences: reader.sentences(),
+        looked_at(desk, id, (&caller, &asked), |look, row| {
+            let reader = Reader { look, language, reads: desk.reads() };
+            reader.look.veiled(&WhyView {
+                id: id.to_string(),
+                state: crate::view::word_of(&row.state),
+                sentences: reader.sentences(),
+            })
         })
     });
     answer.await.map(Answer)
