@@ -205,8 +205,9 @@ impl Writing<'_> {
     fn task(&mut self, task: &TaskChange) -> Result<(), Fault> {
         match task {
             TaskChange::Open(row) => {
-                // An opening carried out again replaces the first.
-                self.close_task(row.id.as_str())?;
+                // An opening carried out again replaces the first; what somebody filled in meanwhile stays.
+                self.drop_task(row.id.as_str())?;
+                self.run("DELETE FROM notice WHERE task = ?1", [row.id.as_str()])?;
                 self.put_task(row)?;
                 self.entered = true;
                 lots::task(self.connection, row)
