@@ -3,7 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
-use std::collections::BTreeMap;
+mod stage;
+
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,24 +12,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
-use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::store::{Acks, Batch, Reads, RunState, Store, StoreError};
-use yizhan_engine::{Clock, Driver, Engine, EngineConfig, Opened, StartReply, Started, intake};
+use yizhan_engine::{Driver, Engine, EngineConfig, Opened, StartReply, Started, intake};
 use yizhan_store::Memory;
-use yizhan_workflow::catalogue::{Action, Catalogue};
-use yizhan_workflow::definition;
-use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::people::People;
-use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
-use yizhan_workflow::run::World;
+use yizhan_workflow::id::RunId;
 
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Millis {
-        Millis(1_795_312_800_000)
-    }
-}
+use stage::{Hands, START, actions, workflows, world};
 
 /// Gives every call its input back, and counts the batches of them.
 struct Echo {
@@ -89,52 +78,22 @@ struct Place {
     costs: Arc<Mutex<Costs>>,
 }
 
-fn world() -> World {
-    let name = ActionName { plugin: "echo".into(), action: "echo".into() };
-    let action = Action {
-        name: name.clone(),
-        summary: String::new(),
-        effect: Effect::Pure,
-        timeout_ms: None,
-        outcome: None,
-        input: serde_json::json!({}),
-        output: serde_json::json!({}),
-    };
-    World {
-        number: 1,
-        zone: jiff::tz::TimeZone::UTC,
-        catalogue: Arc::new(Catalogue { actions: [(name.to_string(), Arc::new(action))].into() }),
-        people: Arc::new(People::default()),
-        calendars: Arc::default(),
-        registers: Arc::default(),
-        retry: Retry::NONE,
-        owner: None,
-        url: None,
-    }
-}
-
-fn workflows(text: &str) -> Workflows {
-    let source = Source { name: "costs".into(), text: text.into(), files: BTreeMap::new() };
-    let read = definition::read(&source, &source.files).unwrap();
-    let entry = Entry {
-        workflow: Some(read.workflow),
-        source: Some(Arc::new(read.source)),
-        path: String::new(),
-        faults: vec![],
-        warnings: vec![],
-    };
-    Workflows::from([("costs".to_owned(), entry)])
-}
-
 impl Place {
     fn with(text: &str) -> Self {
-        let opened = Opened::default().holding(workflows(text));
+        let opened = Opened::default().holding(workflows(&[("costs", text)]));
         let (store, costs) = (Memory::new(), Arc::default());
         let echo = Arc::new(Echo { to: opened.completions(), batches: AtomicUsize::new(0) });
         let counted = Counted { store: store.clone(), costs: Arc::clone(&costs) };
         let reads = Arc::new(store.clone());
         let (engine, driver) = opened
-            .by_hand(EngineConfig::default(), counted, reads, echo.clone(), world(), Arc::new(Still))
+            .by_hand(
+                EngineConfig::default(),
+                counted,
+                reads,
+                echo.clone(),
+                world(actions("echo", ["echo"])),
+                Hands::at(START),
+            )
             .unwrap();
         *costs.lock().unwrap() = Costs::default();
         Self { engine, driver, echo, store, costs }

@@ -4,41 +4,29 @@
 
 #[path = "crashes/refusals.rs"]
 mod refusals;
+mod stage;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
 use yizhan_engine::digest::Digest;
 use yizhan_engine::letter::{Asks, Letter};
-use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::link::Links;
 use yizhan_engine::schedules::Schedules;
 use yizhan_engine::store::{
     Acks, Batch, Firing, FiringOutcome, Reads, RunFilter, RunState, Store, StoreError, TaskFilter,
 };
-use yizhan_engine::{ActError, Clock, Engine, EngineConfig, Opened, StartError, StartReply, Started, intake};
+use yizhan_engine::{ActError, Engine, EngineConfig, Opened, StartError, StartReply, Started, intake};
 use yizhan_store::Memory;
-use yizhan_workflow::catalogue::{Action, Catalogue};
-use yizhan_workflow::definition;
-use yizhan_workflow::id::{Attempt, Millis, RunId};
+use yizhan_workflow::id::{Attempt, RunId};
 use yizhan_workflow::people::{People, Person};
-use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
+use yizhan_workflow::plan::ActionName;
 use yizhan_workflow::run::event::{Event, Failure, Happened, Verdict};
 use yizhan_workflow::run::{Refusal, World};
 use yizhan_workflow::schedule::{Pattern, Schedule};
-
-const START: i64 = 1_795_312_800_000;
-
-struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::SeqCst))
-    }
-}
 
 /// `play.say` works, `play.fail` fails until the house is mended. Nobody takes what also goes to `gone@example.com`.
 struct Script {
@@ -86,31 +74,6 @@ impl Carriers for Script {
     fn cancel(&self, _: &[u64], _: CancelReason) {}
 }
 
-/// How many commits the disk still takes.
-#[derive(Clone)]
-struct Gate {
-    left: Arc<(Mutex<usize>, Condvar)>,
-}
-
-impl Gate {
-    fn open() -> Self {
-        Self { left: Arc::new((Mutex::new(usize::MAX), Condvar::new())) }
-    }
-
-    fn set(&self, commits: usize) {
-        *self.left.0.lock().unwrap() = commits;
-        self.left.1.notify_all();
-    }
-
-    fn pass(&self) {
-        let left = self.left.0.lock().unwrap();
-        let mut left = self.left.1.wait_while(left, |left| *left == 0).unwrap();
-        if *left != usize::MAX {
-            *left -= 1;
-        }
-    }
-}
-
 struct Slow {
     store: Memory,
     gate: Gate,
@@ -119,9 +82,7 @@ struct Slow {
 
 impl Store for Slow {
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
-        if batches.iter().any(|batch| !batch.changes.is_empty()) {
-            self.gate.pass();
-        }
+        self.gate.pass(batches);
         if self.broken.load(Ordering::SeqCst) {
             return Err(StoreError::Broken("as was asked for".into()));
         }
@@ -154,45 +115,11 @@ fn people() -> People {
 }
 
 fn world() -> World {
-    let action = |name: &str| {
-        let name = ActionName { plugin: "play".into(), action: name.into() };
-        let action = Action {
-            name: name.clone(),
-            summary: String::new(),
-            effect: Effect::Pure,
-            timeout_ms: None,
-            outcome: None,
-            input: serde_json::json!({}),
-            output: serde_json::json!({}),
-        };
-        (name.to_string(), Arc::new(action))
-    };
     World {
-        number: 1,
-        zone: jiff::tz::TimeZone::UTC,
-        registers: Arc::default(),
-        catalogue: Arc::new(Catalogue { actions: ["say", "fail"].map(action).into() }),
         people: Arc::new(people()),
-        calendars: Arc::default(),
-        retry: Retry::NONE,
         owner: Some("role:owner".into()),
-        url: None,
+        ..stage::world(actions("play", ["say", "fail"]))
     }
-}
-
-fn workflows(texts: &[(&str, &str)]) -> Workflows {
-    let entry = |name: &str, text: &str| {
-        let source = Source { name: name.into(), text: text.into(), files: BTreeMap::new() };
-        let read = definition::read(&source, &source.files).unwrap();
-        Entry {
-            workflow: Some(read.workflow),
-            source: Some(Arc::new(read.source)),
-            path: name.into(),
-            faults: vec![],
-            warnings: vec![],
-        }
-    };
-    texts.iter().map(|(name, text)| ((*name).to_owned(), entry(name, text))).collect()
 }
 
 fn place(store: Memory, at: i64, mended: bool, texts: &[(&str, &str)]) -> Place {
@@ -210,7 +137,7 @@ fn place_with(
     texts: &[(&str, &str)],
     links: Option<Links>,
 ) -> Place {
-    let (hands, gate) = (Arc::new(Hands(AtomicI64::new(at))), Gate::open());
+    let (hands, gate) = (Hands::at(at), Gate::open());
     let opened = Opened::default().holding(workflows(texts));
     let script = Arc::new(Script {
         to: opened.completions(),
@@ -251,7 +178,7 @@ impl Place {
     }
 
     async fn pass(&self, milliseconds: i64) {
-        self.hands.0.fetch_add(milliseconds, Ordering::SeqCst);
+        self.hands.pass(milliseconds);
         assert!(self.engine.turns(Duration::from_secs(5)).await);
     }
 
@@ -345,7 +272,7 @@ async fn a_run_that_begins_when_the_look_ahead_is_due_wakes_on_time() {
     let place = place(Memory::new(), START, true, &[("keyed", KEYED)]);
     place.pass(0).await;
     // The first look went a minute ahead; the run begins in the turn of the next look, before it is on disk.
-    place.hands.0.fetch_add(61_000, Ordering::SeqCst);
+    place.hands.pass(61_000);
     let run = place.started("keyed", r#"{"k":"A-7"}"#).await;
     place.pass(1_500).await;
     place.until_state(run, RunState::Done).await;
@@ -545,6 +472,8 @@ each = "{{ ['a', 'b', 'c'] }}"
 use = "play.fail"
 on_error = "ask"
 "#;
+
+use stage::{Gate, Hands, START, actions, workflows};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_is_told_which_item_of_several_failed() {

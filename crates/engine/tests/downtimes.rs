@@ -5,39 +5,30 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
+mod stage;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use yizhan_engine::carrier::{Call, CancelReason, Carriers};
-use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::schedules::Schedules;
 use yizhan_engine::store::{FiringOutcome, Reads};
-use yizhan_engine::{Clock, Driver, EngineConfig, Opened};
+use yizhan_engine::{Driver, EngineConfig, Opened};
 use yizhan_store::Memory;
 use yizhan_workflow::catalogue::Catalogue;
-use yizhan_workflow::definition;
 use yizhan_workflow::id::Millis;
-use yizhan_workflow::plan::{Retry, Source};
-use yizhan_workflow::run::World;
+
+use stage::{Hands, workflows, world};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 /// Every slot and every change of a clock of these zones falls on one of these.
 const STEP: i64 = 5 * MINUTE;
-
-struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::SeqCst))
-    }
-}
 
 struct Nobody;
 
@@ -57,28 +48,10 @@ struct House {
 }
 
 fn house(store: Memory, at: Millis, texts: &[(String, String)]) -> House {
-    let entry = |(name, text): &(String, String)| {
-        let source =
-            Source { name: name.as_str().into(), text: text.as_str().into(), files: BTreeMap::new() };
-        let read = definition::read(&source, &source.files).unwrap();
-        let (workflow, source) = (Some(read.workflow), Some(Arc::new(read.source)));
-        let path = name.as_str().into();
-        (name.clone(), Entry { workflow, source, path, faults: vec![], warnings: vec![] })
-    };
-    let workflows: Workflows = texts.iter().map(entry).collect();
-    let clock = Arc::new(Hands(AtomicI64::new(at.0)));
-    let world = World {
-        number: 1,
-        zone: TimeZone::UTC,
-        registers: Arc::default(),
-        catalogue: Arc::new(Catalogue { actions: BTreeMap::new() }),
-        people: Arc::default(),
-        calendars: Arc::default(),
-        retry: Retry::NONE,
-        owner: None,
-        url: None,
-    };
-    let opened = Opened::default().holding(workflows);
+    let texts: Vec<_> = texts.iter().map(|(name, text)| (&**name, &**text)).collect();
+    let clock = Hands::at(at.0);
+    let world = world(Catalogue { actions: BTreeMap::new() });
+    let opened = Opened::default().holding(workflows(&texts));
     let reads: Arc<dyn Reads> = Arc::new(store.clone());
     let (engine, driver) = opened
         .by_hand(EngineConfig::default(), store.clone(), reads, Arc::new(Nobody), world, clock.clone())
@@ -90,7 +63,7 @@ fn house(store: Memory, at: Millis, texts: &[(String, String)]) -> House {
 impl House {
     /// Looks at all schedules at this instant; the loop and the disk have their turns meanwhile.
     fn look(&mut self, at: Millis) {
-        self.clock.0.store(at.0, Ordering::SeqCst);
+        self.clock.turn_to(at.0);
         let mut look = std::pin::pin!(self.schedules.look());
         let mut context = Context::from_waker(Waker::noop());
         while look.as_mut().poll(&mut context) == Poll::Pending {

@@ -6,7 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-use std::collections::BTreeMap;
+mod stage;
+
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -16,19 +17,16 @@ use shuttle::future::block_on;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, Runner, thread};
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
-use yizhan_engine::library::{Entry, Workflows};
+use yizhan_engine::library::Workflows;
 use yizhan_engine::store::{Acks, Batch, Reads, RunState, Store, StoreError, Timing};
 use yizhan_engine::{
-    ActError, Clock, Engine, EngineConfig, Opened, PublishError, Publishing, StartError, StartReply, Started,
-    intake,
+    ActError, Engine, EngineConfig, Opened, PublishError, Publishing, StartError, StartReply, Started, intake,
 };
 use yizhan_store::Memory;
-use yizhan_workflow::catalogue::{Action, Catalogue};
-use yizhan_workflow::definition;
-use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::plan::{ActionName, Effect, Retry, Source, Workflow};
-use yizhan_workflow::run::World;
+use yizhan_workflow::id::RunId;
 use yizhan_workflow::run::event::Raw;
+
+use stage::{Hands, START, actions, workflows, world};
 
 /// Interleavings of one story with every change.
 const SHORT: usize = 400;
@@ -47,15 +45,6 @@ fn play(scheduler: impl Scheduler + 'static, story: Arc<impl Fn() + Send + Sync 
     let mut config = Config::new();
     config.stack_size = 1 << 20; // Deciding takes more than a queue does.
     Runner::new(scheduler, config).run(move || story());
-}
-
-/// Time stands still: nothing may depend on its passing.
-struct Still;
-
-impl Clock for Still {
-    fn now(&self) -> Millis {
-        Millis(1_795_312_800_000)
-    }
 }
 
 /// Every call is done, and says so from a thread of its own.
@@ -114,51 +103,20 @@ impl Store for Disk {
 }
 
 /// The text is read once: it is not what is looked at here.
-static TEXT: LazyLock<(Arc<Workflow>, Arc<Source>)> = LazyLock::new(|| {
-    let text = "title = \"Say\"\n[step.say]\nuse = \"play.say\"\n".into();
-    let source = Source { name: "say".into(), text, files: BTreeMap::new() };
-    let read = definition::read(&source, &source.files).unwrap();
-    (read.workflow, Arc::new(read.source))
-});
-
-fn world() -> World {
-    let name = ActionName { plugin: "play".into(), action: "say".into() };
-    let (input, output) = (serde_json::json!({}), serde_json::json!({}));
-    let (effect, summary) = (Effect::Pure, String::new());
-    let action =
-        Action { name: name.clone(), summary, effect, timeout_ms: None, outcome: None, input, output };
-    let catalogue = Catalogue { actions: [(name.to_string(), Arc::new(action))].into() };
-    World {
-        number: 1,
-        zone: jiff::tz::TimeZone::UTC,
-        registers: Arc::default(),
-        catalogue: Arc::new(catalogue),
-        people: Arc::default(),
-        calendars: Arc::default(),
-        retry: Retry::NONE,
-        owner: None,
-        url: None,
-    }
-}
+static FILES: LazyLock<Workflows> =
+    LazyLock::new(|| workflows(&[("say", "title = \"Say\"\n[step.say]\nuse = \"play.say\"\n")]));
 
 fn house(disk: Disk, requests_max: usize) -> Engine {
-    let (workflow, source) = TEXT.clone();
-    let entry = Entry {
-        workflow: Some(workflow),
-        source: Some(source),
-        path: "say".into(),
-        faults: vec![],
-        warnings: vec![],
-    };
-    let opened = Opened::default().holding(Workflows::from([("say".to_owned(), entry)]));
+    let opened = Opened::default().holding(FILES.clone());
     let plugins = Arc::new(Plugins(opened.completions()));
     let config = EngineConfig { requests_max, ..EngineConfig::default() };
     let reads: Arc<dyn Reads> = Arc::new(disk.store.clone());
-    opened.start(config, disk, reads, plugins, world(), Arc::new(Still)).unwrap()
+    opened.start(config, disk, reads, plugins, world(actions("play", ["say"])), Hands::at(START)).unwrap()
 }
 
 async fn begin(engine: &Engine) -> Result<RunId, StartError> {
-    let prepared = intake::prepare(&TEXT.0, "{}", None, &engine.shared.world(), Still.now()).unwrap();
+    let text = engine.shared.library.current("say").unwrap();
+    let prepared = intake::prepare(&text, "{}", None, &engine.shared.world(), engine.shared.now()).unwrap();
     match engine.start(Started { prepared, by: "operator".into(), firing: None }).await? {
         StartReply::Started(run) => Ok(run),
         other @ (StartReply::Joined(_) | StartReply::Gathered { .. }) => panic!("{other:?}"),

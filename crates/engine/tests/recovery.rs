@@ -3,34 +3,22 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
-use std::collections::BTreeMap;
+mod stage;
+
 use std::num::NonZeroUsize;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
-use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::store::{Reads, RunFilter, RunState};
 use yizhan_engine::{Clock, Driver, Engine, EngineConfig, Opened, StartReply, Started, intake};
 use yizhan_store::Memory;
-use yizhan_workflow::catalogue::{Action, Catalogue};
-use yizhan_workflow::definition;
-use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::people::People;
-use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
-use yizhan_workflow::run::World;
+use yizhan_workflow::id::RunId;
 use yizhan_workflow::run::event::{Event, Lost};
 
-struct Hand(AtomicI64);
-
-impl Clock for Hand {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::SeqCst))
-    }
-}
+use stage::{Hands, actions, workflows, world};
 
 /// Keeps calls until it is told to answer them.
 struct Held {
@@ -67,75 +55,44 @@ impl Carriers for Held {
     }
 }
 
-fn world() -> World {
-    let name = ActionName { plugin: "play".into(), action: "say".into() };
-    let action = Action {
-        name: name.clone(),
-        summary: String::new(),
-        effect: Effect::Pure,
-        timeout_ms: None,
-        outcome: None,
-        input: serde_json::json!({}),
-        output: serde_json::json!({}),
-    };
-    World {
-        number: 1,
-        zone: jiff::tz::TimeZone::UTC,
-        catalogue: Arc::new(Catalogue { actions: [(name.to_string(), Arc::new(action))].into() }),
-        people: Arc::new(People::default()),
-        calendars: Arc::default(),
-        registers: Arc::default(),
-        retry: Retry::NONE,
-        owner: None,
-        url: None,
-    }
-}
-
 const TEXTS: [(&str, &str); 2] = [
     ("work", "title = \"Work\"\ndue = \"1h\"\n[step.work]\nuse = \"play.say\"\n"),
     ("parent", "title = \"Parent\"\n[step.sub]\nrun = \"work\"\n[step.after]\nuse = \"play.say\"\n"),
 ];
-
-fn workflows() -> Workflows {
-    let entry = |name: &str, text: &str| {
-        let source = Source { name: name.into(), text: text.into(), files: BTreeMap::new() };
-        let read = definition::read(&source, &source.files).unwrap();
-        Entry {
-            workflow: Some(read.workflow),
-            source: Some(Arc::new(read.source)),
-            path: name.into(),
-            faults: vec![],
-            warnings: vec![],
-        }
-    };
-    TEXTS.iter().map(|(name, text)| ((*name).to_owned(), entry(name, text))).collect()
-}
 
 struct Place {
     engine: Engine,
     driver: Driver<Memory>,
     held: Arc<Held>,
     store: Memory,
-    hand: Arc<Hand>,
+    hand: Arc<Hands>,
 }
 
 const LOT: usize = 10;
 
 impl Place {
     fn begin(store: Memory, at: i64) -> Self {
-        let opened = Opened::default().holding(workflows());
+        let opened = Opened::default().holding(workflows(&TEXTS));
         let held = Arc::new(Held { to: opened.completions(), calls: Mutex::default() });
-        let hand = Arc::new(Hand(AtomicI64::new(at)));
+        let hand = Hands::at(at);
         let config = EngineConfig { lot: NonZeroUsize::new(LOT).unwrap(), ..EngineConfig::default() };
         let reads = Arc::new(store.clone());
-        let (engine, driver) =
-            opened.by_hand(config, store.clone(), reads, held.clone(), world(), hand.clone()).unwrap();
+        let (engine, driver) = opened
+            .by_hand(
+                config,
+                store.clone(),
+                reads,
+                held.clone(),
+                world(actions("play", ["say"])),
+                hand.clone(),
+            )
+            .unwrap();
         Self { engine, driver, held, store, hand }
     }
 
     /// Killed, and started again a second later.
     fn again(self) -> Self {
-        let at = self.hand.0.load(Ordering::SeqCst) + 1_000;
+        let at = self.hand.now().0 + 1_000;
         Self::begin(self.store.clone_committed(), at)
     }
 
@@ -158,7 +115,9 @@ impl Place {
 
     fn start(&self, workflow: &str) -> Pin<Box<dyn Future<Output = StartReply>>> {
         let (engine, text) = (self.engine.clone(), self.engine.shared.library.current(workflow).unwrap());
-        let prepared = intake::prepare(&text, "{}", None, &world(), engine.shared.now()).unwrap();
+        let prepared =
+            intake::prepare(&text, "{}", None, &world(actions("play", ["say"])), engine.shared.now())
+                .unwrap();
         let started = Started { prepared, by: "operator".into(), firing: None };
         Box::pin(async move { engine.start(started).await.unwrap() })
     }
@@ -280,7 +239,7 @@ fn parents_hear_of_children_that_ended_before_the_crash_and_after_it() {
 fn a_due_time_that_passed_meanwhile_is_told_once_those_that_were_cut_go_on() {
     let mut place = Place::begin(Memory::new(), START);
     let runs = place.starts("work", 50);
-    place.hand.0.fetch_add(2 * 3_600_000, Ordering::SeqCst);
+    place.hand.pass(2 * 3_600_000);
     let mut place = place.again();
     place.settle();
     for run in runs {

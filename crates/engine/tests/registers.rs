@@ -2,30 +2,25 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
-use std::collections::{BTreeMap, BTreeSet};
+mod stage;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers};
-use yizhan_engine::library::{Entry as Shelved, Workflows};
 use yizhan_engine::registers::{found, verify, witnesses};
 use yizhan_engine::schedules::Schedules;
 use yizhan_engine::store::{Acks, Batch, Reads, RegisterReads, RunFilter, RunState, Store, StoreError};
-use yizhan_engine::{Clock, Engine, EngineConfig, Keeping, Opened, StartReply, Started, intake, live};
+use yizhan_engine::{Engine, EngineConfig, Keeping, Opened, StartReply, Started, intake, live};
 use yizhan_store::Memory;
 use yizhan_workflow::catalogue::Catalogue;
-use yizhan_workflow::definition;
-use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::people::People;
-use yizhan_workflow::plan::{Retry, Source};
+use yizhan_workflow::id::RunId;
 use yizhan_workflow::register::{EntryKind, Find, Registers};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::state::Phase;
-
-/// 2026-11-22 in the house.
-const START: i64 = 1_795_312_800_000;
 
 const REGISTERS: &str = r#"
 [register."罚单"]
@@ -62,14 +57,6 @@ field.people.fields.phone = { private = true }
 number = "HT{n:04}"
 "#;
 
-struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::SeqCst))
-    }
-}
-
 /// There is nothing outside.
 struct Nobody;
 
@@ -81,21 +68,6 @@ impl Carriers for Nobody {
     fn cancel(&self, _: &[u64], _: CancelReason) {}
 }
 
-/// How many commits with lines of runs the disk still takes.
-#[derive(Clone)]
-struct Gate(Arc<(Mutex<usize>, Condvar)>);
-
-impl Gate {
-    fn set(&self, commits: usize) {
-        *self.0.0.lock().unwrap() = commits;
-        self.0.1.notify_all();
-    }
-
-    fn is_shut(&self) -> bool {
-        *self.0.0.lock().unwrap() == 0
-    }
-}
-
 struct Slow {
     store: Memory,
     gate: Gate,
@@ -103,13 +75,7 @@ struct Slow {
 
 impl Store for Slow {
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
-        if batches.iter().any(|batch| !batch.changes.is_empty()) {
-            let left = self.gate.0.0.lock().unwrap();
-            let mut left = self.gate.0.1.wait_while(left, |left| *left == 0).unwrap();
-            if *left != usize::MAX {
-                *left -= 1;
-            }
-        }
+        self.gate.pass(batches);
         self.store.commit(batches)
     }
 }
@@ -129,38 +95,16 @@ impl Drop for Place {
 
 fn world(registers: &str) -> World {
     World {
-        number: 1,
         zone: jiff::tz::TimeZone::get("Asia/Shanghai").unwrap(),
         registers: Arc::new(Registers::read(registers).unwrap()),
-        catalogue: Arc::new(Catalogue::built_in()),
-        people: Arc::new(People::default()),
-        calendars: Arc::default(),
-        retry: Retry::NONE,
         owner: Some("role:owner".into()),
-        url: None,
+        ..stage::world(Catalogue::built_in())
     }
 }
 
-fn workflows(texts: &[(&str, &str)]) -> Workflows {
-    let entry = |name: &str, text: &str| {
-        let source =
-            Source { name: name.into(), text: format!("title = \"x\"\n{text}"), files: BTreeMap::new() };
-        let read = definition::read(&source, &source.files)
-            .unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
-        Shelved {
-            workflow: Some(read.workflow),
-            source: Some(Arc::new(read.source)),
-            path: name.into(),
-            faults: vec![],
-            warnings: vec![],
-        }
-    };
-    texts.iter().map(|(name, text)| ((*name).to_owned(), entry(name, text))).collect()
-}
-
 fn place(store: Memory, at: i64, texts: &[(&str, &str)]) -> Place {
-    let hands = Arc::new(Hands(AtomicI64::new(at)));
-    let gate = Gate(Arc::new((Mutex::new(usize::MAX), Condvar::new())));
+    let hands = Hands::at(at);
+    let gate = Gate::open();
     let opened = Opened::default().holding(workflows(texts));
     let slow = Slow { store: store.clone(), gate: gate.clone() };
     let reads = Arc::new(store.clone());
@@ -256,9 +200,9 @@ async fn an_entry_gets_the_next_number_and_knows_which_of_its_like_it_is() {
     assert_eq!(place.gives("fine", r#"{"card":"A"}"#).await, fined("FD2026-001", 1, 1));
     assert_eq!(place.gives("fine", r#"{"card":"A"}"#).await, fined("FD2026-002", 2, 2));
     assert_eq!(place.gives("fine", r#"{"card":"B"}"#).await, fined("FD2026-003", 1, 1));
-    place.hands.0.fetch_add(86_400_000, Ordering::SeqCst);
+    place.hands.pass(86_400_000);
     assert_eq!(place.gives("fine", r#"{"card":"A"}"#).await, fined("FD2026-004", 1, 3), "a new day");
-    place.hands.0.fetch_add(60 * 86_400_000, Ordering::SeqCst);
+    place.hands.pass(60 * 86_400_000);
     assert_eq!(
         place.gives("fine", r#"{"card":"A"}"#).await["number"],
         "FD2027-001",
@@ -335,12 +279,13 @@ async fn what_takes_long_to_count_holds_up_its_register_and_nothing_else() {
         let entries = vec![serde_json::json!({ "card": "A", "amount": amount }); 800];
         place.keeps("append", serde_json::json!({ "register": "罚单", "entries": entries })).await;
     }
-    let (held, asked) = (Gate(Arc::new((Mutex::new(0), Condvar::new()))), Arc::new(AtomicI64::new(0)));
+    let (held, asked) = (Gate::open(), Arc::new(AtomicI64::new(0)));
+    held.set(0);
     let (gate, count) = (held.clone(), asked.clone());
     place.store.before_pages(move || {
         if std::thread::current().name() == Some("registers") {
             count.fetch_add(1, Ordering::SeqCst);
-            drop(gate.0.1.wait_while(gate.0.0.lock().unwrap(), |left| *left == 0).unwrap());
+            gate.enter();
         }
     });
     let mut runs = Vec::new();
@@ -697,7 +642,7 @@ async fn a_card_collects_once_a_day_and_at_most_fifty_meters() {
     };
     assert_eq!(place.gives("collect", &input(51)).await, "at most 50 meters at once");
     for day in 0..3 {
-        place.hands.0.store(START + day * 24 * HOUR, Ordering::SeqCst);
+        place.hands.turn_to(START + day * 24 * HOUR);
         let mut runs = Vec::new();
         for _ in 0..60 {
             runs.push(place.start("collect", &input(50)).await);
@@ -731,7 +676,7 @@ fine = "{{ 20 if step.record.nth >= 2 else 10 }}"
 async fn the_nth_time_in_a_month_is_counted_without_a_race() {
     let place = place(Memory::new(), START, &[("late", LATE)]);
     for month in 0..2 {
-        place.hands.0.store(START + month * 30 * 24 * HOUR, Ordering::SeqCst);
+        place.hands.turn_to(START + month * 30 * 24 * HOUR);
         let mut runs = Vec::new();
         for _ in 0..80 {
             runs.push(place.start("late", r#"{"who":"李娜"}"#).await);
@@ -809,6 +754,8 @@ with.register = "罚单"
 with.number = "{{ input.number }}"
 "#;
 
+use stage::{Gate, Hands, START, workflows};
+
 /// The same from a process: its step fails for good, the register stays what it was, and it is not tried again and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_whose_entry_does_not_fit_fails_in_words_and_loses_nothing() {
@@ -876,7 +823,7 @@ impl Place {
 
     /// Turns the clock to an hour of the house, so many days after the first, and looks at the schedules.
     async fn on(&self, schedules: &mut Schedules, day: i64, hour: i64) {
-        self.hands.0.store(START + (day * 24 + hour - 10) * HOUR, Ordering::SeqCst);
+        self.hands.turn_to(START + (day * 24 + hour - 10) * HOUR);
         schedules.look().await;
     }
 
@@ -961,7 +908,7 @@ async fn a_crash_between_two_entries_of_a_day_loses_none_and_starts_none_twice()
             .collect();
         before.keeps("append", serde_json::json!({ "register": "客户", "entries": entries })).await;
     }
-    before.hands.0.store(START + 23 * HOUR, Ordering::SeqCst);
+    before.hands.turn_to(START + 23 * HOUR);
     before.gate.set(2);
     let looking = tokio::spawn(async move { schedules.look().await });
     before.until("the first entries", |place| place.gate.is_shut() && !place.greeted().is_empty()).await;

@@ -6,43 +6,29 @@
 mod due;
 #[path = "waiting/pausing.rs"]
 mod pausing;
+mod stage;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
-use yizhan_engine::library::{Entry, Workflows};
 use yizhan_engine::store::{
     Acks, Batch, Firing, FiringOutcome, Reads, RunFilter, RunRow, RunState, SlotStands, Store, StoreError,
     TaskFilter,
 };
 use yizhan_engine::{
-    Clock, Engine, EngineConfig, Opened, PublishReply, Publishing, StartReply, Started, event_triggers,
-    intake, live,
+    Engine, EngineConfig, Opened, PublishReply, Publishing, StartReply, Started, event_triggers, intake, live,
 };
 use yizhan_store::Memory;
 use yizhan_workflow::calendar::Calendars;
-use yizhan_workflow::catalogue::{Action, Catalogue};
-use yizhan_workflow::definition;
+use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::People;
-use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
 use yizhan_workflow::run::clock::ClockWhy;
 use yizhan_workflow::run::event::{Event, Fact, Failure, Happened, Raw};
 use yizhan_workflow::run::state::Phase;
 use yizhan_workflow::run::{Line, World};
-
-const START: i64 = 1_795_312_800_000;
-
-struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn now(&self) -> Millis {
-        Millis(self.0.load(Ordering::SeqCst))
-    }
-}
 
 /// `play.say` answers at once, `play.hold` when it is let go, `play.fail` fails, and so does
 /// `play.flaky`, which may be tried again.
@@ -75,17 +61,6 @@ fn outcome(call: &Call) -> Outcome {
     Outcome::Done { output: "{}".into() }
 }
 
-/// How many commits with lines of runs the disk still takes.
-#[derive(Clone)]
-struct Gate(Arc<(Mutex<usize>, Condvar)>);
-
-impl Gate {
-    fn set(&self, commits: usize) {
-        *self.0.0.lock().unwrap() = commits;
-        self.0.1.notify_all();
-    }
-}
-
 struct Slow {
     store: Memory,
     gate: Gate,
@@ -94,13 +69,7 @@ struct Slow {
 
 impl Store for Slow {
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
-        if batches.iter().any(|batch| !batch.changes.is_empty()) {
-            let left = self.gate.0.0.lock().unwrap();
-            let mut left = self.gate.0.1.wait_while(left, |left| *left == 0).unwrap();
-            if *left != usize::MAX {
-                *left -= 1;
-            }
-        }
+        self.gate.pass(batches);
         let changes = batches.iter().flat_map(|batch| &batch.changes);
         self.written.lock().unwrap().extend(changes.map(|change| change.run));
         self.store.commit(batches)
@@ -127,55 +96,18 @@ impl Drop for Place {
 }
 
 fn world() -> World {
-    let action = |name: &str| {
-        let name = ActionName { plugin: "play".into(), action: name.into() };
-        let action = Action {
-            name: name.clone(),
-            summary: String::new(),
-            effect: Effect::Pure,
-            timeout_ms: None,
-            outcome: None,
-            input: serde_json::json!({}),
-            output: serde_json::json!({}),
-        };
-        (name.to_string(), Arc::new(action))
-    };
     let mut catalogue = Catalogue::built_in();
-    catalogue.actions.extend(["say", "fail", "flaky", "hold"].map(action));
+    catalogue.actions.extend(actions("play", ["say", "fail", "flaky", "hold"]).actions);
     World {
-        number: 1,
-        zone: jiff::tz::TimeZone::UTC,
-        registers: Arc::default(),
-        catalogue: Arc::new(catalogue),
         people: Arc::new(People::read("[person.ann]\nname = \"Ann\"\n").unwrap()),
-        calendars: Arc::default(),
-        retry: Retry::NONE,
         owner: Some("role:owner".into()),
-        url: None,
+        ..stage::world(catalogue)
     }
 }
 
-fn workflows(texts: &[(&str, &str)]) -> Workflows {
-    let entry = |name: &str, text: &str| {
-        let source =
-            Source { name: name.into(), text: format!("title = \"x\"\n{text}"), files: BTreeMap::new() };
-        let read = definition::read(&source, &source.files).unwrap_or_else(|problems| {
-            panic!("{name}: {:?}", problems.iter().map(|problem| problem.code).collect::<Vec<_>>())
-        });
-        Entry {
-            workflow: Some(read.workflow),
-            source: Some(Arc::new(read.source)),
-            path: name.into(),
-            faults: vec![],
-            warnings: vec![],
-        }
-    };
-    texts.iter().map(|(name, text)| ((*name).to_owned(), entry(name, text))).collect()
-}
-
 fn place(store: Memory, at: i64, texts: &[(&str, &str)]) -> Place {
-    let hands = Arc::new(Hands(AtomicI64::new(at)));
-    let gate = Gate(Arc::new((Mutex::new(usize::MAX), Condvar::new())));
+    let hands = Hands::at(at);
+    let gate = Gate::open();
     let opened = Opened::default().holding(workflows(texts));
     let script = Arc::new(Script { to: opened.completions(), held: Mutex::default() });
     let written = Arc::default();
@@ -199,7 +131,7 @@ impl Place {
     }
 
     async fn pass(&self, milliseconds: i64) {
-        self.hands.0.fetch_add(milliseconds, Ordering::SeqCst);
+        self.hands.pass(milliseconds);
         assert!(self.engine.turns(Duration::from_secs(5)).await);
     }
 
@@ -631,6 +563,8 @@ with = { name = "invoice.paid", key = "A-7", payload = { amount = 9 } }
 [output]
 key = "{{ step.tell.key }}"
 "#;
+
+use stage::{Gate, Hands, START, actions, workflows};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_publishes_once_though_a_crash_cut_it() {

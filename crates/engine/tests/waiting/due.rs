@@ -1,6 +1,5 @@
 //! Many due times at once: what comes from outside has its turn, and of an answer and a deadline exactly one decides.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -188,10 +187,10 @@ async fn race(place: &Place, runs: &[RunId], strikes: Strikes) -> Vec<bool> {
             }
         }
     };
-    let strike = || place.hands.0.fetch_add(1, Ordering::SeqCst);
+    let strike = || place.hands.pass(1);
     let clock = async {
         match strikes {
-            Strikes::Before => drop(strike()),
+            Strikes::Before => strike(),
             Strikes::AmongHalf | Strikes::AmongAll => {
                 first.notified().await;
                 strike();
