@@ -3,7 +3,7 @@
 
 mod wide;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -92,6 +92,25 @@ pub struct Load {
     pace: Arc<AtomicU64>,
     clients: Vec<JoinHandle<()>>,
     began: Instant,
+}
+
+/// What the receiver has, as somebody who looks there finds it.
+struct Receiver {
+    /// Their ids by their subjects.
+    mails: BTreeMap<String, String>,
+    calls: BTreeSet<String>,
+}
+
+impl Receiver {
+    fn verdict_on(&self, item: &str) -> Value {
+        if let Some(id) = self.mails.get(item) {
+            return json!({ "verdict": "happened", "values": { "message_id": id } });
+        }
+        if self.calls.contains(item) {
+            return json!({ "verdict": "happened", "values": { "status": 200 } });
+        }
+        json!({ "verdict": "again" })
+    }
 }
 
 /// What a fault run found.
@@ -376,12 +395,13 @@ impl Load {
         let (end, mut asked) = (Instant::now() + END, BTreeSet::new());
         while Instant::now() < end {
             let tasks = client.get("/api/v1/tasks?limit=200")?;
+            let receiver = self.receiver();
             for task in tasks["items"].as_array().into_iter().flatten() {
                 let id = task["id"].as_str().unwrap_or("");
                 let shown = client.get(&format!("/api/v1/tasks/{id}"))?;
                 let case = shown["case"]["input"]["case"].as_str().unwrap_or("");
                 let item = format!("{case}/{}", task["step"].as_str().unwrap_or(""));
-                let verdict = self.verdict_on(&item);
+                let verdict = receiver.verdict_on(&item);
                 // Somebody (a late answer) may have been quicker, or it asks for something else.
                 if client.post(&format!("/api/v1/tasks/{id}/settle"), &verdict).is_ok() {
                     asked.insert(item);
@@ -400,14 +420,12 @@ impl Load {
         Err(FaultError::TooLate { what: "runs are still open", within: END, shown: open.to_string() })
     }
 
-    fn verdict_on(&self, item: &str) -> Value {
-        if let Some(mail) = self.posted().iter().find(|mail| mail.subject == item) {
-            return json!({ "verdict": "happened", "values": { "message_id": mail.id } });
+    /// What has come to the receiver so far.
+    fn receiver(&self) -> Receiver {
+        Receiver {
+            mails: self.posted().into_iter().map(|mail| (mail.subject, mail.id)).collect(),
+            calls: self.sink.calls().into_iter().map(|call| call.item).collect(),
         }
-        if self.sink.calls().iter().any(|call| call.item == item) {
-            return json!({ "verdict": "happened", "values": { "status": 200 } });
-        }
-        json!({ "verdict": "again" })
     }
 }
 

@@ -41,7 +41,7 @@ wait = "1s"
 /// Somebody who does each of them in turn, also while nobody is there.
 pub(super) fn come_and_go(home: &Path, stop: &AtomicBool) {
     let (client, folder) = (Client::of_home(home), home.join("inbox/cases"));
-    let mut number = 0_u32;
+    let (mut number, mut cursor) = (0_u32, String::new());
     while !stop.load(Ordering::Relaxed) {
         number += 1;
         let case = json!({ "case": format!("w{number}") });
@@ -52,15 +52,19 @@ pub(super) fn come_and_go(home: &Path, stop: &AtomicBool) {
         let by_key = json!({ "input": case });
         drop(client.post_once("/api/v1/workflows/asked/runs", &format!("k{number}"), &by_key));
         drop(drop_file(&folder, number));
-        for task in
-            client.get("/api/v1/tasks?limit=20").ok().iter().flat_map(|tasks| tasks["items"].as_array())
-        {
-            for task in task {
-                answer(&client, task["id"].as_str().unwrap_or(""));
-            }
-        }
+        cursor = answer_some(&client, &cursor);
         std::thread::sleep(Duration::from_millis(100)); // They are few, beside the load.
     }
+}
+
+/// Of the next few tasks those that ask `person:a`; the others wait for whoever looks at the receiver. Gives where the list
+/// goes on.
+fn answer_some(client: &Client, cursor: &str) -> String {
+    let Ok(tasks) = client.get(&format!("/api/v1/tasks?limit=20{cursor}")) else { return String::new() };
+    for task in tasks["items"].as_array().into_iter().flatten().filter(|task| task["workflow"] == "asked") {
+        answer(client, task["id"].as_str().unwrap_or(""));
+    }
+    tasks["next"].as_str().map(|next| format!("&cursor={next}")).unwrap_or_default()
 }
 
 fn drop_file(folder: &Path, number: u32) -> std::io::Result<()> {
