@@ -51,6 +51,12 @@ type Cells = Vec<(u32, Value)>;
 /// # Errors
 /// When it cannot be read, or is too large.
 pub fn sheet(bytes: &[u8], name: Option<&str>, most: usize) -> Result<Sheet, SheetError> {
+    // Strangers send these: a library that breaks off over one must not take with it who reads the next.
+    std::panic::catch_unwind(|| read(bytes, name, most))
+        .unwrap_or_else(|_| Err(SheetError::Unreadable("reading it broke off".to_owned())))
+}
+
+fn read(bytes: &[u8], name: Option<&str>, most: usize) -> Result<Sheet, SheetError> {
     let unreadable = |error: &dyn std::fmt::Display| SheetError::Unreadable(error.to_string());
     bounded(bytes)?;
     let mut book: Xlsx<_> = Xlsx::new(Cursor::new(bytes)).map_err(|error| unreadable(&error))?;
@@ -169,4 +175,62 @@ fn time_of(time: &ExcelDateTime) -> Value {
     }
     let date = format!("{year:04}-{month:02}-{day:02}");
     if days.fract() == 0.0 { date.into() } else { format!("{date}T{hour:02}:{minute:02}:{second:02}").into() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may")]
+
+    use std::io::Write as _;
+
+    use super::*;
+
+    const RELATIONS: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
+    const PACKAGE: &str = "http://schemas.openxmlformats.org/package/2006";
+
+    /// A book with this one sheet.
+    fn book(sheet: &str) -> Vec<u8> {
+        let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+        let related = |what: &str, to: &str| {
+            format!(
+                r#"<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r1" Type="{RELATIONS}/{what}" Target="{to}"/></Relationships>"#
+            )
+        };
+        let parts = [
+            ("[Content_Types].xml", format!(r#"<Types xmlns="{PACKAGE}/content-types"/>"#)),
+            ("_rels/.rels", related("officeDocument", "xl/workbook.xml")),
+            (
+                "xl/workbook.xml",
+                format!(
+                    r#"<workbook xmlns="{main}" xmlns:r="{RELATIONS}"><sheets><sheet name="S" sheetId="1" r:id="r1"/></sheets></workbook>"#
+                ),
+            ),
+            ("xl/_rels/workbook.xml.rels", related("worksheet", "worksheets/sheet1.xml")),
+            ("xl/worksheets/sheet1.xml", format!(r#"<worksheet xmlns="{main}">{sheet}</worksheet>"#)),
+        ];
+        let mut file = zip::ZipWriter::new(Cursor::new(vec![]));
+        for (name, text) in parts {
+            let stored =
+                zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+            file.start_file(name, stored).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+        }
+        file.finish().unwrap().into_inner()
+    }
+
+    /// <https://github.com/tafia/calamine/issues/692>
+    #[test]
+    fn a_sheet_that_says_where_it_is_from_its_end_to_its_beginning_is_read() {
+        let cell = |at: &str, text: &str| format!(r#"<c r="{at}" t="str"><v>{text}</v></c>"#);
+        let row = |at: u32, a: &str, b: &str| {
+            format!(r#"<row r="{at}">{}{}</row>"#, cell(&format!("A{at}"), a), cell(&format!("B{at}"), b))
+        };
+        let cells = [row(1, "name", "city"), row(2, "Ann", "Ulm")].concat();
+        let bytes = book(&format!(r#"<dimension ref="B2:A1"/><sheetData>{cells}</sheetData>"#));
+        let sheet = sheet(&bytes, None, 9).unwrap();
+        assert_eq!(sheet.names, ["name", "city"]);
+        let values = [("name", "Ann"), ("city", "Ulm")];
+        let values = values.map(|(name, value)| (name.to_owned(), value.into()));
+        assert_eq!(sheet.lines, [Line { row: 2, values: Map::from_iter(values) }]);
+    }
 }
