@@ -209,7 +209,10 @@ impl Deciding<'_> {
             None
         } else {
             let who = sheet.as_ref().map_or(&[][..], |sheet| &sheet.who);
-            let acts = self.now.world.people_at(self.at).may(by, who).or_else(|| self.as_owner(by));
+            // Of a question to the owner whoever may answer it in the owner's place may speak, too.
+            let in_place =
+                || if sheet.is_some() { self.as_owner(by) } else { self.answers_for(by).flatten() };
+            let acts = self.now.world.people_at(self.at).may(by, who).or_else(in_place);
             Some(acts.ok_or_else(|| Refusal::NotYours { by: by.clone(), who: who.to_vec() })?)
         };
         self.acted(of, acts);
