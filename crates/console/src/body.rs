@@ -158,8 +158,8 @@ impl FromRequest<Arc<Desk>> for Form {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Refusal> {
-        // Forms of strangers come here: what a person types is small.
-        Self::up_to(request, desk, (16 * 1024, 100)).await
+        // Forms of strangers come here: what a person types is small. A comment of 2,000 signs can take twelve bytes for each.
+        Self::up_to(request, desk, (32 * 1024, 100)).await
     }
 }
 

@@ -15,6 +15,7 @@ mod shell;
 mod steps;
 pub(crate) mod system;
 pub(crate) mod tasks;
+mod typed;
 pub(crate) mod workflows;
 
 use std::sync::Arc;

@@ -20,7 +20,7 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
 
 pub(crate) fn routes(desk: &Arc<Desk>) -> Routes {
     let house = for_accounts(for_registers(for_starts(for_house(Described::new(desk)))));
-    for_browsers(for_clocks_of_tasks(for_tasks(for_runs(house))).into_routes(desk))
+    for_browsers(for_clocks_of_tasks(for_tasks(for_retries(for_runs(house)))).into_routes(desk))
 }
 
 /// What becomes of a request that comes again. Nobody who lost an answer on the way needs to fear asking once more.
@@ -164,7 +164,6 @@ fn for_runs(routes: Described) -> Described {
             runs::cancel,
             ("Cancels a run; what its file has for that is done", again::REFUSED),
         )
-        .post("/api/v1/runs/{id}/retry", Operator, runs::retry, ("Opens a failed run again", again::REFUSED))
         .post(
             "/api/v1/runs/{id}/migrate",
             Operator,
@@ -185,6 +184,18 @@ fn for_runs(routes: Described) -> Described {
             ("Gives a clock another due time", again::ONCE_MORE),
         )
         .post("/api/v1/runs/{id}/extend", Operator, clock::extend, ("Asks for more time", again::REFUSED))
+}
+
+/// What opens a run again that is over.
+fn for_retries(routes: Described) -> Described {
+    routes
+        .get(
+            "/api/v1/runs/{id}/retry",
+            Operator,
+            runs::again::show,
+            "What a retry would do once more, and what of it others would see",
+        )
+        .post("/api/v1/runs/{id}/retry", Operator, runs::retry, ("Opens a failed run again", again::REFUSED))
 }
 
 fn for_tasks(routes: Described) -> Described {

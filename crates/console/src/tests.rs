@@ -1,7 +1,9 @@
 //! The console as its callers meet it: real sockets, the real engine on the memory store, and carriers that play a script.
 
 mod acts;
+mod again;
 mod attempts;
+mod beside;
 mod cases;
 mod client;
 mod clock;
@@ -24,6 +26,7 @@ mod place;
 mod registers;
 mod rights;
 mod runs;
+mod settling;
 mod sight;
 mod stream;
 mod task;

@@ -270,6 +270,9 @@ pub struct TaskView {
     pub item: Option<u32>,
     /// What can be answered: `answer`, or the verdicts that fit.
     pub answers: Vec<String>,
+    /// What the step gives, to be said with `happened` and `skip`; empty where its plugin does not say so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputView>,
     /// What is known where nobody knows whether it happened.
     pub evidence: Option<FailureView>,
     /// Who may not do it, whoever else may.
@@ -289,6 +292,16 @@ pub struct TaskView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<DraftView>,
     pub case: CaseView,
+}
+
+/// A value that a step gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OutputView {
+    pub name: String,
+    /// `text`, `whole`, `number`, `yesno`, else `json`.
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
 }
 
 /// A half-filled answer, as it came.

@@ -1,5 +1,6 @@
 //! Runs: started, listed, shown, waited for, cancelled, retried.
 
+pub(crate) mod again;
 mod searching;
 mod starting;
 

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
-use crate::body::{media_type, read_body};
+use crate::body::{Form, media_type, read_body};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 
@@ -64,6 +64,13 @@ impl Given {
     /// Files were sent, which a page that is shown again does not have any more.
     pub(crate) fn has_files(&self) -> bool {
         !self.files.is_empty()
+    }
+}
+
+impl From<&Form> for Given {
+    fn from(form: &Form) -> Self {
+        let texts = form.fields().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        Self { texts, files: vec![] }
     }
 }
 

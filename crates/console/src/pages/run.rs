@@ -2,6 +2,7 @@
 //! somebody may do with it.
 
 mod acts;
+mod again;
 pub(crate) mod attempts;
 mod picture;
 mod steps;
@@ -20,24 +21,32 @@ use yizhan_workflow::people::rights::Role;
 
 pub(crate) use acts::{cancel, due, pause, resume, retry};
 
+use self::again::Again;
 use super::shell::{Place, Reader, following};
+use super::tasks::settling;
+use super::typed::Typed;
 use super::{console, fields, refused, runs, spoken};
-use crate::api::{Looking, runs as api};
+use crate::api::{Looking, runs as api, tasks};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::view::{JournalLine, Listing, RunView, StepView, WhyView};
+use crate::view::{JournalLine, Listing, RunView, StepView, TaskView, WhyView};
 use crate::words::{Text, catalogue as t, say, say_with};
 
 /// Lines of the journal on one page.
 const LINES: usize = 200;
+/// Questions to its owner that the page asks itself; each has a page of its own.
+const ASKS_SHOWN: usize = 3;
 
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct From {
     #[serde(default)]
     after: String,
+    /// The step from which a retry is thought of.
+    #[serde(default)]
+    retry: String,
 }
 
 pub(crate) async fn show(
@@ -47,7 +56,7 @@ pub(crate) async fn show(
     Named(name): Named<String>,
     Asked(from): Asked<From>,
 ) -> Response {
-    shown(&desk, &caller, &headers, (&name, &from.after), None).await
+    shown(&desk, &caller, &headers, (&name, &from), None).await
 }
 
 /// Everything that the page shows.
@@ -56,24 +65,27 @@ struct Case {
     why: Vec<String>,
     journal: Listing<JournalLine>,
     drawn: picture::Drawn,
+    again: Option<Again>,
+    /// What its owner must decide.
+    asks: Vec<TaskView>,
 }
 
 async fn shown(
     desk: &Arc<Desk>,
     caller: &Caller,
     headers: &HeaderMap,
-    (name, after): (&str, &str),
-    refusal: Option<&Refusal>,
+    (name, from): (&str, &From),
+    refused_act: Option<(&Refusal, &Typed)>,
 ) -> Response {
     let lang = spoken(desk, headers);
-    match case(desk, caller, headers, (name, after)).await {
+    match case(desk, caller, headers, (name, from)).await {
         Ok(case) => {
             let world = desk.shared().world();
             let reader = Reader::new(desk, lang, caller, &world);
-            let status = refusal.map_or(StatusCode::OK, Refusal::status);
-            let content = content(&reader, &case, refusal);
+            let status = refused_act.map_or(StatusCode::OK, |(refusal, _)| refusal.status());
+            let content = content(&reader, &case, refused_act);
             // What was refused is said on a page that cannot be asked for again.
-            let watch = refusal.is_none().then(|| format!("/api/v1/events?run={}", case.view.row.id));
+            let watch = refused_act.is_none().then(|| format!("/api/v1/events?run={}", case.view.row.id));
             let title = titled(&case.view);
             console(status, following(&reader, Place::Runs, (&title, watch.as_deref()), &content))
         }
@@ -89,7 +101,7 @@ async fn case(
     desk: &Arc<Desk>,
     caller: &Caller,
     headers: &HeaderMap,
-    (name, after): (&str, &str),
+    (name, from): (&str, &From),
 ) -> Result<Case, Refusal> {
     let lang = spoken(desk, headers);
     let looking = || Asked(Looking::in_language(Language::of(lang)));
@@ -98,9 +110,11 @@ async fn case(
     let view: RunView = read(view.get())?;
     let titles = picture::titles(&view.steps);
     let why = api::why(state(), caller.clone(), named(), looking()).await?.0;
-    let cursor = Some(after.to_owned()).filter(|after| !after.is_empty());
+    let cursor = Some(from.after.clone()).filter(|after| !after.is_empty());
     let part = Asked(api::JournalPart { limit: Some(LINES), cursor, titles: true });
     let journal = api::journal(state(), caller.clone(), named(), part, looking()).await?.0;
+    let again = Again::of(desk, caller, &view, &from.retry).await;
+    let asks = asks(desk, caller, &view).await?;
     let (looks, name) = (caller.clone(), name.to_owned());
     let drawn = desk.read(move |desk| {
         let id = api::run_named(desk, &looks, Role::Viewer, &name)?;
@@ -108,7 +122,38 @@ async fn case(
     });
     let drawn = drawn.await?;
     let why = read::<WhyView>(why.get())?.sentences;
-    Ok(Case { view, why, journal: read(journal.get())?, drawn })
+    Ok(Case { view, why, journal: read(journal.get())?, drawn, again, asks })
+}
+
+/// The first of what nobody but a person can decide, for whoever may.
+async fn asks(desk: &Arc<Desk>, caller: &Caller, view: &RunView) -> Result<Vec<TaskView>, Refusal> {
+    let mut found = vec![];
+    if caller.rights.may(Role::Operator, &view.row.workflow) {
+        for task in undecided(&view.steps).into_iter().take(ASKS_SHOWN) {
+            match tasks::view_for(desk, caller, task, Looking::default()).await {
+                Ok(task) => found.push(read::<TaskView>(task.get())?),
+                // Somebody decided it meanwhile.
+                Err(Refusal::NoSuch { .. }) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn undecided(steps: &[StepView]) -> Vec<String> {
+    let mut found = vec![];
+    for item in steps
+        .iter()
+        .flat_map(|step| &step.items)
+        .flat_map(|item| [Some(item), item.undo.as_deref()])
+        .flatten()
+    {
+        let task = item.task.clone().filter(|_| matches!(item.state.as_str(), "unknown" | "asking"));
+        found.extend(task);
+        found.extend(undecided(&item.steps));
+    }
+    found
 }
 
 fn titled(view: &RunView) -> String {
@@ -118,14 +163,22 @@ fn titled(view: &RunView) -> String {
     }
 }
 
-fn content(reader: &Reader<'_>, case: &Case, refusal: Option<&Refusal>) -> Markup {
-    let (lang, view) = (reader.lang, &case.view);
+fn content(reader: &Reader<'_>, case: &Case, refused_act: Option<(&Refusal, &Typed)>) -> Markup {
+    let (lang, view, nothing) = (reader.lang, &case.view, Typed::default());
+    let typed = refused_act.map_or(&nothing, |(_, typed)| typed);
     html! {
         p.crumbs { a href="/runs" { (say(lang, t::CASES)) } " › " (view.row.id) }
         h1 { (titled(view)) }
         p #line .line data-live { (runs::state(reader, &view.row)) @if let Some(due) = &view.row.due { " · " span.late[view.row.late && reader.is_past(due)] { (say(lang, t::DUE_BEFORE)) (reader.time(due)) } } }
-        @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
+        @if let Some((refusal, _)) = refused_act { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
         div #why .notice.why data-live { @for sentence in &case.why { p { (sentence) } } }
+        div #undecided data-live { @for task in &case.asks {
+            section.notice.work aria-label=(say(lang, t::DECIDE_IT)) {
+                h2 { (say(lang, t::DECIDE_IT)) " · " (task.row.title) }
+                @if let Some(evidence) = &task.evidence { p { strong { (evidence.code) } " " (evidence.message) } }
+                (settling::asked(reader, task, (&Typed::default(), true)))
+            }
+        } }
         section aria-label=(say(lang, t::PICTURE)) {
             h2 { (say(lang, t::PICTURE)) }
             div #picture .graph data-live tabindex="0" { (maud::PreEscaped(&case.drawn.picture)) }
@@ -137,7 +190,7 @@ fn content(reader: &Reader<'_>, case: &Case, refusal: Option<&Refusal>) -> Marku
             }
             section.story {
                 div #facts data-live { (facts(reader, case)) }
-                div #acts data-live { (acts::offered(reader, view)) }
+                div #acts data-live[refused_act.is_none()] { (acts::offered(reader, case, typed)) }
             }
         }
     }

@@ -1,5 +1,8 @@
 //! *My tasks*: the list, and a task with its form, its case so far, and what can be done with it.
 
+mod acts;
+pub(super) mod settling;
+
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -7,17 +10,20 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use yizhan_workflow::id::Attempt;
 use yizhan_workflow::people::bare;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::problem::Lang;
-use yizhan_workflow::run::event::{Event, Raw, Verdict};
+use yizhan_workflow::run::event::{Event, Raw};
+
+pub(crate) use acts::{claim, comment, extend, hand_over, release};
+pub(crate) use settling::settle;
 
 use super::clock;
 use super::fields::{self, Shown};
 use super::given::{self, Given};
 use super::kept;
 use super::shell::{Place, Reader, following};
+use super::typed::Typed;
 use super::{console, refused, spoken};
 use crate::api::mine::{Mine, OfCase, mine};
 use crate::api::{Looking, drafts, tasks as api};
@@ -25,7 +31,7 @@ use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{FormView, GuessView, TaskRow, TaskView};
+use crate::view::{GuessView, TaskRow, TaskView};
 use crate::words::{Text, catalogue as t, say, say_with};
 
 /// How an act came in, for the journal.
@@ -267,6 +273,7 @@ struct Sheet {
     given: Given,
     faults: Vec<(String, String)>,
     said: Option<String>,
+    typed: Typed,
     /// It came back from the door, and was not looked at.
     back: bool,
 }
@@ -316,7 +323,7 @@ fn task(
         div.split {
             section.work aria-label=(say(lang, t::WHAT_IS_ASKED)) {
                 div #asked data-live[sheet.is_new()] { (asked(reader, view, fields, sheet)) }
-                div #acts data-live { (acts(reader, view)) }
+                div #acts data-live[sheet.is_new()] { (acts::offered(reader, view, &sheet.typed)) }
             }
             section.story aria-label=(say(lang, t::THE_CASE_SO_FAR)) { div #story data-live { (story(reader, view, text)) } }
         }
@@ -364,102 +371,9 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
                 }
             }
         } @else {
-            form.verdicts method="post" action={ "/tasks/" (view.row.id) "/settle" } {
-                @for verdict in &view.answers {
-                    button type="submit" name="verdict" value=(verdict) { (verdict_word(verdict, lang)) }
-                }
-            }
+            (settling::asked(reader, view, (&sheet.typed, false)))
         }
     }
-}
-
-fn verdict_word(verdict: &str, lang: Lang) -> &str {
-    match verdict {
-        "happened" => say(lang, t::VERDICT_HAPPENED),
-        "again" => say(lang, t::VERDICT_AGAIN),
-        "skip" => say(lang, t::VERDICT_SKIP),
-        "fail" => say(lang, t::VERDICT_FAIL),
-        "leave" => say(lang, t::VERDICT_LEAVE),
-        other => other,
-    }
-}
-
-/// What can be done beside answering.
-fn acts(reader: &Reader<'_>, view: &TaskView) -> Markup {
-    let lang = reader.lang;
-    let own = reader.caller.person().map(|id| format!("person:{id}"));
-    let held = view.row.claimed_by.is_some() && view.row.claimed_by == own;
-    let path = |act: &str| format!("/tasks/{}/{act}", view.row.id);
-    html! {
-        div.acts {
-            @if is_free(&view.row) {
-                form method="post" action=(path("claim")) { button.plain type="submit" { (say(lang, t::I_TAKE_IT)) } }
-            }
-            @if held {
-                form method="post" action=(path("release")) { button.plain type="submit" { (say(lang, t::GIVE_IT_BACK)) } }
-            }
-            details {
-                summary { (say(lang, t::HAND_OVER)) }
-                form method="post" action=(path("hand-over")) {
-                    div.field { label for="to" { (say(lang, t::TO)) }
-                        select id="to" name="to" required {
-                            option value="" { (say(lang, t::CHOOSE)) }
-                            @for (id, person) in &reader.world.people.people { option value={ "person:" (id) } { (person.name) } }
-                        }
-                    }
-                    div.field { label for="note" { (say(lang, t::NOTE)) } input id="note" name="note" maxlength="2000"; }
-                    label.pick { input type="checkbox" name="delegate" value="yes"; span { (say(lang, t::THEY_DO_IT_FOR_ME)) } }
-                    button type="submit" { (say(lang, t::HAND_OVER_IT)) }
-                }
-            }
-            @if let Some(form) = &view.extend { (more_time(reader, view, form)) }
-            details {
-                summary { (say(lang, t::COMMENT)) }
-                form method="post" action=(path("comment")) {
-                    div.field { label for="said" { (say(lang, t::COMMENT)) } textarea id="said" name="text" rows="3" required maxlength="2000" {} }
-                    button type="submit" { (say(lang, t::COMMENT)) }
-                }
-            }
-        }
-    }
-}
-
-fn more_time(reader: &Reader<'_>, view: &TaskView, form: &FormView) -> Markup {
-    let lang = reader.lang;
-    let fields = fields::of(form).unwrap_or_default();
-    html! {
-        details {
-            summary { (say(lang, t::MORE_TIME)) }
-            form method="post" action={ "/tasks/" (view.row.id) "/extend" } {
-                (fields::asked(&fields, None, &[], &Given::default(), lang))
-                button type="submit" { (say(lang, t::MORE_TIME)) }
-            }
-        }
-    }
-}
-
-/// Asks for more time, by the form of the step's own `extend`.
-pub(crate) async fn extend(
-    State(desk): State<Arc<Desk>>,
-    caller: Caller,
-    Named(name): Named<String>,
-    request: Request,
-) -> Response {
-    let lang = spoken(&desk, request.headers());
-    let asked = async {
-        let form = seen(&desk, &caller, &name).await?.extend;
-        let form = form.ok_or_else(|| Refusal::NotNow("no more time can be asked for now".to_owned()))?;
-        let fields = fields::of(&form)?;
-        let given = given::read(&desk, request, false).await?;
-        Ok(Raw::from(&fields::answer(&fields, None, &given)))
-    };
-    let fields = match asked.await {
-        Ok(fields) => fields,
-        Err(refusal) => return not_taken(&desk, &caller, lang, &name, &refusal).await,
-    };
-    let to = format!("/tasks/{name}");
-    let event = |of, by| Event::MoreTimeAsked { of, by, via: VIA.into(), fields };
-    done(&desk, &caller, lang, (name, &to), event).await
 }
 
 fn story(reader: &Reader<'_>, view: &TaskView, text: &Workflow) -> Markup {
@@ -495,31 +409,6 @@ fn story(reader: &Reader<'_>, view: &TaskView, text: &Workflow) -> Markup {
             } }
         }
     }
-}
-
-/// Does what a form of the page asks, and goes on; what was refused is said on the task's page.
-async fn done(
-    desk: &Arc<Desk>,
-    caller: &Caller,
-    lang: Lang,
-    (name, to): (String, &str),
-    event: impl FnOnce(Attempt, Arc<str>) -> Event,
-) -> Response {
-    let by = match by(desk, caller) {
-        Ok(by) => by,
-        Err(refusal) => return refused(&refusal, lang),
-    };
-    match api::act(desk, caller, name.clone(), |of| event(of, by)).await {
-        Ok(_) => Redirect::to(to).into_response(),
-        Err(refusal) => not_taken(desk, caller, lang, &name, &refusal).await,
-    }
-}
-
-/// The task's page, with why nothing was done.
-async fn not_taken(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, refusal: &Refusal) -> Response {
-    let said = Some(super::sentence(refusal, lang));
-    let sheet = Sheet { status: refusal.status(), said, ..Sheet::default() };
-    shown(desk, caller, lang, name, &sheet).await
 }
 
 /// Who acts, as the journal has them.
@@ -601,90 +490,4 @@ pub(crate) async fn draft(
         Ok(_) => Redirect::to(&format!("/tasks/{name}")).into_response(),
         Err(refusal) => refused(&refusal, lang),
     }
-}
-
-/// An act without a form of its own.
-async fn simply(
-    desk: Arc<Desk>,
-    caller: Caller,
-    headers: HeaderMap,
-    name: String,
-    event: impl FnOnce(Attempt, Arc<str>) -> Event,
-) -> Response {
-    let lang = spoken(&desk, &headers);
-    let to = format!("/tasks/{name}");
-    done(&desk, &caller, lang, (name, &to), event).await
-}
-
-pub(crate) async fn claim(
-    State(desk): State<Arc<Desk>>,
-    caller: Caller,
-    headers: HeaderMap,
-    Named(name): Named<String>,
-) -> Response {
-    simply(desk, caller, headers, name, |of, by| Event::Claimed { of, by, via: VIA.into() }).await
-}
-
-pub(crate) async fn release(
-    State(desk): State<Arc<Desk>>,
-    caller: Caller,
-    headers: HeaderMap,
-    Named(name): Named<String>,
-) -> Response {
-    simply(desk, caller, headers, name, |of, by| Event::Released { of, by, via: VIA.into() }).await
-}
-
-pub(crate) async fn comment(
-    State(desk): State<Arc<Desk>>,
-    caller: Caller,
-    headers: HeaderMap,
-    Named(name): Named<String>,
-    form: Form,
-) -> Response {
-    let text: Arc<str> = form.text("text").trim().into();
-    if said_before(&desk, &caller, &name, &text).await {
-        return Redirect::to(&format!("/tasks/{name}")).into_response();
-    }
-    simply(desk, caller, headers, name, |of, by| Event::Commented { of, by, via: VIA.into(), text }).await
-}
-
-/// The last word on a task, said once more by the same person: it is the one that was sent again because nobody answered.
-async fn said_before(desk: &Arc<Desk>, caller: &Caller, name: &str, text: &str) -> bool {
-    let (Ok(view), Ok(by)) = (seen(desk, caller, name).await, by(desk, caller)) else { return false };
-    view.comments.last().is_some_and(|last| *last.by == *by && last.text == text)
-}
-
-pub(crate) async fn hand_over(
-    State(desk): State<Arc<Desk>>,
-    caller: Caller,
-    headers: HeaderMap,
-    Named(name): Named<String>,
-    form: Form,
-) -> Response {
-    let (lang, delegate) = (spoken(&desk, &headers), form.text("delegate") == "yes");
-    let to = vec![form.text("to").to_owned()];
-    let note = Some(form.text("note").trim()).filter(|note| !note.is_empty()).map(Arc::from);
-    let event = |of, by| Event::HandedOver { of, by, via: VIA.into(), to, note, delegate };
-    done(&desk, &caller, lang, (name, "/tasks?done=1"), event).await
-}
-
-pub(crate) async fn settle(
-    State(desk): State<Arc<Desk>>,
-    caller: Caller,
-    headers: HeaderMap,
-    Named(name): Named<String>,
-    form: Form,
-) -> Response {
-    let lang = spoken(&desk, &headers);
-    let nothing = || Raw::from(&serde_json::json!({}));
-    let verdict = match form.text("verdict") {
-        "happened" => Verdict::Happened { values: nothing() },
-        "skip" => Verdict::Skip { values: nothing() },
-        "again" => Verdict::Again {},
-        "leave" => Verdict::Leave {},
-        "fail" => Verdict::Fail {},
-        other => return refused(&Refusal::Unreadable(format!("`{other}` is no verdict")), lang),
-    };
-    let event = |of, by| Event::Settled { of, by, via: VIA.into(), verdict };
-    done(&desk, &caller, lang, (name, "/tasks?done=1"), event).await
 }

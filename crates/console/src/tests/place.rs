@@ -209,7 +209,12 @@ pub(super) fn world() -> World {
         (("email", "say"), Effect::Pure),
         (("webhook", "fail"), Effect::Pure),
     ];
-    let catalogue = Catalogue { actions: all.map(|(name, effect)| action(name, effect)).into() };
+    let mut catalogue = Catalogue { actions: all.map(|(name, effect)| action(name, effect)).into() };
+    let (name, die) = action(("play", "die"), Effect::Once);
+    let output = serde_json::json!({ "properties": {
+        "text": { "type": "string", "title": "Receipt" }, "amount": { "type": "number" }, "parts": { "type": "array" },
+    } });
+    catalogue.actions.insert(name, Arc::new(Action { output, ..Arc::unwrap_or_clone(die) }));
     let person = |name: &str| Person { name: name.into(), ..Person::default() };
     let people = People {
         people: [("li.na".into(), person("李娜")), ("wang.wei".into(), person("王伟"))].into(),

@@ -14,8 +14,8 @@ use yizhan_workflow::run::state::{At, ItemState, Run, ScopeState};
 
 use super::run::{failure_view, title_of};
 use super::{
-    CaseView, ClockView, CommentView, FailureView, FormView, GuessView, Look, StoodView, StoryView, TaskRow,
-    TaskView, json_of, owned, word_of,
+    CaseView, ClockView, CommentView, FailureView, FormView, GuessView, Look, OutputView, StoodView,
+    StoryView, TaskRow, TaskView, json_of, owned, word_of,
 };
 use crate::refusal::Refusal;
 
@@ -76,6 +76,7 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         row: task,
         item: look.text.step(of.item.step).each.is_some().then_some(of.item.item + 1),
         form,
+        outputs: outputs(look, of.item, &answers),
         answers: answers.into_iter().map(str::to_owned).collect(),
         evidence,
         not: sheet.map_or_else(Vec::new, |sheet| sheet.not.clone()),
@@ -86,6 +87,29 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         draft: None,
         case: case_of(look),
     })
+}
+
+/// What the action gives as its plugin declares it, where somebody may say it in its place.
+fn outputs(look: &Look<'_>, of: Item, answers: &[&str]) -> Vec<OutputView> {
+    let Work::Use { action, .. } = look.text.step(of.step).work_of(of) else { return vec![] };
+    if !answers.iter().any(|verdict| matches!(*verdict, "happened" | "skip")) {
+        return vec![];
+    }
+    let known = look.world.catalogue.actions.get(&action.to_string());
+    let properties = known.and_then(|action| action.output.get("properties")?.as_object());
+    let view = |(name, schema): (&String, &serde_json::Value)| OutputView {
+        name: name.clone(),
+        kind: match schema["type"].as_str() {
+            Some("string") => "text",
+            Some("integer") => "whole",
+            Some("number") => "number",
+            Some("boolean") => "yesno",
+            Some(_) | None => "json",
+        }
+        .to_owned(),
+        title: schema["title"].as_str().map(str::to_owned),
+    };
+    properties.into_iter().flatten().map(view).collect()
 }
 
 /// The form of `extend`, as long as what is open is in time and nothing was asked for.

@@ -68,7 +68,9 @@
         const now = page.getElementById(part.id);
         if (now) Idiomorph.morph(part, document.adoptNode(now), rules);
       }
-      watched.dataset.looked = Number(watched.dataset.looked || 0) + 1;
+      // The page that stands here now may have come in answer to a form.
+      const shown = document.querySelector("[data-watch]") || watched;
+      shown.dataset.looked = Number(shown.dataset.looked || 0) + 1;
     } catch {
       // The line is gone. When the stream stands again it says so, and the page looks again.
     } finally {

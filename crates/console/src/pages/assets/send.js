@@ -58,10 +58,63 @@
     for (const hint of document.querySelectorAll("[data-files-again]")) hint.remove();
   };
 
-  // The page that answers takes the place of this one; the address stays one that can be asked for again.
-  const show = (page, form) => {
+  // Nobody types twice because they pressed the button of another form of the page: what stands in the others comes along.
+  const ours = (page) => [...page.querySelectorAll("form[method=post]:not(.out)")];
+  const nameOf = (form) => {
+    const step = form.querySelector("[type=hidden][name=step]");
+    return `${new URL(form.getAttribute("action") || "", location.href).pathname} ${step ? step.value : ""}`;
+  };
+  const fieldsOf = (form) => [...form.querySelectorAll("input:not([type=hidden]), select, textarea")].filter((field) => field.name);
+  const touched = (field) => {
+    if (field.type === "file") return field.files.length > 0;
+    if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+    if (!field.matches("select")) return field.value !== field.defaultValue;
+    const first = [...field.options].find((option) => option.defaultSelected) || field.options[0];
+    return !!first && !first.selected;
+  };
+  const isFilled = (field) => (field.matches("[type=checkbox], [type=radio]") ? field.checked : field.value !== "");
+  // What a form that came back holds was typed, too, though the page brought it.
+  const isBack = (form) => !form.closest("[data-live]");
+  const typedBeside = (sent) =>
+    ours(document).filter((form) => form !== sent).flatMap((form) =>
+      fieldsOf(form).map((field, at) => ({ form: nameOf(form), field, at }))
+        .filter(({ field }) => touched(field) || (isBack(form) && isFilled(field))));
+  const placeOf = (page, { form, field, at }) => {
+    const home = ours(page).find((one) => nameOf(one) === form);
+    const place = home && fieldsOf(home)[at];
+    return place && place.name === field.name ? place : null;
+  };
+  const putBack = (one) => {
+    const [place, field] = [placeOf(document, one), one.field];
+    if (!place) return;
+    const folded = place.closest("details");
+    if (folded) folded.open = true;
+    if (field.type === "file") place.replaceWith(field);
+    else if (field.matches("[type=checkbox], [type=radio]")) place.checked = field.checked;
+    else place.value = field.value;
+  };
+  const replaced = (page, typed) => {
     document.title = page.title;
     document.body.replaceWith(document.adoptNode(page.body));
+    typed.forEach(putBack);
+  };
+
+  // What was asked is done, and leads back to this page.
+  const showDone = (page, form, typed) => {
+    const [top, name] = [scrollY, nameOf(form)];
+    replaced(page, typed);
+    scrollTo(0, top);
+    const same = ours(document).find((one) => nameOf(one) === name);
+    const folded = same && same.closest("details");
+    const next = folded ? folded.querySelector("summary") : document.querySelector("main h1");
+    if (!next) return;
+    if (!folded) next.tabIndex = -1;
+    next.focus({ preventScroll: true });
+  };
+
+  // The page that answers takes the place of this one; the address stays one that can be asked for again.
+  const show = (page, form, typed) => {
+    replaced(page, typed);
     filesOver(form);
     const first = document.querySelector("main [role=alert]:not([hidden]), main [role=status]:not([hidden]), main h1");
     scrollTo(0, 0);
@@ -71,8 +124,18 @@
   };
 
   const answered = (form, by, line) => {
-    if (new URL(line.responseURL).href !== address(form, by)) return location.assign(line.responseURL);
+    const typed = typedBeside(form);
     const page = new DOMParser().parseFromString(line.responseText, "text/html");
+    const hasRoom = typed.every((one) => placeOf(page, one));
+    if (new URL(line.responseURL).href !== address(form, by)) {
+      const isHere = line.responseURL === location.href.split("#")[0] && line.status < 400;
+      return isHere && typed.length > 0 && hasRoom ? showDone(page, form, typed) : location.assign(line.responseURL);
+    }
+    const door = document.getElementById("signed-out");
+    if (line.status === 401 && typed.length > 0 && door) {
+      door.hidden = false;
+      return failed(form, by, door.textContent.trim(), true);
+    }
     const isPage = !!page.querySelector('link[href*="/page.css"]');
     const why = page.querySelector("main [role=alert]:not([hidden]), main .notice:not([hidden])");
     const said = isPage && why ? why.textContent.trim() : "";
@@ -80,8 +143,9 @@
     // Only a page that has what was typed takes the place of the one on which it stands.
     if (line.status < 400 || SHOWN_AGAIN.includes(line.status)) {
       const path = new URL(form.action, location.href).pathname;
-      const forms = [...page.querySelectorAll("form[method=post]:not(.out)")].map((one) => one.getAttribute("action") || path);
-      if (line.status < 400 || forms.some((one) => one === path || one === "/sign-in")) return show(page, form);
+      const forms = ours(page).map((one) => one.getAttribute("action") || path);
+      const isWhole = hasRoom || line.status === 401;
+      if (line.status < 400 || (isWhole && forms.some((one) => one === path || one === "/sign-in"))) return show(page, form, typed);
     }
     failed(form, by, said || page.title, false);
   };
