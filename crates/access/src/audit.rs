@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use yizhan_workflow::id::Millis;
 
+use crate::acts;
 use crate::book::{Access, AccessError};
 
 type Hash = [u8; 32];
@@ -50,7 +51,10 @@ pub struct Outcome {
     /// The line that it answers.
     pub of: i64,
     pub status: u16,
-    /// What was, and what is now, where the act changed an account, a token or what is in force.
+    /// The case that it changed or began, by its whole id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_case: Option<String>,
+    /// What was, and what is now, of what the act changed: what is small, and nothing that is private.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub before: Option<Json>,
@@ -59,14 +63,7 @@ pub struct Outcome {
     pub after: Option<Json>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = AuditLine)]
-pub struct Line {
-    pub seq: i64,
-    #[serde(flatten)]
-    pub said: Said,
-}
-
+/// A line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Said {
@@ -95,6 +92,8 @@ pub enum Broken {
     Unmarked { seq: i64 },
     /// The line was seen before, and is not there any more or is another.
     Gone { seq: i64 },
+    /// The line is what it was, but searches do not find it as what it is.
+    Hidden { seq: i64 },
 }
 
 /// The number and the hash of a line that was the newest once: they hold all before it.
@@ -152,6 +151,7 @@ fn append(book: &Connection, said: &Said, mark: Option<&Mark>) -> rusqlite::Resu
     let hash = chained(&before, &line);
     let sql = "INSERT INTO audit (seq, line, hash, mark) VALUES (?1, ?2, ?3, ?4)";
     book.execute(sql, params![seq + 1, line, hash, mark.map(|mark| mark.of(&hash))])?;
+    acts::note(book, seq + 1, said)?;
     Ok(Head { seq: seq + 1, hash: hex(&hash) })
 }
 
@@ -195,27 +195,6 @@ impl Access {
         self.append(Said::Answered(outcome)).await.map(drop)
     }
 
-    /// Lines before `before`, the newest first.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn audit(&self, before: Option<i64>, limit: usize) -> Result<Vec<Line>, AccessError> {
-        self.read(|book| {
-            let sql = "SELECT seq, line FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2";
-            let mut lines = book.prepare_cached(sql)?;
-            let limit = i64::try_from(limit).unwrap_or(500);
-            let rows = lines.query_map(params![before.unwrap_or(i64::MAX), limit], |row| {
-                let (seq, line): (i64, String) = (row.get(0)?, row.get(1)?);
-                let said = serde_json::from_str(&line);
-                let bad = |error| {
-                    rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
-                };
-                Ok(Line { seq, said: said.map_err(bad)? })
-            })?;
-            rows.collect()
-        })
-    }
-
     /// Reads all of it and says whether each line is what it was. `seen`: heads that were written down elsewhere.
     ///
     /// # Errors
@@ -243,6 +222,7 @@ fn verify(book: &Connection, mark: Option<&Mark>, seen: &BTreeMap<i64, &str>) ->
                 Some(Broken::Unmarked { seq })
             }
             () if seen.get(&seq).is_some_and(|seen| *seen != hex(&hash)) => Some(Broken::Gone { seq }),
+            () if !acts::is_noted(book, seq, &line)? => Some(Broken::Hidden { seq }),
             () => None,
         };
         (count, head) = (count + 1, hash);

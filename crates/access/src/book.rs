@@ -12,12 +12,13 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::acts;
 use crate::audit::{Head, Mark, mark_all};
 use crate::guessing::Guessing;
 
 /// "YiZa".
 const APPLICATION: i64 = 0x5969_5a61;
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// Writings that may wait; more callers wait for room.
 const WAITING: usize = 1_000;
@@ -203,7 +204,7 @@ fn make(connection: &mut Connection, mark: Option<&Mark>) -> Result<(), AccessEr
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let from = match (number("application_id")?, number("user_version")?) {
         (0, 0) if tables == 0 => 0,
-        (APPLICATION, 1) => 1,
+        (APPLICATION, older @ 1..VERSION) => older,
         (APPLICATION, VERSION) => return Ok(()),
         (APPLICATION, newer) if newer > VERSION => return Err(AccessError::Newer(newer)),
         _ => return Err(AccessError::NotOurs),
@@ -212,10 +213,13 @@ fn make(connection: &mut Connection, mark: Option<&Mark>) -> Result<(), AccessEr
     if from == 0 {
         step.execute_batch(include_str!("schema.sql"))?;
     }
-    step.execute_batch("ALTER TABLE audit ADD COLUMN mark BLOB")?;
-    if let Some(mark) = mark {
-        mark_all(&step, mark)?;
+    if from < 2 {
+        step.execute_batch("ALTER TABLE audit ADD COLUMN mark BLOB")?;
+        if let Some(mark) = mark {
+            mark_all(&step, mark)?;
+        }
     }
+    acts::note_all(&step)?;
     step.pragma_update(None, "application_id", APPLICATION)?;
     step.pragma_update(None, "user_version", VERSION)?;
     Ok(step.commit()?)

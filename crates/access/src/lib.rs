@@ -4,6 +4,7 @@
 //! and made anew by inviting people again. What a role may do is in `yizhan_workflow::people::rights`; which person has
 //! which role is in `config/people.toml`. Nothing here asks a clock: `now` comes in.
 
+mod acts;
 mod audit;
 mod book;
 mod guessing;
@@ -13,7 +14,8 @@ mod secret;
 mod sessions;
 mod tokens;
 
-pub use audit::{Asked, Broken, Head, Line, Outcome, Said, Verified};
+pub use acts::{Act, Wanted};
+pub use audit::{Asked, Broken, Head, Outcome, Said, Verified};
 pub use book::{Access, AccessError};
 pub use guessing::Guessing;
 pub use invitations::Invitation;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::rights::{Grant, Role};
 
-use crate::{Access, AccessError, Asked, Broken, Guessing, NewToken, Outcome, Unfit, fit};
+use crate::{Access, AccessError, Asked, Broken, Guessing, NewToken, Outcome, Unfit, Wanted, fit};
 
 const NOW: Millis = Millis(1_795_000_000_000);
 const MINUTE: i64 = 60_000;
@@ -316,7 +316,7 @@ async fn some_acts(access: &Access) {
             on: format!("/api/v1/runs/run_{number}/cancel"),
         };
         let of = access.asked(asked).await.unwrap();
-        let outcome = Outcome { at: later(number), of, status: 200, before: None, after: None };
+        let outcome = Outcome { at: later(number), of, status: 200, ..Outcome::default() };
         access.answered(outcome).await.unwrap();
     }
 }
@@ -325,14 +325,73 @@ async fn some_acts(access: &Access) {
 async fn the_audit_tells_who_did_what_from_where_and_what_came_of_it() {
     let mut place = Place::new();
     some_acts(&place).await;
-    let lines = place.again().audit(None, 2).unwrap();
-    let json = serde_json::to_value(&lines).unwrap();
+    let acts = place.again().acts(&Wanted::default(), 2).unwrap();
+    let json = serde_json::to_value(&acts).unwrap();
+    assert_eq!((json[0]["seq"].clone(), json[0]["answered"]["of"].clone()), (5.into(), 5.into()));
     assert_eq!(json[0]["answered"]["status"], 200);
-    assert_eq!((json[0]["answered"]["of"].clone(), json[1]["seq"].clone()), (5.into(), 5.into()));
-    assert_eq!(json[1]["asked"]["who"], "person:zhao.lei");
-    assert_eq!(place.audit(Some(5), 500).unwrap().len(), 4);
+    assert_eq!(json[0]["asked"]["who"], "person:zhao.lei");
+    let before = Wanted { before: Some(5), ..Wanted::default() };
+    assert_eq!(place.acts(&before, 500).unwrap().len(), 2);
     let whole = place.verify(&[]).unwrap();
     assert_eq!((whole.lines, whole.broken), (6, None));
+}
+
+async fn done(access: &Access, at: i64, who: &str, act: &str, on: &str) -> i64 {
+    let (who, act, on) = (who.to_owned(), act.to_owned(), on.to_owned());
+    access.asked(Asked { at: later(at), who, act, on, ..Asked::default() }).await.unwrap()
+}
+
+#[tokio::test]
+async fn acts_are_found_by_whoever_did_them_by_their_kind_by_what_they_were_about_and_by_their_time() {
+    let place = Place::new();
+    let (zhao, li) = ("person:zhao.lei", "person:li.na");
+    done(&place, 1, zhao, "/runs/{id}/cancel", "/runs/run_a/cancel").await;
+    done(&place, 2, li, "/api/v1/runs/{id}/cancel", "/api/v1/runs/run_b/cancel").await;
+    let answer = done(&place, 3, li, "/tasks/{id}/answer", "/tasks/task_x/answer").await;
+    let case = Some("run_a".to_owned());
+    place
+        .answered(Outcome { at: later(3), of: answer, status: 303, in_case: case, ..Outcome::default() })
+        .await
+        .unwrap();
+    done(&place, 4, li, "/new/{workflow}", "/new/fault").await;
+    done(&place, 5, zhao, "/invitation/{word}", "/invitation/{word}").await;
+    let found = |wanted: Wanted| -> Vec<i64> {
+        place.acts(&wanted, 10).unwrap().iter().map(|act| act.seq).collect()
+    };
+    let kind = |kind: &str| Wanted { kinds: vec![kind.to_owned()], ..Wanted::default() };
+    let about = |what: &str| Wanted { about: Some(what.to_owned()), ..Wanted::default() };
+    let by = |who: &str| Wanted { who: Some(who.to_owned()), ..Wanted::default() };
+    assert_eq!(found(by(zhao)), [6, 1]);
+    assert_eq!(found(kind("runs/cancel")), [2, 1], "on a page and through the API");
+    assert_eq!(found(kind("workflows/runs")), [5]);
+    assert_eq!(found(about("run_a")), [3, 1], "also what was done with a task of it");
+    assert_eq!(found(about("fault")), [5]);
+    assert_eq!(found(about("")), [6], "a word that lets in is nobody's name");
+    let between = Wanted { since: Some(later(2)), until: Some(later(4)), ..Wanted::default() };
+    assert_eq!(found(between.clone()), [3, 2]);
+    assert_eq!(found(Wanted { kinds: vec!["tasks/answer".to_owned()], ..between }), [3]);
+}
+
+#[tokio::test]
+async fn what_is_kept_from_a_search_is_found_by_a_verification_and_an_older_file_is_searched_too() {
+    for sql in [
+        "DELETE FROM act WHERE seq = 3",
+        "UPDATE act SET who = 'person:li.na' WHERE seq = 3",
+        "UPDATE act SET answer = NULL WHERE seq = 3",
+    ] {
+        let place = Place::new();
+        some_acts(&place).await;
+        tamper(&place.path(), sql);
+        let broken = place.verify(&[]).unwrap().broken;
+        assert!(matches!(broken, Some(Broken::Hidden { seq: 3 | 4 })), "{sql}: {broken:?}");
+    }
+    let mut place = Place::new();
+    some_acts(&place).await;
+    place.access = None;
+    tamper(&place.path(), "DROP TABLE act; PRAGMA user_version = 2");
+    let acts = place.again().acts(&Wanted::default(), 10).unwrap();
+    assert_eq!(acts.iter().filter(|act| act.answered.is_some()).count(), 3);
+    assert_eq!(place.verify(&[]).unwrap().broken, None);
 }
 
 fn tamper(path: &Path, sql: &str) {
