@@ -16,6 +16,8 @@ pub struct Act {
     pub seq: i64,
     /// A word such as `runs/cancel`: the same for a page and for the API.
     pub kind: String,
+    /// What the path names first: the id of a case, a task, a workflow, …; empty where nothing is named.
+    pub about: String,
     pub asked: Asked,
     /// None: not yet, or the daemon ended meanwhile.
     pub answered: Option<Outcome>,
@@ -59,17 +61,24 @@ fn parts(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter(|part| !part.is_empty())
 }
 
-/// The same thing done on a page and through the API is one kind of act.
-pub(crate) fn kind_of(route: &str) -> String {
+/// The kind of what a route does. The same thing done on a page and through the API is one kind of act.
+#[must_use]
+pub fn kind_of(route: &str) -> String {
     let fixed: Vec<&str> = parts(route).filter(|part| !part.starts_with('{')).collect();
     match fixed.join("/").as_str() {
         "new" => "workflows/runs".to_owned(),
-        other => other.strip_prefix("workflows/triggers/").map_or(other.to_owned(), |act| format!("triggers/{act}")),
+        other => other
+            .strip_prefix("workflows/triggers/")
+            .map_or(other.to_owned(), |act| format!("triggers/{act}")),
     }
 }
 
 /// What the path names first; nothing where that is a word that lets in.
 pub(crate) fn about_of<'a>(route: &str, on: &'a str) -> &'a str {
+    // Whoever signs in is named, and no path.
+    if !on.starts_with('/') {
+        return on;
+    }
     let named = parts(route).zip(parts(on)).find(|(part, _)| part.starts_with('{'));
     named.map_or("", |(part, name)| if part == name { "" } else { name })
 }
@@ -175,7 +184,7 @@ impl Access {
         let (conditions, mut values) = wanted.conditions();
         values.push(Box::new(i64::try_from(limit).unwrap_or(500)));
         let sql = format!(
-            "SELECT a.seq, a.kind, asked.line, answered.line FROM act a JOIN audit asked ON asked.seq = a.seq
+            "SELECT a.seq, a.kind, a.about, asked.line, answered.line FROM act a JOIN audit asked ON asked.seq = a.seq
              LEFT JOIN audit answered ON answered.seq = a.answer WHERE {conditions} ORDER BY a.seq DESC LIMIT ?"
         );
         self.read(|book| {
@@ -188,13 +197,13 @@ impl Access {
 
 /// None: the line does not ask for anything, so its row is not ours.
 fn act(row: &Row<'_>) -> rusqlite::Result<Option<Act>> {
-    let Said::Asked(asked) = said(row, 2)? else { return Ok(None) };
-    let answered = match row.get_ref(3)? {
+    let Said::Asked(asked) = said(row, 3)? else { return Ok(None) };
+    let answered = match row.get_ref(4)? {
         rusqlite::types::ValueRef::Null => None,
-        _ => match said(row, 3)? {
+        _ => match said(row, 4)? {
             Said::Answered(outcome) => Some(outcome),
             Said::Asked(_) => None,
         },
     };
-    Ok(Some(Act { seq: row.get(0)?, kind: row.get(1)?, asked, answered }))
+    Ok(Some(Act { seq: row.get(0)?, kind: row.get(1)?, about: row.get(2)?, asked, answered }))
 }

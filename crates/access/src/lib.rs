@@ -14,7 +14,7 @@ mod secret;
 mod sessions;
 mod tokens;
 
-pub use acts::{Act, Wanted};
+pub use acts::{Act, Wanted, kind_of};
 pub use audit::{Asked, Broken, Head, Outcome, Said, Verified};
 pub use book::{Access, AccessError};
 pub use guessing::Guessing;

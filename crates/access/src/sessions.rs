@@ -149,13 +149,22 @@ impl Access {
         self.write(move |book| Ok(book.execute(sql, [id])? > 0)).await
     }
 
+    /// Ends all sessions of a person; how many there were.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn end_all(&self, person: &str) -> Result<usize, AccessError> {
+        let person = person.to_owned();
+        self.write(move |book| book.execute("DELETE FROM session WHERE person = ?1", [person])).await
+    }
+
     /// All that are not over.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn sessions(&self, now: Millis) -> Result<Vec<Session>, AccessError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM session WHERE seen > ?1 AND begun > ?2 ORDER BY person, begun LIMIT 1000"
+            "SELECT {COLUMNS} FROM session WHERE seen > ?1 AND begun > ?2 ORDER BY person, begun LIMIT 100000"
         );
         self.read(|book| {
             book.prepare_cached(&sql)?.query_map([now.0 - IDLE, now.0 - LONGEST], session)?.collect()

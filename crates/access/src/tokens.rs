@@ -112,7 +112,7 @@ impl Access {
     /// # Errors
     /// When the file cannot be read.
     pub fn tokens(&self) -> Result<Vec<Token>, AccessError> {
-        let sql = format!("SELECT {COLUMNS} FROM token ORDER BY name LIMIT 1000");
+        let sql = format!("SELECT {COLUMNS} FROM token ORDER BY name LIMIT 100000");
         self.read(|book| book.prepare_cached(&sql)?.query_map([], token)?.collect())
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod artifacts;
 pub(crate) mod attempts;
+pub(crate) mod audit;
 pub(crate) mod clock;
 pub(crate) mod doctor;
 pub(crate) mod drafts;
@@ -16,6 +17,7 @@ pub(crate) mod plugins;
 pub(crate) mod query;
 pub(crate) mod registers;
 pub(crate) mod runs;
+mod standing;
 pub(crate) mod stream;
 pub(crate) mod tasks;
 pub(crate) mod triggers;

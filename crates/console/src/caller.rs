@@ -15,6 +15,7 @@ use yizhan_workflow::run::{OPERATOR, World};
 
 use crate::api::stream;
 use crate::desk::Desk;
+use crate::noted::Noted;
 use crate::refusal::Refusal;
 
 /// The word of a session. The prefix has the browser take it over a safe line and from this host alone.
@@ -59,6 +60,8 @@ pub struct Caller {
     pub who: Option<Who>,
     pub rights: Rights,
     pub from: Option<IpAddr>,
+    /// What becomes of what they ask for.
+    pub(crate) noted: Noted,
 }
 
 impl Caller {
@@ -79,7 +82,7 @@ impl Caller {
                 None => by_session(desk, headers, method).await?,
             },
         };
-        Ok(Self { near, who, rights, from })
+        Ok(Self { near, who, rights, from, noted: Noted::default() })
     }
 
     /// `person:li.na`, `token:crm`, `socket`: for the audit.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use yizhan_access::Head;
+use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::problem::Lang;
 use zeroize::Zeroizing;
 
@@ -55,6 +56,40 @@ pub struct PluginView {
     /// Why it is not ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostView>,
+}
+
+/// What the calls of a plugin cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = PluginCost)]
+pub struct CostView {
+    /// Since when calls are counted: since this build of it was read.
+    pub since: String,
+    /// Calls that ended with an answer.
+    pub ended: u64,
+    /// Among them: with a failure.
+    pub failed: u64,
+    /// How long all of them took together, waiting counted in.
+    pub busy_ms: u64,
+    /// Half of the calls took no longer, right within a fifth; none: none ended yet.
+    pub p50_us: Option<u64>,
+    pub p95_us: Option<u64>,
+    /// Time of a processor that its child used since it was started; none: it has no child.
+    pub cpu_ms: Option<u64>,
+    /// Memory of its child.
+    pub memory_bytes: Option<u64>,
+}
+
+/// What a plugin said while it carried an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaidLine {
+    /// The outward key of the item, the same for every attempt at it.
+    pub key: String,
+    pub attempt: u32,
+    pub at: Millis,
+    pub level: String,
+    pub text: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -158,6 +193,12 @@ pub trait House: Send + Sync {
 
     /// The last lines of the log, the newest first.
     fn log(&self) -> Vec<LogLine> {
+        Vec::new()
+    }
+
+    /// What plugins said in a run, in order, as long as it is kept.
+    fn said(&self, run: RunId) -> Vec<SaidLine> {
+        let _ = run;
         Vec::new()
     }
 

@@ -12,6 +12,7 @@ mod hooks;
 pub mod house;
 mod links;
 mod metrics;
+mod noted;
 mod once;
 mod openapi;
 mod pages;

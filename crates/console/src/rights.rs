@@ -35,6 +35,7 @@ use yizhan_workflow::people::rights::Role;
 
 use crate::caller::{Caller, Peer, Who};
 use crate::desk::Desk;
+use crate::noted::Noted;
 use crate::pages::{self, Way};
 use crate::refusal::Refusal;
 
@@ -278,7 +279,7 @@ async fn guard<N: Needs>(
     };
     request.extensions_mut().insert(caller.clone());
     let answer = match act {
-        Some(act) => carried_out(desk, act, next.run(request)).await?,
+        Some(act) => carried_out(desk, act, caller.noted.clone(), next.run(request)).await?,
         None => next.run(request).await,
     };
     Ok(around(answer, &caller))
@@ -289,6 +290,7 @@ async fn guard<N: Needs>(
 async fn carried_out(
     desk: &Arc<Desk>,
     asked: Asked,
+    noted: Noted,
     act: impl Future<Output = Response> + Send + 'static,
 ) -> Result<Response, Refusal> {
     let place = desk.acts.clone().acquire_owned().await.map_err(|_| Refusal::Stopping)?;
@@ -298,8 +300,9 @@ async fn carried_out(
         let of = desk.access.asked(asked).await?;
         let done = AssertUnwindSafe(act).catch_unwind().await;
         let answer = done.unwrap_or_else(|_| Refusal::bug("an act panicked", &of).into_response());
-        let outcome =
-            Outcome { at: desk.shared().now(), of, status: answer.status().as_u16(), ..Outcome::default() };
+        let (in_case, before, after) = noted.take();
+        let (at, status) = (desk.shared().now(), answer.status().as_u16());
+        let outcome = Outcome { at, of, status, in_case, before, after };
         // What was done is done: the answer does not wait for its line, and a line that fails is in the log.
         tokio::spawn(async move { drop(desk.access.answered(outcome).await) });
         Ok(answer)

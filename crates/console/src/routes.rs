@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, attempts, clock, doctor, drafts, events, health, log, pausing, plugins, query,
+    access, artifacts, attempts, audit, clock, doctor, drafts, events, health, log, pausing, plugins, query,
     registers, runs, stream, tasks, triggers, workflows,
 };
 use crate::desk::Desk;
@@ -334,6 +334,12 @@ fn for_accounts(routes: Described) -> Described {
             access::shut_out,
             ("Takes somebody's password and sessions away", again::SAME),
         )
+        .post(
+            "/api/v1/accounts/{id}/end-sessions",
+            Admin,
+            access::end_sessions,
+            ("Signs somebody out everywhere; they can come in again", again::SAME),
+        )
         .get("/api/v1/sessions", Admin, access::sessions, "Who is signed in, from where")
         .post(
             "/api/v1/sessions/{id}/end",
@@ -357,11 +363,11 @@ fn for_accounts(routes: Described) -> Described {
         .get(
             "/api/v1/audit",
             Admin,
-            access::audit,
-            "Who asked for what, from where, and what they were told; the newest first",
+            audit::list,
+            "Who did what, to what, from where, and what was before and after; the newest first",
         )
         .get("/api/v1/log", Admin, log::show, "The last lines of the daemon's log, the newest first")
-        .get("/api/v1/audit/verify", Admin, access::verify, "Whether the audit is as it was written")
+        .get("/api/v1/audit/verify", Admin, audit::verify, "Whether the audit is as it was written")
 }
 
 /// Pages, and the links in mails.
@@ -415,6 +421,7 @@ fn for_those_who_run_it(routes: Routes) -> Routes {
         .get("/system/accounts", Admin, pages::system::accounts)
         .post("/system/accounts/{id}/invite", Admin, pages::system::invite)
         .post("/system/accounts/{id}/shut-out", Admin, pages::system::shut_out)
+        .post("/system/accounts/{id}/end-sessions", Admin, pages::system::end_sessions)
         .post("/system/sessions/{id}/end", Admin, pages::system::end_session)
         .post("/system/tokens", Admin, pages::system::make_token)
         .post("/system/tokens/{name}/revoke", Admin, pages::system::revoke)

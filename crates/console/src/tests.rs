@@ -3,6 +3,7 @@
 mod acts;
 mod again;
 mod attempts;
+mod audit;
 mod beside;
 mod cases;
 mod client;

@@ -1,5 +1,6 @@
 //! What the API shows, as types that the command line reads back. They may change apart from the journal.
 
+pub(crate) mod acts;
 mod attempts;
 mod journal;
 mod register;
@@ -30,7 +31,7 @@ use yizhan_workflow::run::state::Run;
 use crate::api::PageOf;
 use crate::refusal::Refusal;
 
-pub use attempts::AttemptView;
+pub use attempts::{AttemptView, SaidView};
 pub(crate) use attempts::{Of as AttemptsOf, attempts};
 pub(crate) use journal::journal_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
@@ -482,8 +483,18 @@ pub struct WorkflowView {
     pub form: FormView,
     pub steps: Vec<StepSketch>,
     pub source: Option<String>,
-    /// At most 500 are counted.
-    pub open_runs: usize,
+    pub open_runs: u64,
+    /// The texts that open runs go by, and the one in force, first.
+    #[serde(default)]
+    pub versions: Vec<VersionView>,
+}
+
+/// A text of a workflow, and how many open runs go by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VersionView {
+    pub hash: String,
+    pub in_force: bool,
+    pub open_runs: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -502,8 +513,14 @@ pub struct TriggerView {
     pub workflow: String,
     pub trigger: String,
     pub kind: String,
+    /// The workflow's title.
+    #[serde(default)]
+    pub title: String,
     /// The pattern of a schedule, the address of a webhook, the files that are watched.
     pub what: String,
+    /// What starts it, in words: `every working day at 09:00`.
+    #[serde(default)]
+    pub said: String,
     /// The next firings of a schedule.
     pub next: Vec<String>,
     /// Of a schedule that follows the dates of a register: which entry fires when.

@@ -18,6 +18,7 @@ mod keys;
 mod language;
 mod log;
 mod plugins;
+mod said;
 mod schema;
 mod secrets;
 mod serve;

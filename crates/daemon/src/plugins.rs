@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use yizhan_engine::carrier::{Completion, Completions};
 use yizhan_plugin_host::{
-    ChildCommand, HttpSettings, Isolation, Limits, PluginHost, PluginSettings, Refusal, Settings,
+    ChildCommand, HttpSettings, Isolation, Limits, NoLines, PluginHost, PluginSettings, Refusal, Settings,
 };
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::moment::Span;
@@ -43,6 +43,7 @@ pub(crate) fn settings(home: &Home, config: &Config) -> Result<Settings, Failure
         limits,
         secrets: Arc::new(Secrets::of(home.secrets())),
         artifacts: Arc::new(Artifacts::new(home.artifacts())),
+        lines: Arc::new(NoLines),
     })
 }
 
@@ -122,6 +123,7 @@ pub(crate) fn offline(
             limits: Limits::default(),
             secrets: Arc::new(Secrets::of(PathBuf::from("secrets"))),
             artifacts: Arc::new(Artifacts::new(std::env::temp_dir())),
+            lines: Arc::new(NoLines),
         },
     };
     open(settings, Arc::new(Nobody))

@@ -16,7 +16,7 @@ use yizhan_access::Access;
 use yizhan_console::{App, HttpSettings, Token};
 use yizhan_engine::registers::Signet;
 use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell, event_triggers};
-use yizhan_plugin_host::PluginHost;
+use yizhan_plugin_host::{PluginHost, Settings as PluginHostSettings};
 use yizhan_store::{OpenError, Sqlite};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::problem::Lang;
@@ -32,6 +32,7 @@ use crate::intake::mail::outage::Outages;
 use crate::intake::reload::Reading;
 use crate::keys;
 use crate::plugins::{self, span};
+use crate::said::Words;
 use crate::secrets::Secrets;
 use house::Rooms;
 use stop::Ended;
@@ -104,11 +105,14 @@ struct Parts {
     engine: Engine,
     host: Arc<PluginHost>,
     reading: Reading,
+    words: Words,
 }
 
 async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str>) -> Result<Parts, Failure> {
     let opened = Opened::default();
-    let (settings, completions) = (plugins::settings(home, config)?, opened.completions());
+    let words = Words::of(home);
+    let settings = PluginHostSettings { lines: Arc::new(words.clone()), ..plugins::settings(home, config)? };
+    let completions = opened.completions();
     // Plugins are loaded in processes of their own, so this waits for others.
     let (host, refused) = tokio::task::spawn_blocking(move || plugins::open(settings, completions))
         .await
@@ -137,7 +141,7 @@ async fn start(home: &Home, config: &Config, store: Sqlite, address: Option<&str
         .holding(workflows)
         .start(limits, store, reads, host.clone(), world, Arc::new(MachineClock))
         .map_err(|error| Failure::of(Exit::Broken, "YZ0509", &error))?;
-    Ok(Parts { engine, host, reading })
+    Ok(Parts { engine, host, reading, words })
 }
 
 /// Waits until the engine takes in what comes. What was under way goes on beside that.
@@ -174,7 +178,7 @@ async fn run(
     parts: Parts,
     listening: listen::Listening,
 ) -> Result<Exit, Failure> {
-    let Parts { engine, host, reading } = parts;
+    let Parts { engine, host, reading, words } = parts;
     let (reload, reloads) = mpsc::channel(RELOADS);
     let outages = Outages::default();
     let house = Rooms {
@@ -187,6 +191,7 @@ async fn run(
         home: home.root.display().to_string(),
         audit_heads: heads::of_audit(home),
         outages: outages.clone(),
+        words,
     };
     let app = app(home, config, &engine, house)?;
     let access = app.access.clone();

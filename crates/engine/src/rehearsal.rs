@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value as Json;
 use yizhan_workflow::id::Millis;
+use yizhan_workflow::moment::Length;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::World;
 
@@ -32,8 +33,20 @@ pub struct Answers {
     pub children: BTreeMap<String, Json>,
     /// Each task is answered at the last instant that is in time, not at once; one without a due time at once all the same.
     pub late: bool,
+    /// Of steps of the walked workflow, by their ids: how long each takes, whatever `late` says.
+    pub takes: BTreeMap<String, Takes>,
     /// Where the walk's registers stand, empty at first; without it what they give is made up.
     pub shelf: Option<fn() -> Shelf>,
+}
+
+/// How long somebody takes to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    AtOnce,
+    /// Until the last instant that is in time; at once where there is none.
+    ToTheLast,
+    /// So long, by the workflow's calendar; it may be too late then.
+    After(Length),
 }
 
 /// What a run would do.

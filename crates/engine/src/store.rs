@@ -603,6 +603,8 @@ pub trait Reads: RegisterReads + CaseReads + Send + Sync {
     fn runs(&self, filter: &RunFilter, cursor: Option<&str>, most: usize)
     -> Result<Page<RunRow>, StoreError>;
     fn count_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError>;
+    /// How many runs of a workflow that are not over go by each of its texts.
+    fn open_by_text(&self, workflow: &str) -> Result<Vec<(TextHash, u64)>, StoreError>;
     /// Ids of all runs that are not over, ascending.
     fn open_runs(&self, after: Option<RunId>, most: usize) -> Result<Vec<RunId>, StoreError>;
     /// Runs whose `waits` is `step` or `child`: attempts were under way, or a child may not have begun. What recovery
@@ -622,8 +624,8 @@ pub trait Reads: RegisterReads + CaseReads + Send + Sync {
         cursor: Option<&str>,
         most: usize,
     ) -> Result<Page<TaskRow>, StoreError>;
-    /// Who answered a task that is over, where somebody did.
-    fn answered_by(&self, task: &TaskId) -> Result<Option<Arc<str>>, StoreError>;
+    /// A task that is over, as it was, and how it ended.
+    fn past_task(&self, task: &TaskId) -> Result<Option<(TaskRow, TaskEnd)>, StoreError>;
     /// What this person has filled in of a form.
     fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError>;
     /// All triggers that are paused, or have yet to see what came meanwhile.

@@ -61,6 +61,7 @@ fn measure(isolation: Isolation) -> Result<String, Box<dyn Error + Send + Sync>>
         limits: Limits::default(),
         secrets: Arc::new(FolderSecrets::default()),
         artifacts: Arc::new(FolderArtifacts { folder: std::env::temp_dir() }),
+        lines: Arc::new(yizhan_plugin_host::NoLines),
     };
     let (host, refusals) = PluginHost::open(settings, Arc::new(ToLoop(sender)))?;
     if let Some(refusal) = refusals.first() {

@@ -4,10 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use yizhan_plugin_api::abi::{YZ_EMIT_LOG, YZ_EMIT_PROGRESS};
 
-use crate::instance::Instance;
+use crate::instance::{Instance, Ready};
+use crate::kept::{AttemptLine, Share};
 
 /// A longer line is cut.
 const LINE_MAX: usize = 8 << 10;
+const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -71,6 +73,9 @@ impl Instance {
         let fields = self.plugin.scrub.document(if fields.len() > LINE_MAX { "{}" } else { fields });
         let words = self.plugin.scrub.text(cut(&line.message));
         let of = self.find(call);
+        if let Some(ready) = &of {
+            self.keep(ready, line.level, &words, &fields);
+        }
         let (run, step) = of.as_ref().map_or(("", ""), |ready| (&*ready.call.run, &*ready.call.step));
         self.tell(&Told {
             level: line.level,
@@ -80,6 +85,21 @@ impl Instance {
             words: &words,
             fields: &fields,
         });
+    }
+
+    /// Keeps a line with the attempt that it was said in.
+    fn keep(&self, ready: &Ready, level: &str, words: &str, fields: &str) {
+        let call = &ready.call;
+        let at = call.now_ms.saturating_add(i64::try_from(ready.received.elapsed().as_millis()).unwrap_or(0));
+        let text = if fields == "{}" { words.to_owned() } else { format!("{words} {fields}") };
+        let level = if LEVELS.contains(&level) { level } else { "info" };
+        let (level, text) = match ready.kept.take(text.len()) {
+            Share::Whole => (level, text.as_str()),
+            Share::FirstTooMuch => ("cut", ""),
+            Share::Nothing => return,
+        };
+        let (run, key, attempt) = (&*call.run, &*call.key, call.attempt);
+        self.plugin.house.lines.said(AttemptLine { run, key, attempt, at, level, text });
     }
 
     /// A line on standard output or error; a prefix may say its level.

@@ -12,6 +12,7 @@ use yizhan_workflow::catalogue::{Action as Offer, Catalogue};
 use yizhan_workflow::plan::{ActionName, Effect};
 use yizhan_workflow::run::event::Happened;
 
+use crate::cost::{Cost, CostInfo};
 use crate::described::Described;
 use crate::house::House;
 use crate::instance::fail;
@@ -58,6 +59,7 @@ pub struct PluginInfo {
     pub calls: u64,
     pub calls_open: usize,
     pub crashes: u64,
+    pub cost: CostInfo,
 }
 
 /// `ready`, `starting`, `restarting`, `quarantined`, `refused` or `leaving`, with the reason where there is one.
@@ -89,7 +91,8 @@ impl PluginHost {
     ) -> Result<(Self, Vec<Refusal>), Box<dyn std::error::Error + Send + Sync>> {
         let http = Http::new(settings.http)?;
         let services = Services::new(http, settings.secrets, settings.artifacts)?;
-        let house = Arc::new(House::new(settings.limits, settings.child, services, completions));
+        let house =
+            Arc::new(House::new(settings.limits, settings.child, services, settings.lines, completions));
         house.supervisor.run()?;
         let host = Self {
             house,
@@ -211,6 +214,7 @@ impl PluginHost {
             house: Arc::clone(&self.house),
             violation_told: Mutex::default(),
             pace: Mutex::default(),
+            cost: Cost::default(),
         };
         Ok(Runner::new(Arc::new(plugin), settings.isolation.unwrap_or(self.isolation)))
     }
@@ -415,5 +419,6 @@ fn info(runner: &Runner) -> PluginInfo {
         calls: runner.calls.load(Ordering::Relaxed),
         calls_open: standing.open,
         crashes: standing.crashes,
+        cost: plugin.cost.info(standing.pid),
     }
 }

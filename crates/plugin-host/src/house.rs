@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use yizhan_engine::carrier::{Completion, Completions};
 
+use crate::kept::AttemptLines;
 use crate::services::Services;
 use crate::settings::{ChildCommand, Limits};
 use crate::supervisor::Supervisor;
@@ -13,6 +14,7 @@ pub(crate) struct House {
     pub(crate) limits: Limits,
     pub(crate) child: ChildCommand,
     pub(crate) services: Services,
+    pub(crate) lines: Arc<dyn AttemptLines>,
     pub(crate) supervisor: Arc<Supervisor>,
     completions: Arc<dyn Completions>,
     /// We stop: what ends now is handed out again after the next start, so nobody is told.
@@ -24,12 +26,14 @@ impl House {
         limits: Limits,
         child: ChildCommand,
         services: Services,
+        lines: Arc<dyn AttemptLines>,
         completions: Arc<dyn Completions>,
     ) -> Self {
         Self {
             limits,
             child,
             services,
+            lines,
             supervisor: Arc::new(Supervisor::new()),
             completions,
             closed: AtomicBool::new(false),

@@ -16,6 +16,7 @@ use yizhan_workflow::plan::Effect;
 use yizhan_workflow::run::event::{Failure, Happened, Lost};
 
 use crate::described::Action;
+use crate::kept::Kept;
 use crate::runner::{Plugin, Runner};
 
 /// A call that passed the checks at the door.
@@ -27,6 +28,8 @@ pub(crate) struct Ready {
     pub(crate) received: Instant,
     pub(crate) deadline: Instant,
     pub(crate) timeout: Duration,
+    /// Of what is said while it is carried.
+    pub(crate) kept: Kept,
 }
 
 /// Where an instance runs. The same tests hold for every implementation.
@@ -307,7 +310,9 @@ impl Instance {
             self.plugin.house.supervisor.wake_by(now);
         }
         let outcome = self.without_secrets(self.outcome(&call, status, document));
-        Some(Completion { id, outcome, took: now.saturating_duration_since(call.ready.received) })
+        let took = now.saturating_duration_since(call.ready.received);
+        self.plugin.cost.note(took, !matches!(outcome, Outcome::Done { .. }));
+        Some(Completion { id, outcome, took })
     }
 
     /// What is wrong with a document is often told with the value that is wrong.

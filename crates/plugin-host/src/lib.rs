@@ -5,6 +5,7 @@
 pub mod border;
 mod call_context;
 mod child;
+mod cost;
 mod described;
 mod emitted;
 mod frame;
@@ -12,6 +13,7 @@ mod host;
 mod house;
 mod inputs;
 mod instance;
+mod kept;
 mod large;
 mod library;
 mod note;
@@ -28,8 +30,10 @@ mod table;
 mod thread;
 
 pub use child::child_main;
+pub use cost::CostInfo;
 pub use host::{ActionInfo, PluginHost, PluginInfo, PluginState};
 pub use inputs::InputSchema;
+pub use kept::{AttemptLine, AttemptLines, NoLines};
 pub use refusal::{Fault, Refusal};
 pub use services::artifacts::{Artifacts, FolderArtifacts, StoredFile};
 pub use services::secrets::{FolderSecrets, Secrets};

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use yizhan_engine::carrier::{Call, CancelReason, Completion, Outcome};
 use yizhan_workflow::run::event::Happened;
 
+use crate::cost::Cost;
 use crate::described::Described;
 use crate::house::House;
 use crate::instance::{Carrier, Ending, Instance, Ready, fail, try_later};
+use crate::kept::Kept;
 use crate::library::Sealed;
 use crate::pace::{Line, Pace};
 use crate::refusal::Fault;
@@ -31,6 +33,7 @@ pub(crate) struct Plugin {
     pub(crate) house: Arc<House>,
     pub(crate) violation_told: Mutex<Option<Instant>>,
     pub(crate) pace: Mutex<Pace>,
+    pub(crate) cost: Cost,
 }
 
 impl Plugin {
@@ -174,7 +177,15 @@ impl Runner {
         })?;
         let timeout = call.timeout.or(action.timeout).unwrap_or(self.house().limits.timeout);
         let (action, secrets) = (Arc::clone(action), findings.secrets);
-        Ok(Arc::new(Ready { call, action, secrets, received: now, deadline: now + timeout, timeout }))
+        Ok(Arc::new(Ready {
+            call,
+            action,
+            secrets,
+            received: now,
+            deadline: now + timeout,
+            timeout,
+            kept: Kept::default(),
+        }))
     }
 
     fn hand_on(&self, mut batch: Vec<Arc<Ready>>, refused: &mut Vec<Completion>) {

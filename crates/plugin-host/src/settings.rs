@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::kept::AttemptLines;
 use crate::services::artifacts::Artifacts;
 use crate::services::secrets::Secrets;
 
@@ -47,6 +48,8 @@ pub struct Settings {
     pub limits: Limits,
     pub secrets: Arc<dyn Secrets>,
     pub artifacts: Arc<dyn Artifacts>,
+    /// Where the words of attempts are kept.
+    pub lines: Arc<dyn AttemptLines>,
 }
 
 #[derive(Clone, Debug, Default)]

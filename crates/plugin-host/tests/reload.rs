@@ -94,6 +94,10 @@ fn the_catalogue_and_the_listing_tell_what_plugins_offer() {
         ["clock", "give_back", "wait"]
     );
     assert_eq!((plugins[1].state.name, plugins[1].sha256.len()), ("ready", 64));
+    assert_eq!((plugins[0].cost.ended, plugins[0].cost.p50), (0, None));
+    output(house.run("echo", "echo", &json!(1)));
+    let cost = house.host.plugins()[0].cost.clone();
+    assert!(cost.ended >= 1 && cost.p50.is_some() && cost.memory_bytes > Some(1 << 16), "{cost:?}");
 }
 
 #[test]

@@ -320,6 +320,8 @@ fn a_secret_is_scrubbed_from_errors_and_progress_of_every_later_call() {
         let failed = failure(house.end_of(call));
         assert_eq!(&*failed.message, "I know: ***; ***", "{isolation:?}");
         assert_eq!(house.progress_of(call).1, "I know: ***");
+        let kept = house.said.0.lock().unwrap().clone();
+        assert_eq!(kept, [(1, "info".to_owned(), "I know: ***".to_owned())], "{isolation:?}");
         // Also where the document is none, and is told with what is wrong in it.
         let said = json!({ "code": "x.y", "message": "", "retry": "correct horse battery" });
         let failed = failure(house.run("ask", "log", &said));

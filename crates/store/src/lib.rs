@@ -6,9 +6,11 @@ mod contract;
 mod cursor;
 mod finding;
 mod memory;
+mod said;
 mod search;
 mod sense;
 mod sqlite;
 
 pub use memory::Memory;
+pub use said::{Said, SaidLine};
 pub use sqlite::{Copied, CopyError, OpenError, Sqlite, SqliteReads, copy_database, copy_store};

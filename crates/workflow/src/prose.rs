@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::expression::{Dictionary, Template, Tree, condition, phrase, with_holes};
 use crate::form::{Field, Form, Kind, Options, Required, Witness};
 use crate::id::StepNo;
-use crate::plan::{Each, Let, OnDuplicate, OnError, Section, Work, Workflow};
+use crate::plan::{Each, Let, OnDuplicate, OnError, Section, Starts, Trigger, Work, Workflow};
 use crate::problem::Lang;
 use crate::register::{Register, Registers};
 
@@ -17,6 +17,7 @@ mod guard;
 mod step;
 mod time;
 mod trigger;
+mod when;
 
 pub use step::answer;
 
@@ -69,6 +70,20 @@ pub fn reading(workflow: &Workflow, registers: &Registers, language: Lang) -> Re
         steps: steps(Section::Main),
         on_cancel: steps(Section::OnCancel),
         on_failure: steps(Section::OnFailure),
+    }
+}
+
+/// What starts a trigger, in words: of a schedule when it fires.
+#[must_use]
+pub fn occasion(workflow: &Workflow, registers: &Registers, trigger: &Trigger, language: Lang) -> String {
+    let teller = Teller { workflow, registers, language, at: None, brought: None };
+    match &trigger.starts {
+        Starts::Schedule(schedule) => teller.by_the_clock(schedule),
+        Starts::Webhook(_)
+        | Starts::Files { .. }
+        | Starts::Mail(_)
+        | Starts::ByHand { .. }
+        | Starts::Event { .. } => teller.occasion(trigger),
     }
 }
 

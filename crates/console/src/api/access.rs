@@ -1,19 +1,23 @@
 //! Accounts: people invited and shut out, sessions, tokens, the audit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-use yizhan_access::{Line, NewToken, Session, Token, Verified};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use yizhan_access::{NewToken, Session, Token};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::run::World;
 
 use super::PageOf;
 use crate::body::{Answer, Asked, Created, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::noted::{Standing, standing};
 use crate::refusal::Refusal;
 use crate::view::Listing;
 
@@ -41,6 +45,13 @@ pub(crate) struct InvitedView {
     pub mail: Option<String>,
 }
 
+/// Whose sessions are over, and how many that were.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AllEndedView {
+    person: String,
+    sessions: usize,
+}
+
 /// Who has no session and no password any more.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ShutOutView {
@@ -59,20 +70,69 @@ pub(crate) struct RevokedView {
     name: String,
 }
 
+/// What somebody can come in with.
+fn of_account(desk: &Desk, id: &str) -> Result<Standing, Refusal> {
+    let password = desk.access.with_password()?.iter().any(|(one, _)| one == id);
+    let sessions = desk.access.sessions(desk.shared().now())?;
+    let sessions = sessions.iter().filter(|session| session.person == id).count();
+    let tokens = desk.access.tokens()?;
+    let tokens = tokens.iter().filter(|token| token.person.as_deref() == Some(id)).count();
+    Ok(standing([
+        ("password", Some(json!(password))),
+        ("sessions", Some(json!(sessions))),
+        ("tokens", Some(json!(tokens))),
+    ]))
+}
+
+fn of_token(may: Role, on: &[String], person: Option<&str>, expires: Millis) -> Standing {
+    standing([
+        ("may", Some(json!(may.as_str()))),
+        ("on", Some(json!(on)).filter(|_| !on.is_empty())),
+        ("person", person.map(|person| json!(person))),
+        ("expires", Some(json!(expires.to_string()))),
+    ])
+}
+
+/// Which of a list are wanted.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub(crate) struct Sought {
+    /// Part of a name or an id; small and large letters are the same.
+    pub(crate) text: String,
+}
+
+impl Sought {
+    fn fits(&self, words: &[&str]) -> bool {
+        let text = self.text.trim().to_lowercase();
+        text.is_empty() || words.iter().any(|word| word.to_lowercase().contains(&text))
+    }
+}
+
+/// What somebody is called, if they are known.
+fn called<'w>(world: &'w World, id: &str) -> &'w str {
+    world.people.people.get(id).map_or("", |person| &person.name)
+}
+
 pub(crate) async fn accounts(
     State(desk): State<Arc<Desk>>,
+    Asked(sought): Asked<Sought>,
     Asked(page): Asked<PageOf>,
 ) -> Result<Answer<Listing<AccountView>>, Refusal> {
     let listing = desk.read(move |desk| {
-        let (with, sessions) = (desk.access.with_password()?, desk.access.sessions(desk.shared().now())?);
+        let with: BTreeMap<String, Millis> = desk.access.with_password()?.into_iter().collect();
+        let mut sessions = BTreeMap::<String, usize>::new();
+        for session in desk.access.sessions(desk.shared().now())? {
+            *sessions.entry(session.person).or_default() += 1;
+        }
         let world = desk.shared().world();
+        let all = world.people.people.iter().filter(|(id, person)| sought.fits(&[id, &person.name]));
         let view = |(id, person): (&String, &yizhan_workflow::people::Person)| AccountView {
             id: id.clone(),
             name: person.name.clone(),
-            password_since: with.iter().find(|(one, _)| one == id).map(|(_, since)| since.to_string()),
-            sessions: sessions.iter().filter(|session| session.person == *id).count(),
+            password_since: with.get(id).map(ToString::to_string),
+            sessions: sessions.get(id).copied().unwrap_or_default(),
         };
-        Listing::part(world.people.people.iter().map(view).collect(), &page, |one| one.id.clone())
+        Listing::part(all.map(view).collect(), &page, |one| one.id.clone())
     });
     listing.await.map(Answer)
 }
@@ -87,6 +147,7 @@ pub(crate) async fn invite(
     let world = desk.shared().world();
     let person = world.people_at(now).person(&id).cloned().ok_or(Refusal::NoSuch { kind: "person", name })?;
     let word = desk.access.invite(&id, &caller.name(), now).await?;
+    caller.noted.changed(&id, Standing::new(), standing([("invited", Some(json!(true)))]));
     let house = world.url.as_deref().unwrap_or_default().trim_end_matches('/');
     let link = format!("{house}/invitation/{}", word.reveal());
     Ok(Answer(InvitedView { person: format!("person:{id}"), link, mail: person.mail }))
@@ -94,27 +155,50 @@ pub(crate) async fn invite(
 
 pub(crate) async fn shut_out(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
 ) -> Result<Answer<ShutOutView>, Refusal> {
+    let before = of_account(&desk, bare(&name))?;
     desk.access.shut_out(bare(&name)).await?;
+    caller.noted.changed(bare(&name), before, of_account(&desk, bare(&name))?);
     Ok(Answer(ShutOutView { person: format!("person:{}", bare(&name)) }))
+}
+
+pub(crate) async fn end_sessions(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named(name): Named<String>,
+) -> Result<Answer<AllEndedView>, Refusal> {
+    let id = bare(&name);
+    let before = of_account(&desk, id)?;
+    let sessions = desk.access.end_all(id).await?;
+    caller.noted.changed(id, before, of_account(&desk, id)?);
+    Ok(Answer(AllEndedView { person: format!("person:{id}"), sessions }))
 }
 
 pub(crate) async fn sessions(
     State(desk): State<Arc<Desk>>,
+    Asked(sought): Asked<Sought>,
     Asked(page): Asked<PageOf>,
 ) -> Result<Answer<Listing<Session>>, Refusal> {
     let listing = desk.read(move |desk| {
-        Listing::part(desk.access.sessions(desk.shared().now())?, &page, |one| one.id.clone())
+        let (mut all, world) = (desk.access.sessions(desk.shared().now())?, desk.shared().world());
+        all.retain(|one| sought.fits(&[&one.person, called(&world, &one.person)]));
+        Listing::part(all, &page, |one| one.id.clone())
     });
     listing.await.map(Answer)
 }
 
 pub(crate) async fn end_session(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(id): Named<String>,
 ) -> Result<Answer<EndedView>, Refusal> {
+    let all = desk.access.sessions(desk.shared().now())?;
+    let whose = all.into_iter().find(|session| session.id == id).map(|session| session.person);
     if desk.access.end_one(&id).await? {
+        let before = standing([("person", whose.map(|person| json!(person)))]);
+        caller.noted.changed(&id, before, Standing::new());
         return Ok(Answer(EndedView { id }));
     }
     Err(Refusal::NoSuch { kind: "session", name: id })
@@ -171,54 +255,43 @@ pub(crate) async fn made(desk: &Arc<Desk>, caller: &Caller, new: Making) -> Resu
         return Err(Refusal::NoSuch { kind: "person", name: id.clone() });
     }
     let expires: Millis = now.plus(days * DAY);
+    let after = of_token(may, &on, person.as_deref(), expires);
     let new = NewToken { name: name.clone(), person, may, on, expires };
     let Some(word) = desk.access.make_token(new, &caller.name(), now).await? else {
         return Err(Refusal::NotNow(format!(
             "there is a token `{name}`; take it back first, or choose another name"
         )));
     };
+    caller.noted.changed(&name, Standing::new(), after);
     Ok(MadeView { name, token: word.reveal().to_owned(), expires: expires.to_string() })
 }
 
 pub(crate) async fn tokens(
     State(desk): State<Arc<Desk>>,
+    Asked(sought): Asked<Sought>,
     Asked(page): Asked<PageOf>,
 ) -> Result<Answer<Listing<Token>>, Refusal> {
-    let all = desk.read(move |desk| Listing::part(desk.access.tokens()?, &page, |one| one.name.clone()));
+    let all = desk.read(move |desk| {
+        let (mut all, world) = (desk.access.tokens()?, desk.shared().world());
+        all.retain(|one| {
+            let person = one.person.as_deref().unwrap_or_default();
+            sought.fits(&[&one.name, person, called(&world, person)])
+        });
+        Listing::part(all, &page, |one| one.name.clone())
+    });
     all.await.map(Answer)
 }
 
 pub(crate) async fn revoke(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(name): Named<String>,
 ) -> Result<Answer<RevokedView>, Refusal> {
+    let was = desk.access.tokens()?.into_iter().find(|token| token.name == name);
     if desk.access.revoke(&name).await? {
+        let before = was.map(|was| of_token(was.may, &was.on, was.person.as_deref(), was.expires));
+        caller.noted.changed(&name, before.unwrap_or_default(), Standing::new());
         return Ok(Answer(RevokedView { name }));
     }
     Err(Refusal::NoSuch { kind: "token", name })
-}
-
-/// The newest lines first.
-pub(crate) async fn audit(
-    State(desk): State<Arc<Desk>>,
-    Asked(page): Asked<PageOf>,
-) -> Result<Answer<Listing<Line>>, Refusal> {
-    let before = page.cursor.as_deref().map(str::parse::<i64>).transpose();
-    let before = before.map_err(|_| Refusal::Unreadable("`cursor` is no cursor of this list".to_owned()))?;
-    let limit = page.limit();
-    let items = desk.read(move |desk| Ok(desk.access.audit(before, limit)?)).await?;
-    let next =
-        items.last().filter(|line| items.len() == limit && line.seq > 1).map(|line| line.seq.to_string());
-    Ok(Answer(Listing { items, next }))
-}
-
-pub(crate) async fn verify(State(desk): State<Arc<Desk>>) -> Result<Answer<Verified>, Refusal> {
-    desk.read(verified).await.map(Answer)
-}
-
-/// Against itself, the house's key, and the heads that were written down meanwhile.
-pub(super) fn verified(desk: &Desk) -> Result<Verified, Refusal> {
-    let seen = desk.house.audit_heads();
-    let seen = seen.map_err(|error| Refusal::bug("the heads of the audit cannot be read", &error))?;
-    Ok(desk.access.verify(&seen)?)
 }

@@ -41,7 +41,15 @@ pub(crate) async fn list(
         let (most, skip) = (page.limit(), page.number()?);
         looked_at(desk, id, (&caller, &asked), |look, _| {
             let texts = Texts::of(id, u32::MAX, &desk.shared().library, desk.reads())?;
-            let of = AttemptsOf { step: sought.step.as_deref(), item: sought.item, skip, most };
+            let (said, house) = (desk.house.said(id), desk.reads().house()?);
+            let of = AttemptsOf {
+                step: sought.step.as_deref(),
+                item: sought.item,
+                skip,
+                most,
+                said: &said,
+                house: &house,
+            };
             let mut items = attempts(&look, (id, &texts), &of, desk.reads())?;
             let next = (items.len() > most).then(|| skip.saturating_add(most).to_string());
             items.truncate(most);

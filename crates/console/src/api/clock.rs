@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use utoipa::ToSchema;
 use yizhan_engine::live;
+use yizhan_engine::store::TaskRow;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, TaskId};
 use yizhan_workflow::moment::{Moment, MomentText};
 use yizhan_workflow::people::rights::Role;
@@ -20,10 +21,12 @@ use yizhan_workflow::run::state::{At, ItemState, Run};
 use super::ChangedView;
 use super::files::sized;
 use super::runs::run_named;
+use super::standing::{note_task, of_clock};
 use super::tasks::{open_task, through};
 use crate::body::{Answer, Form, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::noted::Standing;
 use crate::refusal::Refusal;
 
 /// Characters of a reason.
@@ -135,8 +138,22 @@ async fn act(
     (name, step): (String, Option<String>),
     event: impl FnOnce(Attempt) -> Event,
 ) -> Result<Answer<ChangedView>, Refusal> {
-    let (run, of) = desk.read(move |desk| clock_named(desk, &caller, &name, step.as_deref())).await?;
+    let asks = caller.clone();
+    let named = desk.read(move |desk| {
+        let (run, of, task) = clock_named(desk, &asks, &name, step.as_deref())?;
+        let before = if task.is_some() { Standing::new() } else { of_clock(desk, run, of) };
+        Ok((run, of, task, before))
+    });
+    let (run, of, task, before) = named.await?;
     desk.engine.act(run, event(of)).await?;
+    match task {
+        Some(row) => note_task(desk, &caller, row).await,
+        None => {
+            caller.noted.case(run);
+            let after = desk.read(move |desk| Ok(of_clock(desk, run, of))).await;
+            caller.noted.changed("clock", before, after.unwrap_or_default());
+        }
+    }
     Ok(Answer(ChangedView::of(run)))
 }
 
@@ -145,14 +162,14 @@ fn clock_named(
     caller: &Caller,
     name: &str,
     step: Option<&str>,
-) -> Result<(RunId, Attempt), Refusal> {
+) -> Result<(RunId, Attempt, Option<TaskRow>), Refusal> {
     if name.parse::<TaskId>().is_ok() {
-        return open_task(desk, caller, name).map(|(row, of)| (row.run, of));
+        return open_task(desk, caller, name).map(|(row, of)| (row.run, of, Some(row)));
     }
     let id = run_named(desk, caller, Role::Operator, name)?;
     let loaded = live::load(id, desk.reads())?;
     let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
-    Ok((id, clock_in(&loaded.run, &text, step)?))
+    Ok((id, clock_in(&loaded.run, &text, step)?, None))
 }
 
 /// The clock of the run itself, or that of a step in it.

@@ -81,13 +81,14 @@ struct Visit<'a> {
 
 impl Visit<'_> {
     fn audit(&mut self) -> Result<(), Refusal> {
-        let line = match super::access::verified(self.desk)?.broken {
+        let line = match super::audit::verified(self.desk)?.broken {
             None => return Ok(()),
             Some(
                 Broken::Gap { seq }
                 | Broken::Changed { seq }
                 | Broken::Unmarked { seq }
-                | Broken::Gone { seq },
+                | Broken::Gone { seq }
+                | Broken::Hidden { seq },
             ) => seq,
         };
         let finding = say!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use yizhan_engine::PauseError;
 use yizhan_workflow::people::rights::Role;
@@ -11,6 +12,7 @@ use yizhan_workflow::people::rights::Role;
 use crate::body::{Answer, Form, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::noted::standing;
 use crate::refusal::Refusal;
 use crate::view::PauseView;
 
@@ -67,6 +69,7 @@ pub(crate) async fn pause(
         return Err(Refusal::Unreadable(format!("a reason has at most {REASON_LONGEST} characters")));
     }
     desk.engine.pause(name, by, reason).await?;
+    note(&caller, name, true);
     Ok(Answer(Stands::of(&desk, name)))
 }
 
@@ -79,7 +82,13 @@ pub(crate) async fn resume(
     let name = (&*workflow, &*trigger);
     by(&desk, &caller, name, &given)?;
     desk.engine.resume(name).await?;
+    note(&caller, name, false);
     Ok(Answer(Stands::of(&desk, name)))
+}
+
+fn note(caller: &Caller, (_, trigger): (&str, &str), paused: bool) {
+    let of = |paused: bool| standing([("paused", Some(json!(paused)))]);
+    caller.noted.changed(trigger, of(!paused), of(paused));
 }
 
 /// In whose name it is done, by whoever may, to a trigger that there is.

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use serde_json::json;
 
 use super::PageOf;
 use crate::body::{Answer, Asked, Named};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::PluginView;
+use crate::noted::standing;
 use crate::refusal::Refusal;
 use crate::view::Listing;
 
@@ -21,11 +24,19 @@ pub(crate) async fn list(
 
 pub(crate) async fn release(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(id): Named<String>,
 ) -> Result<Answer<PluginView>, Refusal> {
     let stands = desk.read(move |desk| {
+        let state = |desk: &Desk| {
+            let plugin = desk.house.plugin(&id);
+            (standing([("state", plugin.as_ref().map(|plugin| json!(plugin.state)))]), plugin)
+        };
+        let (before, _) = state(desk);
         desk.house.release(&id);
-        desk.house.plugin(&id).ok_or(Refusal::NoSuch { kind: "plugin", name: id })
+        let (after, plugin) = state(desk);
+        caller.noted.changed(&id, before, after);
+        plugin.ok_or(Refusal::NoSuch { kind: "plugin", name: id })
     });
     stands.await.map(Answer)
 }

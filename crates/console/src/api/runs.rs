@@ -23,11 +23,13 @@ use yizhan_workflow::run::{self, Now, Refusal as RunRefusal};
 
 pub(crate) use starting::{Request, Wanted, came_before, current, start};
 
+use super::standing::of_run;
 use super::{Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::{Caller, Who};
 use crate::desk::Desk;
 use crate::house::Language;
+use crate::noted::{Standing, standing};
 use crate::refusal::Refusal;
 use crate::view::{
     JournalLine, Listing, Look, MigrationView, RunRow, RunView, Shown, Teller, Texts, Titles, WhyView,
@@ -376,7 +378,7 @@ pub(crate) async fn journal(
     listing.await.map(Answer)
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 pub(crate) struct Tongue {
     /// In which language sentences are: `zh` or `en`.
     #[param(value_type = Option<String>)]
@@ -420,10 +422,21 @@ pub(crate) async fn cancel(
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let looks = caller.clone();
     let reason = given.reason.unwrap_or_else(|| "cancelled by hand".to_owned()).into();
-    let id = desk.read(move |desk| run_named(desk, &caller, Role::Operator, &name)).await?;
+    let found = desk.read(move |desk| {
+        let id = run_named(desk, &caller, Role::Operator, &name)?;
+        Ok((id, of_run(desk, id)))
+    });
+    let (id, before) = found.await?;
     // Opening 0: the one that is there now.
     desk.engine.act(id, Event::Cancelled { opening: 0, by, reason }).await?;
-    desk.read(move |desk| view_of(desk, id, (&looks, &Looking::default()))).await.map(Answer)
+    desk.read(move |desk| changed(desk, id, &looks, before)).await.map(Answer)
+}
+
+/// The run as it is now, which the audit tells too.
+fn changed(desk: &Desk, id: RunId, caller: &Caller, before: Standing) -> Result<Shown<RunView>, Refusal> {
+    caller.noted.case(id);
+    caller.noted.changed("run", before, of_run(desk, id));
+    view_of(desk, id, (caller, &Looking::default()))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -441,20 +454,21 @@ pub(crate) async fn retry(
 ) -> Result<Answer<Shown<RunView>>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let looks = caller.clone();
-    let (id, from) = desk
+    let (id, from, before) = desk
         .read(move |desk| {
             let id = run_named(desk, &caller, Role::Operator, &name)?;
-            let Some(step) = given.from else { return Ok((id, None)) };
+            let before = of_run(desk, id);
+            let Some(step) = given.from else { return Ok((id, None, before)) };
             let row = desk.reads().row(id)?.ok_or(Refusal::NoSuch { kind: "run", name })?;
             let text = desk.shared().library.text(&row.text, desk.reads())?;
             match text.step_named(&step) {
-                Some(no) => Ok((id, Some(no))),
+                Some(no) => Ok((id, Some(no), before)),
                 None => Err(Refusal::NoSuch { kind: "step", name: step }),
             }
         })
         .await?;
     desk.engine.act(id, Event::Retried { opening: 0, by, from }).await?;
-    desk.read(move |desk| view_of(desk, id, (&looks, &Looking::default()))).await.map(Answer)
+    desk.read(move |desk| changed(desk, id, &looks, before)).await.map(Answer)
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -476,7 +490,7 @@ pub(crate) async fn migrate(
 ) -> Result<Answer<MigrationView>, Refusal> {
     let by: Arc<str> = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let tried = by.clone();
-    let (to, dry_run) = (given.to, given.dry_run);
+    let (to, dry_run, noted) = (given.to, given.dry_run, caller.noted.clone());
     let trying = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Operator, &name)?;
         try_migration(desk, id, to.as_deref(), &tried)
@@ -487,6 +501,9 @@ pub(crate) async fn migrate(
     }
     let id = view.id.parse().map_err(|_| Refusal::Unreadable(view.id.clone()))?;
     desk.engine.act(id, Event::Migrated { to, by }).await?;
+    noted.case(id);
+    let text = |hash: &str| standing([("version", Some(hash.into()))]);
+    noted.changed("run", text(&view.from), text(&view.to));
     Ok(Answer(MigrationView { done: true, ..view }))
 }
 

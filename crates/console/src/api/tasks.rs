@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
-use yizhan_engine::store::{self, DraftOf, TaskFilter};
+use yizhan_engine::store::{self, DraftOf, TaskFilter, TaskState};
 use yizhan_workflow::id::{Attempt, RunId, TaskId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
@@ -15,6 +15,7 @@ use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
 use super::files::{sized, sized_list};
 use super::runs::run_named;
+use super::standing::note_task;
 use super::{ChangedView, Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
@@ -213,8 +214,9 @@ pub(crate) async fn answered_by(desk: &Arc<Desk>, caller: &Caller, name: &str) -
     let (Some(own), Ok(id)) = (caller.person().map(str::to_owned), name.parse::<TaskId>()) else {
         return false;
     };
-    let by = desk.read(move |desk| Ok(desk.reads().answered_by(&id)?)).await;
-    by.is_ok_and(|by| by.is_some_and(|by| bare(&by) == own))
+    let past = desk.read(move |desk| Ok(desk.reads().past_task(&id)?)).await;
+    let answered = past.ok().flatten().filter(|(_, end)| end.state == TaskState::Answered);
+    answered.is_some_and(|(_, end)| end.by.is_some_and(|by| bare(&by) == own))
 }
 
 /// Finds the task, and has `event` decided about it.
@@ -224,12 +226,14 @@ pub(crate) async fn act(
     name: String,
     event: impl FnOnce(Attempt) -> Event,
 ) -> Result<Answer<ChangedView>, Refusal> {
-    let caller = caller.clone();
-    let (row, of) = desk.read(move |desk| open_task(desk, &caller, &name)).await?;
+    let asks = caller.clone();
+    let (row, of) = desk.read(move |desk| open_task(desk, &asks, &name)).await?;
     yizhan_faults::point("console.task_acting");
     desk.engine.act(row.run, event(of)).await?;
     yizhan_faults::point("console.task_acted");
-    Ok(Answer(ChangedView::of(row.run)))
+    let run = row.run;
+    note_task(desk, caller, row).await;
+    Ok(Answer(ChangedView::of(run)))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

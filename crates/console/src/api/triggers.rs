@@ -11,9 +11,12 @@ use yizhan_engine::store::{Firing, StoreError};
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::{Starts, Trigger, Workflow};
+use yizhan_workflow::problem::Lang;
+use yizhan_workflow::prose::occasion;
 use yizhan_workflow::schedule;
 
 use super::PageOf;
+use super::runs::Tongue;
 use super::workflows::trigger_kind;
 use crate::body::{Answer, Asked};
 use crate::caller::Caller;
@@ -49,6 +52,7 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(asked): Asked<Filter>,
     Asked(page): Asked<PageOf>,
+    Asked(tongue): Asked<Tongue>,
 ) -> Result<Answer<Listing<TriggerView>>, Refusal> {
     let all = desk.shared().library.workflows();
     if let Some(name) = &asked.workflow
@@ -60,17 +64,24 @@ pub(crate) async fn list(
         asked.workflow.as_ref().is_none_or(|wanted| wanted == name) && caller.rights.may(Role::Viewer, name)
     };
     let days = i64::from(asked.days.unwrap_or(7).min(3_660));
+    let lang = tongue.lang.unwrap_or_else(|| desk.house.language()).lang();
     let views = desk.read(move |desk| {
         let texts =
             all.iter().filter(|(name, _)| wanted(name)).filter_map(|(_, entry)| entry.workflow.as_ref());
         let triggers = texts.flat_map(|text| text.triggers.iter().map(move |trigger| (text, trigger)));
-        let views: Result<_, _> = triggers.map(|(text, trigger)| view(desk, text, trigger, days)).collect();
+        let views: Result<_, _> =
+            triggers.map(|(text, trigger)| view(desk, (text, trigger), days, lang)).collect();
         Listing::part(views?, &page, |one| format!("{}/{}", one.workflow, one.trigger))
     });
     views.await.map(Answer)
 }
 
-fn view(desk: &Desk, text: &Arc<Workflow>, trigger: &Trigger, days: i64) -> Result<TriggerView, StoreError> {
+fn view(
+    desk: &Desk,
+    (text, trigger): (&Arc<Workflow>, &Trigger),
+    days: i64,
+    lang: Lang,
+) -> Result<TriggerView, StoreError> {
     let shared = desk.shared();
     let now = shared.now();
     let calendar = shared.world().calendars.named(text.calendar.as_deref()).cloned();
@@ -99,7 +110,9 @@ fn view(desk: &Desk, text: &Arc<Workflow>, trigger: &Trigger, days: i64) -> Resu
         workflow: text.name.to_string(),
         trigger: trigger.name.to_string(),
         kind: trigger_kind(&trigger.starts).to_owned(),
+        title: text.title.clone(),
         what: what(text, trigger),
+        said: occasion(text, &shared.world().registers, trigger, lang),
         next: next.iter().map(ToString::to_string).collect(),
         entries,
         gathers: gathers.iter().flatten().map(ToString::to_string).collect(),

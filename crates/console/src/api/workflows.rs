@@ -1,16 +1,17 @@
 //! Workflows: what is in force, what is wrong with the files, and reading them again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Serialize;
+use serde_json::json;
 use utoipa::openapi::schema::Type;
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use yizhan_engine::library::Entry;
-use yizhan_engine::store::RunFilter;
 use yizhan_workflow::definition::completing;
 use yizhan_workflow::id::TextHash;
-use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::people::rights::{Grant, Role};
 use yizhan_workflow::plan::{Source, Starts, Workflow};
 use yizhan_workflow::run::names;
 
@@ -19,14 +20,12 @@ use crate::body::{Answer, Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Reloaded;
+use crate::noted::{Standing, standing};
 use crate::openapi::{Schemas, Shape};
 use crate::refusal::Refusal;
 use crate::view::{
-    FormView, Listing, StepSketch, TriggerName, WorkflowRow, WorkflowView, kind_of, section_word,
+    FormView, Listing, StepSketch, TriggerName, VersionView, WorkflowRow, WorkflowView, kind_of, section_word,
 };
-
-/// Open runs that are counted for a page.
-const COUNTED: usize = 500;
 
 pub(crate) async fn list(
     State(desk): State<Arc<Desk>>,
@@ -54,8 +53,33 @@ pub(crate) async fn show(
     Ok(Answer(view))
 }
 
-pub(crate) async fn reload(State(desk): State<Arc<Desk>>) -> Answer<Reloaded> {
-    Answer(desk.house.reload().await)
+pub(crate) async fn reload(State(desk): State<Arc<Desk>>, caller: Caller) -> Answer<Reloaded> {
+    let before = in_force(&desk);
+    let reloaded = desk.house.reload().await;
+    let after = in_force(&desk);
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        let side = |all: &BTreeMap<String, Standing>| all.get(name).cloned().unwrap_or_default();
+        caller.noted.changed(name, side(&before), side(&after));
+    }
+    Answer(reloaded)
+}
+
+/// The version of each workflow, and who may do what by which right.
+fn in_force(desk: &Desk) -> BTreeMap<String, Standing> {
+    let all = desk.shared().library.workflows();
+    let version = |(name, entry): (&String, &Entry)| {
+        let hash = entry.workflow.as_ref().map(|text| json!(text.hash.to_string()));
+        (name.clone(), standing([("version", hash)]))
+    };
+    let right = |(name, grant): (&String, &Grant)| {
+        let on = Some(json!(grant.on)).filter(|_| !grant.on.is_empty());
+        let may = [("may", Some(json!(grant.may.as_str()))), ("on", on), ("who", Some(json!(grant.who)))];
+        (format!("right.{name}"), standing(may))
+    };
+    let world = desk.shared().world();
+    let rights = world.people.rights.iter().map(right);
+    all.iter().map(version).chain(rights).collect()
 }
 
 fn row(desk: &Desk, name: &str, entry: &Entry) -> WorkflowRow {
@@ -129,8 +153,8 @@ fn view(
     text: Option<&Arc<Workflow>>,
     source: Option<String>,
 ) -> Result<WorkflowView, Refusal> {
-    let filter = RunFilter { workflow: Some(row.name.clone()), open: true, ..RunFilter::default() };
-    let open_runs = desk.reads().runs(&filter, None, COUNTED)?.rows.len();
+    let versions = versions(desk, &row)?;
+    let open_runs = versions.iter().map(|version| version.open_runs).sum();
     let mut view = WorkflowView {
         row,
         note: None,
@@ -139,6 +163,7 @@ fn view(
         steps: vec![],
         source,
         open_runs,
+        versions,
     };
     if let Some(text) = text {
         let world = desk.shared().world();
@@ -149,6 +174,21 @@ fn view(
         view.steps = sketches(text);
     }
     Ok(view)
+}
+
+/// The texts that open runs go by, the one in force first.
+fn versions(desk: &Desk, row: &WorkflowRow) -> Result<Vec<VersionView>, Refusal> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    counts.extend(row.hash.clone().map(|hash| (hash, 0)));
+    let open = desk.reads().open_by_text(&row.name)?;
+    counts.extend(open.into_iter().map(|(text, runs)| (text.to_string(), runs)));
+    let version = |(hash, open_runs)| {
+        let in_force = row.hash.as_ref() == Some(&hash);
+        VersionView { hash, in_force, open_runs }
+    };
+    let mut all: Vec<VersionView> = counts.into_iter().map(version).collect();
+    all.sort_by_key(|version| (!version.in_force, std::cmp::Reverse(version.open_runs)));
+    Ok(all)
 }
 
 fn sketches(text: &Workflow) -> Vec<StepSketch> {

@@ -4,6 +4,7 @@
 mod accounts;
 mod audit;
 mod log;
+mod plugins;
 
 use std::sync::Arc;
 
@@ -13,19 +14,23 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value as Json;
 use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::problem::Lang;
 
-pub(crate) use accounts::{end_session, invite, make_token, revoke, show as accounts, shut_out};
+pub(crate) use accounts::{
+    end_session, end_sessions, invite, make_token, revoke, show as accounts, shut_out,
+};
 pub(crate) use audit::show as audit;
 pub(crate) use log::show as log;
 
 use super::shell::{Place, Reader, following};
-use super::workflows::{firings, paused};
+use super::workflows::{coming, firings, paused};
 use super::{console, refused, spoken};
+use crate::api::runs::Tongue;
 use crate::api::{PageOf, health, triggers};
 use crate::body::Asked;
 use crate::caller::Caller;
 use crate::desk::Desk;
-use crate::house::PluginView;
+use crate::house::{Language, PluginView};
 use crate::refusal::Refusal;
 use crate::view::{HealthView, TriggerView};
 use crate::words::{Text, catalogue as t, say};
@@ -73,7 +78,7 @@ fn parts(reader: &Reader<'_>, at: Part) -> Markup {
 
 pub(crate) async fn show(State(desk): State<Arc<Desk>>, caller: Caller, headers: HeaderMap) -> Response {
     let lang = spoken(&desk, &headers);
-    match state(&desk, &caller).await {
+    match state(&desk, &caller, lang).await {
         Ok((health, plugins, schedules)) => {
             let world = desk.shared().world();
             let reader = Reader::new(&desk, lang, &caller, &world);
@@ -89,7 +94,7 @@ pub(crate) async fn show(State(desk): State<Arc<Desk>>, caller: Caller, headers:
 
 type Standing = (HealthView, Vec<PluginView>, Vec<TriggerView>);
 
-async fn state(desk: &Arc<Desk>, caller: &Caller) -> Result<Standing, Refusal> {
+async fn state(desk: &Arc<Desk>, caller: &Caller, lang: Lang) -> Result<Standing, Refusal> {
     let health = health::health(State(desk.clone()), caller.clone()).await?.0;
     let plugins = desk.read(|desk| Ok(desk.house.plugins())).await?;
     let all = triggers::list(
@@ -97,6 +102,7 @@ async fn state(desk: &Arc<Desk>, caller: &Caller) -> Result<Standing, Refusal> {
         caller.clone(),
         Asked(triggers::Filter::all()),
         Asked(PageOf::default()),
+        Asked(Tongue { lang: Some(Language::of(lang)) }),
     )
     .await?
     .0
@@ -119,7 +125,7 @@ fn content(
         h2 { (say(lang, t::FIGURES)) }
         div #figures data-live { (figures(reader, &health.figures)) }
         h2 { (say(lang, t::PLUGINS)) }
-        div #plugins data-live { (plugin_rows(reader, plugins)) }
+        div #plugins data-live { (plugins::rows(reader, plugins)) }
         h2 { (say(lang, t::SCHEDULES)) }
         div #schedules data-live { (schedule_rows(reader, schedules)) }
     }
@@ -152,31 +158,6 @@ fn figures(reader: &Reader<'_>, figures: &Json) -> Markup {
     }
 }
 
-fn plugin_rows(reader: &Reader<'_>, all: &[PluginView]) -> Markup {
-    let lang = reader.lang;
-    html! {
-        div.wide { table.rows {
-            thead { tr {
-                th { (say(lang, t::PLUGIN)) } th { (say(lang, t::STATE)) } th { (say(lang, t::ISOLATION)) } th { (say(lang, t::CALLS)) } th { (say(lang, t::CRASHES)) } th { "SHA-256" }
-            } }
-            tbody { @for plugin in all { tr id={ "plugin-" (plugin.id) } {
-                td data-label=(say(lang, t::PLUGIN)) {
-                    strong { (plugin.id) } " " span.soft { (plugin.version) }
-                    details.values { summary { (say(lang, t::ACTIONS)) " · " (plugin.actions.len()) } ul.plain-list { @for action in &plugin.actions { li { code { (action.name) } " " span.chip { (action.effect) } " " (action.summary) } } } }
-                }
-                td data-label=(say(lang, t::STATE)) {
-                    span.chip.done[plugin.state == "ready"].failed[plugin.fault.is_some()] { (plugin.state) }
-                    @if let Some(fault) = &plugin.fault { p.fault { (fault) } }
-                }
-                td data-label=(say(lang, t::ISOLATION)) { (plugin.isolation) }
-                td data-label=(say(lang, t::CALLS)) { (plugin.calls) }
-                td data-label=(say(lang, t::CRASHES)) { span.late[plugin.crashes > 0] { (plugin.crashes) } }
-                td data-label="SHA-256" { code title=(plugin.hash) { (plugin.hash.chars().take(12).collect::<String>()) } }
-            } } }
-        } }
-    }
-}
-
 fn schedule_rows(reader: &Reader<'_>, all: &[TriggerView]) -> Markup {
     let lang = reader.lang;
     html! {
@@ -184,9 +165,9 @@ fn schedule_rows(reader: &Reader<'_>, all: &[TriggerView]) -> Markup {
             div.wide { table.rows {
                 thead { tr { th { (say(lang, t::WORKFLOW)) } th { (say(lang, t::PATTERN)) } th { (say(lang, t::NEXT_ONE)) } th { (say(lang, t::LAST_FIRINGS)) } } }
                 tbody { @for one in all { tr {
-                    td data-label=(say(lang, t::WORKFLOW)) { a href={ "/workflows/" (one.workflow) } { (one.workflow) } " " span.soft { (one.trigger) } @if let Some(pause) = &one.paused { p.late { (paused(reader, pause)) } } }
-                    td data-label=(say(lang, t::PATTERN)) { code { (one.what) } }
-                    td data-label=(say(lang, t::NEXT_ONE)) { (one.next.first().map_or_else(|| "—".to_owned(), |at| reader.time(at))) }
+                    td data-label=(say(lang, t::WORKFLOW)) { a href={ "/workflows/" (one.workflow) } { (one.title) } @if let Some(pause) = &one.paused { p.late { (paused(reader, pause)) } } }
+                    td data-label=(say(lang, t::PATTERN)) { (one.said) }
+                    td data-label=(say(lang, t::NEXT_ONE)) { (coming(reader, one)) }
                     td data-label=(say(lang, t::LAST_FIRINGS)) { (firings(reader, &one.last, FIRINGS)) }
                 } } }
             } }

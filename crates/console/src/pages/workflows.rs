@@ -1,41 +1,40 @@
 //! *Workflows*: the files with their state, and one of them: what is wrong with it, what it says, its picture, what starts it,
 //! and which of its texts runs go by.
 
+mod answers;
 pub(crate) mod trial;
 mod triggers;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::{Markup, PreEscaped, html};
-use yizhan_engine::store::RunFilter;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::prose::{Reading, Said, reading};
 
-pub(super) use triggers::{firings, paused};
+pub(super) use triggers::{coming, firings, paused};
 pub(crate) use triggers::{pause, resume};
 
 use super::fields::{self, Shown};
 use super::shell::{Place, Reader, following};
 use super::{console, refused, spoken};
 use crate::api::PageOf;
+use crate::api::runs::Tongue;
 use crate::api::triggers as firing;
 use crate::api::workflows as api;
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::graph::svg::{Marks, svg};
+use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::view::{TriggerView, WorkflowRow, WorkflowView};
+use crate::view::{TriggerView, VersionView, WorkflowRow, WorkflowView};
 use crate::words::{Text, catalogue as t, say, say_with};
 
 const WATCH: &str = "/api/v1/events?only=house";
-/// Open runs that are looked at for their texts.
-const RUNS_COUNTED: usize = 500;
 
 pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers: HeaderMap) -> Response {
     let lang = spoken(&desk, &headers);
@@ -107,17 +106,8 @@ struct Sheet {
     view: WorkflowView,
     triggers: Vec<TriggerView>,
     text: Option<Arc<Workflow>>,
-    versions: Vec<Version>,
     fields: Vec<Shown>,
 }
-
-/// A text by which open runs go.
-struct Version {
-    hash: String,
-    runs: usize,
-    in_force: bool,
-}
-
 pub(crate) async fn show(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
@@ -134,7 +124,7 @@ async fn shown(
     lang: Lang,
     (name, refusal): (&str, Option<&Refusal>),
 ) -> Response {
-    match sheet(desk, caller, name).await {
+    match sheet(desk, caller, (name, lang)).await {
         Ok(sheet) => {
             let world = desk.shared().world();
             let reader = Reader::new(desk, lang, caller, &world);
@@ -153,33 +143,18 @@ fn titled(row: &WorkflowRow) -> &str {
     if row.title.is_empty() { &row.name } else { &row.title }
 }
 
-async fn sheet(desk: &Arc<Desk>, caller: &Caller, name: &str) -> Result<Sheet, Refusal> {
+async fn sheet(desk: &Arc<Desk>, caller: &Caller, (name, lang): (&str, Lang)) -> Result<Sheet, Refusal> {
     let view = api::show(State(desk.clone()), caller.clone(), Named(name.to_owned())).await?.0;
     let filter = Asked(firing::Filter::of(name));
+    let tongue = Asked(Tongue { lang: Some(Language::of(lang)) });
     let triggers =
-        firing::list(State(desk.clone()), caller.clone(), filter, Asked(PageOf::default())).await?.0.items;
+        firing::list(State(desk.clone()), caller.clone(), filter, Asked(PageOf::default()), tongue)
+            .await?
+            .0
+            .items;
     let text = desk.shared().library.current(name);
-    let (name, hash) = (name.to_owned(), view.row.hash.clone());
-    let versions = desk.read(move |desk| versions(desk, name, hash.as_deref())).await?;
     let fields = fields::of(&view.form)?;
-    Ok(Sheet { view, triggers, text, versions, fields })
-}
-
-/// Which texts the open runs go by, the one in force first.
-fn versions(desk: &Desk, workflow: String, in_force: Option<&str>) -> Result<Vec<Version>, Refusal> {
-    let filter = RunFilter { workflow: Some(workflow), open: true, ..RunFilter::default() };
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    counts.extend(in_force.map(|hash| (hash.to_owned(), 0)));
-    for row in desk.reads().runs(&filter, None, RUNS_COUNTED)?.rows {
-        *counts.entry(row.text.to_string()).or_default() += 1;
-    }
-    let version = |(hash, runs): (String, usize)| {
-        let is_it = in_force == Some(&*hash);
-        Version { hash, runs, in_force: is_it }
-    };
-    let mut all: Vec<Version> = counts.into_iter().map(version).collect();
-    all.sort_by_key(|version| (!version.in_force, std::cmp::Reverse(version.runs)));
-    Ok(all)
+    Ok(Sheet { view, triggers, text, fields })
 }
 
 fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Markup {
@@ -204,7 +179,7 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
                     a.button href={ "/runs?workflow=" (row.name) } { (say(lang, t::CASES)) " · " (sheet.view.open_runs) }
                 }
                 h2 { (say(lang, t::VERSIONS)) }
-                (versions_said(lang, &sheet.versions))
+                (versions_said(lang, &sheet.view.versions))
                 (triggers::all(reader, &sheet.triggers))
                 @if let Some(text) = &sheet.text {
                     h2 { (say(lang, t::PICTURE)) }
@@ -215,12 +190,12 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
     }
 }
 
-fn versions_said(lang: Lang, all: &[Version]) -> Markup {
+fn versions_said(lang: Lang, all: &[VersionView]) -> Markup {
     html! {
         ul.plain-list { @for version in all { li {
             code { (version.hash.chars().take(12).collect::<String>()) } " "
             @if version.in_force { span.chip.done { (say(lang, t::IN_FORCE)) } " " }
-            (say_with(lang, t::OPEN_RUNS, &[&version.runs.to_string()]))
+            (say_with(lang, t::OPEN_RUNS, &[&version.open_runs.to_string()]))
         } } }
     }
 }

@@ -1,9 +1,11 @@
 //! Stories of whoever wants to know what was really sent, how often, and what came back.
 
 use serde_json::json;
+use yizhan_workflow::id::{Millis, outward_key};
 
 use super::client::Client;
-use super::place::{Place, place};
+use super::place::{Place, TEN, place};
+use crate::house::SaidLine;
 
 const TOLD: &str = r#"
 title = "停水"
@@ -41,6 +43,34 @@ async fn page(client: &Client, path: &str) -> String {
     let reply = client.send("GET", path, &[("accept-language", "en")], vec![]).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     reply.body
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_plugin_said_meanwhile_stands_with_its_attempt_and_no_other() {
+    let place = place(&[("told", TOLD)]).await;
+    let run = carried_out(&place).await;
+    let key = outward_key(&place.engine.shared.reads.house().unwrap(), &format!("{run}/book/1/0"));
+    let line = |attempt, level: &str, text: &str| SaidLine {
+        key: key.clone(),
+        attempt,
+        at: Millis(TEN),
+        level: level.to_owned(),
+        text: text.to_owned(),
+    };
+    let all = [line(1, "info", "线路忙 <1>"), line(2, "warn", "again"), line(2, "cut", "")];
+    place.said.lock().unwrap().extend(all);
+    let listed = place.socket.get(&format!("/api/v1/runs/{run}/attempts?step=book")).await.json();
+    assert_eq!(
+        listed["items"][0]["said"],
+        json!([{ "at": "2026-11-22T02:00:00Z", "level": "info", "text": "线路忙 <1>" }])
+    );
+    assert_eq!(listed["items"][1]["said"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["items"][2].get("said"), None, "it said nothing");
+    let page = page(&place.token, &format!("/runs/{run}/attempts?step=book")).await;
+    assert!(page.contains("线路忙 &lt;1&gt;") && page.contains("more was said and is not kept."), "{page}");
+    let tell = place.socket.get(&format!("/api/v1/runs/{run}/attempts?step=tell")).await.json();
+    assert_eq!(tell["items"][0].get("said"), None, "another step's words are not its own");
+    place.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

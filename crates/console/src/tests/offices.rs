@@ -62,7 +62,7 @@ async fn a_workflow_shows_its_state_its_sentences_what_starts_it_and_which_texts
     assert!(broken.body.contains("<pre class=\"caret bad\">YZ"), "{}", broken.body);
 
     let page = open(&viewer, "/workflows/fault").await;
-    for part in ["登门", "户号", "<svg", "30 17 * * *", "Next: today 17:30, tomorrow 17:30"] {
+    for part in ["登门", "户号", "<svg", "every day at 17:30", "Next: today 17:30, tomorrow 17:30"] {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
     assert_eq!(page.body.matches("1 open cases").count(), 2, "one under each of two texts: {}", page.body);
@@ -83,6 +83,15 @@ async fn a_walk_through_says_what_would_happen_by_when_and_does_nothing() {
     for part in ["上门 05", "asks 李娜", "Due 2026-11-30 18:00 Monday", "taken to be answered"] {
         assert!(walked.body.contains(part), "{part}: {}", walked.body);
     }
+    // Whoever reads it chooses what people answer, and how long they take.
+    let form = open(&viewer, path).await.body;
+    assert!(form.contains("name=\"o.visit.done\"") && form.contains("three working days"), "{form}");
+    let fields =
+        [("f.meter", "05"), ("at", "2026-11-27T16:55"), ("o.visit.done", "no"), ("t.visit", "4 workhours")];
+    let chosen = send(&viewer, path, &fields).await;
+    assert!(chosen.body.contains("没修好") && chosen.body.contains("2026-11-30"), "{}", chosen.body);
+    assert!(!chosen.body.contains("taken to be answered"), "{}", chosen.body);
+    assert!(!walked.body.contains("没修好"), "which it does not say by itself");
     assert_eq!(place.socket.get("/api/v1/runs").await.json()["items"], json!([]));
     assert_eq!(send(&viewer, path, &[("f.meter", "05"), ("at", "soon")]).await.status, 400);
     let other = token(&place, "looks elsewhere", Role::Viewer, &["refund"], None).await;
@@ -96,7 +105,15 @@ async fn the_system_says_how_it_is_what_plugins_do_and_which_slots_did_not_go_as
     place.start("fault", json!({"meter": "05"})).await;
     let operator = token(&place, "ops of all", Role::Operator, &[], None).await;
     let page = open(&operator, "/system").await;
-    for part in ["All is well.", "play", "1.0.0", "30 17 * * *", "today 17:30", "Cases · open"] {
+    for part in
+        ["All is well.", "play", "1.0.0", "every day at 17:30", "14 times within a fortnight", "Cases · open"]
+    {
+        assert!(page.body.contains(part), "{part}: {}", page.body);
+    }
+    // What calls of a plugin cost, as far as it is known.
+    for part in
+        ["failed: 2", "half within 1.5 ms", "95% within 230 ms", "4.2 s of processor", "12 MiB of memory"]
+    {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
     assert!(!page.body.contains("/system/accounts"), "that is for administrators");
@@ -132,7 +149,7 @@ async fn an_administrator_invites_shuts_out_makes_tokens_and_reads_what_was_done
     assert_eq!(open(&li_na, "/tasks").await.status, 303, "she is led to the door");
 
     let audit = open(&admin, "/system/audit?verify=true").await;
-    for part in ["/system/accounts/wang.wei/invite", "token:ops", "none missing and none changed"] {
+    for part in ["invited somebody", "王伟", "token ops", "none missing and none changed"] {
         assert!(audit.body.contains(part), "{part}: {}", audit.body);
     }
     let author = token(&place, "author", Role::Author, &[], None).await;

@@ -19,7 +19,7 @@ use yizhan_engine::{Clock, Engine, EngineConfig, Opened};
 use yizhan_store::Memory;
 use yizhan_workflow::catalogue::{Action, Catalogue};
 use yizhan_workflow::definition;
-use yizhan_workflow::id::Millis;
+use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::moment::Span;
 use yizhan_workflow::people::{People, Person};
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
@@ -29,7 +29,7 @@ use yizhan_workflow::run::event::{Failure, Happened, Lost};
 use zeroize::Zeroizing;
 
 use super::client::{Client, To};
-use crate::house::{ActionView, LogLevel, LogLine, PluginView, Promise, Reloaded};
+use crate::house::{ActionView, CostView, LogLevel, LogLine, PluginView, Promise, Reloaded, SaidLine};
 use crate::{App, House, HttpSettings, Listeners, Token, serve};
 
 /// The key of the house's links.
@@ -109,6 +109,7 @@ impl Carriers for Script {
 
 struct Rooms {
     artifacts: Mutex<BTreeMap<String, Bytes>>,
+    said: Arc<Mutex<Vec<SaidLine>>>,
 }
 
 impl House for Rooms {
@@ -121,8 +122,23 @@ impl House for Rooms {
             actions: vec![say],
             calls,
             crashes,
+            state: "ready".into(),
+            cost: Some(CostView {
+                since: "2026-11-22T01:00:00Z".into(),
+                ended: 7,
+                failed: 2,
+                p50_us: Some(1_500),
+                p95_us: Some(230_000),
+                cpu_ms: Some(4_200),
+                memory_bytes: Some(12 << 20),
+                ..CostView::default()
+            }),
             ..PluginView::default()
         }]
+    }
+
+    fn said(&self, _: RunId) -> Vec<SaidLine> {
+        self.said.lock().unwrap().clone()
     }
 
     fn secret(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
@@ -180,6 +196,8 @@ pub(super) struct Place {
     pub wrong: Client,
     pub address: std::net::SocketAddr,
     pub access: Arc<Access>,
+    /// What plugins said, whatever the run.
+    pub said: Arc<Mutex<Vec<SaidLine>>>,
     hands: Arc<Hands>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
@@ -298,7 +316,8 @@ pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -
     let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
     let settings = HttpSettings { tokens: vec![Token::new("ops", TOKEN)], ..settings };
-    let house = Arc::new(Rooms { artifacts: Mutex::default() });
+    let said = Arc::<Mutex<Vec<SaidLine>>>::default();
+    let house = Arc::new(Rooms { artifacts: Mutex::default(), said: said.clone() });
     let access = Arc::new(Access::open(&folder.path().join("access.db")).unwrap());
     let app = App { engine: engine.clone(), house, settings, access: access.clone() };
     let (stop, stopped) = oneshot::channel::<()>();
@@ -313,6 +332,7 @@ pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -
         wrong: Client::new(To::Tcp(address), Some("another-token")),
         address,
         access,
+        said,
         hands,
         stop: Some(stop),
         serving,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use yizhan_engine::store::Reads;
-use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepNo};
+use yizhan_workflow::id::{Attempt, Item, Millis, RunId, StepNo, outward_key};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::{AttemptResult, EndState, Event, Fact, Failure, ItemEnd, Raw, Standing};
@@ -13,6 +13,7 @@ use yizhan_workflow::run::sight::Sight;
 
 use super::run::{failure_view, kind_of, made};
 use super::{Exact, FailureView, Look, Texts, json_of};
+use crate::house::SaidLine;
 use crate::refusal::Refusal;
 
 /// Lines that are looked through at a time.
@@ -45,6 +46,19 @@ pub struct AttemptView {
     pub failure: Option<FailureView>,
     /// The run that it began.
     pub child: Option<String>,
+    /// What the plugin said meanwhile, as long as it is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<SaidView>,
+}
+
+/// A line that a plugin said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AttemptLine)]
+pub struct SaidView {
+    pub at: String,
+    /// `error`, `warn`, `info`, `debug`, `trace`; `cut`: more was said, and is not kept.
+    pub level: String,
+    pub text: String,
 }
 
 /// Whose attempts are wanted, and which part of them.
@@ -53,6 +67,9 @@ pub(crate) struct Of<'o> {
     pub item: Option<u32>,
     pub skip: usize,
     pub most: usize,
+    /// What was said in the run, by the outward keys of this house.
+    pub said: &'o [SaidLine],
+    pub house: &'o str,
 }
 
 /// The attempts in the order in which they began, one more than wanted where there are more.
@@ -273,7 +290,23 @@ impl Gathering<'_> {
             output: None,
             failure: None,
             child: None,
+            said: self.said(of, text),
         }
+    }
+
+    /// What was said in an attempt, for those who may see the words of the case.
+    fn said(&self, of: Attempt, text: &Workflow) -> Vec<SaidView> {
+        if self.of.said.is_empty() || !self.sight.case() || text.steps.get(of.item.step.index()).is_none() {
+            return vec![];
+        }
+        let key = outward_key(self.of.house, &self.look.run.key_of(text, of.item));
+        let own = self.of.said.iter().filter(|line| line.attempt == of.attempt && line.key == key);
+        let view = |line: &SaidLine| SaidView {
+            at: line.at.to_string(),
+            level: line.level.clone(),
+            text: line.text.clone(),
+        };
+        own.map(view).collect()
     }
 
     fn open_one(&mut self, of: Attempt) -> Option<&mut AttemptView> {

@@ -16,6 +16,7 @@ use super::{ABOUT, About, FORMAT, Progress, not_written};
 use crate::exit::{Exit, Failure};
 use crate::heads;
 use crate::home::{Home, SOCKET};
+use crate::said;
 
 const ACCESS: &str = "access.db";
 /// What SQLite and we keep beside a store while it is in use.
@@ -90,7 +91,8 @@ fn damaged(findings: Vec<String>) -> Failure {
 /// What is packed in another way or not at all.
 fn skipped(home: &Home, store: &Path) -> BTreeSet<PathBuf> {
     let mut skipped = BTreeSet::from([heads::file(home), home.address(), home.data.join(SOCKET)]);
-    for database in [home.data.join(store), home.data.join(ACCESS)] {
+    // What attempts said is commentary of some days: a home that is restored begins without it.
+    for database in [home.data.join(store), home.data.join(ACCESS), said::file(home)] {
         skipped.extend(BESIDE.iter().map(|end| with(&database, end)));
         skipped.insert(database);
     }

@@ -69,6 +69,7 @@ fn plugin_host(
         limits: Limits::default(),
         secrets: Arc::new(FolderSecrets { folders: vec![] }),
         artifacts: Arc::new(FolderArtifacts { folder: folder.join("artifacts") }),
+        lines: Arc::new(yizhan_plugin_host::NoLines),
     };
     let (host, refused) = PluginHost::open(settings, completions)?;
     match refused.into_iter().next() {

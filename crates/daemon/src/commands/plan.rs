@@ -163,7 +163,7 @@ fn answers(
     let children = text.steps.iter().filter_map(|step| child(&step.work));
     let children = children.map(|workflow| (workflow.to_string(), output_of(&workflow, home)));
     let (children, others) = (children.collect(), others.to_vec());
-    Ok(Answers { of, others, children, late: false, shelf: Some(Memory::shelf) })
+    Ok(Answers { of, others, children, shelf: Some(Memory::shelf), ..Answers::default() })
 }
 
 fn has_step(text: &Workflow, id: &str) -> bool {

@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hyper::body::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use yizhan_access::Head;
-use yizhan_console::house::{ActionView, Language as Spoken, PluginView, Promise, Reloaded};
+use yizhan_console::house::{
+    ActionView, CostView, Language as Spoken, PluginView, Promise, Reloaded, SaidLine,
+};
 use yizhan_console::{House, LogLine};
 use yizhan_plugin_host::{PluginHost, PluginInfo, Refusal};
+use yizhan_workflow::id::{Millis, RunId};
 use zeroize::Zeroizing;
 
 use crate::artifacts::Artifacts;
@@ -17,6 +21,7 @@ use crate::intake::mail::outage::Outages;
 use crate::intake::reload::Reload;
 use crate::language::Language;
 use crate::plugins;
+use crate::said::Words;
 use crate::secrets::Secrets;
 
 pub(crate) struct Rooms {
@@ -30,6 +35,7 @@ pub(crate) struct Rooms {
     pub(crate) outages: Outages,
     /// Where heads of the audit are written down.
     pub(crate) audit_heads: PathBuf,
+    pub(crate) words: Words,
 }
 
 fn view(info: PluginInfo) -> PluginView {
@@ -55,6 +61,22 @@ fn view(info: PluginInfo) -> PluginView {
         crashes: info.crashes,
         pid: info.pid,
         fault: info.state.reason,
+        cost: Some(cost(&info.cost)),
+    }
+}
+
+fn cost(cost: &yizhan_plugin_host::CostInfo) -> CostView {
+    let micros = |took: Duration| u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let millis = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    CostView {
+        since: Millis(i64::try_from(cost.since_ms).unwrap_or_default()).to_string(),
+        ended: cost.ended,
+        failed: cost.failed,
+        busy_ms: millis(cost.busy),
+        p50_us: cost.p50.map(micros),
+        p95_us: cost.p95.map(micros),
+        cpu_ms: cost.cpu.map(millis),
+        memory_bytes: cost.memory_bytes,
     }
 }
 
@@ -124,6 +146,10 @@ impl House for Rooms {
 
     fn log(&self) -> Vec<LogLine> {
         crate::log::lines()
+    }
+
+    fn said(&self, run: RunId) -> Vec<SaidLine> {
+        self.words.of_run(run)
     }
 
     fn home(&self) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use yizhan_workflow::id::{Attempt, Item, Millis};
+use yizhan_workflow::moment::Offset;
 use yizhan_workflow::plan::{ActionName, Work};
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::event::{EndState, Event, Raw, Standing, TaskSheet, Verdict};
@@ -14,7 +15,7 @@ use yizhan_workflow::run::{OPERATOR, Refusal, World};
 
 use super::house::{Ground, Hindrance, House};
 use super::teller::{Seen, Teller};
-use super::{Answers, End, Rehearsal, What, parsed, sample};
+use super::{Answers, End, Rehearsal, Takes, What, parsed, sample};
 use crate::intake::Prepared;
 
 /// A walk that answers more often goes round and round.
@@ -42,7 +43,7 @@ pub(super) fn walk(
     answers.others.iter().for_each(|text| house.put(text.clone()));
     let at = house.start(prepared.clone(), by);
     let later = Vec::new();
-    let mut walk = Walk { house, at, late: answers.late, later, put_off: BTreeSet::new(), over: None };
+    let mut walk = Walk { house, at, answers, later, put_off: BTreeSet::new(), over: None };
     let stopped = walk.on();
     let (run, key) = (walk.house.runs[at].run.id.to_string(), prepared.key.as_ref().map(ToString::to_string));
     let end = walk.end();
@@ -54,9 +55,8 @@ struct Walk<'w> {
     house: House<'w>,
     /// Which of its runs is walked.
     at: usize,
-    /// Tasks are answered when they are due.
-    late: bool,
-    /// Answers that are given then, and the tasks whose answers these are.
+    answers: &'w Answers,
+    /// Answers that are given later, and the tasks whose answers these are.
     later: Vec<(Millis, usize, Event)>,
     put_off: BTreeSet<(usize, Attempt)>,
     /// When the walked run was over: those that it did not wait for may go on.
@@ -153,7 +153,7 @@ impl Walk<'_> {
 
     fn task(&mut self, (at, of): (usize, Attempt), sheet: &TaskSheet) -> Result<(), String> {
         let given = self.given((at, of.item));
-        let is_given = given.is_some();
+        let is_given = given.as_ref().is_some_and(|given| *given != json!({}));
         let mut fields = self.made_up((at, of.item));
         if let (Some(Json::Object(own)), Json::Object(all)) = (given, &mut fields) {
             all.extend(own);
@@ -164,14 +164,29 @@ impl Walk<'_> {
         let (who, due) = (sheet.who.clone(), sheet.due);
         self.tell((at, of.item), What::Task { who, due, answer: fields.clone(), given: is_given });
         let answer = Event::Answered { of, by, via: "plan".into(), fields: Raw::from(&fields) };
-        match due.filter(|due| self.late && *due > self.house.now) {
-            Some(due) => {
-                // In time is before the due instant.
-                self.later.push((due.plus(-1), at, answer));
+        match self.answered_at((at, of.item), due).filter(|when| *when > self.house.now) {
+            Some(when) => {
+                self.later.push((when, at, answer));
                 self.put_off.insert((at, of));
                 Ok(())
             }
             None => self.happen(at, answer),
+        }
+    }
+
+    /// When a task is answered, where that is not at once.
+    fn answered_at(&self, (at, of): (usize, Item), due: Option<Millis>) -> Option<Millis> {
+        let (text, world) = (&self.house.runs[at].text, self.house.world());
+        let usual = if self.answers.late { Takes::ToTheLast } else { Takes::AtOnce };
+        let own = (at == self.at).then(|| self.answers.takes.get(&*text.step(of.step).path())).flatten();
+        match own.copied().unwrap_or(usual) {
+            Takes::AtOnce => None,
+            // In time is before the due instant.
+            Takes::ToTheLast => due.map(|due| due.plus(-1)),
+            Takes::After(length) => {
+                let calendar = world.calendars.named(text.calendar.as_deref())?;
+                Offset { before: false, length }.from_due(self.house.now, calendar).ok()
+            }
         }
     }
 

@@ -33,7 +33,15 @@ fn ready() -> Ready {
     };
     let (now, timeout) = (Instant::now(), Duration::from_secs(30));
     let action = Arc::clone(&described.actions["send"]);
-    Ready { call, action, secrets: Vec::new(), received: now, deadline: now + timeout, timeout }
+    Ready {
+        call,
+        action,
+        secrets: Vec::new(),
+        received: now,
+        deadline: now + timeout,
+        timeout,
+        kept: Default::default(),
+    }
 }
 
 /// The one frame in these bytes.

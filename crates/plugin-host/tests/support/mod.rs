@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
 use yizhan_plugin_host::{
-    ChildCommand, FolderArtifacts, FolderSecrets, HttpSettings, Isolation, Limits, PluginHost,
-    PluginSettings, Refusal, Settings,
+    AttemptLine, AttemptLines, ChildCommand, FolderArtifacts, FolderSecrets, HttpSettings, Isolation, Limits,
+    PluginHost, PluginSettings, Refusal, Settings,
 };
 use yizhan_workflow::run::event::Failure;
 
@@ -53,11 +53,24 @@ impl Completions for Ends {
     }
 }
 
+/// What plugins said while they carried attempts: the attempt, the level and the words.
+#[derive(Default)]
+pub struct Lines(pub Mutex<Vec<(u32, String, String)>>);
+
+impl AttemptLines for Lines {
+    fn said(&self, line: AttemptLine<'_>) {
+        assert_eq!((line.run, line.key), ("run_test", "abcdefghijklmnopqrstuvwxyz234567"));
+        assert!(line.at >= 1_795_000_000_000, "as the clock of the daemon has it");
+        self.0.lock().unwrap().push((line.attempt, line.level.to_owned(), line.text.to_owned()));
+    }
+}
+
 pub struct House {
     pub host: PluginHost,
     pub refusals: Vec<Refusal>,
     pub home: tempfile::TempDir,
     ends: Arc<Ends>,
+    pub said: Arc<Lines>,
     next: AtomicU64,
 }
 
@@ -91,6 +104,7 @@ impl Wish {
     pub fn open(self) -> House {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir(home.path().join("secrets")).unwrap();
+        let said = Arc::new(Lines::default());
         let settings = Settings {
             folders: self.folders,
             files: self.files,
@@ -101,11 +115,12 @@ impl Wish {
             limits: self.limits,
             secrets: Arc::new(FolderSecrets { folders: vec![home.path().join("secrets")] }),
             artifacts: Arc::new(FolderArtifacts { folder: home.path().join("artifacts") }),
+            lines: Arc::clone(&said) as _,
         };
         let ends = Arc::new(Ends::default());
         let completions: Arc<dyn Completions> = Arc::clone(&ends) as _;
         let (host, refusals) = PluginHost::open(settings, completions).unwrap();
-        House { host, refusals, home, ends, next: AtomicU64::new(1) }
+        House { host, refusals, home, ends, said, next: AtomicU64::new(1) }
     }
 }
 

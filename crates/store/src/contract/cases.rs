@@ -67,9 +67,11 @@ pub(crate) fn a_task_that_is_over_is_kept_with_its_end(house: &mut dyn House) {
         (Some("done"), &["group:客服".to_owned()][..])
     );
 
-    let by = |number, name| house.reads().answered_by(&task(number, name, &[]).id).unwrap();
-    assert_eq!(by(1, "one").as_deref(), Some("person:li"));
-    assert_eq!((by(2, "two"), by(3, "three")), (None, None), "nobody answered");
+    let past = |number, name| house.reads().past_task(&task(number, name, &[]).id).unwrap();
+    let (row, end) = past(1, "one").unwrap();
+    assert_eq!((row.run, end.state, end.by.as_deref()), (run(1), TaskState::Answered, Some("person:li")));
+    assert_eq!(past(2, "two").map(|(_, end)| end.state), Some(TaskState::Decided));
+    assert_eq!(past(3, "three"), None, "it is open");
 
     let ended = CaseFilter { period_of: PeriodOf::Ended, ..all(Of::Tasks) };
     assert_eq!(seconds(&found(house, &ended)), [2, 1], "in the order of their ends");

@@ -1,14 +1,14 @@
 //! Lists and pages of the store in memory.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
 use yizhan_engine::store::{
     Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published,
-    Reads, RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskFilter, TaskRow,
-    TaskState, Tell, TriggerPause,
+    Reads, RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskEnd, TaskFilter,
+    TaskRow, Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -130,6 +130,16 @@ impl Reads for Memory {
         Ok(all.into_iter().map(|state| (state, count(state))).filter(|(_, count)| *count > 0).collect())
     }
 
+    fn open_by_text(&self, workflow: &str) -> Result<Vec<(TextHash, u64)>, StoreError> {
+        let kept = self.kept();
+        let mut counts = BTreeMap::<TextHash, u64>::new();
+        let open = kept.open.iter().filter_map(|id| kept.runs.get(id));
+        for run in open.filter(|run| &*run.row.workflow == workflow) {
+            *counts.entry(run.row.text.clone()).or_default() += 1;
+        }
+        Ok(counts.into_iter().collect())
+    }
+
     fn open_runs(&self, after: Option<RunId>, most: usize) -> Result<Vec<RunId>, StoreError> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         Ok(self.kept().open.range((from, Bound::Unbounded)).take(most).copied().collect())
@@ -185,10 +195,8 @@ impl Reads for Memory {
         Ok(self.kept().pauses.values().cloned().collect())
     }
 
-    fn answered_by(&self, task: &TaskId) -> Result<Option<Arc<str>>, StoreError> {
-        let kept = self.kept();
-        let answered = kept.past_tasks.get(task).filter(|(_, end)| end.state == TaskState::Answered);
-        Ok(answered.and_then(|(_, end)| end.by.clone()))
+    fn past_task(&self, task: &TaskId) -> Result<Option<(TaskRow, TaskEnd)>, StoreError> {
+        Ok(self.kept().past_tasks.get(task).cloned())
     }
 
     fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError> {

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    CaseFilter, CaseReads, StoreError, TaskEnd, TaskState, case_of_run, case_of_task,
+    CaseFilter, CaseReads, StoreError, TaskEnd, TaskRow, TaskState, case_of_run, case_of_task,
 };
 use yizhan_workflow::id::{Millis, TaskId};
 use yizhan_workflow::query::{Case, Of, PeriodOf};
@@ -22,8 +22,12 @@ fn state_number(state: TaskState) -> i64 {
     }
 }
 
-/// One that somebody answered has the number 1.
-pub(super) const ANSWERED_BY: &str = "SELECT by FROM past_task WHERE id = ?1 AND state = 1";
+/// A task that is over.
+pub(super) fn past(reads: &SqliteReads, id: &TaskId) -> Result<Option<(TaskRow, TaskEnd)>, StoreError> {
+    let sql = format!("SELECT {}, ended, state, by, outcome FROM past_task WHERE id = ?1", rows::TASK);
+    let found = reads.one(&sql, [id.as_str()], |row| Ok((rows::task_row(row)?, end(row)?)))?;
+    Ok(found.and_then(|(row, end)| Some((row, end?))))
+}
 
 /// Keeps the row of a task that is over; one of a step that failed is nobody's work.
 pub(super) fn keep(connection: &Connection, id: &TaskId, end: &TaskEnd) -> Result<(), Fault> {

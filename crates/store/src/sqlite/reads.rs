@@ -7,7 +7,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use yizhan_engine::store::{
     Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published,
-    Reads, RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskFilter, TaskRow, Tell, TriggerPause,
+    Reads, RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskEnd, TaskFilter, TaskRow, Tell,
+    TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -253,6 +254,14 @@ impl Reads for SqliteReads {
         self.many(sql, [], |row| Ok((row.get::<_, State>(0)?.0, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 
+    fn open_by_text(&self, workflow: &str) -> Result<Vec<(TextHash, u64)>, StoreError> {
+        let sql = "SELECT text, count(*) FROM run INDEXED BY run_by_workflow WHERE workflow = ?1 AND state IN (0, 1)
+                   GROUP BY text ORDER BY text";
+        self.many(sql, [workflow], |row| {
+            Ok((TextHash(rows::text(row, 0)?), row.get::<_, i64>(1)?.unsigned_abs()))
+        })
+    }
+
     fn open_runs(&self, after: Option<RunId>, most: usize) -> Result<Vec<RunId>, StoreError> {
         let sql = "SELECT id FROM run INDEXED BY run_open WHERE state < 2 AND id > ?1 ORDER BY id LIMIT ?2";
         let after = after.map_or(i64::MIN, RunId::number);
@@ -306,9 +315,8 @@ impl Reads for SqliteReads {
         Ok(page(found, most, task_cursor))
     }
 
-    fn answered_by(&self, task: &TaskId) -> Result<Option<Arc<str>>, StoreError> {
-        let by: Option<Option<String>> = self.one(cases::ANSWERED_BY, [task.as_str()], |row| row.get(0))?;
-        Ok(by.flatten().map(Arc::from))
+    fn past_task(&self, task: &TaskId) -> Result<Option<(TaskRow, TaskEnd)>, StoreError> {
+        cases::past(self, task)
     }
 
     fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::Teller;
 use crate::plan::{FilePer, Publish, Starts, Trigger, WebhookAuth};
-use crate::schedule::{Holiday, OfRegister, Pattern};
+use crate::schedule::{Holiday, OfRegister, Pattern, Schedule};
 
 impl Teller<'_> {
     pub(super) fn trigger(&self, trigger: &Trigger) -> String {
@@ -22,7 +22,7 @@ impl Teller<'_> {
             }
         });
         let gather = trigger.gather.as_ref().map(|gather| {
-            let when = self.pattern(&gather.pattern);
+            let when = self.when(&gather.pattern);
             self.pick(
                 format!(",攒到{when}一并办一件,没有就不办"),
                 format!("; what has come by then makes one case: {when}, and none where nothing came"),
@@ -67,27 +67,30 @@ impl Teller<'_> {
         )
     }
 
+    /// When a schedule fires.
+    pub(super) fn by_the_clock(&self, schedule: &Schedule) -> String {
+        let when = match &schedule.of {
+            Some(of) => self.dates(of, &schedule.pattern),
+            None => self.when(&schedule.pattern),
+        };
+        let (zh, en) = match schedule.holiday {
+            Holiday::Keep => ("", ""),
+            Holiday::Skip => (",非工作日不做", ", not on days off"),
+            Holiday::Next => (",非工作日顺延到下一个工作日", ", on days off on the next working day"),
+            Holiday::Previous => (",非工作日提前到上一个工作日", ", on days off on the working day before"),
+        };
+        let ahead = schedule.ahead.map(|length| self.length(length));
+        let ahead = ahead.map(|length| self.pick(format!(",提前 {length}"), format!(", {length} ahead")));
+        let more = format!("{}{}", self.pick(zh, en), ahead.unwrap_or_default());
+        format!("{when}{more}")
+    }
+
     /// What happens, before anything is made of it.
-    fn occasion(&self, trigger: &Trigger) -> String {
+    pub(super) fn occasion(&self, trigger: &Trigger) -> String {
         match &trigger.starts {
             Starts::Schedule(schedule) => {
-                let when = match &schedule.of {
-                    Some(of) => self.dates(of, &schedule.pattern),
-                    None => self.pattern(&schedule.pattern),
-                };
-                let (zh, en) = match schedule.holiday {
-                    Holiday::Keep => ("", ""),
-                    Holiday::Skip => (",非工作日不做", ", not on days off"),
-                    Holiday::Next => (",非工作日顺延到下一个工作日", ", on days off on the next working day"),
-                    Holiday::Previous => {
-                        (",非工作日提前到上一个工作日", ", on days off on the working day before")
-                    }
-                };
-                let ahead = schedule.ahead.map(|length| self.length(length));
-                let ahead =
-                    ahead.map(|length| self.pick(format!(",提前 {length}"), format!(", {length} ahead")));
-                let more = format!("{}{}", self.pick(zh, en), ahead.unwrap_or_default());
-                self.pick(format!("定时:{when}{more}"), format!("By the clock: {when}{more}"))
+                let when = self.by_the_clock(schedule);
+                self.pick(format!("定时:{when}"), format!("By the clock: {when}"))
             }
             Starts::Webhook(auth) => {
                 let path = format!("/hooks/{}/{}", self.workflow.name, trigger.name);

@@ -27,6 +27,7 @@ use crate::body::{Created, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::each::{Came, came};
+use crate::noted::Noted;
 use crate::openapi::{Asks, Making};
 use crate::refusal::Refusal;
 use crate::view::StartedView;
@@ -66,6 +67,7 @@ pub(crate) struct Wanted {
     pub(crate) text: Arc<Workflow>,
     by: Arc<str>,
     request: Request,
+    noted: Noted,
 }
 
 impl Wanted {
@@ -79,7 +81,7 @@ impl Wanted {
         let world = desk.shared().world();
         let by: Arc<str> = caller.acting(request.by.as_deref(), &world)?.into();
         may_start(&text, &request, &by, &world, desk.shared().now())?;
-        Ok(Self { text, by, request })
+        Ok(Self { text, by, request, noted: caller.noted.clone() })
     }
 
     /// The run that would begin, before it does; none, where each element of a list begins one.
@@ -97,8 +99,17 @@ impl Wanted {
 
     /// Begins the run, once for the key if there is one.
     pub(crate) async fn begin(self, desk: &Arc<Desk>, key: Option<String>) -> Result<StartedView, Refusal> {
+        let noted = self.noted.clone();
+        let started = self.begun(desk, key).await?;
+        if let Ok(run) = started.id.parse() {
+            noted.case(run);
+        }
+        Ok(started)
+    }
+
+    async fn begun(self, desk: &Arc<Desk>, key: Option<String>) -> Result<StartedView, Refusal> {
         let each = self.has_each();
-        let Self { text, by, mut request } = self;
+        let Self { text, by, mut request, .. } = self;
         // What was sent tells it from another, not what we make of it.
         let payload = payload_of(&request, &by);
         request.input = sized_input(desk, &text.input, request.input).await?;

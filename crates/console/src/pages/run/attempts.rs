@@ -23,7 +23,7 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::view::{AttemptView, Listing, RunView, StepView};
+use crate::view::{AttemptView, Listing, RunView, SaidView, StepView};
 use crate::words::{Text, catalogue as t, say, say_with};
 
 /// Attempts on one page.
@@ -215,6 +215,21 @@ fn body(reader: &Reader<'_>, drawn: &Drawn, attempt: &AttemptView) -> Markup {
             (answer(reader, &came))
         } @else {
             (part(reader, t::CAME_OUT, &came, &[]))
+        }
+        (said(reader, &attempt.said))
+    }
+}
+
+/// What the plugin said meanwhile.
+fn said(reader: &Reader<'_>, lines: &[SaidView]) -> Markup {
+    let lang = reader.lang;
+    html! {
+        @if !lines.is_empty() {
+            h3 { (say(lang, t::SAID_MEANWHILE)) }
+            ol.said { @for line in lines { li {
+                span.soft { (reader.clock(&line.at)) } " "
+                @if line.level == "cut" { span.soft { (say(lang, t::MORE_WAS_SAID)) } } @else { span class=(line.level) { (line.text) } }
+            } } }
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
+use serde::Deserialize;
 use yizhan_access::{Session, Token};
 use yizhan_workflow::people::rights::Role;
 
@@ -13,28 +14,67 @@ use super::super::shell::{Place, Reader, page};
 use super::super::{console, refused, sentence, spoken};
 use super::{Part, parts};
 use crate::api::PageOf;
-use crate::api::access::{self as api, AccountView, Making};
+use crate::api::access::{self as api, AccountView, Making, Sought};
 use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
+use crate::view::Listing;
 use crate::words::{catalogue as t, say, say_with};
 
-struct All {
-    people: Vec<AccountView>,
-    sessions: Vec<Session>,
-    tokens: Vec<Token>,
+/// Of each list on a page.
+const SHOWN: usize = 100;
+
+/// Who is looked for, and where each list goes on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Wanted {
+    text: String,
+    people: String,
+    sessions: String,
+    tokens: String,
 }
 
-async fn all(desk: &Arc<Desk>) -> Result<All, Refusal> {
-    let people = api::accounts(State(desk.clone()), Asked(PageOf::default())).await?.0.items;
-    let sessions = api::sessions(State(desk.clone()), Asked(PageOf::default())).await?.0.items;
-    let tokens = api::tokens(State(desk.clone()), Asked(PageOf::default())).await?.0.items;
+impl Wanted {
+    fn page(of: &str) -> Asked<PageOf> {
+        Asked(PageOf::of(SHOWN, Some(of.to_owned()).filter(|of| !of.is_empty())))
+    }
+
+    /// To the next page of one of the lists.
+    fn next(&self, reader: &Reader<'_>, list: &str, next: Option<&String>) -> Markup {
+        let said = [("text", self.text.as_str())].into_iter().filter(|(_, value)| !value.is_empty());
+        let address = |next: &str| {
+            let query = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(said)
+                .append_pair(list, next)
+                .finish();
+            format!("/system/accounts?{query}#{list}")
+        };
+        html! { @if let Some(next) = next { p.pages { a rel="next" href=(address(next)) { (say(reader.lang, t::NEXT_PAGE)) } } } }
+    }
+}
+
+struct All {
+    people: Listing<AccountView>,
+    sessions: Listing<Session>,
+    tokens: Listing<Token>,
+}
+
+async fn all(desk: &Arc<Desk>, wanted: &Wanted) -> Result<All, Refusal> {
+    let (state, sought) = (|| State(desk.clone()), || Asked(Sought { text: wanted.text.clone() }));
+    let people = api::accounts(state(), sought(), Wanted::page(&wanted.people)).await?.0;
+    let sessions = api::sessions(state(), sought(), Wanted::page(&wanted.sessions)).await?.0;
+    let tokens = api::tokens(state(), sought(), Wanted::page(&wanted.tokens)).await?.0;
     Ok(All { people, sessions, tokens })
 }
 
-pub(crate) async fn show(State(desk): State<Arc<Desk>>, caller: Caller, headers: HeaderMap) -> Response {
-    shown(&desk, &caller, &headers, Ok(html! {})).await
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Asked(wanted): Asked<Wanted>,
+) -> Response {
+    looked(&desk, &caller, &headers, (&wanted, Ok(html! {}))).await
 }
 
 /// `came`: what an act answered that is shown once, or why it was not done.
@@ -44,8 +84,17 @@ async fn shown(
     headers: &HeaderMap,
     came: Result<Markup, Refusal>,
 ) -> Response {
+    looked(desk, caller, headers, (&Wanted::default(), came)).await
+}
+
+async fn looked(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    headers: &HeaderMap,
+    (wanted, came): (&Wanted, Result<Markup, Refusal>),
+) -> Response {
     let lang = spoken(desk, headers);
-    match all(desk).await {
+    match all(desk, wanted).await {
         Ok(all) => {
             let world = desk.shared().world();
             let reader = Reader::new(desk, lang, caller, &world);
@@ -60,9 +109,16 @@ async fn shown(
                 div.head { h1 { (say(lang, t::SYSTEM)) } }
                 (parts(&reader, Part::Accounts))
                 (said)
-                h2 { (say(lang, t::PEOPLE)) } (people(&reader, &all.people))
-                h2 { (say(lang, t::SESSIONS)) } (sessions(&reader, &all.sessions))
-                h2 { (say(lang, t::TOKENS)) } (tokens(&reader, &all.tokens))
+                form.filters method="get" role="search" {
+                    label { span { (say(lang, t::FIND_BY_NAME)) } input type="search" name="text" value=(wanted.text); }
+                    button.plain type="submit" { (say(lang, t::FIND)) }
+                }
+                h2 #people { (say(lang, t::PEOPLE)) } (people(&reader, &all.people.items))
+                (wanted.next(&reader, "people", all.people.next.as_ref()))
+                h2 #sessions { (say(lang, t::SESSIONS)) } (sessions(&reader, &all.sessions.items))
+                (wanted.next(&reader, "sessions", all.sessions.next.as_ref()))
+                h2 #tokens { (say(lang, t::TOKENS)) } (tokens(&reader, &all.tokens.items))
+                (wanted.next(&reader, "tokens", all.tokens.next.as_ref()))
             };
             console(status, page(&reader, Place::System, say(lang, t::ACCOUNTS), &content))
         }
@@ -80,9 +136,12 @@ fn people(reader: &Reader<'_>, all: &[AccountView]) -> Markup {
                 td data-label=(say(lang, t::PASSWORD)) {
                     @match &person.password_since { Some(since) => (reader.time(since)), None => span.soft { (say(lang, t::NO_PASSWORD)) } }
                 }
-                td data-label=(say(lang, t::SESSIONS)) { (person.sessions) }
+                td data-label=(say(lang, t::SESSIONS)) { @if person.sessions > 0 { a href={ "/system/accounts?text=" (person.id) "#sessions" } { (person.sessions) } } @else { "0" } }
                 td.row-acts {
                     form method="post" action={ "/system/accounts/" (person.id) "/invite" } { button.plain type="submit" aria-label={ (say(lang, t::INVITE)) " " (person.name) } { (say(lang, t::INVITE)) } }
+                    @if person.sessions > 0 {
+                        form method="post" action={ "/system/accounts/" (person.id) "/end-sessions" } { button.plain type="submit" aria-label={ (say(lang, t::END_SESSIONS)) " " (person.name) } { (say(lang, t::END_SESSIONS)) } }
+                    }
                     @if person.password_since.is_some() || person.sessions > 0 {
                         form method="post" action={ "/system/accounts/" (person.id) "/shut-out" } { button.plain type="submit" aria-label={ (say(lang, t::SHUT_OUT)) " " (person.name) } { (say(lang, t::SHUT_OUT)) } }
                     }
@@ -201,7 +260,17 @@ pub(crate) async fn shut_out(
     headers: HeaderMap,
     Named(id): Named<String>,
 ) -> Response {
-    let done = api::shut_out(State(desk.clone()), Named(id)).await;
+    let done = api::shut_out(State(desk.clone()), caller.clone(), Named(id)).await;
+    back(&desk, &caller, &headers, done).await
+}
+
+pub(crate) async fn end_sessions(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Named(id): Named<String>,
+) -> Response {
+    let done = api::end_sessions(State(desk.clone()), caller.clone(), Named(id)).await;
     back(&desk, &caller, &headers, done).await
 }
 
@@ -211,7 +280,7 @@ pub(crate) async fn end_session(
     headers: HeaderMap,
     Named(id): Named<String>,
 ) -> Response {
-    let done = api::end_session(State(desk.clone()), Named(id)).await;
+    let done = api::end_session(State(desk.clone()), caller.clone(), Named(id)).await;
     back(&desk, &caller, &headers, done).await
 }
 
@@ -221,7 +290,7 @@ pub(crate) async fn revoke(
     headers: HeaderMap,
     Named(name): Named<String>,
 ) -> Response {
-    let done = api::revoke(State(desk.clone()), Named(name)).await;
+    let done = api::revoke(State(desk.clone()), caller.clone(), Named(name)).await;
     back(&desk, &caller, &headers, done).await
 }
 

@@ -1,4 +1,4 @@
-//! What was done, by whom, from where, with what answer; the newest first.
+//! What was done, by whom, from where, to what, and what was before and after; the newest first.
 
 use std::sync::Arc;
 
@@ -7,17 +7,21 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
-use yizhan_access::{Line, Outcome, Said, Verified};
+use yizhan_access::Verified;
 
 use super::super::shell::{Place, Reader, page};
 use super::super::{console, refused, spoken};
 use super::{Part, parts};
-use crate::api::{PageOf, access as api};
+use crate::api::PageOf;
+use crate::api::audit::{self as api, Filter};
+use crate::api::runs::Tongue;
 use crate::body::Asked;
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::Listing;
+use crate::view::acts::{AboutView, ActView, KINDS};
 use crate::words::{catalogue as t, say, say_with};
 
 const LINES: usize = 100;
@@ -25,8 +29,47 @@ const LINES: usize = 100;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Wanted {
+    who: String,
+    kind: String,
+    about: String,
+    since: String,
+    until: String,
     before: String,
     verify: bool,
+}
+
+impl Wanted {
+    /// The address of the lines before one.
+    fn before(&self, line: &str) -> String {
+        let said = [
+            ("who", &*self.who),
+            ("kind", &self.kind),
+            ("about", &self.about),
+            ("since", &self.since),
+            ("until", &self.until),
+            ("before", line),
+        ];
+        let said = said.into_iter().filter(|(_, value)| !value.is_empty());
+        format!(
+            "/system/audit?{}",
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish()
+        )
+    }
+
+    fn filter(&self) -> Result<Filter, Refusal> {
+        let word = |word: &str| Some(word.to_owned()).filter(|word| !word.is_empty());
+        let day = |day: &str| {
+            let wrong = || Refusal::Unreadable(format!("`{day}` is no day such as 2026-11-22"));
+            word(day).map(|day| day.parse().map_err(|_| wrong())).transpose()
+        };
+        Ok(Filter {
+            who: word(&self.who),
+            kind: word(&self.kind),
+            about: word(&self.about),
+            since: day(&self.since)?,
+            until: day(&self.until)?,
+        })
+    }
 }
 
 pub(crate) async fn show(
@@ -36,20 +79,29 @@ pub(crate) async fn show(
     Asked(wanted): Asked<Wanted>,
 ) -> Response {
     let lang = spoken(&desk, &headers);
-    match lines(&desk, &wanted).await {
+    match acts(&desk, &caller, Language::of(lang), &wanted).await {
         Ok((listing, verified)) => {
             let world = desk.shared().world();
             let reader = Reader::new(&desk, lang, &caller, &world);
-            let content = content(&reader, &listing, verified.as_ref());
+            let content = content(&reader, &listing, &wanted, verified.as_ref());
             console(StatusCode::OK, page(&reader, Place::System, say(lang, t::AUDIT), &content))
         }
         Err(refusal) => refused(&refusal, lang),
     }
 }
 
-async fn lines(desk: &Arc<Desk>, wanted: &Wanted) -> Result<(Listing<Line>, Option<Verified>), Refusal> {
+type Found = (Listing<ActView>, Option<Verified>);
+
+async fn acts(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    language: Language,
+    wanted: &Wanted,
+) -> Result<Found, Refusal> {
     let cursor = Some(wanted.before.clone()).filter(|before| !before.is_empty());
-    let listing = api::audit(State(desk.clone()), Asked(PageOf::of(LINES, cursor))).await?.0;
+    let (page, tongue) = (PageOf::of(LINES, cursor), Tongue { lang: Some(language) });
+    let filter = Asked(wanted.filter()?);
+    let listing = api::list(State(desk.clone()), caller.clone(), filter, Asked(page), Asked(tongue)).await?.0;
     let verified = match wanted.verify {
         true => Some(api::verify(State(desk.clone())).await?.0),
         false => None,
@@ -57,7 +109,12 @@ async fn lines(desk: &Arc<Desk>, wanted: &Wanted) -> Result<(Listing<Line>, Opti
     Ok((listing, verified))
 }
 
-fn content(reader: &Reader<'_>, listing: &Listing<Line>, verified: Option<&Verified>) -> Markup {
+fn content(
+    reader: &Reader<'_>,
+    listing: &Listing<ActView>,
+    wanted: &Wanted,
+    verified: Option<&Verified>,
+) -> Markup {
     let lang = reader.lang;
     html! {
         div.head { h1 { (say(lang, t::SYSTEM)) } }
@@ -66,11 +123,40 @@ fn content(reader: &Reader<'_>, listing: &Listing<Line>, verified: Option<&Verif
             Some(verified) => (told(reader, verified)),
             None => p { a href="/system/audit?verify=true" { (say(lang, t::VERIFY_AUDIT)) } },
         }
-        div.wide { table.rows {
-            thead { tr { th { "#" } th { (say(lang, t::AT)) } th { (say(lang, t::WHO)) } th { (say(lang, t::ACT)) } th { (say(lang, t::FROM_WHERE)) } } }
-            tbody { @for line in &listing.items { (row(reader, line, &listing.items)) } }
-        } }
-        @if let Some(next) = &listing.next { p.pages { a rel="next" href={ "/system/audit?before=" (next) } { (say(lang, t::EARLIER_LINES)) } } }
+        (search(reader, wanted))
+        @if listing.items.is_empty() { p.empty { (say(lang, t::NO_ACTS)) } } @else {
+            div.wide { table.rows {
+                thead { tr {
+                    th { (say(lang, t::AT)) } th { (say(lang, t::WHO)) } th { (say(lang, t::ACT)) }
+                    th { (say(lang, t::BEFORE_AND_AFTER)) } th { (say(lang, t::FROM_WHERE)) }
+                } }
+                tbody { @for act in &listing.items { (row(reader, act)) } }
+            } }
+        }
+        @if let Some(next) = &listing.next { p.pages { a rel="next" href=(wanted.before(next)) { (say(lang, t::EARLIER_LINES)) } } }
+    }
+}
+
+fn search(reader: &Reader<'_>, wanted: &Wanted) -> Markup {
+    let lang = reader.lang;
+    let day = |name: &str, label: &str, value: &str| html! { label { span { (label) } input type="date" name=(name) value=(value); } };
+    html! {
+        form.filters method="get" role="search" {
+            label { span { (say(lang, t::WHO)) }
+                input name="who" list="who" value=(wanted.who) placeholder=(say(lang, t::ANYBODY));
+                datalist id="who" { @for (id, person) in &reader.world.people.people { option value=(id) { (person.name) } } }
+            }
+            label { span { (say(lang, t::ACT)) }
+                select name="kind" {
+                    option value="" { (say(lang, t::ANY_ACT)) }
+                    @for (kind, text) in KINDS { option value=(kind) selected[*kind == wanted.kind] { (say(lang, *text)) } }
+                }
+            }
+            label { span { (say(lang, t::ABOUT_WHAT)) } input type="search" name="about" value=(wanted.about); }
+            (day("since", say(lang, t::ACTS_SINCE), &wanted.since))
+            (day("until", say(lang, t::UNTIL_DAY), &wanted.until))
+            button.plain type="submit" { (say(lang, t::FIND)) }
+        }
     }
 }
 
@@ -85,43 +171,40 @@ fn told(reader: &Reader<'_>, verified: &Verified) -> Markup {
     }
 }
 
-/// An act with its answer, if both are on this page; else each for itself.
-fn row(reader: &Reader<'_>, line: &Line, all: &[Line]) -> Markup {
+fn row(reader: &Reader<'_>, act: &ActView) -> Markup {
     let lang = reader.lang;
-    let answers = |of: i64| all.iter().filter_map(outcome).find(|outcome| outcome.of == of);
     html! {
-        @match &line.said {
-            Said::Asked(asked) => tr {
-                td.soft data-label="#" { (line.seq) }
-                td data-label=(say(lang, t::AT)) { (reader.clock(&asked.at.to_string())) }
-                td data-label=(say(lang, t::WHO)) { @if asked.who.starts_with("person:") { (reader.who(&asked.who)) } @else { (asked.who) } }
-                td data-label=(say(lang, t::ACT)) {
-                    code { @if asked.on.starts_with('/') { (asked.on) } @else { (asked.act) " " (asked.on) } }
-                    @if let Some(outcome) = answers(line.seq) { " " (answer(outcome)) }
-                }
-                td.soft data-label=(say(lang, t::FROM_WHERE)) { (asked.from) @if let Some(session) = &asked.session { " · " (session) } }
-            },
-            Said::Answered(outcome) => @if !all.iter().any(|line| line.seq == outcome.of) {
-                tr.answer {
-                    td.soft data-label="#" { (line.seq) }
-                    td.soft data-label=(say(lang, t::AT)) { (reader.clock(&outcome.at.to_string())) }
-                    td.soft colspan="3" { (say_with(lang, t::ANSWERED_SO, &[&outcome.of.to_string()])) (answer(outcome)) }
-                }
-            },
+        tr id={ "line-" (act.seq) } {
+            td data-label=(say(lang, t::AT)) title={ "#" (act.seq) } { (reader.clock(&act.asked.at.to_string())) }
+            td data-label=(say(lang, t::WHO)) { (act.by) }
+            td data-label=(say(lang, t::ACT)) {
+                (act.what) " " (came(reader, act))
+                @for about in &act.about { div { (link(about)) } }
+            }
+            td data-label=(say(lang, t::BEFORE_AND_AFTER)) {
+                @for change in &act.changes { div {
+                    span.soft { (change.what) } " "
+                    @if !change.before.is_empty() { del { (change.before) } " → " }
+                    @if change.after.is_empty() { "—" } @else { ins { (change.after) } }
+                } }
+            }
+            td.soft data-label=(say(lang, t::FROM_WHERE)) { (act.asked.from) @if let Some(session) = &act.asked.session { " · " (session) } }
         }
     }
 }
 
-fn outcome(line: &Line) -> Option<&Outcome> {
-    match &line.said {
-        Said::Asked(_) => None,
-        Said::Answered(outcome) => Some(outcome),
-    }
+fn link(about: &AboutView) -> Markup {
+    html! { @match &about.page { Some(page) => a href=(page) { (about.title) }, None => (about.title) } }
 }
 
-fn answer(outcome: &Outcome) -> Markup {
+/// What it was answered with, where that was not yes.
+fn came(reader: &Reader<'_>, act: &ActView) -> Markup {
+    let lang = reader.lang;
     html! {
-        span.chip.done[outcome.status < 400].failed[outcome.status >= 400] { (outcome.status) }
-        @for change in [&outcome.before, &outcome.after].into_iter().flatten() { " " code { (change) } }
+        @match &act.answered {
+            Some(outcome) if outcome.status >= 400 => span.chip.failed { (say_with(lang, t::REFUSED_WITH, &[&outcome.status.to_string()])) },
+            Some(_) => {},
+            None => span.soft { (say(lang, t::NO_ANSWER_YET)) },
+        }
     }
 }

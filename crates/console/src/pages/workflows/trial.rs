@@ -22,6 +22,7 @@ use super::super::given::{self, Given};
 use super::super::runs::state_word;
 use super::super::shell::{Place, Reader, page};
 use super::super::{console, refused, sentence, spoken};
+use super::answers;
 use crate::api::runs::current;
 use crate::body::Named;
 use crate::caller::Caller;
@@ -113,6 +114,7 @@ async fn walked(
         Some(written) => begins(written, &world).ok_or_else(|| Refusal::Unreadable(written.to_owned()))?,
     };
     let late = sheet.given.text(LATE).is_some();
+    let (of, takes) = answers::chosen(&text, &sheet.given);
     let by = caller.acting(None, &world)?;
     // Of what the case comes to elsewhere, what may be looked at.
     let library = desk.shared().library.workflows();
@@ -121,7 +123,7 @@ async fn walked(
     others.retain(|one| caller.rights.may(Role::Viewer, &one.name));
     desk.read(move |_| {
         let prepared = intake::prepare(&text, &input, None, &world, at)?;
-        Ok(rehearse(&prepared, &by, &world, at, &Answers { late, others, ..Answers::default() }))
+        Ok(rehearse(&prepared, &by, &world, at, &Answers { of, late, takes, others, ..Answers::default() }))
     })
     .await
 }
@@ -147,6 +149,7 @@ fn content(reader: &Reader<'_>, text: &Workflow, all: &[Shown], sheet: &Sheet) -
                 }
                 label.pick { input type="checkbox" name=(LATE) value="yes" checked[sheet.given.text(LATE).is_some()]; span { (say(lang, t::EACH_AT_ITS_LAST)) } }
                 (fields::asked(all, None, &sheet.faults, &sheet.given, lang))
+                (answers::asked(text, &sheet.given, lang))
                 button type="submit" { (say(lang, t::TRY_IT)) }
             }
             section.story aria-live="polite" { @if let Some(walked) = &sheet.walked { (course(reader, walked)) } }

@@ -33,7 +33,7 @@ fn one(reader: &Reader<'_>, trigger: &TriggerView) -> Markup {
     let ahead: Vec<String> = ahead.map(|at| reader.time(at)).collect();
     html! {
         div.trigger {
-            p { strong { (trigger.trigger) } " " span.chip { (say(lang, kind_word(&trigger.kind))) } " " code { (trigger.what) } }
+            p { strong { (trigger.trigger) } " " span.chip { (say(lang, kind_word(&trigger.kind))) } " " (trigger.said) @if is_address(trigger) { " " code { (trigger.what) } } }
             @if let Some(pause) = &trigger.paused { p.late { (paused(reader, pause)) } }
             @if !ahead.is_empty() { p.soft { (say(lang, t::NEXT_FIRINGS)) (ahead.join(say(lang, t::LIST_COMMA))) } }
             @for entry in trigger.entries.iter().take(SHOWN) { p.soft { (reader.time(&entry.at)) " · " (entry.number) " (" (entry.day) ")" } }
@@ -41,6 +41,25 @@ fn one(reader: &Reader<'_>, trigger: &TriggerView) -> Markup {
             (firings(reader, &trigger.last, SHOWN))
             @if reader.caller.rights.may(Role::Operator, &trigger.workflow) { (offered(reader, trigger)) }
         }
+    }
+}
+
+/// What is said of it in words leaves out where others send what starts it.
+fn is_address(trigger: &TriggerView) -> bool {
+    trigger.kind != "schedule" && !trigger.said.contains(&trigger.what)
+}
+
+/// When a schedule fires next: the first times, and how often within a fortnight.
+pub(in crate::pages) fn coming(reader: &Reader<'_>, trigger: &TriggerView) -> Markup {
+    const FIRST: usize = 3;
+    let until = reader.now.as_millisecond() + 14 * 86_400_000;
+    let soon = |at: &&String| at.parse::<jiff::Timestamp>().is_ok_and(|at| at.as_millisecond() < until);
+    let within = trigger.next.iter().take_while(soon).count();
+    let first: Vec<String> =
+        trigger.next.iter().take(FIRST.min(within.max(1))).map(|at| reader.time(at)).collect();
+    html! {
+        @if first.is_empty() { "—" } @else { (first.join(say(reader.lang, t::LIST_COMMA))) }
+        @if within > FIRST { div.soft { (say_with(reader.lang, t::WITHIN_A_FORTNIGHT, &[&within.to_string()])) } }
     }
 }
 

@@ -1,0 +1,91 @@
+//! Plugins: what they do, how it goes, and what they cost.
+
+use maud::{Markup, html};
+
+use super::super::shell::Reader;
+use crate::house::{CostView, PluginView};
+use crate::words::{Text, catalogue as t, say, say_with};
+
+pub(super) fn rows(reader: &Reader<'_>, all: &[PluginView]) -> Markup {
+    let lang = reader.lang;
+    html! {
+        div.wide { table.rows {
+            thead { tr {
+                th { (say(lang, t::PLUGIN)) } th { (say(lang, t::STATE)) } th { (say(lang, t::CALLS)) }
+                th { (say(lang, t::TAKES)) } th { (say(lang, t::COSTS)) } th { (say(lang, t::ISOLATION)) }
+            } }
+            tbody { @for plugin in all { (row(reader, plugin)) } }
+        } }
+    }
+}
+
+fn row(reader: &Reader<'_>, plugin: &PluginView) -> Markup {
+    let lang = reader.lang;
+    html! {
+        tr id={ "plugin-" (plugin.id) } {
+            td data-label=(say(lang, t::PLUGIN)) {
+                strong { (plugin.id) } " " span.soft { (plugin.version) }
+                details.values { summary { (say(lang, t::ACTIONS)) " · " (plugin.actions.len()) }
+                    ul.plain-list { @for action in &plugin.actions { li { code { (action.name) } " " span.chip { (action.effect) } " " (action.summary) } } }
+                    p.soft { "SHA-256 " code title=(plugin.hash) { (plugin.hash.chars().take(12).collect::<String>()) } }
+                }
+            }
+            td data-label=(say(lang, t::STATE)) {
+                span.chip.done[plugin.state == "ready"].failed[plugin.fault.is_some()] { (state(&plugin.state).map_or(plugin.state.as_str(), |text| say(lang, text))) }
+                @if let Some(fault) = &plugin.fault { p.fault { (fault) } }
+            }
+            td data-label=(say(lang, t::CALLS)) {
+                (plugin.calls)
+                @if let Some(cost) = plugin.cost.as_ref().filter(|cost| cost.failed > 0) { div.late { (say_with(lang, t::FAILED_CALLS, &[&cost.failed.to_string()])) } }
+                @if plugin.crashes > 0 { div.late { (say_with(lang, t::CRASHED, &[&plugin.crashes.to_string()])) } }
+            }
+            td data-label=(say(lang, t::TAKES)) { @if let Some(cost) = &plugin.cost { (takes(reader, cost)) } }
+            td data-label=(say(lang, t::COSTS)) { @if let Some(cost) = &plugin.cost { (costs(reader, cost)) } }
+            td data-label=(say(lang, t::ISOLATION)) { (say(lang, isolation(&plugin.isolation))) }
+        }
+    }
+}
+
+/// None for a word of a later version.
+fn state(word: &str) -> Option<Text> {
+    Some(match word {
+        "ready" => t::WORD_READY,
+        "starting" | "restarting" => t::PLUGIN_STARTING,
+        "quarantined" => t::PLUGIN_ASIDE,
+        "leaving" => t::PLUGIN_LEAVING,
+        "refused" | "failed" => t::WORD_REFUSED,
+        _ => return None,
+    })
+}
+
+fn isolation(word: &str) -> Text {
+    if word == "in-process" || word == "inside" { t::INSIDE } else { t::OWN_PROCESS }
+}
+
+/// Half of the calls, and nearly all of them.
+fn takes(reader: &Reader<'_>, cost: &CostView) -> Markup {
+    let lang = reader.lang;
+    html! {
+        @if let (Some(half), Some(most)) = (cost.p50_us, cost.p95_us) {
+            (say_with(lang, t::HALF_WITHIN, &[&length(half)])) br; (say_with(lang, t::MOST_WITHIN, &[&length(most)]))
+        }
+        div.soft { (say_with(lang, t::COUNTED_SINCE, &[&reader.time(&cost.since)])) }
+    }
+}
+
+/// As few figures as say it.
+fn length(us: u64) -> String {
+    match us {
+        0..10_000 => format!("{}.{} ms", us / 1_000, us % 1_000 / 100),
+        10_000..1_000_000 => format!("{} ms", us / 1_000),
+        _ => format!("{}.{} s", us / 1_000_000, us % 1_000_000 / 100_000),
+    }
+}
+
+fn costs(reader: &Reader<'_>, cost: &CostView) -> Markup {
+    let lang = reader.lang;
+    html! {
+        @if let Some(cpu) = cost.cpu_ms { div { (say_with(lang, t::PROCESSOR_TIME, &[&length(cpu.saturating_mul(1_000))])) } }
+        @if let Some(bytes) = cost.memory_bytes { div { (say_with(lang, t::MEMORY, &[&(bytes >> 20).to_string()])) } }
+    }
+}

@@ -1,0 +1,193 @@
+//! Stories of whoever reads the audit: what was before and after, of what, in words, and how acts are found again.
+
+use axum::http::Method;
+use serde_json::{Value as Json, json};
+use yizhan_workflow::people::rights::Role;
+
+use super::place::{Place, place};
+use super::rights::{session, table_of, token};
+use crate::view::acts::KINDS;
+
+const VISIT: &str = r#"
+title = "上门"
+owner = "group:热线"
+key = "{{ input.nr }}"
+[input]
+nr = { label = "户号" }
+[trigger.night]
+schedule = "30 17 * * *"
+with = { nr = "0" }
+[step.visit]
+title = "看看 {{ input.nr }}"
+ask = "group:热线"
+due = "24h"
+form.result = { label = "结果", type = "text" }
+"#;
+
+const WAITS: &str = r#"
+title = "等着"
+[step.ask]
+ask = "group:热线"
+due = "24h"
+form.card = { label = "卡号", type = "text" }
+"#;
+
+/// The acts that are found, once each of them has its answer.
+async fn acts(place: &Place, query: &str) -> Vec<Json> {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let found = place.socket.get(&format!("/api/v1/audit?lang=en&{query}")).await.json();
+        let found = found["items"].as_array().unwrap().clone();
+        if found.iter().all(|act| act["answered"].is_object()) {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < end, "{found:#?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn task(place: &Place, run: &str) -> String {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+        if let Some(id) = list["items"][0]["id"].as_str() {
+            return id.to_owned();
+        }
+        assert!(tokio::time::Instant::now() < end);
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_tells_of_each_act_on_a_task_what_was_and_what_is_and_nothing_of_what_was_typed() {
+    let place = place(&[("waits", WAITS)]).await;
+    let li_na = session(&place, "li.na", 0).await;
+    let run = place.start("waits", json!({})).await;
+    let id = task(&place, &run).await;
+    let ours = [("sec-fetch-site", "same-origin")];
+    let send = async |act: &str, body: Json| {
+        let headers = [ours[0], ("content-type", "application/json")];
+        let path = format!("/api/v1/tasks/{id}/{act}");
+        let done = li_na.send("POST", &path, &headers, body.to_string().into_bytes()).await;
+        assert_eq!(done.status, 200, "{act}: {}", done.body);
+    };
+    send("claim", json!({})).await;
+    place
+        .socket
+        .post(&format!("/api/v1/tasks/{id}/due"), &json!({ "to": "2026-12-01", "reason": "客户同意" }))
+        .await;
+    send("answer", json!({ "fields": { "card": "6222-0000" } })).await;
+    let found = acts(&place, &format!("about={id}")).await;
+    let of = |no: usize| (found[no]["answered"]["before"].clone(), found[no]["answered"]["after"].clone());
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert_eq!(of(2), (Json::Null, json!({ "owner": "person:li.na" })));
+    assert_eq!(
+        of(1),
+        (json!({ "due": "2026-11-23T02:00:00Z" }), json!({ "due": "2026-12-01T16:00:00Z" })),
+        "a day is due at its end, in Shanghai"
+    );
+    let (before, after) = of(0);
+    assert_eq!(
+        (before["state"].clone(), after["state"].clone()),
+        (json!("open"), json!("answered")),
+        "{found:#?}"
+    );
+    assert!(!json!(found).to_string().contains("6222"), "what was typed is the case's own");
+    // In words: who, what, and the times on the house's clock.
+    assert_eq!((&found[2]["by"], &found[2]["what"]), (&json!("李娜"), &json!("took a task")));
+    let moved = json!([{ "what": "Due", "before": "2026-11-23 10:00", "after": "2026-12-02 00:00" }]);
+    assert_eq!(found[1]["changes"], moved);
+    assert_eq!(found[0]["about"][1]["id"], json!(run), "and the case that it belongs to");
+    assert_eq!(acts(&place, &format!("about={run}")).await.len(), 4, "with its start");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_audit_tells_of_cases_triggers_accounts_and_tokens_what_was_and_what_is() {
+    let place = place(&[("visit", VISIT)]).await;
+    let admin = &place.token;
+    let run = place.start("visit", json!({ "nr": "05" })).await;
+    admin.post(&format!("/api/v1/runs/{run}/cancel"), &json!({ "reason": "重复" })).await;
+    admin.post("/api/v1/triggers/visit/night/pause", &json!({ "reason": "盘点" })).await;
+    session(&place, "li.na", 0).await;
+    admin.post("/api/v1/accounts/li.na/shut-out", &json!({})).await;
+    admin.post("/api/v1/tokens", &json!({ "name": "crm", "may": "viewer", "on": ["visit"] })).await;
+    admin.post("/api/v1/tokens/crm/revoke", &json!({})).await;
+    let found = acts(&place, "who=token:ops").await;
+    let of = |no: usize| (found[no]["answered"]["before"].clone(), found[no]["answered"]["after"].clone());
+    assert_eq!(found.len(), 5, "{found:#?}");
+    assert_eq!(of(4), (json!({ "state": "open" }), json!({ "state": "cancelled" })));
+    assert_eq!(found[4]["about"][0]["title"], "上门 · 05");
+    assert_eq!(found[4]["about"][0]["page"], json!(format!("/runs/{run}")));
+    assert_eq!(of(3), (json!({ "paused": false }), json!({ "paused": true })));
+    assert_eq!(of(2), (json!({ "sessions": 1 }), json!({ "sessions": 0 })));
+    let (was, is) = of(1);
+    assert_eq!((was, &is["may"], &is["on"]), (Json::Null, &json!("viewer"), &json!(["visit"])));
+    assert_eq!(of(0), (is, Json::Null));
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn acts_are_found_on_the_page_by_person_kind_thing_and_days_page_by_page() {
+    let place = place(&[("visit", VISIT)]).await;
+    let li_na = session(&place, "li.na", 0).await;
+    let (first, second) = (
+        place.start("visit", json!({ "nr": "05" })).await,
+        place.start("visit", json!({ "nr": "06" })).await,
+    );
+    let id = task(&place, &first).await;
+    let ours = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")];
+    assert_eq!(li_na.send("POST", &format!("/tasks/{id}/claim"), &ours, vec![]).await.status, 303);
+    let page = async |query: &str| {
+        let page = format!("/system/audit?{query}");
+        place.token.send("GET", &page, &[("accept-language", "en")], vec![]).await
+    };
+    acts(&place, "").await;
+    // The lists of what can be chosen name every act.
+    let rows = async |query: &str| -> Vec<String> {
+        let body = page(query).await.body;
+        body.split("<tr id=\"line-").skip(1).map(str::to_owned).collect()
+    };
+    let mine = rows("who=li.na").await;
+    assert_eq!(mine.len(), 1, "{mine:?}");
+    for part in ["took a task", "看看 05", "<ins>李娜</ins>", &format!("/tasks/{id}")] {
+        assert!(mine[0].contains(part), "{part}: {mine:?}");
+    }
+    assert_eq!(rows("who=%E6%9D%8E%E5%A8%9C").await, mine, "by her name, too");
+    let of_second = rows(&format!("about={second}")).await;
+    assert!(of_second.len() == 1 && of_second[0].contains("上门 · 06"), "{of_second:?}");
+    assert_eq!(rows(&format!("about={first}")).await.len(), 2, "its start, and the claim of its task");
+    assert_eq!(rows("kind=tasks/claim").await, mine);
+    let zh =
+        place.token.send("GET", "/system/audit?kind=tasks/claim", &[("accept-language", "zh")], vec![]).await;
+    assert!(zh.body.contains("领取待办 ") && zh.body.contains("经办"), "{}", zh.body);
+    assert!(page("until=2026-11-21").await.body.contains("Nothing was found."));
+    assert_eq!(rows("since=2026-11-22&until=2026-11-22").await.len(), 3);
+    assert_eq!(page("since=soon").await.status, 400);
+    // Pages are led by the line, so what comes meanwhile moves nothing.
+    let one = place.socket.get("/api/v1/audit?limit=1&about=visit").await.json();
+    assert!(one["items"][0]["asked"]["on"].as_str().unwrap().contains("visit"));
+    let next = one["next"].as_str().unwrap();
+    let two = place.socket.get(&format!("/api/v1/audit?limit=1&about=visit&cursor={next}")).await.json();
+    assert!(two["items"][0]["seq"].as_i64() < one["items"][0]["seq"].as_i64());
+    let viewer = token(&place, "author", Role::Author, &[], None).await;
+    assert_eq!(viewer.get("/api/v1/audit?who=li.na").await.status, 403);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_that_changes_something_has_words_in_the_audit() {
+    let place = place(&[]).await;
+    for route in table_of(&place) {
+        if route.method == Method::GET || route.path.starts_with("/hooks/") {
+            continue;
+        }
+        let kind = yizhan_access::kind_of(route.path);
+        assert!(
+            KINDS.iter().any(|(known, _)| *known == kind),
+            "{} is `{kind}`, for which view/acts.rs has no words",
+            route.path
+        );
+    }
+    place.stop().await;
+}
