@@ -198,9 +198,9 @@ impl Access {
 /// None: the line does not ask for anything, so its row is not ours.
 fn act(row: &Row<'_>) -> rusqlite::Result<Option<Act>> {
     let Said::Asked(asked) = said(row, 3)? else { return Ok(None) };
-    let answered = match row.get_ref(4)? {
-        rusqlite::types::ValueRef::Null => None,
-        _ => match said(row, 4)? {
+    let answered = match row.get::<_, Option<String>>(4)? {
+        None => None,
+        Some(_) => match said(row, 4)? {
             Said::Answered(outcome) => Some(outcome),
             Said::Asked(_) => None,
         },

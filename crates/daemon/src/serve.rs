@@ -194,8 +194,7 @@ async fn run(
         words,
     };
     let app = app(home, config, &engine, house)?;
-    let access = app.access.clone();
-    let said = listening.said();
+    let (access, said) = (app.access.clone(), listening.said());
     // Before anybody is told that we are ready: who stops us at once must find us listening.
     let signals = stop::Signals::listen()?;
     let (stop_http, http_stops) = tokio::sync::oneshot::channel::<()>();

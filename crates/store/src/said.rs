@@ -156,7 +156,7 @@ fn write(connection: &Connection, lines: &Receiver<SaidLine>) {
         if let Err(error) = put(connection, &all) {
             tracing::warn!(%error, lines = all.len(), "what attempts said could not be kept");
         }
-        if writings % LOOK_EVERY == 0
+        if writings.is_multiple_of(LOOK_EVERY)
             && let Err(error) = forget(connection, newest)
         {
             tracing::warn!(%error, "what attempts said long ago could not be forgotten");
