@@ -3,13 +3,12 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use crate::instance::Ready;
+use yizhan_engine::carrier::Call;
 
 /// What plugins may log at; the host drops what its own filter does not want.
 const LEVEL: &str = "info";
 
-pub(crate) fn write(out: &mut Vec<u8>, ready: &Ready) {
-    let call = &ready.call;
+pub(crate) fn write(out: &mut Vec<u8>, call: &Call, timeout: Duration) {
     out.extend_from_slice(b"{\"key\":");
     text(out, &call.key);
     out.extend_from_slice(b",\"run\":");
@@ -18,7 +17,7 @@ pub(crate) fn write(out: &mut Vec<u8>, ready: &Ready) {
     text(out, &call.workflow);
     out.extend_from_slice(b",\"step\":");
     text(out, &call.step);
-    let deadline = call.now_ms.saturating_add(millis(ready.timeout));
+    let deadline = call.now_ms.saturating_add(millis(timeout));
     // Writing to memory does not fail.
     drop(write!(
         out,

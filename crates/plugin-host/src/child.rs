@@ -12,14 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use yizhan_plugin_api::abi::{
     YZ_BAD_DOCUMENT, YZ_DONE, YZ_EMIT_LOG, YZ_FAILED, YZ_TOO_LARGE, YZ_UNKNOWN_CALL, YzPlugin,
 };
 
-use crate::frame::{self, Frame, Kind, Reader};
+use crate::frame::{self, Frame, Kind, Reader, Start};
 use crate::library::{self, Created};
 use crate::refusal::Fault;
 use crate::table::{self, Callbacks, PluginAnswer};
@@ -90,15 +89,6 @@ fn serve(mut socket: UnixStream) {
 thread_local! {
     /// Whether this thread will flush by itself soon.
     static HOLDING: Cell<bool> = const { Cell::new(false) };
-}
-
-#[derive(Deserialize)]
-struct Start<'a> {
-    action: &'a str,
-    #[serde(borrow)]
-    ctx: &'a RawValue,
-    #[serde(borrow)]
-    input: &'a RawValue,
 }
 
 /// What this process has come to.

@@ -1,10 +1,15 @@
 //! The frames between the daemon and a child: sixteen bytes of header, then a JSON document.
 
 use std::io::{ErrorKind, Read};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
+use serde_json::value::RawValue;
+use yizhan_engine::carrier::Call;
 use yizhan_plugin_api::abi::{YZ_ABI_MAJOR, YZ_ABI_MINOR, YZ_DOCUMENT_MAX};
+
+use crate::call_context;
 
 pub(crate) const HEADER: usize = 16;
 const MAGIC: &str = "YZPLUGIN";
@@ -93,6 +98,28 @@ pub(crate) fn put(out: &mut Vec<u8>, kind: Kind, flags: u8, call: u64, payload: 
     let at = begin(out, kind, flags, call);
     out.extend_from_slice(payload);
     end(out, at);
+}
+
+/// A call, as the child reads it as a `Start`.
+pub(crate) fn put_start(out: &mut Vec<u8>, call: &Call, timeout: Duration) {
+    let at = begin(out, Kind::Start, 0, call.id);
+    out.extend_from_slice(b"{\"action\":");
+    call_context::text(out, &call.action);
+    out.extend_from_slice(b",\"ctx\":");
+    call_context::write(out, call, timeout);
+    out.extend_from_slice(b",\"input\":");
+    out.extend_from_slice(call.input.as_bytes());
+    out.push(b'}');
+    end(out, at);
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Start<'a> {
+    pub(crate) action: &'a str,
+    #[serde(borrow)]
+    pub(crate) ctx: &'a RawValue,
+    #[serde(borrow)]
+    pub(crate) input: &'a RawValue,
 }
 
 /// The first frame of both sides.

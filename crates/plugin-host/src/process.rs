@@ -17,7 +17,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use yizhan_plugin_api::abi::{YZ_DONE, YZ_FAILED};
 
-use crate::call_context;
 use crate::child::{LIBRARY_FD, SOCKET_FD};
 use crate::frame::{self, Frame, Kind, Reader};
 use crate::instance::{Carrier, Ending, Instance, Ready};
@@ -294,7 +293,7 @@ impl Carrier for InChild {
         yizhan_faults::point("host.sending");
         self.out.send(|frames| {
             for ready in batch {
-                put_start(frames, ready);
+                frame::put_start(frames, &ready.call, ready.timeout);
             }
         });
     }
@@ -316,18 +315,6 @@ impl Carrier for InChild {
     fn pid(&self) -> Option<u32> {
         Some(self.pid)
     }
-}
-
-fn put_start(frames: &mut Vec<u8>, ready: &Ready) {
-    let at = frame::begin(frames, Kind::Start, 0, ready.call.id);
-    frames.extend_from_slice(b"{\"action\":");
-    call_context::text(frames, &ready.call.action);
-    frames.extend_from_slice(b",\"ctx\":");
-    call_context::write(frames, ready);
-    frames.extend_from_slice(b",\"input\":");
-    frames.extend_from_slice(ready.call.input.as_bytes());
-    frames.push(b'}');
-    frame::end(frames, at);
 }
 
 /// Why reading came to an end.

@@ -60,7 +60,7 @@ fn work(batches: &Receiver<Vec<Arc<Ready>>>, plugin: &Created, calls: &InDaemonC
         HOLDING.set(true);
         for ready in batch {
             ctx.clear();
-            call_context::write(&mut ctx, &ready);
+            call_context::write(&mut ctx, &ready.call, ready.timeout);
             let call = &ready.call;
             if calls.instance.is_cancelled(call.id) {
                 calls.complete(call.id, YZ_CANCELLED, NOT_BEGUN);

@@ -57,7 +57,8 @@ fn only(mut frames: &[u8]) -> (Kind, u8, u64, Value) {
 #[test]
 fn a_start_is_as_written_down() {
     let mut frames = Vec::new();
-    put_start(&mut frames, &ready());
+    let ready = ready();
+    frame::put_start(&mut frames, &ready.call, ready.timeout);
     let golden: Value = serde_json::from_str(include_str!("../../tests/golden/start.json")).unwrap();
     assert_eq!(only(&frames), (Kind::Start, 0, 42, golden));
 }
