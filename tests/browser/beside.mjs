@@ -65,7 +65,28 @@ async function a_reason_typed_for_one_clock_stays_when_another_is_stopped({ wind
   assert.equal(await page.inputValue("#reason\\.cancel"), "客户可能撤回");
 }
 
+async function a_case_that_is_there_already_is_named_while_the_form_is_filled_in({ windows, house }) {
+  const office = await windows.of("li.na");
+  await office.goto(house.at("/new/fault/counter"));
+  await office.fill('[name="f.phone"]', "13800000063");
+  await office.fill('[name="f.place"]', "江南路 63 号");
+  await office.click("form.sheet button[type=submit]:not([name])");
+  await office.waitForURL("**/runs/run_*");
+  await office.goto(house.at("/new/fault/counter"));
+  await office.fill('[name="f.phone"]', "13800000063");
+  await office.fill('[name="f.place"]', "写到一半");
+  await says(office, "已有一件在办的");
+  assert.equal(await office.inputValue('[name="f.place"]'), "写到一半");
+  assert.match(await office.innerText("#same"), /故障报修/);
+  assert.match(await office.innerText("form.sheet button[type=submit]:not([name])"), /仍要/);
+  await office.fill('[name="f.phone"]', "13800000064");
+  await office.press('[name="f.phone"]', "Tab");
+  await office.waitForFunction(() => document.querySelector("#same").innerText === "");
+  assert.equal((await house.get("/api/v1/runs?key=13800000063")).items.length, 1, "asking begins nothing");
+}
+
 export const stories = [
+  a_case_that_is_there_already_is_named_while_the_form_is_filled_in,
   what_is_typed_into_a_task_stays_whatever_other_button_of_its_page_is_pressed,
   a_reason_typed_for_one_clock_stays_when_another_is_stopped,
 ];

@@ -27,6 +27,7 @@ mod place;
 mod registers;
 mod rights;
 mod runs;
+mod same;
 mod settling;
 mod sight;
 mod stream;

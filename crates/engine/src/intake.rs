@@ -2,6 +2,7 @@
 
 pub mod each;
 pub mod gathering;
+pub mod so_far;
 
 use std::sync::Arc;
 

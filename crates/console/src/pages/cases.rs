@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde_json::Value as Json;
+use yizhan_engine::intake::so_far;
 use yizhan_engine::library::Workflows;
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
@@ -17,10 +18,11 @@ use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::names;
 
+use super::assets;
 use super::fields::{self, Shown};
 use super::given::{self, Given};
 use super::kept;
-use super::runs::rows;
+use super::runs::{rows, state};
 use super::shell::{Place, Reader, page};
 use super::{console, refused, sentence, spoken};
 use crate::api::{Looking, drafts, runs as api};
@@ -39,6 +41,8 @@ const ANYWAY: &str = "anyway";
 const ACT: &str = "act";
 const KEEP: &str = "keep";
 const DROP: &str = "drop";
+/// Of the page itself, while the form is filled in: whether there is such a case already.
+const SAME: &str = "same";
 const OWN_SHOWN: usize = 10;
 
 /// A form by which somebody may begin a case.
@@ -183,6 +187,8 @@ struct Door {
     text: Arc<Workflow>,
     trigger: Option<String>,
     fields: Vec<Shown>,
+    /// The fields by which a case is told from another, as the page names them.
+    known_by: Vec<String>,
 }
 
 impl Door {
@@ -193,7 +199,9 @@ impl Door {
         let (world, now) = (desk.shared().world(), desk.shared().now());
         let seen = names::before_start(&text, &world, now, None, None);
         let fields = fields::of(&FormView::of(&text.input, None, &seen)?)?;
-        Ok(Self { text, trigger, fields })
+        let known_by = so_far::fields_of_key(&text, trigger.as_deref());
+        let known_by = known_by.iter().map(|name| format!("f.{name}")).collect();
+        Ok(Self { text, trigger, fields, known_by })
     }
 
     fn path(&self) -> String {
@@ -264,18 +272,24 @@ fn form(reader: &Reader<'_>, door: &Door, sheet: &Sheet, once: &str) -> Markup {
     html! {
         p.crumbs { a href="/new" { (say(lang, t::NEW_CASE)) } " › " (door.text.title) }
         h1 { (door.text.title) }
+        (looking(door))
         @if let Some(note) = &door.text.note { p.soft.note { (note) } }
         @if let Some(at) = &sheet.draft { p.hint { (say(lang, t::DRAFT_OF)) (reader.time(at)) (say(lang, t::DRAFT_UNTIL)) } }
         @if sheet.back { (kept::unsent(lang)) }
         @if let Some(said) = &sheet.said { div.notice.bad role="alert" { (said) } }
         @if wrong { div.notice.bad role="alert" { p { (say(lang, t::NOTHING_SENT_YET)) } } }
-        @if let Some(same) = &sheet.same { (same_key(reader, same)) }
         @if (wrong || sheet.same.is_some()) && sheet.given.has_files() {
             p.hint data-files-again { (say(lang, t::CHOOSE_FILES_AGAIN)) }
         }
-        form.sheet method="post" action=(door.path()) enctype=[files.then_some("multipart/form-data")] {
+        form.sheet method="post" action=(door.path()) enctype=[files.then_some("multipart/form-data")]
+            data-same=[(!door.known_by.is_empty()).then(|| door.known_by.join(" "))] {
             input type="hidden" name=(ONCE) value=(once);
-            @if let Some(same) = &sheet.same { input type="hidden" name=(ANYWAY) value=(same.run); }
+            div #same aria-live="polite" {
+                @if let Some(same) = &sheet.same {
+                    input type="hidden" name=(ANYWAY) value=(same.run);
+                    (same_key(reader, same))
+                }
+            }
             @if door.fields.is_empty() { p.soft { (say(lang, t::NOTHING_IS_ASKED)) } }
             (fields::asked(&door.fields, None, &sheet.faults, &sheet.given, lang))
             div.buttons {
@@ -289,6 +303,11 @@ fn form(reader: &Reader<'_>, door: &Door, sheet: &Sheet, once: &str) -> Markup {
             }
         }
     }
+}
+
+/// Looks for the same case while the form is filled in.
+fn looking(door: &Door) -> Markup {
+    html! { @if !door.known_by.is_empty() { script src={ "/assets/" (assets::named("same.js")) } defer {} } }
 }
 
 fn send_word(sheet: &Sheet, lang: Lang) -> &'static str {
@@ -312,7 +331,7 @@ fn same_key(reader: &Reader<'_>, same: &Same) -> Markup {
         div.notice.bad role="alert" {
             p { strong { (say_with(lang, t::SAME_KEY, &[&same.key])) } " " (say(lang, then)) }
             @if let Some(row) = &same.row {
-                p { a href={ "/runs/" (row.id) } { (row.title) " · " (row.id) } " " span.soft { (reader.time(&row.started)) " · " (reader.who(&row.by)) } }
+                p { a href={ "/runs/" (row.id) } { (row.title) } " " (state(reader, row)) " " span.soft { (say(lang, t::SINCE)) " " (reader.time(&row.started)) " · " (reader.who(&row.by)) } }
             }
         }
     }
@@ -371,6 +390,10 @@ async fn sent(
     let lang = spoken(desk, request.headers());
     let filling = drafts::Filling::of(desk, caller, (&door.text.name, door.trigger.as_deref()), None)?;
     sheet.given = given::read(desk, request, fields::takes_files(&door.fields)).await?;
+    if sheet.given.text(ACT) == Some(SAME) {
+        look_so_far(desk, caller, door, sheet).await?;
+        return Ok(None);
+    }
     given::keep(desk, &mut sheet.given).await?;
     if kept::is_looked_at(&sheet.given) {
         sheet.back = true;
@@ -426,6 +449,22 @@ async fn begin_once(
         }
     }
     wanted.begin(desk, key).await.map(Some)
+}
+
+/// Whether there is such a case, of a form that is not sent yet.
+async fn look_so_far(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    door: &Door,
+    sheet: &mut Sheet,
+) -> Result<(), Refusal> {
+    let given = fields::answer(&door.fields, None, &sheet.given).to_string();
+    let (world, now) = (desk.shared().world(), desk.shared().now());
+    let key = so_far::key(&door.text, &given, door.trigger.as_deref(), &world, now);
+    if let Some(key) = key {
+        sheet.same = same(desk, caller, &door.text, &key).await?;
+    }
+    Ok(())
 }
 
 /// The open case that has this key.

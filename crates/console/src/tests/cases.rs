@@ -125,7 +125,7 @@ async fn who_begins_a_case_is_told_of_the_open_one_with_its_key_before_there_is_
         "nothing begins before she has seen it: {}",
         told.body
     );
-    assert!(told.body.contains("There is an open case with this key: 05."), "{}", told.body);
+    assert!(told.body.contains("There is an open case of this already: 05."), "{}", told.body);
     assert!(told.body.contains(&format!("href=\"{first}\"")) && told.body.contains("爆管"), "{}", told.body);
     let fields = [
         ("once", hidden(&told, "once")),

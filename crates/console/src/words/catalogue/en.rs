@@ -154,10 +154,10 @@ english! {
     ADD_TO_IT: "Add it to that case";
     SEND_ANYWAY: "Begin another one anyway";
     TRY_AGAIN_CHANGED: "I changed it: begin";
-    SAME_KEY: "There is an open case with this key: {}.";
+    SAME_KEY: "There is an open case of this already: {}.";
     SAME_KEY_ALLOWED: "Please look whether it is the same matter; if it is another, you may begin it anyway.";
     SAME_KEY_JOINED: "What you send is added to it; no other case begins.";
-    SAME_KEY_REJECTED: "This workflow takes no second one with the same key: go on in that case, or change the key.";
+    SAME_KEY_REJECTED: "This workflow takes no second one of the same: go on in that case, or change what you filled in.";
     SENT_BEFORE: "This form was sent before, and its case is here; for another one, open a new form.";
     HAS_DRAFT: "draft";
     DROP_DRAFT: "Throw the draft away";
