@@ -27,6 +27,8 @@ mod faults;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod hostile_forms;
+#[cfg(test)]
 mod house;
 #[cfg(test)]
 mod https;

@@ -1,7 +1,9 @@
 //! Builds the mail itself: headers that nobody can smuggle lines into, and bodies every mail program reads.
 
-use lettre::message::header::{Bcc, Cc, HeaderName, HeaderValue, ReplyTo, To};
-use lettre::message::{Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
+use lettre::message::header::{
+    Bcc, Cc, ContentTransferEncoding, ContentType, HeaderName, HeaderValue, ReplyTo, To,
+};
+use lettre::message::{Body, Mailboxes, Message, MessageBuilder, MultiPart, SinglePart};
 use lettre::{Address, address};
 use yizhan_plugin_api::prelude::*;
 
@@ -110,8 +112,8 @@ impl Draft<'_> {
     }
 
     fn body(&self, attachments: Vec<SinglePart>) -> Result<Content> {
-        let text = self.input.text.as_ref().map(|text| SinglePart::plain(text.0.clone()));
-        let html = self.input.html.as_ref().map(|html| SinglePart::html(html.0.clone()));
+        let text = self.input.text.as_ref().map(|text| part(ContentType::TEXT_PLAIN, &text.0));
+        let html = self.input.html.as_ref().map(|html| part(ContentType::TEXT_HTML, &html.0));
         let content = match (text, html) {
             (Some(text), Some(html)) => Content::Many(
                 MultiPart::alternative().boundary(self.boundary("a")).singlepart(text).singlepart(html),
@@ -138,6 +140,13 @@ impl Draft<'_> {
     fn boundary(&self, kind: &str) -> String {
         format!("=_{kind}_{}", self.ctx.key())
     }
+}
+
+/// A text as a part of the mail. No mail may have a NUL as it is (RFC 5322, 2.3): it goes out written in figures.
+fn part(media: ContentType, text: &str) -> SinglePart {
+    let figures = || Body::new_with_encoding(text.to_owned(), ContentTransferEncoding::QuotedPrintable).ok();
+    let body = text.contains('\0').then(figures).flatten();
+    SinglePart::builder().header(media).body(body.unwrap_or_else(|| Body::new(text.to_owned())))
 }
 
 enum Content {

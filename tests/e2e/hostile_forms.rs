@@ -1,0 +1,245 @@
+//! What a form brings is typed by anybody: addresses, names of files and words of a mail that try to get somewhere else.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
+
+use serde_json::{Value, json};
+use yizhan_harness::client::ClientError;
+
+use crate::house::{House, is_over, step, until};
+
+/// What each of a list of forms came to; none, where the form itself did not take it.
+fn ends(house: &House, workflow: &str, inputs: &[Value]) -> Vec<Option<Value>> {
+    let path = format!("/api/v1/workflows/{workflow}/runs");
+    let begin = |input: &Value| match house.client().post(&path, &json!({ "input": input })) {
+        Ok(started) => Some(started["id"].as_str().unwrap().to_owned()),
+        Err(ClientError::Refused { status: 422, .. }) => None,
+        Err(error) => panic!("{input}: {error}"),
+    };
+    let runs: Vec<Option<String>> = inputs.iter().map(begin).collect();
+    let over = |run: &String| {
+        until(&format!("the end of {run}"), || {
+            let view = house.get(&format!("/api/v1/runs/{run}/wait?seconds=5"));
+            is_over(&view).then_some(view)
+        })
+    };
+    runs.iter().map(|run| run.as_ref().map(over)).collect()
+}
+
+/// An address in all the ways in which somebody may write it who does not want it to be seen.
+fn spellings(address: Ipv4Addr) -> Vec<String> {
+    let [a, b, c, d] = address.octets();
+    let number = u32::from(address);
+    let wide = |sign: char| char::from_u32(u32::from(sign) + 0xfee0).unwrap_or(sign);
+    let digits =
+        |text: &str| text.chars().map(|sign| if sign.is_ascii_digit() { wide(sign) } else { sign }).collect();
+    let plain = address.to_string();
+    let (high, low) = (number >> 16, number & 0xffff);
+    let mut all = vec![
+        plain.clone(),
+        format!("{plain}."),
+        number.to_string(),
+        format!("0x{number:x}"),
+        format!("0X{number:08X}"),
+        format!("0{number:o}"),
+        format!("{a:#x}.{b:#x}.{c:#x}.{d:#x}"),
+        format!("0{a:o}.0{b:o}.0{c:o}.0{d:o}"),
+        format!("000{a:o}.{b}.0x{c:x}.{d}"),
+        format!("{a}.{}", number & 0xff_ffff),
+        format!("{a}.{b}.{low}"),
+        format!("{a:#x}.{b}.0{low:o}"),
+        plain.replace('.', "\u{3002}"),
+        plain.replace('.', "\u{ff0e}"),
+        plain.replace('.', "%2e"),
+        plain.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+        digits(&plain),
+    ];
+    let in_six = [
+        format!("::ffff:{plain}"),
+        format!("::ffff:{high:x}:{low:x}"),
+        format!("0:0:0:0:0:ffff:{high:x}:{low:x}"),
+        format!("::{plain}"),
+        format!("64:ff9b::{plain}"),
+        format!("64:ff9b::{high:x}:{low:x}"),
+        format!("2002:{high:x}:{low:x}::"),
+    ];
+    all.extend(in_six.map(|host| format!("[{host}]")));
+    all
+}
+
+fn hostile_addresses(port: u16) -> Vec<String> {
+    let inside = [[127, 0, 0, 1], [127, 255, 255, 254], [0, 0, 0, 0], [10, 0, 0, 1], [169, 254, 169, 254]];
+    let mut all: Vec<String> = vec![];
+    for host in inside.into_iter().flat_map(|address| spellings(Ipv4Addr::from(address))) {
+        all.push(format!("http://{host}:{port}/"));
+        all.push(format!("HTTP://example.com:80@{host}:{port}/a?b#c"));
+    }
+    for host in
+        ["localhost", "LOCALHOST.", "localhost.localdomain", "[::1]", "[::]", "[fe80::1]", "[fc00::1]"]
+    {
+        all.push(format!("http://{host}:{port}/"));
+    }
+    let written = [
+        format!("http:127.0.0.1:{port}"),
+        format!("http:\\\\127.0.0.1:{port}\\"),
+        format!("http://127.0.0.1:{port}\\@example.com/"),
+        format!("http:///127.0.0.1:{port}/"),
+        format!(" http://127.0.0.1:{port}/ "),
+        format!("ht\ttp://127.0.\n0.1:{port}/"),
+        format!("//127.0.0.1:{port}/"),
+        format!("http://example.com%23@127.0.0.1:{port}/"),
+        "file:///etc/passwd".to_owned(),
+        "gopher://127.0.0.1/_x".to_owned(),
+        "unix:///run/x.sock".to_owned(),
+        "http://[::1".to_owned(),
+        "http://".to_owned(),
+        String::from("http://a\u{0}b/"),
+    ];
+    all.extend(written);
+    all
+}
+
+#[test]
+fn no_address_of_a_form_leads_into_the_house_however_it_is_written() {
+    let canary = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = canary.local_addr().unwrap().port();
+    // Where there is no IPv6, nothing can come that way.
+    let beside = TcpListener::bind(("::1", port)).ok();
+    let call = "title = \"通知\"\n[input]\nurl = { label = \"地址\", type = \"text\" }\n[step.call]\nuse = \"webhook.call\"\n\
+                with.url = \"{{ input.url }}\"\nwith.json = { order = 7 }\nwith.timeout_s = 5\nretry = { times = 1 }\n";
+    let house = House::serving("", "call", call);
+    let inputs: Vec<Value> = hostile_addresses(port).into_iter().map(|url| json!({ "url": url })).collect();
+    assert!(inputs.len() >= 200, "{}", inputs.len());
+    for (input, view) in inputs.iter().zip(ends(&house, "call", &inputs)) {
+        assert!(view.as_ref().is_none_or(|view| view["state"] == "failed"), "{input}: {view:#?}");
+    }
+    for listener in std::iter::once(canary).chain(beside) {
+        listener.set_nonblocking(true).unwrap();
+        let came = listener.accept().map(|(_, from)| from);
+        assert_eq!(came.unwrap_err().kind(), ErrorKind::WouldBlock, "somebody was let in");
+    }
+    assert!(!house.log().contains("panicked"));
+}
+
+/// Names that lead out, are none, or look like others.
+fn hostile_names() -> Vec<String> {
+    let ways = ["", "./", "a/", "a/../", "files:", "files:a/", "./a/./", "客户/"];
+    let names = [
+        "..",
+        "../..",
+        "../../outside/x",
+        "../../../../../../../../tmp/x",
+        "..\\..\\x",
+        "/etc/x",
+        "//etc//x",
+        "/proc/self/root/tmp/x",
+        "C:\\x",
+        "\\\\server\\x",
+        "file:///tmp/x",
+        "a\u{0}/../../x",
+        "a\nb/../../../x",
+        "a\rb",
+        "a\u{7f}b",
+        "\u{1b}[2Jx",
+        "x\u{202e}gnp.exe",
+        "\u{2066}x",
+        ".x.yztmp",
+        ".x.yzlog",
+        "...",
+        " ",
+        "\u{3000}",
+        "way/x",
+        "way/../x",
+        "長/../../../x",
+    ];
+    let of = |way: &str| names.map(|name| format!("{way}{name}"));
+    ways.into_iter().flat_map(of).chain(["a/".repeat(3_000) + "x", "长".repeat(100)]).collect()
+}
+
+/// All that is in a folder and below, without following links.
+fn below(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut found = vec![];
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        found.push(entry.path());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(below(&entry.path()));
+        }
+    }
+    found
+}
+
+#[test]
+fn no_name_of_a_form_leads_out_of_the_folder_of_files() {
+    let put = "title = \"出界\"\n[input]\npath = { label = \"路径\", type = \"text\", max = 100000 }\n\
+               [step.put]\nuse = \"file.write\"\nwith.path = \"{{ input.path }}\"\nwith.text = \"hostile\"\n";
+    let house = House::serving("", "put", put);
+    let outside = house.home.join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, house.home.join("data/files/way")).unwrap();
+    std::os::unix::fs::symlink("/", house.home.join("data/files/root")).unwrap();
+    let inputs: Vec<Value> = hostile_names().into_iter().map(|path| json!({ "path": path })).collect();
+    assert!(inputs.len() >= 200, "{}", inputs.len());
+    let ends = ends(&house, "put", &inputs);
+    let refused =
+        ends.iter().filter(|view| view.as_ref().is_none_or(|view| view["state"] == "failed")).count();
+    assert!(refused >= 150, "only {refused} were refused");
+    // The home stands in a folder of its own.
+    let files = house.home.join("data/files");
+    let holds = |path: &std::path::PathBuf| std::fs::read(path).is_ok_and(|bytes| bytes == b"hostile");
+    let out: Vec<_> = below(house.home.parent().unwrap())
+        .into_iter()
+        .filter(|path| path.is_file() && !path.starts_with(&files) && holds(path))
+        .collect();
+    // What is kept of a run's values is no file of that name.
+    assert!(out.is_empty(), "{out:?}");
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+    for written in ["/etc/x", "/tmp/x"] {
+        assert!(!holds(&written.into()), "{written}");
+    }
+}
+
+#[test]
+fn no_word_of_a_form_becomes_a_header_or_a_reader_of_a_mail() {
+    let letter = "title = \"寄信\"\n[input]\nto = { label = \"收件\", type = \"text\", required = false }\n\
+                  subject = { label = \"标题\", type = \"text\", required = false }\ntext = { label = \"正文\", type = \"text\", required = false }\n\
+                  name = { label = \"附件\", type = \"text\", required = false }\nmore = { label = \"头\", type = \"text\", required = false }\n\
+                  [step.send]\nuse = \"email.send\"\nwith.to = \"{{ input.to or 'li@example.com' }}\"\nwith.subject = \"{{ input.subject or 'a' }}\"\n\
+                  with.text = \"{{ input.text or 'b' }}\"\nwith.headers = { X-Case = \"{{ input.more or 'c' }}\" }\n\
+                  with.attachments = [{ text = \"x\", name = \"{{ input.name or 'x.txt' }}\" }]\n";
+    let house = House::serving("", "letter", letter);
+    let breaks = [
+        "\r\n", "\n", "\r", "\r\n ", "\n\t", "\u{0}", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "%0d%0a",
+        "=0D=0A", "\\r\\n",
+    ];
+    let tails =
+        ["Bcc: evil@example.net", "\r\n\r\n.\r\nMAIL FROM:<evil@example.net>", "Content-Type: text/html"];
+    let fields = ["to", "subject", "text", "name", "more"];
+    let mut inputs = vec![];
+    for (ends, tail) in breaks.iter().flat_map(|ends| tails.map(|tail| (ends, tail))) {
+        for field in fields {
+            let own = if field == "to" { "li@example.com" } else { "x" };
+            inputs.push(json!({ field: format!("{own}{ends}{tail}") }));
+        }
+    }
+    for (input, view) in inputs.iter().zip(ends(&house, "letter", &inputs)) {
+        if let Some(view) = view.filter(|view| view["state"] == "done") {
+            let sent = &step(&view, "send")["items"][0]["output"];
+            assert_eq!(sent["recipients"], json!(["li@example.com"]), "{input}: {sent}");
+        }
+    }
+    let mails: Vec<_> =
+        below(&house.home.join("data/mail")).into_iter().filter(|path| path.is_file()).collect();
+    assert!(!mails.is_empty(), "what is only text goes out as text");
+    for path in mails {
+        let mail = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        let head = mail.split("\r\n\r\n").next().unwrap_or_default().to_lowercase();
+        let names: Vec<&str> = head
+            .lines()
+            .filter(|line| !line.starts_with([' ', '\t']))
+            .filter_map(|line| line.split(':').next())
+            .collect();
+        assert!(!names.contains(&"bcc") && !head.contains("mail from"), "{}:\n{head}", path.display());
+        assert_eq!(names.iter().filter(|name| **name == "content-type").count(), 1, "{head}");
+        assert!(!mail.contains('\u{0}'), "{}", path.display());
+    }
+}
