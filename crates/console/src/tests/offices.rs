@@ -158,3 +158,33 @@ async fn an_administrator_invites_shuts_out_makes_tokens_and_reads_what_was_done
     }
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_and_tokens_are_found_by_name_come_in_pages_and_somebody_is_signed_out_everywhere() {
+    let place = place(&[]).await;
+    let (one, two) = (session(&place, "li.na", 0).await, session(&place, "li.na", 0).await);
+    let other = session(&place, "wang.wei", 0).await;
+    for name in ["crm-a", "crm-b", "report"] {
+        token(&place, name, Role::Viewer, &[], None).await;
+    }
+    let names = async |path: &str, of: &str| -> Vec<String> {
+        let all = place.token.get(path).await.json();
+        all["items"].as_array().unwrap().iter().map(|one| one[of].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("/api/v1/accounts?text=%E6%9D%8E", "id").await, ["li.na"], "by a part of the name");
+    assert_eq!(names("/api/v1/accounts?text=WANG", "id").await, ["wang.wei"], "by a part of the id");
+    assert_eq!(names("/api/v1/sessions?text=li.na", "person").await, ["li.na", "li.na"]);
+    assert_eq!(names("/api/v1/tokens?text=crm", "name").await, ["crm-a", "crm-b"]);
+    let first = place.token.get("/api/v1/tokens?text=crm&limit=1").await.json();
+    let next = first["next"].as_str().unwrap();
+    assert_eq!(names(&format!("/api/v1/tokens?text=crm&limit=1&cursor={next}"), "name").await, ["crm-b"]);
+    let page = open(&place.token, "/system/accounts?text=crm").await.body;
+    assert!(page.contains("crm-a") && !page.contains("report") && !page.contains("/system/accounts/li.na"));
+    // Out everywhere, and the others stay.
+    assert_eq!(send(&place.token, "/system/accounts/li.na/end-sessions", &[]).await.status, 303);
+    for gone in [&one, &two] {
+        assert_eq!(open(gone, "/tasks").await.status, 303, "led to the door");
+    }
+    assert_eq!(open(&other, "/tasks").await.status, 200);
+    place.stop().await;
+}
