@@ -109,7 +109,7 @@ fn value(lang: Lang, task: &str, (output, typed): (&OutputView, &Typed)) -> Mark
     let label = output.title.as_deref().unwrap_or(&output.name);
     html! {
         div.field.wrong[has(typed, &name)] {
-            label for=(id) { (label) " " code.soft { (output.name) } }
+            label for=(id) { (label) @if output.title.is_some() { " " code.soft { (output.name) } } }
             (wrong(typed, &name))
             @match output.kind.as_str() {
                 "yesno" => select id=(id) name=(name) {
