@@ -66,7 +66,7 @@ impl PageOf {
     /// The cursor of a list whose places are numbers; 0 is its beginning.
     pub(crate) fn number<T: FromStr + Default>(&self) -> Result<T, Refusal> {
         self.cursor.as_ref().map_or(Ok(T::default()), |cursor| {
-            cursor.parse().map_err(|_| Refusal::Unreadable(format!("`{cursor}` is not a cursor")))
+            cursor.parse().map_err(|_| Refusal::Address(format!("`{cursor}` is not a cursor")))
         })
     }
 }

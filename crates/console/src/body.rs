@@ -177,7 +177,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(asked)) => Ok(Self(asked)),
-            Err(rejection) => Err(Refusal::Unreadable(rejection.body_text())),
+            Err(rejection) => Err(Refusal::Address(rejection.body_text())),
         }
     }
 }
@@ -192,7 +192,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(named)) => Ok(Self(named)),
-            Err(rejection) => Err(Refusal::Unreadable(rejection.body_text())),
+            Err(rejection) => Err(Refusal::Address(rejection.body_text())),
         }
     }
 }

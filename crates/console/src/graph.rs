@@ -5,6 +5,8 @@ use yizhan_workflow::plan::{Ending, Goes, OnError, OutcomePattern, Section, Step
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::prose::answer;
 
+use crate::words::{catalogue as t, outcome_word, say};
+
 mod layout;
 pub mod svg;
 
@@ -52,7 +54,7 @@ pub(crate) fn ways(workflow: &Workflow, language: Lang) -> Vec<Way> {
         let step = workflow.step(from);
         for on in &step.on {
             let outcome = match &on.outcome {
-                OutcomePattern::Word(word) => word.to_string(),
+                OutcomePattern::Word(word) => outcome_word(language, word).to_owned(),
                 OutcomePattern::Field { field, value } => answered(step, field, value, language),
             };
             match &on.goes {
@@ -61,7 +63,11 @@ pub(crate) fn ways(workflow: &Workflow, language: Lang) -> Vec<Way> {
                     ways.push(Way { from, to: Some(back.target), label: format!("{outcome}{most}") });
                 }
                 Goes::End(ending) => {
-                    ways.push(Way { from, to: None, label: format!("{outcome} → {}", end_word(ending)) });
+                    ways.push(Way {
+                        from,
+                        to: None,
+                        label: format!("{outcome} → {}", end_word(ending, language)),
+                    });
                 }
             }
         }
@@ -69,7 +75,7 @@ pub(crate) fn ways(workflow: &Workflow, language: Lang) -> Vec<Way> {
             ways.push(Way { from, to: Some(back.target), label: "✗".to_owned() });
         }
         if let Work::End { ending } = &step.work {
-            ways.push(Way { from, to: None, label: end_word(ending) });
+            ways.push(Way { from, to: None, label: end_word(ending, language) });
         }
     }
     ways
@@ -84,11 +90,13 @@ fn answered(step: &Step, field: &str, value: &str, language: Lang) -> String {
     )
 }
 
-fn end_word(ending: &Ending) -> String {
+fn end_word(ending: &Ending, language: Lang) -> String {
+    let done = say(language, t::ENDS_DONE);
     match ending {
-        Ending::Done { outcome } => format!("done: {outcome}"),
-        Ending::Cancel { reason } => format!("cancel: {reason}"),
-        Ending::Fail { reason } => format!("fail: {reason}"),
+        Ending::Done { outcome } if &**outcome == "done" => done.to_owned(),
+        Ending::Done { outcome } => format!("{done}: {}", outcome_word(language, outcome)),
+        Ending::Cancel { reason } => format!("{}{reason}", say(language, t::ENDS_CANCELLED)),
+        Ending::Fail { reason } => format!("{}{reason}", say(language, t::ENDS_FAILED)),
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod kept;
 mod labels;
 pub(crate) mod run;
 pub(crate) mod runs;
+mod said;
 mod shell;
 mod steps;
 pub(crate) mod system;
@@ -24,14 +25,15 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use yizhan_workflow::problem::{Lang, reason};
+use yizhan_workflow::problem::Lang;
 
 use self::kept::Kept;
+pub(crate) use self::said::sentence;
 use crate::caller::{Caller, same_origin};
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::words::{Text, catalogue as t, first_spoken, say};
+use crate::words::{catalogue as t, first_spoken, say};
 
 /// Of a link in a mail. `../assets`: the address may have a path of a proxy's before it.
 pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
@@ -116,12 +118,6 @@ pub(crate) async fn home() -> Redirect {
     Redirect::to("/tasks")
 }
 
-/// A refusal in the reader's words.
-pub(crate) fn sentence(refusal: &Refusal, lang: Lang) -> String {
-    let problem = refusal.problem();
-    reason(&problem.code, &problem.detail, lang)
-}
-
 /// A stranger who asks for a page is led to the door, and from there to what they wanted. A form of ours that comes when the
 /// session is over is carried along; one of another site is not: its texts would be sent on in somebody's name.
 pub(crate) async fn turned_away(desk: &Arc<Desk>, refusal: &Refusal, request: Request) -> Response {
@@ -143,16 +139,6 @@ pub(crate) async fn turned_away(desk: &Arc<Desk>, refusal: &Refusal, request: Re
     door::asked_again(lang, kept.as_ref())
 }
 
-/// Why somebody may look for what is not there.
-fn not_there(refusal: &Refusal) -> Option<Text> {
-    let Refusal::NoSuch { kind, .. } = refusal else { return None };
-    match *kind {
-        "task" => Some(t::TASK_IS_GONE),
-        "run" => Some(t::CASE_IS_NOT_HERE),
-        _ => None,
-    }
-}
-
 /// What a page says that is none, for `around`.
 #[derive(Clone)]
 struct Refused(String);
@@ -163,16 +149,18 @@ pub(crate) fn refused(refusal: &Refusal, lang: Lang) -> Response {
     let content = html! {
         h1 { (title) }
         div.notice.bad role="alert" {
-            @match not_there(refusal) {
-                Some(text) => { p { (say(lang, text)) } p.soft { (sentence(refusal, lang)) } },
-                None => p { (sentence(refusal, lang)) },
-            }
+            p { (sentence(refusal, lang)) }
         }
         p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
     };
     let mut response = answered(refusal.status(), apart(lang, title, &content));
     response.extensions_mut().insert(Refused(content.into_string()));
     response
+}
+
+/// What answers at this address answers to programs, in theirs.
+pub(crate) fn is_for_programs(path: &str) -> bool {
+    ["/api/", "/hooks/", "/health/", "/metrics"].iter().any(|begin| path.starts_with(begin))
 }
 
 /// Where somebody wants to go, and in which language they read.
@@ -186,11 +174,14 @@ impl Way {
     pub(crate) fn of(desk: &Desk, request: &Request) -> Option<Self> {
         let path = request.uri().path();
         let place = shell::Place::at(path);
-        (!path.starts_with("/api/")).then(|| Self { place, lang: spoken(desk, request.headers()) })
+        (!is_for_programs(path)).then(|| Self { place, lang: spoken(desk, request.headers()) })
     }
 
-    /// Whoever is known and gets no page can still go on to the others.
+    /// Whoever is known and gets no page can still go on to the others. What was refused before its page was asked is said in
+    /// a page too.
     pub(crate) fn around(&self, desk: &Desk, caller: &Caller, answer: Response) -> Response {
+        let bare = answer.extensions().get::<Arc<Refusal>>().cloned();
+        let answer = bare.map_or(answer, |refusal| refused(&refusal, self.lang));
         let Some(Refused(content)) = answer.extensions().get::<Refused>().cloned() else { return answer };
         if caller.who.is_none() {
             return answer;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -50,6 +51,9 @@ pub struct FieldProblem {
 pub enum Refusal {
     #[error("the request cannot be read: {0}")]
     Unreadable(String),
+    /// The address brings something that is not right: the cursor of another list, a day that is none.
+    #[error("the request cannot be read: {0}")]
+    Address(String),
     #[error("this needs a token, and none that is known was sent")]
     Unknown,
     #[error("this is answered on this machine only, or with a token")]
@@ -136,7 +140,7 @@ impl Refusal {
     fn kind(&self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
-            Self::Unreadable(_) => (S::BAD_REQUEST, "YZ0400"),
+            Self::Unreadable(_) | Self::Address(_) => (S::BAD_REQUEST, "YZ0400"),
             Self::Unknown => (S::UNAUTHORIZED, "YZ0401"),
             Self::Far => (S::UNAUTHORIZED, "YZ0402"),
             Self::NoSuchPage(_) => (S::NOT_FOUND, "YZ0403"),
@@ -222,6 +226,7 @@ impl Refusal {
             Self::NotKnown => "whoever forgot theirs asks an administrator for a new invitation".to_owned(),
             Self::Guessing(_) => "wait so long; the right password counts from then on".to_owned(),
             Self::Unreadable(_)
+            | Self::Address(_)
             | Self::NotDoneHere(_)
             | Self::NoSuch { .. }
             | Self::TooSlow
@@ -290,6 +295,8 @@ impl IntoResponse for Refusal {
         if matches!(self, Self::Unknown | Self::Far) {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // A page says it in its reader's words.
+        response.extensions_mut().insert(Arc::new(self));
         response
     }
 }
@@ -298,7 +305,7 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             // The only thing of a reading that comes from outside is the cursor.
-            StoreError::Failed(message) if message.contains("cursor") => Self::Unreadable(message),
+            StoreError::Failed(message) if message.contains("cursor") => Self::Address(message),
             StoreError::Full(_) | StoreError::Broken(_) | StoreError::Failed(_) => {
                 tracing::error!(%error, "the store could not be read");
                 Self::Store

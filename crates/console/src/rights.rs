@@ -250,7 +250,8 @@ async fn guard<N: Needs>(
     desk.counts.requests.fetch_add(1, Ordering::Relaxed);
     // Without a peer the request did not come over one of our lines: nobody.
     let peer = request.extensions().get::<Peer>().copied().ok_or(Refusal::Unknown)?;
-    let (way, programs) = (Way::of(desk, &request), N::NAME == Near::NAME || door.path.starts_with("/api/"));
+    let way = Way::of(desk, &request);
+    let programs = N::NAME == Near::NAME || pages::is_for_programs(door.path);
     let caller = match Caller::of(desk, peer, request.headers(), request.method()).await {
         Ok(caller) => caller,
         Err(refusal) => {
@@ -279,7 +280,10 @@ async fn guard<N: Needs>(
     };
     request.extensions_mut().insert(caller.clone());
     let answer = match act {
-        Some(act) => carried_out(desk, act, caller.noted.clone(), next.run(request)).await?,
+        Some(act) => {
+            let carried = carried_out(desk, act, caller.noted.clone(), next.run(request)).await;
+            carried.unwrap_or_else(Refusal::into_response)
+        }
         None => next.run(request).await,
     };
     Ok(around(answer, &caller))
@@ -332,27 +336,32 @@ fn of_audit(route: &str, path: &str) -> String {
 }
 
 async fn nothing_here(State(desk): State<Arc<Desk>>, request: Request) -> Response {
-    let (parts, _) = request.into_parts();
-    let refusal = Refusal::NoSuchPage(parts.uri.path().chars().take(200).collect());
-    let asks = parts.headers.get(header::ACCEPT).and_then(|wanted| wanted.to_str().ok());
-    // A browser says so; programs are answered in theirs.
-    if asks.is_some_and(|wanted| wanted.contains("text/html")) && !parts.uri.path().starts_with("/api") {
-        let page = pages::refused(&refusal, pages::spoken(&desk, &parts.headers));
-        let Some(peer) = parts.extensions.get::<Peer>().copied() else { return page };
-        let caller = Caller::of(&desk, peer, &parts.headers, &Method::GET).await;
-        let way = Way::of(&desk, &Request::from_parts(parts, axum::body::Body::empty()));
-        return match way.zip(caller.ok()) {
-            Some((way, caller)) => way.around(&desk, &caller, page),
-            None => page,
-        };
-    }
-    stranger_at_the_api(&desk, &parts).await.unwrap_or(refusal).into_response()
+    let refusal = Refusal::NoSuchPage(request.uri().path().chars().take(200).collect());
+    no_route(&desk, request, refusal).await
 }
 
 async fn not_done_here(State(desk): State<Arc<Desk>>, request: Request) -> Response {
+    let refusal = Refusal::NotDoneHere(request.method().to_string());
+    no_route(&desk, request, refusal).await
+}
+
+/// A browser says that it wants a page; programs are answered in theirs.
+async fn no_route(desk: &Arc<Desk>, request: Request, refusal: Refusal) -> Response {
     let (parts, _) = request.into_parts();
-    let refusal = Refusal::NotDoneHere(parts.method.to_string());
-    stranger_at_the_api(&desk, &parts).await.unwrap_or(refusal).into_response()
+    let asks = parts.headers.get(header::ACCEPT).and_then(|wanted| wanted.to_str().ok());
+    let path = parts.uri.path();
+    if !asks.is_some_and(|wanted| wanted.contains("text/html")) || path == "/api" || path.starts_with("/api/")
+    {
+        return stranger_at_the_api(desk, &parts).await.unwrap_or(refusal).into_response();
+    }
+    let page = pages::refused(&refusal, pages::spoken(desk, &parts.headers));
+    let Some(peer) = parts.extensions.get::<Peer>().copied() else { return page };
+    let caller = Caller::of(desk, peer, &parts.headers, &Method::GET).await;
+    let way = Way::of(desk, &Request::from_parts(parts, axum::body::Body::empty()));
+    match way.zip(caller.ok()) {
+        Some((way, caller)) => way.around(desk, &caller, page),
+        None => page,
+    }
 }
 
 /// Strangers do not learn what the API has and what it has not.

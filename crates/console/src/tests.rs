@@ -1,6 +1,7 @@
 //! The console as its callers meet it: real sockets, the real engine on the memory store, and carriers that play a script.
 
 mod acts;
+mod addresses;
 mod again;
 mod attempts;
 mod audit;

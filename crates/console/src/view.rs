@@ -109,7 +109,7 @@ impl<T> Listing<T> {
             None => 0,
             Some(last) => match all.iter().position(|one| name(one) == *last) {
                 Some(at) => at + 1,
-                None => return Err(Refusal::Unreadable("`cursor` is no cursor of this list".to_owned())),
+                None => return Err(Refusal::Address("`cursor` is no cursor of this list".to_owned())),
             },
         };
         let limit = page.limit_or(PageOf::MOST);

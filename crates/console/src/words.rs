@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue;
 
+use yizhan_workflow::people::{People, bare};
 use yizhan_workflow::problem::Lang;
 
 /// One text of a page. There is none without both languages.
@@ -27,6 +28,37 @@ pub(crate) fn say_with(lang: Lang, text: Text, with: &[&str]) -> String {
         said.push_str(part);
     }
     said
+}
+
+/// What a step or a case came to, where its word is one of ours; what a file calls its own ends stays as it is.
+pub(crate) fn outcome_word(lang: Lang, outcome: &str) -> &str {
+    let text = match outcome {
+        "yes" => catalogue::YES_SMALL,
+        "no" => catalogue::NO_SMALL,
+        "done" => catalogue::ENDS_DONE,
+        "approved" => catalogue::OUTCOME_APPROVED,
+        "refused" => catalogue::OUTCOME_REFUSED,
+        "complete" => catalogue::OUTCOME_COMPLETE,
+        "missing" => catalogue::OUTCOME_MISSING,
+        "signed" => catalogue::OUTCOME_SIGNED,
+        "expired" => catalogue::OUTCOME_EXPIRED,
+        "late" => catalogue::STATE_LATE,
+        "failed" => catalogue::STATE_FAILED,
+        "skipped" => catalogue::STEP_SKIPPED,
+        "cancelled" => catalogue::STATE_CANCELLED,
+        own => return own,
+    };
+    say(lang, text)
+}
+
+/// A person by name, whoever sits at the server in words, anything else without its kind.
+pub(crate) fn called(lang: Lang, people: &People, who: &str) -> String {
+    let known = people.people.get(bare(who)).map(|person| person.name.clone());
+    known.unwrap_or_else(|| match who {
+        "operator" => say(lang, catalogue::WHO_OPERATOR).to_owned(),
+        "socket" => say(lang, catalogue::WHO_SOCKET).to_owned(),
+        who => who.split_once(':').map_or(who, |(_, name)| name).to_owned(),
+    })
 }
 
 /// The language of `Accept-Language` that is wanted most of those that we speak.

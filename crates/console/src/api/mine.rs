@@ -71,7 +71,11 @@ pub(crate) async fn mine(
     };
     let filter = TaskFilter { who, ..TaskFilter::default() };
     let by = Looking::default().name(caller, &desk.shared().world())?;
-    let (caller, after) = (caller.clone(), read_place(after));
+    let place = read_place(after);
+    if place.is_none() && !after.is_empty() {
+        return Err(Refusal::Address(format!("`{after}` is no place in this list")));
+    }
+    let (caller, after) = (caller.clone(), place);
     desk.read(move |desk| {
         let (mut mine, mut cursor, mut looked) = (Mine::default(), None::<String>, 0);
         loop {

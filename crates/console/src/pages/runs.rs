@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use jiff::civil::Date;
 use maud::{Markup, html};
 use serde::Deserialize;
 use yizhan_engine::store::RunState;
@@ -19,7 +20,7 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{Listing, RunRow};
-use crate::words::{Text, catalogue as t, say};
+use crate::words::{Text, catalogue as t, outcome_word, say};
 
 const SHOWN: usize = 50;
 const WATCH: &str = "/api/v1/events?only=run";
@@ -50,7 +51,10 @@ const STATES: [(&str, Text); 8] = [
 ];
 
 impl Sought {
-    fn filter(&self, mine: bool) -> api::Filter {
+    fn filter(&self, mine: bool) -> Result<api::Filter, Refusal> {
+        if !STATES.iter().any(|(state, _)| *state == self.state) {
+            return Err(Refusal::Address(format!("`{}` is no state", self.state)));
+        }
         let word = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let state = match self.state.as_str() {
             "done" => Some(RunState::Done),
@@ -58,7 +62,7 @@ impl Sought {
             "cancelled" => Some(RunState::Cancelled),
             _ => None,
         };
-        api::Filter {
+        Ok(api::Filter {
             workflow: word(&self.workflow),
             state,
             text: word(&self.text),
@@ -66,12 +70,12 @@ impl Sought {
             late: self.state == "late",
             waits: word(&self.state).filter(|state| matches!(state.as_str(), "unknown" | "task")),
             mine,
-            since: self.since.parse().ok(),
-            until: self.until.parse().ok(),
+            since: day(&self.since)?,
+            until: day(&self.until)?,
             limit: Some(SHOWN),
             cursor: word(&self.cursor),
             ..api::Filter::default()
-        }
+        })
     }
 
     /// The address of the page behind a cursor.
@@ -89,6 +93,13 @@ impl Sought {
         let said = all.into_iter().filter(|(_, value)| !value.is_empty());
         format!("/runs?{}", form_urlencoded::Serializer::new(String::new()).extend_pairs(said).finish())
     }
+}
+
+/// A day as a browser sends it; an empty field is none.
+fn day(text: &str) -> Result<Option<Date>, Refusal> {
+    let text = text.trim();
+    let none = || Refusal::Address(format!("`{text}` is no day"));
+    if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(|_| none()) }
 }
 
 pub(crate) async fn list(
@@ -121,7 +132,7 @@ async fn found(desk: &Arc<Desk>, caller: &Caller, sought: &Sought) -> Result<Lis
     if !views && caller.person().is_none() {
         return Err(Refusal::NoRight { role: Role::Viewer, on: None });
     }
-    let filter = sought.filter(sought.mine || !views);
+    let filter = sought.filter(sought.mine || !views)?;
     api::listed(desk, caller.clone(), filter, Looking::default()).await
 }
 
@@ -206,7 +217,7 @@ pub(super) fn state(reader: &Reader<'_>, row: &RunRow) -> Markup {
         span class={ "chip " (row.state) } { (say(lang, state_word(&row.state))) }
         @if row.late { " " span.chip.late { (say(lang, t::STATE_LATE)) } }
         @if let Some(waits) = waits { " " span.soft { (say(lang, waits)) } }
-        @if let Some(outcome) = row.outcome.as_ref().filter(|outcome| **outcome != row.state) { " " span.soft { (outcome) } }
+        @if let Some(outcome) = row.outcome.as_ref().filter(|outcome| **outcome != row.state) { " " span.soft { (outcome_word(lang, outcome)) } }
     }
 }
 

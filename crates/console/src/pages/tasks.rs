@@ -22,6 +22,7 @@ use super::clock;
 use super::fields::{self, Shown};
 use super::given::{self, Given};
 use super::kept;
+use super::said::told;
 use super::shell::{Place, Reader, following};
 use super::typed::Typed;
 use super::{console, refused, spoken};
@@ -95,6 +96,9 @@ pub(crate) async fn list(
     Asked(filter): Asked<Filter>,
 ) -> Response {
     let lang = spoken(&desk, &headers);
+    if !KINDS.iter().any(|(kind, _)| *kind == filter.only) {
+        return refused(&Refusal::Address(format!("`{}` is no kind of task", filter.only)), lang);
+    }
     let (own, person) = (filter.clone(), caller.person().map(str::to_owned));
     let fits = move |row: &TaskRow| own.fits(row, person.as_deref());
     let mine = match mine(&desk, &caller, (&filter.after, SHOWN), !filter.text.trim().is_empty(), fits).await
@@ -352,7 +356,7 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
             p.hint { (say(lang, t::DRAFT_OF)) (reader.time(&draft.at)) }
         }
         @if let Some(evidence) = &view.evidence {
-            div.notice.bad { p { strong { (evidence.code) } " " (evidence.message) } }
+            div.notice.bad { p { strong { (evidence.code) } " " (told(&evidence.code, &evidence.message, lang)) } }
         }
         @if view.answers.iter().any(|answer| answer == "answer") {
             form method="post" action=(answer) enctype=[files.then_some("multipart/form-data")] {

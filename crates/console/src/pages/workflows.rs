@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::{Markup, PreEscaped, html};
 use yizhan_workflow::plan::Workflow;
-use yizhan_workflow::problem::Lang;
+use yizhan_workflow::problem::{Lang, sort_word};
 use yizhan_workflow::prose::{Reading, Said, reading};
 
 pub(super) use triggers::{coming, firings, paused};
@@ -233,7 +233,7 @@ fn form(lang: Lang, all: &[Shown]) -> Markup {
                 tbody { @for field in all { tr {
                     td data-label=(say(lang, t::FIELD)) { (field.label) }
                     td data-label=(say(lang, t::NAME_IN_FILE)) { code { (field.name) } }
-                    td data-label=(say(lang, t::SORT)) { (field.kind()) }
+                    td data-label=(say(lang, t::SORT)) { (sort_word(field.kind(), lang)) }
                     td data-label=(say(lang, t::MUST)) { (say(lang, if field.is_required() { t::YES } else { t::NO })) }
                 } } }
             } }

@@ -145,7 +145,10 @@ async fn the_page_of_a_workflow_says_who_paused_a_trigger_and_lets_an_operator_h
         client.send("GET", path, &[("accept-language", "en")], vec![]).await.body
     };
     let shown = page(&operator, "/workflows/close").await;
-    assert!(shown.contains("Paused by operator since today 10:00: &lt;b&gt;盘点"), "{shown}");
+    assert!(
+        shown.contains("Paused by an operator on the server since today 10:00: &lt;b&gt;盘点"),
+        "{shown}"
+    );
     assert!(shown.contains("/triggers/desk/resume") && shown.contains("/triggers/daily/pause"));
     assert!(page(&operator, "/workflows").await.contains("· paused"));
     let viewer = token(&place, "looks", Role::Viewer, &[], None).await;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use yizhan_workflow::id::{Item, Millis, ScopeNo, StepNo};
-use yizhan_workflow::people::bare;
 use yizhan_workflow::plan::{Step, Workflow};
 use yizhan_workflow::problem::reason;
 use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
@@ -14,6 +13,7 @@ use yizhan_workflow::run::sight::{Sight, Veil};
 use yizhan_workflow::run::{Line, World};
 
 use crate::house::Language;
+use crate::words::{called, outcome_word};
 
 /// Things that came of one event and are told one by one.
 const TOLD_MAX: usize = 8;
@@ -92,8 +92,7 @@ impl Teller<'_> {
         if self.titles.is_none() {
             return who.to_owned();
         }
-        let known = self.world.people.people.get(bare(who)).map(|person| person.name.clone());
-        known.unwrap_or_else(|| who.split_once(':').map_or(who, |(_, name)| name).to_owned())
+        called(self.language.lang(), &self.world.people, who)
     }
 
     fn all(&self, who: &[impl AsRef<str>]) -> String {
@@ -277,7 +276,7 @@ impl Teller<'_> {
                 return None;
             }
             Fact::Closing { .. } => self.pick("收尾", "closing"),
-            Fact::Ended { state, outcome, .. } => format!("{}: {outcome}", self.end_state(*state)),
+            Fact::Ended { state, outcome, .. } => self.ended(*state, outcome),
             Fact::Reopened { .. } => self.pick("重新打开", "open again"),
             Fact::Opened { .. }
             | Fact::StepOpened { .. }
@@ -296,6 +295,12 @@ impl Teller<'_> {
             | Fact::Migrated(_)
             | Fact::InputJoined {} => return None,
         })
+    }
+
+    /// An end that says no more than its state is said once.
+    fn ended(&self, state: EndState, outcome: &str) -> String {
+        let (end, came_to) = (self.end_state(state), outcome_word(self.language.lang(), outcome));
+        if outcome == "done" || came_to == end { end } else { format!("{end}: {came_to}") }
     }
 
     fn corrected(&self, fields: &[Arc<str>]) -> String {

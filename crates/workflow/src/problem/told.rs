@@ -65,7 +65,7 @@ pub fn reason(code: &str, words: &str, language: Lang) -> String {
     if *known != *words {
         return known.into_owned();
     }
-    if !is_foreign(words) {
+    if !is_foreign(words) && !is_of_catalogue(code, words) {
         return words.to_owned();
     }
     let whole = retold(code, words, language).filter(|told| told.whole && told.sentence != words);
@@ -76,6 +76,21 @@ pub fn reason(code: &str, words: &str, language: Lang) -> String {
     let title = Some(message.line("title", None)).filter(|title| !title.is_empty());
     let title = title.unwrap_or_else(|| message.line("sentence", None));
     if title.contains('{') { words.to_owned() } else { format!("{title}({words})") }
+}
+
+/// A word of the language, such as the kind of a field, as people say it.
+#[must_use]
+pub fn sort_word(word: &str, language: Lang) -> String {
+    match language {
+        Lang::Zh => in_language(word, language).into_owned(),
+        Lang::En => word.replace('_', " "),
+    }
+}
+
+/// Our own sentence, though what stands in its places is of another language.
+fn is_of_catalogue(code: &str, words: &str) -> bool {
+    let own = Message::of(code, Lang::En).map(|own| own.line("sentence", None));
+    own.is_some_and(|own| !own.starts_with('{') && names_in(own, words).is_some())
 }
 
 fn help(message: &Message, names: &BTreeMap<String, String>, language: Lang) -> Vec<String> {
@@ -148,6 +163,8 @@ mod tests {
             "`input.n + step.a.b` 算不出来:`b` 不在 `step.a` 里"
         );
         assert_eq!(zh("YZ0351", "entry 2: some words of ours"), "第 2 条:some words of ours");
+        let input = "the request cannot be read: the input is not an object with fields: 没有内容";
+        assert_eq!(zh("YZ0400", input), "请求读不懂:交来的内容不是一组字段:没有内容");
         // Not known to the catalogue, but by its code; of an author; of a plugin.
         assert_eq!(zh("YZ0314", "nobody came here today"), "任务没有人可做(nobody came here today)");
         assert_eq!(zh("YZ0318", "没有人接"), "没有人接");

@@ -9,7 +9,7 @@ use super::super::steps::{item_word, step_word};
 use super::super::{clock, fields};
 use super::{Case, attempts, took};
 use crate::view::{Exact, ItemView, StepView};
-use crate::words::{catalogue as t, say, say_with};
+use crate::words::{catalogue as t, outcome_word, say, say_with};
 
 pub(super) fn list(reader: &Reader<'_>, case: &Case) -> Markup {
     steps(reader, case, &case.view.steps)
@@ -95,7 +95,9 @@ fn when(reader: &Reader<'_>, case: &Case, item: &ItemView) -> String {
     if item.attempts > 1 {
         said.push(say_with(lang, t::ATTEMPTS, &[&item.attempts.to_string()]));
     }
-    said.extend(item.outcome.clone());
+    // That it is done its state says.
+    let came_to = item.outcome.as_deref().filter(|outcome| *outcome != "done");
+    said.extend(came_to.map(|outcome| outcome_word(lang, outcome).to_owned()));
     said.join(" · ")
 }
 

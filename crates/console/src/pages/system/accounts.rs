@@ -10,6 +10,7 @@ use serde::Deserialize;
 use yizhan_access::{Session, Token};
 use yizhan_workflow::people::rights::Role;
 
+use super::super::said::role_word;
 use super::super::shell::{Place, Reader, page};
 use super::super::{console, refused, sentence, spoken};
 use super::{Part, parts};
@@ -190,9 +191,9 @@ fn tokens(reader: &Reader<'_>, all: &[Token]) -> Markup {
                 thead { tr { th { (say(lang, t::NAME)) } th { (say(lang, t::MAY)) } th { (say(lang, t::EXPIRES)) } th { (say(lang, t::MADE_BY)) } th { span.hidden { (say(lang, t::ACTS)) } } } }
                 tbody { @for token in all { tr {
                     td data-label=(say(lang, t::NAME)) { strong { (token.name) } @if let Some(person) = &token.person { " " span.soft { (reader.who(person)) } } }
-                    td data-label=(say(lang, t::MAY)) { (token.may) @if !token.on.is_empty() { " · " (token.on.join(", ")) } }
+                    td data-label=(say(lang, t::MAY)) { (role_word(token.may, lang)) @if !token.on.is_empty() { " · " (token.on.join(", ")) } }
                     td data-label=(say(lang, t::EXPIRES)) { (reader.time(&token.expires.to_string())) }
-                    td.soft data-label=(say(lang, t::MADE_BY)) { (token.made_by) }
+                    td.soft data-label=(say(lang, t::MADE_BY)) { (reader.who(&token.made_by)) }
                     td.row-acts { form method="post" action={ "/system/tokens/" (token.name) "/revoke" } { button.plain type="submit" aria-label={ (say(lang, t::REVOKE)) " " (token.name) } { (say(lang, t::REVOKE)) } } }
                 } } }
             } }
@@ -207,7 +208,7 @@ fn new_token(reader: &Reader<'_>) -> Markup {
         form.narrow method="post" action="/system/tokens" {
             div.field { label for="token-name" { (say(lang, t::NAME)) } input id="token-name" name="name" required maxlength="60" pattern="[A-Za-z0-9_.\\-]+"; }
             div.field { label for="token-may" { (say(lang, t::MAY)) }
-                select id="token-may" name="may" { @for role in Role::ALL { option value=(role) { (role) } } }
+                select id="token-may" name="may" { @for role in Role::ALL { option value=(role) { (role_word(role, lang)) } } }
             }
             div.field { label for="token-on" { (say(lang, t::ON_WORKFLOWS)) span.hint { (say(lang, t::MAY_BE_LEFT_EMPTY)) } } input id="token-on" name="on"; }
             div.field { label for="token-person" { (say(lang, t::IN_WHOSE_NAME)) span.hint { (say(lang, t::MAY_BE_LEFT_EMPTY)) } }
@@ -306,7 +307,7 @@ pub(crate) async fn make_token(
         let making = Making {
             name: form.text("name").trim().to_owned(),
             person: form.word("person"),
-            may: may.map_err(|()| Refusal::Unreadable(form.text("may").to_owned()))?,
+            may: may.map_err(|()| Refusal::Unreadable(format!("`{}` is not a role", form.text("may"))))?,
             on: form
                 .text("on")
                 .split([',', ' ', '、'])

@@ -16,6 +16,7 @@ use crate::body::Asked;
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::{LogLevel, LogLine};
+use crate::refusal::Refusal;
 use crate::words::{Text, catalogue as t, say, say_with};
 
 const LINES: usize = 200;
@@ -42,8 +43,10 @@ pub(crate) async fn show(
     Asked(sought): Asked<Sought>,
 ) -> Response {
     let lang = spoken(&desk, &headers);
-    let level = LEVELS.iter().find(|(word, _, _)| *word == sought.level).and_then(|(_, level, _)| *level);
-    let wanted = api::Wanted { level, text: Some(sought.text.clone()), limit: Some(LINES) };
+    let Some((_, level, _)) = LEVELS.iter().find(|(word, _, _)| *word == sought.level) else {
+        return refused(&Refusal::Address(format!("`{}` is no level", sought.level)), lang);
+    };
+    let wanted = api::Wanted { level: *level, text: Some(sought.text.clone()), limit: Some(LINES) };
     match api::show(State(desk.clone()), Asked(wanted)).await {
         Ok(found) => {
             let world = desk.shared().world();

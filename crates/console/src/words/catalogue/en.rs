@@ -9,6 +9,9 @@ english! {
     CHOOSE: "Choose";
     CHOOSE_A_PASSWORD: "Choose a password";
     CHOOSE_FILES_AGAIN: "Please choose the files again.";
+    CHOOSE_FILE: "Choose a file";
+    CHOOSE_FILES: "Choose files";
+    NO_FILE_YET: "none chosen yet";
     COMMENT: "Comment";
     COMMENTS: "Comments";
     CONFIRM: "Confirm: ";
@@ -172,6 +175,17 @@ english! {
     STATE_DONE: "done";
     STATE_FAILED: "failed";
     STATE_CANCELLED: "cancelled";
+    OUTCOME_APPROVED: "approved";
+    OUTCOME_REFUSED: "refused";
+    OUTCOME_COMPLETE: "complete";
+    OUTCOME_MISSING: "incomplete";
+    OUTCOME_SIGNED: "signed";
+    OUTCOME_EXPIRED: "expired";
+    ENDS_CANCELLED: "cancel: ";
+    ENDS_FAILED: "fail: ";
+    ENDS_DONE: "done";
+    WHO_OPERATOR: "an operator on the server";
+    WHO_SOCKET: "this machine";
     WAITS_STEP: "at work";
     WAITS_CHILD: "waits for a child";
     WAITS_UNKNOWN: "outcome unknown";
@@ -319,6 +333,10 @@ english! {
     THURSDAY: "Thursday";
     FRIDAY: "Friday";
     SATURDAY: "Saturday";
+    REGISTERS: "Registers";
+    REGISTERS_ARE: "Registers and figures have no pages yet. For now they are asked for on the server: registers by";
+    FIGURES_ARE: ", figures by";
+    REGISTERS_ASK: "If you do not work on the server, ask an administrator to look for you.";
 
     // System.
     SYSTEM: "System";
@@ -503,6 +521,16 @@ english! {
     GO_ON: "Go on";
     TASK_IS_GONE: "It may have been answered by somebody else, withdrawn or handed on; nothing more was recorded.";
     CASE_IS_NOT_HERE: "The number may be wrong, or the case is not for you to see.";
+    IS_NOT_HERE: "It was not found: it may have another name now, be gone, or not be for you to see.";
+    NO_SUCH_PAGE: "There is no such page: the address may be wrong, or a part of it is missing.";
+    ONLY_FOR_FORMS: "This address takes what forms send and cannot be opened by itself. Nothing was changed.";
+    ADDRESS_IS_WRONG: "The address brings something that is not right: a part of it may be missing, or it is from long ago. Please open the page anew.";
+    NEEDS_RIGHT: "This needs the right of a “{}”. If it is yours to do, ask an administrator.";
+    ROLE_VIEWER: "viewer";
+    ROLE_WORKER: "worker";
+    ROLE_OPERATOR: "operator";
+    ROLE_AUTHOR: "author";
+    ROLE_ADMIN: "admin";
     LOOK_AND_SEND: "This is what you filled in; it was not sent yet. Please look through it and send it.";
 
     // Every attempt at a step.

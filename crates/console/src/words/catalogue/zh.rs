@@ -9,6 +9,9 @@ chinese! {
     CHOOSE: "请选择";
     CHOOSE_A_PASSWORD: "设置密码";
     CHOOSE_FILES_AGAIN: "文件请重新选择。";
+    CHOOSE_FILE: "选择文件";
+    CHOOSE_FILES: "选择文件(可选多个)";
+    NO_FILE_YET: "还没有选";
     COMMENT: "留言";
     COMMENTS: "留言";
     CONFIRM: "确认:";
@@ -172,6 +175,17 @@ chinese! {
     STATE_DONE: "办结";
     STATE_FAILED: "失败";
     STATE_CANCELLED: "已取消";
+    OUTCOME_APPROVED: "已同意";
+    OUTCOME_REFUSED: "未同意";
+    OUTCOME_COMPLETE: "齐全";
+    OUTCOME_MISSING: "不全";
+    OUTCOME_SIGNED: "已签";
+    OUTCOME_EXPIRED: "已过期";
+    ENDS_CANCELLED: "取消:";
+    ENDS_FAILED: "失败:";
+    ENDS_DONE: "办结";
+    WHO_OPERATOR: "管理员(在服务器上操作)";
+    WHO_SOCKET: "本机";
     WAITS_STEP: "正在执行";
     WAITS_CHILD: "等子流程";
     WAITS_UNKNOWN: "结果待确认";
@@ -319,6 +333,10 @@ chinese! {
     THURSDAY: "周四";
     FRIDAY: "周五";
     SATURDAY: "周六";
+    REGISTERS: "台账和统计";
+    REGISTERS_ARE: "台账和统计还没有自己的页面。现在在服务器上查:台账用";
+    FIGURES_ARE: ",统计用";
+    REGISTERS_ASK: "您不在服务器上操作的话,请管理员代查。";
 
     // System.
     SYSTEM: "系统";
@@ -503,6 +521,16 @@ chinese! {
     GO_ON: "接着办";
     TASK_IS_GONE: "这件待办可能已经由别人办好,或者撤回、转走了;这里没有再记下什么。";
     CASE_IS_NOT_HERE: "编号可能不对,或者这件事不归您看。";
+    IS_NOT_HERE: "没有找到:可能已经改名、撤掉,或者不归您看。";
+    NO_SUCH_PAGE: "没有这一页:地址可能抄错了,或者缺了一截。";
+    ONLY_FOR_FORMS: "这个地址只接收提交的内容,不能直接打开。什么都没有改动。";
+    ADDRESS_IS_WRONG: "地址里带的内容不对,可能抄漏了一截,或者是很久以前留下的。请从相应的页面重新打开。";
+    NEEDS_RIGHT: "这里需要“{}”的权限。要用的话,请找管理员。";
+    ROLE_VIEWER: "查看";
+    ROLE_WORKER: "发起办件";
+    ROLE_OPERATOR: "处置办件";
+    ROLE_AUTHOR: "编写流程";
+    ROLE_ADMIN: "管理账号";
     LOOK_AND_SEND: "这是刚才填的,还没有提交。请看一遍再提交。";
 
     // Every attempt at a step.

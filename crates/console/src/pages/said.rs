@@ -1,0 +1,108 @@
+//! What a page says of a refusal, in its reader's words: no other language, no code words, no ids.
+
+use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::problem::{Lang, reason};
+
+use crate::refusal::Refusal;
+use crate::words::{Text, catalogue as t, say, say_with};
+
+/// A refusal in the reader's words.
+pub(crate) fn sentence(refusal: &Refusal, lang: Lang) -> String {
+    match refusal {
+        Refusal::NoSuch { kind, .. } => say(lang, not_there(kind)).to_owned(),
+        Refusal::NoSuchPage(_) => say(lang, t::NO_SUCH_PAGE).to_owned(),
+        Refusal::NotDoneHere(_) => say(lang, t::ONLY_FOR_FORMS).to_owned(),
+        Refusal::Address(_) => say(lang, t::ADDRESS_IS_WRONG).to_owned(),
+        Refusal::NoRight { role, .. } => say_with(lang, t::NEEDS_RIGHT, &[role_word(*role, lang)]),
+        Refusal::Guessing(seconds) => say_with(lang, t::TRY_TOO_OFTEN, &[&seconds.to_string()]),
+        Refusal::Fields(faults) => {
+            let all: Vec<String> = faults.iter().map(|fault| fault.sentence(lang)).collect();
+            all.join(say(lang, t::SEMICOLON))
+        }
+        Refusal::Unreadable(_)
+        | Refusal::Unknown
+        | Refusal::Far
+        | Refusal::CrossSite
+        | Refusal::NotKnown
+        | Refusal::TooLarge { .. }
+        | Refusal::WrongType(_)
+        | Refusal::TooSlow
+        | Refusal::Ambiguous(_)
+        | Refusal::KeyHeld(_)
+        | Refusal::DealtWith(_)
+        | Refusal::Expression { .. }
+        | Refusal::NotYours(_)
+        | Refusal::NotNow(_)
+        | Refusal::WrongSignature(_)
+        | Refusal::OutOfWindow(_)
+        | Refusal::NoSecret(_)
+        | Refusal::BadKey(_)
+        | Refusal::OtherPayload { .. }
+        | Refusal::UnderWay
+        | Refusal::Busy
+        | Refusal::Paused(_)
+        | Refusal::TooManyStreams { .. }
+        | Refusal::DiskFull
+        | Refusal::Stopping
+        | Refusal::NotReady(_)
+        | Refusal::Faulty(_)
+        | Refusal::Store
+        | Refusal::Accounts
+        | Refusal::Bug => {
+            let problem = refusal.problem();
+            told(&problem.code, &problem.detail, lang)
+        }
+    }
+}
+
+/// Why somebody may look for what is not there.
+fn not_there(kind: &str) -> Text {
+    match kind {
+        "task" => t::TASK_IS_GONE,
+        "run" => t::CASE_IS_NOT_HERE,
+        _ => t::IS_NOT_HERE,
+    }
+}
+
+/// What a role lets somebody do.
+pub(crate) fn role_word(role: Role, lang: Lang) -> &'static str {
+    let word = match role {
+        Role::Viewer => t::ROLE_VIEWER,
+        Role::Worker => t::ROLE_WORKER,
+        Role::Operator => t::ROLE_OPERATOR,
+        Role::Author => t::ROLE_AUTHOR,
+        Role::Admin => t::ROLE_ADMIN,
+    };
+    say(lang, word)
+}
+
+/// By its code and its English words. What the catalogue does not know is not shown to whoever cannot read it: the code says
+/// to an administrator which it is.
+pub(crate) fn told(code: &str, words: &str, lang: Lang) -> String {
+    let said = plain(&reason(code, words, lang));
+    if lang == Lang::Zh && is_english(&said) {
+        return format!("{}({code})", say(lang, t::CANNOT_BE_DONE_NOW));
+    }
+    said
+}
+
+/// People and groups are called by what they are called, not by their kind: `group:热线` is 热线.
+fn plain(text: &str) -> String {
+    const KINDS: [&str; 5] = ["person:", "group:", "role:", "roster:", "unit:"];
+    KINDS.iter().fold(text.to_owned(), |text, kind| text.replace(kind, ""))
+}
+
+/// Three Latin words in a row. What stands between marks is a name or a code.
+pub(crate) fn is_english(text: &str) -> bool {
+    let named = text.split('`').step_by(2).collect::<Vec<_>>().join("·");
+    let is_latin = |word: &&str| {
+        let word = word.trim_matches(|sign: char| sign.is_ascii_punctuation());
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'\'')
+    };
+    let words: Vec<&str> = named.split([' ', '\n', '\t']).collect();
+    words.windows(3).any(|three| three.iter().all(is_latin))
+}
+
+#[cfg(test)]
+#[path = "said/tests.rs"]
+mod tests;
