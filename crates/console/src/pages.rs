@@ -9,6 +9,7 @@ pub(crate) mod fields;
 pub(crate) mod given;
 pub(crate) mod kept;
 mod labels;
+pub(crate) mod registers;
 pub(crate) mod run;
 pub(crate) mod runs;
 mod said;
@@ -42,7 +43,9 @@ pub(crate) fn whole(lang: Lang, title: &str, content: &Markup) -> String {
 
 /// The same with a form in it, of which somebody on a slow line sees how much is sent.
 pub(crate) fn whole_form(lang: Lang, title: &str, content: &Markup, most: usize) -> String {
-    let script = html! { script src={ "../assets/" (assets::named("send.js")) } defer {} };
+    let script = html! {
+        @for script in ["send.js", "files.js"] { script src={ "../assets/" (assets::named(script)) } defer {} }
+    };
     framed_with(lang, title, ("../assets/", &script), &html! { (content) (shell::sending(lang, most)) })
 }
 

@@ -417,6 +417,7 @@ fn for_those_who_run_it(routes: Routes) -> Routes {
         .post("/workflows/{workflow}/triggers/{trigger}/resume", Operator, pages::workflows::resume)
         .get("/workflows/{name}/trial", Viewer, pages::workflows::trial::ask)
         .post("/workflows/{name}/trial", Viewer, pages::workflows::trial::walk)
+        .get("/registers", Viewer, pages::registers::show)
         .get("/system", HouseOperator, pages::system::show)
         .get("/system/accounts", Admin, pages::system::accounts)
         .post("/system/accounts/{id}/invite", Admin, pages::system::invite)

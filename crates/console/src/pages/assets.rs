@@ -1,5 +1,6 @@
-//! What pages load beside themselves: one stylesheet, two small scripts that keep a page as things stand, one that
-//! sends its forms, and one that looks for the same case before a new one is sent. An address names the bytes, so a browser keeps them for ever and has new ones with the next daemon.
+//! What pages load beside themselves: one stylesheet, two small scripts that keep a page as things stand, one that sends its
+//! forms, one that looks for the same case before a new one is sent, and one that names the files chosen in a form. An
+//! address names the bytes, so a browser keeps them for ever and has new ones with the next daemon.
 
 use std::sync::LazyLock;
 
@@ -20,16 +21,17 @@ struct Asset {
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-const ALL: [Asset; 5] = [
+const ALL: [Asset; 6] = [
     Asset { name: "page.css", media: CSS, text: include_str!("assets/page.css") },
     Asset { name: "idiomorph.js", media: SCRIPT, text: include_str!("assets/idiomorph.min.js") },
     Asset { name: "live.js", media: SCRIPT, text: include_str!("assets/live.js") },
     Asset { name: "same.js", media: SCRIPT, text: include_str!("assets/same.js") },
     Asset { name: "send.js", media: SCRIPT, text: include_str!("assets/send.js") },
+    Asset { name: "files.js", media: SCRIPT, text: include_str!("assets/files.js") },
 ];
 
 /// Figures of the hash of each.
-static VERSIONS: LazyLock<[String; 5]> = LazyLock::new(|| {
+static VERSIONS: LazyLock<[String; 6]> = LazyLock::new(|| {
     let version = |asset: &Asset| -> String {
         Sha256::digest(asset.text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     };

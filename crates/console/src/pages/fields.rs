@@ -262,8 +262,14 @@ fn input(field: &Shown, id: &str, given: &Given, lang: Lang, options: usize) -> 
             let kinds: Vec<String> = field.kinds.iter().map(|kind| format!(".{kind}")).collect();
             let kinds = kinds.join(",");
             html! {
-                input #(id) type="file" name=(name) multiple[field.kind == "files"]
-                    accept=[(!kinds.is_empty()).then_some(kinds)] required[must];
+                span.choose {
+                    input #(id) type="file" name=(name) multiple[field.kind == "files"]
+                        accept=[(!kinds.is_empty()).then_some(kinds)] required[must];
+                    span.shown aria-hidden="true" {
+                        span.button { (say(lang, if field.kind == "files" { t::CHOOSE_FILES } else { t::CHOOSE_FILE })) }
+                        span.names data-none=(say(lang, t::NO_FILE_YET)) { (say(lang, t::NO_FILE_YET)) }
+                    }
+                }
             }
         }
         "text" if field.lines.is_some_and(|lines| lines > 1) => html! {

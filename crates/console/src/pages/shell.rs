@@ -3,7 +3,6 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use maud::{DOCTYPE, Markup, html};
-use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
@@ -11,7 +10,7 @@ use yizhan_workflow::run::World;
 use super::{assets, given};
 use crate::caller::Caller;
 use crate::desk::Desk;
-use crate::words::{catalogue as t, say, say_with};
+use crate::words::{called, catalogue as t, say, say_with};
 
 /// The pages that the way around names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +19,16 @@ pub(crate) enum Place {
     Cases,
     Runs,
     Workflows,
+    /// Registers and figures.
+    Registers,
     System,
     /// None of them.
     Elsewhere,
 }
 
 impl Place {
-    const ALL: [Self; 5] = [Self::Tasks, Self::Cases, Self::Runs, Self::Workflows, Self::System];
+    const ALL: [Self; 6] =
+        [Self::Tasks, Self::Cases, Self::Runs, Self::Workflows, Self::Registers, Self::System];
 
     fn path(self) -> &'static str {
         match self {
@@ -34,6 +36,7 @@ impl Place {
             Self::Cases => "/new",
             Self::Runs => "/runs",
             Self::Workflows => "/workflows",
+            Self::Registers => "/registers",
             Self::System => "/system",
             Self::Elsewhere => "/",
         }
@@ -51,6 +54,7 @@ impl Place {
             Self::Cases => say(lang, t::NEW_CASE),
             Self::Runs => say(lang, t::CASES),
             Self::Workflows => say(lang, t::WORKFLOWS),
+            Self::Registers => say(lang, t::REGISTERS),
             Self::System => say(lang, t::SYSTEM),
             Self::Elsewhere => "",
         }
@@ -60,7 +64,7 @@ impl Place {
         match self {
             Self::Tasks | Self::Cases | Self::Elsewhere => true,
             Self::Runs => caller.person().is_some() || caller.rights.may_somewhere(Role::Viewer),
-            Self::Workflows => caller.rights.may_somewhere(Role::Viewer),
+            Self::Workflows | Self::Registers => caller.rights.may_somewhere(Role::Viewer),
             Self::System => caller.rights.may_everywhere(Role::Operator),
         }
     }
@@ -133,8 +137,7 @@ impl<'r> Reader<'r> {
 
     /// A person by name, a word without its kind, an address as it is.
     pub(crate) fn who(&self, who: &str) -> String {
-        let known = self.world.people.people.get(bare(who)).map(|person| person.name.clone());
-        known.unwrap_or_else(|| who.split_once(':').map_or(who, |(_, name)| name).to_owned())
+        called(self.lang, &self.world.people, who)
     }
 }
 
@@ -188,7 +191,7 @@ pub(crate) fn following(
                 @if watch.is_some() {
                     @for script in ["idiomorph.js", "live.js"] { script src={ "/assets/" (assets::named(script)) } defer {} }
                 }
-                script src={ "/assets/" (assets::named("send.js")) } defer {}
+                @for script in ["send.js", "files.js"] { script src={ "/assets/" (assets::named(script)) } defer {} }
             }
             body.console {
                 a.skip href="#content" { (say(lang, t::SKIP_TO_THE_CONTENT)) }

@@ -52,6 +52,7 @@
     const missing = chosen.filter((field) => {
       const place = [...document.querySelectorAll("main [type=file]")].find((one) => one.name === field.name);
       if (place) place.replaceWith(field);
+      if (place) field.dispatchEvent(new Event("change", { bubbles: true }));
       return !place;
     });
     if (missing.length > 0) return;
