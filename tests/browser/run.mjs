@@ -15,6 +15,7 @@ import { House } from "./house.mjs";
 import { Pictures } from "./pictures.mjs";
 import { stories } from "./stories.mjs";
 import { Windows } from "./windows.mjs";
+import { stories as texts } from "./words.mjs";
 
 const [address, token, folder, home] = process.argv.slice(2);
 await mkdir(folder, { recursive: true });
@@ -27,7 +28,7 @@ const windows = new Windows(browser, house);
 const pictures = new Pictures(folder);
 const only = process.env.ONLY ?? "";
 let [passed, failed] = [0, 0];
-for (const story of [...stories, ...beside, ...faults, ...following, ...lines].filter((story) => story.name.includes(only))) {
+for (const story of [...stories, ...beside, ...faults, ...following, ...lines, ...texts].filter((story) => story.name.includes(only))) {
   windows.begin();
   const begun = Date.now();
   try {

@@ -59,9 +59,13 @@ fn all_passed(said: &Output) {
 fn house() -> House {
     let mut house = House::with(SETTINGS);
     house.write("secrets/api", format!("{TOKEN}\n"));
-    for name in
-        ["config/people.toml", "workflows/fault.toml", "workflows/payment.toml", "workflows/secret.toml"]
-    {
+    for name in [
+        "config/people.toml",
+        "workflows/fault.toml",
+        "workflows/long.toml",
+        "workflows/payment.toml",
+        "workflows/secret.toml",
+    ] {
         house.write(name, std::fs::read(folder().join("home").join(name)).unwrap());
     }
     house.start();
