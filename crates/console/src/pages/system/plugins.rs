@@ -1,6 +1,7 @@
 //! Plugins: what they do, how it goes, and what they cost.
 
 use maud::{Markup, html};
+use yizhan_workflow::problem::{Lang, sort_word};
 
 use super::super::shell::Reader;
 use crate::house::{CostView, PluginView};
@@ -26,7 +27,7 @@ fn row(reader: &Reader<'_>, plugin: &PluginView) -> Markup {
             td data-label=(say(lang, t::PLUGIN)) {
                 strong { (plugin.id) } " " span.soft { (plugin.version) }
                 details.values { summary { (say(lang, t::ACTIONS)) " · " (plugin.actions.len()) }
-                    ul.plain-list { @for action in &plugin.actions { li { code { (action.name) } " " span.chip { (action.effect) } " " (action.summary) } } }
+                    ul.plain-list { @for action in &plugin.actions { li { code { (action.name) } " " span.chip { (effect(lang, &action.effect)) } " " (summary(lang, &action.summary)) } } }
                     p.soft { "SHA-256 " code title=(plugin.hash) { (plugin.hash.chars().take(12).collect::<String>()) } }
                 }
             }
@@ -60,6 +61,25 @@ fn state(word: &str) -> Option<Text> {
 
 fn isolation(word: &str) -> Text {
     if word == "in-process" || word == "inside" { t::INSIDE } else { t::OWN_PROCESS }
+}
+
+/// Whether it may be done again.
+fn effect(lang: Lang, word: &str) -> &str {
+    match word {
+        "pure" => say(lang, t::EFFECT_PURE),
+        "idempotent" => say(lang, t::EFFECT_IDEMPOTENT),
+        "keyed" => say(lang, t::EFFECT_KEYED),
+        "once" => say(lang, t::EFFECT_ONCE),
+        own => own,
+    }
+}
+
+/// What an action does. Of those that come with the house the catalogue knows the words; others say their own.
+fn summary(lang: Lang, said: &str) -> String {
+    match lang {
+        Lang::En => said.to_owned(),
+        Lang::Zh => sort_word(&said.split_whitespace().collect::<Vec<_>>().join(" "), lang),
+    }
 }
 
 /// Half of the calls, and nearly all of them.

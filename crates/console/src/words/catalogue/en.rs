@@ -359,6 +359,10 @@ english! {
     PLUGINS: "Plugins";
     PLUGIN: "Plugin";
     ISOLATION: "Isolation";
+    EFFECT_PURE: "pure";
+    EFFECT_IDEMPOTENT: "idempotent";
+    EFFECT_KEYED: "keyed";
+    EFFECT_ONCE: "once";
     CALLS: "Calls";
     ACTIONS: "Actions";
     WITHIN_A_FORTNIGHT: "{} times within a fortnight";

@@ -359,6 +359,10 @@ chinese! {
     PLUGINS: "插件";
     PLUGIN: "插件";
     ISOLATION: "隔离";
+    EFFECT_PURE: "不改动什么";
+    EFFECT_IDEMPOTENT: "可以重做";
+    EFFECT_KEYED: "凭编号重做";
+    EFFECT_ONCE: "只做一次";
     CALLS: "调用";
     ACTIONS: "动作";
     WITHIN_A_FORTNIGHT: "两周内共 {} 次";
