@@ -94,12 +94,16 @@ pub(crate) struct Looking {
     /// In which language sentences are: `zh` or `en`; the house's where nothing is said.
     #[param(value_type = Option<String>)]
     pub(crate) lang: Option<Language>,
+    /// On a page: steps are called by their titles.
+    #[serde(skip)]
+    #[param(ignore)]
+    pub(crate) titles: bool,
 }
 
 impl Looking {
-    /// As whoever asks, in a language.
+    /// For a page of whoever asks, in a language.
     pub(crate) fn in_language(lang: Language) -> Self {
-        Self { lang: Some(lang), ..Self::default() }
+        Self { lang: Some(lang), titles: true, ..Self::default() }
     }
 
     /// In the words of those who act.

@@ -10,6 +10,7 @@ use yizhan_workflow::run::state::{At, ItemState, Phase};
 
 use yizhan_engine::store::{Reads, SlotStands};
 
+use crate::graph::label;
 use crate::house::Language;
 use crate::view::{Look, local};
 
@@ -23,6 +24,8 @@ const SENTENCES_MAX: usize = 50;
 pub(crate) struct Reader<'a> {
     pub look: Look<'a>,
     pub language: Language,
+    /// Steps are called as their files title them, and not by their names.
+    pub titles: bool,
     pub reads: &'a dyn Reads,
 }
 
@@ -84,8 +87,10 @@ impl Reader<'_> {
                 say!(self, "已于 {at} 取消{by}:{outcome}。", "It was cancelled at {at}{by}: {outcome}.")
             }
             (EndState::Failed, Some(error)) => {
-                let (step, code, message) =
-                    (&error.step, &error.code, self.reason(&error.code, &error.message));
+                let (code, message) = (&error.code, self.reason(&error.code, &error.message));
+                let failed =
+                    self.look.text.numbers().find(|no| *self.look.text.step(*no).path() == *error.step);
+                let step = failed.map_or_else(|| error.step.to_string(), |no| self.step(no));
                 say!(
                     self,
                     "已于 {at} 失败:步骤“{step}”{code} {message}。可以重新办理(页面上的按钮,或 `yizhan retry`)。",
@@ -106,7 +111,7 @@ impl Reader<'_> {
     fn canceller(&self) -> String {
         match self.look.run.top.closing.as_ref().and_then(|closing| closing.by_step) {
             Some(no) => {
-                let step = self.look.text.step(no).path();
+                let step = self.step(no);
                 say!(self, "(步骤“{step}”)", " by step `{step}`")
             }
             None => String::new(),
@@ -142,8 +147,7 @@ impl Reader<'_> {
 
     fn going_back(&self) -> Option<String> {
         let back = self.look.run.top.back.as_ref()?;
-        let steps: Vec<_> =
-            back.cover.iter().map(|no| self.look.text.step(*no).path().into_owned()).collect();
+        let steps: Vec<_> = back.cover.iter().map(|no| self.step(*no)).collect();
         let steps = steps.join(", ");
         Some(match back.until {
             Some(until) => {
@@ -220,9 +224,16 @@ impl Reader<'_> {
         }
     }
 
+    fn step(&self, no: StepNo) -> String {
+        if self.titles { label(self.look.text, no) } else { self.look.text.step(no).path().into_owned() }
+    }
+
     fn name(&self, of: Item) -> String {
         let step = self.look.text.step(of.step);
-        let path = self.look.run.path_of(self.look.text, of.place());
+        let path = match self.titles {
+            true => label(self.look.text, of.step),
+            false => self.look.run.path_of(self.look.text, of.place()),
+        };
         let item = of.item + 1;
         let is_each = step.each.is_some();
         if of.step == StepNo::WHOLE && of.rung.is_none() {

@@ -395,7 +395,7 @@ pub(crate) async fn why(
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
         let language = asked.lang.unwrap_or_else(|| desk.house.language());
         looked_at(desk, id, (&caller, &asked), |look, row| {
-            let reader = Reader { look, language, reads: desk.reads() };
+            let reader = Reader { look, language, titles: asked.titles, reads: desk.reads() };
             reader.look.veiled(&WhyView {
                 id: id.to_string(),
                 state: crate::view::word_of(&row.state),

@@ -54,7 +54,7 @@ impl Place {
             Self::Cases => say(lang, t::NEW_CASE),
             Self::Runs => say(lang, t::CASES),
             Self::Workflows => say(lang, t::WORKFLOWS),
-            Self::Registers => say(lang, t::REGISTERS),
+            Self::Registers => say(lang, t::PLACE_OF_REGISTERS),
             Self::System => say(lang, t::SYSTEM),
             Self::Elsewhere => "",
         }

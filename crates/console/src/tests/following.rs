@@ -17,7 +17,7 @@ async fn what_a_page_loads_is_kept_for_ever_under_a_name_that_changes_with_it() 
     let place = place(&[]).await;
     let page = session(&place, "li.na", 0).await.get("/tasks").await;
     let all = loaded(&page.body);
-    assert_eq!(all.len(), 4, "{all:?}");
+    assert_eq!(all.len(), 5, "{all:?}");
     for address in all {
         let asset = place.stranger.get(&address).await;
         let script = address.contains(".js");

@@ -115,7 +115,7 @@ impl House {
                 now: later(1),
                 viewer: Viewer::House { private: true },
             };
-            Reader { look, language, reads: &store }.sentences().into_iter().next().unwrap()
+            Reader { look, language, titles: false, reads: &store }.sentences().into_iter().next().unwrap()
         })
     }
 }

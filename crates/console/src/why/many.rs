@@ -55,7 +55,7 @@ impl Reader<'_> {
         group.sort_by_key(|(_, state)| state.due.unwrap_or(Millis(i64::MAX)));
         let all = group.len();
         let Some((of, state)) = group.first().copied() else { return vec![] };
-        let (first, step) = (self.item(of, state), self.look.text.step(of.step).path());
+        let (first, step) = (self.item(of, state), self.step(of.step));
         vec![match state.due {
             Some(_) => say!(
                 self,

@@ -333,7 +333,8 @@ english! {
     THURSDAY: "Thursday";
     FRIDAY: "Friday";
     SATURDAY: "Saturday";
-    REGISTERS: "Registers";
+    PLACE_OF_REGISTERS: "Registers";
+    REGISTERS: "Registers and figures";
     REGISTERS_ARE: "Registers and figures have no pages yet. For now they are asked for on the server: registers by";
     FIGURES_ARE: ", figures by";
     REGISTERS_ASK: "If you do not work on the server, ask an administrator to look for you.";

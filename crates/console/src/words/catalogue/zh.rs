@@ -333,6 +333,7 @@ chinese! {
     THURSDAY: "周四";
     FRIDAY: "周五";
     SATURDAY: "周六";
+    PLACE_OF_REGISTERS: "台账";
     REGISTERS: "台账和统计";
     REGISTERS_ARE: "台账和统计还没有自己的页面。现在在服务器上查:台账用";
     FIGURES_ARE: ",统计用";
