@@ -71,7 +71,7 @@ pub(crate) async fn list(
     Asked(tongue): Asked<Tongue>,
 ) -> Result<Answer<Listing<ActView>>, Refusal> {
     let before = page.cursor.as_deref().map(str::parse::<i64>).transpose();
-    let before = before.map_err(|_| Refusal::Unreadable("`cursor` is no cursor of this list".to_owned()))?;
+    let before = before.map_err(|_| Refusal::Address("`cursor` is no cursor of this list".to_owned()))?;
     let limit = page.limit();
     let language = tongue.lang.unwrap_or_else(|| desk.house.language());
     let listing = desk.read(move |desk| {
