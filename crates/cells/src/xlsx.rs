@@ -179,8 +179,6 @@ fn time_of(time: &ExcelDateTime) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may")]
-
     use std::io::Write as _;
 
     use super::*;

@@ -340,7 +340,7 @@ pub struct GuessView {
     pub year: i16,
 }
 
-/// A line of the ledger.
+/// A line of the ledger: the clock stood, or, where `to` is `from`, somebody gave another due time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoodView {
     pub from: String,

@@ -136,7 +136,17 @@ async fn the_clock_of_a_wait_a_step_and_a_run_is_stopped_and_moved_by_its_owner_
     let shown = place.socket.get(&format!("/api/v1/runs/{run}")).await.json();
     // A day is due at its end, in Shanghai.
     assert_eq!(shown["due"], "2026-12-01T16:00:00Z");
-    assert_eq!(shown["steps"][0]["items"][0]["due"], "2026-12-01T16:00:00Z");
+    let paid = &shown["steps"][0]["items"][0];
+    assert_eq!(paid["due"], "2026-12-01T16:00:00Z");
+    // The ledger has both: that it stood, and then that somebody gave it another due time.
+    let ledger = paid["clock"]["ledger"].as_array().unwrap();
+    let (stood, moved) = (&ledger[0], &ledger[1]);
+    assert_eq!((ledger.len(), &stood["reason"], &moved["reason"]), (2, &json!("停电"), &json!("客户同意")));
+    assert_eq!((&moved["from"], &moved["by"]), (&moved["to"], &json!("person:wang.wei")));
+    assert_eq!(
+        (&moved["was"], &moved["due"]),
+        (&json!("2026-11-22T15:00:00Z"), &json!("2026-12-01T16:00:00Z"))
+    );
     assert_eq!(
         said("extend", json!({ "by": "wang.wei", "step": "paid" })).await.0,
         409,

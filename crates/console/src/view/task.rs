@@ -134,15 +134,18 @@ pub(super) fn clock_view(look: &Look<'_>, of: Item, state: &ItemState) -> Option
         was: None,
         due: None,
     };
-    let mut ledger: Vec<StoodView> = clock
-        .stood
-        .iter()
-        .map(|stood| StoodView {
-            was: stood.was.map(text),
-            due: stood.due.map(text),
-            ..line(stood.from, Some(stood.to), &stood.file, &stood.person)
-        })
-        .collect();
+    let stood = clock.stood.iter().map(|stood| {
+        let view = line(stood.from, Some(stood.to), &stood.file, &stood.person);
+        (stood.from, StoodView { was: stood.was.map(text), due: stood.due.map(text), ..view })
+    });
+    let moved = clock.moved.iter().map(|moved| {
+        let person = StoppedBy { by: moved.by.clone(), reason: moved.reason.clone() };
+        let view = line(moved.at, Some(moved.at), &None, &Some(person));
+        (moved.at, StoodView { was: moved.was.map(text), due: Some(text(moved.due)), ..view })
+    });
+    let mut ledger: Vec<_> = stood.chain(moved).collect();
+    ledger.sort_by_key(|(at, _)| *at);
+    let mut ledger: Vec<StoodView> = ledger.into_iter().map(|(_, view)| view).collect();
     ledger.extend(clock.stands.as_ref().map(|stands| line(stands.since, None, &stands.file, &stands.person)));
     Some(ClockView {
         n: clock.n,

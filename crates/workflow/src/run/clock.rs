@@ -32,6 +32,9 @@ pub struct ClockState {
     /// When it stood before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stood: Vec<Stood>,
+    /// Due times that somebody gave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Moved>,
     /// More time that was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked: Vec<MoreTime>,
@@ -109,6 +112,17 @@ pub struct Stood {
     pub was: Option<Millis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Millis>,
+}
+
+/// A line of the ledger: somebody gave another due time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    pub at: Millis,
+    pub by: Arc<str>,
+    pub reason: Arc<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<Millis>,
+    pub due: Millis,
 }
 
 /// More time, as it was asked for.
@@ -206,6 +220,7 @@ impl ClockState {
             fired: if opened { vec![] } else { std::mem::take(&mut self.fired) },
             stands: self.stands.take().filter(|_| !opened),
             stood: if opened { vec![] } else { std::mem::take(&mut self.stood) },
+            moved: if opened { vec![] } else { std::mem::take(&mut self.moved) },
             asked: if opened { vec![] } else { std::mem::take(&mut self.asked) },
             watch: set.watch,
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::clock::{ClockSet, ClockWhy, RungDid, Stands, WHOLE};
+use super::clock::{ClockSet, ClockWhy, Moved, RungDid, Stands, WHOLE};
 use super::event::{
     AttemptResult, Comment, EndState, Event, Fact, ItemEnd, Output, Question, Raw, Standing, Started, Verdict,
 };
@@ -189,7 +189,16 @@ impl Run {
             }
             Fact::TaskReleased { at: of } => self.change(*of, |state| state.claimed = None),
             Fact::Late { at: of } => self.change(*of, |state| state.late = true),
-            Fact::Clock { at: of, set } => self.set_clock(at, *of, set),
+            Fact::Clock { at: of, set } => {
+                self.set_clock(at, *of, set);
+                if let Event::DueMoved { to, by, reason, .. } = event {
+                    let (by, reason) = (by.clone(), reason.clone());
+                    self.change(*of, |state| {
+                        let clock = Arc::make_mut(state.clock.get_or_insert_default());
+                        clock.moved.push(Moved { at, by, reason, was: set.was, due: *to });
+                    });
+                }
+            }
             Fact::Stands { at: of, file, person } => self.change(*of, |state| {
                 let clock = Arc::make_mut(state.clock.get_or_insert_default());
                 let new = || Box::new(Stands { since: at, file: None, person: None });

@@ -135,7 +135,7 @@ english! {
     NEEDS_WHOLE_NUMBER: "This is a whole number, such as 17.";
     NEEDS_JSON: "This is written as JSON, such as [\"a\", \"b\"].";
     WHAT_IS_ASKED: "What is asked";
-    WHEN_THE_CLOCK_STOOD: "When the clock stood";
+    WHAT_MOVED_THE_DUE_TIME: "What moved the due time";
     WHERE_IT_APPLIES: " (where it applies)";
     WHOSE: "Whose";
     WITNESS: "Witness";

@@ -135,7 +135,7 @@ chinese! {
     NEEDS_WHOLE_NUMBER: "这里要填整数,比如 17。";
     NEEDS_JSON: "这里要按 JSON 的写法填,比如 [\"a\", \"b\"]。";
     WHAT_IS_ASKED: "办理";
-    WHEN_THE_CLOCK_STOOD: "停过的时间";
+    WHAT_MOVED_THE_DUE_TIME: "期限的变动";
     WHERE_IT_APPLIES: "(适用时填写)";
     WHOSE: "谁办";
     WITNESS: "见证人";
