@@ -33,7 +33,7 @@ fn lines_that_were_cut_off_while_nobody_looked_are_found_after_the_start() {
     let known = witnessed(&house).expect("a stop writes down the newest line");
     house.start();
     acts(&house);
-    house.call(&["account", "verify"]).ok();
+    house.call(&["audit", "verify"]).ok();
     assert_eq!(house.stop(), Some(0));
     let seen = witnessed(&house).unwrap();
     assert!(seen > known, "{seen} {known}");
@@ -46,7 +46,7 @@ fn lines_that_were_cut_off_while_nobody_looked_are_found_after_the_start() {
         }
     }
     house.start();
-    let said = house.call(&["--lang", "en", "account", "verify"]);
+    let said = house.call(&["--lang", "en", "audit", "verify"]);
     assert!(said.code != 0 && said.out.contains(&format!("{{\"gone\":{{\"seq\":{seen}}}}}")), "{said:?}");
     let doctor = house.call(&["--lang", "en", "doctor"]).all();
     assert!(doctor.contains(&format!("the audit is not as it was written: from line {seen} on")), "{doctor}");

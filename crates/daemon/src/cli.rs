@@ -88,9 +88,11 @@ enum Command {
     /// Who is who, who is on duty, and who has which shift
     #[command(subcommand)]
     People(commands::people::Action),
-    /// Who may sign in, the tokens of programs, and the audit
+    /// Who may sign in, and the tokens of programs
     #[command(subcommand)]
     Account(commands::account::Action),
+    /// Who did what, when and from where, the newest first
+    Audit(commands::audit::Args),
     /// Look at calendars of working days, and import holidays
     #[command(subcommand)]
     Calendar(commands::calendar::Action),
@@ -196,6 +198,7 @@ impl Command {
             Self::Trigger(action) => commands::trigger::run(&action, context),
             Self::People(action) => commands::people::run(&action, context),
             Self::Account(action) => commands::account::run(&action, context),
+            Self::Audit(args) => commands::audit::run(&args, context),
             Self::Calendar(action) => commands::calendar::run(&action, context),
             Self::Register(action) => commands::register::run(&action, context),
             Self::Query(args) => commands::query::run(&args, context),

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 mod asked;
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod calendar;

@@ -1,10 +1,9 @@
-//! `yizhan account …`: who may sign in, the tokens of programs, and the audit of what they all did.
+//! `yizhan account …`: who may sign in, and the tokens of programs.
 
 use serde_json::{Value, json};
 use yizhan_workflow::people::rights::Role;
 
 use super::Context;
-use super::paging::{Paging, more};
 use crate::client::escaped;
 use crate::exit::{Exit, Failure};
 use crate::show::{list, table, text};
@@ -64,45 +63,12 @@ pub(crate) enum Action {
         /// What the token is called
         name: String,
     },
-    /// Who did what, when and from where, the newest first
-    #[command(
-        after_help = "Examples:\n  yizhan account audit --limit 20\n  yizhan account audit --who li.na --since 2026-11-01\n  yizhan account audit --about run_06zv2k9q4m8t1"
-    )]
-    Audit {
-        #[command(flatten)]
-        wanted: Wanted,
-        #[command(flatten)]
-        page: Paging,
-    },
     /// Sign somebody out everywhere; they can come in again
     #[command(after_help = "Example:\n  yizhan account end-all li.na")]
     EndAll {
         /// The person's id
         person: String,
     },
-    /// Whether each line of the audit is what it was
-    #[command(after_help = "Example:\n  yizhan account verify")]
-    Verify,
-}
-
-/// Which acts are wanted.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Wanted {
-    /// By whom: a person's id, token:NAME, socket or stranger
-    #[arg(long, value_name = "WHO")]
-    who: Option<String>,
-    /// Of this kind, as --json shows it: tasks/answer, runs/cancel
-    #[arg(long)]
-    kind: Option<String>,
-    /// About a case, task, workflow, person or token, by its id
-    #[arg(long, value_name = "ID")]
-    about: Option<String>,
-    /// From this day on
-    #[arg(long, value_name = "DAY")]
-    since: Option<String>,
-    /// Up to this day
-    #[arg(long, value_name = "DAY")]
-    until: Option<String>,
 }
 
 fn role(word: &str) -> Result<Role, String> {
@@ -130,22 +96,9 @@ pub(crate) fn run(action: &Action, context: &Context) -> Result<Exit, Failure> {
             client.post(format!("/api/v1/tokens/{}/revoke", escaped(name))).json(&nothing).send()?
         }
         Action::EndAll { person } => client.post(on(person, "end-sessions")).json(&nothing).send()?,
-        Action::Audit { wanted, page } => {
-            let asked = [
-                ("who", wanted.who.as_deref()),
-                ("kind", wanted.kind.as_deref()),
-                ("about", wanted.about.as_deref()),
-                ("since", wanted.since.as_deref()),
-                ("until", wanted.until.as_deref()),
-                ("lang", Some(context.language.pick("zh", "en"))),
-            ];
-            client.get(format!("/api/v1/audit{}", page.query(&asked))).send()?
-        }
-        Action::Verify => client.get("/api/v1/audit/verify").send()?,
     };
     context.answer(&answer, |answer| shown(action, answer, context));
-    let broken = matches!(action, Action::Verify) && !answer["broken"].is_null();
-    Ok(if broken { Exit::Failed } else { Exit::Ok })
+    Ok(Exit::Ok)
 }
 
 fn shown(action: &Action, answer: &Value, context: &Context) -> String {
@@ -184,19 +137,6 @@ fn shown(action: &Action, answer: &Value, context: &Context) -> String {
         Action::EndAll { .. } => {
             format!("{} {}", pick("结束的登录:", "sessions ended:"), answer["sessions"])
         }
-        Action::Audit { .. } => audit(answer, context),
-        Action::Verify => {
-            let lines = &answer["lines"];
-            if answer["broken"].is_null() {
-                return format!(
-                    "{} {lines}, {} {}",
-                    pick("完好,行数", "whole, lines"),
-                    pick("末尾", "head"),
-                    text(answer, "head")
-                );
-            }
-            format!("{} {}", pick("被改动过:", "tampered with:"), answer["broken"])
-        }
     }
 }
 
@@ -216,44 +156,4 @@ fn rows<const N: usize>(
         items.map(|item| columns.iter().map(|column| cell(item, column)).collect()).collect();
     let [zh, en] = heads;
     table(&context.language.pick(zh, en), &rows)
-}
-
-/// An act and what it changed: `李娜 改待办的期限 (装表 · 05): 期限 2026-11-23 10:00 → 2026-12-02 00:00`.
-fn audit(found: &Value, context: &Context) -> String {
-    let items = found["items"].as_array().into_iter().flatten();
-    let side = |change: &Value, name: &str| {
-        let said = text(change, name);
-        if said.is_empty() { "—".to_owned() } else { said }
-    };
-    let line = |item: &Value| {
-        let asked = &item["asked"];
-        let about = item["about"].as_array().into_iter().flatten().map(|about| text(about, "title"));
-        let about: Vec<String> = about.collect();
-        let changes = item["changes"].as_array().into_iter().flatten().map(|change| {
-            format!("{} {} → {}", text(change, "what"), side(change, "before"), side(change, "after"))
-        });
-        let mut what = text(item, "what");
-        if let Some(status) = item["answered"]["status"].as_u64().filter(|status| *status >= 400) {
-            what.push_str(&format!(" ({status})"));
-        }
-        let changes: Vec<String> = changes.collect();
-        let at = asked["at"].as_i64().map_or_else(String::new, |at| {
-            jiff::Timestamp::from_millisecond(at).map_or_else(|_| at.to_string(), |at| at.to_string())
-        });
-        vec![
-            item["seq"].to_string(),
-            at,
-            text(item, "by"),
-            text(asked, "from"),
-            what,
-            about.join(", "),
-            changes.join("; "),
-        ]
-    };
-    let rows: Vec<Vec<String>> = items.map(line).collect();
-    let head = context.language.pick(
-        ["行", "时间", "谁", "来自", "做了什么", "对象", "改前 → 改后"],
-        ["LINE", "AT", "WHO", "FROM", "WHAT", "ABOUT", "BEFORE → AFTER"],
-    );
-    table(&head, &rows) + more(found, context.language)
 }
