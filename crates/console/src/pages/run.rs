@@ -247,7 +247,7 @@ fn timeline(reader: &Reader<'_>, case: &Case) -> Markup {
                 @if let Some(waited) = waited(reader, case, line) { li.waited id={ "before-" (line.seq) } { span {} p.soft { (waited) } } }
                 li id={ "line-" (line.seq) } {
                     time.soft datetime=(line.at) { (reader.clock(&line.at)) }
-                    details { summary { (told(&line.text)) } pre { (whole(line)) } }
+                    details { summary { (told(&line.text)) } pre tabindex="0" { (whole(line)) } }
                 }
             }
         }

@@ -166,8 +166,8 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
         @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
         @if let Some(note) = &sheet.view.note { p.soft.note { (note) } }
         div #faults data-live {
-            @for fault in &row.faults { pre.caret.bad { (fault) } }
-            @for warning in &row.warnings { pre.caret { (warning) } }
+            @for fault in &row.faults { pre.caret.bad tabindex="0" { (fault) } }
+            @for warning in &row.warnings { pre.caret tabindex="0" { (warning) } }
         }
         div.split {
             section #said data-live aria-label=(say(lang, t::WHAT_IT_SAYS)) {

@@ -89,7 +89,7 @@ fn row(reader: &Reader<'_>, line: &LogLine) -> Markup {
             time.soft datetime=(line.at) { (reader.clock(&line.at)) }
             span class={ "chip " (class) } { (say(reader.lang, word)) }
             // A fault with its caret stands as it does on a terminal.
-            @if line.text.contains('\n') { div.said { pre { (line.text) } code.soft { (line.of) } } }
+            @if line.text.contains('\n') { div.said { pre tabindex="0" { (line.text) } code.soft { (line.of) } } }
             @else { span.said { (line.text) " " code.soft { (line.of) } } }
         }
     }
