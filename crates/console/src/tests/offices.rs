@@ -59,7 +59,7 @@ async fn a_workflow_shows_its_state_its_sentences_what_starts_it_and_which_texts
         whole.body
     );
     let broken = open(&place.token, "/workflows/broken").await;
-    assert!(broken.body.contains("<pre class=\"caret bad\">YZ"), "{}", broken.body);
+    assert!(broken.body.contains("<pre class=\"caret bad\" tabindex=\"0\">YZ"), "{}", broken.body);
 
     let page = open(&viewer, "/workflows/fault").await;
     for part in ["登门", "户号", "<svg", "every day at 17:30", "Next: today 17:30, tomorrow 17:30"] {
