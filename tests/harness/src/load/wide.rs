@@ -33,7 +33,7 @@ title = "听到了"
 case = {}
 [trigger.news]
 event = "heard"
-with  = { case = "{{ trigger.key }}" }
+with  = { case = "{{ trigger.event.key }}" }
 [step.nap]
 wait = "1s"
 "#;
