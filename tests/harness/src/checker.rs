@@ -5,6 +5,7 @@ mod family;
 mod ledger;
 mod notices;
 mod slots;
+mod starts;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ pub use clocks::{Rows, check_answer};
 pub use ledger::Ledger;
 pub(crate) use ledger::check_chain;
 pub use slots::{Slots, slot_of};
+pub use starts::Hears;
 
 use crate::evidence::{Evidence, RunEvidence};
 
@@ -31,10 +33,14 @@ pub enum Violation {
     CaseTwice(String),
     #[error("{0} is neither over nor waiting for anything")]
     Stuck(RunId),
+    #[error("{0} waits for a {1} and does not end")]
+    DoesNotEnd(RunId, String),
     #[error("the journal of {0} has a gap at line {1}")]
     Gap(RunId, u32),
     #[error("line {1} of {0} cannot be read")]
     Unreadable(RunId, u32),
+    #[error("{0} as it is loaded is not what its journal says")]
+    SnapshotDiffers(RunId),
     #[error("time runs backwards in {0} at line {1}")]
     BackInTime(RunId, u32),
     #[error("{0} has two results for {1:?}")]
@@ -73,6 +79,8 @@ pub enum Violation {
     OnceArrivedAgain(String, usize),
     #[error("the run of case `{0}` is done and `{1}` never arrived")]
     NeverArrived(String, String),
+    #[error("`{0}` arrived, and no run in the store is of this case")]
+    ArrivedOfNone(String),
     #[error("{0} is a child of {1}, which is not in the store")]
     ParentLost(RunId, RunId),
     #[error("{0} says that it is a child of {1}, which never began it")]
@@ -83,6 +91,10 @@ pub enum Violation {
     ChildToldTwice(RunId, RunId),
     #[error("{0} is open, and {1}, which waited for it, is over")]
     ChildLeft(RunId, RunId),
+    #[error("{1} waits for its child {0}, which does not know it")]
+    ChildOrphaned(RunId, RunId),
+    #[error("the end of {0} was told to {1} and is still to be told")]
+    TellLeft(RunId, RunId),
     #[error("the end of {0} is to be told, and it is not in the store")]
     ToldOfNone(RunId),
     #[error("{0} took the event `{1}` twice")]
@@ -91,6 +103,12 @@ pub enum Violation {
     EventOfNone(RunId, String),
     #[error("{0} waits for the event `{1}`, which was published")]
     EventMissed(RunId, String),
+    #[error("{0} has seen the event `{1}`, and nothing says what became of it")]
+    EventUnfired(String, String),
+    #[error("the event `{1}` started two runs by {0}")]
+    EventFiredTwice(String, String),
+    #[error("`{0}` is held {1} times, and {2} may")]
+    PlacesOver(String, usize, u32),
     #[error("whether {1:?} of {0} waits for a place is not what its journal says")]
     PlaceWaitsDiffer(RunId, Item),
     #[error("whether {1:?} of {0} holds a place is not what its journal says")]
@@ -101,6 +119,8 @@ pub enum Violation {
     SlotLost(String, Millis),
     #[error("the slot {1} of {0} fired twice")]
     SlotTwice(String, Millis),
+    #[error("the slot {1} of {0} fired before its time")]
+    SlotEarly(String, Millis),
     #[error("{0} fired at {1}, which is no slot of it")]
     SlotOfNone(String, Millis),
     #[error("the slot {1} of {0} and the runs do not fit: a run is missing, or is one too many")]
@@ -119,6 +139,8 @@ pub enum Violation {
     NoticeTwice(String),
     #[error("the point `{0}` was never passed")]
     PointNotPassed(String),
+    #[error("the fault `{0}` was not noticed; found: {1}")]
+    SeedMissed(String, String),
     #[error("after `{1}` at the point `{0}` it neither ended nor went on")]
     PointStuck(String, String),
     #[error("{0}: it had not ended after {1} ms")]
@@ -176,8 +198,12 @@ pub fn check(evidence: &Evidence, least_done: usize) -> Vec<Violation> {
     }
     for run in evidence.runs.values() {
         found.extend(check_run(run));
+        if evidence.answered.contains(&run.row.id) {
+            found.extend(check_answer(run));
+        }
     }
     found.extend(check_arrivals(evidence));
+    found.extend(waits::check_places(evidence));
     found.extend(family::check_family(evidence));
     found.extend(slots::check_slots(evidence));
     found.extend(ledger::check_ledgers(evidence));
@@ -205,6 +231,9 @@ pub fn check_run(run: &RunEvidence) -> Vec<Violation> {
         if pair[1].0.at < pair[0].0.at {
             found.push(Violation::BackInTime(id, pair[1].0.seq));
         }
+    }
+    if run.loads_otherwise {
+        found.push(Violation::SnapshotDiffers(id));
     }
     found.extend(check_items(run));
     found.extend(clocks::check_clocks(run));
@@ -334,12 +363,27 @@ fn check_arrivals(evidence: &Evidence) -> Vec<Violation> {
             found.push(Violation::OnceArrivedAgain((*item).to_owned(), *count));
         }
     }
-    // What every done run must have sent is what the others of its kind sent.
-    let kinds: BTreeSet<&str> =
-        times.keys().filter_map(|item| item.rsplit_once('/')).map(|(_, kind)| kind).collect();
+    found.extend(never_arrived(evidence, &times));
+    let names = |run: &RunEvidence| [Some(run.row.id.to_string()), run.case()];
+    let cases: BTreeSet<String> = evidence.runs.values().flat_map(names).flatten().collect();
+    let is_known = |item: &str| item.split(['/', '|']).next().is_some_and(|case| cases.contains(case));
+    let of_none = times.keys().filter(|item| item.contains('/') && !is_known(item));
+    found.extend(of_none.map(|item| Violation::ArrivedOfNone((*item).to_owned())));
+    found
+}
+
+/// What every done run must have sent is what the others of its workflow sent.
+fn never_arrived(evidence: &Evidence, times: &BTreeMap<&str, usize>) -> Vec<Violation> {
+    let (mut kinds, mut found) = (BTreeMap::<&str, BTreeSet<&str>>::new(), vec![]);
+    let of = |ack: &crate::evidence::Ack| evidence.runs.get(&ack.run).map(|run| &run.row);
     for ack in &evidence.acks {
-        let done = evidence.runs.get(&ack.run).is_some_and(|run| run.row.state == RunState::Done);
-        for kind in kinds.iter().filter(|_| done) {
+        let Some(row) = of(ack) else { continue };
+        let sent = times.keys().filter_map(|item| item.strip_prefix(&*ack.case)?.strip_prefix('/'));
+        kinds.entry(&row.workflow).or_default().extend(sent);
+    }
+    for ack in &evidence.acks {
+        let Some(row) = of(ack).filter(|row| row.state == RunState::Done) else { continue };
+        for kind in kinds.get(&*row.workflow).into_iter().flatten() {
             if !times.contains_key(format!("{}/{kind}", ack.case).as_str()) {
                 found.push(Violation::NeverArrived(ack.case.clone(), (*kind).to_owned()));
             }

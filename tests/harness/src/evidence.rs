@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use yizhan_engine::live;
 use yizhan_engine::store::{
     Line as Stored, Notice, Published, Reads, RunFilter, RunRow, StoreError, TaskFilter, Tell,
 };
@@ -10,11 +11,12 @@ use yizhan_store::Sqlite;
 use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Millis, RunId};
-use yizhan_workflow::plan::Starts;
+use yizhan_workflow::plan::{Source, Starts};
 use yizhan_workflow::run::Line;
+use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::state::{Run, Want};
 
-use crate::checker::{Ledger, Rows, Slots};
+use crate::checker::{Hears, Ledger, Rows, Slots};
 
 /// A start that was acknowledged to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub struct RunEvidence {
     /// Where a line could not be read.
     pub unreadable: Vec<u32>,
     pub rows: Rows,
+    /// By its snapshot it is another run than by its journal.
+    pub loads_otherwise: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -52,6 +56,8 @@ pub struct Evidence {
     pub tells: Vec<Tell>,
     pub published: Vec<Published>,
     pub schedules: Vec<Slots>,
+    /// Triggers that wait for events.
+    pub hears: Vec<Hears>,
     pub ledgers: Vec<Ledger>,
     /// Words to people that did not go out yet,
     pub notices: Vec<Notice>,
@@ -63,6 +69,10 @@ pub struct Evidence {
     pub once: Vec<String>,
     /// Items of which somebody was asked whether they happened.
     pub asked: BTreeSet<String>,
+    /// Runs of which an answer was acknowledged.
+    pub answered: BTreeSet<RunId>,
+    /// The clock was set ahead and back.
+    pub clock_moves: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -96,9 +106,24 @@ impl Evidence {
         self.tells = reads.tells()?;
         self.published = reads.events_after(0, MOST)?;
         self.notices = reads.notices(None, MOST)?;
+        self.read_stray_listeners(reads)?;
         for head in reads.register_heads()? {
             let lines = reads.register_lines(&head.register, 0, MOST)?;
             self.ledgers.push(Ledger { register: head.register.to_string(), lines });
+        }
+        Ok(())
+    }
+
+    /// Rows of those that listen for something that was published: also of runs that do not listen any more.
+    fn read_stray_listeners(&mut self, reads: &dyn Reads) -> Result<(), StoreError> {
+        let events: BTreeSet<_> = self.published.iter().map(|event| (&event.name, &event.key)).collect();
+        for (name, key) in events {
+            for row in reads.listeners(name, key, 0, MOST)? {
+                let Some(run) = self.runs.get_mut(&row.run) else { continue };
+                if !run.rows.listeners.iter().any(|known| known.number == row.number) {
+                    run.rows.listeners.push(row);
+                }
+            }
         }
         Ok(())
     }
@@ -125,18 +150,32 @@ impl Evidence {
                 continue;
             }
             let hash = yizhan_workflow::id::TextHash(hash.clone());
-            // Reading a text takes long, and most have no schedule.
-            let Some(source) = reads.text(&hash)?.filter(|source| source.text.contains("schedule")) else {
+            // Reading a text takes long, and most have neither.
+            let starts =
+                |source: &Source| ["schedule", "event ="].iter().any(|one| source.text.contains(one));
+            let Some(source) = reads.text(&hash)?.filter(starts) else {
                 continue;
             };
             let Ok(read) = definition::read(&source, &source.files) else { continue };
             for trigger in &read.workflow.triggers {
+                if let (Starts::Event { name }, None) = (&trigger.starts, &trigger.each) {
+                    let firings = reads.firings(workflow, &trigger.name, MOST)?;
+                    self.hears.push(Hears {
+                        workflow: workflow.to_string(),
+                        trigger: trigger.name.to_string(),
+                        event: name.to_string(),
+                        seen: reads.events_seen()?,
+                        firings: firings.into_iter().map(|(firing, _)| firing.id).collect(),
+                    });
+                }
                 let Starts::Schedule(schedule) = &trigger.starts else { continue };
                 let mut firings = reads.firings(workflow, &trigger.name, MOST)?;
                 firings.retain(|(firing, _)| firing.id == firing.at.0.to_string());
-                let Some(first) = firings.iter().map(|(firing, _)| firing.at).min() else { continue };
-                let last = firings.iter().map(|(firing, _)| firing.at).max().unwrap_or(first);
-                let seen = reads.schedule_seen(workflow, &trigger.name)?.unwrap_or(last).max(last);
+                let seen = reads.schedule_seen(workflow, &trigger.name)?.unwrap_or(Millis(0));
+                let fired = firings.iter().map(|(firing, _)| firing.at);
+                let seen = fired.clone().max().unwrap_or(seen).max(seen);
+                let first = fired.min().unwrap_or(seen.plus(1));
+                let plain = trigger.each.is_none() && trigger.gather.is_none() && trigger.dates().is_none();
                 self.schedules.push(Slots {
                     workflow: workflow.to_string(),
                     trigger: trigger.name.to_string(),
@@ -145,6 +184,7 @@ impl Evidence {
                     from: Millis(first.0 - 1),
                     seen,
                     firings,
+                    plain,
                 });
             }
         }
@@ -214,7 +254,7 @@ impl RowsOfRuns {
 
 impl RunEvidence {
     fn read(reads: &dyn Reads, row: RunRow, rows: Rows) -> Result<Self, StoreError> {
-        let mut evidence = Self { row, lines: vec![], unreadable: vec![], rows };
+        let mut evidence = Self { row, lines: vec![], unreadable: vec![], rows, loads_otherwise: false };
         let mut after = 0;
         loop {
             let page = reads.journal(evidence.row.id, after, 1_000)?;
@@ -228,7 +268,24 @@ impl RunEvidence {
             }
         }
         evidence.read_listeners(reads)?;
+        evidence.loads_otherwise = evidence.is_loaded_otherwise(reads)?;
         Ok(evidence)
+    }
+
+    /// The case that it is of, as whoever started it said.
+    #[must_use]
+    pub fn case(&self) -> Option<String> {
+        let Event::Started(started) = &self.lines.first()?.1.event else { return None };
+        let input: serde_json::Value = serde_json::from_str(started.input.get()).ok()?;
+        Some(input["case"].as_str()?.to_owned())
+    }
+
+    fn is_loaded_otherwise(&self, reads: &dyn Reads) -> Result<bool, StoreError> {
+        let Some(stored) = reads.run(self.row.id)?.filter(|stored| stored.snapshot.is_some()) else {
+            return Ok(false);
+        };
+        let loaded = live::fold(self.row.id, stored).ok().map(|loaded| loaded.run);
+        Ok(loaded != self.folded())
     }
 
     fn read_listeners(&mut self, reads: &dyn Reads) -> Result<(), StoreError> {

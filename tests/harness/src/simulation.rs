@@ -349,6 +349,7 @@ impl World {
     fn judge(mut self, seed: u64, stuck: bool) -> Result<Story, SimulationError> {
         let store = self.store.clone();
         self.evidence.once = vec!["/pay".into()];
+        self.evidence.clock_moves = true;
         self.evidence.read(&store)?;
         let zone = jiff::tz::TimeZone::UTC;
         self.evidence.read_schedules_of(&store, &Calendar::weekdays(zone))?;
@@ -358,11 +359,8 @@ impl World {
         if stuck {
             let open = store.runs(&RunFilter { open: true, ..RunFilter::default() }, None, 3)?.rows;
             violations.extend(open.into_iter().map(|row| {
-                let waits = row.waits.unwrap_or_default();
-                Violation::Store(format!(
-                    "{} of `{}` waits for a {waits} and does not end",
-                    row.id, row.workflow
-                ))
+                let waits = row.waits.as_deref().unwrap_or_default();
+                Violation::DoesNotEnd(row.id, format!("{waits} (`{}`)", row.workflow))
             }));
         }
         let mut trace = DefaultHasher::new();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use yizhan_engine::store::{RunRow, RunState};
+use yizhan_engine::store::{RunRow, RunState, Tell};
 use yizhan_workflow::id::{Attempt, RunId};
 use yizhan_workflow::run::event::{Event, Fact, Standing};
+use yizhan_workflow::run::state::At;
 
-use super::Violation;
+use super::{Violation, starts};
 use crate::evidence::{Evidence, RunEvidence};
 
 pub(super) fn check_family(evidence: &Evidence) -> Vec<Violation> {
@@ -16,11 +17,35 @@ pub(super) fn check_family(evidence: &Evidence) -> Vec<Violation> {
             found.extend(check_child(evidence, run, parent));
         }
         found.extend(told_twice(run));
+        found.extend(orphans(evidence, run));
         found.extend(check_events(evidence, run));
     }
+    found.extend(starts::check_starts(evidence));
     let waits = |tell: &&yizhan_engine::store::Tell| !evidence.runs.contains_key(&tell.child);
     found.extend(evidence.tells.iter().filter(waits).map(|tell| Violation::ToldOfNone(tell.child)));
+    found.extend(evidence.tells.iter().filter_map(|tell| left(evidence, tell)));
     found
+}
+
+/// A word that arrived goes with the line that took it.
+fn left(evidence: &Evidence, tell: &Tell) -> Option<Violation> {
+    let above = evidence.runs.get(&tell.parent)?;
+    let facts = evidence.runs.get(&tell.child)?.lines.iter().flat_map(|(_, line)| &line.did);
+    let ends = facts.filter(|fact| matches!(fact, Fact::Ended { scope, .. } if scope.is_run())).count();
+    let heard = told(above).filter(|(_, child)| *child == tell.child).count();
+    (heard >= ends).then_some(Violation::TellLeft(tell.child, tell.parent))
+}
+
+/// Children that a run waits for and that do not know it: nobody would tell it of their ends.
+fn orphans(evidence: &Evidence, run: &RunEvidence) -> Vec<Violation> {
+    let Some(folded) = run.folded().filter(|run| !run.is_over()) else { return vec![] };
+    let waits = folded.standing_items().filter_map(|(_, state)| match &state.at {
+        At::Is(Standing::Child { child, detach: false, .. }) => Some(*child),
+        At::Is(_) | At::Over(_) => None,
+    });
+    let stray = waits
+        .filter(|child| evidence.runs.get(child).is_some_and(|child| child.row.parent != Some(run.row.id)));
+    stray.map(|child| Violation::ChildOrphaned(child, run.row.id)).collect()
 }
 
 fn is_over(row: &RunRow) -> bool {
@@ -60,7 +85,7 @@ fn waits_for(run: &RunEvidence, child: RunId) -> bool {
             && run.standing_items().any(|(_, state)| {
                 matches!(
                     &state.at,
-                    yizhan_workflow::run::state::At::Is(
+                    At::Is(
                         Standing::Child { child: ours, .. } | Standing::StoppingChild { child: ours, .. }
                     ) if *ours == child
                 )

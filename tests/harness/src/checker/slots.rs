@@ -23,6 +23,8 @@ pub struct Slots {
     /// Up to where its slots were decided.
     pub seen: Millis,
     pub firings: Vec<(Firing, Option<RunId>)>,
+    /// A slot of it is one firing.
+    pub plain: bool,
 }
 
 pub(super) fn check_slots(evidence: &Evidence) -> Vec<Violation> {
@@ -31,6 +33,7 @@ pub(super) fn check_slots(evidence: &Evidence) -> Vec<Violation> {
         found.extend(check_schedule(evidence, slots));
     }
     found.extend(doubled(evidence.runs.values()));
+    found.extend(early(evidence));
     found
 }
 
@@ -52,6 +55,9 @@ fn check_schedule(evidence: &Evidence, slots: &Slots) -> Vec<Violation> {
             found.push(Violation::SlotTwice(what, at));
         }
     }
+    let began =
+        evidence.runs.values().filter_map(slot_of).filter(|(of, _)| slots.plain && *of == name(Millis(0)).0);
+    found.extend(began.filter(|(_, at)| !fired.contains(at)).map(|(what, at)| Violation::SlotLost(what, at)));
     found.extend(untold(&all, &slots.firings).into_iter().map(|at| {
         let (what, at) = name(at);
         Violation::SlotLost(what, at)
@@ -105,6 +111,13 @@ fn doubled<'r>(runs: impl Iterator<Item = &'r RunEvidence>) -> Vec<Violation> {
         }
     }
     found
+}
+
+/// No run of a slot begins before it, as long as the clock only goes on.
+fn early(evidence: &Evidence) -> Vec<Violation> {
+    let slots = evidence.runs.values().filter_map(|run| Some((slot_of(run)?, run.row.started)));
+    let early = slots.filter(|((_, at), started)| started < at && !evidence.clock_moves);
+    early.map(|((what, at), _)| Violation::SlotEarly(what, at)).collect()
 }
 
 /// The schedule and the slot that began a run, by its own word.

@@ -62,7 +62,7 @@ fn sound() -> Evidence {
         let started = Started {
             workflow: "t".into(),
             text: TextHash("t".into()),
-            input: Raw::new("{}".into()).unwrap(),
+            input: Raw::new(format!("{{\"case\":\"c{number}\"}}")).unwrap(),
             key: None,
             trigger: None,
             by: "operator".into(),
@@ -99,6 +99,7 @@ fn sound() -> Evidence {
                 lines: lines.collect(),
                 unreadable: vec![],
                 rows: Rows::default(),
+                loads_otherwise: false,
             },
         );
         let case = format!("c{number}");
@@ -400,7 +401,9 @@ fn clocked(lines: usize) -> Evidence {
         ..Rows::default()
     };
     let row = RunRow { state, ..row(id, began) };
-    let runs = BTreeMap::from([(id, RunEvidence { row, lines: read.collect(), unreadable: vec![], rows })]);
+    let lines = read.collect();
+    let run = RunEvidence { row, lines, unreadable: vec![], rows, loads_otherwise: false };
+    let runs = BTreeMap::from([(id, run)]);
     Evidence { runs, ..Evidence::default() }
 }
 

@@ -1,7 +1,7 @@
 //! Nothing is stuck: what an open run waits for stands in the store as well, and nothing stands there for a run that does
 //! not wait for it. Tasks and wake-ups are in `clocks`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use yizhan_engine::store::SlotStands;
 use yizhan_workflow::id::{Item, RunId};
@@ -9,6 +9,7 @@ use yizhan_workflow::run::state::{Place, Run, Want};
 
 use super::Violation;
 use super::clocks::Rows;
+use crate::evidence::Evidence;
 
 pub(super) fn check_waits(id: RunId, folded: &Run, rows: &Rows) -> Vec<Violation> {
     let (mut waits, mut holds, mut listens) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
@@ -31,6 +32,19 @@ pub(super) fn check_waits(id: RunId, folded: &Run, rows: &Rows) -> Vec<Violation
     found.extend(differ(&holds, &stands(false), |item| Violation::PlaceHeldDiffers(id, item)));
     found.extend(differ(&listens, &listeners, |item| Violation::ListenerDiffers(id, item)));
     found
+}
+
+/// No more hold a place than may. What lies inside another's place is not counted.
+pub(super) fn check_places(evidence: &Evidence) -> Vec<Violation> {
+    let mut held: BTreeMap<&str, (usize, u32)> = BTreeMap::new();
+    for row in evidence.runs.values().flat_map(|run| &run.rows.slots) {
+        if let (Some(most), SlotStands::Holds) = (row.ask.most, row.stands) {
+            let (count, may) = held.entry(&row.ask.key).or_default();
+            (*count, *may) = (*count + 1, most.max(*may));
+        }
+    }
+    let over = held.into_iter().filter(|(_, (count, may))| *count > *may as usize);
+    over.map(|(key, (count, may))| Violation::PlacesOver(key.to_owned(), count, may)).collect()
 }
 
 /// What is on one side only, or twice.

@@ -98,7 +98,8 @@ impl Told {
             let body = serde_json::to_vec(&line).unwrap().into();
             (yizhan_engine::store::Line { seq: decision.seq, at: decision.at, body }, line)
         });
-        let run = RunEvidence { row, lines: lines.collect(), unreadable: vec![], rows };
+        let (lines, unreadable) = (lines.collect(), vec![]);
+        let run = RunEvidence { row, lines, unreadable, rows, loads_otherwise: false };
         evidence.runs.insert(id, run);
     }
 }
@@ -215,6 +216,7 @@ fn schedule(evidence: &mut Evidence) {
     let mut run = Told::begin(ticked, "d", TICK, |started| started.trigger = Some(raw(&trigger)));
     run.done("{}");
     run.into(evidence, Rows::default());
+    evidence.runs.entry(ticked).and_modify(|run| run.row.started = at);
     let firing = |at: Millis, outcome| Firing {
         workflow: "d".into(),
         trigger: "daily".into(),
@@ -233,6 +235,7 @@ fn schedule(evidence: &mut Evidence) {
             (firing(at, FiringOutcome::Started), Some(ticked)),
             (firing(Millis(at.0 + DAY), FiringOutcome::Missed), None),
         ],
+        plain: true,
     });
 }
 
