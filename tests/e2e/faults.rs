@@ -6,9 +6,14 @@ use crate::house::binary;
 
 /// Carries a fault run out: its exit code, its report, and all it said.
 fn chaos(arguments: &[&str]) -> (Option<i32>, Value, String) {
+    chaos_of(arguments, 2)
+}
+
+fn chaos_of(arguments: &[&str], clients: u32) -> (Option<i32>, Value, String) {
     let chaos = binary().with_file_name("yizhan-chaos");
     assert!(chaos.exists(), "{} is not built: cargo build --workspace", chaos.display());
-    let output = std::process::Command::new(chaos).args(arguments).args(["--clients", "2"]).output().unwrap();
+    let clients = ["--clients".to_owned(), clients.to_string()];
+    let output = std::process::Command::new(chaos).args(arguments).args(clients).output().unwrap();
     let report = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let said =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -77,6 +82,14 @@ fn a_daemon_that_ends_fails_or_waits_at_points_of_its_code_loses_nothing_and_goe
     let (code, report, said) = chaos(&["points", "--cycles", "6", "--seed", "8"]);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(report["happened"], 6, "{said}");
+}
+
+#[test]
+fn each_fault_that_is_seeded_into_the_daemon_is_noticed_and_without_one_nothing_is() {
+    let (code, report, said) = chaos_of(&["seeds", "--cycles", "1000"], 8);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!((&report["missed"], &report["noticed"]), (&json!([]), &report["seeds"]), "{said}");
+    assert!(report["noticed"].as_u64().unwrap() >= 60, "{said}");
 }
 
 #[test]

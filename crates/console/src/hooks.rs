@@ -198,6 +198,11 @@ impl Delivery<'_> {
         let by = format!("trigger:{}", self.trigger).into();
         let firing = self.firing(FiringOutcome::Started);
         yizhan_faults::point("hook.starting");
+        if yizhan_faults::seeded("hook.answered-early") {
+            let engine = self.desk.engine.clone();
+            drop(tokio::spawn(async move { engine.start(Started { prepared, by, firing }).await }));
+            return Ok(taken(None, false, dropped));
+        }
         match self.desk.engine.start(Started { prepared, by, firing }).await {
             Ok(StartReply::Started(run)) => {
                 // It is on disk, and the sender will send it again.
@@ -252,6 +257,9 @@ impl Delivery<'_> {
     fn firing(&self, outcome: FiringOutcome) -> Option<Firing> {
         let at = self.desk.shared().now();
         let (workflow, trigger) = (self.text.name.clone(), self.trigger.into());
+        if yizhan_faults::seeded("hook.repeat-unknown") {
+            return None;
+        }
         self.id.clone().map(|id| Firing { workflow, trigger, id, at, outcome })
     }
 

@@ -58,7 +58,11 @@ impl Telling {
 ///
 /// `tells`: of what people are to be told.
 pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tells: Telling) -> Change {
-    let line = LineRef { rules: RULES, world: world.number, event: &decision.event, did: &decision.did };
+    let woke = matches!(decision.event, Event::Woke {});
+    let twice = woke && yizhan_faults::seeded("engine.timer-twice")
+        || !woke && yizhan_faults::seeded("engine.result-twice");
+    let did = if twice { &[&*decision.did, &*decision.did].concat() } else { &decision.did };
+    let line = LineRef { rules: RULES, world: world.number, event: &decision.event, did };
     let line = to_json(&line);
     live.lines_since += 1;
     live.bytes_since += line.len();
@@ -67,8 +71,8 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tel
     let row = (shown != live.row || matches!(decision.event, Event::Migrated { .. }))
         .then(|| Box::new(row_of(run)));
     let next = run.next_timer().filter(|_| !run.is_over()).map(|timer| timer.at);
-    let wake = (next != live.wake).then_some(next);
-    let tell_parent = tell_of(run, &decision.did);
+    let wake = (next != live.wake && !yizhan_faults::seeded("engine.wake-unwritten")).then_some(next);
+    let tell_parent = tell_of(run, &decision.did).filter(|_| !yizhan_faults::seeded("engine.tell-unwritten"));
     let tasks = tasks_of(run, &live.text, decision, world);
     let notices =
         if tells.owners { notices_of(run, &live.text, (decision, &tasks), (world, tells)) } else { vec![] };
@@ -84,7 +88,11 @@ pub(crate) fn change_of(live: &mut Live, decision: &Decision, world: &World, tel
     Change {
         run: live.run.id,
         seq: decision.seq,
-        at: decision.at,
+        at: if decision.seq > 1 && yizhan_faults::seeded("engine.time-back") {
+            Millis(1)
+        } else {
+            decision.at
+        },
         line,
         row,
         snapshot,
@@ -198,6 +206,8 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
     let mut changes = Vec::new();
     for command in &decision.commands {
         match command {
+            Command::OpenTask { .. } if yizhan_faults::seeded("engine.task-unlisted") => {}
+            Command::CloseTask { .. } if yizhan_faults::seeded("engine.task-unclosed") => {}
             Command::OpenTask { of, kind } => {
                 changes.push(TaskChange::Open(Box::new(task_row(run, text, *of, *kind, world))));
             }
@@ -301,6 +311,7 @@ fn slot_of(run: &Run, item: Item, decision: &Decision) -> Option<SlotChange> {
     let state = run.item(item);
     let place = state.map_or(Place::None, ItemState::place);
     let stands = match place {
+        Place::None if yizhan_faults::seeded("engine.place-unfreed") => return None,
         Place::None => return Some(SlotChange::Free { run: run.id, item }),
         Place::Waits => SlotStands::Waits,
         // Taken once, by the event that gave it; what happens to its holder then changes nothing about it.
@@ -322,6 +333,8 @@ fn slot_of(run: &Run, item: Item, decision: &Decision) -> Option<SlotChange> {
 
 fn listeners_of(run: &Run, decision: &Decision) -> Vec<ListenerChange> {
     let change = |command: &Command| match command {
+        Command::Listen { .. } if yizhan_faults::seeded("engine.listener-unwritten") => None,
+        Command::StopListening { .. } if yizhan_faults::seeded("engine.listener-left") => None,
         Command::Listen { of } => {
             let At::Is(Standing::Listening { to, .. }) = &run.item(of.item)?.at else { return None };
             Some(ListenerChange::Opened(Box::new(Listener {

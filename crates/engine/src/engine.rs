@@ -349,6 +349,9 @@ impl Loop {
         yizhan_faults::point("engine.completed");
         self.returned += 1;
         let Some((run, of)) = self.calls.remove(&completion.id) else { return };
+        if yizhan_faults::seeded("engine.result-forgotten") {
+            return;
+        }
         if let Some(live) = self.live.get_mut(&run) {
             live.calls.retain(|(_, id)| *id != completion.id);
         }
@@ -380,7 +383,7 @@ impl Loop {
             let begun = live.run.item(of.item).is_some_and(
                 |item| matches!(item.at, At::Is(Standing::Running { a, begun: true, .. }) if a == of.attempt),
             );
-            if begun {
+            if begun || yizhan_faults::seeded("engine.begun-unsaid") {
                 if let Some(call) = self.call(run, of) {
                     self.send(vec![call]);
                 }
@@ -513,7 +516,7 @@ impl Loop {
                 Command::Start { of, begun } => {
                     let place = self.calls.len() < self.shared.config.attempts_max;
                     match if begun && place && !self.stopping { self.call(id, of) } else { None } {
-                        Some(call) => acts.calls.push(call),
+                        Some(call) => self.goes_out(call, &mut acts.calls),
                         None => acts.waiting.push(of),
                     }
                 }
@@ -534,6 +537,20 @@ impl Loop {
         self.batch.changes.push(change);
         self.after.acts.push(acts);
         self.after.acts.len() - 1
+    }
+
+    /// It is decided, and goes out once that is on disk.
+    fn goes_out(&mut self, call: Call, after: &mut Vec<Call>) {
+        if yizhan_faults::seeded("engine.call-early") {
+            return self.send(vec![call]);
+        }
+        if yizhan_faults::seeded("engine.call-forgotten") {
+            return;
+        }
+        if yizhan_faults::seeded("engine.call-twice") {
+            after.push(call.clone());
+        }
+        after.push(call);
     }
 
     pub(crate) fn hand_over(&mut self) {
@@ -572,7 +589,9 @@ impl Loop {
         yizhan_faults::point("engine.calling");
         self.send(calls);
         yizhan_faults::point("engine.called");
-        after.published.into_iter().for_each(|event| self.events.offer(event));
+        if !yizhan_faults::seeded("engine.event-unoffered") {
+            after.published.into_iter().for_each(|event| self.events.offer(event));
+        }
         self.notice(after.letters);
         after.built_in.into_iter().for_each(|(call, output)| self.built_in_done(call, output, world));
         after.pauses.into_iter().for_each(|pausing| self.shared.pause_or_go_on(pausing));
@@ -588,7 +607,7 @@ impl Loop {
         self.say_changed(&acts);
         // A stop is a later line, so it comes after its call went out.
         calls.extend(acts.calls);
-        if !self.stopping {
+        if !self.stopping && !yizhan_faults::seeded("engine.attempt-unqueued") {
             self.queue.extend(acts.waiting.into_iter().map(|of| (acts.run, of)));
         }
         for command in acts.others {
@@ -609,8 +628,12 @@ impl Loop {
             self.feed_quietly(parent, Event::ChildStarted { of, child: acts.run }, world);
         }
         acts.closed.iter().for_each(|task| self.no_notice(task));
-        self.notice(acts.notices);
-        if let Some((parent, event)) = acts.tell {
+        if !yizhan_faults::seeded("engine.notice-forgotten") {
+            self.notice(acts.notices);
+        }
+        if let Some((parent, event)) = acts.tell
+            && !yizhan_faults::seeded("engine.parent-untold")
+        {
             self.tell(parent, event, world);
         }
         yizhan_faults::point("engine.answering_run");
@@ -742,6 +765,10 @@ fn migrated(
 /// Decides one event. A fault of ours in the rules of one run must not end the others, nor meet them again at each start.
 fn decided(live: &mut Live, now: &Now<'_>, event: Event) -> Result<Decision, ActError> {
     let (run, text) = (&mut live.run, &live.text);
+    if matches!(event, Event::Woke {}) && yizhan_faults::seeded("engine.timer-early") {
+        let early = Now { at: now.at.plus(3_600_000), ..*now };
+        return unbroken(|| decide(run, text, &early, event)).map(|early| Decision { at: now.at, ..early });
+    }
     unbroken(|| decide(run, text, now, event))
 }
 

@@ -89,7 +89,9 @@ async fn fire(engine: &Engine, event: &Published) -> Result<(), FireError> {
     for text in workflows.values().filter_map(|entry| entry.workflow.as_ref()) {
         for trigger in &text.triggers {
             // One that is paused sees it when it goes on.
-            if waits_for(trigger, event) && engine.shared.paused(&text.name, &trigger.name).is_none() {
+            let fires =
+                waits_for(trigger, event) && engine.shared.paused(&text.name, &trigger.name).is_none();
+            if fires && !yizhan_faults::seeded("events.start-skipped") {
                 start(engine, text, trigger, event).await?;
             }
         }
@@ -136,6 +138,10 @@ async fn start(
     };
     let by = format!("trigger:{}", trigger.name).into();
     let started = Started { prepared, by, firing: Some(firing(FiringOutcome::Started)) };
+    if yizhan_faults::seeded("events.start-twice") {
+        let again = Started { prepared: started.prepared.clone(), by: started.by.clone(), firing: None };
+        drop(engine.start(again).await);
+    }
     match engine.start(started).await {
         Ok(_) | Err(StartError::FiredBefore { .. }) => Ok(()),
         Err(StartError::Act(error)) => Err(error.into()),

@@ -78,6 +78,9 @@ impl Loop {
         if self.full {
             return reply.failed(ActError::DiskFull);
         }
+        if yizhan_faults::seeded("engine.publish-dropped") {
+            return reply.committed();
+        }
         self.publish_in_batch(event);
         self.after.replies.push(reply);
     }
@@ -93,7 +96,9 @@ impl Loop {
             return;
         }
         yizhan_faults::point("engine.event_publishing");
-        self.batch.notes.push(Note::Published(event.clone()));
+        if !yizhan_faults::seeded("engine.event-unwritten") {
+            self.batch.notes.push(Note::Published(event.clone()));
+        }
         self.after.published.push(event);
     }
 
@@ -136,6 +141,9 @@ impl Loop {
     /// The oldest event that was accepted since the run began, that passes and that the run has not taken.
     fn look_for(&mut self, run: RunId, of: Attempt, after: u64, world: &World) -> Result<(), StoreError> {
         let Some((to, since)) = self.listening(run, of) else { return Ok(()) };
+        if yizhan_faults::seeded("engine.event-unlooked") {
+            return Ok(());
+        }
         if yizhan_faults::fails("engine.event_looking") {
             return Err(StoreError::Failed("as a fault run asks".into()));
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use yizhan_workflow::expression::Tree;
-use yizhan_workflow::id::{Attempt, Millis, outward_key};
+use yizhan_workflow::id::{Attempt, Item, Millis, outward_key};
 use yizhan_workflow::plan::{Section, Work, Workflow};
 use yizhan_workflow::run::state::Run;
 
@@ -27,7 +27,11 @@ pub(crate) fn call_of(whose: Whose<'_>, of: Attempt, id: u64, now: Millis) -> Op
     let doing = step.doing(of.item)?;
     let (Work::Use { action, with: tree }, timeout) = (doing.work, doing.timeout) else { return None };
     let with = run.item(of.item)?.first.as_ref()?.with.clone();
-    let readable = run.key_of(text, of.item);
+    let of_all = yizhan_faults::seeded("engine.key-shared");
+    let mut readable = run.key_of(text, if of_all { Item { item: 0, ..of.item } } else { of.item });
+    if yizhan_faults::seeded("engine.key-of-attempt") {
+        readable = format!("{readable}/{}", of.attempt);
+    }
     Some(Call {
         id,
         plugin: action.plugin.clone(),

@@ -8,7 +8,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Lost};
 use yizhan_workflow::run::{Command, Refusal, World, wants};
 
 use crate::engine::Loop;
-use crate::handle::ActError;
+use crate::handle::{ActError, Message};
 use crate::store::{RunFilter, RunState, StoreError, Tell};
 
 /// How far ahead wake-ups are kept in memory,
@@ -48,7 +48,10 @@ impl Loop {
             return Err(StoreError::Failed("as a fault run asks".into()));
         }
         self.recover_notices()?;
-        let runs: BTreeSet<RunId> = reads.runs_in_flight()?.into_iter().collect();
+        let mut runs: BTreeSet<RunId> = reads.runs_in_flight()?.into_iter().collect();
+        if yizhan_faults::seeded("engine.cut-run-forgotten") {
+            runs.pop_last();
+        }
         let tells: VecDeque<Tell> = reads.tells()?.into();
         let told = tells.iter().map(|tell| tell.child).collect();
         let figures = &self.shared.figures;
@@ -120,6 +123,10 @@ impl Loop {
         let owed = self.live.get(&id).map(|live| wants(&live.run)).unwrap_or_default();
         for command in owed {
             match command {
+                Command::Start { of, .. } if yizhan_faults::seeded("engine.once-again") => {
+                    let failure = crate::carrier::not_sent("it was cut".into());
+                    self.inbox.push(Message::Failed { run: id, of, failure });
+                }
                 Command::Start { of, .. } | Command::Stop { of } => {
                     let result = AttemptResult::Lost { how: Lost::Restart, message: "".into() };
                     self.feed_quietly(id, Event::Ended { of, result, took_us: None }, world);
@@ -197,6 +204,9 @@ impl Loop {
 
     fn wake(&mut self, run: RunId, now: Millis, world: &World) {
         yizhan_faults::point("engine.waking");
+        if yizhan_faults::seeded("engine.timer-forgotten") {
+            return;
+        }
         match self.feed(run, Event::Woke {}, world) {
             Ok(_) | Err(ActError::Refused(Refusal::Echo(_))) => {}
             Err(error) => {

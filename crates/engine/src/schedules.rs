@@ -152,7 +152,8 @@ impl Schedules {
             return Err(StoreError::Failed("as a fault run asks".into()).into());
         }
         self.goes_on();
-        let decided = schedule::decide(schedule, &calendar, watched.last, now);
+        let ahead = if yizhan_faults::seeded("schedules.slot-early") { 700 } else { 0 };
+        let decided = schedule::decide(schedule, &calendar, watched.last, now.plus(ahead));
         for (at, why) in &decided.missed {
             tracing::info!(workflow = %name.0, trigger = %name.1, slot = %at, ?why, "a slot was passed over");
             self.note(name, *at, FiringOutcome::Missed).await?;
@@ -283,6 +284,9 @@ impl Schedules {
     ) -> Result<(), ScheduleError> {
         yizhan_faults::point("schedules.firing");
         self.goes_on();
+        if yizhan_faults::seeded("schedules.slot-skipped") {
+            return Ok(());
+        }
         let world = self.engine.shared.world();
         let with = self.told(name, text, slot)?;
         if text.trigger(&name.1).is_some_and(|trigger| trigger.dates().is_some()) {
@@ -297,8 +301,16 @@ impl Schedules {
         let started =
             intake::from_trigger(text, fired, &serde_json::Map::new(), &world, slot.at).map(|prepared| {
                 let by = format!("trigger:{}", name.1).into();
-                Started { prepared, by, firing: Some(firing(name, slot.at, outcome)) }
+                let unclaimed = yizhan_faults::seeded("schedules.slot-unclaimed");
+                let firing = Some(firing(name, slot.at, outcome)).filter(|_| !unclaimed);
+                Started { prepared, by, firing }
             });
+        if let Ok(Started { prepared, by, .. }) = &started
+            && yizhan_faults::seeded("schedules.slot-twice")
+        {
+            let again = Started { prepared: prepared.clone(), by: by.clone(), firing: None };
+            drop(self.engine.start(again).await);
+        }
         let result = match started {
             Ok(started) => self.engine.start(started).await,
             Err(error) => Err(StartError::Intake(error)),

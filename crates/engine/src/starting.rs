@@ -53,12 +53,19 @@ impl Loop {
         self.live.insert(id, Live { unborn: true, ..Live::new(run, text) });
         let place = self.record(id, decision, world);
         self.batch.changes[place].start = Some(Box::new(Start { claim, firing, takes }));
-        self.after.acts[place].reply = Some(reply.of(id));
+        if yizhan_faults::seeded("engine.start-acked-early") {
+            reply.of(id).committed();
+        } else {
+            self.after.acts[place].reply = Some(reply.of(id));
+        }
         self.after.acts[place].started = Some(Box::new(pending));
     }
 
     pub(crate) fn take_act(&mut self, act: Act, world: &World) {
         let Act { run, mut event, reply } = act;
+        if matches!(event, Event::Answered { .. }) && yizhan_faults::seeded("engine.answer-dropped") {
+            return reply.committed();
+        }
         if let Err(error) = self.bring(run) {
             return reply.failed(error);
         }
@@ -76,6 +83,7 @@ impl Loop {
             return self.refuse_after(job, reply, ActError::Refused(Refusal::NotRetriable(why)));
         }
         match self.feed(run, event, world) {
+            Ok(_) if yizhan_faults::seeded("engine.answer-acked-early") => reply.committed(),
             Ok(place) => self.after.acts[place].reply = Some(reply),
             Err(error) => self.refuse(run, reply, error),
         }
@@ -116,6 +124,7 @@ impl Loop {
                 self.feed_quietly(parent, Event::ChildStarted { of, child }, world);
             }
             Ok(()) => self.continue_child(parent, child, world),
+            Err(ActError::NoSuchRun(_)) if yizhan_faults::seeded("engine.child-forgotten") => {}
             Err(ActError::NoSuchRun(_)) => {
                 if let Err(why) = self.begin_child(parent, of, child, world) {
                     self.tell(parent, child_failed(of, child, &why), world);
@@ -160,7 +169,7 @@ impl Loop {
             key: prepared.key,
             trigger: None,
             by: live.run.started.by.clone(),
-            parent: above.filter(|_| !detach),
+            parent: above.filter(|_| !detach && !yizhan_faults::seeded("engine.child-orphaned")),
             origin: above.filter(|_| detach),
         };
         yizhan_faults::point("engine.child_beginning");
@@ -255,6 +264,7 @@ impl Loop {
             }
         };
         match told {
+            Ok(_) if yizhan_faults::seeded("engine.tell-left") => {}
             Ok(place) => self.batch.changes[place].told_by = Some(child),
             // The word stays in the store for the next start.
             Err(error @ ActError::Unreadable(_)) => {

@@ -1,9 +1,14 @@
-//! Named points between a decision, its commit and its effect, at which a fault run lets the daemon end, fail or wait.
+//! Named points between a decision, its commit and its effect, at which a fault run lets the daemon end, fail or wait; and
+//! named faults that it can be told to have.
 //!
 //! `YIZHAN_FAULT=engine.acting=abort@3` ends the process when that point is passed the third time; `error` lets what it
 //! guards fail there once, `delay` makes it wait, `hang` for ever. `YIZHAN_FAULT_LOG` names a file that is made when it happened.
-//! `YIZHAN_FAULT_CLOCK` names a file that says by how many milliseconds the daemon's clock is ahead of the machine's. A
-//! release has nothing of this, unless it is built with the feature `faults`.
+//! `YIZHAN_FAULT_CLOCK` names a file that says by how many milliseconds the daemon's clock is ahead of the machine's.
+//! `YIZHAN_SEEDED` names a fault ([`seeded`]). A release has nothing of this, unless it is built with the feature `faults`.
+
+mod seeds;
+
+pub use seeds::seeded;
 
 /// Whether this build has points.
 pub const ON: bool = cfg!(any(debug_assertions, feature = "faults"));

@@ -41,7 +41,7 @@ impl House {
     }
 
     pub(crate) fn completed(&self, batch: Vec<Completion>) {
-        if !batch.is_empty() && !self.is_closed() {
+        if !batch.is_empty() && !self.is_closed() && !yizhan_faults::seeded("host.results-lost") {
             self.completions.completed(batch);
         }
     }

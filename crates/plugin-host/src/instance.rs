@@ -174,6 +174,9 @@ impl Instance {
         }
         if let Some(carrier) = self.carrier() {
             carrier.start(&batch);
+            if yizhan_faults::seeded("host.call-twice") {
+                carrier.start(&batch);
+            }
         }
         Ok(())
     }
@@ -531,6 +534,9 @@ fn buried(call: &OpenCall, ending: &Ending, killed: bool, others: usize, took: D
             retry_after_ms: None,
             happened: Happened::Maybe,
         }),
+        (false, _) if yizhan_faults::seeded("host.crash-denied") => {
+            try_later("plugin.crashed", &ending.words)
+        }
         (false, _) => {
             let Ending { code, words } = ending;
             let action = &call.ready.call.action;

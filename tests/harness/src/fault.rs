@@ -14,6 +14,7 @@ mod process;
 mod quiet;
 pub mod registers;
 pub mod schedules;
+pub mod seeds;
 pub mod soak;
 pub mod stops;
 pub mod waiting;
@@ -63,6 +64,11 @@ pub const ALL: &[(&str, Fault, &str)] = &[
         "points",
         points::run,
         "lets it end, fail or wait at each named point of the source (R3); --cycles 1000 for all",
+    ),
+    (
+        "seeds",
+        seeds::run,
+        "switches on faults that are seeded into it, --cycles of them: the checker must see each; --cycles 1000 for all",
     ),
     ("children", children::run, "kills, stops and starves the children that carry plugins (X9)"),
     ("mails", mails::run, "a mail server cuts its line after --cycles mails, before it says so (E3)"),

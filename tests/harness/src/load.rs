@@ -157,9 +157,17 @@ impl Load {
     /// # Errors
     /// When the home cannot be made.
     pub fn begin(binary: &Path, clients: u32) -> Result<Self, FaultError> {
+        Self::begin_at(binary, clients, Mood { refuse_every: 17, ..Mood::default() })
+    }
+
+    /// The same with a sink in this mood.
+    ///
+    /// # Errors
+    /// When the home cannot be made.
+    pub fn begin_at(binary: &Path, clients: u32, mood: Mood) -> Result<Self, FaultError> {
         let folder = tempfile::Builder::new().prefix("yizhan-chaos").tempdir()?;
         let home = folder.path().join("home");
-        let sink = HttpSink::start(Mood { refuse_every: 17, cut_every: 0 })?;
+        let sink = HttpSink::start(mood)?;
         Daemon::init(binary, &home)?;
         let config = format!("timezone = \"Asia/Shanghai\"\n\n[egress]\nallow = [\"{}\"]\n", sink.address);
         std::fs::write(home.join("config/yizhan.toml"), config)?;
@@ -295,6 +303,30 @@ impl Load {
         lock(&self.acks).clone()
     }
 
+    /// A start that somebody beside the clients was told of.
+    pub(crate) fn acknowledge(&self, ack: Ack) {
+        lock(&self.acks).push(ack);
+    }
+
+    /// Leaves the home where it is.
+    pub(crate) fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+
+    /// Where calls go.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.sink.address)
+    }
+
+    pub(crate) fn client_of_home(&self) -> Client {
+        Client::of_home(&self.home)
+    }
+
+    /// What came to the sink of HTTP calls.
+    pub(crate) fn calls(&self) -> Vec<crate::sink::Call> {
+        self.sink.calls()
+    }
+
     #[must_use]
     pub fn acknowledged(&self) -> usize {
         lock(&self.acks).len()
@@ -369,8 +401,9 @@ impl Load {
     }
 
     /// What is left when everything has ended.
-    fn evidence(&self, asked: BTreeSet<String>) -> Result<Evidence, FaultError> {
+    pub(crate) fn evidence(&self, asked: BTreeSet<String>) -> Result<Evidence, FaultError> {
         let mut evidence = Evidence { asked, ..evidence_of(&self.home, self.acks())? };
+        evidence.clock_moves = self.surroundings.iter().any(|(name, _)| *name == "YIZHAN_FAULT_CLOCK");
         evidence.arrivals = self.sink.arrivals();
         evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
         let mails = match &self.post {
@@ -394,20 +427,8 @@ impl Load {
     pub fn bring_to_an_end(&self, client: &Client) -> Result<BTreeSet<String>, FaultError> {
         let (end, mut asked) = (Instant::now() + END, BTreeSet::new());
         while Instant::now() < end {
-            let tasks = client.get("/api/v1/tasks?limit=200")?;
-            let receiver = self.receiver();
-            for task in tasks["items"].as_array().into_iter().flatten() {
-                let id = task["id"].as_str().unwrap_or("");
-                let shown = client.get(&format!("/api/v1/tasks/{id}"))?;
-                let case = shown["case"]["input"]["case"].as_str().unwrap_or("");
-                let item = format!("{case}/{}", task["step"].as_str().unwrap_or(""));
-                let verdict = receiver.verdict_on(&item);
-                // Somebody (a late answer) may have been quicker, or it asks for something else.
-                if client.post(&format!("/api/v1/tasks/{id}/settle"), &verdict).is_ok() {
-                    asked.insert(item);
-                } else {
-                    wide::answer(client, id);
-                }
+            for task in self.settle(client, &mut asked)? {
+                wide::answer(client, task["id"].as_str().unwrap_or(""));
             }
             // Of a schedule of every second one may always be open.
             let open = client.get("/api/v1/runs?open=true&limit=50")?;
@@ -418,6 +439,31 @@ impl Load {
         }
         let open = client.get("/api/v1/runs?open=true&limit=3")?;
         Err(FaultError::TooLate { what: "runs are still open", within: END, shown: open.to_string() })
+    }
+
+    /// Settles the unknown outcomes among the open tasks. Gives the others.
+    pub(crate) fn settle(
+        &self,
+        client: &Client,
+        asked: &mut BTreeSet<String>,
+    ) -> Result<Vec<Value>, ClientError> {
+        let tasks = client.get("/api/v1/tasks?limit=200")?;
+        let (receiver, mut others) = (self.receiver(), vec![]);
+        for task in tasks["items"].as_array().into_iter().flatten() {
+            let id = task["id"].as_str().unwrap_or("");
+            // The clock may have been quicker.
+            let Ok(shown) = client.get(&format!("/api/v1/tasks/{id}")) else { continue };
+            let case = shown["case"]["input"]["case"].as_str().unwrap_or("");
+            let item = format!("{case}/{}", task["step"].as_str().unwrap_or(""));
+            let verdict = receiver.verdict_on(&item);
+            // Somebody (a late answer) may have been quicker, or it asks for something else.
+            if client.post(&format!("/api/v1/tasks/{id}/settle"), &verdict).is_ok() {
+                asked.insert(item);
+            } else {
+                others.push(task.clone());
+            }
+        }
+        Ok(others)
     }
 
     /// What has come to the receiver so far.

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::evidence::Arrival;
 
@@ -18,6 +19,8 @@ pub struct Mood {
     pub refuse_every: u32,
     /// Takes the call in and cuts the line without an answer.
     pub cut_every: u32,
+    /// Answers calls that say they are a `/pay` so long after it took them in.
+    pub pay: Duration,
 }
 
 /// One request as it came in.
@@ -108,7 +111,11 @@ fn answer(
         out.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 0\r\n\r\n")?;
         return Ok(true);
     }
+    let is_pay = taken.item.ends_with("/pay");
     log.lock().unwrap_or_else(PoisonError::into_inner).push(taken);
+    if is_pay {
+        std::thread::sleep(mood.pay);
+    }
     if every(mood.cut_every) {
         stream.shutdown(std::net::Shutdown::Both)?;
         return Ok(false);

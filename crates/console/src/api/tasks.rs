@@ -229,9 +229,14 @@ pub(crate) async fn act(
     let asks = caller.clone();
     let (row, of) = desk.read(move |desk| open_task(desk, &asks, &name)).await?;
     yizhan_faults::point("console.task_acting");
-    desk.engine.act(row.run, event(of)).await?;
-    yizhan_faults::point("console.task_acted");
     let run = row.run;
+    if yizhan_faults::seeded("console.answered-early") {
+        let (engine, event) = (desk.engine.clone(), event(of));
+        drop(tokio::spawn(async move { engine.act(run, event).await }));
+        return Ok(Answer(ChangedView::of(run)));
+    }
+    desk.engine.act(run, event(of)).await?;
+    yizhan_faults::point("console.task_acted");
     note_task(desk, caller, row).await;
     Ok(Answer(ChangedView::of(run)))
 }

@@ -32,7 +32,8 @@ pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<
             return Err(at_a_point());
         }
         let apply = begin.elapsed();
-        connection.prepare_cached("COMMIT")?.execute([])?;
+        let end = if yizhan_faults::seeded("store.rolled-back") { "ROLLBACK" } else { "COMMIT" };
+        connection.prepare_cached(end)?.execute([])?;
         // Durable, and nobody heard of it.
         if yizhan_faults::fails("store.committed") {
             return Err(at_a_point());
@@ -106,6 +107,9 @@ impl Writing<'_> {
         {
             return Ok(Err(refused));
         }
+        if !begins(change) && yizhan_faults::seeded("store.change-lost") {
+            return Ok(Ok(()));
+        }
         self.line(change)?;
         let run = change.run.number();
         if let Some(row) = &change.row {
@@ -118,11 +122,12 @@ impl Writing<'_> {
             }
         }
         if let Some(body) = &change.snapshot {
-            let sum = checksum(body, run, change.seq, 0);
+            let seq = change.seq + u32::from(yizhan_faults::seeded("store.snapshot-ahead"));
+            let sum = checksum(body, run, seq, 0);
             self.run(
                 "INSERT INTO snapshot(run, seq, body, sum) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT(run) DO UPDATE SET seq = excluded.seq, body = excluded.body, sum = excluded.sum",
-                params![run, change.seq, &body[..], &sum[..]],
+                params![run, seq, &body[..], &sum[..]],
             )?;
         }
         match change.wake {
@@ -131,7 +136,8 @@ impl Writing<'_> {
             Some(Some(Millis(at))) => {
                 let sql = "INSERT INTO wake(run, at, sum) VALUES (?1, ?2, row_sum(?1, ?2))
                            ON CONFLICT(run) DO UPDATE SET at = excluded.at, sum = excluded.sum";
-                self.run(sql, [run, at])?;
+                let off = i64::from(yizhan_faults::seeded("store.wake-wrong")) * 60_000;
+                self.run(sql, [run, at + off])?;
             }
         }
         change.tasks.iter().try_for_each(|task| self.task(task))?;
@@ -148,7 +154,10 @@ impl Writing<'_> {
 
     fn line(&mut self, change: &Change) -> Result<(), Fault> {
         let (run, seq, at) = (change.run.number(), change.seq, change.at.0);
-        let sum = checksum(&change.line, run, seq, at);
+        if yizhan_faults::seeded("store.line-lost") {
+            return Ok(());
+        }
+        let sum = checksum(&change.line, run, seq, at + i64::from(yizhan_faults::seeded("store.sum-wrong")));
         match self.line.execute(params![run, seq, at, &change.line[..], &sum[..]]) {
             Ok(_) => Ok(()),
             Err(error) if is_taken(&error) => Err(twice(change).into()),
@@ -184,6 +193,9 @@ impl Writing<'_> {
     /// What a run is called, where it comes from and when it began never change. The state mostly stays as well, and
     /// then the indexes over it are not touched.
     fn row(&self, row: &RunRow) -> Result<(), Fault> {
+        if yizhan_faults::seeded("store.row-stale") {
+            return Ok(());
+        }
         let values = params![
             row.id.number(),
             State(row.state),
@@ -309,6 +321,7 @@ impl Writing<'_> {
         if let Some(firing) = &start.firing
             && let Some((outcome, run)) = self.fired(firing)?
             && outcome != FiringOutcome::Queued
+            && !yizhan_faults::seeded("store.firing-forgotten")
         {
             return Ok(Some(Refused::FiredBefore { run }));
         }

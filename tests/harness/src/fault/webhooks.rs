@@ -26,10 +26,10 @@ const SETTINGS: &str = "[http]\nwebhook_window = \"30s\"\n";
 /// Between two starts of a client: most of the work is to be the deliveries.
 const PACE: Duration = Duration::from_millis(500);
 
-const OURS: &str = "ours";
+pub(super) const OURS: &str = "ours";
 const THEIRS: &str = "theirs";
 
-const CAME: &str = r#"
+pub(super) const CAME: &str = r#"
 title = "来信"
 [input]
 case = {}
@@ -60,7 +60,7 @@ wait = "10ms"
 "#;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Signed,
     Pushed,
     Told,
@@ -83,12 +83,23 @@ impl Way {
 
 /// What a sender means to say.
 #[derive(Clone, Debug)]
-struct Delivery {
+pub(super) struct Delivery {
     way: Way,
-    case: String,
+    pub case: String,
 }
 
 impl Delivery {
+    pub(super) fn new(way: Way, case: &str) -> Self {
+        Self { way, case: case.to_owned() }
+    }
+
+    /// Once, signed by whoever may.
+    pub(super) fn send(&self, client: &Client) -> Result<Value, ClientError> {
+        let (body, all) = (self.body(), self.headers(OURS, 0, &self.body()));
+        let headers: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        client.call("POST", self.way.path(), &headers, body.as_bytes())
+    }
+
     fn body(&self) -> String {
         json!({ "case": self.case }).to_string()
     }
@@ -334,7 +345,7 @@ impl Sender {
 }
 
 /// The run or the event that a delivery became.
-fn id_of(answer: &Value) -> Option<String> {
+pub(super) fn id_of(answer: &Value) -> Option<String> {
     answer["id"].as_str().or(answer["event"].as_str()).map(str::to_owned)
 }
 
@@ -358,7 +369,7 @@ fn became(evidence: &Evidence) -> BTreeMap<String, Vec<String>> {
     became
 }
 
-fn judged(taken: &[(Delivery, String)], evidence: &Evidence) -> Vec<Violation> {
+pub(super) fn judged(taken: &[(Delivery, String)], evidence: &Evidence) -> Vec<Violation> {
     let mut became = became(evidence);
     let mut found = vec![];
     for (delivery, id) in taken {

@@ -139,7 +139,8 @@ impl Wanted {
             outcome: FiringOutcome::Started,
         };
         yizhan_faults::point("console.starting_by_key");
-        match desk.engine.start(Started { prepared, by, firing: Some(firing) }).await {
+        let firing = Some(firing).filter(|_| !yizhan_faults::seeded("console.key-ignored"));
+        match desk.engine.start(Started { prepared, by, firing }).await {
             Ok(reply) => Ok(created(reply, dropped, false)),
             Err(StartError::FiredBefore { run: Some(run) }) => {
                 let reply = desk.read(move |desk| first_answer(desk, run, &payload, input.get())).await?;
