@@ -15,6 +15,7 @@ use yizhan_workflow::run::state::TaskKind;
 use yizhan_workflow::run::{Line, Now, RULES, World, decide, start};
 
 mod house;
+mod kinds;
 
 use super::{Rows, Violation, check, check_answer};
 use crate::evidence::{Ack, Arrival, Evidence, RunEvidence};
@@ -328,6 +329,30 @@ fn an_effect_that_came_twice_and_must_not_is_found() {
 #[test]
 fn an_effect_that_never_came_is_found() {
     finds(|e| drop(e.arrivals.remove(0)), |v| matches!(v, Violation::NeverArrived(..)));
+}
+
+#[test]
+fn what_arrived_and_is_of_no_run_is_found() {
+    finds(
+        |e| e.arrivals.push(Arrival { key: "k".into(), item: "c9/call".into() }),
+        |v| matches!(v, Violation::ArrivedOfNone(item) if item == "c9/call"),
+    );
+}
+
+#[test]
+fn a_run_that_is_loaded_as_another_is_found() {
+    finds(|e| first(e).loads_otherwise = true, |v| matches!(v, Violation::SnapshotDiffers(_)));
+}
+
+#[test]
+fn an_answer_that_the_evidence_has_of_a_run_without_one_is_found() {
+    finds(
+        |e| {
+            let run = first(e).row.id;
+            e.answered.insert(run);
+        },
+        |v| matches!(v, Violation::AnswerLost(_)),
+    );
 }
 
 #[test]

@@ -140,6 +140,12 @@ fn findings(sound: &[Left], violations: Vec<Violation>, seconds: u64) -> Finding
     }
 }
 
+/// Whether a seeded fault must show as this kind and no other.
+#[cfg(test)]
+pub(crate) fn shows(kind: &str) -> bool {
+    TABLE.iter().any(|seed| seed.noticed == [kind])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -90,7 +91,7 @@ fn stop(
         children.get(place).and_then(|child| signal_to(*child, Signal::STOP));
         load.until_acknowledged(2)?;
     }
-    let (asked, name) = (Instant::now(), format!("{kind:?}"));
+    let asked = Instant::now();
     daemon.signal(Signal::TERM);
     let mut ended = None;
     while ended.is_none() && asked.elapsed() < WITHIN {
@@ -100,21 +101,30 @@ fn stop(
         ended = daemon.ends_within(HURRY);
     }
     let took = asked.elapsed();
-    match ended {
+    if ended.is_none() {
+        daemon.kill();
+    }
+    wrong.extend(judged(kind, ended, took, children.iter().all(|child| is_gone(*child))));
+    Ok(took)
+}
+
+/// How it ended, if it did, and whether the processes that it started are gone.
+fn judged(kind: Kind, ended: Option<ExitStatus>, took: Duration, is_alone: bool) -> Vec<Violation> {
+    let name = format!("{kind:?}");
+    let wrong = match ended {
         None => {
-            wrong
-                .push(Violation::StopLate(name.clone(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX)));
-            daemon.kill();
+            let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            Some(Violation::StopLate(name.clone(), took))
         }
         // Before it listens to signals it has nothing to bring to an end.
-        Some(status) if kind == Kind::DuringTheStart && status.signal() == Some(Signal::TERM.as_raw()) => {}
-        Some(status) if status.code() == Some(0) => {}
-        Some(status) => wrong.push(Violation::StopWrong(name.clone(), status.to_string())),
-    }
-    if !children.iter().all(|child| is_gone(*child)) {
-        wrong.push(Violation::ChildLeftBehind(name));
-    }
-    Ok(took)
+        Some(status) if kind == Kind::DuringTheStart && status.signal() == Some(Signal::TERM.as_raw()) => {
+            None
+        }
+        Some(status) if status.code() == Some(0) => None,
+        Some(status) => Some(Violation::StopWrong(name.clone(), status.to_string())),
+    };
+    let left = (!is_alone).then_some(Violation::ChildLeftBehind(name));
+    wrong.into_iter().chain(left).collect()
 }
 
 /// One that nobody waits for any more is gone, too.
@@ -132,5 +142,26 @@ fn is_gone(process: u32) -> bool {
             return false;
         }
         std::thread::sleep(Duration::from_millis(5)); // Between two looks at a state, with a deadline.
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_that_is_late_wrong_or_leaves_a_process_behind_is_named() {
+        let stopped = |kind, ended, is_alone| judged(kind, ended, WITHIN, is_alone);
+        let (well, failed) = (ExitStatus::from_raw(0), ExitStatus::from_raw(70 << 8));
+        let term = ExitStatus::from_raw(Signal::TERM.as_raw());
+        assert_eq!(stopped(Kind::UnderLoad, Some(well), true), []);
+        assert_eq!(stopped(Kind::DuringTheStart, Some(term), true), []);
+        let name = || "UnderLoad".to_owned();
+        assert_eq!(stopped(Kind::UnderLoad, None, true), [Violation::StopLate(name(), 10_000)]);
+        for wrong in [failed, term] {
+            let told = Violation::StopWrong(name(), wrong.to_string());
+            assert_eq!(stopped(Kind::UnderLoad, Some(wrong), true), [told]);
+        }
+        assert_eq!(stopped(Kind::UnderLoad, Some(well), false), [Violation::ChildLeftBehind(name())]);
     }
 }

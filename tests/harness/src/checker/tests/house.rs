@@ -19,7 +19,7 @@ use yizhan_workflow::run::{Command, Decision, Line, Now, RULES, decide, start};
 use yizhan_workflow::schedule::{Pattern, Schedule};
 
 use super::{clocked, jiff_zone, row, world};
-use crate::checker::{Ledger, Rows, Slots, Violation, check};
+use crate::checker::{Hears, Ledger, Rows, Slots, Violation, check};
 use crate::evidence::{Evidence, RunEvidence};
 
 const BEGAN: Millis = Millis(1_795_395_600_000);
@@ -151,6 +151,31 @@ fn family(evidence: &mut Evidence) {
     });
 }
 
+/// A run that an event started, one of two that its trigger has seen.
+fn heard(evidence: &mut Evidence) {
+    let run = RunId::mint(BEGAN, ids().last().copied());
+    let told = raw("{\"name\":\"news\",\"event\":{\"id\":\"2\"}}");
+    let mut news = Told::begin(run, "n", CHILD, |started| started.trigger = Some(told));
+    news.done("{}");
+    news.into(evidence, Rows::default());
+    let event = |number: u64| Published {
+        number,
+        id: number.to_string().into(),
+        name: "news".into(),
+        key: "B".into(),
+        payload: raw("{}"),
+        at: BEGAN,
+    };
+    evidence.published.extend([event(2), event(3)]);
+    evidence.hears.push(Hears {
+        workflow: "n".into(),
+        trigger: "news".into(),
+        event: "news".into(),
+        seen: 3,
+        firings: ["2".to_owned(), "3".to_owned()].into(),
+    });
+}
+
 /// One run holds the place, another waits for it.
 fn places(evidence: &mut Evidence) {
     let [_, _, holder, waiter, ..] = ids();
@@ -260,6 +285,7 @@ fn house() -> Evidence {
     let clocks = std::mem::take(&mut evidence.runs);
     evidence = spoken;
     family(&mut evidence);
+    heard(&mut evidence);
     places(&mut evidence);
     ledger(&mut evidence);
     schedule(&mut evidence);
@@ -528,6 +554,54 @@ const FAULTS: &[(&str, Spoil, Found)] = &[
             e.notices.push(again);
         },
         |v| matches!(v, Violation::NoticeTwice(_)),
+    ),
+    (
+        "an event that its trigger passed over",
+        |e| e.hears[0].firings.retain(|id| id != "3"),
+        |v| matches!(v, Violation::EventUnfired(_, id) if id == "3"),
+    ),
+    (
+        "an event that started two runs",
+        |e| {
+            let mut again = of(e, "n").clone();
+            again.row.id = RunId::mint(Millis(BEGAN.0 + DAY), None);
+            e.runs.insert(again.row.id, again);
+        },
+        |v| matches!(v, Violation::EventFiredTwice(_, id) if id == "2"),
+    ),
+    (
+        "a child that does not know who waits for it",
+        |e| {
+            cut(of(e, "p"), |event| matches!(event, Event::ChildEnded { .. }));
+            child(e).row.parent = None;
+        },
+        |v| matches!(v, Violation::ChildOrphaned(..)),
+    ),
+    (
+        "the end of a child that was told and is still to be told",
+        |e| {
+            let (child, parent) = (child(e).row.id, of(e, "p").row.id);
+            let line =
+                &of(e, "p").lines.iter().find(|(_, line)| matches!(line.event, Event::ChildEnded { .. }));
+            let event = serde_json::to_vec(&line.unwrap().1.event).unwrap().into();
+            e.tells.push(Tell { child, parent, event });
+        },
+        |v| matches!(v, Violation::TellLeft(..)),
+    ),
+    (
+        "two in the place of one",
+        |e| waiter(e).rows.slots[0].stands = SlotStands::Holds,
+        |v| matches!(v, Violation::PlacesOver(_, 2, 1)),
+    ),
+    (
+        "a run of a slot that has no firing",
+        |e| drop(e.schedules[0].firings.remove(0)),
+        |v| matches!(v, Violation::SlotLost(..)),
+    ),
+    (
+        "a slot that fired before its time",
+        |e| of(e, "d").row.started.0 -= 1,
+        |v| matches!(v, Violation::SlotEarly(..)),
     ),
     (
         "a word that came twice",
