@@ -86,7 +86,7 @@ mod asked {
     use std::time::Duration;
 
     /// How long a point that delays waits.
-    const DELAY: Duration = Duration::from_secs(1);
+    const DELAY: Duration = Duration::from_secs(5);
 
     #[derive(Debug, PartialEq, Eq)]
     enum What {

@@ -29,6 +29,8 @@ struct Judged {
     seed: &'static Seed,
     found: BTreeSet<String>,
     is_noticed: bool,
+    /// It was not at the first time.
+    again: bool,
     kept: Option<PathBuf>,
 }
 
@@ -55,6 +57,7 @@ pub fn run(options: &Options) -> Outcome {
     let counted = json!({
         "seeds": SEEDS.len(), "tried": judged.len(), "noticed": judged.len() - missed.len(),
         "kept": judged.iter().map(|one| (one.seed.name, &one.kept)).filter(|(_, kept)| kept.is_some()).collect::<BTreeMap<_, _>>(),
+        "tried_again": judged.iter().filter(|one| one.again).map(|one| one.seed.name).collect::<Vec<_>>(),
         "missed": missed.iter().map(|one| one.seed.name).collect::<Vec<_>>(), "found": by,
         "not_all": (judged.len() < TABLE.len()).then_some("give --cycles 1000 for all"),
     });
@@ -88,7 +91,7 @@ fn all_of(options: &Options, seeds: &[&'static Seed]) -> Result<Vec<Judged>, Fau
         while let Some(seed) = { left.lock().unwrap_or_else(PoisonError::into_inner).pop() } {
             let first = judge(options, seed)?;
             // What shows in one moment alone may have been passed over by a machine that has other work.
-            let one = if first.is_noticed { first } else { judge(options, seed)? };
+            let one = if first.is_noticed { first } else { Judged { again: true, ..judge(options, seed)? } };
             eprintln!(
                 "{}: {}",
                 seed.name,
@@ -115,7 +118,7 @@ fn judge(options: &Options, seed: &'static Seed) -> Result<Judged, FaultError> {
     let left = House::begin(options, Some(seed))?.carried_out(seed.story)?;
     let found: BTreeSet<String> = left.violations.iter().map(kind_of).collect();
     let is_noticed = seed.noticed.iter().any(|kind| found.contains(*kind));
-    Ok(Judged { seed, found, is_noticed, kept: left.kept })
+    Ok(Judged { seed, found, is_noticed, again: false, kept: left.kept })
 }
 
 /// The name of a violation's kind.

@@ -162,6 +162,8 @@ impl House {
         self.deliver(client, Way::Signed, "d0");
         self.deliver(client, Way::Signed, "d1");
         self.start(client, "asked", "a2", None);
+        self.start(client, "listens", "l2", None);
+        self.deliver(client, Way::Told, "l2");
         let held = self.start(client, "held", "h1", None);
         self.start(client, "all", "c4", None);
         self.answer(client, held);
