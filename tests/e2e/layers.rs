@@ -13,7 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("engine", &["faults", "workflow"]),
     ("store", &["engine", "faults", "workflow"]),
     ("plugin-host", &["engine", "faults", "plugin-api", "workflow"]),
-    ("access", &["workflow"]),
+    ("access", &["faults", "workflow"]),
     ("console", &["access", "engine", "faults", "workflow"]),
     ("daemon", &["access", "cells", "console", "engine", "faults", "plugin-host", "store", "workflow"]),
     ("harness", &["engine", "plugin-api", "store", "workflow"]),

@@ -145,13 +145,22 @@ fn append(book: &Connection, said: &Said, mark: Option<&Mark>) -> rusqlite::Resu
     let last = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
     let last: Option<(i64, Hash)> =
         book.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let (seq, before) = last.unwrap_or((0, [0; 32]));
+    let (mut seq, mut before) = last.unwrap_or((0, [0; 32]));
+    if yizhan_faults::seeded("access.chain-broken") {
+        before = [0; 32];
+    }
+    if yizhan_faults::seeded("access.number-skipped") {
+        seq += 1;
+    }
+    let mark = mark.filter(|_| !yizhan_faults::seeded("access.line-unmarked"));
     let line =
         serde_json::to_string(said).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let hash = chained(&before, &line);
     let sql = "INSERT INTO audit (seq, line, hash, mark) VALUES (?1, ?2, ?3, ?4)";
     book.execute(sql, params![seq + 1, line, hash, mark.map(|mark| mark.of(&hash))])?;
-    acts::note(book, seq + 1, said)?;
+    if !yizhan_faults::seeded("access.act-hidden") {
+        acts::note(book, seq + 1, said)?;
+    }
     Ok(Head { seq: seq + 1, hash: hex(&hash) })
 }
 
@@ -161,6 +170,9 @@ impl Access {
     /// # Errors
     /// When it cannot be written: then it must not be done.
     pub async fn asked(&self, asked: Asked) -> Result<i64, AccessError> {
+        if yizhan_faults::seeded("access.act-unwritten") {
+            return Ok(0);
+        }
         self.append(Said::Asked(asked)).await
     }
 
@@ -192,6 +204,9 @@ impl Access {
     /// # Errors
     /// When it cannot be written.
     pub async fn answered(&self, outcome: Outcome) -> Result<(), AccessError> {
+        if yizhan_faults::seeded("access.answer-unwritten") {
+            return Ok(());
+        }
         self.append(Said::Answered(outcome)).await.map(drop)
     }
 

@@ -133,6 +133,8 @@ pub enum Violation {
     EntryTwice(String, String),
     #[error("the register `{0}` has an entry of `{1}`, of which its run does not know")]
     EntryUnknown(String, String),
+    #[error("the audit: {0}")]
+    Audit(String),
     #[error("the word `{0}` waits for a task that is over")]
     NoticeOfNone(String),
     #[error("the word `{0}` went out twice")]

@@ -99,6 +99,7 @@ kinds! {
     Grew => Proof::Judged(include_str!("../../fault/soak.rs")),
     TookLong => Proof::Judged(include_str!("../../fault/soak.rs")),
     DoesNotEnd => Proof::Daemon,
+    Audit => Proof::Daemon,
     AnsweredWrongly => Proof::Run("webhooks", include_str!("../../fault/webhooks.rs")),
     PointNotPassed => Proof::Run("points", include_str!("../../fault/points.rs")),
     PointStuck => Proof::Run("points", include_str!("../../fault/points.rs")),

@@ -109,7 +109,9 @@ impl House {
         self.until_over(&mut daemon, &client)?;
         if daemon.has_ended() {
             self.found.push(Violation::Ended);
+            return Ok(());
         }
+        self.audited(&client)?;
         daemon.stop();
         Ok(())
     }
@@ -267,6 +269,23 @@ impl House {
             }
             std::thread::sleep(Duration::from_millis(30)); // Between two looks at a state, with a deadline.
         }
+        Ok(())
+    }
+
+    /// The audit is whole, and each start that was acknowledged stands in it with its answer.
+    fn audited(&mut self, client: &Client) -> Result<(), FaultError> {
+        let broken = client.get("/api/v1/audit/verify")?["broken"].take();
+        self.found.extend((!broken.is_null()).then(|| Violation::Audit(broken.to_string())));
+        let acts = client.get("/api/v1/audit?kind=workflows/runs&limit=200")?["items"].take();
+        let begun: BTreeSet<&str> = acts
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|act| act["answered"]["in_case"].as_str())
+            .collect();
+        let acks = self.load.acks();
+        let untold = acks.iter().map(|ack| ack.run.to_string()).filter(|run| !begun.contains(&**run));
+        self.found.extend(untold.map(|run| Violation::Audit(format!("nobody began {run}"))));
         Ok(())
     }
 

@@ -39,6 +39,12 @@ const fn hung(name: &'static str, noticed: &'static [&'static str]) -> Seed {
 }
 
 pub(super) const TABLE: &[Seed] = &[
+    cut("access.act-hidden", &["Audit"]),
+    cut("access.act-unwritten", &["Audit"]),
+    cut("access.answer-unwritten", &["Audit"]),
+    cut("access.chain-broken", &["Audit"]),
+    cut("access.line-unmarked", &["Audit"]),
+    cut("access.number-skipped", &["Audit"]),
     hung("console.answered-early", &["AnswerLost"]),
     cut("console.key-ignored", &["CaseTwice"]),
     hung("engine.answer-acked-early", &["AnswerLost"]),
