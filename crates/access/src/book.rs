@@ -5,10 +5,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -61,6 +62,8 @@ pub struct Access {
     writer: Option<JoinHandle<()>>,
     /// The last commit found no room.
     full: Arc<AtomicBool>,
+    /// Why nothing is written any more.
+    broken: Arc<OnceLock<String>>,
     pub(crate) hashing: Semaphore,
     pub guessing: Guessing,
 }
@@ -100,10 +103,10 @@ impl Access {
         connection.pragma_update(None, "synchronous", "FULL")?;
         make(&mut connection, mark.as_ref())?;
         let (writing, doings) = sync_channel(WAITING);
-        let full = Arc::new(AtomicBool::new(false));
+        let (full, broken) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::new()));
         let writer = std::thread::Builder::new().name("access".to_owned()).spawn({
-            let full = full.clone();
-            move || write(connection, &doings, &full)
+            let (full, broken) = (full.clone(), broken.clone());
+            move || write(connection, &doings, &full, &broken)
         })?;
         let reader = connect(path)?;
         reader.pragma_update(None, "query_only", "ON")?;
@@ -115,6 +118,7 @@ impl Access {
             writing: Some(writing),
             writer: Some(writer),
             full,
+            broken,
             hashing: Semaphore::new(HASHING_AT_ONCE),
             guessing: Guessing::default(),
         })
@@ -167,6 +171,12 @@ impl Access {
             book.execute("DELETE FROM invitation WHERE hash = x'00'", [])
         });
         matches!(tried.await, Err(AccessError::Full))
+    }
+
+    /// Why nothing is written any more until the next start; whoever runs us should begin it.
+    #[must_use]
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.get().map(String::as_str)
     }
 
     async fn hand_over(&self, doing: Doing) -> Result<(), AccessError> {
@@ -225,7 +235,7 @@ fn make(connection: &mut Connection, mark: Option<&Mark>) -> Result<(), AccessEr
     Ok(step.commit()?)
 }
 
-fn write(mut connection: Connection, doings: &Receiver<Doing>, full: &AtomicBool) {
+fn write(mut connection: Connection, doings: &Receiver<Doing>, full: &AtomicBool, broken: &OnceLock<String>) {
     while let Ok(first) = doings.recv() {
         let more = doings.try_iter().take(TOGETHER);
         let all: Vec<Doing> = std::iter::once(first).chain(more).collect();
@@ -235,7 +245,7 @@ fn write(mut connection: Connection, doings: &Receiver<Doing>, full: &AtomicBool
             if is_io(&error) {
                 // What the disk has of it nobody knows any more: nothing after it may be said to stand. The next start reads
                 // what is there.
-                tracing::error!("accounts and audit are written no more until the daemon is started again");
+                broken.get_or_init(|| format!("accounts and audit could not be written: {error}"));
                 return;
             }
         }
@@ -244,12 +254,19 @@ fn write(mut connection: Connection, doings: &Receiver<Doing>, full: &AtomicBool
 
 /// The disk failed, which is not the same as being full.
 fn is_io(error: &rusqlite::Error) -> bool {
-    error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
+    error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure) && !is_full(error)
+}
+
+/// The index of the write-ahead log is the one place where SQLite says "input or output" about a full disk.
+fn is_full(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|error| error.code == ErrorCode::DiskFull || error.extended_code == SQLITE_IOERR_SHMSIZE)
 }
 
 /// Before anybody learns that theirs does not stand, it is known that there was no room.
 fn note_full(full: &AtomicBool, error: &rusqlite::Error) {
-    if error.sqlite_error_code() == Some(ErrorCode::DiskFull) {
+    if is_full(error) {
         full.store(true, Ordering::Relaxed);
     }
 }

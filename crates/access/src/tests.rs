@@ -55,9 +55,12 @@ async fn after_the_disk_failed_nothing_is_said_to_be_written() {
         let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
         Err::<(), _>(rusqlite::Error::SqliteFailure(failed, None))
     });
+    assert!(place.broken().is_none());
     assert!(matches!(failing.await, Err(AccessError::NotWritten)));
     let later = place.asked(Asked { at: NOW, who: "socket".to_owned(), ..Asked::default() }).await;
     assert!(matches!(later, Err(AccessError::NotWritten)), "{later:?}");
+    // And the daemon learns that only a new start helps.
+    assert!(place.broken().is_some_and(|why| why.contains("accounts and audit")));
     // What stood stands, and is read.
     assert_eq!(place.verify(&[]).unwrap().lines, 0);
 }

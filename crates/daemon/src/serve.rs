@@ -211,7 +211,7 @@ async fn run(
         tokio::spawn(heads::keep(home.clone(), engine.clone(), access.clone())),
     ];
     say_listening(home, &engine, &said);
-    let ended = supervisor::watch(&engine, &reload, signals).await;
+    let ended = supervisor::watch(&engine, &access, &reload, signals).await;
     stop::say_stopping();
     for task in &intake {
         task.abort();

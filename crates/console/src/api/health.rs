@@ -37,7 +37,7 @@ pub(crate) async fn live() -> Answer<LiveView> {
 
 pub(crate) async fn ready(State(desk): State<Arc<Desk>>) -> Result<Answer<ReadyView>, Refusal> {
     let health = desk.engine.health();
-    if let Some(why) = health.broken {
+    if let Some(why) = health.broken.as_deref().or_else(|| desk.access.broken()) {
         tracing::warn!(%why, "asked whether we are ready, and we are not");
         return Err(Refusal::NotReady("the store failed".to_owned()));
     }

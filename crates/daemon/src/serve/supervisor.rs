@@ -6,6 +6,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use yizhan_access::Access;
 use yizhan_engine::Engine;
 
 use super::stop::{Ended, Heard, Signals, extend_start, tell};
@@ -13,7 +14,7 @@ use crate::intake::reload::Reload;
 
 /// How often the engine is looked at where systemd sets no watchdog.
 const LOOK: Duration = Duration::from_secs(2);
-/// Between two looks at whether the store still can be trusted.
+/// Between two looks at whether store and accounts still can be trusted.
 const BROKEN: Duration = Duration::from_millis(250);
 /// Between two looks at whether all that was under way goes on.
 const RECOVERING: Duration = Duration::from_millis(20);
@@ -39,7 +40,12 @@ pub(crate) fn say_ready(engine: &Engine) {
 }
 
 /// Until we are told to stop, or must.
-pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>, mut signals: Signals) -> Ended {
+pub(crate) async fn watch(
+    engine: &Engine,
+    access: &Access,
+    reload: &mpsc::Sender<Reload>,
+    mut signals: Signals,
+) -> Ended {
     let dog = sd_notify::watchdog_enabled();
     let within = dog.map_or(LOOK, |dog| dog / 3);
     let mut feed = tokio::time::interval(within);
@@ -69,7 +75,8 @@ pub(crate) async fn watch(engine: &Engine, reload: &mpsc::Sender<Reload>, mut si
                 }
             },
             _ = broken.tick() => {
-                if let Some(why) = engine.health().broken {
+                // Without accounts and audit every act would be refused, and nobody would begin the start that helps.
+                if let Some(why) = engine.health().broken.or_else(|| access.broken().map(str::to_owned)) {
                     return Ended::Broken(why);
                 }
             }

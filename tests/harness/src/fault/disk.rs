@@ -131,10 +131,14 @@ fn failing(options: &Options, wrong: Wrong) -> Outcome {
         control.set(wrong, dice.below(60))?;
         load.until("the disk never failed", || (control.struck() > before).then_some(()))?;
         let failed = Instant::now();
-        // It ends by itself, or lived through it.
+        if wrong == Wrong::Write {
+            control.set(Wrong::Nothing, 0)?;
+        }
+        // It ends by itself, or lived through it: then starts are acknowledged as before.
+        let enough = load.acknowledged() + 20;
         let ends = load.until("it neither ended nor went on", || {
-            let lived = |daemon: &Daemon| (wrong == Wrong::Write && goes_on(daemon)).then_some(None);
-            daemon.ends_within(Duration::ZERO).map(Some).or_else(|| lived(&daemon))
+            let lived = wrong == Wrong::Write && load.acknowledged() >= enough;
+            daemon.ends_within(Duration::ZERO).map(Some).or_else(|| lived.then_some(None))
         })?;
         control.set(Wrong::Nothing, 0)?;
         if let Some(status) = ends {
@@ -154,8 +158,4 @@ fn failing(options: &Options, wrong: Wrong) -> Outcome {
         "cycles": options.cycles, "struck": struck, "ended_itself": ended, "longest_until_it_ended_ms": longest.as_millis() as u64,
     });
     Ok((findings, counted))
-}
-
-fn goes_on(daemon: &Daemon) -> bool {
-    daemon.client().get("/health/ready").is_ok()
 }
