@@ -55,8 +55,8 @@ impl Instance {
             },
             YZ_EMIT_PROGRESS => match serde_json::from_str::<Progress<'_>>(text) {
                 Ok(progress) if self.find(call).is_some() => {
-                    let words = self.plugin.scrub.text(cut(&progress.message));
-                    self.plugin.house.progressed(call, progress.done.clamp(0.0, 1.0), &words);
+                    let words = self.plugin.scrub.text(&progress.message);
+                    self.plugin.house.progressed(call, progress.done.clamp(0.0, 1.0), cut(&words));
                 }
                 Ok(_) => {}
                 Err(_) => self.violation("emitted progress that is none"),
@@ -65,26 +65,30 @@ impl Instance {
         }
     }
 
+    /// What is kept with an attempt has bounds of its own: the pace is the log's alone.
     fn log(&self, call: u64, line: &Line<'_>) {
-        if !self.plugin.may_tell() {
+        let of = self.find(call);
+        let keeps = of.as_ref().filter(|ready| ready.kept.has_room());
+        let tells = self.plugin.may_tell();
+        if keeps.is_none() && !tells {
             return;
         }
         let fields = line.fields.map_or("{}", RawValue::get);
-        let fields = self.plugin.scrub.document(if fields.len() > LINE_MAX { "{}" } else { fields });
-        let words = self.plugin.scrub.text(cut(&line.message));
-        let of = self.find(call);
-        if let Some(ready) = &of {
-            self.keep(ready, line.level, &words, &fields);
+        let fits = fields.len() <= LINE_MAX;
+        let fields = self.plugin.scrub.document(if fits { fields } else { "{}" });
+        // Clean first: half a secret is found by nobody.
+        let all = self.plugin.scrub.text(&line.message);
+        let words = cut(&all);
+        if let Some(ready) = keeps {
+            let level = if fits && words.len() == all.len() { line.level } else { "cut" };
+            self.keep(ready, level, words, &fields);
         }
-        let (run, step) = of.as_ref().map_or(("", ""), |ready| (&*ready.call.run, &*ready.call.step));
-        self.tell(&Told {
-            level: line.level,
-            target: &self.plugin.scrub.text(cut(&line.target)),
-            run,
-            step,
-            words: &words,
-            fields: &fields,
-        });
+        if tells {
+            let (run, step) = of.as_ref().map_or(("", ""), |ready| (&*ready.call.run, &*ready.call.step));
+            let target = self.plugin.scrub.text(&line.target);
+            let (level, target) = (line.level, cut(&target));
+            self.tell(&Told { level, target, run, step, words, fields: &fields });
+        }
     }
 
     /// Keeps a line with the attempt that it was said in.
@@ -92,7 +96,7 @@ impl Instance {
         let call = &ready.call;
         let at = call.now_ms.saturating_add(i64::try_from(ready.received.elapsed().as_millis()).unwrap_or(0));
         let text = if fields == "{}" { words.to_owned() } else { format!("{words} {fields}") };
-        let level = if LEVELS.contains(&level) { level } else { "info" };
+        let level = if level == "cut" || LEVELS.contains(&level) { level } else { "info" };
         let (level, text) = match ready.kept.take(text.len()) {
             Share::Whole => (level, text.as_str()),
             Share::FirstTooMuch => ("cut", ""),
@@ -114,8 +118,8 @@ impl Instance {
             Some("I!") => ("info", &line[2..]),
             _ => ("info", line),
         };
-        let words = self.plugin.scrub.text(cut(words.trim()));
-        self.tell(&Told { level, target: "output", run: "", step: "", words: &words, fields: "{}" });
+        let words = self.plugin.scrub.text(words.trim());
+        self.tell(&Told { level, target: "output", run: "", step: "", words: cut(&words), fields: "{}" });
     }
 
     fn tell(&self, told: &Told<'_>) {

@@ -15,7 +15,7 @@ pub struct AttemptLine<'l> {
     pub attempt: u32,
     /// In milliseconds since 1970.
     pub at: i64,
-    /// `error`, `warn`, `info`, `debug`, `trace`; `cut`: more was said, and is not kept.
+    /// `error`, `warn`, `info`, `debug`, `trace`; `cut`: more was said, and is not kept, and `text` is how it began.
     pub level: &'l str,
     pub text: &'l str,
 }
@@ -47,6 +47,10 @@ pub(crate) enum Share {
 }
 
 impl Kept {
+    pub(crate) fn has_room(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 <= LINES_MOST
+    }
+
     pub(crate) fn take(&self, bytes: usize) -> Share {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (lines, all) = *kept;

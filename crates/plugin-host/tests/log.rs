@@ -51,4 +51,8 @@ fn a_plugin_that_says_too_much_is_cut_short_and_the_rest_is_counted() {
         told(&text) + dropped(&text) == 5_000
     });
     assert!(dropped(&page.text()) > 2_000, "{}", page.text());
+    // With the attempt as many are kept as ever, and that there were more.
+    let kept = house.said.0.lock().unwrap().clone();
+    let said = |level: &str| kept.iter().filter(|(_, of, _)| of == level).count();
+    assert_eq!((said("info"), said("cut")), (100, 1), "{kept:?}");
 }

@@ -331,6 +331,18 @@ fn a_secret_is_scrubbed_from_errors_and_progress_of_every_later_call() {
 }
 
 #[test]
+fn a_line_that_is_cut_says_so_and_no_half_of_a_secret_is_left_at_its_end() {
+    let house = house(Isolation::Process, &[]);
+    put_secrets(&house, &[("declared", "correct horse battery")]);
+    output(house.run("ask", "secret", &json!({ "name": "declared" })));
+    let long = format!("{}correct horse battery{}", "x".repeat((8 << 10) - 7), "y".repeat(100));
+    let said = json!({ "code": "x.y", "message": long });
+    house.end_of(house.start("ask", "log", &said));
+    let kept = house.said.0.lock().unwrap().clone();
+    assert_eq!(kept, [(1, "cut".to_owned(), format!("{}***yyyy", "x".repeat((8 << 10) - 7)))]);
+}
+
+#[test]
 fn an_artifact_goes_in_and_comes_out_in_pieces() {
     for isolation in BOTH {
         let (address, requests) = server(|stream| say(stream, "200 OK", &[0xff, 0xfe]));

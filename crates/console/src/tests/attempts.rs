@@ -73,6 +73,45 @@ async fn what_a_plugin_said_meanwhile_stands_with_its_attempt_and_no_other() {
     place.stop().await;
 }
 
+const BRIEFED: &str = r#"
+title = "申诉"
+owner = "role:班长"
+[input]
+story = { label = "经过", type = "text", private = true }
+[step.note]
+use = "play.say"
+with.text = "x"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_was_cut_is_not_for_those_from_whom_something_is_kept() {
+    let place = place(&[("briefed", BRIEFED)]).await;
+    let story = format!("他说\"{}\"", "隐情".repeat(2_000));
+    let run = place.start("briefed", json!({ "story": story })).await;
+    place.run_until(&run, |run| run["state"] == "done").await;
+    let key = outward_key(&place.engine.shared.reads.house().unwrap(), &format!("{run}/note/1/0"));
+    let line = |level: &str, text: String| SaidLine {
+        key: key.clone(),
+        attempt: 1,
+        at: Millis(TEN),
+        level: level.to_owned(),
+        text,
+    };
+    let begun: String = story.chars().take(2_000).collect();
+    let as_json = json!({ "story": story }).to_string();
+    place.said.lock().unwrap().extend([line("cut", begun), line("info", format!("sent {as_json}"))]);
+    let said = async |who: &str| {
+        let listed = place.socket.get(&format!("/api/v1/runs/{run}/attempts?{who}")).await.json();
+        listed["items"][0]["said"].clone()
+    };
+    let veiled = said("").await;
+    assert_eq!((&veiled[0]["level"], &veiled[0]["text"]), (&json!("cut"), &json!("")), "half of it is kept");
+    assert_eq!(veiled[1]["text"], "sent {\"story\":\"***\"}", "nor is it read as JSON writes it");
+    let open = said("by=wang.wei").await;
+    assert!(open[0]["text"].as_str().unwrap().contains("隐情"), "his to read: {open}");
+    place.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_attempt_is_there_with_what_was_sent_and_what_came_back() {
     let place = place(&[("told", TOLD)]).await;

@@ -58,6 +58,7 @@ pub struct SaidView {
     pub at: String,
     /// `error`, `warn`, `info`, `debug`, `trace`; `cut`: more was said, and is not kept.
     pub level: String,
+    /// Of a line that was cut, how it began: for those from whom nothing of the case is kept.
     pub text: String,
 }
 
@@ -301,10 +302,12 @@ impl Gathering<'_> {
         }
         let key = outward_key(self.of.house, &self.look.run.key_of(text, of.item));
         let own = self.of.said.iter().filter(|line| line.attempt == of.attempt && line.key == key);
+        // Half of a private text is found by no veil.
+        let begins = self.sight.veil().is_empty();
         let view = |line: &SaidLine| SaidView {
             at: line.at.to_string(),
             level: line.level.clone(),
-            text: line.text.clone(),
+            text: if line.level == "cut" && !begins { String::new() } else { line.text.clone() },
         };
         own.map(view).collect()
     }

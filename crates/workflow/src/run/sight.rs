@@ -273,6 +273,9 @@ impl<'s> Sight<'s> {
         given.for_each(|(output, seen)| look(output, &seen));
         // What may be read in one place is no secret in another.
         veil.hidden.retain(|text| !shown.contains(text));
+        // What plugins say of a value may have it as JSON writes it.
+        let escaped: Vec<String> = veil.hidden.iter().filter_map(|text| escaped(text)).collect();
+        veil.hidden.extend(escaped);
         // The longest first: a part of it may be another.
         veil.hidden.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         veil.hidden.dedup();
@@ -383,7 +386,20 @@ pub struct Veil {
     numbers: BTreeSet<String>,
 }
 
+/// As it stands between the quotes of a JSON text; none where that is the same.
+fn escaped(text: &str) -> Option<String> {
+    let json = serde_json::Value::from(text).to_string();
+    let inner = &json[1..json.len() - 1];
+    (inner != text).then(|| inner.to_owned())
+}
+
 impl Veil {
+    /// Nothing is hidden from this reader.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hidden.is_empty() && self.numbers.is_empty()
+    }
+
     #[must_use]
     pub fn over(&self, text: &str) -> String {
         self.hidden.iter().fold(text.to_owned(), |text, hidden| text.replace(hidden.as_str(), HIDDEN))

@@ -228,7 +228,7 @@ fn said(reader: &Reader<'_>, lines: &[SaidView]) -> Markup {
             h3 { (say(lang, t::SAID_MEANWHILE)) }
             ol.said { @for line in lines { li {
                 span.soft { (reader.clock(&line.at)) } " "
-                @if line.level == "cut" { span.soft { (say(lang, t::MORE_WAS_SAID)) } } @else { span class=(line.level) { (line.text) } }
+                @if line.level == "cut" { (line.text) " " span.soft { (say(lang, t::MORE_WAS_SAID)) } } @else { span class=(line.level) { (line.text) } }
             } } }
         }
     }
