@@ -1,37 +1,32 @@
 //! What plugins said while they carried attempts: kept for some days in a file of its own beside the store, so that no commit
 //! of a run waits for it and no case depends on it. It may be deleted at any time.
 
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+mod file;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 use yizhan_workflow::id::{Millis, RunId};
 
+use self::file::File;
+
 /// Lines on their way to the file; more than that are let go: whoever speaks never waits.
 const WAITING: usize = 4_000;
+/// Attempts of which lines were let go, and whose next commit says so.
+const LOST_MOST: usize = 1_000;
 /// Of one commit.
 const TOGETHER: usize = 1_000;
-/// How long a line is kept.
-const KEPT: i64 = 7 * 24 * 3_600_000;
-/// However much is said, no more lines than this are kept: the oldest go first.
-const LINES_MOST: i64 = 1_000_000;
-/// After so many writings old lines are looked for.
-const LOOK_EVERY: u32 = 200;
+/// No line waits longer for others that go with it.
+const WAITS: Duration = Duration::from_secs(1);
+/// A moment without a word is the end of a talk.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Lines of one run that are read; more than anybody reads.
 const READ_MOST: u32 = 20_000;
-const VERSION: i64 = 1;
-
-const TABLES: &str = "
-    CREATE TABLE said (
-        id INTEGER PRIMARY KEY, run INTEGER NOT NULL, key TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL,
-        level TEXT NOT NULL, text TEXT NOT NULL
-    ) STRICT;
-    CREATE INDEX said_by_run ON said (run);
-    CREATE INDEX said_by_time ON said (at);
-";
 
 /// A line of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +36,7 @@ pub struct SaidLine {
     pub key: Box<str>,
     pub attempt: u32,
     pub at: Millis,
-    /// `error`, `warn`, `info`, …; `cut`: more was said, and is not kept.
+    /// `error`, `warn`, `info`, …; `cut`: more was said, and is not kept, and `text` is how it began.
     pub level: Box<str>,
     pub text: Box<str>,
 }
@@ -49,61 +44,97 @@ pub struct SaidLine {
 /// The file, its writer and a reader.
 #[derive(Debug)]
 pub struct Said {
-    reader: Mutex<Connection>,
+    shared: Arc<Shared>,
     writing: Option<SyncSender<SaidLine>>,
     writer: Option<JoinHandle<()>>,
 }
 
-impl Said {
-    /// Opens the file, or makes it; one that cannot be used is made anew, since it is nothing but commentary.
-    ///
-    /// # Errors
-    /// When it can be neither used nor made.
-    pub fn open(path: &Path) -> rusqlite::Result<Self> {
-        let (writer, reader) = match connect(path) {
-            Ok(both) => both,
-            Err(error) => {
-                tracing::warn!(%error, file = %path.display(), "what attempts said cannot be read and begins anew");
-                for end in ["", "-wal", "-shm"] {
-                    drop(std::fs::remove_file(beside(path, end)));
-                }
-                connect(path)?
-            }
-        };
-        let (writing, lines) = sync_channel(WAITING);
-        let writer = std::thread::Builder::new()
-            .name("said".to_owned())
-            .spawn(move || write(&writer, &lines))
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        Ok(Self { reader: Mutex::new(reader), writing: Some(writing), writer: Some(writer) })
+/// What the writer and those who read and speak have together.
+#[derive(Debug, Default)]
+struct Shared {
+    reader: Mutex<Reader>,
+    /// Of whom lines were let go.
+    lost: Mutex<BTreeSet<(RunId, Box<str>, u32)>>,
+}
+
+#[derive(Debug, Default)]
+struct Reader {
+    connection: Option<Connection>,
+    /// A read found the file damaged: the writer makes it anew.
+    damaged: bool,
+}
+
+impl Shared {
+    fn reader(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a line, unless too many wait already. Never blocks.
+    fn lost(&self) -> MutexGuard<'_, BTreeSet<(RunId, Box<str>, u32)>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Said {
+    /// Opens the file, or makes it; one that is damaged is made anew, since it is nothing but commentary. One that cannot be
+    /// used now, as somebody has it locked, is tried again as lines come.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        Self::open_within(path, file::BYTES_MOST)
+    }
+
+    fn open_within(path: &Path, bytes: i64) -> std::io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let mut file = File::new(path.to_owned(), bytes);
+        shared.reader().connection = file.open(Instant::now());
+        let (writing, lines) = sync_channel(WAITING);
+        let writer = std::thread::Builder::new().name("said".to_owned()).spawn({
+            let shared = shared.clone();
+            move || write(&mut file, &lines, &shared)
+        })?;
+        Ok(Self { shared, writing: Some(writing), writer: Some(writer) })
+    }
+
+    /// Keeps a line, unless too many wait already: then that there was more is kept. Never blocks.
     pub fn keep(&self, line: SaidLine) {
-        if let Some(writing) = &self.writing {
-            drop(writing.try_send(line));
+        let sent = self.writing.as_ref().map(|writing| writing.try_send(line));
+        if let Some(Err(TrySendError::Full(line))) = sent {
+            let mut lost = self.shared.lost();
+            if lost.len() < LOST_MOST {
+                lost.insert((line.run, line.key, line.attempt));
+            }
         }
     }
 
-    /// What was said in a run, in order.
+    /// What was said in a run, in order; nothing while the file cannot be used.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn of(&self, run: RunId) -> rusqlite::Result<Vec<SaidLine>> {
-        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let sql = "SELECT key, attempt, at, level, text FROM said WHERE run = ?1 ORDER BY id LIMIT ?2";
-        let line = |row: &rusqlite::Row<'_>| {
-            Ok(SaidLine {
-                run,
-                key: row.get::<_, String>(0)?.into(),
-                attempt: row.get(1)?,
-                at: Millis(row.get(2)?),
-                level: row.get::<_, String>(3)?.into(),
-                text: row.get::<_, String>(4)?.into(),
-            })
-        };
-        reader.prepare_cached(sql)?.query_map(params![run.number(), READ_MOST], line)?.collect()
+        let mut reader = self.shared.reader();
+        let Some(connection) = &reader.connection else { return Ok(vec![]) };
+        let found = read(connection, run);
+        if found.as_ref().is_err_and(file::is_damage) {
+            *reader = Reader { connection: None, damaged: true };
+        }
+        found
     }
+}
+
+fn read(connection: &Connection, run: RunId) -> rusqlite::Result<Vec<SaidLine>> {
+    let sql = "SELECT key, attempt, at, level, text FROM said WHERE run = ?1 ORDER BY id LIMIT ?2";
+    let line = |row: &rusqlite::Row<'_>| {
+        Ok(SaidLine {
+            run,
+            key: row.get::<_, String>(0)?.into(),
+            attempt: row.get(1)?,
+            at: Millis(row.get(2)?),
+            level: row.get::<_, String>(3)?.into(),
+            text: row.get::<_, String>(4)?.into(),
+        })
+    };
+    connection.prepare_cached(sql)?.query_map(params![run.number(), READ_MOST], line)?.collect()
 }
 
 impl Drop for Said {
@@ -115,132 +146,39 @@ impl Drop for Said {
     }
 }
 
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
-fn connect(path: &Path) -> rusqlite::Result<(Connection, Connection)> {
-    let writer = Connection::open(path)?;
-    writer.pragma_update(None, "journal_mode", "WAL")?;
-    // A crash of the machine may cost the last lines; no run waits for a sync of theirs.
-    writer.pragma_update(None, "synchronous", "NORMAL")?;
-    writer.busy_timeout(Duration::from_secs(5))?;
-    let version: i64 = writer.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version != VERSION {
-        writer.execute_batch("DROP TABLE IF EXISTS said;")?;
-        writer.execute_batch(TABLES)?;
-        writer.pragma_update(None, "user_version", VERSION)?;
-    }
-    let reader = Connection::open(path)?;
-    reader.pragma_update(None, "query_only", "ON")?;
-    reader.busy_timeout(Duration::from_secs(5))?;
-    reader.query_row("SELECT count(*) FROM (SELECT 1 FROM said LIMIT 1)", [], |_| Ok(()))?;
-    Ok((writer, reader))
-}
-
-/// What comes within a moment goes together: a line that is seen a second late is seen.
-fn write(connection: &Connection, lines: &Receiver<SaidLine>) {
-    let mut writings = 0_u32;
+fn write(file: &mut File, lines: &Receiver<SaidLine>, shared: &Shared) {
     while let Ok(first) = lines.recv() {
-        let mut all = vec![first];
-        while all.len() < TOGETHER {
-            match lines.recv_timeout(Duration::from_millis(50)) {
-                Ok(line) => all.push(line),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            }
+        let mut all = together(first, lines);
+        // Behind what they were lost in: there is room again.
+        let at = all.last().map_or(Millis(0), |line| line.at);
+        let more = |(run, key, attempt)| {
+            let (level, text) = (Box::from("cut"), Box::from(""));
+            SaidLine { run, key, attempt, at, level, text }
+        };
+        all.extend(std::mem::take(&mut *shared.lost()).into_iter().map(more));
+        let damaged = std::mem::take(&mut shared.reader().damaged);
+        if let Some(reader) = file.put(&all, damaged) {
+            shared.reader().connection = Some(reader);
         }
-        let newest = all.iter().map(|line| line.at.0).max().unwrap_or_default();
-        // Commentary: a disk that does not take it takes nothing of a case with it.
-        if let Err(error) = put(connection, &all) {
-            tracing::warn!(%error, lines = all.len(), "what attempts said could not be kept");
-        }
-        if writings.is_multiple_of(LOOK_EVERY)
-            && let Err(error) = forget(connection, newest)
-        {
-            tracing::warn!(%error, "what attempts said long ago could not be forgotten");
-        }
-        writings = writings.wrapping_add(1);
     }
 }
 
-fn put(connection: &Connection, lines: &[SaidLine]) -> rusqlite::Result<()> {
-    let together = connection.unchecked_transaction()?;
-    {
-        let sql = "INSERT INTO said (run, key, attempt, at, level, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let mut insert = together.prepare_cached(sql)?;
-        for line in lines {
-            let SaidLine { run, key, attempt, at, level, text } = line;
-            insert.execute(params![run.number(), key, attempt, at.0, level, text])?;
+/// What comes within a moment goes together.
+fn together(first: SaidLine, lines: &Receiver<SaidLine>) -> Vec<SaidLine> {
+    let end = Instant::now() + WAITS;
+    let mut all = vec![first];
+    while all.len() < TOGETHER {
+        let wait = PAUSE.min(end.saturating_duration_since(Instant::now()));
+        match lines.recv_timeout(wait) {
+            Ok(line) => all.push(line),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+        }
+        if wait.is_zero() {
+            break;
         }
     }
-    together.commit()
-}
-
-fn forget(connection: &Connection, now: i64) -> rusqlite::Result<()> {
-    connection.execute("DELETE FROM said WHERE at < ?1", [now - KEPT])?;
-    connection.execute("DELETE FROM said WHERE id <= (SELECT max(id) FROM said) - ?1", [LINES_MOST])?;
-    Ok(())
+    all
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    const NOW: i64 = 1_795_000_000_000;
-
-    fn of(run: u64) -> RunId {
-        RunId::child_of(&run.to_string())
-    }
-
-    fn line(run: u64, at: i64, text: &str) -> SaidLine {
-        SaidLine {
-            run: of(run),
-            key: "k".into(),
-            attempt: 1,
-            at: Millis(at),
-            level: "info".into(),
-            text: text.into(),
-        }
-    }
-
-    fn texts(said: &Said, run: u64) -> Vec<String> {
-        let all = said.of(of(run)).unwrap();
-        all.iter().map(|line| line.text.to_string()).collect()
-    }
-
-    fn until(said: &Said, run: u64, wanted: &[&str]) {
-        let end = Instant::now() + Duration::from_secs(10);
-        while texts(said, run) != wanted {
-            assert!(Instant::now() < end, "{:?}", texts(said, run));
-            std::thread::yield_now();
-        }
-    }
-
-    #[test]
-    fn what_was_said_is_read_by_its_run_also_after_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("said.db");
-        let said = Said::open(&path).unwrap();
-        said.keep(line(1, NOW, "a"));
-        said.keep(line(2, NOW, "b"));
-        said.keep(line(1, NOW, "c"));
-        until(&said, 1, &["a", "c"]);
-        drop(said);
-        assert_eq!(texts(&Said::open(&path).unwrap(), 2), ["b"]);
-    }
-
-    #[test]
-    fn lines_go_after_a_week_and_a_file_that_is_none_is_made_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("said.db");
-        std::fs::write(&path, "not a database, but long enough to be read as one".repeat(30)).unwrap();
-        let said = Said::open(&path).unwrap();
-        said.keep(line(1, NOW - KEPT - 1, "old"));
-        said.keep(line(1, NOW, "new"));
-        until(&said, 1, &["new"]);
-    }
-}
+mod tests;
