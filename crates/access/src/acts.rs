@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 use yizhan_workflow::id::Millis;
+use yizhan_workflow::people::bare;
 
 use crate::audit::{Asked, Outcome, Said};
 use crate::book::{Access, AccessError};
@@ -39,9 +40,11 @@ pub struct Wanted {
     pub before: Option<i64>,
 }
 
-/// The rows beside the lines. They can be worked out anew at any time.
+/// The rows beside the lines. They can be worked out anew at any time. Those of one thing, and of its case, hold all by which
+/// acts are chosen, so that no row is looked up only to be passed over.
 pub(crate) const TABLE: &str = "
     DROP TABLE IF EXISTS act;
+    DROP TABLE IF EXISTS act_lot;
     CREATE TABLE act (
         seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, kind TEXT NOT NULL, about TEXT NOT NULL,
         in_case TEXT NOT NULL DEFAULT '', answer INTEGER
@@ -49,10 +52,13 @@ pub(crate) const TABLE: &str = "
     CREATE INDEX act_by_who ON act (who, kind);
     CREATE INDEX act_of_who ON act (who);
     CREATE INDEX act_by_kind ON act (kind);
-    CREATE INDEX act_by_about ON act (about);
-    CREATE INDEX act_by_case ON act (in_case) WHERE in_case <> '';
-    CREATE INDEX act_by_time ON act (at);
+    CREATE INDEX act_by_about ON act (about, seq, who, kind, at);
+    CREATE INDEX act_by_case ON act (in_case, seq, who, kind, at) WHERE in_case <> '';
+    CREATE TABLE act_lot (lot INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) STRICT;
 ";
+
+/// Lines of one lot, of which the first and the last instant are known.
+const LOT: i64 = 1_000;
 
 /// The parts of a route or a path, behind what only says where it was asked.
 fn parts(path: &str) -> impl Iterator<Item = &str> {
@@ -73,14 +79,28 @@ pub fn kind_of(route: &str) -> String {
     }
 }
 
-/// What the path names first; nothing where that is a word that lets in.
-pub(crate) fn about_of<'a>(route: &str, on: &'a str) -> &'a str {
+/// What the path names first, as lists show it; nothing where that is a word that lets in.
+pub(crate) fn about_of(route: &str, on: &str) -> String {
     // Whoever signs in is named, and no path.
-    if !on.starts_with('/') {
-        return on;
+    let named = if on.starts_with('/') {
+        let named = parts(route).zip(parts(on)).find(|(part, _)| part.starts_with('{'));
+        named.map_or("", |(part, name)| if part == name { "" } else { name })
+    } else {
+        on
+    };
+    bare(&decoded(named)).to_owned()
+}
+
+/// Without the `%` of a path; one that stands for nothing is left as it is.
+fn decoded(name: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::with_capacity(name.len()), name.as_bytes());
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
+        let byte = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &after[2..] } else { after };
     }
-    let named = parts(route).zip(parts(on)).find(|(part, _)| part.starts_with('{'));
-    named.map_or("", |(part, name)| if part == name { "" } else { name })
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Writes or completes the row of a line.
@@ -91,6 +111,9 @@ pub(crate) fn note(book: &Connection, seq: i64, said: &Said) -> rusqlite::Result
             let about = about_of(&asked.act, &asked.on);
             let values = params![seq, asked.at.0, asked.who, kind_of(&asked.act), about];
             book.prepare_cached(sql)?.execute(values)?;
+            let sql = "INSERT INTO act_lot (lot, first, last) VALUES (?1, ?2, ?2)
+                       ON CONFLICT (lot) DO UPDATE SET first = min(first, ?2), last = max(last, ?2)";
+            book.prepare_cached(sql)?.execute([seq / LOT, asked.at.0])?;
         }
         Said::Answered(outcome) => {
             let sql = "UPDATE act SET answer = ?2, in_case = ?3 WHERE seq = ?1";
@@ -136,7 +159,7 @@ pub(crate) fn is_noted(book: &Connection, seq: i64, line: &str) -> rusqlite::Res
         book.prepare_cached(sql)?.query_row([of], row).optional()?;
     let wanted = match said {
         Said::Asked(asked) => {
-            let about = about_of(&asked.act, &asked.on).to_owned();
+            let about = about_of(&asked.act, &asked.on);
             (Some(asked.at.0), asked.who, kind_of(&asked.act), about)
         }
         Said::Answered(outcome) => {
@@ -146,34 +169,92 @@ pub(crate) fn is_noted(book: &Connection, seq: i64, line: &str) -> rusqlite::Res
     Ok(noted == Some(wanted))
 }
 
+/// The first line of a lot whose instants are not those of its lines: searches by time would pass over some of them.
+pub(crate) fn lot_that_lies(book: &Connection) -> rusqlite::Result<Option<i64>> {
+    let sql = format!(
+        "SELECT lot FROM (SELECT seq / {LOT} AS lot, min(at), max(at) FROM act GROUP BY 1
+                          EXCEPT SELECT lot, first, last FROM act_lot) ORDER BY lot LIMIT 1"
+    );
+    let lot: Option<i64> = book.query_row(&sql, [], |row| row.get(0)).optional()?;
+    lot.map(|lot| {
+        let first = "SELECT min(seq) FROM act WHERE seq >= ?1";
+        book.query_row(first, [lot * LOT], |row| row.get(0))
+    })
+    .transpose()
+}
+
+/// The first line of this instant or later, or the last of before: by its lot, so that no more than two of them are looked at.
+fn edge(book: &Connection, at: Millis, lots: &str, lines: &str) -> rusqlite::Result<Option<i64>> {
+    let lot: Option<i64> = book.prepare_cached(lots)?.query_row([at.0], |row| row.get(0))?;
+    let Some(lot) = lot else { return Ok(None) };
+    book.prepare_cached(lines)?.query_row([at.0, lot * LOT, (lot + 1) * LOT], |row| row.get(0))
+}
+
+fn first_since(book: &Connection, at: Millis) -> rusqlite::Result<Option<i64>> {
+    let lots = "SELECT min(lot) FROM act_lot WHERE last >= ?1";
+    edge(book, at, lots, "SELECT min(seq) FROM act WHERE at >= ?1 AND seq >= ?2 AND seq < ?3")
+}
+
+fn last_before(book: &Connection, at: Millis) -> rusqlite::Result<Option<i64>> {
+    let lots = "SELECT max(lot) FROM act_lot WHERE first < ?1";
+    edge(book, at, lots, "SELECT max(seq) FROM act WHERE at < ?1 AND seq >= ?2 AND seq < ?3")
+}
+
+/// A question with what stands for its places.
+#[derive(Default)]
+struct Question {
+    conditions: String,
+    values: Vec<Box<dyn ToSql>>,
+}
+
+impl Question {
+    /// The place of a value.
+    fn holds(&mut self, value: impl ToSql + 'static) -> String {
+        self.values.push(Box::new(value));
+        format!("?{}", self.values.len())
+    }
+
+    /// `condition` ends with what the value is compared with.
+    fn and(&mut self, condition: &str, value: impl ToSql + 'static) {
+        let place = self.holds(value);
+        self.conditions.push_str(&format!(" AND {condition} {place}"));
+    }
+}
+
 impl Wanted {
-    /// The conditions, each with what stands for its `?`.
-    fn conditions(&self) -> (String, Vec<Box<dyn ToSql>>) {
-        let (mut sql, mut values) = (String::from("a.seq < ?"), Vec::<Box<dyn ToSql>>::new());
-        values.push(Box::new(self.before.unwrap_or(i64::MAX)));
-        // `+`: of one thing there is little, so its index leads; the time is narrowed down by the lines' numbers.
-        let led = if self.about.is_some() { "+" } else { "" };
+    fn question(&self, first: Option<i64>, end: i64) -> Question {
+        let mut asked = Question::default();
+        asked.and("a.seq <", end);
+        if let Some(first) = first {
+            asked.and("a.seq >=", first);
+        }
         if let Some(who) = &self.who {
-            sql.push_str(&format!(" AND {led}a.who = ?"));
-            values.push(Box::new(who.clone()));
+            asked.and("a.who =", who.clone());
         }
         if !self.kinds.is_empty() {
-            let marks = vec!["?"; self.kinds.len()].join(", ");
-            sql.push_str(&format!(" AND {led}a.kind IN ({marks})"));
-            values.extend(self.kinds.iter().map(|kind| Box::new(kind.clone()) as Box<dyn ToSql>));
+            let places: Vec<String> = self.kinds.iter().map(|kind| asked.holds(kind.clone())).collect();
+            asked.conditions.push_str(&format!(" AND a.kind IN ({})", places.join(", ")));
         }
-        if let Some(about) = &self.about {
-            // An empty case is not in the index: it is said again that it is none.
-            sql.push_str(" AND (a.about = ? OR (a.in_case = ? AND a.in_case <> ''))");
-            values.extend([Box::new(about.clone()) as Box<dyn ToSql>, Box::new(about.clone())]);
-        }
-        for (bound, text) in [(self.since, " AND +a.at >= ?"), (self.until, " AND +a.at < ?")] {
+        for (bound, condition) in [(self.since, "+a.at >="), (self.until, "+a.at <")] {
             if let Some(at) = bound {
-                sql.push_str(text);
-                values.push(Box::new(at.0));
+                asked.and(condition, at.0);
             }
         }
-        (sql, values)
+        asked
+    }
+
+    /// The numbers of the acts, the newest first. Of what they are about, and of the case that they are of, each for itself:
+    /// both stand in order, and of neither more is looked at than is wanted.
+    fn numbers(&self, asked: &mut Question, limit: &str) -> String {
+        let newest = |from: &str, is: &str, conditions: &str| {
+            format!("SELECT a.seq FROM act a {from} WHERE {is}{conditions} ORDER BY a.seq DESC LIMIT {limit}")
+        };
+        let Some(about) = &self.about else { return newest("", "true", &asked.conditions) };
+        let about = asked.holds(about.clone());
+        let arm = |index: &str, is: &str| newest(&format!("INDEXED BY {index}"), is, &asked.conditions);
+        let named = arm("act_by_about", &format!("a.about = {about}"));
+        let of_case = arm("act_by_case", &format!("a.in_case = {about} AND a.in_case <> ''"));
+        format!("SELECT seq FROM ({named}) UNION SELECT seq FROM ({of_case})")
     }
 }
 
@@ -183,34 +264,27 @@ impl Access {
     /// # Errors
     /// When the file cannot be read.
     pub fn acts(&self, wanted: &Wanted, limit: usize) -> Result<Vec<Act>, AccessError> {
-        // Lines stand in the order of their coming, whatever the clock said: between the first and the last of the time. `+`: by the
-        // index of times, not by looking at line after line.
-        let edge = |sql: &str, at: Millis| {
-            self.read(|book| book.query_row(sql, [at.0], |row| row.get::<_, Option<i64>>(0)))
-        };
-        let mut wanted = wanted.clone();
-        if let Some(until) = wanted.until {
-            let Some(last) = edge("SELECT max(+seq) FROM act WHERE at < ?", until)? else {
+        self.list(|book| {
+            // Lines stand in the order of their coming, whatever the clock said: between the first and the last of the time.
+            let mut end = wanted.before.unwrap_or(i64::MAX);
+            if let Some(until) = wanted.until {
+                let Some(last) = last_before(book, until)? else { return Ok(vec![]) };
+                end = end.min(last + 1);
+            }
+            let first = wanted.since.map(|since| first_since(book, since)).transpose()?;
+            if first == Some(None) {
                 return Ok(vec![]);
-            };
-            // One bound: of two, only the first leads.
-            wanted.before = Some(wanted.before.map_or(last + 1, |before| before.min(last + 1)));
-        }
-        let (mut conditions, mut values) = wanted.conditions();
-        if let Some(since) = wanted.since {
-            let first = edge("SELECT min(+seq) FROM act WHERE at >= ?", since)?;
-            let Some(first) = first else { return Ok(vec![]) };
-            conditions.push_str(" AND a.seq >= ?");
-            values.push(Box::new(first));
-        }
-        values.push(Box::new(i64::try_from(limit).unwrap_or(500)));
-        let sql = format!(
-            "SELECT a.seq, a.kind, a.about, asked.line, answered.line FROM act a JOIN audit asked ON asked.seq = a.seq
-             LEFT JOIN audit answered ON answered.seq = a.answer WHERE {conditions} ORDER BY a.seq DESC LIMIT ?"
-        );
-        self.read(|book| {
+            }
+            let mut asked = wanted.question(first.flatten(), end);
+            let most = asked.holds(i64::try_from(limit).unwrap_or(500));
+            let numbers = wanted.numbers(&mut asked, &most);
+            let sql = format!(
+                "SELECT a.seq, a.kind, a.about, asked.line, answered.line FROM act a
+                 JOIN audit asked ON asked.seq = a.seq LEFT JOIN audit answered ON answered.seq = a.answer
+                 WHERE a.seq IN ({numbers}) ORDER BY a.seq DESC LIMIT {most}"
+            );
             let mut acts = book.prepare_cached(&sql)?;
-            let values = rusqlite::params_from_iter(values.iter());
+            let values = rusqlite::params_from_iter(asked.values.iter());
             acts.query_map(values, act)?.filter_map(Result::transpose).collect()
         })
     }

@@ -242,6 +242,10 @@ fn verify(book: &Connection, mark: Option<&Mark>, seen: &BTreeMap<i64, &str>) ->
         };
         (count, head) = (count + 1, hash);
     }
+    let broken = match broken {
+        None => acts::lot_that_lies(book)?.map(|seq| Broken::Hidden { seq }),
+        Some(_) => broken,
+    };
     let broken = broken.or_else(|| {
         let (gone, _) = seen.range(count + 1..).next()?;
         Some(Broken::Gone { seq: *gone })

@@ -19,7 +19,7 @@ use crate::guessing::Guessing;
 
 /// "YiZa".
 const APPLICATION: i64 = 0x5969_5a61;
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// Writings that may wait; more callers wait for room.
 const WAITING: usize = 1_000;
@@ -58,6 +58,8 @@ pub struct Access {
     /// The last line of the audit that we know to stand.
     pub(crate) newest: Mutex<Option<Head>>,
     reader: Mutex<Connection>,
+    /// For lists and searches: whoever comes in does not wait for them.
+    lister: Mutex<Connection>,
     writing: Option<SyncSender<Doing>>,
     writer: Option<JoinHandle<()>>,
     /// The last commit found no room.
@@ -108,13 +110,13 @@ impl Access {
             let (full, broken) = (full.clone(), broken.clone());
             move || write(connection, &doings, &full, &broken)
         })?;
-        let reader = connect(path)?;
-        reader.pragma_update(None, "query_only", "ON")?;
+        let (reader, lister) = (reading(path)?, reading(path)?);
         Ok(Self {
             path: path.to_owned(),
             mark,
             newest: Mutex::default(),
             reader: Mutex::new(reader),
+            lister: Mutex::new(lister),
             writing: Some(writing),
             writer: Some(writer),
             full,
@@ -132,14 +134,20 @@ impl Access {
         Ok(read(&self.reader.lock().unwrap_or_else(PoisonError::into_inner))?)
     }
 
+    /// The same for a list or a search.
+    pub(crate) fn list<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, AccessError> {
+        Ok(read(&self.lister.lock().unwrap_or_else(PoisonError::into_inner))?)
+    }
+
     /// Reads for as long as it takes, on a line of its own: nobody who comes in waits for it.
     pub(crate) fn read_at_length<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, AccessError> {
-        let connection = connect(&self.path)?;
-        connection.pragma_update(None, "query_only", "ON")?;
-        Ok(read(&connection)?)
+        Ok(read(&reading(&self.path)?)?)
     }
 
     /// Writes something, and answers once it is on disk.
@@ -206,6 +214,12 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection
         .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0")?;
+    Ok(connection)
+}
+
+fn reading(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path)?;
+    connection.pragma_update(None, "query_only", "ON")?;
     Ok(connection)
 }
 

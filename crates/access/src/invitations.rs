@@ -96,7 +96,7 @@ impl Access {
     /// # Errors
     /// When the file cannot be read.
     pub fn with_password(&self) -> Result<Vec<(String, Millis)>, AccessError> {
-        self.read(|book| {
+        self.list(|book| {
             let mut all = book.prepare_cached("SELECT person, since FROM password ORDER BY person")?;
             all.query_map([], |row| Ok((row.get(0)?, Millis(row.get(1)?))))?.collect()
         })

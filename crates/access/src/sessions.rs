@@ -166,7 +166,7 @@ impl Access {
         let sql = format!(
             "SELECT {COLUMNS} FROM session WHERE seen > ?1 AND begun > ?2 ORDER BY person, begun LIMIT 100000"
         );
-        self.read(|book| {
+        self.list(|book| {
             book.prepare_cached(&sql)?.query_map([now.0 - IDLE, now.0 - LONGEST], session)?.collect()
         })
     }

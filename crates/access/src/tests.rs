@@ -80,6 +80,21 @@ fn a_long_look_at_the_audit_and_whoever_comes_in_do_not_wait_for_each_other() {
     });
 }
 
+#[test]
+fn nobody_who_comes_in_waits_for_a_list_or_a_search() {
+    let place = Place::new();
+    let access: &Access = &place;
+    std::thread::scope(|threads| {
+        let (tell, told) = std::sync::mpsc::channel();
+        // Somebody looks for acts for as long as this takes.
+        let searched = access.list(|_| {
+            threads.spawn(move || tell.send(access.token("yzt_some", NOW)));
+            Ok(told.recv_timeout(std::time::Duration::from_secs(20)))
+        });
+        assert_eq!(searched.unwrap().expect("it is looked up meanwhile").unwrap(), None);
+    });
+}
+
 #[tokio::test]
 async fn an_invited_person_chooses_a_password_once_and_comes_in_with_it() {
     let mut place = Place::new();
@@ -369,6 +384,11 @@ async fn acts_are_found_by_whoever_did_them_by_their_kind_by_what_they_were_abou
     assert_eq!(found(about("run_a")), [3, 1], "also what was done with a task of it");
     assert_eq!(found(about("fault")), [5]);
     assert_eq!(found(about("")), [6], "a word that lets in is nobody's name");
+    done(&place, 6, zhao, "/api/v1/accounts/{id}/invite", "/api/v1/accounts/person%3Achen.jie/invite").await;
+    done(&place, 6, zhao, "/system/accounts/{id}/invite", "/system/accounts/chen.jie/invite").await;
+    done(&place, 6, zhao, "/workflows/{name}/trial", "/workflows/%E6%8A%A5%E4%BF%AE%/trial").await;
+    assert_eq!(found(about("chen.jie")), [8, 7], "however their path named them");
+    assert_eq!(found(about("报修%")), [9]);
     let between = Wanted { since: Some(later(2)), until: Some(later(4)), ..Wanted::default() };
     assert_eq!(found(between.clone()), [3, 2]);
     assert_eq!(found(Wanted { kinds: vec!["tasks/answer".to_owned()], ..between }), [3]);
@@ -387,6 +407,10 @@ async fn what_is_kept_from_a_search_is_found_by_a_verification_and_an_older_file
         let broken = place.verify(&[]).unwrap().broken;
         assert!(matches!(broken, Some(Broken::Hidden { seq: 3 | 4 })), "{sql}: {broken:?}");
     }
+    let place = Place::new();
+    some_acts(&place).await;
+    tamper(&place.path(), "UPDATE act_lot SET last = first");
+    assert_eq!(place.verify(&[]).unwrap().broken, Some(Broken::Hidden { seq: 1 }), "from a search by time");
     let mut place = Place::new();
     some_acts(&place).await;
     place.access = None;
@@ -517,6 +541,7 @@ fn a_long_audit(path: &Path) {
     for number in 0..500_000_i64 {
         let who = if number % 1_000 == 0 { "person:zhao.lei" } else { "person:li.na" };
         let (act, on) = match number % 3 {
+            0 if number % 2 == 0 => ("/new/{workflow}", "/new/fault".to_owned()),
             0 => ("/api/v1/runs/{id}/cancel", format!("/api/v1/runs/run_{number}/cancel")),
             1 => ("/tasks/{id}/claim", format!("/tasks/task_{number}/claim")),
             _ => ("/tasks/{id}/answer", format!("/tasks/task_{number}/answer")),
@@ -540,16 +565,11 @@ fn a_long_audit(path: &Path) {
     all.commit().unwrap();
 }
 
-#[test]
-#[ignore = "writes a million lines: for whoever changes how acts are found"]
-fn acts_are_found_among_a_million_lines_as_fast_as_a_page_must_be() {
-    let mut place = Place::new();
-    place.access = None;
-    a_long_audit(&place.path());
-    let access = place.again();
+/// What people look for.
+fn looked_for() -> Vec<(&'static str, Wanted)> {
     let some = |word: &str| Some(word.to_owned());
     let kinds = |kind: &str| vec![kind.to_owned()];
-    let all = [
+    vec![
         ("all", Wanted::default()),
         ("far back", Wanted { before: Some(1_000), ..Wanted::default() }),
         ("who did most", Wanted { who: some("person:li.na"), ..Wanted::default() }),
@@ -566,6 +586,21 @@ fn acts_are_found_among_a_million_lines_as_fast_as_a_page_must_be() {
             "case of who did most",
             Wanted { about: some("run_400"), who: some("person:li.na"), ..Wanted::default() },
         ),
+        ("workflow", Wanted { about: some("fault"), ..Wanted::default() }),
+        (
+            "workflow and nobody",
+            Wanted { about: some("fault"), who: some("person:nobody"), ..Wanted::default() },
+        ),
+        (
+            "workflow and kind that is not",
+            Wanted { about: some("fault"), kinds: kinds("tokens"), ..Wanted::default() },
+        ),
+        (
+            "workflow in the first days",
+            Wanted { about: some("fault"), until: Some(later(1_000)), ..Wanted::default() },
+        ),
+        ("since the second day", Wanted { since: Some(later(1_000)), ..Wanted::default() }),
+        ("until the last day", Wanted { until: Some(later(499_000)), ..Wanted::default() }),
         ("first days", Wanted { until: Some(later(1_000)), ..Wanted::default() }),
         ("last days", Wanted { since: Some(later(499_000)), ..Wanted::default() }),
         ("days that are not", Wanted { since: Some(later(900_000)), ..Wanted::default() }),
@@ -577,8 +612,17 @@ fn acts_are_found_among_a_million_lines_as_fast_as_a_page_must_be() {
             "who in days that are not",
             Wanted { who: some("person:li.na"), since: Some(later(900_000)), ..Wanted::default() },
         ),
-    ];
-    for (name, wanted) in all {
+    ]
+}
+
+#[test]
+#[ignore = "writes a million lines: for whoever changes how acts are found"]
+fn acts_are_found_among_a_million_lines_as_fast_as_a_page_must_be() {
+    let mut place = Place::new();
+    place.access = None;
+    a_long_audit(&place.path());
+    let access = place.again();
+    for (name, wanted) in looked_for() {
         let mut took: Vec<_> = (0..20)
             .map(|_| {
                 let begun = std::time::Instant::now();
@@ -588,6 +632,6 @@ fn acts_are_found_among_a_million_lines_as_fast_as_a_page_must_be() {
             .collect();
         took.sort_unstable();
         eprintln!("{name}: median {:?}, p95 {:?}", took[10], took[18]);
-        assert!(took[18].as_millis() < 100, "{name}: {took:?}");
+        assert!(took[10].as_millis() < 60, "{name}: {took:?}");
     }
 }

@@ -113,7 +113,7 @@ impl Access {
     /// When the file cannot be read.
     pub fn tokens(&self) -> Result<Vec<Token>, AccessError> {
         let sql = format!("SELECT {COLUMNS} FROM token ORDER BY name LIMIT 100000");
-        self.read(|book| book.prepare_cached(&sql)?.query_map([], token)?.collect())
+        self.list(|book| book.prepare_cached(&sql)?.query_map([], token)?.collect())
     }
 
     /// Takes a token back; whether there was one.
