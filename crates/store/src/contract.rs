@@ -84,6 +84,7 @@ macro_rules! contract {
                 a_child_begun_again_exists,
                 a_refused_start_leaves_nothing_and_takes_nobody_down;
             lists:
+                open_runs_are_counted_by_their_texts_whatever_becomes_of_them,
                 pages_show_each_run_once_and_the_newest_first,
                 filters_fit_together,
                 runs_are_found_by_who_began_them,

@@ -30,6 +30,8 @@ pub(crate) enum Finding {
     PlaceOfNone { run: RunId },
     #[error("{run} is not open and listens for an event")]
     ListensNoMore { run: RunId },
+    #[error("the open runs of `{workflow}` are not as many as was counted")]
+    Miscounted { workflow: String },
 }
 
 /// More of one kind say nothing new and would fill the screen.

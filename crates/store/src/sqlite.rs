@@ -3,6 +3,7 @@
 mod backup;
 mod ballast;
 mod cases;
+mod counted;
 mod drafts;
 mod fault;
 mod file_system;

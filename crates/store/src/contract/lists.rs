@@ -4,7 +4,7 @@ use yizhan_engine::store::{
     Change, Draft, DraftOf, FiringOutcome, Note, Notice, RunFilter, RunRow, RunState, StoreError, TaskChange,
     TaskEnd, TaskFilter, TaskRow, TaskState, Word,
 };
-use yizhan_workflow::id::{RunId, TaskId};
+use yizhan_workflow::id::{RunId, TaskId, TextHash};
 use yizhan_workflow::run::event::Raw;
 
 use super::{House, at, becomes, begin, fired, firing, ids, line, notice, opens, row, run, runs, task};
@@ -37,6 +37,45 @@ pub(crate) fn pages_show_each_run_once_and_the_newest_first(house: &mut dyn Hous
     assert_eq!(paged(house, &all, 5), [&order[..]], "a last page that is full has no next one");
     let of_it = RunFilter { workflow: Some("refund".into()), ..all };
     assert_eq!(paged(house, &of_it, 2), [&order[..2], &order[2..4], &order[4..]]);
+}
+
+pub(crate) fn open_runs_are_counted_by_their_texts_whatever_becomes_of_them(house: &mut dyn House) {
+    let with = |number, seq, change: fn(&mut RunRow)| {
+        let mut row = row(run(number), number);
+        change(&mut row);
+        Change { row: Some(Box::new(row)), ..line(run(number), seq) }
+    };
+    let newer = |row: &mut RunRow| row.text = TextHash("newer".into());
+    let over = |row: &mut RunRow| row.state = RunState::Failed;
+    let other = |row: &mut RunRow| row.workflow = "other".into();
+    house.accept(vec![begin(1), begin(2), begin(3), with(4, 1, other)]);
+    let count = |house: &dyn House, workflow: &str| {
+        let all = house.reads().open_by_text(workflow).unwrap();
+        all.into_iter().map(|(text, runs)| (text.to_string(), runs)).collect::<Vec<_>>()
+    };
+    let old = row(run(1), 1).text.to_string();
+    assert_eq!(count(house, "refund"), [(old.clone(), 3)]);
+    // One ends, one goes over to another text; and what only goes on is counted as it was.
+    house.accept(vec![with(1, 2, over), with(2, 2, newer), with(3, 2, |row| row.waits = None)]);
+    let mut both = [("newer".to_owned(), 1), (old.clone(), 1)];
+    both.sort();
+    assert_eq!(count(house, "refund"), both);
+    // It opens again, another begins and ends in one commit, and one is closing.
+    house.accept(vec![
+        with(1, 3, |_| {}),
+        begin(5),
+        with(5, 2, over),
+        with(3, 3, |row| row.state = RunState::Closing),
+    ]);
+    both[both.iter().position(|(text, _)| *text == old).unwrap()].1 = 2;
+    assert_eq!(count(house, "refund"), both);
+    house.crash();
+    house.accept(vec![with(2, 3, |row| {
+        row.text = TextHash("newer".into());
+        row.state = RunState::Done;
+    })]);
+    assert_eq!(count(house, "refund"), [(old, 2)], "of what nobody goes by nothing is said");
+    assert_eq!(count(house, "other").iter().map(|(_, runs)| runs).sum::<u64>(), 1);
 }
 
 pub(crate) fn runs_between_two_ids_are_those_and_no_others(house: &mut dyn House) {

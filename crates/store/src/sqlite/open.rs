@@ -18,7 +18,7 @@ use super::lock::{self, Lock, Taken};
 pub(super) const APPLICATION: i64 = 0x5969_5a68;
 
 /// Forward only; the version of a store is how many of them it has seen.
-pub(super) const MIGRATIONS: [&str; 17] = [
+pub(super) const MIGRATIONS: [&str; 18] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -36,6 +36,7 @@ pub(super) const MIGRATIONS: [&str; 17] = [
     include_str!("migrations/0015.sql"),
     include_str!("migrations/0016.sql"),
     include_str!("migrations/0017.sql"),
+    include_str!("migrations/0018.sql"),
 ];
 
 /// Bytes of a page.

@@ -255,8 +255,7 @@ impl Reads for SqliteReads {
     }
 
     fn open_by_text(&self, workflow: &str) -> Result<Vec<(TextHash, u64)>, StoreError> {
-        let sql = "SELECT text, count(*) FROM run INDEXED BY run_by_workflow WHERE workflow = ?1 AND state IN (0, 1)
-                   GROUP BY text ORDER BY text";
+        let sql = "SELECT text, runs FROM open_count WHERE workflow = ?1 ORDER BY text";
         self.many(sql, [workflow], |row| {
             Ok((TextHash(rows::text(row, 0)?), row.get::<_, i64>(1)?.unsigned_abs()))
         })

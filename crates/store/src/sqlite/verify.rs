@@ -27,7 +27,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
 
 type Question = (&'static str, fn(&Row<'_>) -> rusqlite::Result<Finding>);
 
-const QUESTIONS: [Question; 9] = [
+const QUESTIONS: [Question; 10] = [
     ("SELECT run, count(*), max(seq) FROM event GROUP BY run HAVING count(*) <> max(seq)", |row| {
         let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
         Ok(Finding::Gap { run: run_id(row, 0)?, lines: number(1)?, last: number(2)? })
@@ -65,6 +65,13 @@ const QUESTIONS: [Question; 9] = [
         "SELECT DISTINCT listener.run FROM listener LEFT JOIN run ON run.id = listener.run
          WHERE run.state IS NULL OR run.state >= 2",
         |row| Ok(Finding::ListensNoMore { run: run_id(row, 0)? }),
+    ),
+    (
+        "WITH is_open AS (SELECT workflow, text, count(*) AS runs FROM run WHERE state < 2 GROUP BY workflow, text),
+              counted AS (SELECT workflow, text, runs FROM open_count)
+         SELECT DISTINCT workflow FROM (SELECT * FROM (SELECT * FROM is_open EXCEPT SELECT * FROM counted)
+                                        UNION SELECT * FROM (SELECT * FROM counted EXCEPT SELECT * FROM is_open))",
+        |row| Ok(Finding::Miscounted { workflow: row.get(0)? }),
     ),
 ];
 

@@ -12,6 +12,7 @@ use yizhan_workflow::id::{Millis, RunId};
 use super::fault::{Fault, is_taken};
 use super::rows::{State, kind_word, outcome_and_run, outcome_word, run_id};
 
+use super::counted::Counted;
 use super::{cases, drafts, gathered, lots, pauses, registers, waiting};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
@@ -60,11 +61,13 @@ fn write(connection: &Connection, batches: &[Batch]) -> Result<Vec<Acks>, Fault>
         line: connection
             .prepare_cached("INSERT INTO event(run, seq, at, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)")?,
         entered: false,
+        counted: Counted::default(),
     };
     let acks = batches.iter().map(|batch| writing.batch(batch)).collect::<Result<_, _>>()?;
     if writing.entered {
         lots::gather(connection)?;
     }
+    writing.counted.write(connection)?;
     Ok(acks)
 }
 
@@ -88,6 +91,7 @@ struct Writing<'c> {
     line: CachedStatement<'c>,
     /// There is more that runs are found by.
     entered: bool,
+    counted: Counted,
 }
 
 impl Writing<'_> {
@@ -115,6 +119,7 @@ impl Writing<'_> {
         if let Some(row) = &change.row {
             if begins(change) {
                 self.new_row(row)?;
+                self.counted.begins(row);
                 lots::run(self.connection, row)?;
                 self.entered = true;
             } else {
@@ -190,9 +195,9 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// What a run is called, where it comes from and when it began never change. The state mostly stays as well, and
-    /// then the indexes over it are not touched.
-    fn row(&self, row: &RunRow) -> Result<(), Fault> {
+    /// What a run is called, where it comes from and when it began never change. State and text mostly stay as well, and
+    /// then the indexes over the one are not touched, and nothing is counted.
+    fn row(&mut self, row: &RunRow) -> Result<(), Fault> {
         if yizhan_faults::seeded("store.row-stale") {
             return Ok(());
         }
@@ -207,8 +212,9 @@ impl Writing<'_> {
             row.stands,
             row.rounds,
         ];
-        let same_state = self.run(concat!(changed!(""), " AND state = ?2"), values)?;
-        if same_state == 0 {
+        let same = self.run(concat!(changed!(""), " AND state = ?2 AND text = ?3"), values)?;
+        if same == 0 {
+            self.counted.changes(self.connection, row)?;
             self.run(changed!("state = ?2,"), values)?;
         }
         Ok(())
