@@ -72,7 +72,7 @@ async function a_new_case_that_is_half_filled_in_waits_for_whoever_began_it({ wi
   const page = await windows.of("li.na");
   await page.goto(house.at("/new/fault/counter"));
   await page.fill('[name="f.place"]', "江南路 24 号\n\"三楼\"");
-  await page.click("button[value=keep]");
+  await page.click("button[formaction$='/keep']");
   await says(page, "草稿存于");
   await pictures.of(page, "new-draft");
   const later = await windows.of("li.na");
@@ -82,7 +82,7 @@ async function a_new_case_that_is_half_filled_in_waits_for_whoever_began_it({ wi
   await later.click("main a:has-text('故障报修')");
   assert.equal(await later.inputValue('[name="f.place"]'), "江南路 24 号\n\"三楼\"");
   await later.fill('[name="f.phone"]', "13800000024");
-  await later.click("form.sheet button[type=submit]:not([name])");
+  await later.click("form.sheet button[type=submit]:not([formaction])");
   await later.waitForURL("**/runs/run_*");
   await later.goto(house.at("/new"));
   assert.doesNotMatch(await words(later), /有草稿/);

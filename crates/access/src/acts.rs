@@ -73,6 +73,8 @@ pub fn kind_of(route: &str) -> String {
     let fixed: Vec<&str> = parts(route).filter(|part| !part.starts_with('{')).collect();
     match fixed.join("/").as_str() {
         "new" => "workflows/runs".to_owned(),
+        "new/keep" => "workflows/draft".to_owned(),
+        "new/drop" => "workflows/drop-draft".to_owned(),
         other => other
             .strip_prefix("workflows/triggers/")
             .map_or(other.to_owned(), |act| format!("triggers/{act}")),

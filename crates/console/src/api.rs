@@ -25,11 +25,13 @@ pub(crate) mod workflows;
 
 use std::str::FromStr;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
 use yizhan_engine::store::RunRow;
-use yizhan_workflow::id::RunId;
+use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::sight::{HIDDEN, Sight, Viewer, guards};
@@ -38,6 +40,17 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
+
+/// From the first instant of one day of the house to the first after another. A day that no clock can show is before or
+/// after all that there is: not a bound left out.
+pub(crate) fn days(zone: &TimeZone, since: Option<Date>, until: Option<Date>) -> [Option<Millis>; 2] {
+    let begins = |day: Date| match day.to_zoned(zone.clone()) {
+        Ok(at) => Millis(at.timestamp().as_millisecond()),
+        Err(_) => Millis(if day.year() < 0 { i64::MIN } else { i64::MAX }),
+    };
+    let ends = |day: Date| day.tomorrow().map_or(Millis(i64::MAX), begins);
+    [since.map(begins), until.map(ends)]
+}
 
 /// The part of a list that is wanted.
 #[derive(Debug, Default, Deserialize, IntoParams)]

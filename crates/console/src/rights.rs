@@ -160,6 +160,8 @@ pub struct Entry {
     pub method: Method,
     pub path: &'static str,
     pub needs: &'static str,
+    /// What it does is an act, and stands in the audit.
+    pub acts: bool,
 }
 
 /// The router in the making. The only way to a handler.
@@ -186,7 +188,7 @@ impl Routes {
         H: Handler<T, Arc<Desk>>,
         T: 'static,
     {
-        self.on((Method::GET, MethodFilter::GET), path, needs, handler)
+        self.on((Method::GET, MethodFilter::GET, false), path, needs, handler)
     }
 
     /// What is asked so changes something: known callers are written into the audit first.
@@ -196,7 +198,17 @@ impl Routes {
         H: Handler<T, Arc<Desk>>,
         T: 'static,
     {
-        self.on((Method::POST, MethodFilter::POST), path, needs, handler)
+        self.on((Method::POST, MethodFilter::POST, true), path, needs, handler)
+    }
+
+    /// A look that brings along what somebody types, which has no place in an address. It changes nothing and is no act.
+    #[must_use]
+    pub fn look<N: Needs, H, T>(self, path: &'static str, needs: N, handler: H) -> Self
+    where
+        H: Handler<T, Arc<Desk>>,
+        T: 'static,
+    {
+        self.on((Method::POST, MethodFilter::POST, false), path, needs, handler)
     }
 
     #[must_use]
@@ -205,12 +217,12 @@ impl Routes {
         H: Handler<T, Arc<Desk>>,
         T: 'static,
     {
-        self.on((Method::PUT, MethodFilter::PUT), path, needs, handler)
+        self.on((Method::PUT, MethodFilter::PUT, true), path, needs, handler)
     }
 
     fn on<N: Needs, H, T>(
         mut self,
-        (method, filter): (Method, MethodFilter),
+        (method, filter, acts): (Method, MethodFilter, bool),
         path: &'static str,
         _: N,
         handler: H,
@@ -219,10 +231,10 @@ impl Routes {
         H: Handler<T, Arc<Desk>>,
         T: 'static,
     {
-        let door = Door { desk: self.desk.clone(), path, needs: PhantomData::<N> };
+        let door = Door { desk: self.desk.clone(), path, acts, needs: PhantomData::<N> };
         let guarded = on(filter, handler).route_layer(from_fn_with_state(door, guard::<N>));
         self.router = self.router.route(path, guarded);
-        self.table.push(Entry { method, path, needs: N::NAME });
+        self.table.push(Entry { method, path, needs: N::NAME, acts });
         self
     }
 
@@ -238,6 +250,7 @@ impl Routes {
 struct Door<N> {
     desk: Arc<Desk>,
     path: &'static str,
+    acts: bool,
     needs: PhantomData<N>,
 }
 
@@ -275,7 +288,7 @@ async fn guard<N: Needs>(
         return Ok(around(pages::turned_away(desk, &refusal, request).await, &caller));
     }
     let act = match &caller.who {
-        Some(who) if !request.method().is_safe() => Some(asked(desk, door.path, &caller, who, &request)),
+        Some(who) if door.acts => Some(asked(desk, door.path, &caller, who, &request)),
         Some(_) | None => None,
     };
     request.extensions_mut().insert(caller.clone());

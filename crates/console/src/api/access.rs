@@ -70,6 +70,26 @@ pub(crate) struct RevokedView {
     name: String,
 }
 
+/// What somebody can come in with, read where it holds up nobody. Who is in no list and has nothing of it is nobody.
+async fn standing_of(desk: &Arc<Desk>, id: &str) -> Result<Standing, Refusal> {
+    let name = id.to_owned();
+    desk.read(move |desk| {
+        let has = of_account(desk, &name)?;
+        let nothing = has.values().all(|value| *value == json!(0) || *value == json!(false));
+        if nothing && !desk.shared().world().people.people.contains_key(&name) {
+            return Err(Refusal::NoSuch { kind: "person", name });
+        }
+        Ok(has)
+    })
+    .await
+}
+
+/// The same after something of it was taken away.
+async fn left_of(desk: &Arc<Desk>, id: &str) -> Result<Standing, Refusal> {
+    let name = id.to_owned();
+    desk.read(move |desk| of_account(desk, &name)).await
+}
+
 /// What somebody can come in with.
 fn of_account(desk: &Desk, id: &str) -> Result<Standing, Refusal> {
     let password = desk.access.with_password()?.iter().any(|(one, _)| one == id);
@@ -158,9 +178,9 @@ pub(crate) async fn shut_out(
     caller: Caller,
     Named(name): Named<String>,
 ) -> Result<Answer<ShutOutView>, Refusal> {
-    let before = of_account(&desk, bare(&name))?;
+    let before = standing_of(&desk, bare(&name)).await?;
     desk.access.shut_out(bare(&name)).await?;
-    caller.noted.changed(bare(&name), before, of_account(&desk, bare(&name))?);
+    caller.noted.changed(bare(&name), before, left_of(&desk, bare(&name)).await?);
     Ok(Answer(ShutOutView { person: format!("person:{}", bare(&name)) }))
 }
 
@@ -170,9 +190,9 @@ pub(crate) async fn end_sessions(
     Named(name): Named<String>,
 ) -> Result<Answer<AllEndedView>, Refusal> {
     let id = bare(&name);
-    let before = of_account(&desk, id)?;
+    let before = standing_of(&desk, id).await?;
     let sessions = desk.access.end_all(id).await?;
-    caller.noted.changed(id, before, of_account(&desk, id)?);
+    caller.noted.changed(id, before, left_of(&desk, id).await?);
     Ok(Answer(AllEndedView { person: format!("person:{id}"), sessions }))
 }
 
@@ -194,7 +214,8 @@ pub(crate) async fn end_session(
     caller: Caller,
     Named(id): Named<String>,
 ) -> Result<Answer<EndedView>, Refusal> {
-    let all = desk.access.sessions(desk.shared().now())?;
+    let now = desk.shared().now();
+    let all = desk.read(move |desk| Ok(desk.access.sessions(now)?)).await?;
     let whose = all.into_iter().find(|session| session.id == id).map(|session| session.person);
     if desk.access.end_one(&id).await? {
         let before = standing([("person", whose.map(|person| json!(person)))]);
@@ -287,7 +308,7 @@ pub(crate) async fn revoke(
     caller: Caller,
     Named(name): Named<String>,
 ) -> Result<Answer<RevokedView>, Refusal> {
-    let was = desk.access.tokens()?.into_iter().find(|token| token.name == name);
+    let was = desk.read(|desk| Ok(desk.access.tokens()?)).await?.into_iter().find(|token| token.name == name);
     if desk.access.revoke(&name).await? {
         let before = was.map(|was| of_token(was.may, &was.on, was.person.as_deref(), was.expires));
         caller.noted.changed(&name, before.unwrap_or_default(), Standing::new());

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use yizhan_access::{Act, Verified, Wanted};
 use yizhan_engine::store::RunRow;
-use yizhan_workflow::id::{Millis, RunId, TaskId};
+use yizhan_workflow::id::{RunId, TaskId};
 use yizhan_workflow::people::bare;
 use yizhan_workflow::run::World;
 
 use super::runs::Tongue;
-use super::{Looking, PageOf, Words, in_a_list};
+use super::{Looking, PageOf, Words, days, in_a_list};
 use crate::body::{Answer, Asked};
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -40,9 +40,7 @@ pub(crate) struct Filter {
 
 impl Filter {
     fn wanted(self, world: &World, before: Option<i64>) -> Wanted {
-        let begins = |day: Date| {
-            day.to_zoned(world.zone.clone()).ok().map(|at| Millis(at.timestamp().as_millisecond()))
-        };
+        let [since, until] = days(&world.zone, self.since, self.until);
         let word =
             |word: Option<String>| word.map(|word| word.trim().to_owned()).filter(|word| !word.is_empty());
         let named = |name: &str| world.people.people.iter().find(|(_, person)| person.name == name);
@@ -55,8 +53,8 @@ impl Filter {
             who,
             kinds: word(self.kind).into_iter().collect(),
             about: word(self.about).map(|about| bare(&about).to_owned()),
-            since: self.since.and_then(begins),
-            until: self.until.and_then(|day| begins(day.tomorrow().ok()?)),
+            since,
+            until,
             before,
         }
     }

@@ -24,7 +24,7 @@ use yizhan_workflow::run::{self, Now, Refusal as RunRefusal};
 pub(crate) use starting::{Request, Wanted, came_before, current, start};
 
 use super::standing::of_run;
-use super::{Looking, PageOf, Words, in_a_list};
+use super::{Looking, PageOf, Words, days, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::{Caller, Who};
 use crate::desk::Desk;
@@ -108,11 +108,7 @@ pub(crate) async fn listed(
         true => (Some(caller.acting(None, &desk.shared().world())?), None),
         false => (None, desk.workflows_for(&caller, Role::Viewer)),
     };
-    let zone = desk.shared().world().zone.clone();
-    let begins =
-        |day: Date| day.to_zoned(zone.clone()).ok().map(|at| Millis(at.timestamp().as_millisecond()));
-    let since = since.and_then(begins);
-    let until = until.and_then(|day| begins(day.tomorrow().ok()?));
+    let [since, until] = days(&desk.shared().world().zone, since, until);
     let late = late.then_some(now);
     let by = looking.name(&caller, &desk.shared().world())?;
     let listing = desk.read(move |desk| {

@@ -37,13 +37,21 @@ use crate::words::{catalogue as t, say, say_with};
 const ONCE: &str = "once";
 /// What was shown to be under way, and is sent all the same.
 const ANYWAY: &str = "anyway";
-/// What the other buttons of the form say.
+/// What the other buttons said on a page of an older version that is still open: it begins no case.
 const ACT: &str = "act";
-const KEEP: &str = "keep";
-const DROP: &str = "drop";
-/// Of the page itself, while the form is filled in: whether there is such a case already.
-const SAME: &str = "same";
+/// In the place of a trigger, in the addresses below a form's own.
+const NO_TRIGGER: &str = "-";
 const OWN_SHOWN: usize = 10;
+
+/// What is done with a form that is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pressed {
+    Begin,
+    Keep,
+    ThrowAway,
+    /// By the page itself, while the form is filled in: whether there is such a case already.
+    Look,
+}
 
 /// A form by which somebody may begin a case.
 struct Entrance {
@@ -207,6 +215,11 @@ impl Door {
     fn path(&self) -> String {
         path(&self.text.name, self.trigger.as_deref())
     }
+
+    /// Where the form goes otherwise than to begin a case.
+    fn beside(&self, word: &str) -> String {
+        format!("/new/{}/{}/{word}", self.text.name, self.trigger.as_deref().unwrap_or(NO_TRIGGER))
+    }
 }
 
 pub(crate) async fn show(
@@ -282,7 +295,7 @@ fn form(reader: &Reader<'_>, door: &Door, sheet: &Sheet, once: &str) -> Markup {
             p.hint data-files-again { (say(lang, t::CHOOSE_FILES_AGAIN)) }
         }
         form.sheet method="post" action=(door.path()) enctype=[files.then_some("multipart/form-data")]
-            data-same=[(!door.known_by.is_empty()).then(|| door.known_by.join(" "))] {
+            data-same=[(!door.known_by.is_empty()).then(|| door.known_by.join(" "))] data-look=(door.beside("same")) {
             input type="hidden" name=(ONCE) value=(once);
             div #same aria-live="polite" {
                 @if let Some(same) = &sheet.same {
@@ -295,10 +308,10 @@ fn form(reader: &Reader<'_>, door: &Door, sheet: &Sheet, once: &str) -> Markup {
             div.buttons {
                 button type="submit" { (send_word(sheet, lang)) }
                 @if !door.fields.is_empty() {
-                    button.plain type="submit" name=(ACT) value=(KEEP) formnovalidate { (say(lang, t::KEEP_IT_FOR_LATER)) }
+                    button.plain type="submit" formaction=(door.beside("keep")) formnovalidate { (say(lang, t::KEEP_IT_FOR_LATER)) }
                 }
                 @if sheet.draft.is_some() {
-                    button.plain type="submit" name=(ACT) value=(DROP) formnovalidate { (say(lang, t::DROP_DRAFT)) }
+                    button.plain type="submit" formaction=(door.beside("drop")) formnovalidate { (say(lang, t::DROP_DRAFT)) }
                 }
             }
         }
@@ -343,7 +356,7 @@ pub(crate) async fn begin(
     Named(name): Named<String>,
     request: Request,
 ) -> Response {
-    begun(&desk, &caller, (&name, None), request).await
+    answered(&desk, &caller, (&name, None, Pressed::Begin), request).await
 }
 
 pub(crate) async fn begin_of(
@@ -352,18 +365,54 @@ pub(crate) async fn begin_of(
     Named((name, trigger)): Named<(String, String)>,
     request: Request,
 ) -> Response {
-    begun(&desk, &caller, (&name, Some(&trigger)), request).await
+    answered(&desk, &caller, (&name, Some(&trigger), Pressed::Begin), request).await
 }
 
-async fn begun(desk: &Arc<Desk>, caller: &Caller, named: (&str, Option<&str>), request: Request) -> Response {
+pub(crate) async fn look(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named((name, trigger)): Named<(String, String)>,
+    request: Request,
+) -> Response {
+    answered(&desk, &caller, (&name, named(&trigger), Pressed::Look), request).await
+}
+
+pub(crate) async fn keep(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named((name, trigger)): Named<(String, String)>,
+    request: Request,
+) -> Response {
+    answered(&desk, &caller, (&name, named(&trigger), Pressed::Keep), request).await
+}
+
+pub(crate) async fn throw_away(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named((name, trigger)): Named<(String, String)>,
+    request: Request,
+) -> Response {
+    answered(&desk, &caller, (&name, named(&trigger), Pressed::ThrowAway), request).await
+}
+
+fn named(trigger: &str) -> Option<&str> {
+    Some(trigger).filter(|trigger| *trigger != NO_TRIGGER)
+}
+
+async fn answered(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    (name, trigger, pressed): (&str, Option<&str>, Pressed),
+    request: Request,
+) -> Response {
     let headers = request.headers().clone();
     let lang = spoken(desk, &headers);
-    let door = match Door::of(desk, caller, named) {
+    let door = match Door::of(desk, caller, (name, trigger)) {
         Ok(door) => door,
         Err(refusal) => return refused(&refusal, lang),
     };
     let mut sheet = Sheet::default();
-    match sent(desk, caller, &door, request, &mut sheet).await {
+    match sent(desk, caller, (&door, pressed), request, &mut sheet).await {
         Ok(Some(to)) => Redirect::to(&to).into_response(),
         Ok(None) => form_page(desk, caller, &headers, &door, &sheet),
         Err(refusal) => {
@@ -383,28 +432,28 @@ fn leads_to(started: &StartedView) -> String {
 async fn sent(
     desk: &Arc<Desk>,
     caller: &Caller,
-    door: &Door,
+    (door, pressed): (&Door, Pressed),
     request: Request,
     sheet: &mut Sheet,
 ) -> Result<Option<String>, Refusal> {
     let lang = spoken(desk, request.headers());
     let filling = drafts::Filling::of(desk, caller, (&door.text.name, door.trigger.as_deref()), None)?;
     sheet.given = given::read(desk, request, fields::takes_files(&door.fields)).await?;
-    if sheet.given.text(ACT) == Some(SAME) {
+    if pressed == Pressed::Look {
         look_so_far(desk, caller, door, sheet).await?;
         return Ok(None);
     }
     given::keep(desk, &mut sheet.given).await?;
-    if kept::is_looked_at(&sheet.given) {
+    if kept::is_looked_at(&sheet.given) || sheet.given.text(ACT).is_some() {
         sheet.back = true;
         return Ok(None);
     }
-    if sheet.given.text(ACT) == Some(DROP) {
+    if pressed == Pressed::ThrowAway {
         filling.drop(desk).await?;
         return Ok(Some(door.path()));
     }
     let input = fields::answer(&door.fields, None, &sheet.given);
-    if sheet.given.text(ACT) == Some(KEEP) {
+    if pressed == Pressed::Keep {
         filling.keep(desk, Raw::from(&input)).await?;
         return Ok(Some(door.path()));
     }

@@ -161,9 +161,8 @@ async fn a_new_case_that_is_half_filled_in_waits_for_its_writer_and_is_gone_once
         ("f.parts", "阀门"),
         ("f.rows.0.what", "水管"),
         ("f.rows.0.count", "2"),
-        ("act", "keep"),
     ];
-    let kept = sent(&li_na, path, &half).await;
+    let kept = sent(&li_na, "/new/fault/desk/keep", &half).await;
     assert_eq!((kept.status, kept.header("location")), (303, Some(path)), "{}", kept.body);
     assert!(place.socket.get("/api/v1/runs").await.json()["items"].as_array().unwrap().is_empty());
     let form = page(&li_na, path).await;
@@ -210,7 +209,16 @@ async fn a_draft_of_a_new_case_is_kept_for_those_who_may_begin_it_and_thrown_awa
     let none = json!({ "trigger": "none", "by": "li.na", "fields": {} });
     assert_eq!(put(&place.token, none).await.code(), "YZ0404");
     assert!(page(&li_na, "/new/fault/desk").await.contains("Throw the draft away"));
-    assert_eq!(sent(&li_na, "/new/fault/desk", &[("act", "drop")]).await.status, 303);
+    assert_eq!(sent(&li_na, "/new/fault/desk/drop", &[]).await.status, 303);
     assert!(!page(&li_na, "/new/fault/desk").await.contains("Draft of"));
+    // On a page of before, the buttons were told by a word: it begins nothing.
+    let old = sent(&li_na, "/new/fault/desk", &[("act", "keep"), ("f.where", "x")]).await;
+    assert!(old.status == 200 && old.body.contains("value=\"x\""), "{}", old.body);
+    let runs = place.socket.get("/api/v1/runs").await.json();
+    assert_eq!(runs["items"], json!([]));
+    let acts = place.socket.get("/api/v1/audit?about=fault&who=li.na").await.json();
+    let kinds: Vec<_> = acts["items"].as_array().unwrap().iter().map(|act| act["kind"].clone()).collect();
+    let (kept, dropped) = ("workflows/draft", "workflows/drop-draft");
+    assert_eq!(kinds, ["workflows/runs", dropped, kept, kept], "each is called what it is");
     place.stop().await;
 }

@@ -186,5 +186,10 @@ async fn people_and_tokens_are_found_by_name_come_in_pages_and_somebody_is_signe
         assert_eq!(open(gone, "/tasks").await.status, 303, "led to the door");
     }
     assert_eq!(open(&other, "/tasks").await.status, 200);
+    // Nobody of that name was signed out.
+    for act in ["end-sessions", "shut-out"] {
+        let nobody = place.token.post(&format!("/api/v1/accounts/li.nah/{act}"), &json!({})).await;
+        assert_eq!((nobody.status, nobody.code()), (404, "YZ0404".to_owned()), "{act}");
+    }
     place.stop().await;
 }

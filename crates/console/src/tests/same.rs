@@ -32,9 +32,8 @@ async fn signed_in(place: &Place, person: &str) -> Client {
 }
 
 async fn asks(client: &Client, fields: &[(&str, &str)]) -> Reply {
-    let all = fields.iter().copied().chain([("act", "same")]);
-    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(all).finish();
-    client.send("POST", "/new/fault/desk", &[FORM, OUR_PAGE, EN], body.into_bytes()).await
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    client.send("POST", "/new/fault/desk/same", &[FORM, OUR_PAGE, EN], body.into_bytes()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,6 +71,8 @@ async fn a_case_that_is_there_is_named_as_soon_as_the_form_says_which_it_is() {
     }
     let runs = place.socket.get("/api/v1/runs").await.json();
     assert_eq!(runs["items"].as_array().unwrap().len(), 1, "asking begins nothing");
+    let acts = place.socket.get("/api/v1/audit?who=li.na").await.json();
+    assert_eq!(acts["items"], json!([]), "and is no act");
     // Of a case that is not theirs to see they learn that there is one.
     let foreign = place.start("fault", input("140")).await;
     let told = asks(&li_na, &[("f.phone", "140"), ("f.year", "2026")]).await;

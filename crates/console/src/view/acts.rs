@@ -73,6 +73,7 @@ pub(crate) const KINDS: &[(&str, Text)] = &[
     ("tasks/extend", t::ACT_EXTEND),
     ("workflows/runs", t::ACT_START),
     ("workflows/draft", t::ACT_START_DRAFT),
+    ("workflows/drop-draft", t::ACT_DROP_DRAFT),
     ("runs/cancel", t::ACT_CANCEL),
     ("runs/retry", t::ACT_RETRY),
     ("runs/migrate", t::ACT_MIGRATE),

@@ -4,7 +4,7 @@
 (() => {
   let asked = "";
   const look = async (form) => {
-    const all = new URLSearchParams({ act: "same" });
+    const all = new URLSearchParams();
     for (const name of form.dataset.same.split(" ")) {
       for (const field of form.querySelectorAll(`[name="${CSS.escape(name)}"]`)) {
         if (!field.matches("[type=radio], [type=checkbox]") || field.checked) all.append(name, field.value);
@@ -14,13 +14,13 @@
     if (said === asked) return;
     asked = said;
     try {
-      const answer = await fetch(form.getAttribute("action"), { method: "POST", body: all, redirect: "error" });
+      const answer = await fetch(form.dataset.look, { method: "POST", body: all, redirect: "error" });
       if (!answer.ok || said !== asked) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const [now, then] = [form.querySelector("#same"), page.querySelector("#same")];
       if (!now || !then) return;
       now.replaceChildren(...[...then.childNodes].map((node) => document.adoptNode(node)));
-      const button = "button[type=submit]:not([name])";
+      const button = "button[type=submit]:not([formaction])";
       form.querySelector(button).textContent = page.querySelector(`form[data-same] ${button}`).textContent;
     } catch {
       // The line is gone: it is asked when the form is sent.

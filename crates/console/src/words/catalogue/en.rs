@@ -433,6 +433,7 @@ english! {
     ACT_EXTEND: "asked for more time for a task";
     ACT_START: "began a case";
     ACT_START_DRAFT: "kept a draft of a new case";
+    ACT_DROP_DRAFT: "threw the draft of a new case away";
     ACT_CANCEL: "cancelled a case";
     ACT_RETRY: "opened a case again";
     ACT_MIGRATE: "moved a case to another version";

@@ -433,6 +433,7 @@ chinese! {
     ACT_EXTEND: "为待办申请延期";
     ACT_START: "新建办件";
     ACT_START_DRAFT: "保存新建的草稿";
+    ACT_DROP_DRAFT: "丢弃新建的草稿";
     ACT_CANCEL: "取消办件";
     ACT_RETRY: "重办";
     ACT_MIGRATE: "换到另一版流程";
