@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::acts;
 use crate::audit::{Head, Mark, mark_all};
 use crate::guessing::Guessing;
+use crate::uploads;
 
 /// "YiZa".
 const APPLICATION: i64 = 0x5969_5a61;
@@ -243,6 +244,7 @@ fn make(connection: &mut Connection, mark: Option<&Mark>) -> Result<(), AccessEr
             mark_all(&step, mark)?;
         }
     }
+    step.execute_batch(uploads::TABLE)?;
     acts::note_all(&step)?;
     step.pragma_update(None, "application_id", APPLICATION)?;
     step.pragma_update(None, "user_version", VERSION)?;

@@ -13,6 +13,7 @@ mod password;
 mod secret;
 mod sessions;
 mod tokens;
+mod uploads;
 
 pub use acts::{Act, Wanted, kind_of};
 pub use audit::{Asked, Broken, Head, Outcome, Said, Verified};
@@ -23,6 +24,7 @@ pub use password::{Unfit, fit};
 pub use secret::Secret;
 pub use sessions::{Session, SessionId};
 pub use tokens::{NewToken, Token};
+pub use uploads::UploadsMost;
 
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,9 @@ pub(crate) fn written(id: &str) -> String {
     form_urlencoded::byte_serialize(id.as_bytes()).collect()
 }
 
+/// What the audit calls whoever can open the home's socket.
+pub(crate) const SOCKET: &str = "socket";
+
 /// Sent by a page that looks again because something changed, and by nobody who clicked.
 pub(crate) const AGAIN: &str = "x-yizhan-again";
 
@@ -90,7 +93,7 @@ impl Caller {
     pub fn name(&self) -> String {
         match &self.who {
             None => "stranger".to_owned(),
-            Some(Who::Owner) => "socket".to_owned(),
+            Some(Who::Owner) => SOCKET.to_owned(),
             Some(Who::Token { name, .. }) => format!("token:{name}"),
             Some(Who::Person { id, .. }) => format!("person:{id}"),
         }

@@ -131,7 +131,7 @@ async fn take(desk: &Arc<Desk>, token: &str, request: Request, lang: Lang) -> Re
     if !confirms.is_some_and(|links| links.confirms(token, given.text(fields::CONFIRM).unwrap_or_default())) {
         return Ok(again(&sheet, &confirmation(desk, token)));
     }
-    given::keep(desk, &mut given).await?;
+    given::keep(desk, &sheet.ticket.who, &mut given).await?;
     let answer = fields::answer(&sheet.fields, sheet.ticket.choice.as_ref(), &given);
     let event = Event::Answered {
         of: sheet.of,

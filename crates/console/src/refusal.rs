@@ -76,6 +76,9 @@ pub enum Refusal {
     TooLarge { most: usize },
     #[error("a body of type `{0}` is not taken here")]
     WrongType(String),
+    /// Of one sender within a day.
+    #[error("of one sender {files} files and {megabytes} MB are taken within a day, and this would be more")]
+    TooManyFiles { files: u64, megabytes: u64 },
     #[error("the body did not come in time")]
     TooSlow,
     #[error("several runs begin with `{0}`")]
@@ -176,6 +179,7 @@ impl Refusal {
             Self::Accounts => (S::SERVICE_UNAVAILABLE, "YZ0434"),
             Self::TooManyStreams { .. } => (S::SERVICE_UNAVAILABLE, "YZ0435"),
             Self::Paused(_) => (S::SERVICE_UNAVAILABLE, "YZ0436"),
+            Self::TooManyFiles { .. } => (S::TOO_MANY_REQUESTS, "YZ0437"),
         }
     }
 
@@ -201,6 +205,12 @@ impl Refusal {
             }
             Self::NoSuch { kind: "workflow", .. } => {
                 "`yizhan check` says what is wrong with a file".to_owned()
+            }
+            Self::NoSuch { kind: "artifact", .. } => {
+                "send it to POST /api/v1/artifacts first: a file is named by whoever sent it, or sees it in the task".to_owned()
+            }
+            Self::TooManyFiles { .. } => {
+                "send it tomorrow, or have `uploads_a_day` and `upload_bytes_a_day` in `yizhan.toml` raised".to_owned()
             }
             Self::Ambiguous(_) => "write more of the id".to_owned(),
             Self::KeyHeld(run) => format!("look at it: `yizhan show {run}`"),

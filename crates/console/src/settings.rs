@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use yizhan_access::UploadsMost;
 
 /// A bearer token of the config. Only its hash is kept, and neither prints.
 #[derive(Clone)]
@@ -44,6 +45,8 @@ pub struct HttpSettings {
     pub body_timeout: Duration,
     pub body_max: usize,
     pub artifact_max: usize,
+    /// Of one person, program or link within a day.
+    pub uploads_most: UploadsMost,
     /// Beyond it the connection that has been silent longest makes room.
     pub connections_max: usize,
     /// How often a stream of events says that it is there, and asks whether its caller still is.
@@ -64,6 +67,7 @@ impl Default for HttpSettings {
             body_timeout: Duration::from_secs(30),
             body_max: 1024 * 1024,
             artifact_max: 25 * 1024 * 1024,
+            uploads_most: UploadsMost { files: 2_000, bytes: 5 << 30 },
             connections_max: 1_000,
             heartbeat: Duration::from_secs(15),
             drain: Duration::from_secs(5),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
-use yizhan_access::Access;
+use yizhan_access::{Access, UploadsMost};
 use yizhan_console::{App, HttpSettings, Token};
 use yizhan_engine::registers::Signet;
 use yizhan_engine::{Clock, Engine, EngineConfig, Opened, doorbell, event_triggers};
@@ -290,6 +290,10 @@ fn http(home: &Home, config: &Config) -> Result<HttpSettings, Failure> {
         body_timeout: span(config.http.body_timeout),
         body_max: config.http.body_max.get(),
         artifact_max: config.http.upload_max.get(),
+        uploads_most: UploadsMost {
+            files: config.http.uploads_a_day.get(),
+            bytes: config.http.upload_bytes_a_day.get(),
+        },
         connections_max: config.http.connections_max.get(),
         webhook_window: span(config.http.webhook_window),
         ..HttpSettings::default()

@@ -10,11 +10,12 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
 use super::{Looking, runs, tasks};
 use crate::body::{Asked, Created, File, Named};
-use crate::caller::Caller;
+use crate::caller::{Caller, SOCKET};
 use crate::desk::Desk;
 use crate::openapi::{Gives, Making, any};
 use crate::refusal::Refusal;
@@ -28,19 +29,37 @@ pub(crate) struct Name {
 
 pub(crate) async fn put(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Asked(named): Asked<Name>,
     File(bytes): File,
 ) -> Result<Created<ArtifactView>, Refusal> {
     let size = bytes.len();
-    let artifact = desk.read(move |desk| {
+    let artifact = kept(&desk, &caller.name(), bytes).await?;
+    Ok(Created(ArtifactView { artifact, name: named.name.unwrap_or_default(), size }))
+}
+
+/// Keeps a file that somebody sends, by whom it may be named from then on. Whoever has the socket has the disk as well.
+pub(crate) async fn kept(desk: &Arc<Desk>, who: &str, bytes: Bytes) -> Result<String, Refusal> {
+    if who != SOCKET {
+        let (content, most) = (bytes.clone(), desk.settings.uploads_most);
+        let hash = desk.read(move |_| Ok(sha256_of(&content))).await?;
+        if !desk.access.sends(who, (&hash, bytes.len()), most, desk.shared().now()).await? {
+            return Err(Refusal::TooManyFiles { files: most.files, megabytes: most.bytes / 1_000_000 });
+        }
+    }
+    let kept = desk.read(move |desk| {
         desk.house.put_artifact(&bytes).map_err(|error| {
             if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
                 return Refusal::DiskFull;
             }
-            Refusal::bug("an artifact could not be kept", &error)
+            Refusal::bug("a file could not be kept", &error)
         })
     });
-    Ok(Created(ArtifactView { artifact: artifact.await?, name: named.name.unwrap_or_default(), size }))
+    kept.await
+}
+
+fn sha256_of(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the house is asked for: never a path.
@@ -96,13 +115,7 @@ pub(crate) async fn of_task(
 /// Looks for it in what the view names.
 async fn file_in(desk: &Arc<Desk>, view: &str, sha256: String) -> Result<Kept, Refusal> {
     let no_such = || Refusal::NoSuch { kind: "artifact", name: sha256.chars().take(64).collect() };
-    let mut view: Json =
-        serde_json::from_str(view).map_err(|error| Refusal::bug("a view is no JSON", &error))?;
-    // A draft may name anything: nobody has looked at it.
-    if let Some(view) = view.as_object_mut() {
-        view.remove("draft");
-    }
-    if !is_hash(&sha256) || !names_file(&view, &sha256) {
+    if !is_hash(&sha256) || !shows_file(view, &sha256) {
         return Err(no_such());
     }
     let name = sha256.clone();
@@ -110,6 +123,15 @@ async fn file_in(desk: &Arc<Desk>, view: &str, sha256: String) -> Result<Kept, R
         desk.house.artifact(&name).map_err(|error| Refusal::bug("an artifact could not be read", &error))
     });
     found.await?.map(Kept).ok_or_else(no_such)
+}
+
+/// Whether a task shows a file to somebody; a draft may name anything.
+pub(super) fn shows_file(view: &str, sha256: &str) -> bool {
+    let Ok(mut view) = serde_json::from_str::<Json>(view) else { return false };
+    if let Some(view) = view.as_object_mut() {
+        view.remove("draft");
+    }
+    names_file(&view, sha256)
 }
 
 /// Whether a kept file stands there: `{ artifact = "…" }`.

@@ -19,7 +19,7 @@ use yizhan_workflow::run::event::{Event, Raw};
 use yizhan_workflow::run::state::{At, ItemState, Run};
 
 use super::ChangedView;
-use super::files::sized;
+use super::files::{Sender, sized};
 use super::runs::run_named;
 use super::standing::{note_task, of_clock};
 use super::tasks::{open_task, through};
@@ -118,7 +118,8 @@ pub(crate) async fn extend(
 ) -> Result<Answer<ChangedView>, Refusal> {
     let Said { by, via, .. } = said(&desk, &caller, &given)?;
     let fields = Raw::from(&given.fields.unwrap_or_else(|| json!({})));
-    let fields = desk.read(move |desk| sized(desk, fields)).await?;
+    let sender = Sender::of(&caller);
+    let fields = desk.read(move |desk| sized(desk, &sender, fields)).await?;
     act(&desk, caller, (name, given.step), |of| Event::MoreTimeAsked { of, by, via, fields }).await
 }
 

@@ -1,4 +1,5 @@
-//! Files that an answer or a start names: kept ones, with the size that they have and not the one that is said.
+//! Files that an answer or a start names: kept ones that whoever names them sent, or sees where they name them, with the size
+//! that they have and not the one that is said. A hash is no key: it may be known, or guessed of what everybody has.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,22 +9,63 @@ use serde_json::value::RawValue;
 use yizhan_workflow::form::{Form, Kind};
 use yizhan_workflow::run::event::Raw;
 
-use super::artifacts::is_hash;
+use super::artifacts::{is_hash, shows_file};
+use super::{Looking, tasks};
+use crate::caller::{Caller, Who};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
+
+/// Whoever names files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sender {
+    /// By which files of theirs are known; none for whoever has the socket, and with it the disk.
+    names: Option<Vec<String>>,
+    /// What they see of the task that they answer.
+    sees: String,
+}
+
+impl Sender {
+    pub(super) fn of(caller: &Caller) -> Self {
+        let own = caller.person().map(|id| format!("person:{id}"));
+        let names = [Some(caller.name()), own].into_iter().flatten();
+        let is_owner = caller.who == Some(Who::Owner);
+        Self { names: (!is_owner).then(|| names.collect()), sees: String::new() }
+    }
+
+    /// The same, who answers a task. One that is not there shows nothing; that is said when it is answered.
+    pub(super) async fn answering(desk: &Arc<Desk>, caller: &Caller, task: &str) -> Self {
+        let sees = tasks::view_for(desk, caller, task.to_owned(), Looking::default()).await;
+        Self { sees: sees.map(|view| view.get().to_owned()).unwrap_or_default(), ..Self::of(caller) }
+    }
+
+    fn may_name(&self, desk: &Desk, sha256: &str) -> Result<bool, Refusal> {
+        let Some(names) = &self.names else { return Ok(true) };
+        for name in names {
+            if desk.access.has_sent(name, sha256)? {
+                return Ok(true);
+            }
+        }
+        Ok(shows_file(&self.sees, sha256))
+    }
+}
+
+/// Whether the fields of a form may name a file at all.
+pub(super) fn names_some(fields: &Raw) -> bool {
+    fields.get().contains("\"artifact\"")
+}
 
 /// Sets the size of each kept file in the fields of a form.
 ///
 /// # Errors
-/// When one is named that is not kept.
-pub(super) fn sized(desk: &Desk, fields: Raw) -> Result<Raw, Refusal> {
-    if !fields.get().contains("\"artifact\"") {
+/// When one is named that is not kept, or not for this sender to name.
+pub(super) fn sized(desk: &Desk, sender: &Sender, fields: Raw) -> Result<Raw, Refusal> {
+    if !names_some(&fields) {
         return Ok(fields);
     }
     let mut all: BTreeMap<String, Box<RawValue>> = crate::body::parse(fields.get().as_bytes())?;
     for value in all.values_mut().filter(|value| value.get().contains("\"artifact\"")) {
         let mut named: Json = crate::body::parse(value.get().as_bytes())?;
-        size_of(desk, &mut named)?;
+        size_of(desk, sender, &mut named)?;
         *value = serde_json::value::to_raw_value(&named)
             .map_err(|error| Refusal::bug("a field has no JSON form", &error))?;
     }
@@ -35,21 +77,26 @@ pub(super) fn sized(desk: &Desk, fields: Raw) -> Result<Raw, Refusal> {
 /// Sets the size of each kept file in what a case is to begin with, whose form asks for some.
 ///
 /// # Errors
-/// When one is named that is not kept.
-pub(super) async fn sized_input(desk: &Arc<Desk>, form: &Form, mut input: Json) -> Result<Json, Refusal> {
+/// When one is named that is not kept, or not for this sender to name.
+pub(super) async fn sized_input(
+    desk: &Arc<Desk>,
+    sender: Sender,
+    form: &Form,
+    mut input: Json,
+) -> Result<Json, Refusal> {
     if !asks_for_files(form) {
         return Ok(input);
     }
-    desk.read(move |desk| size_of(desk, &mut input).map(|()| input)).await
+    desk.read(move |desk| size_of(desk, &sender, &mut input).map(|()| input)).await
 }
 
 /// The same of a list of files.
 ///
 /// # Errors
-/// When one is named that is not kept.
-pub(super) async fn sized_list(desk: &Arc<Desk>, files: Vec<Json>) -> Result<Json, Refusal> {
+/// When one is named that is not kept, or not for this sender to name.
+pub(super) async fn sized_list(desk: &Arc<Desk>, sender: Sender, files: Vec<Json>) -> Result<Json, Refusal> {
     let mut files = Json::Array(files);
-    desk.read(move |desk| size_of(desk, &mut files).map(|()| files)).await
+    desk.read(move |desk| size_of(desk, &sender, &mut files).map(|()| files)).await
 }
 
 /// Elsewhere `artifact` is a name as any other.
@@ -60,15 +107,19 @@ fn asks_for_files(form: &Form) -> bool {
     })
 }
 
-fn size_of(desk: &Desk, value: &mut Json) -> Result<(), Refusal> {
+fn size_of(desk: &Desk, sender: &Sender, value: &mut Json) -> Result<(), Refusal> {
     match value {
-        Json::Array(list) => list.iter_mut().try_for_each(|one| size_of(desk, one)),
+        Json::Array(list) => list.iter_mut().try_for_each(|one| size_of(desk, sender, one)),
         Json::Object(map) => {
             let Some(Json::String(hash)) = map.get("artifact") else {
-                return map.values_mut().try_for_each(|one| size_of(desk, one));
+                return map.values_mut().try_for_each(|one| size_of(desk, sender, one));
             };
             let no_such = || Refusal::NoSuch { kind: "artifact", name: hash.chars().take(64).collect() };
-            let kept = if is_hash(hash) { desk.house.artifact_size(hash) } else { Ok(None) };
+            // What is not theirs is told as what is not there.
+            if !is_hash(hash) || !sender.may_name(desk, hash)? {
+                return Err(no_such());
+            }
+            let kept = desk.house.artifact_size(hash);
             let kept = kept.map_err(|error| Refusal::bug("an artifact could not be read", &error))?;
             let size = kept.ok_or_else(no_such)?;
             map.insert("size".to_owned(), Json::from(size));

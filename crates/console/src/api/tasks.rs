@@ -13,7 +13,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
-use super::files::{sized, sized_list};
+use super::files::{Sender, names_some, sized, sized_list};
 use super::runs::run_named;
 use super::standing::note_task;
 use super::{ChangedView, Looking, PageOf, Words, in_a_list};
@@ -364,7 +364,14 @@ pub(crate) async fn answer(
 ) -> Result<Answer<ChangedView>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
     let fields = object(given.fields)?;
-    let fields = desk.read(move |desk| sized(desk, fields)).await?;
+    let sender = match names_some(&fields) || !given.paper.is_empty() {
+        true => Sender::answering(&desk, &caller, &name).await,
+        false => Sender::default(),
+    };
+    let fields = {
+        let sender = sender.clone();
+        desk.read(move |desk| sized(desk, &sender, fields)).await?
+    };
     let via = through(given.via.as_deref())?;
     let Some(whom) = given.on_behalf_of else {
         return act(&desk, &caller, name, |of| Event::Answered { of, by, via, fields }).await;
@@ -376,7 +383,7 @@ pub(crate) async fn answer(
                 .to_owned(),
         ));
     }
-    let (whom, paper) = (whom.into(), Raw::from(&sized_list(&desk, given.paper).await?));
+    let (whom, paper) = (whom.into(), Raw::from(&sized_list(&desk, sender, given.paper).await?));
     act(&desk, &caller, name, |of| Event::AnsweredFor { of, by, via, whom, paper, fields }).await
 }
 

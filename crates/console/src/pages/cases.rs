@@ -443,7 +443,7 @@ async fn sent(
         look_so_far(desk, caller, door, sheet).await?;
         return Ok(None);
     }
-    given::keep(desk, &mut sheet.given).await?;
+    given::keep(desk, &caller.name(), &mut sheet.given).await?;
     if kept::is_looked_at(&sheet.given) || sheet.given.text(ACT).is_some() {
         sheet.back = true;
         return Ok(None);

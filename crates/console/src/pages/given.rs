@@ -1,6 +1,5 @@
 //! What a page sends: names with texts, and files, of bounded size.
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -8,6 +7,7 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
+use crate::api::artifacts;
 use crate::body::{Form, media_type, read_body};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
@@ -147,19 +147,10 @@ fn plain_name(name: &str) -> String {
     last.chars().filter(|sign| !sign.is_control()).take(NAME_LONGEST).collect()
 }
 
-/// Keeps the files, so that the answer can name them.
-pub(crate) async fn keep(desk: &Arc<Desk>, given: &mut Given) -> Result<(), Refusal> {
+/// Keeps the files, so that the answer can name them. `who` sends them.
+pub(crate) async fn keep(desk: &Arc<Desk>, who: &str, given: &mut Given) -> Result<(), Refusal> {
     for file in &mut given.files {
-        let bytes = file.bytes.clone();
-        let kept = desk.read(move |desk| {
-            desk.house.put_artifact(&bytes).map_err(|error| {
-                if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
-                    return Refusal::DiskFull;
-                }
-                Refusal::bug("a file could not be kept", &error)
-            })
-        });
-        let artifact = kept.await?;
+        let artifact = artifacts::kept(desk, who, file.bytes.clone()).await?;
         file.kept = Some(json!({
             "artifact": artifact, "name": file.name, "type": file.media, "size": file.bytes.len(),
         }));

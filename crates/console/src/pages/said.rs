@@ -15,6 +15,9 @@ pub(crate) fn sentence(refusal: &Refusal, lang: Lang) -> String {
         Refusal::Address(_) => say(lang, t::ADDRESS_IS_WRONG).to_owned(),
         Refusal::NoRight { role, .. } => say_with(lang, t::NEEDS_RIGHT, &[role_word(*role, lang)]),
         Refusal::Guessing(seconds) => say_with(lang, t::TRY_TOO_OFTEN, &[&seconds.to_string()]),
+        Refusal::TooManyFiles { files, megabytes } => {
+            say_with(lang, t::TOO_MANY_FILES, &[&files.to_string(), &megabytes.to_string()])
+        }
         Refusal::Fields(faults) => {
             let all: Vec<String> = faults.iter().map(|fault| fault.sentence(lang)).collect();
             all.join(say(lang, t::SEMICOLON))

@@ -474,7 +474,7 @@ async fn filled_in(
 ) -> Result<Raw, Refusal> {
     let fields = fields::of(&seen(desk, caller, name).await?.form)?;
     *given = given::read(desk, request, fields::takes_files(&fields)).await?;
-    given::keep(desk, given).await?;
+    given::keep(desk, &caller.name(), given).await?;
     Ok(Raw::from(&fields::answer(&fields, None, given)))
 }
 

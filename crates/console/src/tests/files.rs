@@ -2,11 +2,13 @@
 
 use serde_json::{Value as Json, json};
 
+use yizhan_access::UploadsMost;
 use yizhan_workflow::people::rights::Role;
 
-use super::client::Client;
-use super::place::{Place, place};
-use super::rights::{session, token};
+use super::client::{Client, Reply};
+use super::place::{Place, place, place_with};
+use super::rights::{FROM_OUR_PAGE, session, token};
+use crate::HttpSettings;
 
 const CLAIM: &str = r#"
 title = "报销"
@@ -139,6 +141,103 @@ async fn whatever_names_a_file_names_one_that_is_kept_and_says_its_true_size() {
     assert_eq!(place.socket.post(&path("answer"), &paper(&bill)).await.status, 200);
     let journal = place.socket.get(&format!("/api/v1/runs/{id}/journal?private=true")).await.body;
     assert!(journal.contains("\"size\":18") && !journal.contains("\"size\":1}"), "{journal}");
+    place.stop().await;
+}
+
+async fn sends(client: &Client, content: &[u8]) -> Reply {
+    client.send("POST", "/api/v1/artifacts?name=a.pdf", &FROM_OUR_PAGE, content.to_vec()).await
+}
+
+const COUNTER: &str = r#"
+title = "窗口"
+owner = "role:班长"
+[input]
+bill = { label = "发票", type = "file" }
+[trigger.desk]
+by_hand = ["group:热线"]
+with.bill = "{{ trigger.body.bill }}"
+[step.look]
+ask = "role:班长"
+due = "24h"
+form.copy  = { label = "副本", type = "file" }
+form.proof = { label = "凭据", type = "file", required = false }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_named_by_whoever_sent_it_or_sees_it_in_the_task_and_by_nobody_who_knows_its_hash() {
+    let place = place(&[("counter", COUNTER)]).await;
+    let (li, wang) = (session(&place, "li.na", 0).await, session(&place, "wang.wei", 0).await);
+    let hash = |reply: Reply| reply.json()["artifact"].as_str().unwrap().to_owned();
+    let (own, others) = (hash(sends(&li, b"a bill").await), hash(sends(&wang, b"a secret").await));
+    let file = |artifact: &str| json!({ "artifact": artifact, "name": "a.pdf" });
+    let post = async |client: &Client, path: &str, body: Json| {
+        let headers = [FROM_OUR_PAGE[0], ("content-type", "application/json")];
+        client.send("POST", path, &headers, body.to_string().into_bytes()).await
+    };
+    let begins = async |client: &Client, artifact: &str| {
+        let body = json!({ "trigger": "desk", "input": { "bill": file(artifact) } });
+        post(client, "/api/v1/workflows/counter/runs", body).await
+    };
+    let claimed = begins(&li, &others).await;
+    assert_eq!((claimed.status, claimed.code()), (404, "YZ0404".to_owned()), "{}", claimed.body);
+    let nowhere = begins(&li, &"0".repeat(64)).await;
+    let without_hash = |reply: &Reply, hash: &str| reply.body.replace(hash, "");
+    assert_eq!(
+        without_hash(&claimed, &others),
+        without_hash(&nowhere, &"0".repeat(64)),
+        "nor is it said that somebody has it"
+    );
+    let begun = begins(&li, &own).await;
+    assert_eq!(begun.status, 201, "{}", begun.body);
+    let run = begun.json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/tasks/{}/answer", task_of(&place, &run).await);
+    let answer = |copy: &str, proof: &str| json!({ "fields": { "copy": file(copy), "proof": file(proof) } });
+    // Of no case, and li.na's alone.
+    let hers = hash(sends(&li, b"a letter").await);
+    for body in [answer(&hers, &others), answer(&own, &hers)] {
+        assert_eq!(post(&wang, &path, body).await.code(), "YZ0404");
+    }
+    // He did not send the bill, and sees it in the case.
+    let taken = post(&wang, &path, answer(&own, &others)).await;
+    assert_eq!(taken.status, 200, "{}", taken.body);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_sends_more_within_a_day_than_the_house_takes_and_each_is_counted_alone() {
+    let most = UploadsMost { files: 3, bytes: 100 };
+    let settings = HttpSettings { uploads_most: most, ..HttpSettings::default() };
+    let place = place_with(&[("counter", COUNTER)], settings).await;
+    let li = session(&place, "li.na", 0).await;
+    let status = async |client: &Client, content: &[u8]| sends(client, content).await.status;
+    assert_eq!((status(&li, &[1; 60]).await, status(&li, &[2; 41]).await), (201, 429), "bytes");
+    assert_eq!(
+        (status(&li, &[1; 60]).await, status(&li, &[3; 40]).await),
+        (201, 201),
+        "the same counts once"
+    );
+    let said = sends(&li, &[4; 1]).await;
+    assert_eq!((said.status, said.code()), (429, "YZ0437".to_owned()));
+    assert!(said.body.contains("3 files"), "{}", said.body);
+    assert_eq!(status(&place.token, &[4; 1]).await, 201, "another has a day of their own");
+    for number in 0..5 {
+        assert_eq!(status(&place.socket, &[5, number]).await, 201, "whoever has the socket has the disk");
+    }
+    // A page says it in its reader's words, and has what was typed.
+    let form =
+        "--b\r\ncontent-disposition: form-data; name=\"f.bill\"; filename=\"a.pdf\"\r\n\r\nmore\r\n--b--\r\n";
+    let headers =
+        [FROM_OUR_PAGE[0], ("content-type", "multipart/form-data; boundary=b"), ("accept-language", "zh")];
+    let page = li.send("POST", "/new/counter/desk", &headers, form.as_bytes().to_vec()).await;
+    assert_eq!(page.status, 429, "{}", page.body);
+    assert!(
+        page.body.contains("每人一天最多发 3 个文件") && page.body.contains("name=\"f.bill\""),
+        "{}",
+        page.body
+    );
+    place.pass(24 * 3_600_000 + 1).await;
+    let li = session(&place, "li.na", 0).await;
+    assert_eq!(status(&li, &[6; 90]).await, 201, "the next day is another");
     place.stop().await;
 }
 

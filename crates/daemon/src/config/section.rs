@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -38,6 +38,8 @@ pub(crate) struct Http {
     pub(crate) connections_max: NonZeroUsize,
     pub(crate) body_max: NonZeroUsize,
     pub(crate) upload_max: NonZeroUsize,
+    pub(crate) uploads_a_day: NonZeroU64,
+    pub(crate) upload_bytes_a_day: NonZeroU64,
     pub(crate) head_timeout: Span,
     pub(crate) body_timeout: Span,
     pub(crate) webhook_window: Span,

@@ -22,7 +22,7 @@ use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::{self, OPERATOR, World};
 
-use crate::api::files::sized_input;
+use crate::api::files::{Sender, sized_input};
 use crate::body::{Created, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -68,6 +68,7 @@ pub(crate) struct Wanted {
     by: Arc<str>,
     request: Request,
     noted: Noted,
+    sender: Sender,
 }
 
 impl Wanted {
@@ -81,7 +82,7 @@ impl Wanted {
         let world = desk.shared().world();
         let by: Arc<str> = caller.acting(request.by.as_deref(), &world)?.into();
         may_start(&text, &request, &by, &world, desk.shared().now())?;
-        Ok(Self { text, by, request, noted: caller.noted.clone() })
+        Ok(Self { text, by, request, noted: caller.noted.clone(), sender: Sender::of(caller) })
     }
 
     /// The run that would begin, before it does; none, where each element of a list begins one.
@@ -109,10 +110,10 @@ impl Wanted {
 
     async fn begun(self, desk: &Arc<Desk>, key: Option<String>) -> Result<StartedView, Refusal> {
         let each = self.has_each();
-        let Self { text, by, mut request, .. } = self;
+        let Self { text, by, mut request, sender, .. } = self;
         // What was sent tells it from another, not what we make of it.
         let payload = payload_of(&request, &by);
-        request.input = sized_input(desk, &text.input, request.input).await?;
+        request.input = sized_input(desk, sender, &text.input, request.input).await?;
         if let Some(trigger) = request.trigger.as_deref().filter(|_| each) {
             let whole = Whole { desk, text: &text, trigger, by, key, payload };
             return whole.start(&request.input).await;

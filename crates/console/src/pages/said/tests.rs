@@ -119,6 +119,7 @@ fn what_keeps_something_from_beginning_is_told_in_chinese() {
         Refusal::CrossSite,
         Refusal::NotKnown,
         Refusal::Guessing(9),
+        Refusal::TooManyFiles { files: 2_000, megabytes: 5_368 },
         Refusal::NoRight { role: Role::Operator, on: Some("repair".into()) },
         Refusal::NoSuchPage("/x".into()),
         Refusal::NotDoneHere("PUT".into()),

@@ -106,6 +106,7 @@ english! {
     TODAY: "today";
     TOMORROW: "tomorrow";
     TRY_AGAIN_SHORTLY: "Please try again shortly; the link stays good.";
+    TOO_MANY_FILES: "Within a day {} files and {} MB are taken from each of you, and this would be more. Nothing was sent; please try tomorrow, or ask whoever runs this house.";
     TRY_TOO_OFTEN: "Too many tries; please try again in {} s.";
     VERDICT_AGAIN: "Do it again";
     VERDICT_FAIL: "Let it fail";

@@ -106,6 +106,7 @@ chinese! {
     TODAY: "今天";
     TOMORROW: "明天";
     TRY_AGAIN_SHORTLY: "请过一会儿再试,链接还有效。";
+    TOO_MANY_FILES: "每人一天最多发 {} 个文件、{} MB,这次会超出。什么也没有提交;请明天再试,或联系管理员。";
     TRY_TOO_OFTEN: "试得太多了,请过 {} 秒再试。";
     VERDICT_AGAIN: "再做一次";
     VERDICT_FAIL: "按失败处理";
