@@ -1,7 +1,9 @@
 //! What a form brings is typed by anybody: addresses, names of files and words of a mail that try to get somewhere else.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use yizhan_harness::client::ClientError;
@@ -242,4 +244,219 @@ fn no_word_of_a_form_becomes_a_header_or_a_reader_of_a_mail() {
         assert_eq!(names.iter().filter(|name| **name == "content-type").count(), 1, "{head}");
         assert!(!mail.contains('\u{0}'), "{}", path.display());
     }
+}
+
+/// A request as somebody writes it who means harm: the status, the head and the body of the answer.
+fn raw(house: &House, path: &str, headers: &[&str], body: &[u8]) -> (u16, String, String) {
+    let mut line = UnixStream::connect(house.file("data/yizhan.sock")).unwrap();
+    let method = if headers.is_empty() { "GET" } else { "POST" };
+    write!(line, "{method} {path} HTTP/1.1\r\nhost: yizhan\r\nconnection: close\r\n").unwrap();
+    for header in headers {
+        write!(line, "{header}\r\n").unwrap();
+    }
+    write!(line, "content-length: {}\r\n\r\n", body.len()).unwrap();
+    // Who refuses early need not read the rest.
+    drop(line.write_all(body));
+    let mut answer = vec![];
+    drop(line.read_to_end(&mut answer));
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{path}: {answer:?}"));
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_lowercase(), body.to_owned())
+}
+
+/// A form of a page with one file.
+fn with_file(
+    house: &House,
+    path: &str,
+    (name, media): (&str, &str),
+    content: &[u8],
+) -> (u16, String, String) {
+    let head = format!(
+        "--yz\r\nContent-Disposition: form-data; name=\"f.paper\"; filename=\"{name}\"\r\nContent-Type: {media}\r\n\r\n"
+    );
+    let body = [head.as_bytes(), content, b"\r\n--yz--\r\n"].concat();
+    let headers = ["content-type: multipart/form-data; boundary=yz", "sec-fetch-site: same-origin"];
+    raw(house, path, &headers, &body)
+}
+
+const PEOPLE: &str = "[person.\"li.na\"]\nname = \"李娜\"\n";
+
+const CLAIM: &str = "title = \"报销\"\n[input]\n\
+                     paper = { label = \"材料\", type = \"file\", kinds = [\"pdf\", \"html\", \"passwd\", \"x\"], size = \"1MB\" }\n\
+                     [step.look]\nask = \"person:li.na\"\ndue = \"24h\"\nform.words = { label = \"意见\", type = \"text\" }\n";
+
+/// A house with this form.
+fn claims() -> House {
+    let mut house = House::with("[http]\nupload_max = 2000000\n");
+    house.write("config/people.toml", PEOPLE);
+    house.workflow("claim", CLAIM);
+    house.start();
+    house
+}
+
+#[test]
+fn no_file_of_a_form_leads_out_of_the_house_or_becomes_a_page_of_it() {
+    let house = claims();
+    let content = b"<html><script>hostile()</script></html>";
+    let breaks =
+        ["\r\nX-Evil: 1", "\u{0}.pdf", "\"; filename=\"../../x.pdf", "%2e%2e%2fx.pdf", "x.pdf;.html"];
+    let names = hostile_names().into_iter().map(|name| format!("{name}.pdf"));
+    let names: Vec<String> = names.chain(breaks.map(str::to_owned)).chain(["x".repeat(100_000)]).collect();
+    let mut taken = 0;
+    for name in &names {
+        let (status, head, page) = with_file(&house, "/new/claim", (name, "text/html"), content);
+        assert!(status == 303 || (400..500).contains(&status), "{name:?}: {status} {page}");
+        assert!(!head.contains("x-evil"), "{head}");
+        taken += usize::from(status == 303);
+    }
+    assert!(taken >= 100, "only {taken} were taken");
+    let plain = |sign: char| !sign.is_control() && !['/', '\\'].contains(&sign);
+    let mut cursor = String::new();
+    let mut seen = 0;
+    loop {
+        let page = house.get(&format!("/api/v1/runs?limit=500{cursor}"));
+        for row in page["items"].as_array().unwrap() {
+            let paper =
+                &house.get(&format!("/api/v1/runs/{}", row["id"].as_str().unwrap()))["input"]["paper"];
+            let name = paper["name"].as_str().unwrap();
+            assert!(name.chars().all(plain) && name.chars().count() <= 200, "{paper}");
+            assert_eq!(paper["size"], content.len(), "{paper}");
+            seen += 1;
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, taken);
+    // All of it is one file, under its hash.
+    let holds = |path: &PathBuf| path.is_file() && std::fs::read(path).is_ok_and(|bytes| bytes == content);
+    let kept: Vec<_> = below(house.home.parent().unwrap()).into_iter().filter(holds).collect();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert!(kept[0].starts_with(house.file("data/artifacts")), "{kept:?}");
+    let hash = kept[0].file_name().unwrap().to_str().unwrap().to_owned();
+    assert_eq!((hash.len(), mode_of(&kept[0])), (64, 0o600));
+    let run = house.runs()[0]["id"].as_str().unwrap().to_owned();
+    let (status, head, body) = raw(&house, &format!("/api/v1/runs/{run}/files/{hash}"), &[], b"");
+    assert_eq!((status, body.as_bytes()), (200, &content[..]));
+    for header in
+        ["content-disposition: attachment", "x-content-type-options: nosniff", "application/octet-stream"]
+    {
+        assert!(head.contains(header), "{header}: {head}");
+    }
+    assert!(!head.contains("text/html"), "{head}");
+    assert!(!house.log().contains("panicked"));
+}
+
+fn mode_of(path: &std::path::Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
+}
+
+#[test]
+fn a_file_that_is_too_large_of_another_kind_or_one_of_thousands_begins_no_case() {
+    let house = claims();
+    let send = |name: &str, content: &[u8]| {
+        let (status, _, page) = with_file(&house, "/new/claim", (name, "application/pdf"), content);
+        (status, page)
+    };
+    assert_eq!(send("a.pdf", &vec![b'x'; 2_000_001]).0, 413, "more than the house takes");
+    assert_eq!(send("a.pdf", &vec![b'x'; 1_200_000]).0, 422, "more than the form takes");
+    for name in ["a.exe", "a.pdf.exe", "pdf", "a.pdf\u{202e}gnp", "", "a.PDF "] {
+        let (status, page) = send(name, b"MZ");
+        assert_eq!(status, 422, "{name}: {page}");
+    }
+    // What says that it is a file and is none, and parts without end.
+    let headers = ["content-type: multipart/form-data; boundary=yz", "sec-fetch-site: same-origin"];
+    let part = "--yz\r\nContent-Disposition: form-data; name=\"f.paper\"; filename=\"a.pdf\"\r\n\r\nx\r\n";
+    for body in
+        [part.repeat(200), "--yz\r\n".repeat(1_000), part.replace("--yz", "--zy"), "--yz--".to_owned()]
+    {
+        let (status, _, page) = raw(&house, "/new/claim", &headers, body.as_bytes());
+        assert!((400..500).contains(&status), "{status}: {page}");
+    }
+    // Nor does a word in the place of a file become one.
+    let hash = "0".repeat(64);
+    for words in [
+        format!("f.paper={hash}"),
+        format!("f.paper.artifact={hash}&f.paper.name=a.pdf"),
+        "f.paper=%2Fetc%2Fpasswd".to_owned(),
+    ] {
+        let headers = ["content-type: application/x-www-form-urlencoded", "sec-fetch-site: same-origin"];
+        assert_eq!(raw(&house, "/new/claim", &headers, words.as_bytes()).0, 422, "{words}");
+    }
+    for named in [json!("/etc/passwd"), json!({ "artifact": "../../etc/passwd", "name": "a.pdf" })] {
+        let path = "/api/v1/workflows/claim/runs";
+        let refused = house.client().post(path, &json!({ "input": { "paper": named } }));
+        assert!(
+            matches!(refused, Err(ClientError::Refused { status: 404 | 422, .. })),
+            "{named}: {refused:?}"
+        );
+    }
+    assert_eq!(house.runs().len(), 0);
+    assert!(!house.log().contains("panicked"));
+}
+
+/// The same words as answers to a task.
+fn answered(house: &House, workflow: &str, answers: &[Value]) -> Vec<Value> {
+    let runs: Vec<String> = answers.iter().map(|_| house.run(workflow, &json!({}))).collect();
+    let mut taken = vec![];
+    for (run, fields) in runs.iter().zip(answers) {
+        let task = house.task(run);
+        let path = format!("/api/v1/tasks/{}/answer", task["id"].as_str().unwrap());
+        match house.client().post(&path, &json!({ "by": "li.na", "fields": fields })) {
+            Ok(_) => taken.push(run),
+            Err(ClientError::Refused { status: 422, .. }) => {}
+            Err(error) => panic!("{fields}: {error}"),
+        }
+    }
+    let over = |run: &&String| {
+        until(&format!("the end of {run}"), || {
+            let view = house.get(&format!("/api/v1/runs/{run}/wait?seconds=5"));
+            is_over(&view).then_some(view)
+        })
+    };
+    taken.iter().map(over).collect()
+}
+
+#[test]
+fn no_answer_to_a_task_leads_into_the_house_out_of_its_folders_or_into_the_head_of_a_mail() {
+    let canary = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = canary.local_addr().unwrap().port();
+    let asks = |field: &str, step: &str| {
+        format!(
+            "title = \"问\"\n[step.ask]\nask = \"person:li.na\"\ndue = \"24h\"\n\
+                 form.{field} = {{ label = \"答\", type = \"text\", max = 100000 }}\n[step.act]\nneeds = [\"ask\"]\nretry = {{ times = 1 }}\n{step}"
+        )
+    };
+    let call = "use = \"webhook.call\"\nwith.url = \"{{ step.ask.url }}\"\nwith.json = { order = 7 }\nwith.timeout_s = 5\n";
+    let mut house = House::with("");
+    house.write("config/people.toml", PEOPLE);
+    house.workflow("call", &asks("url", call));
+    let put = "use = \"file.write\"\nwith.path = \"{{ step.ask.path }}\"\nwith.text = \"hostile\"\n";
+    house.workflow("put", &asks("path", put));
+    let letter = "use = \"email.send\"\nwith.to = \"li@example.com\"\nwith.subject = \"{{ step.ask.words }}\"\nwith.text = \"x\"\n";
+    house.workflow("letter", &asks("words", letter));
+    house.start();
+    let addresses: Vec<Value> =
+        hostile_addresses(port).into_iter().map(|url| json!({ "url": url })).collect();
+    for view in answered(&house, "call", &addresses) {
+        assert_eq!(view["state"], "failed", "{view:#}");
+    }
+    canary.set_nonblocking(true).unwrap();
+    assert_eq!(canary.accept().map(|(_, from)| from).unwrap_err().kind(), ErrorKind::WouldBlock);
+    let names: Vec<Value> = hostile_names().into_iter().map(|path| json!({ "path": path })).collect();
+    let ends = answered(&house, "put", &names);
+    assert!(ends.iter().filter(|view| view["state"] == "failed").count() >= 100, "most of them lead out");
+    let files = house.home.join("data/files");
+    let holds = |path: &PathBuf| path.is_file() && std::fs::read(path).is_ok_and(|bytes| bytes == b"hostile");
+    let out: Vec<_> = below(house.home.parent().unwrap()).into_iter().filter(holds).collect();
+    assert!(out.iter().all(|path| path.starts_with(&files)), "{out:?}");
+    let breaks = ["\r\n", "\n", "\r", "\r\n ", "\u{0}", "\u{85}", "\u{2028}", "%0d%0a"];
+    let words: Vec<Value> =
+        breaks.map(|ends| json!({ "words": format!("x{ends}Bcc: evil@example.net") })).into();
+    answered(&house, "letter", &words);
+    for path in below(&house.home.join("data/mail")).into_iter().filter(|path| path.is_file()) {
+        let mail = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        let head = mail.split("\r\n\r\n").next().unwrap_or_default().to_lowercase();
+        assert!(!head.lines().any(|line| line.starts_with("bcc")), "{}:\n{head}", path.display());
+    }
+    assert!(!house.log().contains("panicked"));
 }
