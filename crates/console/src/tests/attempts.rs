@@ -78,6 +78,7 @@ title = "申诉"
 owner = "role:班长"
 [input]
 story = { label = "经过", type = "text", private = true }
+sum   = { label = "金额", type = "money", private = true }
 [step.note]
 use = "play.say"
 with.text = "x"
@@ -87,7 +88,7 @@ with.text = "x"
 async fn a_line_that_was_cut_is_not_for_those_from_whom_something_is_kept() {
     let place = place(&[("briefed", BRIEFED)]).await;
     let story = format!("他说\"{}\"", "隐情".repeat(2_000));
-    let run = place.start("briefed", json!({ "story": story })).await;
+    let run = place.start("briefed", json!({ "story": story, "sum": "48500.00" })).await;
     place.run_until(&run, |run| run["state"] == "done").await;
     let key = outward_key(&place.engine.shared.reads.house().unwrap(), &format!("{run}/note/1/0"));
     let line = |level: &str, text: String| SaidLine {
@@ -99,7 +100,9 @@ async fn a_line_that_was_cut_is_not_for_those_from_whom_something_is_kept() {
     };
     let begun: String = story.chars().take(2_000).collect();
     let as_json = json!({ "story": story }).to_string();
-    place.said.lock().unwrap().extend([line("cut", begun), line("info", format!("sent {as_json}"))]);
+    let paid = format!("paid 48,500.00 for {run} on 2026-11-22");
+    let lines = [line("cut", begun), line("info", format!("sent {as_json}")), line("info", paid)];
+    place.said.lock().unwrap().extend(lines);
     let said = async |who: &str| {
         let listed = place.socket.get(&format!("/api/v1/runs/{run}/attempts?{who}")).await.json();
         listed["items"][0]["said"].clone()
@@ -107,6 +110,7 @@ async fn a_line_that_was_cut_is_not_for_those_from_whom_something_is_kept() {
     let veiled = said("").await;
     assert_eq!((&veiled[0]["level"], &veiled[0]["text"]), (&json!("cut"), &json!("")), "half of it is kept");
     assert_eq!(veiled[1]["text"], "sent {\"story\":\"***\"}", "nor is it read as JSON writes it");
+    assert_eq!(veiled[2]["text"], json!(format!("paid *** for {run} on 2026-11-22")), "nor a long number");
     let open = said("by=wang.wei").await;
     assert!(open[0]["text"].as_str().unwrap().contains("隐情"), "his to read: {open}");
     place.stop().await;

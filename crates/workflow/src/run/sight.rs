@@ -418,7 +418,7 @@ impl Veil {
         }
     }
 
-    /// Over the texts of a JSON value, and not its names: numbers keep their digits.
+    /// Over the texts of a JSON value, and not its names; what is a number there keeps its digits.
     #[must_use]
     pub fn over_json(&self, json: &str) -> String {
         let mut told = String::with_capacity(json.len());
@@ -427,8 +427,8 @@ impl Veil {
             told.push_str(plain);
             let is_name = after.trim_start().starts_with(':');
             match serde_json::from_str::<String>(text) {
-                Ok(said) if !is_name && !self.hidden.is_empty() => {
-                    told.push_str(&serde_json::Value::from(self.over(&said)).to_string());
+                Ok(said) if !is_name && !self.is_empty() => {
+                    told.push_str(&serde_json::Value::from(self.over_sentence(&said)).to_string());
                 }
                 Ok(_) | Err(_) => told.push_str(text),
             }

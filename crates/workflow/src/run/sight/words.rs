@@ -3,6 +3,9 @@
 
 use super::{HIDDEN, SHORTEST, Sight, Veil};
 
+/// Digits of a number that is hidden in any sentence.
+const LONG: usize = 4;
+
 impl Sight<'_> {
     /// The key of the case, which was made of what it began with; none where the case is not for whoever looks.
     #[must_use]
@@ -23,12 +26,27 @@ impl Sight<'_> {
     /// Other words about the case, such as a note or what went wrong.
     #[must_use]
     pub fn note(&self, said: &str) -> String {
-        self.veil().over(said)
+        self.veil().over_sentence(said)
     }
 }
 
 impl Veil {
-    /// Over a title or a key: numbers as well, as they are printed. In other sentences a number may be anything.
+    /// Over other words, such as what a plugin says: of the numbers those that are too long to be met by chance. A short one may
+    /// be anything; and what is one Latin word, such as an id or a hash, is no sentence.
+    #[must_use]
+    pub fn over_sentence(&self, words: &str) -> String {
+        let words = self.over(words);
+        let is_sentence = !words.is_ascii() || words.contains(char::is_whitespace);
+        let has_numbers = words.bytes().filter(u8::is_ascii_digit).nth(LONG - 1).is_some();
+        if !is_sentence || !has_numbers {
+            return words;
+        }
+        let digits = |number: &str| number.bytes().filter(u8::is_ascii_digit).count();
+        let long = self.numbers.iter().filter(|number| digits(number) >= LONG);
+        long.fold(words, |words, number| without_number(&words, number))
+    }
+
+    /// Over a title or a key: numbers as well, as they are printed.
     #[must_use]
     pub fn over_words(&self, words: &str) -> String {
         let words = self.over(words);
@@ -109,6 +127,22 @@ mod tests {
         assert_eq!(hides("48500.00", "485001、148500、48500.01"), "485001、148500、48500.01");
         // A short number is no secret that can be told from others.
         assert_eq!(hides("10.00", "10 天,10.00 元"), "10 天,*** 元");
+    }
+
+    #[test]
+    fn a_long_number_is_hidden_in_a_sentence_too_and_no_id_date_or_short_one_with_it() {
+        let numbers = ["48500", "365", "2026"].map(str::to_owned).into();
+        let veil = Veil { hidden: vec![], numbers };
+        let told = |words: &str| veil.over_sentence(words);
+        assert_eq!(told("paid 48500 of 365"), "paid *** of 365");
+        assert_eq!(
+            told("已付48,500.00元,2026-11-22T02:00:00Z,2026年"),
+            "已付***元,2026-11-22T02:00:00Z,2026年"
+        );
+        assert_eq!(told(r#"sent {"sum":48500}"#), r#"sent {"sum":***}"#);
+        for id in ["run_48500", "2026-11-22T02:00:00Z", "48500"] {
+            assert_eq!(told(id), id);
+        }
     }
 
     #[test]
