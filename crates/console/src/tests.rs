@@ -27,6 +27,7 @@ mod pausing;
 mod place;
 mod registers;
 mod rights;
+mod rounds;
 mod runs;
 mod same;
 mod settling;

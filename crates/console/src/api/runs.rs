@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use yizhan_engine::live;
 use yizhan_engine::store::{self, Reads, RunFilter, RunState, TaskFilter};
-use yizhan_workflow::id::{Millis, RunId, StepAt, TextHash};
+use yizhan_workflow::id::{Millis, RunId, TextHash};
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::event::Event;
@@ -32,8 +32,8 @@ use crate::house::Language;
 use crate::noted::{Standing, standing};
 use crate::refusal::Refusal;
 use crate::view::{
-    JournalLine, Listing, Look, MigrationView, RunRow, RunView, Shown, Teller, Texts, Titles, WhyView,
-    journal_line, run_row, run_view, title_at,
+    JournalLine, Listing, Look, MigrationView, Replay, RunRow, RunView, Shown, Teller, Texts, Titles,
+    WhyView, journal_line, run_row, run_view,
 };
 use crate::why::Reader;
 
@@ -358,12 +358,15 @@ pub(crate) async fn journal(
             let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
             let shown = lines.iter().take(page.limit());
             let veil = sight.veil();
-            let called = |no, scope| title_at(&look, &sight, StepAt { step: no, scope });
+            let mut replay = if part.titles { Replay::upto(id, after, desk.reads())? } else { None };
             let told = shown.map(|line| {
                 let (sight, veil, world, own) = (&sight, &veil, look.world, texts.at(line.seq));
-                // A step of another text may be called otherwise.
-                let titles =
-                    Some(&called as Titles<'_>).filter(|_| part.titles && own.hash == look.text.hash);
+                if let Some(replay) = &mut replay {
+                    replay.go_on(line);
+                }
+                let called =
+                    |at, round| replay.as_ref().and_then(|then| then.title(&look, own, sight, (at, round)));
+                let titles = Some(&called as Titles<'_>).filter(|_| part.titles);
                 journal_line(line, &Teller { text: own, language, sight, veil, world, titles })
             });
             let items: Vec<_> = told.collect();

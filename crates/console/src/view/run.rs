@@ -6,7 +6,7 @@ use yizhan_workflow::plan::{Section, Work};
 use yizhan_workflow::run::clock::WHOLE;
 use yizhan_workflow::run::event::{Failure, Raw, Standing};
 use yizhan_workflow::run::names::{Standpoint, item_word, state_word};
-use yizhan_workflow::run::sight::{HIDDEN, Sight};
+use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::state::{At, ItemState, Phase, ScopeState, StepState, Want};
 
 use super::task::clock_view;
@@ -111,14 +111,13 @@ fn step_view(seen: &Seen<'_>, at: StepAt, state: &StepState) -> StepView {
     }
 }
 
-/// The title worked out; as it is written where that fails, and the id where there is none.
-/// What a step is called, for whoever looks; none, where its title is of values that this scope does not have.
-pub(crate) fn title_at(look: &Look<'_>, sight: &Sight<'_>, at: StepAt) -> Option<String> {
+/// What a step is called; none, where its title is of values that this scope does not have.
+pub(crate) fn title_at(look: &Look<'_>, at: StepAt) -> Option<String> {
     look.run.scope(at.scope)?;
-    let title = look.text.step(at.step).title.as_ref()?.text(&look.scope(Standpoint::Step(at))).ok()?;
-    Some(sight.title(&title).unwrap_or_else(|| HIDDEN.to_owned()))
+    look.text.step(at.step).title.as_ref()?.text(&look.scope(Standpoint::Step(at))).ok()
 }
 
+/// The title worked out; as it is written where that fails, and the id where there is none.
 pub(super) fn title_of(look: &Look<'_>, at: StepAt) -> String {
     let step = look.text.step(at.step);
     let Some(title) = &step.title else { return step.id.to_string() };

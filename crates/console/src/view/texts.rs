@@ -36,7 +36,7 @@ impl Texts {
         Ok(Self(texts))
     }
 
-    pub(crate) fn at(&self, seq: u32) -> &Workflow {
+    pub(crate) fn at(&self, seq: u32) -> &Arc<Workflow> {
         let place = self.0.partition_point(|(from, _)| *from <= seq).saturating_sub(1);
         &self.0[place].1
     }

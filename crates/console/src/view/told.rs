@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use yizhan_workflow::id::{Item, Millis, ScopeNo, StepNo};
+use yizhan_workflow::id::{Item, Millis, ScopeNo, StepAt, StepNo};
 use yizhan_workflow::plan::{Step, Workflow};
 use yizhan_workflow::problem::reason;
 use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
@@ -18,6 +18,9 @@ use crate::words::{called, outcome_word};
 /// Things that came of one event and are told one by one.
 const TOLD_MAX: usize = 8;
 
+/// Steps of which a line says that it goes back over them.
+const STEPS_TOLD: usize = 3;
+
 /// A line is told by whoever knows the text and the reader's language.
 pub(crate) struct Teller<'a> {
     pub text: &'a Workflow,
@@ -29,8 +32,8 @@ pub(crate) struct Teller<'a> {
     pub titles: Option<Titles<'a>>,
 }
 
-/// What a step is called in a scope; none, where that cannot be told.
-pub(crate) type Titles<'a> = &'a dyn Fn(StepNo, ScopeNo) -> Option<String>;
+/// What a step is called in a round, or in the one that a line finds; none, where that cannot be told.
+pub(crate) type Titles<'a> = &'a dyn Fn(StepAt, Option<u32>) -> Option<String>;
 
 /// An instant on a clock of the house.
 pub(crate) fn local(at: Millis, world: &World) -> String {
@@ -48,7 +51,12 @@ impl Teller<'_> {
 
     pub(crate) fn line(&self, line: &Line) -> String {
         let happened = self.event(&line.event);
-        let mut came: Vec<_> = line.did.iter().filter_map(|fact| self.fact(fact)).collect();
+        // Where it goes back at once, the steps of the next round are those.
+        let goes_back = line.did.iter().any(|fact| matches!(fact, Fact::GoingBack { .. }));
+        let told_twice =
+            |fact: &&Fact| self.titles.is_some() && goes_back && matches!(fact, Fact::Round { .. });
+        let facts = line.did.iter().filter(|fact| !told_twice(fact));
+        let mut came: Vec<_> = facts.filter_map(|fact| self.fact(fact)).collect();
         if came.len() > TOLD_MAX {
             let more = came.len() - TOLD_MAX;
             came.truncate(TOLD_MAX);
@@ -77,12 +85,32 @@ impl Teller<'_> {
         if no == StepNo::WHOLE {
             return self.pick("整个流程", "the run");
         }
-        if no.index() < self.text.steps.len() { self.titled(no, ScopeNo::RUN) } else { no.0.to_string() }
+        let at = StepAt { step: no, scope: ScopeNo::RUN };
+        if no.index() < self.text.steps.len() { self.titled(at, None) } else { no.0.to_string() }
     }
 
-    fn titled(&self, no: StepNo, scope: ScopeNo) -> String {
-        let id = self.text.dotted(no);
-        match self.titles.and_then(|titles| titles(no, scope)) {
+    /// For whoever does not read the file the first few without their ids, and how many they are: the others are in the line
+    /// as it is kept.
+    fn steps(&self, all: &[StepNo]) -> String {
+        if self.titles.is_none() {
+            return all.iter().map(|no| self.step(*no)).collect::<Vec<_>>().join(" ");
+        }
+        let called = |no: &StepNo| {
+            let at = StepAt { step: *no, scope: ScopeNo::RUN };
+            self.titles.and_then(|titles| titles(at, None)).unwrap_or_else(|| self.text.dotted(*no))
+        };
+        let first: Vec<_> = all.iter().take(STEPS_TOLD).map(called).collect();
+        let (first, count) = (first.join(self.pick("、", ", ").as_str()), all.len());
+        match (count > STEPS_TOLD, self.language) {
+            (false, _) => first,
+            (true, Language::Zh) => format!("{first} 等 {count} 步"),
+            (true, Language::En) => format!("{first}, … ({count} steps)"),
+        }
+    }
+
+    fn titled(&self, at: StepAt, round: Option<u32>) -> String {
+        let id = self.text.dotted(at.step);
+        match self.titles.and_then(|titles| titles(at, round)) {
             Some(title) if title != id => format!("{title} ⟨{id}⟩"),
             Some(_) | None => id,
         }
@@ -118,7 +146,7 @@ impl Teller<'_> {
             (false, None) => String::new(),
         };
         let step = match self.text.steps.get(of.step.index()) {
-            Some(_) => self.titled(of.step, of.scope),
+            Some(_) => self.titled(of.place(), Some(of.round)),
             None => self.step(of.step),
         };
         format!("{step}{number}{undo}")
@@ -260,12 +288,10 @@ impl Teller<'_> {
             }
             Fact::Rung { at, did, .. } => format!("{} {}", self.item(*at), self.rung(did)),
             Fact::GoingBack { cover, .. } => {
-                let steps: Vec<_> = cover.iter().map(|no| self.step(*no)).collect();
-                format!("{} {}", self.pick("退回", "back over"), steps.join(" "))
+                format!("{} {}", self.pick("退回", "back over"), self.steps(cover))
             }
             Fact::Round { steps, .. } => {
-                let steps: Vec<_> = steps.iter().map(|no| self.step(*no)).collect();
-                format!("{} {}", self.pick("新一轮", "next round of"), steps.join(" "))
+                format!("{} {}", self.pick("新一轮", "next round of"), self.steps(steps))
             }
             Fact::InputUpdated { fields, .. } => self.corrected(fields),
             Fact::Left { at } => format!("{} {}", self.item(*at), self.pick("保留", "left")),

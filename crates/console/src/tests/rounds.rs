@@ -1,0 +1,95 @@
+//! A case that goes back, as its journal tells it afterwards.
+
+use serde_json::{Value as Json, json};
+
+use super::place::{Place, place};
+
+const CLAIM: &str = r#"
+title = "报销"
+[step.fill]
+title = "填报"
+ask = "group:热线"
+form.sum = { label = "金额", type = "number" }
+[step.one]
+title = "核对一"
+use = "play.say"
+[step.two]
+title = "核对二"
+use = "play.say"
+[step.three]
+title = "核对三"
+use = "play.say"
+[step.review]
+title = "审批 {{ step.fill.sum }} 元"
+ask = "role:班长"
+form.fine = { label = "同意", type = "yesno" }
+on.fine.no = { back_to = "fill", most = 2 }
+"#;
+
+async fn answer(place: &Place, run: &str, step: &str, fields: Json) {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    let id = loop {
+        let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+        if list["items"][0]["step"] == step {
+            break list["items"][0]["id"].as_str().unwrap().to_owned();
+        }
+        assert!(tokio::time::Instant::now() < end, "{list:#}");
+        tokio::task::yield_now().await;
+    };
+    let path = format!("/api/v1/tasks/{id}/answer");
+    let said = place.socket.post(&path, &json!({ "by": "operator", "fields": fields })).await;
+    assert_eq!(said.status, 200, "{}", said.body);
+}
+
+/// A claim of 4800 that was refused, and of 3000 that was not.
+async fn refused_once(place: &Place) -> String {
+    let run = place.start("claim", json!({})).await;
+    answer(place, &run, "fill", json!({ "sum": 4800 })).await;
+    answer(place, &run, "review", json!({ "fine": false })).await;
+    answer(place, &run, "fill", json!({ "sum": 3000 })).await;
+    answer(place, &run, "review", json!({ "fine": true })).await;
+    place.run_until(&run, |run| run["state"] == "done").await;
+    run
+}
+
+async fn told(place: &Place, run: &str, query: &str) -> Vec<String> {
+    let lines = place.socket.get(&format!("/api/v1/runs/{run}/journal?{query}")).await.json();
+    let text = |line: &Json| line["text"].as_str().unwrap().to_owned();
+    lines["items"].as_array().unwrap().iter().map(text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_of_an_earlier_round_has_the_titles_of_that_round() {
+    let place = place(&[("claim", CLAIM)]).await;
+    let run = refused_once(&place).await;
+    let all = told(&place, &run, "lang=en&titles=true").await;
+    let answered: Vec<&String> = all
+        .iter()
+        .filter(|line| line.contains("answered 审批") || line.contains("审批 4800 元 ⟨review⟩ asks"))
+        .collect();
+    let [asked, refused, taken] = answered.as_slice() else { panic!("{all:#?}") };
+    assert!(!asked.contains("3000"), "{asked}");
+    assert!(refused.contains("answered 审批 4800 元") && !refused.contains("3000"), "{refused}");
+    assert!(taken.contains("answered 审批 3000 元") && !taken.contains("4800"), "{taken}");
+    let from = all.iter().position(|line| line == *refused).unwrap();
+    let later = told(&place, &run, &format!("lang=en&titles=true&cursor={from}")).await;
+    assert_eq!(later[0], **refused, "a page that begins there tells the same");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_goes_back_names_the_first_few_steps_by_their_titles_and_says_how_many() {
+    let place = place(&[("claim", CLAIM)]).await;
+    let run = refused_once(&place).await;
+    let of = |all: Vec<String>| {
+        all.into_iter().find(|line| line.contains("填报、核对一") || line.contains("填报, 核对一"))
+    };
+    let zh = of(told(&place, &run, "lang=zh&titles=true").await).unwrap();
+    assert!(zh.contains("退回 填报、核对一、核对二 等 5 步"), "{zh}");
+    assert!(!zh.contains("⟨one⟩") && !zh.contains("新一轮"), "{zh}");
+    let en = of(told(&place, &run, "lang=en&titles=true").await).unwrap();
+    assert!(en.contains("back over 填报, 核对一, 核对二, … (5 steps)"), "{en}");
+    let ids = told(&place, &run, "lang=en").await.join("\n");
+    assert!(ids.contains("back over fill one two three review"), "programs have all of them: {ids}");
+    place.stop().await;
+}
