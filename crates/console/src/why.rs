@@ -1,18 +1,19 @@
 //! Why a run is where it is: one sentence for each thing it waits for, in the reader's language.
 
-use yizhan_workflow::id::{DueRung, Item, Millis, StepNo};
+use yizhan_workflow::id::{DueRung, Item, Millis, ScopeNo, StepAt, StepNo};
 use yizhan_workflow::plan::{EXTENDS, Effect, Ending, GRANTS, Retry, Work};
 use yizhan_workflow::problem::reason;
 use yizhan_workflow::run::event::{
     EndState, Failure, Happened, Listening, Question, SlotAsk, Standing, TaskSheet,
 };
+use yizhan_workflow::run::sight::HIDDEN;
 use yizhan_workflow::run::state::{At, ItemState, Phase};
 
 use yizhan_engine::store::{Reads, SlotStands};
 
 use crate::graph::label;
 use crate::house::Language;
-use crate::view::{Look, local};
+use crate::view::{Look, local, title_at};
 
 /// Runs that are named as having what is waited for.
 const HOLDERS_SHOWN: usize = 5;
@@ -225,13 +226,25 @@ impl Reader<'_> {
     }
 
     fn step(&self, no: StepNo) -> String {
-        if self.titles { label(self.look.text, no) } else { self.look.text.step(no).path().into_owned() }
+        let at = StepAt { step: no, scope: ScopeNo::RUN };
+        if self.titles { self.titled(at) } else { self.look.text.step(no).path().into_owned() }
+    }
+
+    /// Its title worked out, as far as it may be read; without its values where there are none yet.
+    fn titled(&self, at: StepAt) -> String {
+        let said = title_at(&self.look, at);
+        said.map_or_else(|| label(self.look.text, at.step), |said| self.words(&said))
+    }
+
+    /// A title, for whoever looks.
+    fn words(&self, title: &str) -> String {
+        self.look.sight().title(title).unwrap_or_else(|| HIDDEN.to_owned())
     }
 
     fn name(&self, of: Item) -> String {
         let step = self.look.text.step(of.step);
         let path = match self.titles {
-            true => label(self.look.text, of.step),
+            true => self.titled(of.place()),
             false => self.look.run.path_of(self.look.text, of.place()),
         };
         let item = of.item + 1;
@@ -373,7 +386,10 @@ impl Reader<'_> {
     }
 
     fn asked(&self, name: &str, of: Item, task: &TaskSheet, state: &ItemState) -> String {
-        let title = &task.title;
+        let title = self.words(&task.title);
+        // Where the task is called as its step is, it is named once.
+        let once = self.titles && of == of.main() && !self.look.text.step(of.step).has_items();
+        let once = once && title == self.titled(of.place());
         let who = state
             .claimed
             .as_deref()
@@ -386,6 +402,12 @@ impl Reader<'_> {
                 "{name}的“{title}”正在从 {who} 中选定办理人{due}。",
                 "{name}: who of {who} is to answer “{title}” is being chosen{due}."
             );
+        }
+        if once && (claimed || task.nobody.is_empty()) {
+            return match claimed {
+                true => say!(self, "{who} 正在办理“{title}”{due}。", "{who} has claimed “{title}”{due}."),
+                false => say!(self, "等待 {who} 办理“{title}”{due}。", "“{title}” waits for {who}{due}."),
+            };
         }
         if !claimed && !task.nobody.is_empty() {
             let gap = self.people(&task.nobody);

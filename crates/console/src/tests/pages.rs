@@ -260,6 +260,9 @@ async fn the_journal_of_a_case_speaks_in_titles_and_names_and_says_how_long_nobo
     let place = place(&[("repair", REPAIR)]).await;
     let run = place.start("repair", json!({"where": "<b>河东路</b>"})).await;
     let task = task_of(&signed_in(&place, "li.na").await).await;
+    // A task that is called as its step is named once, with its values.
+    let waits = open(&place.token, &format!("/runs/{run}")).await.body;
+    assert!(waits.contains("<p>“抢修 &lt;b&gt;河东路&lt;/b&gt;” waits for 热线, due at"), "{waits}");
     place.pass(3 * 3_600_000).await;
     let li_na = signed_in(&place, "li.na").await;
     let fields = [("f.cause", "阀门"), ("f.done", "yes")];
