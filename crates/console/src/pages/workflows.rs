@@ -176,7 +176,8 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
             section #beside .story data-live {
                 p.buttons {
                     @if sheet.text.is_some() { a.button href={ "/workflows/" (row.name) "/trial" } { (say(lang, t::TRY_IT)) } }
-                    a.button href={ "/runs?workflow=" (row.name) } { (say(lang, t::CASES)) " · " (sheet.view.open_runs) }
+                    a.button href={ "/runs?state=open&workflow=" (row.name) } { (say_with(lang, t::OPEN_RUNS, &[&sheet.view.open_runs.to_string()])) }
+                    a.button href={ "/runs?workflow=" (row.name) } { (say(lang, t::ALL_CASES)) }
                 }
                 h2 { (say(lang, t::VERSIONS)) }
                 (versions_said(lang, &sheet.view.versions))

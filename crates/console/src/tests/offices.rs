@@ -66,6 +66,9 @@ async fn a_workflow_shows_its_state_its_sentences_what_starts_it_and_which_texts
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
     assert_eq!(page.body.matches("1 open cases").count(), 2, "one under each of two texts: {}", page.body);
+    let open_ones = "href=\"/runs?state=open&amp;workflow=fault\">2 open cases</a>";
+    assert!(page.body.contains(open_ones), "what it counts it leads to: {}", page.body);
+    assert!(page.body.contains("href=\"/runs?workflow=fault\">All cases</a>"), "{}", page.body);
     place.stop().await;
 }
 
@@ -86,6 +89,10 @@ async fn a_walk_through_says_what_would_happen_by_when_and_does_nothing() {
     // Whoever reads it chooses what people answer, and how long they take.
     let form = open(&viewer, path).await.body;
     assert!(form.contains("name=\"o.visit.done\"") && form.contains("three working days"), "{form}");
+    assert!(
+        form.contains("<legend>上门 …</legend>") && !form.contains("{{"),
+        "its title has no values yet: {form}"
+    );
     let fields =
         [("f.meter", "05"), ("at", "2026-11-27T16:55"), ("o.visit.done", "no"), ("t.visit", "4 workhours")];
     let chosen = send(&viewer, path, &fields).await;

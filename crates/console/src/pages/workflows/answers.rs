@@ -7,11 +7,13 @@ use maud::{Markup, html};
 use serde_json::{Map, Value as Json, json};
 use yizhan_engine::rehearsal::Takes;
 use yizhan_workflow::form::{Choice, Field, Kind, Options};
+use yizhan_workflow::id::StepNo;
 use yizhan_workflow::moment::Offset;
 use yizhan_workflow::plan::{Section, Work, Workflow};
 use yizhan_workflow::problem::Lang;
 
 use super::super::given::Given;
+use crate::graph::label;
 use crate::words::{Text, catalogue as t, say};
 
 /// How long somebody takes: as the form sends it, and in words. Lengths are as the language writes them.
@@ -33,16 +35,17 @@ struct Asked {
 }
 
 fn all(text: &Workflow, lang: Lang) -> Vec<Asked> {
-    let asked = |step: &yizhan_workflow::plan::Step| {
+    let asked = |no: StepNo| {
+        let step = text.step(no);
         let Work::Ask(ask) = &step.work else { return None };
-        let title =
-            step.title.as_ref().map_or_else(|| step.id.to_string(), |title| title.source().to_owned());
+        // Before anything happened its title has no values.
+        let title = label(text, no);
         let fields = ask.form.fields.iter().filter_map(|field| {
             Some((field.name.to_string(), field.label().to_owned(), choices(field, lang)?))
         });
         Some(Asked { step: step.path().into_owned(), title, fields: fields.collect() })
     };
-    text.steps.iter().filter(|step| step.section == Section::Main).filter_map(asked).collect()
+    text.numbers().filter(|no| text.step(*no).section == Section::Main).filter_map(asked).collect()
 }
 
 /// What can be chosen of a field, where that is known before anything happened.

@@ -282,6 +282,7 @@ english! {
     TRY_IT: "Walk through";
     VERSIONS: "Versions";
     OPEN_RUNS: "{} open cases";
+    ALL_CASES: "All cases";
     ABOUT_IT: "About it";
     ON_CANCEL: "When it is cancelled";
     ON_FAILURE: "When it fails";

@@ -282,6 +282,7 @@ chinese! {
     TRY_IT: "试走";
     VERSIONS: "版本";
     OPEN_RUNS: "在办 {} 件";
+    ALL_CASES: "全部办件";
     ABOUT_IT: "概况";
     ON_CANCEL: "取消时";
     ON_FAILURE: "失败时";
