@@ -248,7 +248,7 @@ async fn shown(
 ) -> Response {
     let door = match Door::of(desk, caller, named) {
         Ok(door) => door,
-        Err(refusal) => return refused(&refusal, spoken(desk, headers)),
+        Err(refusal) => return elsewhere(desk, caller, named, (&refusal, spoken(desk, headers))),
     };
     let mut sheet = Sheet::default();
     if let Some(draft) = draft_of(desk, caller, named).await {
@@ -256,6 +256,25 @@ async fn shown(
         sheet.draft = Some(draft.at);
     }
     form_page(desk, caller, headers, &door, &sheet)
+}
+
+/// Whoever may begin it by a form of its own, and asks for it without the form's name, is led there.
+fn elsewhere(
+    desk: &Desk,
+    caller: &Caller,
+    (workflow, trigger): (&str, Option<&str>),
+    (refusal, lang): (&Refusal, Lang),
+) -> Response {
+    if trigger.is_some() {
+        return refused(refusal, lang);
+    }
+    let (named, _) = entrances(desk, caller, &desk.shared().library.workflows());
+    let of: Vec<Entrance> = named.into_iter().filter(|one| one.workflow == workflow).collect();
+    match of.as_slice() {
+        [] => refused(refusal, lang),
+        [one] => Redirect::to(&one.path()).into_response(),
+        _ => Redirect::to("/new").into_response(),
+    }
 }
 
 /// What the caller has filled in of a form. One that cannot be read keeps nobody from the form.
