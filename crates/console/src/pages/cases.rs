@@ -360,7 +360,8 @@ fn same_key(reader: &Reader<'_>, same: &Same) -> Markup {
         OnDuplicate::Reject => t::SAME_KEY_REJECTED,
     };
     html! {
-        div.notice.bad role="alert" {
+        // Nothing went wrong: there is something to know before it is sent.
+        div.notice.known role="status" {
             p { strong { (say_with(lang, t::SAME_KEY, &[&same.key])) } " " (say(lang, then)) }
             @if let Some(row) = &same.row {
                 p { a href={ "/runs/" (row.id) } { (row.title) } " " (state(reader, row)) " " span.soft { (say(lang, t::SINCE)) " " (reader.time(&row.started)) " · " (reader.who(&row.by)) } }

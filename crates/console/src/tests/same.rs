@@ -58,6 +58,7 @@ async fn a_case_that_is_there_is_named_as_soon_as_the_form_says_which_it_is() {
     {
         assert!(notice.to_lowercase().contains(&part.to_lowercase()), "{part}: {notice}");
     }
+    assert!(notice.contains("role=\"status\"") && !notice.contains("bad"), "nothing went wrong: {notice}");
     assert!(!notice.contains("key"), "nobody at a counter says so: {notice}");
     for half in
         [&same[..1], &[("f.phone", "139"), ("f.year", "soon")], &[("f.phone", "139"), ("f.year", "2025")]]
