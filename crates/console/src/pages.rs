@@ -25,7 +25,7 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 use yizhan_workflow::problem::Lang;
 
 use self::kept::Kept;
@@ -146,19 +146,20 @@ pub(crate) async fn turned_away(desk: &Arc<Desk>, refusal: &Refusal, request: Re
 #[derive(Clone)]
 struct Refused(String);
 
-/// A page that says why there is none.
+/// A page that says why there is none. Who people are only those are told who are known, by `around`.
 pub(crate) fn refused(refusal: &Refusal, lang: Lang) -> Response {
-    let title = say(lang, t::THIS_PAGE_CANNOT_BE_SHOWN);
-    let content = html! {
-        h1 { (title) }
-        div.notice.bad role="alert" {
-            p { (sentence(refusal, lang)) }
-        }
-        p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
-    };
-    let mut response = answered(refusal.status(), apart(lang, title, &content));
-    response.extensions_mut().insert(Refused(content.into_string()));
+    let (title, said) = (say(lang, t::THIS_PAGE_CANNOT_BE_SHOWN), said::whole(refusal, lang));
+    let mut response = answered(refusal.status(), apart(lang, title, &no_page(lang, &said::plain(&said))));
+    response.extensions_mut().insert(Refused(said));
     response
+}
+
+fn no_page(lang: Lang, why: &str) -> Markup {
+    html! {
+        h1 { (say(lang, t::THIS_PAGE_CANNOT_BE_SHOWN)) }
+        div.notice.bad role="alert" { p { (why) } }
+        p { a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) } }
+    }
 }
 
 /// What answers at this address answers to programs, in theirs.
@@ -185,13 +186,14 @@ impl Way {
     pub(crate) fn around(&self, desk: &Desk, caller: &Caller, answer: Response) -> Response {
         let bare = answer.extensions().get::<Arc<Refusal>>().cloned();
         let answer = bare.map_or(answer, |refusal| refused(&refusal, self.lang));
-        let Some(Refused(content)) = answer.extensions().get::<Refused>().cloned() else { return answer };
+        let Some(Refused(said)) = answer.extensions().get::<Refused>().cloned() else { return answer };
         if caller.who.is_none() {
             return answer;
         }
         let world = desk.shared().world();
         let reader = shell::Reader::new(desk, self.lang, caller, &world);
         let title = say(self.lang, t::THIS_PAGE_CANNOT_BE_SHOWN);
-        console(answer.status(), shell::page(&reader, self.place, title, &PreEscaped(content)))
+        let why = said::plain(&said::named(&said, &world.people));
+        console(answer.status(), shell::page(&reader, self.place, title, &no_page(self.lang, &why)))
     }
 }

@@ -561,7 +561,7 @@ fn why_not(desk: &Arc<Desk>, caller: &Caller, refusal: &Refusal, headers: &Heade
         p {
             @if matches!(refusal, Refusal::OtherPayload { .. }) { (say(lang, t::SENT_BEFORE)) }
             @else if matches!(refusal, Refusal::KeyHeld(_)) { (say(lang, t::SAME_KEY_REJECTED)) }
-            @else { (sentence(refusal, lang)) }
+            @else { (sentence(refusal, lang, &desk.shared().world().people)) }
             @if let Some(run) = seen { " " a href={ "/runs/" (run) } { (run) } }
         }
     }

@@ -170,7 +170,7 @@ fn content(reader: &Reader<'_>, case: &Case, refused_act: Option<(&Refusal, &Typ
         p.crumbs { a href="/runs" { (say(lang, t::CASES)) } " › " (view.row.id) }
         h1 { (titled(view)) }
         p #line .line data-live { (runs::state(reader, &view.row)) @if let Some(due) = &view.row.due { " · " span.late[view.row.late && reader.is_past(due)] { (say(lang, t::DUE_BEFORE)) (reader.time(due)) } } }
-        @if let Some((refusal, _)) = refused_act { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
+        @if let Some((refusal, _)) = refused_act { div.notice.bad role="alert" { p { (super::sentence(refusal, lang, &reader.world.people)) } } }
         div #why .notice.why data-live { @for sentence in &case.why { p { (sentence) } } }
         div #undecided data-live { @for task in &case.asks {
             section.notice.work aria-label=(say(lang, t::DECIDE_IT)) {

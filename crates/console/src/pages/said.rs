@@ -1,13 +1,19 @@
 //! What a page says of a refusal, in its reader's words: no other language, no code words, no ids.
 
+use yizhan_workflow::people::People;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::{Lang, reason};
 
 use crate::refusal::Refusal;
 use crate::words::{Text, catalogue as t, say, say_with};
 
-/// A refusal in the reader's words.
-pub(crate) fn sentence(refusal: &Refusal, lang: Lang) -> String {
+/// A refusal in the reader's words, with people by their names.
+pub(crate) fn sentence(refusal: &Refusal, lang: Lang, people: &People) -> String {
+    plain(&named(&whole(refusal, lang), people))
+}
+
+/// The same with people as they are written: `person:li.na`.
+pub(super) fn whole(refusal: &Refusal, lang: Lang) -> String {
     match refusal {
         Refusal::NoSuch { kind, .. } => say(lang, not_there(kind)).to_owned(),
         Refusal::NoSuchPage(_) => say(lang, t::NO_SUCH_PAGE).to_owned(),
@@ -53,7 +59,7 @@ pub(crate) fn sentence(refusal: &Refusal, lang: Lang) -> String {
         | Refusal::Accounts
         | Refusal::Bug => {
             let problem = refusal.problem();
-            told(&problem.code, &problem.detail, lang)
+            said_of(&problem.code, &problem.detail, lang)
         }
     }
 }
@@ -82,15 +88,43 @@ pub(crate) fn role_word(role: Role, lang: Lang) -> &'static str {
 /// By its code and its English words. What the catalogue does not know is not shown to whoever cannot read it: the code says
 /// to an administrator which it is.
 pub(crate) fn told(code: &str, words: &str, lang: Lang) -> String {
-    let said = plain(&reason(code, words, lang));
-    if lang == Lang::Zh && is_english(&said) {
+    plain(&said_of(code, words, lang))
+}
+
+fn said_of(code: &str, words: &str, lang: Lang) -> String {
+    let said = reason(code, words, lang);
+    if lang == Lang::Zh && is_english(&plain(&said)) {
         return format!("{}({code})", say(lang, t::CANNOT_BE_DONE_NOW));
     }
     said
 }
 
+/// With those people by name who have one; a name needs no marks around it.
+pub(super) fn named(text: &str, people: &People) -> String {
+    const KIND: &str = "person:";
+    let (mut told, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once(KIND) {
+        let goes_on = |sign: char| sign.is_alphanumeric() || matches!(sign, '.' | '-' | '_');
+        let end = after.find(|sign| !goes_on(sign)).unwrap_or(after.len());
+        let id = after[..end].trim_end_matches('.');
+        let (_, behind) = after.split_at(id.len());
+        let Some(person) = people.people.get(id) else {
+            told.push_str(before);
+            told.push_str(KIND);
+            rest = after;
+            continue;
+        };
+        let marked = before.strip_suffix('`').zip(behind.strip_prefix('`'));
+        let (before, behind) = marked.unwrap_or((before, behind));
+        told.push_str(before);
+        told.push_str(&person.name);
+        rest = behind;
+    }
+    told + rest
+}
+
 /// People and groups are called by what they are called, not by their kind: `group:热线` is 热线.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     const KINDS: [&str; 5] = ["person:", "group:", "role:", "roster:", "unit:"];
     KINDS.iter().fold(text.to_owned(), |text, kind| text.replace(kind, ""))
 }

@@ -440,7 +440,7 @@ pub(crate) async fn answer(
             return Redirect::to("/tasks?done=before").into_response();
         }
         Err(refusal) => {
-            sheet.said = Some(super::sentence(&refusal, lang));
+            sheet.said = Some(super::sentence(&refusal, lang, &desk.shared().world().people));
             sheet.status = refusal.status();
         }
     }

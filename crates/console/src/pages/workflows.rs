@@ -163,7 +163,7 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
         p.crumbs { a href="/workflows" { (say(lang, t::WORKFLOWS)) } " › " (row.name) }
         h1 { (titled(row)) }
         p #line .line data-live { (state(lang, row)) " · " span.soft { (row.path) } }
-        @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang)) } } }
+        @if let Some(refusal) = refusal { div.notice.bad role="alert" { p { (super::sentence(refusal, lang, &reader.world.people)) } } }
         @if let Some(note) = &sheet.view.note { p.soft.note { (note) } }
         div #faults data-live {
             @for fault in &row.faults { pre.caret.bad tabindex="0" { (fault) } }

@@ -285,3 +285,21 @@ async fn a_long_list_has_pages_that_keep_what_was_looked_for() {
     assert!(!second.body.contains("rel=\"next\""));
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_leaves_the_name_of_a_form_out_is_led_to_the_one_that_names_them() {
+    let place = place(&[("fault", FAULT), ("plan", PLAN)]).await;
+    let (li_na, wang_wei) =
+        (session(&place, "li.na", place.now()).await, session(&place, "wang.wei", place.now()).await);
+    assert_eq!(led(&open(&li_na, "/new/fault").await), "/new/fault/desk");
+    let zh = [("accept-language", "zh-CN"), ("accept", "text/html")];
+    for (client, path, why) in [
+        (&li_na, "/new/plan", "这里需要“发起办件”的权限"),
+        (&wang_wei, "/new/fault", "这里需要“发起办件”的权限"),
+        (&wang_wei, "/new/fault/desk", "王伟 不在可以发起的人里:热线"),
+    ] {
+        let page = client.send("GET", path, &zh, vec![]).await;
+        assert!(page.status == 403 && page.body.contains(why), "{path}: {}", page.body);
+    }
+    place.stop().await;
+}

@@ -39,7 +39,7 @@ pub(super) fn offered(reader: &Reader<'_>, case: &Case, typed: &Typed) -> Markup
                         }
                     }
                 }
-                @if let Some(again) = &case.again { (again.offered(lang, view)) }
+                @if let Some(again) = &case.again { (again.offered(reader, view)) }
             }
         }
     }

@@ -8,6 +8,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::Lang;
 
 use super::super::sentence;
+use super::super::shell::Reader;
 use crate::api::runs::again::{self as api, AgainView, FromWhich};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
@@ -36,7 +37,8 @@ impl Again {
         Some(Self { from: from.to_owned(), comes: comes.map(|answer| answer.0) })
     }
 
-    pub(super) fn offered(&self, lang: Lang, view: &RunView) -> Markup {
+    pub(super) fn offered(&self, reader: &Reader<'_>, view: &RunView) -> Markup {
+        let lang = reader.lang;
         html! {
             section.again aria-label=(say(lang, t::RETRY)) {
                 @match &self.comes {
@@ -47,7 +49,7 @@ impl Again {
                             button.plain type="submit" { (say(lang, if self.from.is_empty() { t::RETRY } else { t::RETRY_FROM })) }
                         }
                     },
-                    Err(refusal) => p.hint { (sentence(refusal, lang)) },
+                    Err(refusal) => p.hint { (sentence(refusal, lang, &reader.world.people)) },
                 }
                 (self.going_back(lang, view))
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use yizhan_engine::intake::IntakeError;
 use yizhan_engine::{ActError, PublishError, StartError};
 use yizhan_workflow::id::{Millis, RunId};
+use yizhan_workflow::people::Person;
 use yizhan_workflow::run::Refusal as RunRefusal;
 
 use super::*;
@@ -14,7 +15,7 @@ use super::*;
 /// A cause without its Chinese shows nothing but its code.
 #[track_caller]
 fn is_chinese(refusal: &Refusal) {
-    let said = sentence(refusal, Lang::Zh);
+    let said = sentence(refusal, Lang::Zh, &People::default());
     assert!(!is_english(&said), "English on a Chinese page: {said}");
     let lost = said.starts_with(say(Lang::Zh, t::CANNOT_BE_DONE_NOW));
     assert!(!lost, "`{refusal}` has no Chinese: a line in messages/zh/causes.txt or words.txt is missing");
@@ -166,9 +167,20 @@ fn every_cause_that_the_console_writes_itself_is_told_in_chinese() {
 #[test]
 fn a_cause_that_the_catalogue_does_not_know_is_not_shown_in_english() {
     let unknown = Refusal::NotNow("a wholly new reason of ours".into());
-    let said = sentence(&unknown, Lang::Zh);
+    let said = sentence(&unknown, Lang::Zh, &People::default());
     assert!(said.ends_with("(YZ0415)") && !is_english(&said), "{said}");
-    assert!(sentence(&unknown, Lang::En).contains("wholly new"));
+    assert!(sentence(&unknown, Lang::En, &People::default()).contains("wholly new"));
+}
+
+#[test]
+fn people_who_are_known_are_called_by_their_names_in_what_is_refused() {
+    let li_na = Person { name: "李娜".into(), ..Person::default() };
+    let people = People { people: [("li.na".to_owned(), li_na)].into(), ..People::default() };
+    let by = |by: &str| Refusal::from(RunRefusal::ClaimedBy(by.into()));
+    assert_eq!(sentence(&by("person:li.na"), Lang::Zh, &people), "李娜 已经认领了这件待办");
+    assert_eq!(sentence(&by("person:li.na"), Lang::En, &people), "李娜 has claimed this task");
+    assert_eq!(sentence(&by("person:li.nab"), Lang::En, &people), "`li.nab` has claimed this task");
+    assert_eq!(named("of person:li.na.", &people), "of 李娜.");
 }
 
 #[test]

@@ -103,7 +103,7 @@ async fn looked(
                 Ok(said) => (StatusCode::OK, said),
                 Err(refusal) => (
                     refusal.status(),
-                    html! { div.notice.bad role="alert" { p { (sentence(&refusal, lang)) } } },
+                    html! { div.notice.bad role="alert" { p { (sentence(&refusal, lang, &world.people)) } } },
                 ),
             };
             let content = html! {

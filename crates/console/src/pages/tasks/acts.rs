@@ -120,7 +120,7 @@ impl Acting<'_> {
             let faults = faults.iter().map(|fault| (fault.field.clone(), fault.sentence(self.lang)));
             self.typed.faults = faults.collect();
         }
-        let said = sentence(refusal, self.lang);
+        let said = sentence(refusal, self.lang, &self.desk.shared().world().people);
         self.back(refusal.status(), said).await
     }
 

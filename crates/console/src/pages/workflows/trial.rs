@@ -92,7 +92,7 @@ pub(crate) async fn walk(
         }
         Err(refusal) => {
             sheet.status = refusal.status();
-            sheet.said = Some(sentence(&refusal, lang));
+            sheet.said = Some(sentence(&refusal, lang, &desk.shared().world().people));
         }
     }
     shown(&desk, &caller, &headers, (&name, &sheet))
