@@ -68,7 +68,7 @@ impl Replay {
             let step = run.step(at);
             step.phase != StepPhase::Waiting && round.is_none_or(|round| round == step.round)
         };
-        let _ = stands; let run = look.run;
+        let run = self.before.as_ref().filter(stands).or(self.with.as_ref())?;
         let then = Look { run, text, ..*look };
         let said = title_at(&then, at)?;
         if sight.is_part() {
