@@ -212,7 +212,8 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
                 changes.push(TaskChange::Open(Box::new(task_row(run, text, *of, *kind, world))));
             }
             Command::CloseTask { of } => {
-                changes.push(TaskChange::Ended { id: task_id(run, text, *of), end: end_of(run, *of) });
+                changes
+                    .push(TaskChange::Ended { id: task_id(run, text, *of), end: end_of(run, decision, *of) });
             }
             Command::Start { .. }
             | Command::Stop { .. }
@@ -249,19 +250,37 @@ fn tasks_of(run: &Run, text: &Arc<Workflow>, decision: &Decision, world: &World)
     changes
 }
 
-/// How a task was over, as its item stands now.
-fn end_of(run: &Run, of: Attempt) -> TaskEnd {
-    let state = run.item(of.item);
-    let end = match state.map(|state| (&state.at, &state.by)) {
-        Some((At::Over(ItemEnd::Done), Some(_))) => TaskState::Answered,
-        Some((At::Over(ItemEnd::Done), None)) => TaskState::Decided,
-        Some((At::Over(_) | At::Is(_), _)) | None => TaskState::Withdrawn,
+/// How a task was over: as its item stands now, or as the decision left it that went back and began the next round.
+fn end_of(run: &Run, decision: &Decision, of: Attempt) -> TaskEnd {
+    let (done, by, outcome) = match run.item(of.item) {
+        Some(state) => (state.at == At::Over(ItemEnd::Done), state.by.clone(), state.outcome.clone()),
+        None => match decision.did.iter().find_map(|fact| done_in(fact, of)) {
+            Some(outcome) => (true, answered_by(&decision.event, of), outcome),
+            None => (false, None, None),
+        },
     };
-    let by = state.and_then(|state| state.by.clone()).filter(|_| end == TaskState::Answered);
-    let outcome = state.and_then(|state| state.outcome.clone());
+    let end = match (done, &by) {
+        (true, Some(_)) => TaskState::Answered,
+        (true, None) => TaskState::Decided,
+        (false, _) => TaskState::Withdrawn,
+    };
+    let by = by.filter(|_| end == TaskState::Answered);
     // Any kind of step has the outcome `done`, where it has no word of its own.
     let outcome = outcome.or_else(|| (end != TaskState::Withdrawn).then(|| "done".into()));
     TaskEnd { at: run.last, state: end, by, outcome }
+}
+
+/// What a task came to, where this fact is that it is done.
+fn done_in(fact: &Fact, of: Attempt) -> Option<Option<Arc<str>>> {
+    let Fact::Over { at, end: ItemEnd::Done, outcome, .. } = fact else { return None };
+    (*at == of.item).then(|| outcome.clone())
+}
+
+fn answered_by(event: &Event, of: Attempt) -> Option<Arc<str>> {
+    let (Event::Answered { of: one, by, .. } | Event::AnsweredFor { of: one, by, .. }) = event else {
+        return None;
+    };
+    (*one == of).then(|| by.clone())
 }
 
 /// Open tasks that have other people or another due time now.
