@@ -42,8 +42,9 @@ async function a_task_that_stands_open_says_what_others_do_with_it_and_keeps_wha
   assert.equal(await typed(), "正在写");
   await pictures.of(page, "task-of-somebody-else");
   await act("answer", { fields: { found: "修好", fixed: true } });
-  await says(page, "可能已经由别人办好");
+  await says(page, "孙燕 已经办好这件事");
   assert.equal(await typed(), "正在写", "to be copied elsewhere");
+  assert.equal(await page.locator("main form[method=post] button").count(), 0, "nothing can be sent any more");
   await pictures.of(page, "task-gone");
 }
 

@@ -23,6 +23,7 @@ mod mine;
 mod offices;
 mod openapi;
 mod pages;
+mod past;
 mod pausing;
 mod place;
 mod registers;

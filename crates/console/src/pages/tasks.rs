@@ -1,6 +1,7 @@
 //! *My tasks*: the list, and a task with its form, its case so far, and what can be done with it.
 
 mod acts;
+mod past;
 pub(super) mod settling;
 
 use std::sync::Arc;
@@ -23,10 +24,11 @@ use super::fields::{self, Shown};
 use super::given::{self, Given};
 use super::kept;
 use super::said::told;
-use super::shell::{Place, Reader, following};
+use super::shell::{Place, Reader, following, page};
 use super::typed::Typed;
 use super::{console, refused, spoken};
 use crate::api::mine::{Mine, OfCase, mine};
+use crate::api::past::past;
 use crate::api::{Looking, drafts, tasks as api};
 use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
@@ -307,7 +309,26 @@ async fn shown(desk: &Arc<Desk>, caller: &Caller, lang: Lang, name: &str, sheet:
             let title = (&*view.row.title, watch.as_deref());
             console(sheet.status, following(&reader, Place::Tasks, title, &content))
         }
+        Err(refusal @ Refusal::NoSuch { .. }) => over(desk, &reader, (name, &refusal), sheet).await,
         Err(refusal) => refused(&refusal, lang),
+    }
+}
+
+/// Of a task that is over, what became of it; whoever may not know is told that it is not there.
+async fn over(
+    desk: &Arc<Desk>,
+    reader: &Reader<'_>,
+    (name, refusal): (&str, &Refusal),
+    sheet: &Sheet,
+) -> Response {
+    match past(desk, reader.caller, name).await {
+        Ok(Some(past)) => {
+            let status = if sheet.is_new() { StatusCode::OK } else { StatusCode::CONFLICT };
+            let content = past::content(reader, &past, sheet.said.as_deref());
+            console(status, page(reader, Place::Tasks, &past.title, &content))
+        }
+        Ok(None) => refused(refusal, reader.lang),
+        Err(refusal) => refused(&refusal, reader.lang),
     }
 }
 
@@ -373,6 +394,7 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
                         (say(lang, t::KEEP_IT_FOR_LATER))
                     }
                 }
+                noscript { p.hint { (say(lang, t::KEEP_IT_FIRST)) } }
             }
         } @else {
             (settling::asked(reader, view, (&sheet.typed, false)))

@@ -74,7 +74,13 @@ async fn a_case_worker_finds_their_task_is_told_what_is_wrong_and_answers_it() {
     assert!(!list.body.contains("<b>") && !list.body.contains("late since"));
     let task = task_of(&li_na).await;
     let page = open(&li_na, &task).await;
-    for part in ["原因", "修好了", "Keep it for later", "&lt;b&gt;河东路"] {
+    for part in [
+        "原因",
+        "修好了",
+        "Keep it for later",
+        "&lt;b&gt;河东路",
+        "<noscript><p class=\"hint\">This browser runs no",
+    ] {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
     assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));

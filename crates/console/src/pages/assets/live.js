@@ -42,7 +42,7 @@
     if (said) said.hidden = false;
   };
 
-  // What the page is of is over, or somebody else's now: it says so, and what was typed stays to be copied.
+  // What the page is of is over, or somebody else's now: it says so and takes no more of it; what was typed stays to be copied.
   const gone = (status, page) => {
     const [place, said] = [document.getElementById("gone"), page.querySelector("main .notice")];
     if (status >= 500 || !place || !said) return;
@@ -50,6 +50,7 @@
     if (stream) stream.close();
     place.replaceChildren(...[...said.childNodes].map((node) => document.adoptNode(node)));
     place.hidden = false;
+    for (const button of document.querySelectorAll("main form[method=post] button")) button.remove();
   };
 
   const look = async () => {
@@ -63,7 +64,8 @@
       const answer = await fetch(location.href, { headers: { "x-yizhan-again": "1" }, cache: "no-store" });
       if (answer.redirected) return signedOut();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (!answer.ok) return gone(answer.status, page);
+      // A page that follows nothing any more is of something that is over.
+      if (!answer.ok || !page.querySelector("[data-watch]")) return gone(answer.status, page);
       for (const part of document.querySelectorAll("[data-live]")) {
         const now = page.getElementById(part.id);
         if (now) Idiomorph.morph(part, document.adoptNode(now), rules);

@@ -168,6 +168,13 @@ english! {
     DRAFT_UNTIL: "; gone once it is sent, or after thirty days in which nothing is done with it.";
     BEFORE_ALREADY: "You had sent this already; it was not recorded once more.";
     TAKEN_BY: "{} has taken this: speak with them first, or have it given back.";
+    NOTHING_MORE_RECORDED: "Nothing more was recorded.";
+    MY_ANSWER: "My answer";
+    TO_THE_CASE: "To the case";
+    ANSWERED_BY_YOU: "You answered this: {}";
+    ANSWERED_BY: "{} answered this: {}";
+    DECIDED_AT: "This was decided by its due time: {}";
+    WITHDRAWN_AT: "This was withdrawn and need not be done any more: {}";
     ANY_STATE: "Any state";
     ANY_WORKFLOW: "All workflows";
     STATE_OPEN: "open";
@@ -471,6 +478,7 @@ english! {
     WORD_DECIDED: "decided by its due time";
     WORD_WITHDRAWN: "withdrawn";
     WORD_CLOSED: "closed";
+    WORD_SETTLED: "decided by somebody";
     WORD_RUNS: "runs";
     WORD_STOPPED: "stopped";
     WORD_READY: "ready";
@@ -499,6 +507,13 @@ english! {
     LOG_WARN_ONE: "warning";
     LOG_INFO_ONE: "information";
     LOG_DEBUG_ONE: "detail";
+    DETAILS: "Details";
+    PART_PAGES: "pages";
+    PART_ENGINE: "engine";
+    PART_STORE: "store";
+    PART_ACCESS: "accounts";
+    PART_DAEMON: "daemon";
+    KEEP_IT_FIRST: "This browser runs no scripts: keep what you filled in before you press another button (take it, comment), or it is lost.";
     LOG_IS: "Up to {} of the last lines, the newest first. What is older is in the log of the system (journalctl).";
     NO_LINES: "There are no such lines.";
 
@@ -527,7 +542,7 @@ english! {
     TYPED_BY_ANOTHER: "The form that was filled in before is of {}. It was not sent, and it was not carried over to you: they fill it in again once they have signed in.";
     NOTHING_DONE_YET: "What you filled in before is kept. Nothing of it was sent yet.";
     GO_ON: "Go on";
-    TASK_IS_GONE: "It may have been answered by somebody else, withdrawn or handed on; nothing more was recorded.";
+    TASK_IS_GONE: "It may have been answered by somebody else, withdrawn or handed on, or not be for you to see; nothing more was recorded.";
     CASE_IS_NOT_HERE: "The number may be wrong, or the case is not for you to see.";
     IS_NOT_HERE: "It was not found: it may have another name now, be gone, or not be for you to see.";
     NO_SUCH_PAGE: "There is no such page: the address may be wrong, or a part of it is missing.";

@@ -168,6 +168,13 @@ chinese! {
     DRAFT_UNTIL: ",发起后就没有了;三十天不动也会清掉。";
     BEFORE_ALREADY: "这件事您已经交过了,没有再记一次。";
     TAKEN_BY: "{} 正在办这件事;要办请先商量,或者请人放回。";
+    NOTHING_MORE_RECORDED: "这里没有再记下什么。";
+    MY_ANSWER: "我的答复";
+    TO_THE_CASE: "看这件办件";
+    ANSWERED_BY_YOU: "这件事您已经办好,时间:{}";
+    ANSWERED_BY: "{} 已经办好这件事,时间:{}";
+    DECIDED_AT: "这件事到时自动决定了,时间:{}";
+    WITHDRAWN_AT: "这件事已经撤回,不用再办,时间:{}";
     ANY_STATE: "全部状态";
     ANY_WORKFLOW: "全部流程";
     STATE_OPEN: "办理中";
@@ -471,6 +478,7 @@ chinese! {
     WORD_DECIDED: "到期自动定";
     WORD_WITHDRAWN: "已撤回";
     WORD_CLOSED: "已了结";
+    WORD_SETTLED: "已由人决定";
     WORD_RUNS: "在走";
     WORD_STOPPED: "停着";
     WORD_READY: "可用";
@@ -499,6 +507,13 @@ chinese! {
     LOG_WARN_ONE: "警告";
     LOG_INFO_ONE: "信息";
     LOG_DEBUG_ONE: "细节";
+    DETAILS: "详情";
+    PART_PAGES: "页面";
+    PART_ENGINE: "引擎";
+    PART_STORE: "存储";
+    PART_ACCESS: "账号";
+    PART_DAEMON: "守护进程";
+    KEEP_IT_FIRST: "这个浏览器不运行脚本:要按别的按钮(领取、留言等),请先存下来,否则这里填的会丢。";
     LOG_IS: "最近的 {} 行以内,新的在前。更早的在系统日志里(journalctl)。";
     NO_LINES: "没有这样的日志。";
 
@@ -527,7 +542,7 @@ chinese! {
     TYPED_BY_ANOTHER: "登录过期前填的那张表是 {} 的,没有提交,也没有带到您这里。请对方登录后重新填写。";
     NOTHING_DONE_YET: "登录过期前填的内容都还在,还没有提交。";
     GO_ON: "接着办";
-    TASK_IS_GONE: "这件待办可能已经由别人办好,或者撤回、转走了;这里没有再记下什么。";
+    TASK_IS_GONE: "这件待办可能已经由别人办好,或者撤回、转走了,也可能不由您看;这里没有再记下什么。";
     CASE_IS_NOT_HERE: "编号可能不对,或者这件事不归您看。";
     IS_NOT_HERE: "没有找到:可能已经改名、撤掉,或者不归您看。";
     NO_SUCH_PAGE: "没有这一页:地址可能抄错了,或者缺了一截。";

@@ -1,0 +1,112 @@
+//! A task that is over, for whoever it was asked of, answered it, or may look at its case: what became of it, and to whoever
+//! answered it their own answer.
+
+use std::sync::Arc;
+
+use yizhan_engine::live;
+use yizhan_engine::store::{self, TaskEnd};
+use yizhan_workflow::id::{Attempt, RunId, TaskId};
+use yizhan_workflow::people::bare;
+use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::run::Line;
+use yizhan_workflow::run::event::{Event, Raw};
+
+use super::runs::may_look;
+use super::tasks::is_theirs;
+use super::{Looking, Words, in_a_list};
+use crate::caller::Caller;
+use crate::desk::Desk;
+use crate::refusal::Refusal;
+use crate::view::attempt_of;
+
+/// Lines that are looked through at a time, and in all.
+const AT_ONCE: usize = 500;
+const LINES_MOST: u32 = 20_000;
+
+pub(crate) struct Past {
+    pub title: String,
+    /// The case in a line: what it is about, and which one.
+    pub case: String,
+    pub end: TaskEnd,
+    /// Whoever looks answered it.
+    pub own: bool,
+    /// What they answered, and the step and text by which it has its words.
+    pub answer: Option<(Raw, Arc<str>, Arc<Workflow>)>,
+    /// Its case, for whoever may look at it.
+    pub run: Option<RunId>,
+}
+
+/// None: there is no such task, it is open, or it is not for this caller to see.
+pub(crate) async fn past(desk: &Arc<Desk>, caller: &Caller, name: &str) -> Result<Option<Past>, Refusal> {
+    let Ok(id) = name.parse::<TaskId>() else { return Ok(None) };
+    let caller = caller.clone();
+    desk.read(move |desk| {
+        let Some((row, end)) = desk.reads().past_task(&id)? else { return Ok(None) };
+        let views = caller.rights.may(Role::Viewer, &row.workflow);
+        let own = answered(&caller, &row, &end);
+        if !views && !own && !is_theirs(desk, &caller, &row, Role::Viewer) {
+            return Ok(None);
+        }
+        told(desk, &caller, (row, end), own).map(Some)
+    })
+    .await
+}
+
+/// Whether whoever asks answered it.
+fn answered(caller: &Caller, row: &store::TaskRow, end: &TaskEnd) -> bool {
+    let by = end.by.as_deref().filter(|_| end.state == store::TaskState::Answered);
+    let own = caller.person().is_some_and(|own| by.is_some_and(|by| bare(by) == own));
+    own && caller.rights.lets(Role::Viewer, &row.workflow)
+}
+
+fn told(
+    desk: &Desk,
+    caller: &Caller,
+    (row, end): (store::TaskRow, TaskEnd),
+    own: bool,
+) -> Result<Past, Refusal> {
+    let no_such = || Refusal::NoSuch { kind: "run", name: row.run.to_string() };
+    let run = desk.reads().row(row.run)?.ok_or_else(no_such)?;
+    let text = desk.shared().library.text(live::load(row.run, desk.reads())?.run.text(), desk.reads())?;
+    let looking = Looking::default();
+    let by = looking.name(caller, &desk.shared().world())?;
+    let words = |words| in_a_list(desk, row.run, looking.viewer(&by, caller, &row.workflow), words);
+    let case = match &run.key {
+        Some(key) => format!("{} · {}", text.title, words(Words::Key(key))),
+        None => text.title.clone(),
+    };
+    let of = attempt_of(&row).filter(|_| own);
+    let given = of.map(|of| answer_to(desk, row.run, of)).transpose()?.flatten();
+    Ok(Past {
+        title: words(Words::Title(&row.title)),
+        case,
+        own,
+        answer: given.map(|given| (given, row.step.clone(), text)),
+        run: may_look(caller, &run.workflow, &run.by).then_some(row.run),
+        end,
+    })
+}
+
+/// As it was given: a later round of the step does not change what somebody said in this one.
+fn answer_to(desk: &Desk, run: RunId, of: Attempt) -> Result<Option<Raw>, Refusal> {
+    let mut after = 0;
+    while after < LINES_MOST {
+        let lines = desk.reads().journal(run, after, AT_ONCE)?;
+        let Some(last) = lines.last().map(|line| line.seq) else { break };
+        let read = lines.iter().filter_map(|line| serde_json::from_slice::<Line>(&line.body).ok());
+        let found = read.map(|line| line.event).find_map(|event| {
+            let (Event::Answered { of: one, fields, .. } | Event::AnsweredFor { of: one, fields, .. }) =
+                event
+            else {
+                return None;
+            };
+            (one == of).then_some(fields)
+        });
+        if found.is_some() {
+            return Ok(found);
+        }
+        after = last;
+    }
+    Ok(None)
+}
