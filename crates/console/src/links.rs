@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use yizhan_access::Asked as Act;
 use yizhan_engine::link::Ticket;
 use yizhan_engine::live;
 use yizhan_workflow::form::FieldFault;
@@ -20,12 +21,15 @@ use yizhan_workflow::run::guess::guess;
 use yizhan_workflow::run::sight::Viewer;
 use yizhan_workflow::run::state::{At, ItemState, Phase, Run};
 
+use crate::api::standing::note_task;
 use crate::body::Named;
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::pages::fields::{self, Shown};
 use crate::pages::given::{self, Given};
 use crate::pages::{answered, console, spoken};
 use crate::refusal::Refusal;
+use crate::rights::carried_out;
 use crate::strangers::Turn;
 use crate::view::{Look, attempt_of, task_form};
 
@@ -106,14 +110,20 @@ pub(crate) async fn show(
 /// Takes what the page of a link sends.
 pub(crate) async fn answer(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Named(token): Named<String>,
     request: Request,
 ) -> Response {
     let lang = spoken(&desk, request.headers());
-    take(&desk, &token, request, lang).await.unwrap_or_else(|refusal| trouble(&refusal, lang))
+    take(&desk, &caller, (&token, request), lang).await.unwrap_or_else(|refusal| trouble(&refusal, lang))
 }
 
-async fn take(desk: &Arc<Desk>, token: &str, request: Request, lang: Lang) -> Result<Response, Refusal> {
+async fn take(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    (token, request): (&str, Request),
+    lang: Lang,
+) -> Result<Response, Refusal> {
     // Before anything is read: whoever may not answer sends nothing here.
     let sheet = match met(desk, token, lang).await? {
         Ok(sheet) => sheet,
@@ -132,31 +142,66 @@ async fn take(desk: &Arc<Desk>, token: &str, request: Request, lang: Lang) -> Re
         return Ok(again(&sheet, &confirmation(desk, token)));
     }
     given::keep(desk, &sheet.ticket.who, &mut given).await?;
-    let answer = fields::answer(&sheet.fields, sheet.ticket.choice.as_ref(), &given);
-    let event = Event::Answered {
-        of: sheet.of,
-        by: sheet.ticket.who.clone(),
-        via: VIA.into(),
-        fields: Raw::from(&answer),
-    };
-    match desk.engine.act(sheet.ticket.run, event).await.map_err(Refusal::from) {
-        Ok(()) => Ok(answered(StatusCode::OK, page::done(&sheet))),
-        Err(Refusal::Fields(faults)) => {
-            let confirmation = confirmation(desk, token);
-            let page = page::sheet(&sheet, &confirmation, &sentences(&faults, lang), &given);
-            Ok(asked(StatusCode::UNPROCESSABLE_ENTITY, &sheet, page))
+    let act = of_audit(desk, caller, &sheet.ticket);
+    let noted = caller.noted.clone();
+    let answering =
+        Answering { desk: desk.clone(), caller: caller.clone(), token: token.to_owned(), sheet, given };
+    let answer = async move { answering.done().await.unwrap_or_else(|refusal| trouble(&refusal, lang)) };
+    // Of whoever is signed in beside it the act is in the audit already.
+    if caller.who.is_some() { Ok(answer.await) } else { carried_out(desk, act, noted, answer).await }
+}
+
+/// Who answers what by the link, which itself lets in and stands nowhere.
+fn of_audit(desk: &Desk, caller: &Caller, ticket: &Ticket) -> Act {
+    Act {
+        at: desk.shared().now(),
+        who: ticket.who.to_string(),
+        from: caller.from.map(|from| from.to_string()).unwrap_or_default(),
+        session: None,
+        act: "/m/{token}".to_owned(),
+        on: ticket.task.to_string(),
+    }
+}
+
+/// An answer that the page of a link sent, and that is looked through.
+struct Answering {
+    desk: Arc<Desk>,
+    caller: Caller,
+    token: String,
+    sheet: Box<Sheet>,
+    given: Given,
+}
+
+impl Answering {
+    async fn done(self) -> Result<Response, Refusal> {
+        let Self { desk, caller, token, sheet, given } = self;
+        let (ticket, lang) = (&sheet.ticket, sheet.lang);
+        let answer = fields::answer(&sheet.fields, ticket.choice.as_ref(), &given);
+        let (of, by, fields) = (sheet.of, ticket.who.clone(), Raw::from(&answer));
+        let event = Event::Answered { of, by, via: VIA.into(), fields };
+        let task = ticket.task.clone();
+        let before = desk.read(move |desk| Ok(desk.reads().task(&task)?)).await?;
+        let shut = async || met(&desk, &token, lang).await.map(Result::err);
+        match desk.engine.act(ticket.run, event).await.map_err(Refusal::from) {
+            Ok(()) => {
+                if let Some(before) = before {
+                    note_task(&desk, &caller, before, None).await;
+                }
+                Ok(answered(StatusCode::OK, page::done(&sheet)))
+            }
+            Err(Refusal::Fields(faults)) => {
+                let confirmation = confirmation(&desk, &token);
+                let page = page::sheet(&sheet, &confirmation, &sentences(&faults, lang), &given);
+                Ok(asked(StatusCode::UNPROCESSABLE_ENTITY, &sheet, page))
+            }
+            // Somebody was first, or who may answer changed: it is looked at again. The answer that was first may not be on
+            // disk yet: then nobody can say whose it was.
+            Err(Refusal::DealtWith(_)) => {
+                Ok(closed(&shut().await?.unwrap_or_else(|| Shut::Over(Over::default())), lang))
+            }
+            Err(Refusal::NotYours(_)) => Ok(closed(&shut().await?.unwrap_or(Shut::NotYours), lang)),
+            Err(other) => Err(other),
         }
-        // Somebody was first, or who may answer changed: it is looked at again.
-        Err(Refusal::DealtWith(_)) => {
-            // The answer that was first may not be on disk yet: then nobody can say whose it was.
-            let shut = met(desk, token, lang).await?.err().unwrap_or_else(|| Shut::Over(Over::default()));
-            Ok(closed(&shut, lang))
-        }
-        Err(Refusal::NotYours(_)) => {
-            let shut = met(desk, token, lang).await?.err().unwrap_or(Shut::NotYours);
-            Ok(closed(&shut, lang))
-        }
-        Err(other) => Err(other),
     }
 }
 

@@ -304,7 +304,7 @@ async fn guard<N: Needs>(
 
 /// What somebody known does is done to its end, also when they hang up meanwhile: or one act of two would be done, and the
 /// line in the audit would have no answer. No more of them than there are lines, or hanging up would be a way around that.
-async fn carried_out(
+pub(crate) async fn carried_out(
     desk: &Arc<Desk>,
     asked: Asked,
     noted: Noted,

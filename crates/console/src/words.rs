@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue;
 
+use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{People, bare};
 use yizhan_workflow::problem::Lang;
 
@@ -59,6 +60,18 @@ pub(crate) fn called(lang: Lang, people: &People, who: &str) -> String {
         "socket" => say(lang, catalogue::WHO_SOCKET).to_owned(),
         who => who.split_once(':').map_or(who, |(_, name)| name).to_owned(),
     })
+}
+
+/// What a role lets somebody do.
+pub(crate) fn role_word(role: Role, lang: Lang) -> &'static str {
+    let word = match role {
+        Role::Viewer => catalogue::ROLE_VIEWER,
+        Role::Worker => catalogue::ROLE_WORKER,
+        Role::Operator => catalogue::ROLE_OPERATOR,
+        Role::Author => catalogue::ROLE_AUTHOR,
+        Role::Admin => catalogue::ROLE_ADMIN,
+    };
+    say(lang, word)
 }
 
 /// The language of `Accept-Language` that is wanted most of those that we speak.

@@ -135,7 +135,7 @@ impl Teller<'_> {
         let plain = |title: String, page: Option<String>| AboutView { id: id.to_owned(), title, page };
         Some(match kind.split('/').next().unwrap_or_default() {
             "runs" => self.case(id).unwrap_or_else(|| plain(id.to_owned(), None)),
-            "tasks" => self.task(id).unwrap_or_else(|| plain(id.to_owned(), None)),
+            "tasks" | "m" => self.task(id).unwrap_or_else(|| plain(id.to_owned(), None)),
             "workflows" | "triggers" => plain(self.workflow(id), Some(format!("/workflows/{id}"))),
             "accounts" | "sign-in" => plain(self.wording.who(&format!("person:{}", bare(id))), None),
             "plugins" => plain(id.to_owned(), Some(format!("/system#plugin-{id}"))),

@@ -148,7 +148,7 @@ async fn act(
     let (run, of, task, before) = named.await?;
     desk.engine.act(run, event(of)).await?;
     match task {
-        Some(row) => note_task(desk, &caller, row).await,
+        Some(row) => note_task(desk, &caller, row, None).await,
         None => {
             caller.noted.case(run);
             let after = desk.read(move |desk| Ok(of_clock(desk, run, of))).await;

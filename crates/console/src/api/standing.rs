@@ -7,6 +7,7 @@ use yizhan_engine::live;
 use yizhan_engine::store::{TaskEnd, TaskRow};
 use yizhan_workflow::id::{Attempt, RunId};
 use yizhan_workflow::run::clock::WHOLE;
+use yizhan_workflow::run::event::{Event, Verdict};
 
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -25,15 +26,28 @@ fn of_task(row: &TaskRow, end: Option<&TaskEnd>) -> Standing {
     ])
 }
 
-/// Tells what became of a task that was as `before`.
-pub(crate) async fn note_task(desk: &Arc<Desk>, caller: &Caller, before: TaskRow) {
+/// What somebody said of a step that could not go on by itself, whose question is no task that is kept.
+pub(super) fn settled(event: &Event) -> Option<Standing> {
+    let Event::Settled { verdict, .. } = event else { return None };
+    let word = match verdict {
+        Verdict::Happened { .. } => "happened",
+        Verdict::Again {} => "again",
+        Verdict::Skip { .. } => "skip",
+        Verdict::Fail {} => "fail",
+        Verdict::Leave {} => "leave",
+    };
+    Some(standing([("state", Some(json!("settled"))), ("outcome", Some(json!(word)))]))
+}
+
+/// Tells what became of a task that was as `before`; `gone`: how it stands that is kept nowhere.
+pub(crate) async fn note_task(desk: &Arc<Desk>, caller: &Caller, before: TaskRow, gone: Option<Standing>) {
     let (id, run) = (before.id.clone(), before.run);
     let after = desk.read(move |desk| {
         if let Some(row) = desk.reads().task(&id)? {
             return Ok(of_task(&row, None));
         }
         let past = desk.reads().past_task(&id)?;
-        let gone = standing([("state", Some(json!("closed")))]);
+        let gone = gone.unwrap_or_else(|| standing([("state", Some(json!("closed")))]));
         Ok(past.map_or(gone, |(row, end)| of_task(&row, Some(&end))))
     });
     caller.noted.case(run);

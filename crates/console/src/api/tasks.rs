@@ -15,7 +15,7 @@ use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
 use super::files::{Sender, names_some, sized, sized_list};
 use super::runs::run_named;
-use super::standing::note_task;
+use super::standing::{note_task, settled};
 use super::{ChangedView, Looking, PageOf, Words, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
@@ -229,15 +229,16 @@ pub(crate) async fn act(
     let asks = caller.clone();
     let (row, of) = desk.read(move |desk| open_task(desk, &asks, &name)).await?;
     yizhan_faults::point("console.task_acting");
-    let run = row.run;
+    let (run, event) = (row.run, event(of));
     if yizhan_faults::seeded("console.answered-early") {
-        let (engine, event) = (desk.engine.clone(), event(of));
+        let engine = desk.engine.clone();
         drop(tokio::spawn(async move { engine.act(run, event).await }));
         return Ok(Answer(ChangedView::of(run)));
     }
-    desk.engine.act(run, event(of)).await?;
+    let gone = settled(&event);
+    desk.engine.act(run, event).await?;
     yizhan_faults::point("console.task_acted");
-    note_task(desk, caller, row).await;
+    note_task(desk, caller, row, gone).await;
     Ok(Answer(ChangedView::of(run)))
 }
 

@@ -1,11 +1,10 @@
 //! What a page says of a refusal, in its reader's words: no other language, no code words, no ids.
 
 use yizhan_workflow::people::People;
-use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::{Lang, reason};
 
 use crate::refusal::Refusal;
-use crate::words::{Text, catalogue as t, say, say_with};
+use crate::words::{Text, catalogue as t, role_word, say, say_with};
 
 /// A refusal in the reader's words, with people by their names.
 pub(crate) fn sentence(refusal: &Refusal, lang: Lang, people: &People) -> String {
@@ -71,18 +70,6 @@ fn not_there(kind: &str) -> Text {
         "run" => t::CASE_IS_NOT_HERE,
         _ => t::IS_NOT_HERE,
     }
-}
-
-/// What a role lets somebody do.
-pub(crate) fn role_word(role: Role, lang: Lang) -> &'static str {
-    let word = match role {
-        Role::Viewer => t::ROLE_VIEWER,
-        Role::Worker => t::ROLE_WORKER,
-        Role::Operator => t::ROLE_OPERATOR,
-        Role::Author => t::ROLE_AUTHOR,
-        Role::Admin => t::ROLE_ADMIN,
-    };
-    say(lang, word)
 }
 
 /// By its code and its English words. What the catalogue does not know is not shown to whoever cannot read it: the code says

@@ -92,6 +92,25 @@ fn is_a_closed_page(page: &Reply) {
     }
 }
 
+/// As any other act: who, when, from where, to what, and what came of it.
+async fn is_in_the_audit(place: &Place, (id, run): (&str, &str), token: &str) {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    let act = loop {
+        let acts = place.socket.get(&format!("/api/v1/audit?lang=en&kind=m&about={id}")).await.json();
+        let done = acts["items"].as_array().unwrap().iter().find(|act| act["answered"]["status"] == 200);
+        if let Some(act) = done {
+            break act.clone();
+        }
+        assert!(tokio::time::Instant::now() < end, "{acts:#}");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((&act["by"], &act["what"]), (&json!("李娜"), &json!("answered by the link of a mail")));
+    assert_eq!((&act["asked"]["from"], &act["asked"]["act"]), (&json!("127.0.0.1"), &json!("/m/{token}")));
+    assert_eq!((&act["about"][0]["id"], &act["about"][1]["id"]), (&json!(id), &json!(run)));
+    assert_eq!(act["answered"]["after"]["outcome"], "approved", "{act:#}");
+    assert!(!act.to_string().contains(token), "what lets in stands in no line: {act}");
+}
+
 /// Mail scanners open links, follow them again, ask for heads, fetch ahead.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_only_opens_a_link_decides_nothing() {
@@ -169,6 +188,8 @@ async fn the_button_decides_once_and_the_links_of_the_others_say_who_decided() {
         journal["items"].as_array().unwrap().iter().filter(|line| line["event"] == "answered").collect();
     assert_eq!(answers.len(), 1);
     assert_eq!(answers[0]["with"]["via"], "link", "{}", answers[0]);
+    let token = yes.rsplit('/').next().unwrap();
+    is_in_the_audit(&place, (li["id"].as_str().unwrap(), &run), token).await;
     for (link, said) in [(&yes, "您已经答复过了"), (&no, "您已经答复过了"), (&others, "这件事已经有了结果")]
     {
         let page = place.stranger.get(link).await;

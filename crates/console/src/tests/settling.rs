@@ -47,6 +47,21 @@ async fn undecided(place: &Place, workflow: &str) -> (String, String) {
     (run, task)
 }
 
+/// What the audit tells of the last decision.
+async fn after(place: &Place, what: &str) -> String {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let found = place.socket.get("/api/v1/audit?kind=tasks/settle&lang=en").await.json();
+        let done = found["items"].as_array().unwrap().iter().find(|act| act["answered"]["status"] == 303);
+        let changes = done.map(|act| act["changes"].as_array().unwrap().clone()).unwrap_or_default();
+        if let Some(change) = changes.iter().find(|change| change["what"] == what) {
+            return change["after"].as_str().unwrap().to_owned();
+        }
+        assert!(tokio::time::Instant::now() < end, "{found:#}");
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_knows_is_answered_on_the_case_s_page_with_what_the_step_gives() {
     let place = place(&[("die", DIE)]).await;
@@ -95,6 +110,8 @@ async fn what_nobody_knows_is_answered_on_the_case_s_page_with_what_the_step_giv
     assert!(output.contains(r#""amount":12.50"#), "every digit stays: {output}");
     let given = &over["steps"][0]["items"][0]["output"];
     assert_eq!((&given["text"], &given["parts"]), (&json!("17"), &json!(["阀"])));
+    assert_eq!(after(&place, "State").await, "decided by somebody");
+    assert_eq!(after(&place, "Outcome").await, "It happened");
     let journal = place.socket.get(&format!("/api/v1/runs/{run}/journal")).await.body;
     assert_eq!(
         journal.matches("\"event\":\"commented\"").count(),

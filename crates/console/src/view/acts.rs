@@ -8,7 +8,7 @@ use yizhan_workflow::people::bare;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 
-use crate::words::{Text, catalogue as t, say};
+use crate::words::{Text, catalogue as t, outcome_word, role_word, say};
 
 /// A line of the audit with its answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -137,6 +137,7 @@ const WORDS: &[(&str, Text)] = &[
     ("decided", t::WORD_DECIDED),
     ("withdrawn", t::WORD_WITHDRAWN),
     ("closed", t::WORD_CLOSED),
+    ("settled", t::WORD_SETTLED),
     ("runs", t::WORD_RUNS),
     ("stopped", t::WORD_STOPPED),
     ("true", t::YES),
@@ -223,9 +224,15 @@ impl Wording<'_> {
             "owner" | "for" | "person" | "who" => self.named(text),
             "due" | "expires" => self.time(text),
             "version" => text.chars().take(12).collect(),
+            "may" => {
+                text.parse().map_or_else(|()| text.to_owned(), |role| role_word(role, self.lang).to_owned())
+            }
             _ => {
+                let of_outcome = |text: &str| {
+                    if part == "outcome" { outcome_word(self.lang, text) } else { text }.to_owned()
+                };
                 let known = WORDS.iter().find(|(word, _)| *word == text);
-                known.map_or_else(|| text.to_owned(), |(_, word)| say(self.lang, *word).to_owned())
+                known.map_or_else(|| of_outcome(text), |(_, word)| say(self.lang, *word).to_owned())
             }
         }
     }

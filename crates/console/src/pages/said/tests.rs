@@ -8,6 +8,7 @@ use yizhan_engine::intake::IntakeError;
 use yizhan_engine::{ActError, PublishError, StartError};
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::Person;
+use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::Refusal as RunRefusal;
 
 use super::*;

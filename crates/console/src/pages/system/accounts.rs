@@ -10,7 +10,6 @@ use serde::Deserialize;
 use yizhan_access::{Session, Token};
 use yizhan_workflow::people::rights::Role;
 
-use super::super::said::role_word;
 use super::super::shell::{Place, Reader, page};
 use super::super::{console, refused, sentence, spoken};
 use super::{Part, parts};
@@ -21,7 +20,7 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::Listing;
-use crate::words::{catalogue as t, say, say_with};
+use crate::words::{catalogue as t, role_word, say, say_with};
 
 /// Of each list on a page.
 const SHOWN: usize = 100;
