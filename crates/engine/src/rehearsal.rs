@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::Length;
 use yizhan_workflow::plan::Workflow;
+use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 
 use crate::intake::Prepared;
@@ -37,6 +38,8 @@ pub struct Answers {
     pub takes: BTreeMap<String, Takes>,
     /// Where the walk's registers stand, empty at first; without it what they give is made up.
     pub shelf: Option<fn() -> Shelf>,
+    /// In which language it is said why an answer cannot be taken; in English where none is named.
+    pub lang: Option<Lang>,
 }
 
 /// How long somebody takes to answer.

@@ -28,6 +28,16 @@ form.done = { label = "修好了", type = "yesno" }
 on.done.no = { go = "fail:没修好" }
 "#;
 
+/// Whose check is never passed.
+const ROUND: &str = r#"
+title = "兜圈子"
+[step.work]
+use = "play.say"
+[step.look]
+check = "false"
+on.no = { back_to = "work", most = 1000 }
+"#;
+
 async fn open(client: &Client, path: &str) -> Reply {
     client.send("GET", path, &[EN], vec![]).await
 }
@@ -74,8 +84,8 @@ async fn a_workflow_shows_its_state_its_sentences_what_starts_it_and_which_texts
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_walk_through_says_what_would_happen_by_when_and_does_nothing() {
-    let place = place(&[("fault", FAULT)]).await;
-    let viewer = token(&place, "looks", Role::Viewer, &["fault"], None).await;
+    let place = place(&[("fault", FAULT), ("round", ROUND)]).await;
+    let viewer = token(&place, "looks", Role::Viewer, &["fault", "round"], None).await;
     let path = "/workflows/fault/trial";
     assert!(open(&viewer, path).await.body.contains("nothing is done"));
     let wrong = send(&viewer, path, &[("f.meter", "")]).await;
@@ -100,6 +110,10 @@ async fn a_walk_through_says_what_would_happen_by_when_and_does_nothing() {
     assert!(!chosen.body.contains("taken to be answered"), "{}", chosen.body);
     assert!(!walked.body.contains("没修好"), "which it does not say by itself");
     assert_eq!(place.socket.get("/api/v1/runs").await.json()["items"], json!([]));
+    // What stops a walk is said in the reader's language.
+    let zh = [FORM, OUR_PAGE, ("accept-language", "zh")];
+    let round = viewer.send("POST", "/workflows/round/trial", &zh, vec![]).await;
+    assert!(round.body.contains("同样的答复已经走了"), "{}", round.body);
     assert_eq!(send(&viewer, path, &[("f.meter", "05"), ("at", "soon")]).await.status, 400);
     let other = token(&place, "looks elsewhere", Role::Viewer, &["refund"], None).await;
     assert_eq!(send(&other, path, &[("f.meter", "05")]).await.status, 403);
@@ -123,6 +137,12 @@ async fn the_system_says_how_it_is_what_plugins_do_and_which_slots_did_not_go_as
     {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
+    assert!(
+        page.body.contains(&format!("<code>{}</code>", "ab".repeat(32))),
+        "all of its sum: {}",
+        page.body
+    );
+    assert!(!page.body.contains("\"></td>"), "no place is left empty: {}", page.body);
     assert!(!page.body.contains("/system/accounts"), "that is for administrators");
     let narrow = token(&place, "ops of one", Role::Operator, &["fault"], None).await;
     assert_eq!(open(&narrow, "/system").await.status, 403);

@@ -13,7 +13,7 @@ use yizhan_workflow::expression::Tree;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::People;
 use yizhan_workflow::plan::{Work, Workflow};
-use yizhan_workflow::problem::reason;
+use yizhan_workflow::problem::{Lang, reason, sort_word};
 use yizhan_workflow::register::Registers;
 use yizhan_workflow::run::World;
 
@@ -218,7 +218,8 @@ fn said(rehearsal: &Rehearsal, text: &Workflow, context: &Context) -> String {
     }
     let end = &rehearsal.end;
     if let Some(stopped) = &rehearsal.stopped {
-        lines.push(say(format!("\n到此为止:{stopped}"), format!("\nno further: {stopped}")));
+        let zh = sort_word(stopped, Lang::Zh);
+        lines.push(say(format!("\n到此为止:{zh}"), format!("\nno further: {stopped}")));
     } else {
         let outcome = end.outcome.as_deref().unwrap_or_default();
         lines.push(say(

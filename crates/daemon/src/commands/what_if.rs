@@ -11,6 +11,7 @@ use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::id::{Millis, StepNo};
 use yizhan_workflow::moment::{Anchored, Moment, Standpoint};
 use yizhan_workflow::plan::{Starts, Workflow};
+use yizhan_workflow::problem::{Lang, sort_word};
 use yizhan_workflow::run::World;
 use yizhan_workflow::schedule::preview;
 
@@ -256,9 +257,8 @@ fn said(walk: &Walked, dates: &[Dated], context: &Context) -> String {
     );
     let mut text = table(&head, &rows);
     if let Some(stopped) = &walk.rehearsal.stopped {
-        text.push_str(
-            &context.language.pick(format!("到此为止:{stopped}"), format!("no further: {stopped}")),
-        );
+        let zh = sort_word(stopped, Lang::Zh);
+        text.push_str(&context.language.pick(format!("到此为止:{zh}"), format!("no further: {stopped}")));
     }
     text
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
+use yizhan_workflow::form::FieldFault;
 use yizhan_workflow::id::{Attempt, Item, Millis};
 use yizhan_workflow::moment::Offset;
 use yizhan_workflow::plan::{ActionName, Work};
@@ -231,7 +232,10 @@ impl Walk<'_> {
             // Dealt with meanwhile: another step has ended the run.
             Ok(()) | Err(Hindrance::Refused(Refusal::Echo(_))) => Ok(()),
             Err(Hindrance::Refused(Refusal::Form(faults))) => {
-                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                let said = |fault: &FieldFault| {
+                    self.answers.lang.map_or_else(|| fault.to_string(), |lang| fault.sentence(lang))
+                };
+                let faults: Vec<String> = faults.iter().map(said).collect();
                 let told = self.house.teller.as_ref().and_then(|teller| teller.told.last());
                 let step = told.map(|told| told.step.clone()).unwrap_or_default();
                 Err(format!("`{step}` cannot be answered so: {}", faults.join("; ")))

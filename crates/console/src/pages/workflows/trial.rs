@@ -13,7 +13,7 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::{Moment, MomentText};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::Workflow;
-use yizhan_workflow::problem::reason;
+use yizhan_workflow::problem::{Lang, reason, sort_word};
 use yizhan_workflow::run::World;
 use yizhan_workflow::run::names;
 
@@ -106,6 +106,7 @@ async fn walked(
     sheet: &mut Sheet,
 ) -> Result<Rehearsal, Refusal> {
     let (text, fields) = asked(desk, caller, name)?;
+    let headers = request.headers().clone();
     sheet.given = given::read(desk, request, false).await?;
     let input = fields::answer(&fields, None, &sheet.given).to_string();
     let world = desk.shared().world();
@@ -121,9 +122,11 @@ async fn walked(
     let all: Vec<Arc<Workflow>> = library.values().filter_map(|entry| entry.workflow.clone()).collect();
     let mut others = reached(&text, &all);
     others.retain(|one| caller.rights.may(Role::Viewer, &one.name));
+    let lang = Some(spoken(desk, &headers));
+    let answers = Answers { of, late, takes, others, lang, ..Answers::default() };
     desk.read(move |_| {
         let prepared = intake::prepare(&text, &input, None, &world, at)?;
-        Ok(rehearse(&prepared, &by, &world, at, &Answers { of, late, takes, others, ..Answers::default() }))
+        Ok(rehearse(&prepared, &by, &world, at, &answers))
     })
     .await
 }
@@ -170,12 +173,17 @@ fn course(reader: &Reader<'_>, walked: &Rehearsal) -> Markup {
             } }
             li {
                 @match &walked.stopped {
-                    Some(stopped) => strong { (say(lang, t::NO_FURTHER)) (stopped) },
+                    Some(why) => strong { (say(lang, t::NO_FURTHER)) (stopped(why, lang)) },
                     None => { strong { (say(lang, state_word(walked.end.state))) } " " (walked.end.outcome.as_deref().unwrap_or_default()) p.soft { (time(reader, walked.end.at)) } },
                 }
             }
         }
     }
+}
+
+/// Why a walk goes no further.
+fn stopped(why: &str, lang: Lang) -> String {
+    if lang == Lang::Zh { sort_word(why, lang) } else { why.to_owned() }
 }
 
 fn time(reader: &Reader<'_>, at: Millis) -> String {
