@@ -188,7 +188,7 @@ pub(crate) async fn invitation(
 ) -> Response {
     let lang = spoken(&desk, &headers);
     match invited(&desk, &word) {
-        Ok(Some(name)) => answered(StatusCode::OK, invitation_page(lang, &name, None)),
+        Ok(Some((id, name))) => answered(StatusCode::OK, invitation_page(lang, (&id, &name), None)),
         Ok(None) => answered(StatusCode::GONE, void_page(lang)),
         Err(refusal) => answered(
             refusal.status(),
@@ -198,12 +198,16 @@ pub(crate) async fn invitation(
 }
 
 /// The name of whom a word invites.
-fn invited(desk: &Desk, word: &str) -> Result<Option<String>, Refusal> {
+/// Who is invited: the id, and the name.
+fn invited(desk: &Desk, word: &str) -> Result<Option<(String, String)>, Refusal> {
     let now = desk.shared().now();
     let invitation = desk.access.invitation(word, now)?;
     let world = desk.shared().world();
     let present = world.people_at(now);
-    Ok(invitation.and_then(|invitation| Some(present.person(&invitation.person)?.name.clone())))
+    Ok(invitation.and_then(|invitation| {
+        let name = present.person(&invitation.person)?.name.clone();
+        Some((invitation.person, name))
+    }))
 }
 
 pub(crate) async fn accepted(
@@ -235,7 +239,7 @@ async fn accept(
     }
     let now = desk.shared().now();
     let invitation = desk.access.invitation(word, now)?;
-    let (Some(invitation), Some(name)) = (invitation, invited(desk, word)?) else {
+    let (Some(invitation), Some((_, name))) = (invitation, invited(desk, word)?) else {
         return Ok(answered(StatusCode::GONE, void_page(lang)));
     };
     let (password, again) = (form.text("password"), form.text("again"));
@@ -245,7 +249,10 @@ async fn accept(
         Some(say(lang, t::PASSWORDS_DIFFER))
     };
     if let Some(fault) = fault {
-        return Ok(answered(StatusCode::UNPROCESSABLE_ENTITY, invitation_page(lang, &name, Some(fault))));
+        return Ok(answered(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            invitation_page(lang, (&invitation.person, &name), Some(fault)),
+        ));
     }
     let who = format!("person:{}", invitation.person);
     let asked = Act {
@@ -331,13 +338,18 @@ fn sign_in_page(lang: Lang, entry: &Entry<'_>) -> String {
     apart(lang, title, &content)
 }
 
-fn invitation_page(lang: Lang, name: &str, fault: Option<&str>) -> String {
+fn invitation_page(lang: Lang, (id, name): (&str, &str), fault: Option<&str>) -> String {
     let title = say(lang, t::CHOOSE_A_PASSWORD);
     let content = html! {
         h1 { (title) }
         p { (say(lang, t::HELLO)) (name) (say(lang, t::FULL_STOP)) }
         @if let Some(fault) = fault { (notice(fault)) }
         form method="post" {
+            // For whatever keeps passwords: under which name this one is asked for later.
+            div.field {
+                label for="name" { (say(lang, t::NAME)) }
+                input id="name" name="name" value=(id) autocomplete="username" readonly;
+            }
             div.field {
                 label for="password" { (say(lang, t::PASSWORD)) }
                 p.hint { (say(lang, t::PASSWORD_HINT)) }

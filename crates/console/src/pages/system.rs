@@ -168,7 +168,7 @@ fn schedule_rows(reader: &Reader<'_>, all: &[TriggerView]) -> Markup {
                     td data-label=(say(lang, t::WORKFLOW)) { a href={ "/workflows/" (one.workflow) } { (one.title) } @if let Some(pause) = &one.paused { p.late { (paused(reader, pause)) } } }
                     td data-label=(say(lang, t::PATTERN)) { (one.said) }
                     td data-label=(say(lang, t::NEXT_ONE)) { (coming(reader, one)) }
-                    td data-label=(say(lang, t::LAST_FIRINGS)) { (firings(reader, &one.last, FIRINGS)) }
+                    td data-label=(say(lang, t::LAST_FIRINGS)) { @if one.last.is_empty() { (plugins::nothing()) } @else { (firings(reader, &one.last, FIRINGS)) } }
                 } } }
             } }
         }

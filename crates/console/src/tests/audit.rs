@@ -124,6 +124,10 @@ async fn the_audit_tells_of_cases_triggers_accounts_and_tokens_what_was_and_what
     let (was, is) = of(1);
     assert_eq!((was, &is["may"], &is["on"]), (Json::Null, &json!("viewer"), &json!(["visit"])));
     assert_eq!(of(0), (is, Json::Null));
+    let page =
+        place.token.send("GET", "/system/audit?kind=tokens", &[("accept-language", "zh")], vec![]).await;
+    assert!(page.body.contains("<ins>查看</ins>") && !page.body.contains("viewer"), "{}", page.body);
+    assert!(page.body.contains("<details class=\"fold\">"), "on a phone the rest of a line is folded");
     place.stop().await;
 }
 

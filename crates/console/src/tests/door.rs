@@ -50,6 +50,8 @@ async fn an_invited_person_chooses_a_password_signs_in_works_and_signs_out() {
     let path = invited(&place, "person:li.na").await;
     let page = place.stranger.get(&path).await;
     assert!(page.status == 200 && page.body.contains("李娜"), "{page:?}");
+    // Whatever keeps passwords is told for which name this one is.
+    assert!(page.body.contains("value=\"li.na\" autocomplete=\"username\" readonly"), "{}", page.body);
     assert!(page.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
     for (first, second) in
         [("short", "short"), (PASSWORD, "seven green pimps"), ("password1234", "password1234")]

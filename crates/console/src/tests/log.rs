@@ -28,6 +28,7 @@ async fn whoever_administers_the_house_finds_lines_of_the_log_by_level_and_words
         "{}",
         page.body
     );
+    assert!(page.body.contains("<span class=\"soft\" title=\"yizhan::play\">daemon</span>"), "{}", page.body);
     let system = operator.get("/system").await;
     assert!(!system.body.contains("/system/log"), "the way there is for those who may go it");
     place.stop().await;

@@ -118,6 +118,7 @@ impl House for Rooms {
         let (calls, crashes) = (7, 1);
         vec![PluginView {
             id: "play".into(),
+            hash: "ab".repeat(32),
             version: "1.0.0".into(),
             actions: vec![say],
             calls,

@@ -125,7 +125,7 @@ fn content(
         }
         (search(reader, wanted))
         @if listing.items.is_empty() { p.empty { (say(lang, t::NO_ACTS)) } } @else {
-            div.wide { table.rows {
+            div.wide { table.rows.audit {
                 thead { tr {
                     th { (say(lang, t::AT)) } th { (say(lang, t::WHO)) } th { (say(lang, t::ACT)) }
                     th { (say(lang, t::BEFORE_AND_AFTER)) } th { (say(lang, t::FROM_WHERE)) }
@@ -179,16 +179,18 @@ fn row(reader: &Reader<'_>, act: &ActView) -> Markup {
             td data-label=(say(lang, t::WHO)) { (act.by) }
             td data-label=(say(lang, t::ACT)) {
                 (act.what) " " (came(reader, act))
-                @for about in &act.about { div { (link(about)) } }
+                @for about in &act.about { div.about { (link(about)) } }
+                // On a phone a line is short, and the rest of it stands behind this.
+                details.fold { summary aria-label={ (say(lang, t::DETAILS)) " #" (act.seq) } { "…" } }
             }
-            td data-label=(say(lang, t::BEFORE_AND_AFTER)) {
+            td.more data-label=(say(lang, t::BEFORE_AND_AFTER)) {
                 @for change in &act.changes { div {
                     span.soft { (change.what) } " "
                     @if !change.before.is_empty() { del { (change.before) } " → " }
                     @if change.after.is_empty() { "—" } @else { ins { (change.after) } }
                 } }
             }
-            td.soft data-label=(say(lang, t::FROM_WHERE)) { (act.asked.from) @if let Some(session) = &act.asked.session { " · " (session) } }
+            td.more.soft data-label=(say(lang, t::FROM_WHERE)) { (act.asked.from) @if let Some(session) = &act.asked.session { " · " (session) } }
         }
     }
 }

@@ -89,8 +89,23 @@ fn row(reader: &Reader<'_>, line: &LogLine) -> Markup {
             time.soft datetime=(line.at) { (reader.clock(&line.at)) }
             span class={ "chip " (class) } { (say(reader.lang, word)) }
             // A fault with its caret stands as it does on a terminal.
-            @if line.text.contains('\n') { div.said { pre tabindex="0" { (line.text) } code.soft { (line.of) } } }
-            @else { span.said { (line.text) " " code.soft { (line.of) } } }
+            @if line.text.contains('\n') { div.said { pre tabindex="0" { (line.text) } (part(reader, &line.of)) } }
+            @else { span.said { (line.text) " " (part(reader, &line.of)) } }
         }
     }
+}
+
+/// Which part of the house says it; its whole name for whoever looks for it in the source.
+fn part(reader: &Reader<'_>, of: &str) -> Markup {
+    let krate = of.split("::").next().unwrap_or_default();
+    let text = match krate.strip_prefix("yizhan").map_or(krate, |part| part.trim_start_matches('_')) {
+        "console" => t::PART_PAGES,
+        "engine" | "workflow" => t::PART_ENGINE,
+        "store" => t::PART_STORE,
+        "access" => t::PART_ACCESS,
+        "plugin" | "plugin_host" => t::PLUGINS,
+        "" | "daemon" => t::PART_DAEMON,
+        _ => return html! { code.soft { (of) } },
+    };
+    html! { span.soft title=(of) { (say(reader.lang, text)) } }
 }

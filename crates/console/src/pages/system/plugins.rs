@@ -28,7 +28,7 @@ fn row(reader: &Reader<'_>, plugin: &PluginView) -> Markup {
                 strong { (plugin.id) } " " span.soft { (plugin.version) }
                 details.values { summary { (say(lang, t::ACTIONS)) " · " (plugin.actions.len()) }
                     ul.plain-list { @for action in &plugin.actions { li { code { (action.name) } " " span.chip { (effect(lang, &action.effect)) } " " (summary(lang, &action.summary)) } } }
-                    p.soft { "SHA-256 " code title=(plugin.hash) { (plugin.hash.chars().take(12).collect::<String>()) } }
+                    p.soft { "SHA-256 " code { (plugin.hash) } }
                 }
             }
             td data-label=(say(lang, t::STATE)) {
@@ -40,11 +40,16 @@ fn row(reader: &Reader<'_>, plugin: &PluginView) -> Markup {
                 @if let Some(cost) = plugin.cost.as_ref().filter(|cost| cost.failed > 0) { div.late { (say_with(lang, t::FAILED_CALLS, &[&cost.failed.to_string()])) } }
                 @if plugin.crashes > 0 { div.late { (say_with(lang, t::CRASHED, &[&plugin.crashes.to_string()])) } }
             }
-            td data-label=(say(lang, t::TAKES)) { @if let Some(cost) = &plugin.cost { (takes(reader, cost)) } }
-            td data-label=(say(lang, t::COSTS)) { @if let Some(cost) = &plugin.cost { (costs(reader, cost)) } }
+            td data-label=(say(lang, t::TAKES)) { @match &plugin.cost { Some(cost) => (takes(reader, cost)), None => (nothing()) } }
+            td data-label=(say(lang, t::COSTS)) { @match &plugin.cost { Some(cost) => (costs(reader, cost)), None => (nothing()) } }
             td data-label=(say(lang, t::ISOLATION)) { (say(lang, isolation(&plugin.isolation))) }
         }
     }
+}
+
+/// Where there is nothing to say, so that no place looks forgotten.
+pub(super) fn nothing() -> Markup {
+    html! { span.soft { "—" } }
 }
 
 /// None for a word of a later version.
@@ -104,6 +109,9 @@ fn length(us: u64) -> String {
 
 fn costs(reader: &Reader<'_>, cost: &CostView) -> Markup {
     let lang = reader.lang;
+    if cost.cpu_ms.is_none() && cost.memory_bytes.is_none() {
+        return nothing();
+    }
     html! {
         @if let Some(cpu) = cost.cpu_ms { div { (say_with(lang, t::PROCESSOR_TIME, &[&length(cpu.saturating_mul(1_000))])) } }
         @if let Some(bytes) = cost.memory_bytes { div { (say_with(lang, t::MEMORY, &[&(bytes >> 20).to_string()])) } }

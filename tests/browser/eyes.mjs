@@ -1,0 +1,52 @@
+// What eyes find on pages and no program does: lines that run under each other, pictures that end without a sign.
+
+import assert from "node:assert/strict";
+
+const PHONE = { width: 375, height: 812 };
+
+async function a_second_line_on_a_phone_stands_beside_its_word_and_not_under_it({ windows, house }) {
+  const run = await house.start("fault", { phone: "13800000071-13800000072", place: "江南路 71 号" });
+  await house.task(run);
+  const page = await windows.of("li.na", { viewport: PHONE });
+  await page.goto(house.at("/tasks"));
+  const lines = await page.evaluate(() => {
+    const cell = [...document.querySelectorAll(".rows td[data-label]")].find((one) => one.innerText.includes("13800000071"));
+    const all = document.createRange();
+    all.selectNodeContents(cell);
+    return [...all.getClientRects()].map(({ left, top }) => ({ left, top }));
+  });
+  assert.ok(new Set(lines.map((line) => line.top)).size > 1, "it needs more than one line");
+  const first = Math.min(...lines.map((line) => line.left));
+  assert.ok(first > 80, `a line begins under the word, at ${first}`);
+}
+
+async function a_picture_shows_at_its_edge_that_it_goes_on_and_a_keyboard_gets_there({ windows, house }) {
+  const run = await house.start("fault", { phone: "13800000072", place: "江南路 72 号" });
+  await house.task(run);
+  const page = await windows.of("wang.wei", { viewport: PHONE });
+  await page.goto(house.at(`/runs/${run}`));
+  const picture = page.locator("#picture");
+  await picture.scrollIntoViewIfNeeded();
+  assert.ok(await picture.evaluate((one) => one.scrollWidth > one.clientWidth), "it is wider than a phone");
+  // The last pixels of the edge, as they are and as they would be without the shade.
+  const differs = async () => {
+    const { x, y, width, height } = await picture.boundingBox();
+    const clip = { x: x + width - 8, y: y + 20, width: 6, height: Math.min(height - 40, 200) };
+    const shaded = await page.screenshot({ clip });
+    await picture.evaluate((one) => (one.style.background = "none"));
+    const plain = await page.screenshot({ clip });
+    await picture.evaluate((one) => (one.style.background = ""));
+    return !shaded.equals(plain);
+  };
+  assert.equal(await differs(), true, "nothing says that it goes on");
+  await picture.focus();
+  await page.keyboard.press("ArrowRight");
+  await page.waitForFunction(() => document.querySelector("#picture").scrollLeft > 0);
+  await picture.evaluate((one) => (one.scrollLeft = one.scrollWidth));
+  assert.equal(await differs(), false, "here is its end");
+}
+
+export const stories = [
+  a_second_line_on_a_phone_stands_beside_its_word_and_not_under_it,
+  a_picture_shows_at_its_edge_that_it_goes_on_and_a_keyboard_gets_there,
+];
