@@ -175,13 +175,15 @@ fn row(reader: &Reader<'_>, act: &ActView) -> Markup {
     let lang = reader.lang;
     html! {
         tr id={ "line-" (act.seq) } {
-            td data-label=(say(lang, t::AT)) title={ "#" (act.seq) } { (reader.clock(&act.asked.at.to_string())) }
+            td data-label=(say(lang, t::AT)) title={ "#" (act.seq) } {
+                // On a phone a line is short, and the rest of it stands behind this.
+                details.fold { summary aria-label={ (say(lang, t::DETAILS)) " #" (act.seq) } {} }
+                (reader.clock(&act.asked.at.to_string()))
+            }
             td data-label=(say(lang, t::WHO)) { (act.by) }
             td data-label=(say(lang, t::ACT)) {
                 (act.what) " " (came(reader, act))
                 @for about in &act.about { div.about { (link(about)) } }
-                // On a phone a line is short, and the rest of it stands behind this.
-                details.fold { summary aria-label={ (say(lang, t::DETAILS)) " #" (act.seq) } { "…" } }
             }
             td.more data-label=(say(lang, t::BEFORE_AND_AFTER)) {
                 @for change in &act.changes { div {
