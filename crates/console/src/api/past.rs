@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use yizhan_engine::live;
 use yizhan_engine::store::{self, TaskEnd};
-use yizhan_workflow::id::{Attempt, RunId, TaskId};
+use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::Workflow;
@@ -69,23 +69,80 @@ fn told(
     let no_such = || Refusal::NoSuch { kind: "run", name: row.run.to_string() };
     let run = desk.reads().row(row.run)?.ok_or_else(no_such)?;
     let text = desk.shared().library.text(live::load(row.run, desk.reads())?.run.text(), desk.reads())?;
-    let looking = Looking::default();
-    let by = looking.name(caller, &desk.shared().world())?;
-    let words = |words| in_a_list(desk, row.run, looking.viewer(&by, caller, &row.workflow), words);
-    let case = match &run.key {
-        Some(key) => format!("{} · {}", text.title, words(Words::Key(key))),
-        None => text.title.clone(),
-    };
+    let (title, case) = words(desk, caller, &row)?;
     let of = attempt_of(&row).filter(|_| own);
     let given = of.map(|of| answer_to(desk, row.run, of)).transpose()?.flatten();
     Ok(Past {
-        title: words(Words::Title(&row.title)),
+        title,
         case,
         own,
         answer: given.map(|given| (given, row.step.clone(), text)),
         run: may_look(caller, &run.workflow, &run.by).then_some(row.run),
         end,
     })
+}
+
+/// A task that whoever looks answered, as a list shows it.
+pub(crate) struct OwnAnswer {
+    pub id: TaskId,
+    pub title: String,
+    pub case: String,
+    pub workflow: Arc<str>,
+    pub end: TaskEnd,
+}
+
+/// What a person answered, the newest first, and behind which place it goes on.
+pub(crate) async fn answers(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    (after, most): (&str, usize),
+    fits: impl Fn(&OwnAnswer) -> bool + Send + 'static,
+) -> Result<(Vec<OwnAnswer>, Option<String>), Refusal> {
+    let Some(own) = caller.person().map(|own| format!("person:{own}")) else { return Ok((vec![], None)) };
+    let after = match after {
+        "" => None,
+        after => Some(
+            place(after).ok_or_else(|| Refusal::Address(format!("`{after}` is no place in this list")))?,
+        ),
+    };
+    let caller = caller.clone();
+    desk.read(move |desk| {
+        let before = after.as_ref().map(|(at, id)| (*at, id));
+        let found = desk.reads().answers_of(&own, before, most)?;
+        let last = found.last().filter(|_| found.len() == most);
+        let next = last.map(|(row, end)| format!("{}.{}", end.at.0, row.id));
+        let mut all = Vec::with_capacity(found.len());
+        for (row, end) in found.into_iter().filter(|(row, _)| caller.rights.lets(Role::Viewer, &row.workflow))
+        {
+            let (title, case) = words(desk, &caller, &row)?;
+            all.push(OwnAnswer { id: row.id, title, case, workflow: row.workflow, end });
+        }
+        all.retain(&fits);
+        Ok((all, next))
+    })
+    .await
+}
+
+/// `1795312800000.task_…`.
+fn place(text: &str) -> Option<(Millis, TaskId)> {
+    let (at, id) = text.split_once('.')?;
+    Some((Millis(at.parse().ok()?), id.parse().ok()?))
+}
+
+/// Its title, and its case in a line, as far as they are for whoever looks.
+fn words(desk: &Desk, caller: &Caller, row: &store::TaskRow) -> Result<(String, String), Refusal> {
+    let looking = Looking::default();
+    let by = looking.name(caller, &desk.shared().world())?;
+    let key = desk.reads().row(row.run)?.and_then(|run| run.key);
+    let words = |words| in_a_list(desk, row.run, looking.viewer(&by, caller, &row.workflow), words);
+    let all = desk.shared().library.workflows();
+    let text = all.get(&*row.workflow).and_then(|entry| entry.workflow.as_ref());
+    let workflow = text.map_or_else(|| row.workflow.to_string(), |text| text.title.clone());
+    let case = match &key {
+        Some(key) => format!("{workflow} · {}", words(Words::Key(key))),
+        None => workflow,
+    };
+    Ok((words(Words::Title(&row.title)), case))
 }
 
 /// As it was given: a later round of the step does not change what somebody said in this one.

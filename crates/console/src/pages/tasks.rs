@@ -28,7 +28,7 @@ use super::shell::{Place, Reader, following, page};
 use super::typed::Typed;
 use super::{console, refused, spoken};
 use crate::api::mine::{Mine, OfCase, mine};
-use crate::api::past::past;
+use crate::api::past::{OwnAnswer, answers, past};
 use crate::api::{Looking, drafts, tasks as api};
 use crate::body::{Asked, Form, Named};
 use crate::caller::Caller;
@@ -56,8 +56,15 @@ pub(crate) struct Filter {
 }
 
 /// Which of them are shown.
-const KINDS: [(&str, Text); 4] =
-    [("", t::ALL_TASKS), ("mine", t::TAKEN_BY_ME), ("free", t::FREE_TO_TAKE), ("late", t::STATE_LATE)];
+const KINDS: [(&str, Text); 5] = [
+    ("", t::ALL_TASKS),
+    ("mine", t::TAKEN_BY_ME),
+    ("free", t::FREE_TO_TAKE),
+    ("late", t::STATE_LATE),
+    (ANSWERED, t::ANSWERED_BY_ME),
+];
+/// Those that are over, and were answered by whoever looks.
+const ANSWERED: &str = "answered";
 
 impl Filter {
     fn is_any(&self) -> bool {
@@ -100,6 +107,9 @@ pub(crate) async fn list(
     let lang = spoken(&desk, &headers);
     if !KINDS.iter().any(|(kind, _)| *kind == filter.only) {
         return refused(&Refusal::Address(format!("`{}` is no kind of task", filter.only)), lang);
+    }
+    if filter.only == ANSWERED {
+        return answered(&desk, &caller, lang, &filter).await;
     }
     let (own, person) = (filter.clone(), caller.person().map(str::to_owned));
     let fits = move |row: &TaskRow| own.fits(row, person.as_deref());
@@ -157,6 +167,28 @@ fn listed(reader: &Reader<'_>, mine: &Mine, workflows: &[(String, String)], filt
             }
             @if let Some(next) = &mine.next { p.pages { a href=(filter.after(next)) rel="next" { (say(lang, t::NEXT_PAGE)) } } }
         } }
+    }
+}
+
+/// What whoever looks answered.
+async fn answered(desk: &Arc<Desk>, caller: &Caller, lang: Lang, filter: &Filter) -> Response {
+    let (text, workflow) = (filter.text.trim().to_lowercase(), filter.workflow.clone());
+    let fits = move |one: &OwnAnswer| {
+        (workflow.is_empty() || *workflow == *one.workflow) && one.title.to_lowercase().contains(&text)
+    };
+    match answers(desk, caller, (&filter.after, SHOWN), fits).await {
+        Ok((all, next)) => {
+            let world = desk.shared().world();
+            let reader = Reader::new(desk, lang, caller, &world);
+            let content = html! {
+                div.head { h1 { (say(lang, t::MY_TASKS)) } p.count { (say(lang, t::ANSWERED_BY_ME)) } }
+                (search(&reader, &[], filter))
+                (past::rows(&reader, &all))
+                @if let Some(next) = &next { p.pages { a href=(filter.after(next)) rel="next" { (say(lang, t::NEXT_PAGE)) } } }
+            };
+            console(StatusCode::OK, page(&reader, Place::Tasks, say(lang, t::MY_TASKS), &content))
+        }
+        Err(refusal) => refused(&refusal, lang),
     }
 }
 

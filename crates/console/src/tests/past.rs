@@ -84,6 +84,14 @@ async fn whoever_answered_a_task_finds_their_answer_and_colleagues_who_and_when(
         own.body
     );
     assert!(!own.body.contains("data-watch") && !own.body.contains("/answer"), "it is over: {}", own.body);
+    let list = open(&li_na, "/tasks?only=answered").await.body;
+    for part in ["Answered by me", &format!("href=\"{first}\">看看 05</a>"), "核对 · 05", "today 10:00"]
+    {
+        assert!(list.contains(part), "{part}: {list}");
+    }
+    assert!(!list.contains(&second), "that was somebody else: {list}");
+    assert!(open(&li_na, "/tasks?only=answered&text=06").await.body.contains("Nothing was found"));
+    assert_eq!(open(&li_na, "/tasks?only=answered&after=soon").await.status, 400);
     let colleague = open(&wang_wei, &first).await;
     assert!(
         colleague.status == 200 && colleague.body.contains("李娜 answered this: today 10:00"),

@@ -3,6 +3,7 @@
 use yizhan_engine::store::{
     CaseFilter, Change, RunRow, RunState, TaskChange, TaskEnd, TaskKind, TaskRow, TaskState,
 };
+use yizhan_workflow::id::{Millis, TaskId};
 use yizhan_workflow::query::{Case, Of, PeriodOf};
 use yizhan_workflow::register::Bounds;
 
@@ -72,6 +73,15 @@ pub(crate) fn a_task_that_is_over_is_kept_with_its_end(house: &mut dyn House) {
     assert_eq!((row.run, end.state, end.by.as_deref()), (run(1), TaskState::Answered, Some("person:li")));
     assert_eq!(past(2, "two").map(|(_, end)| end.state), Some(TaskState::Decided));
     assert_eq!(past(3, "three"), None, "it is open");
+
+    let answers = |by, before: Option<(Millis, &TaskId)>| {
+        let found = house.reads().answers_of(by, before, 9).unwrap();
+        found.into_iter().map(|(row, end)| (row.run, end.at)).collect::<Vec<_>>()
+    };
+    assert_eq!(answers("person:li", None), [(run(1), at(60))]);
+    assert_eq!(answers("person:li", Some((at(60), &row.id))), [], "behind the last one");
+    assert_eq!(answers("person:li", Some((at(61), &row.id))), [(run(1), at(60))]);
+    assert_eq!(answers("person:ann", None), [], "she had only claimed it");
 
     let ended = CaseFilter { period_of: PeriodOf::Ended, ..all(Of::Tasks) };
     assert_eq!(seconds(&found(house, &ended)), [2, 1], "in the order of their ends");

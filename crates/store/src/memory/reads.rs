@@ -6,9 +6,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use yizhan_engine::store::{
-    Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published,
-    Reads, RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskEnd, TaskFilter,
-    TaskRow, Tell, TriggerPause,
+    Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, PAST_LOOKED, Page,
+    Published, Reads, RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskEnd,
+    TaskFilter, TaskRow, TaskState, Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -197,6 +197,22 @@ impl Reads for Memory {
 
     fn past_task(&self, task: &TaskId) -> Result<Option<(TaskRow, TaskEnd)>, StoreError> {
         Ok(self.kept().past_tasks.get(task).cloned())
+    }
+
+    fn answers_of(
+        &self,
+        by: &str,
+        before: Option<(Millis, &TaskId)>,
+        most: usize,
+    ) -> Result<Vec<(TaskRow, TaskEnd)>, StoreError> {
+        let kept = self.kept();
+        let place = |(id, (_, end)): &(&TaskId, &(TaskRow, TaskEnd))| (end.at, (*id).clone());
+        let mut all: Vec<_> = kept.past_tasks.iter().collect();
+        all.retain(|one| before.is_none_or(|(at, id)| place(one) < (at, id.clone())));
+        all.sort_by_key(|one| std::cmp::Reverse(place(one)));
+        let looked = all.into_iter().take(PAST_LOOKED).map(|(_, past)| past);
+        let own = looked.filter(|(_, end)| end.state == TaskState::Answered && end.by.as_deref() == Some(by));
+        Ok(own.take(most).cloned().collect())
     }
 
     fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError> {

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    CaseFilter, CaseReads, StoreError, TaskEnd, TaskRow, TaskState, case_of_run, case_of_task,
+    CaseFilter, CaseReads, PAST_LOOKED, StoreError, TaskEnd, TaskRow, TaskState, case_of_run, case_of_task,
 };
 use yizhan_workflow::id::{Millis, TaskId};
 use yizhan_workflow::query::{Case, Of, PeriodOf};
@@ -27,6 +27,27 @@ pub(super) fn past(reads: &SqliteReads, id: &TaskId) -> Result<Option<(TaskRow, 
     let sql = format!("SELECT {}, ended, state, by, outcome FROM past_task WHERE id = ?1", rows::TASK);
     let found = reads.one(&sql, [id.as_str()], |row| Ok((rows::task_row(row)?, end(row)?)))?;
     Ok(found.and_then(|(row, end)| Some((row, end?))))
+}
+
+/// What somebody answered, led by the ends of all tasks: no index of who answered is written with each of them.
+pub(super) fn answers_of(
+    reads: &SqliteReads,
+    by: &str,
+    before: Option<(Millis, &TaskId)>,
+    most: usize,
+) -> Result<Vec<(TaskRow, TaskEnd)>, StoreError> {
+    let columns = format!("{}, ended, state, by, outcome", rows::TASK);
+    let sql = format!(
+        "SELECT {columns} FROM (SELECT {columns} FROM past_task WHERE (ended, id) < (?2, ?3)
+                                ORDER BY ended DESC, id DESC LIMIT {PAST_LOOKED})
+         WHERE by = ?1 AND state = ?4 ORDER BY ended DESC, id DESC LIMIT ?5"
+    );
+    let (at, id) = before.map_or((i64::MAX, ""), |(at, id)| (at.0, id.as_str()));
+    let answered = state_number(TaskState::Answered);
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let found =
+        reads.many(&sql, params![by, at, id, answered, most], |row| Ok((rows::task_row(row)?, end(row)?)))?;
+    Ok(found.into_iter().filter_map(|(row, end)| Some((row, end?))).collect())
 }
 
 /// Keeps the row of a task that is over; one of a step that failed is nobody's work.

@@ -318,6 +318,15 @@ impl Reads for SqliteReads {
         cases::past(self, task)
     }
 
+    fn answers_of(
+        &self,
+        by: &str,
+        before: Option<(Millis, &TaskId)>,
+        most: usize,
+    ) -> Result<Vec<(TaskRow, TaskEnd)>, StoreError> {
+        cases::answers_of(self, by, before, most)
+    }
+
     fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError> {
         self.one(drafts::OF, [&*of.word(), by], |row| drafts::read(row, of, by))
     }

@@ -5,7 +5,7 @@ use yizhan_engine::store::TaskState;
 
 use super::super::fields;
 use super::super::shell::Reader;
-use crate::api::past::Past;
+use crate::api::past::{OwnAnswer, Past};
 use crate::words::{catalogue as t, outcome_word, say, say_with};
 
 pub(super) fn content(reader: &Reader<'_>, past: &Past, said: Option<&str>) -> Markup {
@@ -27,6 +27,24 @@ pub(super) fn content(reader: &Reader<'_>, past: &Past, said: Option<&str>) -> M
         p {
             @if let Some(run) = past.run { a href={ "/runs/" (run) } { (say(lang, t::TO_THE_CASE)) } " · " }
             a href="/tasks" { (say(lang, t::BACK_TO_MY_TASKS)) }
+        }
+    }
+}
+
+/// What whoever looks answered, the newest first.
+pub(super) fn rows(reader: &Reader<'_>, all: &[OwnAnswer]) -> Markup {
+    let lang = reader.lang;
+    html! {
+        @if all.is_empty() { p.empty { (say(lang, t::NO_CASES)) } } @else {
+            div.wide { table.rows {
+                thead { tr { th { (say(lang, t::TASK)) } th { (say(lang, t::CASE)) } th { (say(lang, t::PART_OUTCOME)) } th { (say(lang, t::AT)) } } }
+                tbody { @for one in all { tr {
+                    td data-label=(say(lang, t::TASK)) { a href={ "/tasks/" (one.id) } { (one.title) } }
+                    td data-label=(say(lang, t::CASE)) { (one.case) }
+                    td data-label=(say(lang, t::PART_OUTCOME)) { (outcome_word(lang, one.end.outcome.as_deref().unwrap_or("done"))) }
+                    td.soft data-label=(say(lang, t::AT)) { (reader.time(&one.end.at.to_string())) }
+                } } }
+            } }
         }
     }
 }

@@ -520,6 +520,7 @@ english! {
     // My tasks.
     ALL_TASKS: "All";
     TAKEN_BY_ME: "Taken by me";
+    ANSWERED_BY_ME: "Answered by me";
     FREE_TO_TAKE: "Free to take";
     WHICH: "Which";
     TAKE_TICKED: "I take the ticked ones";

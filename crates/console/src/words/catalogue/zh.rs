@@ -520,6 +520,7 @@ chinese! {
     // My tasks.
     ALL_TASKS: "全部";
     TAKEN_BY_ME: "我在办的";
+    ANSWERED_BY_ME: "我办过的";
     FREE_TO_TAKE: "还没人接的";
     WHICH: "哪些";
     TAKE_TICKED: "我来办勾选的";
