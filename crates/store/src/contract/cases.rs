@@ -74,14 +74,7 @@ pub(crate) fn a_task_that_is_over_is_kept_with_its_end(house: &mut dyn House) {
     assert_eq!(past(2, "two").map(|(_, end)| end.state), Some(TaskState::Decided));
     assert_eq!(past(3, "three"), None, "it is open");
 
-    let answers = |by, before: Option<(Millis, &TaskId)>| {
-        let found = house.reads().answers_of(by, before, 9).unwrap();
-        found.into_iter().map(|(row, end)| (row.run, end.at)).collect::<Vec<_>>()
-    };
-    assert_eq!(answers("person:li", None), [(run(1), at(60))]);
-    assert_eq!(answers("person:li", Some((at(60), &row.id))), [], "behind the last one");
-    assert_eq!(answers("person:li", Some((at(61), &row.id))), [(run(1), at(60))]);
-    assert_eq!(answers("person:ann", None), [], "she had only claimed it");
+    answers_are_found(house, &row.id);
 
     let ended = CaseFilter { period_of: PeriodOf::Ended, ..all(Of::Tasks) };
     assert_eq!(seconds(&found(house, &ended)), [2, 1], "in the order of their ends");
@@ -92,6 +85,18 @@ pub(crate) fn a_task_that_is_over_is_kept_with_its_end(house: &mut dyn House) {
     assert_eq!(found(house, &CaseFilter { bounds, ..ended.clone() }), [], "the end of a period is not in it");
     let first = house.reads().cases(&all(Of::Tasks), Some(&cases[1]), 1).unwrap();
     assert_eq!(seconds(&first), [3], "open ones are on the same pages");
+}
+
+/// Of the same tasks.
+fn answers_are_found(house: &dyn House, id: &TaskId) {
+    let answers = |by, before: Option<(Millis, &TaskId)>| {
+        let found = house.reads().answers_of(by, before, 9).unwrap();
+        found.into_iter().map(|(row, end)| (row.run, end.at)).collect::<Vec<_>>()
+    };
+    assert_eq!(answers("person:li", None), [(run(1), at(60))]);
+    assert_eq!(answers("person:li", Some((at(60), id))), [], "behind the last one");
+    assert_eq!(answers("person:li", Some((at(61), id))), [(run(1), at(60))]);
+    assert_eq!(answers("person:ann", None), [], "she had only claimed it");
 }
 
 pub(crate) fn runs_are_measured_in_the_order_of_the_period(house: &mut dyn House) {
