@@ -110,6 +110,27 @@ pub(super) fn named(text: &str, people: &People) -> String {
     told + rest
 }
 
+/// A sentence of a file has people by their ids between marks: 「li.na」, “li.na”.
+pub(super) fn named_in_marks(text: &str, people: &People) -> String {
+    [('「', '」'), ('“', '”')].iter().fold(text.to_owned(), |text, (open, close)| {
+        let mut parts = text.split(*open);
+        let mut told = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let person = part.split_once(*close).and_then(|(id, rest)| Some((people.people.get(id)?, rest)));
+            told.push(*open);
+            match person {
+                Some((person, rest)) => {
+                    told.push_str(&person.name);
+                    told.push(*close);
+                    told.push_str(rest);
+                }
+                None => told.push_str(part),
+            }
+        }
+        told
+    })
+}
+
 /// People and groups are called by what they are called, not by their kind: `group:热线` is 热线.
 pub(super) fn plain(text: &str) -> String {
     const KINDS: [&str; 5] = ["person:", "group:", "role:", "roster:", "unit:"];

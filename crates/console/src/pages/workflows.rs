@@ -19,6 +19,7 @@ pub(super) use triggers::{coming, firings, paused};
 pub(crate) use triggers::{pause, resume};
 
 use super::fields::{self, Shown};
+use super::said::named_in_marks;
 use super::shell::{Place, Reader, following};
 use super::{console, refused, spoken};
 use crate::api::PageOf;
@@ -171,7 +172,7 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
         }
         div.split {
             section #said data-live aria-label=(say(lang, t::WHAT_IT_SAYS)) {
-                @if let Some(text) = &sheet.text { (said(lang, &reading(text, &reader.world.registers, lang))) (form(lang, &sheet.fields)) }
+                @if let Some(text) = &sheet.text { (said(reader, &reading(text, &reader.world.registers, lang))) (form(lang, &sheet.fields)) }
             }
             section #beside .story data-live {
                 p.buttons {
@@ -201,10 +202,13 @@ fn versions_said(lang: Lang, all: &[VersionView]) -> Markup {
     }
 }
 
-fn said(lang: Lang, reading: &Reading) -> Markup {
+fn said(reader: &Reader<'_>, reading: &Reading) -> Markup {
+    let lang = reader.lang;
+    let named = |line: &String| named_in_marks(line, &reader.world.people);
     let list = |head: Text, lines: &[String]| {
-        html! { @if !lines.is_empty() { h2 { (say(lang, head)) } ul.plain-list { @for line in lines { li { (line) } } } } }
+        html! { @if !lines.is_empty() { h2 { (say(lang, head)) } ul.plain-list { @for line in lines { li { (named(line)) } } } } }
     };
+    let steps = |all: &[Said]| steps(reader, all);
     html! {
         (list(t::ABOUT_IT, &reading.about))
         (list(t::STARTED_BY, &reading.starts))
@@ -215,11 +219,11 @@ fn said(lang: Lang, reading: &Reading) -> Markup {
     }
 }
 
-fn steps(all: &[Said]) -> Markup {
+fn steps(reader: &Reader<'_>, all: &[Said]) -> Markup {
     html! {
         ol.read { @for step in all { li {
             p { span.number { (step.number) } strong { (step.title) } " " code.soft { (step.step) } }
-            @for sentence in &step.sentences { p { (sentence) } }
+            @for sentence in &step.sentences { p { (named_in_marks(sentence, &reader.world.people)) } }
         } } }
     }
 }

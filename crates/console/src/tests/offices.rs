@@ -72,6 +72,11 @@ async fn a_workflow_shows_its_state_its_sentences_what_starts_it_and_which_texts
     assert!(broken.body.contains("<pre class=\"caret bad\" tabindex=\"0\">YZ"), "{}", broken.body);
 
     let page = open(&viewer, "/workflows/fault").await;
+    assert!(
+        page.body.contains("“李娜”") && !page.body.contains("“li.na”"),
+        "people have names: {}",
+        page.body
+    );
     for part in ["登门", "户号", "<svg", "every day at 17:30", "Next: today 17:30, tomorrow 17:30"] {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
