@@ -50,6 +50,7 @@
     if (stream) stream.close();
     place.replaceChildren(...[...said.childNodes].map((node) => document.adoptNode(node)));
     place.hidden = false;
+    for (const acts of document.querySelectorAll("main .acts")) if (!holdsWords(acts)) acts.remove();
     for (const button of document.querySelectorAll("main form[method=post] button")) button.remove();
   };
 
