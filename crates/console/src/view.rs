@@ -36,7 +36,7 @@ pub use attempts::{AttemptView, SaidView};
 pub(crate) use attempts::{Of as AttemptsOf, attempts};
 pub(crate) use journal::journal_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
-pub(crate) use replay::Replay;
+pub(crate) use replay::{Replay, plain_title};
 pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word, title_at};
 pub(crate) use task::{form_of as task_form, task_row, task_view};
 pub(crate) use texts::Texts;

@@ -33,7 +33,7 @@ use crate::noted::{Standing, standing};
 use crate::refusal::Refusal;
 use crate::view::{
     JournalLine, Listing, Look, MigrationView, Replay, RunRow, RunView, Shown, Teller, Texts, Titles,
-    WhyView, journal_line, run_row, run_view,
+    WhyView, journal_line, plain_title, run_row, run_view,
 };
 use crate::why::Reader;
 
@@ -358,14 +358,17 @@ pub(crate) async fn journal(
             let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
             let shown = lines.iter().take(page.limit());
             let veil = sight.veil();
-            let mut replay = if part.titles { Replay::upto(id, after, desk.reads())? } else { None };
+            let mut replay = match part.titles {
+                true => Replay::upto(id, after, &texts, desk.reads())?,
+                false => None,
+            };
             let told = shown.map(|line| {
                 let (sight, veil, world, own) = (&sight, &veil, look.world, texts.at(line.seq));
                 if let Some(replay) = &mut replay {
                     replay.go_on(line);
                 }
-                let called =
-                    |at, round| replay.as_ref().and_then(|then| then.title(&look, own, sight, (at, round)));
+                let then = |at, round| replay.as_ref()?.title(&look, own, sight, (at, round));
+                let called = |at, round| plain_title(own, sight, at).or_else(|| then(at, round));
                 let titles = Some(&called as Titles<'_>).filter(|_| part.titles);
                 journal_line(line, &Teller { text: own, language, sight, veil, world, titles })
             });

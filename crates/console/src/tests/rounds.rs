@@ -3,6 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::place::{Place, place};
+use super::rights::token;
+use yizhan_workflow::people::rights::Role;
 
 const CLAIM: &str = r#"
 title = "报销"
@@ -91,5 +93,17 @@ async fn a_line_that_goes_back_names_the_first_few_steps_by_their_titles_and_say
     assert!(en.contains("back over 填报, 核对一, 核对二, … (5 steps)"), "{en}");
     let ids = told(&place, &run, "lang=en").await.join("\n");
     assert!(ids.contains("back over fill one two three review"), "programs have all of them: {ids}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_private_in_an_earlier_round_is_in_no_title_of_its_lines() {
+    let private = CLAIM.replace("label = \"金额\", type", "label = \"金额\", private = true, type");
+    let place = place(&[("claim", &private)]).await;
+    let run = refused_once(&place).await;
+    let looks = token(&place, "looks", Role::Viewer, &["claim"], None).await;
+    let seen = looks.get(&format!("/api/v1/runs/{run}/journal?lang=en&titles=true")).await.body;
+    assert!(seen.contains("审批 *** 元"), "{seen}");
+    assert!(!seen.contains("4800") && !seen.contains("3000"), "{seen}");
     place.stop().await;
 }

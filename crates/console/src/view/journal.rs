@@ -6,7 +6,7 @@ use yizhan_workflow::id::{ScopeNo, StepAt, StepNo};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Raw;
-use yizhan_workflow::run::sight::{Sight, Veil};
+use yizhan_workflow::run::sight::{HIDDEN, Sight, Veil};
 
 use super::{JournalLine, Teller};
 
@@ -75,6 +75,11 @@ fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, (sight, veil): (&Si
             let entries = map.into_iter().map(|(name, value)| {
                 if matches!(name.as_str(), "trigger" | "with" | "list" | "filter") {
                     return (name, veil.over_made(value));
+                }
+                // Of a task: made of values, as it is in lists.
+                if let ("title", Json::String(title)) = (name.as_str(), &value) {
+                    let title = sight.title(title).unwrap_or_else(|| HIDDEN.to_owned());
+                    return (name, Json::String(title));
                 }
                 let shown = masked(&name, &value);
                 let shown = shown.map(|shown| serde_json::from_str(shown.get()).unwrap_or_default());

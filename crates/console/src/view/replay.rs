@@ -9,7 +9,7 @@ use yizhan_workflow::run::Line;
 use yizhan_workflow::run::sight::{HIDDEN, Sight};
 use yizhan_workflow::run::state::{Run, StepPhase};
 
-use super::{Look, title_at};
+use super::{Look, Texts, title_at};
 use crate::refusal::Refusal;
 
 /// Lines that are looked through at a time.
@@ -25,10 +25,21 @@ pub(crate) struct Replay {
     with: Option<Run>,
 }
 
+/// A title that is the same in every round.
+pub(crate) fn plain_title(text: &Workflow, sight: &Sight<'_>, at: StepAt) -> Option<String> {
+    let title = text.step(at.step).title.as_ref().filter(|title| title.is_literal())?;
+    Some(sight.title(title.source()).unwrap_or_else(|| HIDDEN.to_owned()))
+}
+
 impl Replay {
-    /// Up to the lines behind one; none, where that is too far.
-    pub(crate) fn upto(id: RunId, after: u32, reads: &dyn Reads) -> Result<Option<Self>, Refusal> {
-        if after > FOLDED_MOST {
+    /// Up to the lines behind one; none, where no title needs it or that is too far.
+    pub(crate) fn upto(
+        id: RunId,
+        after: u32,
+        texts: &Texts,
+        reads: &dyn Reads,
+    ) -> Result<Option<Self>, Refusal> {
+        if after > FOLDED_MOST || !texts.work_titles_out() {
             return Ok(None);
         }
         let mut replay = Self { id, before: None, with: None };

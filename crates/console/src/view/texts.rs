@@ -36,6 +36,13 @@ impl Texts {
         Ok(Self(texts))
     }
 
+    /// Whether a title in any of them is of values.
+    pub(crate) fn work_titles_out(&self) -> bool {
+        let mut titles =
+            self.0.iter().flat_map(|(_, text)| &text.steps).filter_map(|step| step.title.as_ref());
+        titles.any(|title| !title.is_literal())
+    }
+
     pub(crate) fn at(&self, seq: u32) -> &Arc<Workflow> {
         let place = self.0.partition_point(|(from, _)| *from <= seq).saturating_sub(1);
         &self.0[place].1
