@@ -157,10 +157,29 @@ fn write(file: &mut File, lines: &Receiver<SaidLine>, shared: &Shared) {
         };
         all.extend(std::mem::take(&mut *shared.lost()).into_iter().map(more));
         let damaged = std::mem::take(&mut shared.reader().damaged);
-        if let Some(reader) = file.put(&all, damaged) {
-            shared.reader().connection = Some(reader);
+        if damaged || file.is_gone() {
+            begin_anew(file, damaged, shared);
+        }
+        if put(file, &all, shared) {
+            begin_anew(file, true, shared);
+            put(file, &all, shared);
         }
     }
+}
+
+/// Whether the file was found damaged.
+fn put(file: &mut File, lines: &[SaidLine], shared: &Shared) -> bool {
+    let (reader, damaged) = file.put(lines);
+    if reader.is_some() {
+        shared.reader().connection = reader;
+    }
+    damaged
+}
+
+/// Nobody may hold on to what is not the file any more: whoever closes it last takes away what lies beside the new one.
+fn begin_anew(file: &mut File, damaged: bool, shared: &Shared) {
+    shared.reader().connection = None;
+    file.give_up(damaged);
 }
 
 /// What comes within a moment goes together.

@@ -67,14 +67,16 @@ impl File {
     /// The connection of whoever reads, once there is one to write.
     pub(super) fn open(&mut self, now: Instant) -> Option<Connection> {
         self.tried = Some(now);
+        if !self.path.exists() {
+            // What lies beside it is of a file that is gone.
+            self.remove(&["-wal", "-shm"]);
+        }
         let opened = connect(&self.path).or_else(|error| {
             if !is_damage(&error) {
                 return Err(error);
             }
             tracing::warn!(%error, file = %self.path.display(), "what attempts said cannot be read and begins anew");
-            for end in ["", "-wal", "-shm"] {
-                drop(std::fs::remove_file(beside(&self.path, end)));
-            }
+            self.remove(&["", "-wal", "-shm"]);
             connect(&self.path)
         });
         match opened {
@@ -89,26 +91,34 @@ impl File {
         }
     }
 
-    /// Keeps lines, as far as the file takes them: commentary takes nothing of a case with it. `damaged`: whoever reads found
-    /// it so. Answers a connection to read with where the file is another one now.
-    pub(super) fn put(&mut self, lines: &[SaidLine], damaged: bool) -> Option<Connection> {
-        if damaged || self.writer.as_ref().is_some_and(|writer| inode(&self.path) != Some(writer.inode)) {
-            self.writer = None;
-            self.tried = None;
+    fn remove(&self, ends: &[&str]) {
+        for end in ends {
+            drop(std::fs::remove_file(beside(&self.path, end)));
         }
-        let mut reader = self.opened();
-        let written = self.write(lines);
-        let Err(error) = written else { return reader };
+    }
+
+    /// Somebody took it away, or put another in its place.
+    pub(super) fn is_gone(&self) -> bool {
+        self.writer.as_ref().is_some_and(|writer| inode(&self.path) != Some(writer.inode))
+    }
+
+    /// Lets go of it, so that the next line finds another. `damaged`: whoever reads found it so, and it goes.
+    pub(super) fn give_up(&mut self, damaged: bool) {
+        self.writer = None;
+        self.tried = None;
+        if damaged {
+            self.remove(&["", "-wal", "-shm"]);
+        }
+    }
+
+    /// Keeps lines, as far as the file takes them: commentary takes nothing of a case with it. Answers a connection to read with
+    /// where the file is another one now, and whether it was found damaged.
+    pub(super) fn put(&mut self, lines: &[SaidLine]) -> (Option<Connection>, bool) {
+        let reader = self.opened();
+        let Err(error) = self.write(lines) else { return (reader, false) };
         tracing::warn!(%error, lines = lines.len(), "what attempts said could not be kept");
         self.writer = None;
-        if is_damage(&error) {
-            self.tried = None;
-            reader = self.opened().or(reader);
-            if let Err(error) = self.write(lines) {
-                tracing::warn!(%error, "what attempts say cannot be kept");
-            }
-        }
-        reader
+        (reader, is_damage(&error))
     }
 
     /// Opens it where it is not open, unless it was tried a moment ago.
