@@ -58,6 +58,10 @@ fn chains_and_fan_outs_are_driven_on_both_carriers_and_say_what_a_step_costs() {
     }
     let alone =
         bench(&["steps", "--runs", "1", "--seconds", "1", "--carrier", "process", "--fsync-delay", "1ms"]);
+    assert_eq!(alone["synchronous"], "full");
+    let unsynced =
+        ["steps", "--runs", "1", "--seconds", "1", "--carrier", "process", "--synchronous", "normal"];
+    assert_eq!(bench(&unsynced)["synchronous"], "normal");
     assert_eq!(alone["throughput"], Value::Null, "the other carrier was not asked for");
     assert!(number(part(&alone, "process"), "commit_us") >= 1_000.0, "the delay is in the commit: {alone:#}");
     assert!(part(&alone, "process")["beyond_disk_us"].is_f64());

@@ -22,8 +22,22 @@ fn chaos_of(arguments: &[&str], clients: u32) -> (Option<i32>, Value, String) {
 
 #[test]
 fn fifteen_kills_under_load_lose_nothing_and_double_nothing() {
-    let (code, _, said) = chaos(&["kill", "--cycles", "15", "--seed", "7"]);
+    let (code, report, said) = chaos(&["kill", "--cycles", "15", "--seed", "7"]);
     assert_eq!(code, Some(0), "{said}");
+    // Whoever reads it later can do it again.
+    assert_eq!((&report["seed"], &report["options"]["clients"]), (&json!(7), &json!(2)), "{said}");
+    assert!(report["machine"]["processors"].as_u64() > Some(0), "{said}");
+    assert!(report["commit"].as_str().is_some_and(|commit| commit.len() >= 7), "{said}");
+}
+
+#[test]
+fn a_run_of_some_minutes_goes_on_with_the_next_seeds_until_they_are_over() {
+    let (code, report, said) = chaos(&["kill", "--cycles", "1", "--seed", "40", "--minutes", "0.1"]);
+    assert_eq!(code, Some(0), "{said}");
+    let reports = report["reports"].as_array().unwrap();
+    assert!(reports.len() > 1, "{said}");
+    let seeds: Vec<_> = reports.iter().map(|report| report["seed"].as_u64().unwrap()).collect();
+    assert_eq!(seeds, (40..).take(seeds.len()).collect::<Vec<_>>(), "{said}");
 }
 
 #[test]

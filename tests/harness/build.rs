@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 fn main() {
+    name_the_commit();
     let crates = Path::new("../../crates");
     println!("cargo:rerun-if-changed={}", crates.display());
     let (mut points, mut seeds, mut folders) = (BTreeMap::new(), BTreeMap::new(), vec![crates.to_owned()]);
@@ -25,6 +26,16 @@ fn main() {
     write("points.rs", &format!("const POINTS: &[(&str, bool)] = &[\n{rows}];\n"));
     let rows: String = seeds.keys().map(|name| format!("    {name:?},\n")).collect();
     write("seeds.rs", &format!("const SEEDS: &[&str] = &[\n{rows}];\n"));
+}
+
+/// A report says which source it is about. A copy of the source that has no history says so, too.
+fn name_the_commit() {
+    println!("cargo:rerun-if-changed=../../.git/logs/HEAD");
+    let asked =
+        std::process::Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12"]).output();
+    let commit = asked.ok().filter(|asked| asked.status.success()).map(|asked| asked.stdout);
+    let commit = String::from_utf8_lossy(commit.as_deref().unwrap_or(b"unknown")).trim().to_owned();
+    println!("cargo:rustc-env=YIZHAN_COMMIT={commit}");
 }
 
 fn write(name: &str, code: &str) {

@@ -22,6 +22,7 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::problem::Lang;
 
 use crate::artifacts::{Artifacts, write_whole};
+use crate::bench::Disk;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::heads;
@@ -58,8 +59,7 @@ pub(crate) fn now() -> Millis {
 }
 
 /// Serves until it is told to stop.
-/// Every commit takes `delay` longer: a bench wants that, nobody else.
-pub(crate) async fn serve(home: Home, config: Config, delay: Duration) -> Result<Exit, Failure> {
+pub(crate) async fn serve(home: Home, config: Config, disk: Disk) -> Result<Exit, Failure> {
     for folder in ["", "artifacts", "files", "mail"] {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(home.data.join(folder))?;
     }
@@ -67,7 +67,7 @@ pub(crate) async fn serve(home: Home, config: Config, delay: Duration) -> Result
         tracing::warn!(path = %path.display(), "others can read this secret; `chmod go= PATH` ends that");
     }
     let mut store = open_store(&home, &config).await?;
-    store.delay_commits(delay);
+    disk.apply(&mut store).map_err(|error| Failure::of(Exit::Failed, "YZ0506", &error))?;
     // Listened on before anything takes time: who calls meanwhile waits in the kernel's queue.
     let listening = listen::open(&home, &config)?;
     let parts = start(&home, &config, store, listening.address.as_deref()).await?;

@@ -82,6 +82,16 @@ impl Sqlite {
         self.delay = delay;
     }
 
+    /// From now on no commit waits for the disk (`synchronous = NORMAL`): a power cut takes what was acknowledged last. For
+    /// what measures the disk's part, and for a run that must find that loss.
+    ///
+    /// # Errors
+    /// When SQLite does not take it.
+    pub fn wait_for_no_disk(&mut self) -> Result<(), StoreError> {
+        let set = self.connection.pragma_update(None, "synchronous", "NORMAL");
+        set.map_err(|error| Fault::from(error).of_writing())
+    }
+
     fn write(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
         let (acks, mut timing) = write::transaction(&self.connection, batches).map_err(Fault::of_writing)?;
         if !self.delay.is_zero() {

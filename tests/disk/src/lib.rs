@@ -2,8 +2,7 @@
 //! that holds only what was synced, and its writes and syncs fail or take long when the control file says so.
 //!
 //! `YIZHAN_DISK_ROOT` is the folder that it stands for, `YIZHAN_DISK_SYNCED` where the synced copies go (without it none
-//! are kept), `YIZHAN_DISK_CONTROL` the control file (see `control`), and `YIZHAN_DISK_FORGETS=wal` makes the syncs of
-//! write-ahead logs lies: what `synchronous = NORMAL` would risk.
+//! are kept), `YIZHAN_DISK_CONTROL` the control file (see `control`).
 
 #![expect(unsafe_code, reason = "it stands between a program and its C library")]
 

@@ -20,7 +20,6 @@ const OURS: u8 = 2;
 pub(crate) struct Disk {
     root: PathBuf,
     synced: Option<PathBuf>,
-    forgets_wal: bool,
     known: Box<[AtomicU8]>,
     files: Mutex<HashMap<(u64, u64), File>>,
 }
@@ -37,7 +36,6 @@ impl Disk {
         Some(Self {
             root,
             synced: std::env::var_os("YIZHAN_DISK_SYNCED").map(PathBuf::from),
-            forgets_wal: std::env::var_os("YIZHAN_DISK_FORGETS").is_some_and(|what| what == "wal"),
             known: (0..DESCRIPTORS).map(|_| AtomicU8::new(UNKNOWN)).collect(),
             files: Mutex::default(),
         })
@@ -93,9 +91,6 @@ impl Disk {
     /// Brings the copy of this file to what the file is now.
     pub(crate) fn synced(&self, real: &Real, fd: c_int) -> c_int {
         let Some(name) = self.below_root(fd) else { return 0 };
-        if self.forgets_wal && name.as_os_str().as_bytes().ends_with(b"-wal") {
-            return 0;
-        }
         let (Some(synced), Some((of, size))) = (&self.synced, identity(fd)) else { return 0 };
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         let dirty = std::mem::take(&mut files.entry(of).or_default().dirty);

@@ -54,13 +54,25 @@ impl Daemon {
 
     /// The same with surroundings of the caller's choice.
     pub fn start_as(program: Command, home: &Path) -> Result<Self, DaemonError> {
-        let mut daemon = Self::begin(program, home)?;
+        Self::start_with(program, &[], home)
+    }
+
+    /// The same with these flags.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start_with(program: Command, flags: &[&str], home: &Path) -> Result<Self, DaemonError> {
+        let mut daemon = Self::begin_with(program, flags, home)?;
         daemon.becomes_ready()?;
         Ok(daemon)
     }
 
     /// Starts it and waits for nothing.
-    pub fn begin(mut program: Command, home: &Path) -> Result<Self, DaemonError> {
+    pub fn begin(program: Command, home: &Path) -> Result<Self, DaemonError> {
+        Self::begin_with(program, &[], home)
+    }
+
+    fn begin_with(mut program: Command, flags: &[&str], home: &Path) -> Result<Self, DaemonError> {
         let name = program.get_program().to_string_lossy().into_owned();
         let failed = |error| DaemonError::Start(name.clone(), error);
         let log = std::fs::OpenOptions::new()
@@ -70,6 +82,7 @@ impl Daemon {
             .map_err(failed)?;
         let child = program
             .arg("serve")
+            .args(flags)
             .env("YIZHAN_HOME", home)
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(failed)?)

@@ -23,7 +23,7 @@ pub mod webhooks;
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::load::{FaultError, Findings};
 
@@ -34,14 +34,40 @@ pub struct Options {
     pub clients: u32,
     /// How many tasks wait, how many schedules come together.
     pub tasks: u32,
-    /// Of the run that goes on for long: for how long.
-    pub minutes: f64,
+    /// For how long: of the run that goes on by itself; another is done again with the next seeds.
+    pub minutes: Option<f64>,
     pub seed: u64,
     /// The daemon; what it needs beside it (the disk that lies) is looked for in the same folder.
     pub binary: PathBuf,
     pub keep: bool,
     /// A run that must find losses: what is to be wrong.
     pub control: bool,
+}
+
+impl Options {
+    /// What a report says of them, and of what they ran on: which source, which machine, how busy it was before.
+    #[must_use]
+    pub fn told(&self) -> Value {
+        let first = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let after = |text: &str, key: &str| {
+            let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default();
+            line.split_once(':').map_or("unknown", |(_, value)| value.trim()).to_owned()
+        };
+        json!({
+            "options": {
+                "cycles": self.cycles, "clients": self.clients, "tasks": self.tasks, "minutes": self.minutes,
+                "control": self.control,
+            },
+            "commit": env!("YIZHAN_COMMIT"),
+            "machine": {
+                "processors": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
+                "processor": after(&first("/proc/cpuinfo"), "model name"),
+                "memory": after(&first("/proc/meminfo"), "MemTotal"),
+                "kernel": first("/proc/sys/kernel/osrelease").trim(),
+                "load": first("/proc/loadavg").split(' ').next(),
+            },
+        })
+    }
 }
 
 /// What was found, and what this kind of run counted.

@@ -34,7 +34,8 @@ impl Daemon {
         let out = std::fs::File::create(&log)?;
         let began = Instant::now();
         let child = Command::new(std::env::current_exe()?)
-            .args(["serve", "--fsync-delay", &format!("{}ms", ground.fsync_delay.as_millis())])
+            .args(["serve", "--fsync-delay", &format!("{}ms", ground.disk.fsync_delay.as_millis())])
+            .args(["--synchronous", ground.disk.synchronous.name()])
             .env("YIZHAN_HOME", &place.home.root)
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)

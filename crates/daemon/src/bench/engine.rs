@@ -102,7 +102,7 @@ fn world(host: &PluginHost) -> World {
 pub(crate) async fn driven(drive: &Drive, isolation: Isolation, ground: &Ground) -> Result<Part, Problem> {
     let folder = tempfile::Builder::new().prefix(".yizhan-bench").tempdir_in(&ground.dir)?;
     let mut store = Sqlite::open(&folder.path().join("bench.db"))?;
-    store.delay_commits(ground.fsync_delay);
+    ground.disk.apply(&mut store)?;
     let reads = store.reads();
     let opened = Opened::default();
     let host = Arc::new(plugin_host(folder.path(), isolation, opened.completions())?);

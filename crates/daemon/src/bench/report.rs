@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::Disk;
 use super::machine::Used;
 use crate::language::Language;
 
@@ -123,11 +124,12 @@ impl Report {
         Self { workload, settings, parts: vec![], whole: Map::new() }
     }
 
-    /// `disk`: how long the disk itself takes for a commit; `delay`: what was added to each.
-    pub(crate) fn json(&self, disk: Duration, delay: Duration) -> Value {
+    /// `commit`: how long the disk itself takes for one.
+    pub(crate) fn json(&self, commit: Duration, disk: Disk) -> Value {
         let mut value = json!({
             "workload": self.workload, "settings": self.settings,
-            "disk_commit_us": disk.as_secs_f64() * 1e6, "fsync_delay_ms": delay.as_secs_f64() * 1e3,
+            "disk_commit_us": commit.as_secs_f64() * 1e6, "fsync_delay_ms": disk.fsync_delay.as_secs_f64() * 1e3,
+            "synchronous": disk.synchronous.name(),
             "parts": self.parts.iter().map(Part::json).collect::<Vec<_>>(),
         });
         if let Value::Object(value) = &mut value {
@@ -136,14 +138,14 @@ impl Report {
         value
     }
 
-    pub(crate) fn table(&self, disk: Duration, delay: Duration, language: Language) -> String {
-        let disk = disk.as_secs_f64() * 1e6;
+    pub(crate) fn table(&self, commit: Duration, disk: Disk, language: Language) -> String {
+        let commit = commit.as_secs_f64() * 1e6;
         let mut text = language.pick(
-            format!("{}:这块盘自己提交一页要 {disk:.0} 微秒", self.workload),
-            format!("{}: a commit of one page takes this disk {disk:.0} us", self.workload),
+            format!("{}:这块盘自己提交一页要 {commit:.0} 微秒", self.workload),
+            format!("{}: a commit of one page takes this disk {commit:.0} us", self.workload),
         );
-        if !delay.is_zero() {
-            let delay = delay.as_secs_f64() * 1e3;
+        if !disk.fsync_delay.is_zero() {
+            let delay = disk.fsync_delay.as_secs_f64() * 1e3;
             text.push_str(
                 &language.pick(format!(",每次另等 {delay} 毫秒"), format!(", and {delay} ms more")),
             );

@@ -56,7 +56,7 @@ pub(crate) async fn run(args: &Args, ground: &Ground) -> Result<Report, Problem>
     let mut report = on_carriers("steps", settings, (&drive, args.carrier.as_deref()), ground).await?;
     if args.runs == 1 {
         // Nobody else is under way: what a step takes beside the commit that its result waits for is ours.
-        let disk = disk_commit(&ground.dir)? + ground.fsync_delay;
+        let disk = disk_commit(&ground.dir)? + ground.disk.fsync_delay;
         for part in &mut report.parts {
             let run = part.get(P50).unwrap_or(0.0) * 1e3;
             let each = run / (args.steps + 1) as f64 - disk.as_secs_f64() * 1e6;

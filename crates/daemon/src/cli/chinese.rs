@@ -177,6 +177,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("serve config", "另用一份设置"),
     ("serve log_format", "日志的写法;不写就按设置"),
     ("bench fsync_delay", "每次提交多等这么久:老实的磁盘要 2ms 左右"),
+    ("bench synchronous", "normal:提交不等磁盘,断电会丢最后几笔;只供比较"),
     ("bench dir", "测量时库放在哪里,用完即删"),
     ("bench steps runs", "同时多少个运行"),
     ("bench steps steps", "每个运行多少步"),

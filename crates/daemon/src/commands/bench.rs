@@ -6,16 +6,15 @@ use std::time::Duration;
 use yizhan_workflow::moment::Span;
 
 use super::Context;
-use crate::bench::{self, Ground, Problem, Report};
+use crate::bench::{self, Disk, Ground, Problem, Report};
 use crate::exit::{Exit, Failure};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     workload: Workload,
-    /// Let every commit take so much longer: an honest disk needs some 2ms
-    #[arg(long, global = true, default_value = "0ms", value_parser = delay)]
-    fsync_delay: Duration,
+    #[command(flatten)]
+    disk: Disk,
     /// Where the store lies while it runs; it goes away again
     #[arg(long, global = true, default_value = ".")]
     dir: PathBuf,
@@ -50,15 +49,15 @@ pub(crate) fn delay(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let ground = Ground { dir: args.dir.clone(), fsync_delay: args.fsync_delay };
+    let ground = Ground { dir: args.dir.clone(), disk: args.disk };
     let disk = bench::disk_commit(&ground.dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(measured(&args.workload, &ground));
     bench::say("");
     let report = report
         .map_err(|problem| Failure { code: None, ..Failure::new(Exit::Failed, "", problem.to_string()) })?;
-    let value = report.json(disk, ground.fsync_delay);
-    context.answer(&value, |_| report.table(disk, ground.fsync_delay, context.language));
+    let value = report.json(disk, ground.disk);
+    context.answer(&value, |_| report.table(disk, ground.disk, context.language));
     Ok(Exit::Ok)
 }
 

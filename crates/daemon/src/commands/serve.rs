@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Context;
+use crate::bench::{Disk, Synchronous};
 use crate::config::LogFormat;
 use crate::exit::{Exit, Failure};
 use crate::{log, serve};
@@ -22,6 +23,9 @@ pub(crate) struct Args {
     /// For a bench: every commit takes so much longer
     #[arg(long, hide = true, default_value = "0ms", value_parser = super::bench::delay)]
     fsync_delay: Duration,
+    /// For a bench, and for a fault run that must find a loss
+    #[arg(long, hide = true, value_enum, default_value = "full")]
+    synchronous: Synchronous,
 }
 
 /// The loop, the writer and the plugins have threads of their own; what is left is HTTP and files.
@@ -32,7 +36,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let config = home.config(args.config.as_deref())?;
     log::start(&config.log, args.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build()?;
-    let ended = runtime.block_on(serve::serve(home, config, args.fsync_delay));
+    let disk = Disk { fsync_delay: args.fsync_delay, synchronous: args.synchronous };
+    let ended = runtime.block_on(serve::serve(home, config, disk));
     // A thread that still reads a file must not hold up the end.
     runtime.shutdown_background();
     ended

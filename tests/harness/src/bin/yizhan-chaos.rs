@@ -5,6 +5,9 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::{Value, json};
 
 use yizhan_harness::fault::{ALL, Fault, Options};
 use yizhan_harness::load::FaultError;
@@ -16,9 +19,9 @@ fn usage() -> String {
          Starts the daemon in a home of its own, loads it from N clients, does one of these to it N times, then lets\n\
          everything end and checks it:\n\n{runs}\n\
          --tasks N      (waiting, schedules) how many; 2000 where nothing is said\n\
-         --minutes N    (soak) how long; 30 where nothing is said\n\
+         --minutes N    for so long, again and again with the next seeds, until something is found; soak: how long, else 30\n\
          --report FILE  writes the report as JSON\n\
-         --control      a run that must find losses (power: syncs of the log are lies, as with synchronous = NORMAL)\n\n\
+         --control      a run that must find losses (power: the store is opened with synchronous = NORMAL)\n\n\
          Examples:\n  yizhan-chaos kill --cycles 100 --seed 7 --clients 4 --report kill.json\n  yizhan-chaos children --cycles 1000\n  yizhan-chaos mails --cycles 1000\n  yizhan-chaos webhooks --cycles 10000\n  yizhan-chaos files --cycles 500\n\n\
          Exit 0: nothing was lost, nothing doubled, nothing stuck. 1: something was. 3: the run could not be carried out."
     )
@@ -41,7 +44,7 @@ fn asked() -> Option<Asked> {
         cycles: 20,
         clients: 8,
         tasks: 2_000,
-        minutes: 30.0,
+        minutes: None,
         seed: 1,
         binary,
         keep: false,
@@ -53,7 +56,7 @@ fn asked() -> Option<Asked> {
             "--cycles" => options.cycles = words.next()?.parse().ok()?,
             "--clients" => options.clients = words.next()?.parse().ok()?,
             "--tasks" => options.tasks = words.next()?.parse().ok()?,
-            "--minutes" => options.minutes = words.next()?.parse().ok()?,
+            "--minutes" => options.minutes = Some(words.next()?.parse().ok()?),
             "--seed" => options.seed = words.next()?.parse().ok()?,
             "--binary" => options.binary = words.next()?.into(),
             "--report" => report = Some(words.next()?.into()),
@@ -81,14 +84,39 @@ fn main() -> ExitCode {
 }
 
 fn carry_out(asked: &Asked) -> Result<bool, FaultError> {
-    let (findings, counted) = (asked.run)(&asked.options)?;
-    let report = findings.report(asked.name, asked.options.seed, counted);
+    // The soak goes on for so long by itself.
+    let again_for = asked.options.minutes.filter(|_| asked.name != "soak").unwrap_or(0.0) * 60.0;
+    let (began, mut reports, mut sound) = (Instant::now(), vec![], true);
+    while reports.is_empty() || (sound && began.elapsed().as_secs_f64() < again_for) {
+        let (report, nothing_found) = once(asked, asked.options.seed + reports.len() as u64)?;
+        reports.push(report);
+        sound = nothing_found;
+    }
+    let report = match reports.pop() {
+        Some(only) if reports.is_empty() => only,
+        last => {
+            reports.extend(last);
+            json!({ "run": asked.name, "seconds": began.elapsed().as_secs_f64(), "reports": reports })
+        }
+    };
     println!("{report:#}");
     if let Some(path) = &asked.report {
         std::fs::write(path, format!("{report:#}\n"))?;
     }
+    Ok(sound)
+}
+
+/// One run from one seed, and whether nothing was found.
+fn once(asked: &Asked, seed: u64) -> Result<(Value, bool), FaultError> {
+    let options = Options { seed, ..asked.options.clone() };
+    let told = options.told();
+    let (findings, counted) = (asked.run)(&options)?;
+    let mut report = findings.report(asked.name, seed, counted);
+    if let (Value::Object(report), Value::Object(told)) = (&mut report, told) {
+        report.extend(told);
+    }
     if let Some(kept) = &findings.kept {
         eprintln!("the home is kept at {}", kept.display());
     }
-    Ok(findings.violations.is_empty())
+    Ok((report, findings.violations.is_empty()))
 }

@@ -33,13 +33,11 @@ pub fn run(options: &Options) -> Outcome {
             .env("YIZHAN_DISK_ROOT", &data)
             .env("YIZHAN_DISK_SYNCED", &synced)
             .env("YIZHAN_DISK_CONTROL", &control.0);
-        if options.control {
-            program.env("YIZHAN_DISK_FORGETS", "wal");
-        }
-        let daemon = Daemon::start_as(program, &load.home)?;
+        let settings: &[&str] = if options.control { &["--synchronous", "normal"] } else { &[] };
+        let daemon = Daemon::start_with(program, settings, &load.home)?;
         std::thread::sleep(Duration::from_millis(dice.between(50, 500))); // The time under load, from the seed.
         daemon.kill();
-        // Of a log whose syncs are lies, a torn one would be told of at the start; that of a disk that keeps its order not.
+        // A torn log that was never synced would be told of at the start; that of a disk that keeps its order is just short.
         torn += lose_power(&data, &synced, &mut dice, !options.control)?;
         if cycle % 10 == 9 {
             eprintln!(

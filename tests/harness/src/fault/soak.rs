@@ -40,15 +40,19 @@ struct Sample {
     log_bytes: f64,
 }
 
+/// Where nobody says how long.
+const MINUTES: f64 = 30.0;
+
 /// # Errors
 /// When the run could not be carried out.
 pub fn run(options: &Options) -> Outcome {
+    let minutes = options.minutes.unwrap_or(MINUTES);
     let load = Load::begin_wide(&options.binary, options.clients)?;
     load.pace(PACE);
     quiet::add(&load.home)?;
     let began = Instant::now();
     let daemon = load.start()?;
-    let (client, whole) = (daemon.client(), Duration::from_secs_f64(options.minutes * 60.0));
+    let (client, whole) = (daemon.client(), Duration::from_secs_f64(minutes * 60.0));
     let (mut samples, mut took) = (vec![], vec![]);
     while began.elapsed() < whole {
         let next = Instant::now() + SAMPLE;
@@ -67,7 +71,7 @@ pub fn run(options: &Options) -> Outcome {
     let took = took.split_off((took.len() as f64 * WARM) as usize);
     violations.extend(slower(&took));
     if let Value::Object(counted) = &mut counted {
-        counted.insert("minutes".to_owned(), json!(options.minutes));
+        counted.insert("minutes".to_owned(), json!(minutes));
         counted.insert("samples".to_owned(), json!(warm.len()));
         counted.insert("run_ms".to_owned(), json!(thirds(&took).map(spread)));
     }
