@@ -59,6 +59,11 @@ fn chains_and_fan_outs_are_driven_on_both_carriers_and_say_what_a_step_costs() {
     let alone =
         bench(&["steps", "--runs", "1", "--seconds", "1", "--carrier", "process", "--fsync-delay", "1ms"]);
     assert_eq!(alone["synchronous"], "full");
+    let full = ["steps", "--runs", "2", "--seconds", "1", "--carrier", "in-process", "--stored", "700"];
+    let full = bench(&full);
+    assert_eq!(full["settings"]["stored"], 700);
+    let steps = number(part(&full, "in-process"), "count");
+    assert!(steps > 0.0 && steps % 10.0 == 0.0, "what was stored before is not counted: {full:#}");
     let unsynced =
         ["steps", "--runs", "1", "--seconds", "1", "--carrier", "process", "--synchronous", "normal"];
     assert_eq!(bench(&unsynced)["synchronous"], "normal");

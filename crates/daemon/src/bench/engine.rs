@@ -26,6 +26,10 @@ use super::machine::{resident, used};
 use super::report::{COUNT, Commits, Part, RESIDENT, THROUGHPUT};
 use super::{Ground, Problem, say};
 
+/// What fills a store: of one step each, as many at once as go together into a commit.
+const STORED: &str = "title = \"stored\"\n[step.one]\nuse = \"echo.noop\"\n";
+const FILLING: usize = 512;
+
 /// What is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Drive {
@@ -35,6 +39,15 @@ pub(crate) struct Drive {
     /// At once.
     pub(crate) runs: usize,
     pub(crate) time: Duration,
+    /// So many runs of one step each are in the store before.
+    pub(crate) stored: u64,
+}
+
+/// When no more runs are begun.
+#[derive(Clone, Copy, Debug)]
+enum Until {
+    Over(Duration),
+    Begun(u64),
 }
 
 struct Wall;
@@ -108,13 +121,18 @@ pub(crate) async fn driven(drive: &Drive, isolation: Isolation, ground: &Ground)
     let host = Arc::new(plugin_host(folder.path(), isolation, opened.completions())?);
     let world = world(&host);
     let engine = opened.start(EngineConfig::default(), store, reads, host.clone(), world, Arc::new(Wall))?;
-    let workflow = load_workflow(&engine, &drive.text).await?;
-    let own = std::process::id();
-    let (before, written, begin) = (used(own), commits(&engine), Instant::now());
     let local = tokio::task::LocalSet::new();
-    let times = local.run_until(drive_it(&engine, &workflow, (drive, isolation))).await;
+    if drive.stored > 0 {
+        let stored = load_workflow(&engine, STORED).await?;
+        let filling = Drive { input: "{}".to_owned(), runs: FILLING, ..drive.clone() };
+        local.run_until(drive_it(&engine, &stored, &filling, Until::Begun(drive.stored))).await;
+    }
+    let workflow = load_workflow(&engine, &drive.text).await?;
+    let (own, done) = (std::process::id(), || engine.shared.figures.attempts_done.load(Ordering::Relaxed));
+    let (before, written, done_before, begin) = (used(own), commits(&engine), done(), Instant::now());
+    let times = local.run_until(drive_it(&engine, &workflow, drive, Until::Over(drive.time))).await;
     let (took, after) = (begin.elapsed(), used(own));
-    let steps = engine.shared.figures.attempts_done.load(Ordering::Relaxed);
+    let steps = done() - done_before;
     let part = Part::new(isolation.name())
         .with(THROUGHPUT, steps as f64 / took.as_secs_f64())
         .with(COUNT, steps as f64)
@@ -160,15 +178,11 @@ struct Course {
     times: Vec<Duration>,
 }
 
-async fn drive_it(
-    engine: &Engine,
-    workflow: &Arc<Workflow>,
-    (drive, isolation): (&Drive, Isolation),
-) -> Vec<Duration> {
+async fn drive_it(engine: &Engine, workflow: &Arc<Workflow>, drive: &Drive, until: Until) -> Vec<Duration> {
     let course = Rc::new(RefCell::new(Course::default()));
     let mut ended = engine.shared.ended.subscribe();
-    let end = Instant::now() + drive.time;
-    let mut said = Instant::now();
+    let began = Instant::now();
+    let (mut said, mut begun) = (began, drive.runs as u64);
     let input: Arc<str> = drive.input.as_str().into();
     let another = || begin(engine.clone(), workflow.clone(), input.clone(), course.clone());
     for _ in 0..drive.runs {
@@ -188,7 +202,12 @@ async fn drive_it(
             None => drop(at.early.insert(run, now)),
         }
         drop(at);
-        if now < end {
+        let more = match until {
+            Until::Over(time) => now - began < time,
+            Until::Begun(wanted) => begun < wanted,
+        };
+        if more {
+            begun += 1;
             tokio::task::spawn_local(another());
         } else {
             under_way -= 1;
@@ -196,7 +215,7 @@ async fn drive_it(
         if said.elapsed() > Duration::from_millis(200) {
             said = now;
             let done = engine.shared.figures.attempts_done.load(Ordering::Relaxed);
-            say(&format!("{}: {done} steps", isolation.name()));
+            say(&format!("{done} steps"));
         }
     }
     course.take().times

@@ -40,6 +40,6 @@ pub(crate) async fn run(args: &Args, ground: &Ground) -> Result<Report, Problem>
         args.at_once
     );
     let time = Duration::from_secs(args.seconds);
-    let drive = Drive { text, input: "{}".to_owned(), runs: args.runs, time };
+    let drive = Drive { text, input: "{}".to_owned(), runs: args.runs, time, stored: 0 };
     on_carriers("fanout", settings, (&drive, args.carrier.as_deref()), ground).await
 }

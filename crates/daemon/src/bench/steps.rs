@@ -11,7 +11,7 @@ use super::{Ground, Problem, Report, disk_commit};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  yizhan bench steps\n  yizhan bench steps --fsync-delay 2ms --json\n  yizhan bench steps --runs 1\n\nThe store lies in the current folder while it runs; use one on the disk that you mean."
+    after_help = "Examples:\n  yizhan bench steps\n  yizhan bench steps --fsync-delay 2ms --json\n  yizhan bench steps --runs 1\n  yizhan bench steps --stored 1000000 --carrier in-process\n\nThe store lies in the current folder while it runs; use one on the disk that you mean."
 )]
 pub(crate) struct Args {
     /// Runs at once
@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Seconds for each carrier
     #[arg(long, default_value_t = 5)]
     seconds: u64,
+    /// Runs that are in the store before, each of one step
+    #[arg(long, default_value_t = 0)]
+    stored: u64,
     /// One carrier only
     #[arg(long, value_parser = ["process", "in-process"])]
     carrier: Option<String>,
@@ -46,12 +49,14 @@ fn text(steps: usize) -> String {
 }
 
 pub(crate) async fn run(args: &Args, ground: &Ground) -> Result<Report, Problem> {
-    let settings = json!({ "runs": args.runs, "steps": args.steps, "seconds": args.seconds });
+    let settings =
+        json!({ "runs": args.runs, "steps": args.steps, "seconds": args.seconds, "stored": args.stored });
     let drive = Drive {
         text: text(args.steps),
         input: r#"{"who":"world"}"#.to_owned(),
         runs: args.runs,
         time: Duration::from_secs(args.seconds),
+        stored: args.stored,
     };
     let mut report = on_carriers("steps", settings, (&drive, args.carrier.as_deref()), ground).await?;
     if args.runs == 1 {

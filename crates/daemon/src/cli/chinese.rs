@@ -182,6 +182,7 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("bench steps runs", "同时多少个运行"),
     ("bench steps steps", "每个运行多少步"),
     ("bench steps seconds", "每种载体测多少秒"),
+    ("bench steps stored", "测之前库里先存多少个运行,每个一步"),
     ("bench steps carrier", "只测一种载体"),
     ("bench fanout runs", "同时多少个运行"),
     ("bench fanout each", "每个运行多少个元素"),
