@@ -126,6 +126,7 @@ fn pages(Stored { runs, run, task }: &Stored<'_>) -> Vec<(&'static str, String)>
         ("page: cases by a text that there is not", "/runs?text=nowhere+to+be+found".to_owned()),
         ("page: late cases by text", format!("/runs?text={one}&state=late")),
         ("page: a case", format!("/runs/{run}")),
+        ("page: attempts of a case", format!("/runs/{run}/attempts")),
         ("page: tasks", "/tasks".to_owned()),
         ("page: a task", format!("/tasks/{task}")),
         ("page: a new case", "/new/kind-07".to_owned()),
@@ -133,6 +134,8 @@ fn pages(Stored { runs, run, task }: &Stored<'_>) -> Vec<(&'static str, String)>
         ("page: a workflow", "/workflows/kind-07".to_owned()),
         ("page: trying a workflow", "/workflows/kind-07/trial".to_owned()),
         ("page: system", "/system".to_owned()),
+        ("page: log", "/system/log".to_owned()),
+        ("page: registers", "/registers".to_owned()),
         ("page: accounts", "/system/accounts".to_owned()),
         ("page: audit", "/system/audit".to_owned()),
     ]
@@ -145,6 +148,7 @@ fn of_a_person() -> Vec<(&'static str, String)> {
         ("my tasks", "/api/v1/tasks".to_owned()),
         ("page: new case", "/new".to_owned()),
         ("page: my tasks, as a person", "/tasks".to_owned()),
+        ("page: what I answered", "/tasks?only=answered".to_owned()),
         ("page: cases that I began", "/runs?mine=true".to_owned()),
         ("page: cases by text, as a person", "/runs?text=nowhere".to_owned()),
     ]
