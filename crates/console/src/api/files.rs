@@ -51,7 +51,12 @@ impl Sender {
 
 /// Whether the fields of a form may name a file at all.
 pub(super) fn names_some(fields: &Raw) -> bool {
-    fields.get().contains("\"artifact\"")
+    may_name(fields.get())
+}
+
+/// A letter of the key may be written as `\u0061` too.
+fn may_name(json: &str) -> bool {
+    json.contains("\"artifact\"") || json.contains("\\u")
 }
 
 /// Sets the size of each kept file in the fields of a form.
@@ -63,7 +68,7 @@ pub(super) fn sized(desk: &Desk, sender: &Sender, fields: Raw) -> Result<Raw, Re
         return Ok(fields);
     }
     let mut all: BTreeMap<String, Box<RawValue>> = crate::body::parse(fields.get().as_bytes())?;
-    for value in all.values_mut().filter(|value| value.get().contains("\"artifact\"")) {
+    for value in all.values_mut().filter(|value| may_name(value.get())) {
         let mut named: Json = crate::body::parse(value.get().as_bytes())?;
         size_of(desk, sender, &mut named)?;
         *value = serde_json::value::to_raw_value(&named)

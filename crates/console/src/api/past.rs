@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use yizhan_engine::live;
-use yizhan_engine::store::{self, TaskEnd};
+use yizhan_engine::store::{self, RunRow, TaskEnd};
 use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
 use yizhan_workflow::people::bare;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::{Event, Raw};
+use yizhan_workflow::run::sight::HIDDEN;
 
 use super::runs::may_look;
 use super::tasks::is_theirs;
-use super::{Looking, Words, in_a_list};
+use super::{Looking, Words, in_a_list, keeps_to_itself};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
@@ -69,7 +70,7 @@ fn told(
     let no_such = || Refusal::NoSuch { kind: "run", name: row.run.to_string() };
     let run = desk.reads().row(row.run)?.ok_or_else(no_such)?;
     let text = desk.shared().library.text(live::load(row.run, desk.reads())?.run.text(), desk.reads())?;
-    let (title, case) = words(desk, caller, &row)?;
+    let (title, case) = words(desk, caller, &row, own)?;
     let of = attempt_of(&row).filter(|_| own);
     let given = of.map(|of| answer_to(desk, row.run, of)).transpose()?.flatten();
     Ok(Past {
@@ -114,7 +115,7 @@ pub(crate) async fn answers(
         let mut all = Vec::with_capacity(found.len());
         for (row, end) in found.into_iter().filter(|(row, _)| caller.rights.lets(Role::Viewer, &row.workflow))
         {
-            let (title, case) = words(desk, &caller, &row)?;
+            let (title, case) = words(desk, &caller, &row, true)?;
             all.push(OwnAnswer { id: row.id, title, case, workflow: row.workflow, end });
         }
         all.retain(&fits);
@@ -129,20 +130,39 @@ fn place(text: &str) -> Option<(Millis, TaskId)> {
     Some((Millis(at.parse().ok()?), id.parse().ok()?))
 }
 
-/// Its title, and its case in a line, as far as they are for whoever looks.
-fn words(desk: &Desk, caller: &Caller, row: &store::TaskRow) -> Result<(String, String), Refusal> {
+/// Its title, and its case in a line, as far as they are for whoever looks. The title is of the day when the task was
+/// opened: what was private then and is corrected now nobody can veil any more. So where the case keeps anything from whoever
+/// looks, a title with values is for whoever answered it alone.
+fn words(desk: &Desk, caller: &Caller, row: &store::TaskRow, own: bool) -> Result<(String, String), Refusal> {
     let looking = Looking::default();
     let by = looking.name(caller, &desk.shared().world())?;
-    let key = desk.reads().row(row.run)?.and_then(|run| run.key);
+    let run = desk.reads().row(row.run)?.ok_or(Refusal::Bug)?;
+    let key = run.key.as_ref();
     let words = |words| in_a_list(desk, row.run, looking.viewer(&by, caller, &row.workflow), words);
     let all = desk.shared().library.workflows();
     let text = all.get(&*row.workflow).and_then(|entry| entry.workflow.as_ref());
     let workflow = text.map_or_else(|| row.workflow.to_string(), |text| text.title.clone());
-    let case = match &key {
+    let case = match key {
         Some(key) => format!("{workflow} · {}", words(Words::Key(key))),
         None => workflow,
     };
-    Ok((words(Words::Title(&row.title)), case))
+    let kept = !own && keeps_to_itself(desk, &run, looking.viewer(&by, caller, &row.workflow));
+    let title = if kept && has_values(desk, &run, &row.step) {
+        HIDDEN.to_owned()
+    } else {
+        words(Words::Title(&row.title))
+    };
+    Ok((title, case))
+}
+
+/// Whether the title of this step may differ from case to case; where its text is not to be had, it may.
+fn has_values(desk: &Desk, run: &RunRow, step: &str) -> bool {
+    let text = desk.shared().library.text(&run.text, desk.reads());
+    let title = |text: Arc<Workflow>| {
+        let at = text.steps.iter().find(|one| &*one.id == step)?;
+        at.title.as_ref().map(|title| title.is_literal())
+    };
+    text.ok().and_then(title) != Some(true)
 }
 
 /// As it was given: a later round of the step does not change what somebody said in this one.

@@ -427,8 +427,33 @@ pub(crate) async fn settle(
         Word::Fail => Verdict::Fail {},
         Word::Leave => Verdict::Leave {},
     };
-    let via = through(given.via.as_deref())?;
+    let (via, verdict) =
+        (through(given.via.as_deref())?, sized_verdict(&desk, &caller, &name, verdict).await?);
     act(&desk, &caller, name, |of| Event::Settled { of, by, via, verdict }).await
+}
+
+/// What a step is to have given names no file that an answer might not name.
+///
+/// # Errors
+/// When it does.
+pub(crate) async fn sized_verdict(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    task: &str,
+    verdict: Verdict,
+) -> Result<Verdict, Refusal> {
+    let sized = async |values: Raw| {
+        if !names_some(&values) {
+            return Ok(values);
+        }
+        let sender = Sender::answering(desk, caller, task).await;
+        desk.read(move |desk| sized(desk, &sender, values)).await
+    };
+    Ok(match verdict {
+        Verdict::Happened { values } => Verdict::Happened { values: sized(values).await? },
+        Verdict::Skip { values } => Verdict::Skip { values: sized(values).await? },
+        other @ (Verdict::Again {} | Verdict::Fail {} | Verdict::Leave {}) => other,
+    })
 }
 
 /// Nothing given is an object without fields.

@@ -197,6 +197,10 @@ async fn a_file_is_named_by_whoever_sent_it_or_sees_it_in_the_task_and_by_nobody
     for body in [answer(&hers, &others), answer(&own, &hers)] {
         assert_eq!(post(&wang, &path, body).await.code(), "YZ0404");
     }
+    // A key may be written in another way, and is the same key.
+    let escaped = answer(&hers, &others).to_string().replace("\"artifact\"", "\"\\u0061rtifact\"");
+    let headers = [FROM_OUR_PAGE[0], ("content-type", "application/json")];
+    assert_eq!(wang.send("POST", &path, &headers, escaped.into_bytes()).await.code(), "YZ0404");
     // He did not send the bill, and sees it in the case.
     let taken = post(&wang, &path, answer(&own, &others)).await;
     assert_eq!(taken.status, 200, "{}", taken.body);

@@ -115,6 +115,23 @@ async fn whoever_answered_a_task_finds_their_answer_and_colleagues_who_and_when(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_title_of_a_task_that_is_over_tells_nothing_that_may_have_been_private_when_it_was_opened() {
+    let private = CHECK.replace("nr = {", "pay = { label = \"薪\", private = true }\nnr = {");
+    let private = private.replace("看看 {{ input.nr }}", "看看 {{ input.pay }}");
+    let place = place(&[("check", &private)]).await;
+    let run = place.start("check", json!({ "nr": "05", "pay": "x7" })).await;
+    let li_na = session(&place, "li.na", place.now()).await;
+    let first = task(&place, &run, "").await;
+    let said = [("f.cause", "阀门"), ("f.fine", "yes")];
+    assert_eq!(send(&li_na, &format!("{first}/answer"), &said).await.status, 303);
+    assert!(open(&li_na, &first).await.body.contains("看看 x7"), "it was written for her");
+    let looks = token(&place, "looks", Role::Viewer, &["check"], None).await;
+    let seen = open(&looks, &first).await;
+    assert!(seen.status == 200 && !seen.body.contains("看看"), "{}", seen.body);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_somebody_answered_is_on_their_list_and_what_others_did_is_not() {
     let place = place(&[("check", CHECK)]).await;
     let run = place.start("check", json!({ "nr": "05" })).await;

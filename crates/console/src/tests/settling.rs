@@ -131,6 +131,11 @@ async fn what_a_skipped_step_would_have_given_is_said_line_by_line() {
     assert!(shown.contains("name = value") && !shown.contains("I looked there"), "{shown}");
     let settle = format!("/tasks/{task}/settle");
     let fields = |values| [("verdict", "skip"), ("reason", "电话里问到的"), ("values", values)];
+    // Nor does it bring in a file that somebody else sent.
+    let kept = place.socket.send("POST", "/api/v1/artifacts?name=a", &[], b"a secret".to_vec()).await.json();
+    let claim = format!("number = {{\"\\u0061rtifact\": {}, \"name\": \"a\"}}", kept["artifact"]);
+    let claimed = send(&place.token, &settle, &fields(&claim)).await;
+    assert_eq!(claimed.status, 404, "{}", claimed.body);
     let wrong = send(&place.token, &settle, &fields("number = 17\nsomething")).await;
     assert!(wrong.status == 422 && wrong.body.contains("Line 2 is not understood"), "{}", wrong.body);
     assert_eq!(send(&place.token, &settle, &fields("number = 17.0")).await.status, 303);

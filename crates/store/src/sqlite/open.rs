@@ -45,6 +45,9 @@ pub(super) const PAGE: u64 = 4_096;
 /// With this one the entries of registers are found by an index, also those that were there before.
 pub(super) const INDEXED: i64 = 9;
 
+/// With this one rows have sums. A later one that changes what a table sums up sets that table's sums to NULL itself.
+const WITH_SUMS: i64 = 17;
+
 /// Before this one, a reset of the write-ahead log could damage the file.
 const SQLITE_AT_LEAST: (i32, &str) = (3_051_003, "3.51.3");
 
@@ -274,7 +277,7 @@ pub(super) fn migrate(connection: &mut Connection, from: i64) -> rusqlite::Resul
             super::registers::index_all(&step)?;
         }
         if known == MIGRATIONS.len() as i64 {
-            super::sums::fill(&step)?;
+            super::sums::fill(&step, from < WITH_SUMS)?;
         }
         step.pragma_update(None, "application_id", APPLICATION)?;
         step.pragma_update(None, "user_version", known)?;

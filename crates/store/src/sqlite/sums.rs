@@ -67,10 +67,12 @@ pub(super) fn keep(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Sums for all that is there: after a migration, which may have changed what there is to sum up.
-pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
+/// Sums for what has none, after a migration; for all that is there, where there were none before it. A row that was damaged
+/// since it got its sum must not get another that fits.
+pub(super) fn fill(connection: &Connection, all: bool) -> rusqlite::Result<()> {
+    let which = if all { "" } else { " WHERE sum IS NULL" };
     for table in tables(connection)? {
-        connection.execute_batch(&format!("UPDATE \"{}\" SET sum = {}", table.name, table.sum("")))?;
+        connection.execute_batch(&format!("UPDATE \"{}\" SET sum = {}{which}", table.name, table.sum("")))?;
     }
     Ok(())
 }

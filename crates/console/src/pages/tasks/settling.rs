@@ -168,6 +168,10 @@ pub(crate) async fn settle(
                 .await;
         }
     };
+    let verdict = match api::sized_verdict(&desk, &caller, &name, verdict).await {
+        Ok(verdict) => verdict,
+        Err(refusal) => return acting.not_taken(&refusal).await,
+    };
     if let Err(refusal) = say_why(&acting, &form).await {
         return acting.not_taken(&refusal).await;
     }

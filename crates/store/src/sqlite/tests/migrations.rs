@@ -10,6 +10,7 @@ use yizhan_engine::store::Reads as _;
 use super::super::open::{self, INDEXED, MIGRATIONS};
 use super::super::{Sqlite, registers, sums};
 use crate::checksum::checksum;
+use crate::finding::Finding;
 
 const RUNS: i64 = 60;
 /// So many of the moments are gone on from, evenly over all.
@@ -143,6 +144,19 @@ fn killed_at_each(path: &Path, schema: usize) -> Vec<(TempDir, PathBuf)> {
     let left = Arc::into_inner(left).unwrap().into_inner().unwrap();
     let each = left.len().div_ceil(MOMENTS);
     left.into_iter().step_by(each.max(1)).collect()
+}
+
+#[test]
+fn a_row_that_was_damaged_before_its_store_is_brought_forward_is_still_told_of() {
+    let schema = 17;
+    let (_folder, path) = old(schema);
+    let mut store = Connection::open(&path).unwrap();
+    sums::teach(&store).unwrap();
+    let turned_over = "UPDATE run SET sum = 1 WHERE id = (SELECT min(id) FROM run)";
+    assert_eq!(store.execute(turned_over, []).unwrap(), 1);
+    open::migrate(&mut store, schema as i64).unwrap();
+    let damaged = Finding::DamagedRows { table: "run".to_owned(), rows: 1 };
+    assert_eq!(sums::damaged(&store).unwrap(), [damaged], "and what had no sum has one that fits");
 }
 
 #[test]
