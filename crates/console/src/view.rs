@@ -3,6 +3,7 @@
 pub(crate) mod acts;
 mod attempts;
 mod journal;
+mod lines;
 mod register;
 mod replay;
 mod run;
@@ -35,6 +36,7 @@ use crate::refusal::Refusal;
 pub use attempts::{AttemptView, SaidView};
 pub(crate) use attempts::{Of as AttemptsOf, attempts};
 pub(crate) use journal::journal_line;
+pub(crate) use lines::each_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
 pub(crate) use replay::{Replay, plain_title};
 pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word, title_at};

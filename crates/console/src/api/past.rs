@@ -1,9 +1,9 @@
 //! A task that is over, for whoever it was asked of, answered it, or may look at its case: what became of it, and to whoever
 //! answered it their own answer.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use yizhan_engine::live;
 use yizhan_engine::store::{self, RunRow, TaskEnd};
 use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
 use yizhan_workflow::people::bare;
@@ -19,10 +19,9 @@ use super::{Looking, Words, in_a_list, keeps_to_itself};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::attempt_of;
+use crate::view::{attempt_of, each_line};
 
-/// Lines that are looked through at a time, and in all.
-const AT_ONCE: usize = 500;
+/// So many lines are looked through for an answer.
 const LINES_MOST: u32 = 20_000;
 
 pub(crate) struct Past {
@@ -67,10 +66,9 @@ fn told(
     (row, end): (store::TaskRow, TaskEnd),
     own: bool,
 ) -> Result<Past, Refusal> {
-    let no_such = || Refusal::NoSuch { kind: "run", name: row.run.to_string() };
-    let run = desk.reads().row(row.run)?.ok_or_else(no_such)?;
-    let text = desk.shared().library.text(live::load(row.run, desk.reads())?.run.text(), desk.reads())?;
-    let (title, case) = words(desk, caller, &row, own)?;
+    let run = run_of(desk, &row)?;
+    let text = desk.shared().library.text(&run.text, desk.reads())?;
+    let (title, case) = words(desk, caller, (&row, &run), own)?;
     let of = attempt_of(&row).filter(|_| own);
     let given = of.map(|of| answer_to(desk, row.run, of)).transpose()?.flatten();
     Ok(Past {
@@ -115,7 +113,7 @@ pub(crate) async fn answers(
         let mut all = Vec::with_capacity(found.len());
         for (row, end) in found.into_iter().filter(|(row, _)| caller.rights.lets(Role::Viewer, &row.workflow))
         {
-            let (title, case) = words(desk, &caller, &row, true)?;
+            let (title, case) = words(desk, &caller, (&row, &run_of(desk, &row)?), true)?;
             all.push(OwnAnswer { id: row.id, title, case, workflow: row.workflow, end });
         }
         all.retain(&fits);
@@ -130,24 +128,32 @@ fn place(text: &str) -> Option<(Millis, TaskId)> {
     Some((Millis(at.parse().ok()?), id.parse().ok()?))
 }
 
+fn run_of(desk: &Desk, row: &store::TaskRow) -> Result<RunRow, Refusal> {
+    let no_such = || Refusal::NoSuch { kind: "run", name: row.run.to_string() };
+    desk.reads().row(row.run)?.ok_or_else(no_such)
+}
+
 /// Its title, and its case in a line, as far as they are for whoever looks. The title is of the day when the task was
 /// opened: what was private then and is corrected now nobody can veil any more. So where the case keeps anything from whoever
 /// looks, a title with values is for whoever answered it alone.
-fn words(desk: &Desk, caller: &Caller, row: &store::TaskRow, own: bool) -> Result<(String, String), Refusal> {
+fn words(
+    desk: &Desk,
+    caller: &Caller,
+    (row, run): (&store::TaskRow, &RunRow),
+    own: bool,
+) -> Result<(String, String), Refusal> {
     let looking = Looking::default();
     let by = looking.name(caller, &desk.shared().world())?;
-    let run = desk.reads().row(row.run)?.ok_or(Refusal::Bug)?;
-    let key = run.key.as_ref();
     let words = |words| in_a_list(desk, row.run, looking.viewer(&by, caller, &row.workflow), words);
     let all = desk.shared().library.workflows();
     let text = all.get(&*row.workflow).and_then(|entry| entry.workflow.as_ref());
     let workflow = text.map_or_else(|| row.workflow.to_string(), |text| text.title.clone());
-    let case = match key {
+    let case = match &run.key {
         Some(key) => format!("{workflow} · {}", words(Words::Key(key))),
         None => workflow,
     };
-    let kept = !own && keeps_to_itself(desk, &run, looking.viewer(&by, caller, &row.workflow));
-    let title = if kept && has_values(desk, &run, &row.step) {
+    let kept = !own && keeps_to_itself(desk, run, looking.viewer(&by, caller, &row.workflow));
+    let title = if kept && has_values(desk, run, &row.step) {
         HIDDEN.to_owned()
     } else {
         words(Words::Title(&row.title))
@@ -167,23 +173,17 @@ fn has_values(desk: &Desk, run: &RunRow, step: &str) -> bool {
 
 /// As it was given: a later round of the step does not change what somebody said in this one.
 fn answer_to(desk: &Desk, run: RunId, of: Attempt) -> Result<Option<Raw>, Refusal> {
-    let mut after = 0;
-    while after < LINES_MOST {
-        let lines = desk.reads().journal(run, after, AT_ONCE)?;
-        let Some(last) = lines.last().map(|line| line.seq) else { break };
-        let read = lines.iter().filter_map(|line| serde_json::from_slice::<Line>(&line.body).ok());
-        let found = read.map(|line| line.event).find_map(|event| {
-            let (Event::Answered { of: one, fields, .. } | Event::AnsweredFor { of: one, fields, .. }) =
+    let mut found = None;
+    each_line(desk.reads(), run, (0, LINES_MOST), |line| {
+        if let Ok(Line { event, .. }) = serde_json::from_slice(&line.body)
+            && let Event::Answered { of: one, fields, .. } | Event::AnsweredFor { of: one, fields, .. } =
                 event
-            else {
-                return None;
-            };
-            (one == of).then_some(fields)
-        });
-        if found.is_some() {
-            return Ok(found);
+            && one == of
+        {
+            found = Some(fields);
+            return Ok(ControlFlow::Break(()));
         }
-        after = last;
-    }
-    Ok(None)
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
 }

@@ -1,6 +1,7 @@
 //! Every attempt at the steps of a run, as its journal has them: what was given to each, what came back, and which failure.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,12 +13,9 @@ use yizhan_workflow::run::event::{AttemptResult, EndState, Event, Fact, Failure,
 use yizhan_workflow::run::sight::Sight;
 
 use super::run::{failure_view, kind_of, made};
-use super::{Exact, FailureView, Look, Texts, json_of};
+use super::{Exact, FailureView, Look, Texts, each_line, json_of};
 use crate::house::SaidLine;
 use crate::refusal::Refusal;
-
-/// Lines that are looked through at a time.
-const AT_ONCE: usize = 500;
 
 /// One attempt: a call, a mail, a child run, a question to somebody, a wait for an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -90,18 +88,13 @@ pub(crate) fn attempts(
         found: Vec::new(),
         passed: 0,
     };
-    let mut after = 0;
-    while !gathering.is_full() {
-        let lines = reads.journal(id, after, AT_ONCE)?;
-        let Some(last) = lines.last().map(|line| line.seq) else { break };
-        for stored in &lines {
-            // What cannot be read is told by the journal's page.
-            if let Ok(line) = serde_json::from_slice::<Line>(&stored.body) {
-                gathering.line(&line, stored.at, texts.at(stored.seq));
-            }
+    each_line(reads, id, (0, u32::MAX), |stored| {
+        // What cannot be read is told by the journal's page.
+        if let Ok(line) = serde_json::from_slice::<Line>(&stored.body) {
+            gathering.line(&line, stored.at, texts.at(stored.seq));
         }
-        after = last;
-    }
+        Ok(if gathering.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
     Ok(gathering.found)
 }
 

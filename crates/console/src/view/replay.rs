@@ -1,5 +1,6 @@
 //! What steps were called when a line was written: their titles are of values that a later round may have given anew.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use yizhan_engine::store::{Line as Stored, Reads};
@@ -9,11 +10,8 @@ use yizhan_workflow::run::Line;
 use yizhan_workflow::run::sight::{HIDDEN, Sight};
 use yizhan_workflow::run::state::{Run, StepPhase};
 
-use super::{Look, Texts, title_at};
+use super::{Look, Texts, each_line, title_at};
 use crate::refusal::Refusal;
-
-/// Lines that are looked through at a time.
-const AT_ONCE: usize = 500;
 
 /// So far from its beginning a run is folded for a page of its journal; behind it steps go by their ids.
 const FOLDED_MOST: u32 = 20_000;
@@ -43,13 +41,10 @@ impl Replay {
             return Ok(None);
         }
         let mut replay = Self { id, before: None, with: None };
-        let mut read = 0;
-        while read < after {
-            let lines = reads.journal(id, read, AT_ONCE.min((after - read) as usize))?;
-            let Some(last) = lines.last().map(|line| line.seq) else { break };
-            lines.iter().for_each(|line| replay.fold(line));
-            read = last;
-        }
+        each_line(reads, id, (0, after), |line| {
+            replay.fold(line);
+            Ok(ControlFlow::Continue(()))
+        })?;
         Ok(Some(replay))
     }
 

@@ -1,5 +1,6 @@
 //! Which text a journal's line was written under: a run may have gone over to another one meanwhile.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use yizhan_engine::library::Library;
@@ -10,10 +11,8 @@ use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Event;
 
+use super::each_line;
 use crate::refusal::Refusal;
-
-/// Lines that are looked through at a time.
-const AT_ONCE: usize = 500;
 
 /// The texts of a run, each with the number of the first line under it.
 pub(crate) struct Texts(Vec<(u32, Arc<Workflow>)>);
@@ -24,14 +23,13 @@ impl Texts {
         let run = live::load(id, reads)?.run;
         let mut texts = vec![(0, library.text(&run.started.text, reads)?)];
         // Most runs end under the text that they began with, and nothing needs to be looked through.
-        let mut after = if run.migrated.is_some() { 0 } else { upto };
-        while after < upto {
-            let lines = reads.journal(id, after, AT_ONCE)?;
-            let Some(last) = lines.last().map(|line| line.seq) else { break };
-            for (seq, to) in lines.iter().filter_map(|line| Some((line.seq, gone_to(&line.body)?))) {
-                texts.push((seq, library.text(&to, reads)?));
-            }
-            after = last;
+        if run.migrated.is_some() {
+            each_line(reads, id, (0, upto), |line| {
+                if let Some(to) = gone_to(&line.body) {
+                    texts.push((line.seq, library.text(&to, reads)?));
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
         Ok(Self(texts))
     }
