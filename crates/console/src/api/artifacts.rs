@@ -58,7 +58,8 @@ pub(crate) async fn kept(desk: &Arc<Desk>, who: &str, bytes: Bytes) -> Result<St
     kept.await
 }
 
-fn sha256_of(content: &[u8]) -> String {
+/// In small letters.
+pub(crate) fn sha256_of(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

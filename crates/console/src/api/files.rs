@@ -16,7 +16,7 @@ use crate::desk::Desk;
 use crate::refusal::Refusal;
 
 /// Whoever names files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Sender {
     /// By which files of theirs are known; none for whoever has the socket, and with it the disk.
     names: Option<Vec<String>>,
@@ -49,12 +49,7 @@ impl Sender {
     }
 }
 
-/// Whether the fields of a form may name a file at all.
-pub(super) fn names_some(fields: &Raw) -> bool {
-    may_name(fields.get())
-}
-
-/// A letter of the key may be written as `\u0061` too.
+/// Whether fields may name a file at all. A letter of the key may be written as `\u0061` too.
 fn may_name(json: &str) -> bool {
     json.contains("\"artifact\"") || json.contains("\\u")
 }
@@ -64,7 +59,7 @@ fn may_name(json: &str) -> bool {
 /// # Errors
 /// When one is named that is not kept, or not for this sender to name.
 pub(super) fn sized(desk: &Desk, sender: &Sender, fields: Raw) -> Result<Raw, Refusal> {
-    if !names_some(&fields) {
+    if !may_name(fields.get()) {
         return Ok(fields);
     }
     let mut all: BTreeMap<String, Box<RawValue>> = crate::body::parse(fields.get().as_bytes())?;
@@ -77,6 +72,23 @@ pub(super) fn sized(desk: &Desk, sender: &Sender, fields: Raw) -> Result<Raw, Re
     let json =
         serde_json::to_string(&all).map_err(|error| Refusal::bug("fields have no JSON form", &error))?;
     Raw::new(json).ok_or(Refusal::Bug)
+}
+
+/// The same of what somebody says to a task: what they see of it they may name. It is looked at only where they name something.
+///
+/// # Errors
+/// When a file is named that is not kept, or not for them to name.
+pub(super) async fn sized_said(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    task: &str,
+    fields: Raw,
+) -> Result<Raw, Refusal> {
+    if !may_name(fields.get()) {
+        return Ok(fields);
+    }
+    let sender = Sender::answering(desk, caller, task).await;
+    desk.read(move |desk| sized(desk, &sender, fields)).await
 }
 
 /// Sets the size of each kept file in what a case is to begin with, whose form asks for some.

@@ -13,7 +13,7 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
-use super::files::{Sender, names_some, sized, sized_list};
+use super::files::{Sender, sized_list, sized_said};
 use super::runs::run_named;
 use super::standing::{note_task, settled};
 use super::{ChangedView, Looking, PageOf, Words, in_a_list};
@@ -364,15 +364,7 @@ pub(crate) async fn answer(
     Given(given): Given<Answering>,
 ) -> Result<Answer<ChangedView>, Refusal> {
     let by = caller.acting(given.by.as_deref(), &desk.shared().world())?.into();
-    let fields = object(given.fields)?;
-    let sender = match names_some(&fields) || !given.paper.is_empty() {
-        true => Sender::answering(&desk, &caller, &name).await,
-        false => Sender::default(),
-    };
-    let fields = {
-        let sender = sender.clone();
-        desk.read(move |desk| sized(desk, &sender, fields)).await?
-    };
+    let fields = sized_said(&desk, &caller, &name, object(given.fields)?).await?;
     let via = through(given.via.as_deref())?;
     let Some(whom) = given.on_behalf_of else {
         return act(&desk, &caller, name, |of| Event::Answered { of, by, via, fields }).await;
@@ -384,6 +376,7 @@ pub(crate) async fn answer(
                 .to_owned(),
         ));
     }
+    let sender = Sender::answering(&desk, &caller, &name).await;
     let (whom, paper) = (whom.into(), Raw::from(&sized_list(&desk, sender, given.paper).await?));
     act(&desk, &caller, name, |of| Event::AnsweredFor { of, by, via, whom, paper, fields }).await
 }
@@ -442,13 +435,7 @@ pub(crate) async fn sized_verdict(
     task: &str,
     verdict: Verdict,
 ) -> Result<Verdict, Refusal> {
-    let sized = async |values: Raw| {
-        if !names_some(&values) {
-            return Ok(values);
-        }
-        let sender = Sender::answering(desk, caller, task).await;
-        desk.read(move |desk| sized(desk, &sender, values)).await
-    };
+    let sized = async |values: Raw| sized_said(desk, caller, task, values).await;
     Ok(match verdict {
         Verdict::Happened { values } => Verdict::Happened { values: sized(values).await? },
         Verdict::Skip { values } => Verdict::Skip { values: sized(values).await? },

@@ -197,8 +197,7 @@ pub(crate) async fn invitation(
     }
 }
 
-/// The name of whom a word invites.
-/// Who is invited: the id, and the name.
+/// The id and the name of whom a word invites.
 fn invited(desk: &Desk, word: &str) -> Result<Option<(String, String)>, Refusal> {
     let now = desk.shared().now();
     let invitation = desk.access.invitation(word, now)?;

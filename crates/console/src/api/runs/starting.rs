@@ -7,7 +7,6 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use utoipa::openapi::ObjectBuilder;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
@@ -22,6 +21,7 @@ use yizhan_workflow::plan::{Starts, Trigger, Workflow};
 use yizhan_workflow::run::event::Event;
 use yizhan_workflow::run::{self, OPERATOR, World};
 
+use crate::api::artifacts::sha256_of;
 use crate::api::files::{Sender, sized_input};
 use crate::body::{Created, Given, Named};
 use crate::caller::Caller;
@@ -273,7 +273,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
 /// What two requests with one key must have in common.
 fn payload_of(request: &Request, by: &str) -> String {
     let said = json!([request.input, by, request.trigger]);
-    Sha256::digest(said.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_of(said.to_string().as_bytes())
 }
 
 /// A start form is for those that its trigger names, whatever role they have; `may_start` asks whether they are.
