@@ -2,6 +2,7 @@
 //!
 //! What is shown is the line as it was chained; the rows only say which. A verification holds them against the lines.
 
+use percent_encoding::percent_decode_str;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -90,19 +91,7 @@ pub(crate) fn about_of(route: &str, on: &str) -> String {
     } else {
         on
     };
-    bare(&decoded(named)).to_owned()
-}
-
-/// Without the `%` of a path; one that stands for nothing is left as it is.
-fn decoded(name: &str) -> String {
-    let (mut bytes, mut rest) = (Vec::with_capacity(name.len()), name.as_bytes());
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| std::str::from_utf8(code).ok());
-        let byte = code.and_then(|code| u8::from_str_radix(code, 16).ok());
-        bytes.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bare(&percent_decode_str(named).decode_utf8_lossy()).to_owned()
 }
 
 /// Writes or completes the row of a line.

@@ -632,6 +632,6 @@ fn acts_are_found_among_a_million_lines_as_fast_as_a_page_must_be() {
             .collect();
         took.sort_unstable();
         eprintln!("{name}: median {:?}, p95 {:?}", took[10], took[18]);
-        assert!(took[10].as_millis() < 60, "{name}: {took:?}");
+        assert!(took[18].as_millis() < 100, "{name}: {took:?}");
     }
 }
