@@ -37,6 +37,7 @@ use ballast::Ballast;
 use fault::Fault;
 use lock::Lock;
 pub use open::OpenError;
+pub(crate) use open::beside;
 pub use reads::SqliteReads;
 
 /// The only writing connection. Dropping it brings what is in the write-ahead log into the file.

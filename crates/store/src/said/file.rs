@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, params};
 
 use super::SaidLine;
+use crate::sqlite::beside;
 
 /// How long a line is kept.
 pub(super) const KEPT: i64 = 7 * 24 * 3_600_000;
@@ -145,12 +146,6 @@ impl File {
 /// Bytes after which a file of so many is looked at.
 fn share(most: i64) -> usize {
     usize::try_from(most / 8).unwrap_or(usize::MAX)
-}
-
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
 }
 
 fn inode(path: &Path) -> Option<u64> {

@@ -135,7 +135,7 @@ impl OpenError {
 }
 
 /// `yizhan.db` → `yizhan.db.lock`.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
