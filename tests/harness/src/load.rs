@@ -1,7 +1,7 @@
 //! A home under load: clients that start runs as fast as they are acknowledged, the sinks that these runs go to, and how
 //! everything is brought to its end and judged.
 
-mod wide;
+pub(crate) mod wide;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -72,6 +72,15 @@ impl Dice {
 
     pub fn between(&mut self, least: u64, most: u64) -> u64 {
         least + self.below(most - least)
+    }
+
+    /// So many of them, in an order that the seed says.
+    pub fn some_of<T>(&mut self, mut all: Vec<T>, most: usize) -> Vec<T> {
+        for last in (1..all.len()).rev() {
+            all.swap(last, usize::try_from(self.below(last as u64 + 1)).unwrap_or(0));
+        }
+        all.truncate(most);
+        all
     }
 }
 
@@ -204,7 +213,7 @@ impl Load {
         load.set("owner = \"person:a\"\nengine.attempts_max = 6")?;
         std::fs::write(load.home.join("config/people.toml"), wide::PEOPLE)?;
         std::fs::write(load.home.join("workflows/asked.toml"), wide::ASKED)?;
-        std::fs::write(load.home.join("workflows/news.toml"), wide::NEWS)?;
+        std::fs::write(load.home.join("workflows/news.toml"), wide::news("1s"))?;
         let (home, stop) = (load.home.clone(), load.stop.clone());
         load.clients.push(std::thread::spawn(move || wide::come_and_go(&home, &stop)));
         Ok(load)

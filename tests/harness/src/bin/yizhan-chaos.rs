@@ -92,12 +92,9 @@ fn carry_out(asked: &Asked) -> Result<bool, FaultError> {
         reports.push(report);
         sound = nothing_found;
     }
-    let report = match reports.pop() {
-        Some(only) if reports.is_empty() => only,
-        last => {
-            reports.extend(last);
-            json!({ "run": asked.name, "seconds": began.elapsed().as_secs_f64(), "reports": reports })
-        }
+    let report = match reports.len() {
+        1 => reports.remove(0),
+        _ => json!({ "run": asked.name, "seconds": began.elapsed().as_secs_f64(), "reports": reports }),
     };
     println!("{report:#}");
     if let Some(path) = &asked.report {

@@ -37,7 +37,7 @@ pub fn run(options: &Options) -> Outcome {
     }
     let load = Load::begin_wide(&options.binary, options.clients)?;
     let mut dice = Dice::new(options.seed);
-    let all = chosen(&mut dice, options.cycles as usize);
+    let all = dice.some_of(pairs().collect(), options.cycles as usize);
     let (mut wrong, mut happened) = (vec![], 0_usize);
     for (number, (name, what)) in all.iter().enumerate() {
         let nth = dice.between(1, 4);
@@ -68,17 +68,6 @@ fn pairs() -> impl Iterator<Item = (&'static str, &'static str)> {
         let what = if *fails { &["abort", "delay", "error"][..] } else { &["abort", "delay"] };
         what.iter().map(move |what| (*name, *what))
     })
-}
-
-/// So many of them, in an order that the seed says.
-fn chosen(dice: &mut Dice, most: usize) -> Vec<(&'static str, &'static str)> {
-    let mut all: Vec<_> = pairs().collect();
-    for last in (1..all.len()).rev() {
-        let with = usize::try_from(dice.below(last as u64 + 1)).unwrap_or(0);
-        all.swap(last, with);
-    }
-    all.truncate(most);
-    all
 }
 
 /// Starts the daemon with this point armed, and sees it happen.
@@ -148,7 +137,7 @@ mod tests {
     fn the_list_is_that_of_the_source_and_a_seed_says_the_order() {
         assert!(POINTS.len() >= 40, "{} points", POINTS.len());
         assert!(POINTS.contains(&("store.committed", true)));
-        let order = |seed| chosen(&mut Dice::new(seed), 1000);
+        let order = |seed| Dice::new(seed).some_of(pairs().collect(), 1000);
         assert_eq!(order(3), order(3));
         assert_ne!(order(3), order(4));
         let mut sorted = order(3);

@@ -45,7 +45,7 @@ pub fn run(options: &Options) -> Outcome {
     for story in [Story::Cut, Story::Hung] {
         sound.push(House::begin(options, None)?.carried_out(story)?);
     }
-    let chosen = chosen(&mut Dice::new(options.seed), options.cycles as usize);
+    let chosen = Dice::new(options.seed).some_of(TABLE.iter().collect(), options.cycles as usize);
     let judged = all_of(options, &chosen)?;
     let missed: Vec<&Judged> = judged.iter().filter(|one| !one.is_noticed).collect();
     let mut violations: Vec<Violation> = sound.iter().flat_map(|left| left.violations.clone()).collect();
@@ -73,16 +73,6 @@ fn shown(found: &BTreeSet<String>) -> String {
 fn untold() -> Vec<String> {
     let known: BTreeSet<&str> = TABLE.iter().map(|seed| seed.name).collect();
     SEEDS.iter().filter(|name| !known.contains(*name)).map(|name| (*name).to_owned()).collect()
-}
-
-/// So many of the table, in an order that the seed says.
-fn chosen(dice: &mut Dice, most: usize) -> Vec<&'static Seed> {
-    let mut all: Vec<&Seed> = TABLE.iter().collect();
-    for last in (1..all.len()).rev() {
-        all.swap(last, usize::try_from(dice.below(last as u64 + 1)).unwrap_or(0));
-    }
-    all.truncate(most);
-    all
 }
 
 fn all_of(options: &Options, seeds: &[&'static Seed]) -> Result<Vec<Judged>, FaultError> {

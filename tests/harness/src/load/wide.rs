@@ -26,17 +26,21 @@ ask = "person:a"
 form.ok = { type = "yesno" }
 "#;
 
-/// Begins by what another run publishes.
-pub(super) const NEWS: &str = r#"
+/// Begins by what another run publishes, and is over after a nap.
+pub(crate) fn news(nap: &str) -> String {
+    format!(
+        r#"
 title = "听到了"
 [input]
-case = {}
+case = {{}}
 [trigger.news]
 event = "heard"
-with  = { case = "{{ trigger.event.key }}" }
+with  = {{ case = "{{{{ trigger.event.key }}}}" }}
 [step.nap]
-wait = "1s"
-"#;
+wait = "{nap}"
+"#
+    )
+}
 
 /// Somebody who does each of them in turn, also while nobody is there.
 pub(super) fn come_and_go(home: &Path, stop: &AtomicBool) {

@@ -9,7 +9,7 @@ use yizhan_engine::store::RunState;
 use crate::checker::Violation;
 use crate::evidence::{Evidence, RunEvidence};
 use crate::fault::webhooks;
-use crate::load::Load;
+use crate::load::{Load, wide};
 use crate::sink::letters as letters_in;
 
 /// From one slot of its schedule to the next.
@@ -28,20 +28,6 @@ const SETTINGS: &str = "owner = \"person:a\"\nengine.attempts_max = 3\n";
 /// Only one plugin needs a process of its own, to be struck.
 const INSIDE: [&str; 4] = ["echo", "email", "file", "report"];
 const RETRY: &str = "\n[retry]\ntimes = 40\nfirst = \"50ms\"\nfactor = 1.2\nmost = \"200ms\"\n";
-
-const SUB: &str = r#"
-title = "下级"
-[input]
-case = {}
-[step.book]
-use = "register.append"
-with.register = "台账"
-with.entry    = { case = "{{ input.case }}" }
-[step.say]
-use = "event.publish"
-with.name = "heard"
-with.key  = "{{ input.case }}"
-"#;
 
 const RACER: &str = r#"
 title = "抢名额"
@@ -91,17 +77,6 @@ await = "told"
 key   = "{{ input.case }}"
 "#;
 
-const NEWS: &str = r#"
-title = "听到了"
-[input]
-case = {}
-[trigger.news]
-event = "heard"
-with  = { case = "{{ trigger.event.key }}" }
-[step.nap]
-wait = "10ms"
-"#;
-
 /// One of everything that must survive.
 fn all(url: &str) -> String {
     let call = |item: &str| {
@@ -125,6 +100,7 @@ fn all(url: &str) -> String {
     )
 }
 
+/// The child of `all` and what comes of time are there already, as in the home of every load.
 pub(super) fn furnish(load: &Load) -> std::io::Result<()> {
     load.set(SETTINGS)?;
     let inside: String =
@@ -138,12 +114,11 @@ pub(super) fn furnish(load: &Load) -> std::io::Result<()> {
     std::fs::remove_file(load.home.join("workflows/chaos.toml"))?;
     let texts = [
         ("all", &*all(&load.url())),
-        ("sub", SUB),
         ("racer", RACER),
         ("asked", ASKED),
         ("held", HELD),
         ("listens", LISTENS),
-        ("news", NEWS),
+        ("news", &*wide::news("10ms")),
         ("came", webhooks::CAME),
     ];
     texts.into_iter().try_for_each(|(name, text)| write(&format!("workflows/{name}.toml"), text))
