@@ -1,4 +1,5 @@
-//! Draws a workflow as SVG: rows from the top, what runs side by side beside each other, what a step holds inside it.
+//! Draws a workflow as SVG: from the top, what runs side by side beside each other, what a step holds inside it, ways back dashed
+//! and ends as squares with their words.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use yizhan_workflow::id::StepNo;
 use yizhan_workflow::plan::{Work, Workflow};
 use yizhan_workflow::problem::Lang;
 
-use super::layout::{Bend, GAP, Laid, Place, Sizes, WORD, lay};
+use super::layout::{GAP, HALT, Laid, Leads, Line, Place, Sizes, Word, lay};
 use super::{Way, closing, label, steps_in, ways};
 
 /// Columns of a line in a box; a Chinese character takes two.
@@ -15,12 +16,10 @@ const COLUMNS: usize = 26;
 const COLUMN: f64 = 7.2;
 const LINE: f64 = 18.0;
 const BOX: f64 = COLUMNS as f64 * COLUMN + 20.0;
-/// Room at the right of the boxes for the words of what ends.
-const MARGIN: f64 = 90.0;
-/// At the left of ways back, and where nothing is drawn at a side.
+/// Columns of the words at a way.
+const WORDS: usize = 40;
+/// Around everything.
 const EDGE: f64 = 16.0;
-/// From one way back to the next.
-const LANE: f64 = 13.0;
 /// The room above the first row.
 const HEAD: f64 = 44.0;
 
@@ -56,15 +55,12 @@ impl Plan<'_> {
 #[must_use]
 pub fn svg(workflow: &Workflow, language: Lang, marks: &Marks) -> String {
     let plan = Plan { workflow, marks };
-    let ways = ways(workflow, language);
-    let (mut laid, heads) = whole(plan, &ways);
-    let back = ways.iter().filter(|way| way.to.is_some()).count();
-    let left = EDGE + back as f64 * LANE;
-    let right = if ways.iter().any(|way| way.to.is_none()) { MARGIN } else { EDGE };
-    laid.shift(left, HEAD);
-    let places: BTreeMap<StepNo, Place> = laid.places.iter().copied().collect();
-    let (w, h) = (laid.w + left + right, laid.h + HEAD + 20.0);
-    let middle = left + laid.w / 2.0;
+    let (mut laid, heads) = whole(plan, language);
+    let title = workflow.title.width() as f64 * COLUMN * 1.2;
+    let w = laid.w.max(title) + 2.0 * EDGE;
+    let h = laid.h + HEAD + EDGE;
+    let middle = w / 2.0;
+    laid.shift((w - laid.w) / 2.0, HEAD);
     let mut out = vec![
         format!(r##"<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {w:.0} {h:.0}" width="{w:.0}" height="{h:.0}" font-family="sans-serif" font-size="14">"##),
         format!("<title>{}</title>", escaped(&workflow.title)),
@@ -78,93 +74,64 @@ pub fn svg(workflow: &Workflow, language: Lang, marks: &Marks) -> String {
             r##"<text class="stop" x="{middle:.0}" y="{y:.0}" text-anchor="middle" fill="#991b1b">{section}</text>"##
         ));
     }
-    for (no, place) in &laid.places {
-        out.push(step(plan, *no, *place));
-    }
-    for (no, place) in &places {
-        for (need, from) in workflow.step(*no).needs.iter().filter_map(|need| Some((need, places.get(need)?)))
-        {
-            let bends = laid.bends.get(&(*need, *no)).map_or(&[][..], Vec::as_slice);
-            out.push(edge(*from, *place, bends));
-        }
-    }
-    out.extend(drawn_ways(&ways, &places));
+    out.extend(laid.places.iter().map(|(no, place)| step(plan, *no, *place)));
+    out.extend(laid.lines.iter().map(line));
+    out.extend(laid.words.iter().map(word));
     out.push("</svg>".to_owned());
     out.join("\n")
 }
 
-/// From the foot of one box to the head of another, past the rows between.
-fn edge(from: Place, to: Place, bends: &[Bend]) -> String {
-    let (mut x, mut y) = (from.x + from.w / 2.0, from.row_end);
-    let mut path = format!("M{x:.0} {:.0}V{y:.0}", from.y + from.h);
-    let mut lead = |to_x: f64, to_y: f64, end: Option<f64>| {
-        let half = (to_y - y) / 2.0;
-        path.push_str(&format!("C{x:.0} {:.0} {to_x:.0} {:.0} {to_x:.0} {to_y:.0}", y + half, to_y - half));
-        (x, y) = (to_x, to_y);
-        if let Some(end) = end {
-            path.push_str(&format!("V{end:.0}"));
-            y = end;
+/// Through the middles between its points, so that it has no corners.
+fn line(line: &Line) -> String {
+    let mut path = String::new();
+    for (at, (x, y)) in line.points.iter().enumerate() {
+        match (at, line.points.get(at + 1)) {
+            (0, _) => path.push_str(&format!("M{x:.0} {y:.0}")),
+            (_, Some(next)) => {
+                let (to_x, to_y) = (f64::midpoint(*x, next.0), f64::midpoint(*y, next.1));
+                path.push_str(&format!("Q{x:.0} {y:.0} {to_x:.0} {to_y:.0}"));
+            }
+            (_, None) => path.push_str(&format!("L{x:.0} {y:.0}")),
         }
-    };
-    for bend in bends {
-        lead(bend.x, bend.top, Some(bend.end));
     }
-    lead(to.x + to.w / 2.0, to.y, None);
-    format!(r##"<path class="edge" d="{path}" fill="none" stroke="#555" marker-end="url(#a)"/>"##)
+    let (class, colour) = match line.leads {
+        Leads::On => ("edge", r##"stroke="#555""##),
+        Leads::Back => ("back", r##"stroke="#b45309" stroke-dasharray="5 4""##),
+        Leads::ToEnd => ("edge", r##"stroke="#991b1b""##),
+    };
+    format!(r##"<path class="{class}" d="{path}" fill="none" {colour} marker-end="url(#a)"/>"##)
 }
 
-/// Ways back run below the row that they leave, at the left of all, and above the row that they lead to; what ends is said
-/// below its box.
-fn drawn_ways(ways: &[Way], places: &BTreeMap<StepNo, Place>) -> Vec<String> {
-    let mut out = Vec::new();
-    // The words below one row stand under each other, and each way back has a lane of its own.
-    let mut below: BTreeMap<(u64, u64), u32> = BTreeMap::new();
-    let mut lanes: BTreeMap<u64, u32> = BTreeMap::new();
-    for way in ways {
-        let Some(from) = places.get(&way.from) else { continue };
-        let row = below.entry((from.left.to_bits(), from.row_end.to_bits())).or_default();
-        let y = from.row_end + 14.0 + f64::from(*row) * WORD;
-        *row += 1;
-        let text = escaped(&cut(&way.label, 30));
-        match way.to.and_then(|to| places.get(&to)) {
-            Some(to) => {
-                let number = lanes.entry(from.left.to_bits()).or_default();
-                let lane = from.left.min(to.left) - 8.0 - f64::from(*number) * LANE;
-                *number += 1;
-                let (x1, y1, x2, y2) = (from.x + 14.0, from.y + from.h, to.x + 14.0, to.y);
-                out.push(format!(r##"<path class="back" d="M{x1:.0} {y1:.0}V{y:.0}H{lane:.0}V{:.0}H{x2:.0}V{y2:.0}" fill="none" stroke="#b45309" stroke-dasharray="5 4" marker-end="url(#a)"/>"##, y2 - 12.0));
-                out.push(format!(
-                    r##"<text class="back" x="{:.0}" y="{:.0}" font-size="12" fill="#b45309">{text}</text>"##,
-                    x1 + 6.0,
-                    y + 1.0
-                ));
-            }
-            None => {
-                let x = from.x + 14.0;
-                out.push(format!(
-                    r##"<rect class="halt" x="{x:.0}" y="{:.0}" width="8" height="8" fill="#991b1b"/>"##,
-                    y - 7.0
-                ));
-                out.push(format!(
-                    r##"<text class="stop" x="{:.0}" y="{:.0}" font-size="12" fill="#991b1b">{text}</text>"##,
-                    x + 13.0,
-                    y + 1.0
-                ));
-            }
+/// The words of a way back stand on it; those of an end beside its square.
+fn word(word: &Word) -> String {
+    let Place { x, y, w, h } = word.place;
+    let (text, foot) = (escaped(&word.text), y + h - 4.0);
+    match word.leads {
+        Leads::On | Leads::Back => {
+            let middle = x + w / 2.0;
+            format!(
+                r##"<rect class="ground" x="{x:.0}" y="{y:.0}" width="{w:.0}" height="{h:.0}" fill="#fff"/><text class="back" x="{middle:.0}" y="{foot:.0}" text-anchor="middle" font-size="12" fill="#b45309">{text}</text>"##
+            )
+        }
+        Leads::ToEnd => {
+            let (square, beside) = (foot - HALT, x + HALT + 5.0);
+            format!(
+                r##"<rect class="halt" x="{x:.0}" y="{square:.0}" width="{HALT}" height="{HALT}" fill="#991b1b"/><text class="stop" x="{beside:.0}" y="{foot:.0}" font-size="12" fill="#991b1b">{text}</text>"##
+            )
         }
     }
-    out
 }
 
 /// The main steps, and below them those of the closing sections, each under its name.
-fn whole(plan: Plan<'_>, ways: &[Way]) -> (Laid, Vec<(&'static str, f64)>) {
+fn whole(plan: Plan<'_>, language: Lang) -> (Laid, Vec<(&'static str, f64)>) {
     let workflow = plan.workflow;
+    let ways = ways(workflow, language).into_iter();
+    let ways: Vec<Way> = ways.map(|way| Way { label: cut(&way.label, WORDS), ..way }).collect();
     let own = |no: StepNo| {
         let marked = usize::from(plan.marks.0.contains_key(&no));
         (lines(&plan.label(no)).len() + marked) as f64 * LINE + 20.0
     };
-    let words = |no: StepNo| ways.iter().filter(|way| way.from == no).count();
-    let sizes = Sizes { workflow, own: &own, narrow: BOX, words: &words };
+    let sizes = Sizes { workflow, own: &own, narrow: BOX, ways: &ways };
     let mut all = lay(&sizes, &steps_in(workflow, None));
     let mut heads = Vec::new();
     for (section, steps) in closing(workflow) {
@@ -193,7 +160,7 @@ fn step(plan: Plan<'_>, no: StepNo, place: Place) -> String {
     let mark = plan.marks.0.get(&no);
     let state = mark.map_or_else(String::new, |mark| format!(" {}", mark.state));
     let dash = if own.when.is_some() { r##" stroke-dasharray="2 2""## } else { "" };
-    let Place { x, y, w, h, .. } = place;
+    let Place { x, y, w, h } = place;
     let mut out = format!(
         r##"<rect class="box {kind}{state}" x="{x:.0}" y="{y:.0}" width="{w:.0}" height="{h:.0}" rx="8" fill="{fill}" stroke="{stroke}"{dash}/>"##
     );

@@ -68,52 +68,145 @@ fn a_drawing_of_a_run_says_where_each_step_stands_in_words_and_keeps_them_apart_
     assert!(drawn.contains("class=\"box check\""), "a step without a mark has none: {drawn}");
 }
 
-/// Whether a point lies in a box, its border left out.
-fn inside(x: f64, y: f64, place: (f64, f64, f64, f64)) -> bool {
-    let (left, top, w, h) = place;
-    x > left + 1.0 && x < left + w - 1.0 && y > top + 1.0 && y < top + h - 1.0
-}
-
-fn numbers(text: &str) -> Vec<f64> {
-    text.split(|sign: char| !(sign.is_ascii_digit() || matches!(sign, '.' | '-')))
-        .filter_map(|one| one.parse().ok())
-        .collect()
-}
+/// The corner and the size of a box of the drawing.
+type Corners = (f64, f64, f64, f64);
 
 fn attribute<'l>(line: &'l str, name: &str) -> &'l str {
     line.split_once(&format!(" {name}=\"")).unwrap().1.split('"').next().unwrap()
 }
 
+fn corners(line: &str) -> Corners {
+    let [x, y, w, h] =
+        ["x", "y", "width", "height"].map(|name| attribute(line, name).parse::<f64>().unwrap());
+    (x, y, w, h)
+}
+
+fn boxes(drawn: &str, class: &str) -> Vec<Corners> {
+    drawn.lines().filter(|line| line.starts_with(&format!("<rect class=\"{class}"))).map(corners).collect()
+}
+
+/// The points of each line of a class, its beginning first.
+fn lines(drawn: &str, class: &str) -> Vec<Vec<(f64, f64)>> {
+    let numbers = |text: &str| -> Vec<f64> {
+        text.split(|sign: char| !(sign.is_ascii_digit() || matches!(sign, '.' | '-')))
+            .filter_map(|one| one.parse().ok())
+            .collect()
+    };
+    let paths = drawn.lines().filter(|line| line.starts_with(&format!("<path class=\"{class}\"")));
+    paths
+        .map(|line| numbers(attribute(line, "d")).chunks(2).map(|point| (point[0], point[1])).collect())
+        .collect()
+}
+
+/// Whether a point lies in a box, its border left out.
+fn inside((x, y): (f64, f64), (left, top, w, h): Corners) -> bool {
+    x > left + 1.5 && x < left + w - 1.5 && y > top + 1.5 && y < top + h - 1.5
+}
+
+fn apart(one: Corners, other: Corners) -> bool {
+    let (x, y, w, h) = one;
+    let (left, top, wide, high) = other;
+    x + w <= left || left + wide <= x || y + h <= top || top + high <= y
+}
+
+fn holds(outer: Corners, inner: Corners) -> bool {
+    let (x, y, w, h) = outer;
+    let (left, top, wide, high) = inner;
+    x <= left && y <= top && left + wide <= x + w && top + high <= y + h
+}
+
+fn read(name: &str, text: String) -> Option<Arc<Workflow>> {
+    let source = Source { name: name.into(), text, files: BTreeMap::new() };
+    Some(definition::survey(&source, &source.files).read?.workflow)
+}
+
 #[test]
-fn a_line_that_leads_past_rows_runs_beside_their_boxes() {
-    let mut text =
-        "title = \"t\"\n[step.a]\nuse = \"x.y\"\n[step.b]\nneeds = [\"a\"]\nuse = \"x.y\"\n".to_owned();
-    text.push_str("[step.c]\nneeds = [\"b\"]\nuse = \"x.y\"\non_error = { back_to = \"a\", most = 2 }\n");
-    text.push_str("[step.d]\nneeds = [\"c\", \"a\"]\nuse = \"x.y\"\n");
-    let source = Source { name: "t".into(), text, files: BTreeMap::new() };
-    let workflow = definition::survey(&source, &source.files).read.unwrap().workflow;
-    let drawn = svg::svg(&workflow, Lang::En, &Marks::default());
-    let boxes: Vec<_> = drawn
-        .lines()
-        .filter(|line| line.contains("rx=\"8\""))
-        .map(|line| ["x", "y", "width", "height"].map(|name| attribute(line, name).parse::<f64>().unwrap()))
-        .map(|[x, y, w, h]| (x, y, w, h))
-        .collect();
-    assert_eq!(boxes.len(), 4, "{drawn}");
-    let edges: Vec<&str> = drawn.lines().filter(|line| line.contains("class=\"edge\"")).collect();
-    assert_eq!(edges.len(), 4, "{drawn}");
-    // From a to d: down, past the row of b, past that of c, and in.
-    let long = edges.iter().find(|line| attribute(line, "d").matches('C').count() == 3);
-    let path = attribute(long.unwrap_or_else(|| panic!("no line has bends: {drawn}")), "d");
-    for bend in path.split('C').skip(1).take(2) {
-        let all = numbers(bend);
-        let (x, top, end) = (all[4], all[5], all[6]);
-        for y in [top, (top + end) / 2.0, end] {
-            assert!(!boxes.iter().any(|place| inside(x, y, *place)), "{x} {y}: {boxes:?}");
+fn a_line_that_leads_past_a_row_runs_beside_its_boxes_and_a_way_back_leads_up() {
+    let text = "title = \"t\"\n[step.a]\nuse = \"x.y\"\n[step.b]\nneeds = [\"a\"]\nuse = \"x.y\"\n\
+        [step.c]\nneeds = [\"b\"]\nuse = \"x.y\"\non_error = { back_to = \"a\", most = 2 }\n\
+        [step.d]\nneeds = [\"c\", \"a\"]\nuse = \"x.y\"\n";
+    let drawn = svg::svg(&read("t", text.to_owned()).unwrap(), Lang::En, &Marks::default());
+    let boxes = boxes(&drawn, "box");
+    let edges = lines(&drawn, "edge");
+    assert_eq!((boxes.len(), edges.len()), (4, 4), "{drawn}");
+    let (first, last) = (boxes[0], boxes[3]);
+    let ends_at = |line: &[(f64, f64)], place: Corners| (line[line.len() - 1].1 - place.1).abs() <= 1.0;
+    let begins_at = |line: &[(f64, f64)], place: Corners| (line[0].1 - place.1 - place.3).abs() <= 1.0;
+    let long = edges.iter().find(|line| begins_at(line, first) && ends_at(line, last));
+    let long = long.unwrap_or_else(|| panic!("no line from a to d: {drawn}"));
+    assert!(
+        long.iter().any(|point| point.1 > boxes[1].1 && point.1 < boxes[2].1),
+        "it passes b and c: {long:?}"
+    );
+    assert!(
+        !long.iter().any(|point| boxes.iter().any(|place| inside(*point, *place))),
+        "{long:?}: {boxes:?}"
+    );
+    let back = &lines(&drawn, "back")[0];
+    assert!((back[0].1 - boxes[2].1).abs() <= 1.0, "from c: {back:?}");
+    assert!((back[back.len() - 1].1 - first.1 - first.3).abs() <= 1.0, "to a: {back:?}");
+}
+
+#[test]
+fn ways_back_and_ends_of_what_a_step_holds_are_drawn_inside_it() {
+    let text = "title = \"t\"\n[step.a]\nuse = \"x.y\"\n[step.d]\nneeds = [\"a\"]\n[step.d.step.e]\nask = \"starter\"\n\
+        form.ok = { type = \"yesno\" }\non.ok.no = { go = \"cancel:no\" }\n\
+        [step.d.step.f]\nuse = \"x.y\"\non_error = { back_to = \"e\", most = 2 }\n";
+    let drawn = svg::svg(&read("t", text.to_owned()).unwrap(), Lang::En, &Marks::default());
+    let held = boxes(&drawn, "box hold")[0];
+    let back = lines(&drawn, "back");
+    assert_eq!(back.len(), 1, "{drawn}");
+    assert!(back[0].iter().all(|point| inside(*point, held)), "{back:?} {held:?}");
+    assert!(holds(held, boxes(&drawn, "halt")[0]), "{drawn}");
+}
+
+/// All workflows that the product comes with, and all right ones of the language's tests.
+fn shipped() -> Vec<(String, Arc<Workflow>)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("../../workflows"), root.join("../workflow/tests/corpus/right")];
+    let mut all = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.display().to_string();
+            if name.ends_with(".toml") && !name.ends_with(".test.toml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                all.extend(read(&name, text).map(|workflow| (name, workflow)));
+            }
         }
     }
-    // The way back stands left of every box.
-    let back = drawn.lines().find(|line| line.contains("class=\"back\" d=")).unwrap();
-    let lane = numbers(attribute(back, "d").split('H').nth(1).unwrap())[0];
-    assert!(boxes.iter().all(|place| lane < place.0), "{lane}: {boxes:?}");
+    all
+}
+
+#[test]
+fn each_workflow_that_comes_with_the_product_is_drawn_with_boxes_and_words_that_do_not_cover_each_other() {
+    let all = shipped();
+    assert!(all.len() > 50, "{} were read", all.len());
+    for (name, workflow) in &all {
+        let drawn = svg::svg(workflow, Lang::Zh, &Marks::default());
+        let boxes = boxes(&drawn, "box");
+        assert_eq!(boxes.len(), workflow.numbers().count(), "{name}");
+        let words: Vec<Corners> =
+            drawn.lines().filter(|line| line.starts_with("<rect class=\"ground\" x")).map(corners).collect();
+        for (at, one) in boxes.iter().enumerate() {
+            for other in &boxes[at + 1..] {
+                assert!(
+                    apart(*one, *other) || holds(*one, *other) || holds(*other, *one),
+                    "{name}: {one:?} {other:?}"
+                );
+            }
+            for word in &words {
+                assert!(apart(*one, *word) || holds(*one, *word), "{name}: words {word:?} on {one:?}");
+            }
+        }
+        let (w, h) =
+            (attribute(&drawn, "width").parse().unwrap(), attribute(&drawn, "height").parse().unwrap());
+        let whole = (0.0, 0.0, w, h);
+        assert!(boxes.iter().chain(&words).all(|one| holds(whole, *one)), "{name}: {whole:?}");
+        assert_eq!(drawn, svg::svg(workflow, Lang::Zh, &Marks::default()), "{name} is drawn the same again");
+    }
 }
