@@ -94,7 +94,7 @@ impl Visit<'_> {
         let finding = say!(
             self,
             "审计不是原样:第 {line} 行起,有人改过、删过或补写过 data/access.db;请 `yizhan audit verify`",
-            "the audit is not as it was written: from line {line} on somebody changed, deleted or added lines in              data/access.db; see `yizhan audit verify`"
+            "the audit is not as it was written: from line {line} on somebody changed, deleted or added lines in data/access.db; see `yizhan audit verify`"
         );
         self.found(finding);
         Ok(())

@@ -87,6 +87,8 @@ pub(crate) async fn health(
         "attempts_lost": get(&shared.figures.attempts_lost),
         "commits": get(&writer.commits),
         "changes": get(&writer.changes),
+        "commit_us": get(&writer.commit_us),
+        "journal_bytes": get(&writer.bytes),
         "connections": desk.connections.open(),
     });
     Ok(Answer(HealthView { ready, recovering, disk_full, broken: health.broken, figures }))

@@ -147,6 +147,13 @@ fn well(reader: &Reader<'_>, health: &HealthView) -> Markup {
     }
 }
 
+/// What one commit took since the daemon was started, in milliseconds, and how many lines it brought to the disk.
+fn per_commit(figures: &Json) -> Option<(f64, f64)> {
+    let [commits, micros, lines] = ["commits", "commit_us", "changes"].map(|name| figures[name].as_f64());
+    let commits = commits.filter(|commits| *commits > 0.0)?;
+    Some((micros? / commits / 1000.0, lines? / commits))
+}
+
 fn figures(reader: &Reader<'_>, figures: &Json) -> Markup {
     let lang = reader.lang;
     let runs = figures["runs"].as_object().into_iter().flatten();
@@ -154,6 +161,10 @@ fn figures(reader: &Reader<'_>, figures: &Json) -> Markup {
         dl.figures {
             @for (state, count) in runs { div { dt { (say(lang, t::CASES)) " · " (say(lang, super::runs::state_word(state))) } dd { (count) } } }
             @for (name, text) in FIGURES { @if let Some(value) = figures.get(name) { div { dt { (say(lang, text)) } dd { (value) } } } }
+            @if let Some((took, lines)) = per_commit(figures) {
+                div { dt { (say(lang, t::COMMIT_TAKES)) } dd { (format!("{took:.2} ms")) } }
+                div { dt { (say(lang, t::LINES_PER_COMMIT)) } dd { (format!("{lines:.1}")) } }
+            }
         }
     }
 }
@@ -172,5 +183,20 @@ fn schedule_rows(reader: &Reader<'_>, all: &[TriggerView]) -> Markup {
                 } } }
             } }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::per_commit;
+
+    #[test]
+    fn what_a_commit_took_and_brought_is_said_once_there_was_one() {
+        let figures = json!({ "commits": 4, "commit_us": 2000, "changes": 10 });
+        assert_eq!(per_commit(&figures), Some((0.5, 2.5)), "half a millisecond each, two and a half lines");
+        assert_eq!(per_commit(&json!({ "commits": 0, "commit_us": 0, "changes": 0 })), None);
+        assert_eq!(per_commit(&json!({})), None, "a stranger sees no figures");
     }
 }

@@ -366,6 +366,8 @@ english! {
     CALLS_LOST: "Calls lost";
     COMMITS: "Commits";
     LINES_WRITTEN: "Journal lines written";
+    COMMIT_TAKES: "One commit takes, on average";
+    LINES_PER_COMMIT: "Lines per commit, on average";
     PLUGINS: "Plugins";
     PLUGIN: "Plugin";
     ISOLATION: "Isolation";

@@ -366,6 +366,8 @@ chinese! {
     CALLS_LOST: "没有回音的调用";
     COMMITS: "写盘次数";
     LINES_WRITTEN: "写入的流水";
+    COMMIT_TAKES: "平均一次写盘";
+    LINES_PER_COMMIT: "平均一次写入的流水";
     PLUGINS: "插件";
     PLUGIN: "插件";
     ISOLATION: "隔离";
