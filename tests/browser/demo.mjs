@@ -65,6 +65,9 @@ async function from_the_call_to_the_callback(page) {
   await pictures.of(page, "demo-callback");
   await page.getByRole("button", { name: "提交" }).click();
   await says(page, "办好了");
+  await page.goto(new URL("/tasks?only=answered", run).href);
+  assert.match(await words(page), /24小时内回访 张三/, "whoever answered finds it again");
+  await pictures.of(page, "demo-answered");
   await page.goto(run);
   // A page that was opened a moment too early is opened again.
   for (let end = Date.now() + 60_000; !(await words(page)).includes("办结") && Date.now() < end; ) await page.reload();
@@ -74,7 +77,7 @@ async function from_the_call_to_the_callback(page) {
 
 /** Everything there is, in the language of the reader. */
 async function the_head_looks_at_everything(page, language) {
-  const all = { tasks: "/tasks", new: "/new", runs: "/runs", workflows: "/workflows", system: "/system", accounts: "/system/accounts" };
+  const all = { tasks: "/tasks", new: "/new", runs: "/runs", workflows: "/workflows", registers: "/registers", system: "/system", accounts: "/system/accounts" };
   const at = (path) => new URL(path, zhouJian).href;
   for (const [name, path] of Object.entries(all)) {
     await page.goto(at(path));

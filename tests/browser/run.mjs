@@ -11,6 +11,7 @@ import { stories as beside } from "./beside.mjs";
 import { stories as eyes } from "./eyes.mjs";
 import { stories as faults } from "./faults.mjs";
 import { stories as following } from "./following.mjs";
+import { stories as keyboard } from "./keyboard.mjs";
 import { stories as lines } from "./lines.mjs";
 import { House } from "./house.mjs";
 import { Pictures } from "./pictures.mjs";
@@ -29,7 +30,7 @@ const windows = new Windows(browser, house);
 const pictures = new Pictures(folder);
 const only = process.env.ONLY ?? "";
 let [passed, failed] = [0, 0];
-for (const story of [...stories, ...beside, ...eyes, ...faults, ...following, ...lines, ...texts].filter((story) => story.name.includes(only))) {
+for (const story of [...stories, ...beside, ...eyes, ...faults, ...following, ...keyboard, ...lines, ...texts].filter((story) => story.name.includes(only))) {
   windows.begin();
   const begun = Date.now();
   try {

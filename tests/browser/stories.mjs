@@ -140,6 +140,8 @@ async function every_page_for_those_who_run_the_house_can_be_used_by_everybody({
     workflows: "/workflows",
     workflow: "/workflows/fault",
     trial: "/workflows/fault/trial",
+    registers: "/registers",
+    "tasks-answered-none": "/tasks?only=answered",
     system: "/system",
     accounts: "/system/accounts",
     audit: "/system/audit",
