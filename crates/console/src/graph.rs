@@ -5,7 +5,7 @@ use yizhan_workflow::plan::{Ending, Goes, OnError, OutcomePattern, Section, Step
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::prose::answer;
 
-use crate::words::{catalogue as t, outcome_word, say};
+use crate::words::{Text, catalogue as t, outcome_word, say};
 
 mod layout;
 pub mod svg;
@@ -40,12 +40,16 @@ pub(crate) fn steps_in(workflow: &Workflow, holder: Option<StepNo>) -> Vec<StepN
     workflow.steps_in(holder).to_vec()
 }
 
-/// What runs beside the undos when a run ends badly: each section that has steps, by its name.
-pub(crate) fn closing(workflow: &Workflow) -> Vec<(&'static str, Vec<StepNo>)> {
-    let sections = [("on_failure", Section::OnFailure), ("on_cancel", Section::OnCancel)];
+/// A section that runs beside the undos when a run ends badly: its name in files, what it is for people, its steps.
+pub(crate) type Closing = (&'static str, Text, Vec<StepNo>);
+
+/// Those that have steps.
+pub(crate) fn closing(workflow: &Workflow) -> Vec<Closing> {
+    let sections =
+        [("on_failure", t::ON_FAILURE, Section::OnFailure), ("on_cancel", t::ON_CANCEL, Section::OnCancel)];
     let steps = |section| workflow.numbers().filter(|no| workflow.step(*no).section == section).collect();
-    let all = sections.map(|(name, section)| (name, steps(section)));
-    all.into_iter().filter(|(_, steps): &(_, Vec<StepNo>)| !steps.is_empty()).collect()
+    let all = sections.map(|(name, words, section)| (name, words, steps(section)));
+    all.into_iter().filter(|(_, _, steps): &Closing| !steps.is_empty()).collect()
 }
 
 pub(crate) fn ways(workflow: &Workflow, language: Lang) -> Vec<Way> {
@@ -109,7 +113,7 @@ fn when(workflow: &Workflow, no: StepNo) -> bool {
 pub fn mermaid(workflow: &Workflow, language: Lang) -> String {
     let mut lines = vec!["flowchart TD".to_owned()];
     mermaid_steps(workflow, &steps_in(workflow, None), "  ", &mut lines);
-    for (section, steps) in closing(workflow) {
+    for (section, _, steps) in closing(workflow) {
         lines.push(format!("  subgraph {section}[\"{section}\"]"));
         mermaid_steps(workflow, &steps, "    ", &mut lines);
         lines.push("  end".to_owned());
@@ -163,7 +167,7 @@ fn quoted(text: &str) -> String {
 pub fn dot(workflow: &Workflow, language: Lang) -> String {
     let mut lines = vec!["digraph workflow {".to_owned(), "  node [shape=box, style=rounded];".to_owned()];
     dot_steps(workflow, &steps_in(workflow, None), "  ", &mut lines);
-    for (section, steps) in closing(workflow) {
+    for (section, _, steps) in closing(workflow) {
         lines.push(format!("  subgraph cluster_{section} {{ label={};", quoted(section)));
         dot_steps(workflow, &steps, "    ", &mut lines);
         lines.push("  }".to_owned());

@@ -10,6 +10,7 @@ use yizhan_workflow::problem::Lang;
 
 use super::layout::{GAP, HALT, Laid, Leads, Line, Place, Sizes, Word, lay};
 use super::{Way, closing, label, steps_in, ways};
+use crate::words::say;
 
 /// Columns of a line in a box; a Chinese character takes two.
 const COLUMNS: usize = 26;
@@ -110,7 +111,7 @@ fn word(word: &Word) -> String {
         Leads::On | Leads::Back => {
             let middle = x + w / 2.0;
             format!(
-                r##"<rect class="ground" x="{x:.0}" y="{y:.0}" width="{w:.0}" height="{h:.0}" fill="#fff"/><text class="back" x="{middle:.0}" y="{foot:.0}" text-anchor="middle" font-size="12" fill="#b45309">{text}</text>"##
+                r##"<rect class="under" x="{x:.0}" y="{y:.0}" width="{w:.0}" height="{h:.0}" fill="#fff"/><text class="back" x="{middle:.0}" y="{foot:.0}" text-anchor="middle" font-size="12" fill="#b45309">{text}</text>"##
             )
         }
         Leads::ToEnd => {
@@ -134,11 +135,11 @@ fn whole(plan: Plan<'_>, language: Lang) -> (Laid, Vec<(&'static str, f64)>) {
     let sizes = Sizes { workflow, own: &own, narrow: BOX, ways: &ways };
     let mut all = lay(&sizes, &steps_in(workflow, None));
     let mut heads = Vec::new();
-    for (section, steps) in closing(workflow) {
+    for (_, words, steps) in closing(workflow) {
         let mut below = lay(&sizes, &steps);
         let wide = all.w.max(below.w);
         all.shift((wide - all.w) / 2.0, 0.0);
-        heads.push((section, all.h + GAP));
+        heads.push((say(language, words), all.h + GAP));
         let top = all.h + GAP + LINE;
         below.shift((wide - below.w) / 2.0, top);
         (all.w, all.h) = (wide, top + below.h);

@@ -45,7 +45,7 @@ fn mermaid_shows_order_ways_back_and_what_a_step_holds() {
 fn a_drawing_has_a_box_for_each_step_inside_the_one_that_holds_it_and_dashed_ways_back() {
     let drawn = svg::svg(&workflow(), Lang::En, &Marks::default());
     assert_eq!(drawn.matches("rx=\"8\"").count(), 8, "{drawn}");
-    for shown in ["告知", ">on_failure<", ">on_cancel<"] {
+    for shown in ["告知", ">When it fails<", ">When it is cancelled<"] {
         assert!(drawn.contains(shown), "{shown}: {drawn}");
     }
     assert!(drawn.contains("登记 &lt;…&gt;"), "{drawn}");
@@ -186,12 +186,14 @@ fn shipped() -> Vec<(String, Arc<Workflow>)> {
 fn each_workflow_that_comes_with_the_product_is_drawn_with_boxes_and_words_that_do_not_cover_each_other() {
     let all = shipped();
     assert!(all.len() > 50, "{} were read", all.len());
+    let mut ways_back = 0;
     for (name, workflow) in &all {
         let drawn = svg::svg(workflow, Lang::Zh, &Marks::default());
         let boxes = boxes(&drawn, "box");
         assert_eq!(boxes.len(), workflow.numbers().count(), "{name}");
         let words: Vec<Corners> =
-            drawn.lines().filter(|line| line.starts_with("<rect class=\"ground\" x")).map(corners).collect();
+            drawn.lines().filter(|line| line.starts_with("<rect class=\"under\"")).map(corners).collect();
+        ways_back += words.len();
         for (at, one) in boxes.iter().enumerate() {
             for other in &boxes[at + 1..] {
                 assert!(
@@ -209,4 +211,5 @@ fn each_workflow_that_comes_with_the_product_is_drawn_with_boxes_and_words_that_
         assert!(boxes.iter().chain(&words).all(|one| holds(whole, *one)), "{name}: {whole:?}");
         assert_eq!(drawn, svg::svg(workflow, Lang::Zh, &Marks::default()), "{name} is drawn the same again");
     }
+    assert!(ways_back > 10, "{ways_back} ways back have their words");
 }

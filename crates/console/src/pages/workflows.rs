@@ -170,6 +170,10 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
             @for fault in &row.faults { pre.caret.bad tabindex="0" { (fault) } }
             @for warning in &row.warnings { pre.caret tabindex="0" { (warning) } }
         }
+        section #drawn data-live aria-label=(say(lang, t::PICTURE)) { @if let Some(text) = &sheet.text {
+            h2 { (say(lang, t::PICTURE)) }
+            div.graph tabindex="0" { (PreEscaped(svg(text, lang, &Marks::default()))) }
+        } }
         div.split {
             section #said data-live aria-label=(say(lang, t::WHAT_IT_SAYS)) {
                 @if let Some(text) = &sheet.text { (said(reader, &reading(text, &reader.world.registers, lang))) (form(lang, &sheet.fields)) }
@@ -183,10 +187,6 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
                 h2 { (say(lang, t::VERSIONS)) }
                 (versions_said(lang, &sheet.view.versions))
                 (triggers::all(reader, &sheet.triggers))
-                @if let Some(text) = &sheet.text {
-                    h2 { (say(lang, t::PICTURE)) }
-                    div.graph tabindex="0" { (PreEscaped(svg(text, lang, &Marks::default()))) }
-                }
             }
         }
     }
