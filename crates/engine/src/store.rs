@@ -504,6 +504,13 @@ pub trait Store: Send {
     /// Everything in the batches in one transaction, or nothing. Returns one answer per change, batch by batch.
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError>;
 
+    /// Writes ahead what the next `commit` will bring, so that less is left to do then: the batches are the first ones of
+    /// those. Nothing of it is there before that commit. What goes wrong is found again by it, and a store need not do
+    /// anything.
+    fn write_ahead(&mut self, batches: &[Batch]) {
+        let _ = batches;
+    }
+
     /// How long the last commit took, told apart: the writer waits for company only where the disk is slow.
     fn timing(&self) -> Timing {
         Timing::default()
@@ -513,7 +520,7 @@ pub trait Store: Send {
 /// The parts of a commit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timing {
-    /// Writing the rows.
+    /// Writing the rows, those written ahead too.
     pub apply: std::time::Duration,
     /// The `COMMIT` with its sync.
     pub commit: std::time::Duration,

@@ -75,6 +75,13 @@ struct Disk {
     left: Option<Arc<AtomicUsize>>,
     /// It says that each commit takes long, so that the writer waits for those on their way back.
     slow: bool,
+    /// The lines of what was written ahead, batch by batch.
+    ahead: Vec<Vec<(RunId, u32)>>,
+}
+
+fn lines(batches: &[Batch]) -> Vec<Vec<(RunId, u32)>> {
+    let of = |batch: &Batch| batch.changes.iter().map(|change| (change.run, change.seq)).collect();
+    batches.iter().map(of).collect()
 }
 
 fn one_of(count: &AtomicUsize) -> bool {
@@ -83,6 +90,11 @@ fn one_of(count: &AtomicUsize) -> bool {
 
 impl Store for Disk {
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
+        let ahead = std::mem::take(&mut self.ahead);
+        assert!(
+            lines(batches).starts_with(&ahead),
+            "{ahead:?} was written ahead, and another lot is to be kept"
+        );
         // While the disk is at work everybody else goes on.
         thread::yield_now();
         if self.left.as_ref().is_some_and(|left| !one_of(left)) {
@@ -94,6 +106,12 @@ impl Store for Disk {
         let acks = self.store.commit(batches);
         thread::yield_now();
         acks
+    }
+
+    fn write_ahead(&mut self, batches: &[Batch]) {
+        let now = lines(batches);
+        assert!(now.starts_with(&self.ahead), "{:?} was written ahead, and now {now:?}", self.ahead);
+        self.ahead = now;
     }
 
     fn timing(&self) -> Timing {

@@ -121,6 +121,8 @@ macro_rules! contract {
                 the_journals_know_what_steps_wrote;
             losses:
                 a_full_disk_loses_nothing_and_room_ends_it,
+                what_was_written_ahead_is_there_with_its_commit_and_never_before,
+                what_was_written_ahead_is_gone_where_its_commit_fails,
                 a_line_that_is_there_already_breaks_the_store,
                 nonsense_is_refused_before_anything_is_written,
                 a_look_through_the_store_finds_what_is_stuck;

@@ -39,11 +39,14 @@ use lock::Lock;
 pub use open::OpenError;
 pub(crate) use open::beside;
 pub use reads::SqliteReads;
+use write::Begun;
 
 /// The only writing connection. Dropping it brings what is in the write-ahead log into the file.
 #[derive(Debug)]
 pub struct Sqlite {
     connection: Connection,
+    /// What is written ahead of the next commit.
+    begun: Begun,
     reads: Arc<SqliteReads>,
     ballast: Ballast,
     /// Why nothing may be written any more.
@@ -69,7 +72,8 @@ impl Sqlite {
         yizhan_faults::point("store.opened");
         let reads = Arc::new(SqliteReads::new(path, Arc::clone(&lock)));
         let (timing, delay) = (Timing::default(), Duration::ZERO);
-        Ok(Self { connection, reads, ballast, broken: None, timing, delay, _lock: lock })
+        let begun = Begun::default();
+        Ok(Self { connection, begun, reads, ballast, broken: None, timing, delay, _lock: lock })
     }
 
     /// Lists and pages, on connections of their own, opened when they are first needed.
@@ -93,8 +97,22 @@ impl Sqlite {
         set.map_err(|error| Fault::from(error).of_writing())
     }
 
+    /// What no batch may say is found before anything of it is written; what was written ahead of it is not either.
+    fn checked(&mut self, batches: &[Batch]) -> Result<(), StoreError> {
+        let checked = crate::sense::check(self.begun.rest(batches));
+        if checked.is_err() {
+            self.begun.take_back(&self.connection).map_err(Fault::of_writing)?;
+        }
+        checked
+    }
+
+    fn break_down(&mut self, why: String) {
+        self.broken = Some(why);
+        open::leave_log(&self.connection);
+    }
+
     fn write(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
-        let (acks, mut timing) = write::transaction(&self.connection, batches).map_err(Fault::of_writing)?;
+        let (acks, mut timing) = self.begun.commit(&self.connection, batches).map_err(Fault::of_writing)?;
         if !self.delay.is_zero() {
             std::thread::sleep(self.delay);
             timing.commit += self.delay;
@@ -109,12 +127,25 @@ impl Store for Sqlite {
         self.timing
     }
 
+    fn write_ahead(&mut self, batches: &[Batch]) {
+        if self.broken.is_some() || crate::sense::check(self.begun.rest(batches)).is_err() {
+            return;
+        }
+        let written = self.begun.write_ahead(&self.connection, batches).map_err(Fault::of_writing);
+        if let Err(StoreError::Broken(why)) = written {
+            self.break_down(why);
+        }
+    }
+
     fn commit(&mut self, batches: &[Batch]) -> Result<Vec<Acks>, StoreError> {
         if let Some(why) = &self.broken {
             return Err(StoreError::Broken(why.clone()));
         }
-        crate::sense::check(batches)?;
-        let mut answer = self.write(batches);
+        if yizhan_faults::seeded("store.acked-unwritten") {
+            self.begun.take_back(&self.connection).map_err(Fault::of_writing)?;
+            return Ok(batches.iter().map(|batch| batch.changes.iter().map(|_| Ok(())).collect()).collect());
+        }
+        let mut answer = self.checked(batches).and_then(|()| self.write(batches));
         if matches!(answer, Err(StoreError::Full(_))) && self.ballast.give_back() {
             tracing::warn!("the disk is full: the last reserve of the store is in use");
             answer = self.write(batches);
@@ -122,8 +153,7 @@ impl Store for Sqlite {
             self.ballast.take_in_when_there_is_room();
         }
         if let Err(StoreError::Broken(why)) = &answer {
-            self.broken = Some(why.clone());
-            open::leave_log(&self.connection);
+            self.break_down(why.clone());
         }
         answer
     }

@@ -73,6 +73,70 @@ pub(crate) fn a_full_disk_loses_nothing_and_room_ends_it(house: &mut dyn House) 
     assert_eq!(house.reads().run(run(1)).unwrap().unwrap().snapshot.unwrap().len(), 300_000);
 }
 
+fn of(changes: Vec<Change>) -> Batch {
+    Batch { changes, ..Batch::default() }
+}
+
+pub(crate) fn what_was_written_ahead_is_there_with_its_commit_and_never_before(house: &mut dyn House) {
+    house.accept(vec![claim(1, "A-7", None)]);
+    let before = everything(&*house.reads());
+    let mut batches = vec![
+        of(vec![begin(2), claim(3, "A-7", None)]),
+        of(vec![]),
+        of(vec![line(run(1), 2), line(run(2), 2)]),
+    ];
+    for ahead in 0..=batches.len() {
+        house.store().write_ahead(&batches[..ahead]);
+        assert_eq!(everything(&*house.reads()), before, "{ahead} written ahead");
+    }
+    batches.push(of(vec![becomes(2, 3, RunState::Done), begin(4)]));
+    let acks = house.store().commit(&batches).unwrap();
+    let answers: Vec<Vec<bool>> = acks.iter().map(|acks| acks.iter().map(Result::is_ok).collect()).collect();
+    assert_eq!(answers, [vec![true, false], vec![], vec![true, true], vec![true, true]], "batch by batch");
+    house.crash();
+    assert_eq!(house.reads().open_runs(None, 9).unwrap(), [run(1), run(4)], "2 is over, 3 was refused");
+    assert_eq!(house.reads().journal(run(2), 0, 9).unwrap().len(), 3);
+    assert_eq!(house.reads().verify().unwrap(), Vec::<String>::new());
+
+    let now = everything(&*house.reads());
+    house.store().write_ahead(&[of(vec![begin(5)])]);
+    house.crash();
+    assert_eq!(everything(&*house.reads()), now, "its commit never came");
+    house.accept(vec![begin(5)]);
+}
+
+pub(crate) fn what_was_written_ahead_is_gone_where_its_commit_fails(house: &mut dyn House) {
+    house.accept(vec![begin(1)]);
+    let before = everything(&*house.reads());
+    let nonsense = || of(vec![Change { row: None, ..begin(3) }]);
+    for ahead in [1, 2] {
+        let batches = [of(vec![begin(2)]), nonsense()];
+        house.store().write_ahead(&batches[..ahead]);
+        let answer = house.store().commit(&batches);
+        assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
+        assert_eq!(everything(&*house.reads()), before);
+    }
+
+    house.fill_disk();
+    let large = Change { snapshot: Some(vec![7; 300_000].into()), ..line(run(1), 2) };
+    let batches = [of(vec![begin(2)]), of(vec![large])];
+    house.store().write_ahead(&batches[..1]);
+    house.store().write_ahead(&batches);
+    let answer = house.store().commit(&batches);
+    assert!(matches!(answer, Err(StoreError::Full(_))), "{answer:?}");
+    assert_eq!(everything(&*house.reads()), before);
+    house.make_room();
+    // Another lot than the one that was written ahead: nothing of that one is left.
+    house.accept(vec![begin(4), line(run(1), 2)]);
+    assert_eq!(house.reads().open_runs(None, 9).unwrap(), [run(1), run(4)]);
+
+    let twice = [of(vec![begin(5), line(run(1), 2)])];
+    house.store().write_ahead(&twice);
+    assert!(broken(&house.store().commit(&twice)), "a line of it is there already");
+    house.crash();
+    assert_eq!(house.reads().open_runs(None, 9).unwrap(), [run(1), run(4)]);
+}
+
 pub(crate) fn a_line_that_is_there_already_breaks_the_store(house: &mut dyn House) {
     house.accept(vec![begin(1), line(run(1), 2)]);
     let before = everything(&*house.reads());

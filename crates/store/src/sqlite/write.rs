@@ -1,6 +1,6 @@
-//! Writes batches in one transaction.
+//! Writes batches in one transaction, the first of them ahead of the others where there is time.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use yizhan_engine::store::{
@@ -17,18 +17,74 @@ use super::{cases, drafts, gathered, lots, pauses, registers, waiting};
 use crate::checksum::checksum;
 use crate::sense::{begins, twice};
 
-/// Everything or nothing.
-pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<(Vec<Acks>, Timing), Fault> {
-    if batches.iter().all(Batch::is_empty) {
-        return Ok((batches.iter().map(|_| Acks::new()).collect(), Timing::default()));
+/// What of the next transaction is written, and not committed.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    /// One answer for each batch that is written.
+    acks: Vec<Acks>,
+    /// There is more that runs are found by.
+    entered: bool,
+    counted: Counted,
+    took: Duration,
+}
+
+impl Begun {
+    /// Those of the batches that are not written.
+    pub(super) fn rest<'b>(&self, batches: &'b [Batch]) -> &'b [Batch] {
+        batches.get(self.acks.len()..).unwrap_or_default()
     }
-    let begin = Instant::now();
-    if yizhan_faults::fails("store.begin") {
-        return Err(at_a_point());
+
+    /// Writes what is not written yet; where that fails, nothing is.
+    pub(super) fn write_ahead(&mut self, connection: &Connection, batches: &[Batch]) -> Result<(), Fault> {
+        let written = self.write(connection, batches);
+        if written.is_err() { self.take_back(connection).and(written) } else { written }
     }
-    // IMMEDIATE: a transaction that begins by reading could not be made a writing one without an error.
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    let written = write(connection, batches).and_then(|acks| {
+
+    /// Everything or nothing.
+    pub(super) fn commit(
+        &mut self,
+        connection: &Connection,
+        batches: &[Batch],
+    ) -> Result<(Vec<Acks>, Timing), Fault> {
+        let written = self.write(connection, batches).and_then(|()| self.end(connection));
+        if written.is_err() {
+            self.take_back(connection)?;
+        }
+        written
+    }
+
+    fn write(&mut self, connection: &Connection, batches: &[Batch]) -> Result<(), Fault> {
+        let rest = self.rest(batches);
+        let begin = Instant::now();
+        if connection.is_autocommit() && !rest.iter().all(Batch::is_empty) {
+            if yizhan_faults::fails("store.begin") {
+                return Err(at_a_point());
+            }
+            // IMMEDIATE: a transaction that begins by reading could not be made a writing one without an error.
+            connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        }
+        let line = "INSERT INTO event(run, seq, at, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let line = connection.prepare_cached(line)?;
+        let (entered, counted) = (&mut self.entered, &mut self.counted);
+        let mut writing = Writing { connection, line, entered, counted };
+        for batch in rest {
+            self.acks.push(writing.batch(batch)?);
+        }
+        self.took += begin.elapsed();
+        Ok(())
+    }
+
+    /// What all batches have in common is written last, and the commit made.
+    fn end(&mut self, connection: &Connection) -> Result<(Vec<Acks>, Timing), Fault> {
+        let Self { acks, entered, counted, took } = std::mem::take(self);
+        if connection.is_autocommit() {
+            return Ok((acks, Timing::default()));
+        }
+        let begin = Instant::now();
+        if entered {
+            lots::gather(connection)?;
+        }
+        counted.write(connection)?;
         if yizhan_faults::fails("store.written") {
             return Err(at_a_point());
         }
@@ -39,36 +95,25 @@ pub(super) fn transaction(connection: &Connection, batches: &[Batch]) -> Result<
         if yizhan_faults::fails("store.committed") {
             return Err(at_a_point());
         }
-        Ok((acks, Timing { apply, commit: begin.elapsed() - apply }))
-    });
-    if written.is_err() && !connection.is_autocommit() {
+        Ok((acks, Timing { apply: took + apply, commit: begin.elapsed() - apply }))
+    }
+
+    /// As if nothing had been written.
+    pub(super) fn take_back(&mut self, connection: &Connection) -> Result<(), Fault> {
+        *self = Self::default();
+        if connection.is_autocommit() {
+            return Ok(());
+        }
         connection.execute_batch("ROLLBACK").map_err(|error| {
             // Half a transaction is open and cannot be left.
-            StoreError::Broken(format!("what could not be written could not be taken back: {error}"))
-        })?;
+            StoreError::Broken(format!("what could not be written could not be taken back: {error}")).into()
+        })
     }
-    written
 }
 
 /// What a fault run asks for: as after a failed sync, nobody knows what is on the disk.
 fn at_a_point() -> Fault {
     StoreError::Broken("as a fault run asks".into()).into()
-}
-
-fn write(connection: &Connection, batches: &[Batch]) -> Result<Vec<Acks>, Fault> {
-    let mut writing = Writing {
-        connection,
-        line: connection
-            .prepare_cached("INSERT INTO event(run, seq, at, body, sum) VALUES (?1, ?2, ?3, ?4, ?5)")?,
-        entered: false,
-        counted: Counted::default(),
-    };
-    let acks = batches.iter().map(|batch| writing.batch(batch)).collect::<Result<_, _>>()?;
-    if writing.entered {
-        lots::gather(connection)?;
-    }
-    writing.counted.write(connection)?;
-    Ok(acks)
 }
 
 /// What of a run's row changes. One that was damaged before keeps a sum that does not fit.
@@ -89,9 +134,8 @@ struct Writing<'c> {
     connection: &'c Connection,
     /// Kept at hand: it is the one statement of every step.
     line: CachedStatement<'c>,
-    /// There is more that runs are found by.
-    entered: bool,
-    counted: Counted,
+    entered: &'c mut bool,
+    counted: &'c mut Counted,
 }
 
 impl Writing<'_> {
@@ -121,7 +165,7 @@ impl Writing<'_> {
                 self.new_row(row)?;
                 self.counted.begins(row);
                 lots::run(self.connection, row)?;
-                self.entered = true;
+                *self.entered = true;
             } else {
                 self.row(row)?;
             }
@@ -227,7 +271,7 @@ impl Writing<'_> {
                 self.drop_task(row.id.as_str())?;
                 self.run("DELETE FROM notice WHERE task = ?1", [row.id.as_str()])?;
                 self.put_task(row)?;
-                self.entered = true;
+                *self.entered = true;
                 lots::task(self.connection, row)
             }
             TaskChange::Changed(row) => {

@@ -108,5 +108,5 @@ pub(super) const TABLE: &[Seed] = &[
     cut("store.snapshot-ahead", &["SnapshotDiffers"]),
     cut("store.sum-wrong", &["Store"]).at(9),
     cut("store.wake-wrong", &["WakeDiffers"]),
-    cut("writer.acked-unwritten", &["AckedRunLost", "Gap", "SlotLost", "Ended"]).at(20),
+    cut("store.acked-unwritten", &["AckedRunLost", "Gap", "SlotLost", "Ended"]).at(20),
 ];
