@@ -35,6 +35,7 @@ pub use host::{ActionInfo, PluginHost, PluginInfo, PluginState};
 pub use inputs::InputSchema;
 pub use kept::{AttemptLine, AttemptLines, NoLines};
 pub use refusal::{Fault, Refusal};
+pub use scrub::Scrub;
 pub use services::artifacts::{Artifacts, FolderArtifacts, StoredFile};
 pub use services::secrets::{FolderSecrets, Secrets};
 pub use settings::{ChildCommand, HttpSettings, Isolation, Limits, PluginSettings, Settings};

@@ -10,16 +10,26 @@ use serde_json::Value;
 
 /// Shorter ones would take half of every text away; they are told about when they are read.
 const LENGTH_LEAST: usize = 4;
+/// A part of an address that is shorter is a word as `webhook`, and no key.
+const PART_LEAST: usize = 12;
 const MASK: &str = "***";
 
-/// Every form of every secret that one plugin was given.
+/// Every form of every secret that one plugin, or one other line to the outside, was given.
 #[derive(Default)]
-pub(crate) struct Scrub {
+pub struct Scrub {
     any: AtomicBool,
     forms: RwLock<Vec<String>>,
 }
 
 impl Scrub {
+    /// Of one secret.
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        let scrub = Self::default();
+        scrub.learn(secret);
+        scrub
+    }
+
     pub(crate) fn learn(&self, secret: &str) {
         if secret.len() < LENGTH_LEAST {
             return;
@@ -29,11 +39,15 @@ impl Scrub {
             return;
         }
         forms.extend(forms_of(secret));
+        forms.extend(keys_of(secret).iter().flat_map(|key| forms_of(key)));
+        // The longest first, so that a part is not taken out of a whole.
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        forms.dedup();
         self.any.store(true, Ordering::Release);
     }
 
     /// A text without secrets.
-    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if !self.any.load(Ordering::Acquire) {
             return Cow::Borrowed(text);
         }
@@ -45,6 +59,15 @@ impl Scrub {
             }
         }
         clean
+    }
+
+    /// A file without secrets; all around them is as it was.
+    pub(crate) fn file(&self, content: Vec<u8>) -> Vec<u8> {
+        if !self.any.load(Ordering::Acquire) {
+            return content;
+        }
+        let forms = self.forms.read().unwrap_or_else(PoisonError::into_inner);
+        forms.iter().fold(content, |content, form| without(content, form.as_bytes()))
     }
 
     /// A JSON document without secrets; it stays JSON.
@@ -76,17 +99,66 @@ impl Scrub {
     }
 }
 
+fn without(content: Vec<u8>, form: &[u8]) -> Vec<u8> {
+    let Some(mut at) = place_of(form, &content) else { return content };
+    let (mut clean, mut rest) = (Vec::with_capacity(content.len()), &content[..]);
+    loop {
+        clean.extend_from_slice(&rest[..at]);
+        clean.extend_from_slice(MASK.as_bytes());
+        rest = &rest[at + form.len()..];
+        match place_of(form, rest) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    clean.extend_from_slice(rest);
+    clean
+}
+
+fn place_of(form: &[u8], content: &[u8]) -> Option<usize> {
+    let first = form.first()?;
+    let mut from = 0;
+    while let Some(next) = content[from..].iter().position(|byte| byte == first) {
+        from += next;
+        if content[from..].starts_with(form) {
+            return Some(from);
+        }
+        from += 1;
+    }
+    None
+}
+
+/// A secret may be a whole address; of that a refusal repeats the part that lets in.
+fn keys_of(secret: &str) -> Vec<String> {
+    let Ok(address) = url::Url::parse(secret) else { return vec![] };
+    let path = address.path_segments().into_iter().flatten();
+    let query = address.query().into_iter().flat_map(|query| query.split(['&', '=']));
+    let parts = path.chain(query).chain(address.password()).chain(address.fragment());
+    parts.filter(|part| part.len() >= PART_LEAST).map(str::to_owned).collect()
+}
+
 /// A secret as it may come back. Base64 in its three alignments, cut to what does not depend on the neighbours.
 fn forms_of(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     let json = Value::from(secret).to_string();
+    let each = |form: &dyn Fn(u8) -> String| bytes.iter().map(|byte| form(*byte)).collect::<String>();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let rest = |form: fn(u8) -> String| {
+        each(&|byte| if plain(byte) { char::from(byte).to_string() } else { form(byte) })
+    };
     let mut forms = vec![
         secret.to_owned(),
         json[1..json.len() - 1].to_owned(),
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
-        bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+        each(&|byte| format!("{byte:02x}")),
+        each(&|byte| format!("{byte:02X}")),
         url::form_urlencoded::byte_serialize(bytes).collect(),
-        percent(secret),
+        rest(|byte| format!("%{byte:02X}")),
+        rest(|byte| format!("%{byte:02x}")),
+        each(&|byte| format!("%{byte:02X}")),
+        each(&|byte| format!("%{byte:02x}")),
+        each(&|byte| format!("\\u{byte:04x}")),
+        secret.chars().map(|c| format!("&#{};", u32::from(c))).collect(),
+        secret.chars().map(|c| format!("&#x{:x};", u32::from(c))).collect(),
         html(secret),
         STANDARD.encode(bytes),
     ];
@@ -102,18 +174,7 @@ fn forms_of(secret: &str) -> Vec<String> {
             }
         }
     }
-    // The longest first, so that a part is not taken out of a whole.
-    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-    forms.dedup();
     forms
-}
-
-fn percent(secret: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    secret
-        .bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
 }
 
 fn html(secret: &str) -> String {
@@ -144,7 +205,12 @@ mod tests {
         let inner = |before: &str| STANDARD.encode(format!("{before}{SECRET}and more"));
         let texts = [
             SECRET.to_owned(),
-            percent(SECRET),
+            "p%26ss%20%22w0rd%22%2F%3Cx%3E".to_owned(),
+            "p%26ss%20%22w0rd%22%2f%3cx%3e".to_owned(),
+            SECRET.bytes().map(|byte| format!("%{byte:02X}")).collect(),
+            SECRET.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+            SECRET.bytes().map(|byte| format!("&#{byte};")).collect(),
+            SECRET.bytes().map(|byte| format!("\\u{byte:04x}")).collect(),
             html(SECRET),
             url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect(),
             SECRET.bytes().map(|byte| format!("{byte:02x}")).collect(),
@@ -166,6 +232,22 @@ mod tests {
         let text = serde_json::json!({ "header": format!("Bearer {SECRET}"), "n": 12_345_678, "ok": [true, "fine"] });
         let clean: Value = serde_json::from_str(&scrub.document(&text.to_string())).unwrap();
         assert_eq!(clean, serde_json::json!({ "header": "Bearer ***", "n": "***", "ok": [true, "fine"] }));
+    }
+
+    #[test]
+    fn of_an_address_the_part_that_lets_in_is_taken_out_by_itself() {
+        let scrub = Scrub::of("https://chat.example.com/cgi-bin/webhook/send?key=693a91f6-593e-4bc4");
+        assert_eq!(scrub.text("no robot 693a91f6-593e-4bc4 at send"), "no robot *** at send");
+        assert_eq!(scrub.text("chat.example.com is away"), "chat.example.com is away");
+        let whole = "GET https://chat.example.com/cgi-bin/webhook/send?key=693a91f6-593e-4bc4!";
+        assert_eq!(scrub.text(whole), "GET ***!");
+    }
+
+    #[test]
+    fn a_file_keeps_all_that_is_no_secret() {
+        let file = |word: &str| [b"\xff\0PK", word.as_bytes(), b"p&s", word.as_bytes(), b"\xfe"].concat();
+        assert_eq!(scrub().file(file(SECRET)), file(MASK));
+        assert_eq!(scrub().file(file("p&ss")), file("p&ss"));
     }
 
     #[test]

@@ -165,7 +165,7 @@ impl Services {
             let reply = match op.as_str() {
                 "http.fetch/1" => inner.fetch(&plugin, ready.as_deref(), &args).await,
                 "secret.get/1" => inner.secret(&plugin, ready.as_deref(), &args).await,
-                "artifact.put/1" => inner.put(&args).await,
+                "artifact.put/1" => inner.put(&plugin, &args).await,
                 _ => inner.get(&args).await,
             };
             answer_with(answer, reply);
@@ -272,7 +272,7 @@ impl Inner {
         }
     }
 
-    async fn put(&self, args: &str) -> Reply {
+    async fn put(&self, plugin: &Arc<Plugin>, args: &str) -> Reply {
         #[derive(Deserialize)]
         struct Ask {
             name: String,
@@ -284,13 +284,14 @@ impl Inner {
             text: Option<String>,
         }
         let ask: Ask = parse(args)?;
-        let artifacts = Arc::clone(&self.artifacts);
+        let (artifacts, plugin) = (Arc::clone(&self.artifacts), Arc::clone(plugin));
         let stored = blocking(move || {
             let content = match (ask.base64, ask.text) {
                 (Some(base64), _) => BASE64.decode(base64).map_err(std::io::Error::other)?,
                 (None, text) => text.unwrap_or_default().into_bytes(),
             };
-            artifacts.put(&ask.name, &ask.media_type, &content)
+            let (name, media_type) = (plugin.scrub.text(&ask.name), plugin.scrub.text(&ask.media_type));
+            artifacts.put(&name, &media_type, &plugin.scrub.file(content))
         });
         let stored = stored.await?.map_err(|error| {
             Denial::new("artifact.not_stored", format!("the artifact cannot be stored: {error}")).retry()

@@ -14,6 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use yizhan_plugin_host::Scrub;
 
 use super::folder_name::on_the_wire;
 use crate::config::{MailAccount, MailTls};
@@ -93,7 +94,9 @@ impl Line {
     ) -> Result<Self, LineError> {
         let client = within(COMMAND, connect(account, home)).await??;
         let login = within(COMMAND, client.login(&account.user, password)).await?;
-        let mut session = login.map_err(|(error, _)| LineError::Login(said(&error)))?;
+        // Some servers repeat in their refusal what they were sent.
+        let refused = |error| LineError::Login(Scrub::of(password).text(&said(&error)).into_owned());
+        let mut session = login.map_err(|(error, _)| refused(error))?;
         let can = within(COMMAND, session.capabilities()).await??;
         if can.has_str("ID") {
             // Some providers let nobody in who does not say what they are.
