@@ -15,6 +15,8 @@ mod bench;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod chat;
 #[cfg(test)]
 mod commands;
