@@ -5,6 +5,8 @@ mod checksum;
 mod contract;
 mod cursor;
 mod finding;
+#[cfg(test)]
+mod machine;
 mod memory;
 mod said;
 mod search;

@@ -20,7 +20,7 @@ mod runs;
 mod search;
 mod sums;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 mod waiting;
 mod write;

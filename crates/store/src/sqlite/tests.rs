@@ -1,7 +1,6 @@
 //! The contract, kept in a file; and what only a file can suffer.
 
 mod migrations;
-mod random;
 mod registers;
 
 use std::os::unix::fs::PermissionsExt;
@@ -20,13 +19,13 @@ use super::fault::Fault;
 use super::{OpenError, Sqlite, open, reads, runs};
 use crate::contract::{House, at, begin, contract, line, row, run, task};
 
-pub(super) struct InFile {
+pub(crate) struct InFile {
     folder: TempDir,
     store: Option<Sqlite>,
 }
 
 impl InFile {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Some(Sqlite::open(&folder.path().join("yizhan.db")).unwrap());
         Self { folder, store }

@@ -1,25 +1,36 @@
-//! Whatever is done to both, the store in a file and the store in memory say the same.
-//!
-//! `YIZHAN_LONG=1`: 10,000 stories of up to 100 deeds.
+//! What may be done to a store, drawn at random, and the batches that come of it.
 
 use proptest::prelude::*;
 use yizhan_engine::store::{
-    Batch, Change, Claim, Draft, DraftOf, Firing, FiringOutcome, Grant, Listener, ListenerChange, Note,
-    Notice, RunRow, RunState, SlotChange, SlotStands, Start, Store, TaskChange,
+    Batch, Change, Claim, Draft, DraftOf, Firing, FiringOutcome, Grant, Listener, ListenerChange, NewEntry,
+    Note, Notice, RunRow, RunState, SlotChange, SlotStands, Start, TaskChange,
 };
 use yizhan_workflow::id::{Attempt, Millis};
-use yizhan_workflow::register::EntryKind;
+use yizhan_workflow::register::{BEGINNING, Entry, EntryKind};
 
-use super::InFile;
+use super::model::Model;
 use crate::contract::gathered;
-use crate::contract::losses::everything;
-use crate::contract::registers::{next, raw, write};
+use crate::contract::registers::raw;
 use crate::contract::waiting::{event, item, slot};
-use crate::contract::{House, at, becomes, begin, firing, line, notice, row, run, task, tell};
-use crate::memory::Memory;
+use crate::contract::{at, becomes, begin, firing, line, notice, row, run, task, tell};
+
+/// The runs that there may be.
+pub(super) const RUNS: std::ops::Range<i64> = 1..6;
+/// The tasks that each may have.
+pub(super) const NAMES: std::ops::Range<u8> = 0..2;
 
 #[derive(Debug, Clone)]
-enum Deed {
+pub(super) enum Deed {
+    /// So many of the batches are written ahead, and all are committed.
+    Commit { batches: Vec<Vec<Does>>, ahead: usize },
+    /// The next line of a register, chained to what is there.
+    Entry { kind: EntryKind, about: u8 },
+    /// The process dies after some of this was written ahead.
+    Crash { ahead: Vec<Does> },
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Does {
     Begin {
         run: i64,
         key: Option<u8>,
@@ -27,20 +38,16 @@ enum Deed {
         firing: Option<u8>,
         parent: Option<i64>,
     },
+    /// The next line of a run; nothing, where there is no such run yet.
     Line {
         run: i64,
         more: More,
     },
     Note(Note),
-    /// The next line of a register, chained to what is there: all before it is committed.
-    Entry(EntryKind, u8),
-    /// What was gathered becomes one batch; true: and is committed with the batches before it.
-    End(bool),
-    Crash,
 }
 
 #[derive(Debug, Clone)]
-enum More {
+pub(super) enum More {
     Nothing,
     Snapshot(u8),
     Wake(Option<i64>),
@@ -78,13 +85,13 @@ fn any_more() -> impl Strategy<Value = More> {
         proptest::option::of(0..5_i64).prop_map(More::Wake),
         state.prop_map(More::State),
         waits.prop_map(More::Waits),
-        (0..4_u8, proptest::sample::select(who.to_vec())).prop_map(|(name, who)| More::Task { name, who }),
-        (0..4_u8, prop_oneof![Just(None), Just(Some("ann")), Just(Some("bob"))])
+        (NAMES, proptest::sample::select(who.to_vec())).prop_map(|(name, who)| More::Task { name, who }),
+        (NAMES, prop_oneof![Just(None), Just(Some("ann")), Just(Some("bob"))])
             .prop_map(|(name, by)| More::Claimed { name, by }),
-        (0..4_u8).prop_map(|name| More::Closed { name }),
-        (0..4_u8, 0..9_i64).prop_map(|(name, second)| More::Notice { name, second }),
-        (1..8_i64).prop_map(|parent| More::Tell { parent }),
-        (1..8_i64).prop_map(|child| More::Told { child }),
+        (NAMES).prop_map(|name| More::Closed { name }),
+        (NAMES, 0..9_i64).prop_map(|(name, second)| More::Notice { name, second }),
+        (RUNS).prop_map(|parent| More::Tell { parent }),
+        (RUNS).prop_map(|child| More::Told { child }),
         (0..3_u8, -1..2_i32, 0..2_u32).prop_map(|(stands, priority, item)| More::Slot {
             stands,
             priority,
@@ -104,8 +111,8 @@ fn any_note() -> impl Strategy<Value = Note> {
         4 => (0..4_u8, 0..9_i64, any_outcome())
             .prop_map(|(id, second, outcome)| Note::Firing(firing(&id.to_string(), second, outcome))),
         1 => (0..9_i64).prop_map(schedule),
-        1 => (1..8_i64).prop_map(|child| Note::Told { child: run(child) }),
-        1 => (1..8_i64, 0..4_u8).prop_map(|(run, name)| Note::Noticed { key: notice_of(run, name, 0).key }),
+        1 => (RUNS).prop_map(|child| Note::Told { child: run(child) }),
+        1 => (RUNS, NAMES).prop_map(|(run, name)| Note::Noticed { key: notice_of(run, name, 0).key }),
         1 => (0..120_i64).prop_map(|second| Note::ForgetBefore { at: at(second) }),
         2 => (0..4_u8, 0..9_i64).prop_map(|(id, second)| Note::Published(event(0, &id.to_string(), second, 1))),
         1 => (0..6_u64).prop_map(|number| Note::EventsSeen { number }),
@@ -113,34 +120,99 @@ fn any_note() -> impl Strategy<Value = Note> {
         2 => (proptest::option::of(0..4_u8), 0..9_i64).prop_map(|(id, second)| {
             Note::Gathered(gathered::item(0, id.map(|id| id.to_string()).as_deref(), second))
         }),
-        1 => (1..8_i64, 0..4_u8, 0..9_i64).prop_map(|(run, name, second)| Note::Draft(Draft {
+        3 => (RUNS, NAMES, 0..9_i64).prop_map(|(run, name, second)| Note::Draft(Draft {
             of: DraftOf::Task(notice_of(run, name, 0).task),
             by: "ann".into(),
             at: at(second),
             fields: raw("{}"),
         })),
-        1 => (1..8_i64, 0..4_u8).prop_map(|(run, name)| Note::DraftDropped {
+        1 => (RUNS, NAMES).prop_map(|(run, name)| Note::DraftDropped {
             of: DraftOf::Task(notice_of(run, name, 0).task),
             by: "ann".into(),
         }),
     ]
 }
 
-fn any_deed() -> impl Strategy<Value = Deed> {
+fn any_does() -> impl Strategy<Value = Does> {
     let maybe = proptest::option::of::<std::ops::Range<u8>>;
-    let begin = (1..8_i64, maybe(0..3), proptest::option::of(proptest::option::of(0..9_i64)), maybe(0..4));
+    let begin = (RUNS, maybe(0..3), proptest::option::of(proptest::option::of(0..4_i64)), maybe(0..4));
     prop_oneof![
-        4 => (begin, proptest::option::of(1..8_i64)).prop_map(|((run, key, since, firing), parent)| {
-            Deed::Begin { run, key, since, firing, parent }
+        4 => (begin, proptest::option::of(RUNS)).prop_map(|((run, key, since, firing), parent)| {
+            Does::Begin { run, key, since, firing, parent }
         }),
-        8 => (1..8_i64, any_more()).prop_map(|(run, more)| Deed::Line { run, more }),
-        2 => any_note().prop_map(Deed::Note),
-        1 => (prop_oneof![Just(EntryKind::Entry), Just(EntryKind::Amend), Just(EntryKind::Void)], any::<u8>())
-            .prop_map(|(kind, of)| Deed::Entry(kind, of)),
-        4 => any::<bool>().prop_map(Deed::End),
-        1 => Just(Deed::Crash),
+        8 => (RUNS, any_more()).prop_map(|(run, more)| Does::Line { run, more }),
+        2 => any_note().prop_map(Does::Note),
     ]
 }
+
+pub(super) fn any_deed() -> impl Strategy<Value = Deed> {
+    let batches = proptest::collection::vec(proptest::collection::vec(any_does(), 0..4), 1..4);
+    let kind = prop_oneof![Just(EntryKind::Entry), Just(EntryKind::Amend), Just(EntryKind::Void)];
+    prop_oneof![
+        8 => (batches, 0..4_usize).prop_map(|(batches, ahead)| Deed::Commit { batches, ahead }),
+        1 => (kind, any::<u8>()).prop_map(|(kind, about)| Deed::Entry { kind, about }),
+        1 => proptest::collection::vec(any_does(), 0..3).prop_map(|ahead| Deed::Crash { ahead }),
+    ]
+}
+
+/// The batch of these doings, after what is there and what the batches before it bring.
+pub(super) fn batch(model: &Model, before: &[Batch], all: &[Does]) -> Batch {
+    let mut batch = Batch::default();
+    for does in all {
+        match does {
+            Does::Begin { run, key, since, firing, parent } => {
+                let start = start_of(*run, *key, *since, *firing);
+                batch.changes.push(first_line(*run, *key, start, *parent));
+            }
+            // One that begins in the same commit may be refused: nothing follows it.
+            Does::Line { run: number, more } => {
+                let id = run(*number);
+                let there = model.last_line(id);
+                if there > 0 {
+                    let coming = before.iter().chain([&batch]).flat_map(|batch| &batch.changes);
+                    let own = coming.filter(|change| change.run == id && change.seq > 1).count();
+                    let seq = there + u32::try_from(own).unwrap() + 1;
+                    batch.changes.push(later_line(*number, seq, more));
+                }
+            }
+            Does::Note(note) => batch.notes.push(note.clone()),
+        }
+    }
+    batch
+}
+
+/// The next line of the register; about an entry that is not void, or an entry of its own.
+pub(super) fn entry(lines: &[Entry], kind: EntryKind, about: u8) -> Batch {
+    let (last, count) =
+        (lines.len() as u64, lines.iter().filter(|line| line.kind == EntryKind::Entry).count());
+    let void = |seq: u64| lines.iter().any(|line| line.kind == EntryKind::Void && line.of == Some(seq));
+    let of = (last > 0 && kind != EntryKind::Entry).then(|| u64::from(about) % last.max(1) + 1);
+    let of = of.and_then(|seq| lines.iter().find(|line| line.seq == seq));
+    let of = of.filter(|line| line.kind == EntryKind::Entry && !void(line.seq));
+    let entry = Entry {
+        register: REGISTER.into(),
+        seq: last + 1,
+        kind: if of.is_some() { kind } else { EntryKind::Entry },
+        of: of.map(|line| line.seq),
+        number: of.map_or_else(|| format!("FD2026-{}", count + 1).into(), |line| line.number.clone()),
+        series: if of.is_some() { "" } else { "2026" }.into(),
+        count: if of.is_some() { 0 } else { count as u64 + 1 },
+        at: at(i64::try_from(last).unwrap()),
+        by: "run_x/fine/1/0".into(),
+        key: format!("key{last}").into(),
+        part: 0,
+        why: of.map(|_| "misread".into()),
+        body: raw(&format!("{{\"amount\":{about}}}")),
+        private: None,
+        before: lines.last().map_or(BEGINNING.into(), |line| line.hash.clone()),
+        hash: "".into(),
+        sign: None,
+    };
+    let new = NewEntry { entry: entry.chained(), card: Some("A".into()), forgets: vec![] };
+    Batch { notes: vec![Note::Entry(Box::new(new))], ..Batch::default() }
+}
+
+pub(super) const REGISTER: &str = "罚单";
 
 fn first_line(number: i64, key: Option<u8>, start: Start, parent: Option<i64>) -> Change {
     let key = key.map(|key| key.to_string().into());
@@ -152,7 +224,7 @@ fn start_of(number: i64, key: Option<u8>, since: Option<Option<i64>>, fired: Opt
     let claim = |(key, since): (u8, Option<i64>)| Claim {
         workflow: "refund".into(),
         key: key.to_string().into(),
-        since: since.map(|second| if second == 8 { Millis(i64::MIN) } else { at(second) }),
+        since: since.map(|second| if second == 3 { Millis(i64::MIN) } else { at(second) }),
     };
     let fired: Option<Firing> = fired.map(|id| firing(&id.to_string(), number, FiringOutcome::Started));
     Start { claim: key.zip(since).map(claim), firing: fired, takes: None }
@@ -218,102 +290,5 @@ fn later_line(number: i64, seq: u32, more: &More) -> Change {
             let grant = Grant { key: "crm".into(), at: at(*second), until: at(*until) };
             Change { grant: Some(grant), ..line(run(number), seq) }
         }
-    }
-}
-
-/// Both stores, and how far each accepted run has got.
-struct Both {
-    file: InFile,
-    memory: Memory,
-    lines: [u32; 8],
-    /// Begun in what is not committed yet: it may be refused, so nothing may follow.
-    open: Batch,
-    batches: Vec<Batch>,
-}
-
-impl Both {
-    fn do_it(&mut self, deed: Deed) {
-        match deed {
-            Deed::Begin { run, key, since, firing, parent } => {
-                let start = start_of(run, key, since, firing);
-                self.open.changes.push(first_line(run, key, start, parent));
-            }
-            Deed::Line { run, more } => {
-                let lines = &mut self.lines[usize::try_from(run).unwrap()];
-                if *lines > 0 {
-                    *lines += 1;
-                    self.open.changes.push(later_line(run, *lines, &more));
-                }
-            }
-            Deed::Note(note) => self.open.notes.push(note),
-            Deed::Entry(kind, of) => self.write_entry(kind, of),
-            Deed::End(commit) => {
-                self.batches.push(std::mem::take(&mut self.open));
-                if commit {
-                    self.commit();
-                }
-            }
-            Deed::Crash => {
-                self.commit();
-                self.file.crash();
-                self.memory.crash();
-            }
-        }
-    }
-
-    fn write_entry(&mut self, kind: EntryKind, of: u8) {
-        self.do_it(Deed::End(true));
-        let last = self.file.reads().register_head("罚单").unwrap().map_or(0, |head| head.seq);
-        let about = (last > 0).then(|| u64::from(of) % last + 1).filter(|_| kind != EntryKind::Entry);
-        // What is about another is about an entry.
-        let about = about.filter(|seq| {
-            let line = self.file.reads().register_line("罚单", *seq).unwrap().unwrap();
-            line.entry.kind == EntryKind::Entry && line.shown.is_some()
-        });
-        let kind = if about.is_some() { kind } else { EntryKind::Entry };
-        let entry = next(&self.file, kind, about, &format!("{{\"amount\":{of}}}"));
-        write(&mut self.file, entry.clone(), Some("A"));
-        write(&mut self.memory, entry, Some("A"));
-        assert_eq!(everything(&*self.file.reads()), everything(&self.memory));
-    }
-
-    fn commit(&mut self) {
-        let batches = std::mem::take(&mut self.batches);
-        let (told, also) =
-            (self.file.store().commit(&batches).unwrap(), self.memory.commit(&batches).unwrap());
-        assert_eq!(told, also);
-        for (batch, acks) in batches.iter().zip(told) {
-            for (change, _) in
-                batch.changes.iter().zip(acks).filter(|(change, ack)| change.seq == 1 && ack.is_ok())
-            {
-                let number = (1..8).find(|number| run(*number) == change.run).unwrap();
-                self.lines[usize::try_from(number).unwrap()] = 1;
-            }
-        }
-        assert_eq!(everything(&*self.file.reads()), everything(&self.memory));
-    }
-}
-
-/// How many stories are told.
-fn cases() -> u32 {
-    if std::env::var("YIZHAN_LONG").is_ok_and(|long| long == "1") { 10_000 } else { 64 }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn both_stores_say_the_same_whatever_is_done(deeds in proptest::collection::vec(any_deed(), 1..100)) {
-        let mut both = Both {
-            file: InFile::new(),
-            memory: Memory::new(),
-            lines: [0; 8],
-            open: Batch::default(),
-            batches: vec![],
-        };
-        for deed in deeds {
-            both.do_it(deed);
-        }
-        both.do_it(Deed::End(true));
     }
 }
