@@ -14,13 +14,16 @@ pub(crate) mod log;
 pub(crate) mod mine;
 pub(crate) mod past;
 pub(crate) mod pausing;
+pub(crate) mod pictures;
 pub(crate) mod plugins;
 pub(crate) mod query;
 pub(crate) mod registers;
 pub(crate) mod runs;
+pub(crate) mod same;
 pub(crate) mod standing;
 pub(crate) mod stream;
 pub(crate) mod tasks;
+pub(crate) mod trial;
 pub(crate) mod triggers;
 pub(crate) mod workflows;
 

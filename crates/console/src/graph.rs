@@ -8,6 +8,7 @@ use yizhan_workflow::prose::answer;
 use crate::words::{Text, catalogue as t, outcome_word, say};
 
 mod layout;
+pub(crate) mod run;
 pub mod svg;
 
 /// A way that is no `needs`: back to a step, or to an end.

@@ -14,7 +14,6 @@ pub(crate) mod run;
 pub(crate) mod runs;
 mod said;
 mod shell;
-mod steps;
 pub(crate) mod system;
 pub(crate) mod tasks;
 mod typed;

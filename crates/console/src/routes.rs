@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::api::{
-    access, artifacts, attempts, audit, clock, doctor, drafts, events, health, log, pausing, plugins, query,
-    registers, runs, stream, tasks, triggers, workflows,
+    access, artifacts, attempts, audit, clock, doctor, drafts, events, health, log, past, pausing, pictures,
+    plugins, query, registers, runs, same, stream, tasks, trial, triggers, workflows,
 };
 use crate::desk::Desk;
 use crate::openapi::Described;
@@ -60,6 +60,19 @@ fn for_house(routes: Described) -> Described {
         )
         .get("/api/v1/workflows", Viewer, workflows::list, "Workflows with their files' state and faults")
         .get("/api/v1/workflows/{name}", Viewer, workflows::show, "A workflow with its steps and start form")
+        .get("/api/v1/workflows/{name}/picture", Viewer, pictures::picture, "A workflow as a picture")
+        .get(
+            "/api/v1/workflows/{name}/reading",
+            Viewer,
+            pictures::reading,
+            "What a workflow says, in sentences",
+        )
+        .look(
+            "/api/v1/workflows/{name}/trial",
+            Viewer,
+            trial::walk,
+            "What a case would do and by when; nothing is done",
+        )
         .get(
             "/api/v1/texts/{hash}",
             Author,
@@ -110,6 +123,12 @@ fn for_starts(routes: Described) -> Described {
             drafts::put_of_start,
             ("Keeps what is filled in of a start form and not sent; nothing throws it away", again::SAME),
         )
+        .look(
+            "/api/v1/workflows/{name}/same",
+            Known,
+            same::look,
+            "Whether there is an open case already with the key that a new one would have",
+        )
         .get("/api/v1/events", Known, stream::watch, "What changes of what one may see, as it changes")
         .post(
             "/api/v1/events",
@@ -145,6 +164,7 @@ fn for_runs(routes: Described) -> Described {
             attempts::list,
             "Every attempt at the steps of a run: what was sent, what came back, which failure",
         )
+        .get("/api/v1/runs/{id}/picture", Viewer, pictures::of_run, "A run as a picture of its workflow")
         .get("/api/v1/runs/{id}/why", Viewer, runs::why, "Why a run is where it is, in sentences")
         .get(
             "/api/v1/runs/{id}/wait",
@@ -207,6 +227,8 @@ fn for_tasks(routes: Described) -> Described {
             "Tasks: all for whoever may see them, else one's own; what is due first comes first",
         )
         .get("/api/v1/tasks/{id}", Known, tasks::show, "A task with its form and its case")
+        .get("/api/v1/tasks/{id}/past", Known, past::show, "What became of a task that is over")
+        .get("/api/v1/answers", Known, past::list, "The tasks that one answered, the newest first")
         .post("/api/v1/tasks/{id}/claim", Known, tasks::claim, ("Takes a task for oneself", again::REFUSED))
         .post(
             "/api/v1/tasks/{id}/release",

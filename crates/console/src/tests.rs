@@ -6,6 +6,7 @@ mod again;
 mod attempts;
 mod audit;
 mod beside;
+mod beyond;
 mod cases;
 mod client;
 mod clock;

@@ -189,6 +189,16 @@ pub struct StepView {
     pub items_in_all: Option<usize>,
 }
 
+impl StepView {
+    /// The step as its keys name it.
+    pub(crate) fn key(&self) -> String {
+        match self.section.as_str() {
+            "main" => self.id.clone(),
+            section => format!("{section}.{}", self.id),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ItemView {
     pub item: u32,

@@ -1,6 +1,7 @@
 //! The two languages of a page, and which of them its reader wants.
 
 pub(crate) mod catalogue;
+pub(crate) mod steps;
 
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{People, bare};

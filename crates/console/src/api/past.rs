@@ -4,6 +4,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use yizhan_engine::store::{self, RunRow, TaskEnd};
 use yizhan_workflow::id::{Attempt, Millis, RunId, TaskId};
 use yizhan_workflow::people::bare;
@@ -15,11 +18,12 @@ use yizhan_workflow::run::sight::HIDDEN;
 
 use super::runs::may_look;
 use super::tasks::is_theirs;
-use super::{Looking, Words, in_a_list, keeps_to_itself};
+use super::{Looking, PageOf, Words, in_a_list, keeps_to_itself};
+use crate::body::{Answer, Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
-use crate::view::{attempt_of, each_line};
+use crate::view::{Exact, Listing, attempt_of, each_line, json_of};
 
 /// So many lines are looked through for an answer.
 const LINES_MOST: u32 = 20_000;
@@ -79,6 +83,81 @@ fn told(
         run: may_look(caller, &run.workflow, &run.by).then_some(row.run),
         end,
     })
+}
+
+/// A task that is over.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PastView {
+    title: String,
+    /// The case in a line.
+    case: String,
+    /// `answered`, `decided` by its due time, or `withdrawn`.
+    state: String,
+    outcome: Option<String>,
+    /// Who answered; else whoever had claimed it.
+    by: Option<String>,
+    at: String,
+    /// Whoever asks answered it.
+    own: bool,
+    /// What they answered; nobody else sees it here.
+    answer: Option<Exact>,
+    /// Its run, for whoever may look at it.
+    run: Option<String>,
+}
+
+/// A task that is over; null where there is none of this name, it is open, or it is not for whoever asks.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct PastTask {
+    past: Option<PastView>,
+}
+
+pub(crate) async fn show(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Named(name): Named<String>,
+) -> Result<Answer<PastTask>, Refusal> {
+    let past = past(&desk, &caller, &name).await?.map(|past| PastView {
+        title: past.title,
+        case: past.case,
+        state: past.end.state.word().to_owned(),
+        outcome: past.end.outcome.as_deref().map(str::to_owned),
+        by: past.end.by.as_deref().map(str::to_owned),
+        at: past.end.at.to_string(),
+        own: past.own,
+        answer: past.answer.map(|(given, ..)| json_of(&given)),
+        run: past.run.map(|run| run.to_string()),
+    });
+    Ok(Answer(PastTask { past }))
+}
+
+/// A task that whoever asks answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub(crate) struct OwnAnswerView {
+    id: String,
+    title: String,
+    /// The case in a line.
+    case: String,
+    workflow: String,
+    outcome: Option<String>,
+    at: String,
+}
+
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    Asked(page): Asked<PageOf>,
+) -> Result<Answer<Listing<OwnAnswerView>>, Refusal> {
+    let cursor = page.cursor.clone().unwrap_or_default();
+    let (all, next) = answers(&desk, &caller, (&cursor, page.limit()), |_| true).await?;
+    let view = |one: OwnAnswer| OwnAnswerView {
+        id: one.id.to_string(),
+        title: one.title,
+        case: one.case,
+        workflow: one.workflow.to_string(),
+        outcome: one.end.outcome.as_deref().map(str::to_owned),
+        at: one.end.at.to_string(),
+    };
+    Ok(Answer(Listing { items: all.into_iter().map(view).collect(), next }))
 }
 
 /// A task that whoever looks answered, as a list shows it.

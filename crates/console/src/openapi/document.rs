@@ -82,6 +82,18 @@ impl Described {
         Self { routes: self.routes.post(path, needs, handler), ..self }
     }
 
+    /// A look that brings along what has no place in an address. It changes nothing and is no act.
+    pub(crate) fn look<N, H, T>(mut self, path: &'static str, needs: N, handler: H, does: &str) -> Self
+    where
+        N: Needs,
+        H: Handler<T, Arc<Desk>> + Tells<T>,
+        T: 'static,
+    {
+        let repeated = "nothing is changed by it, however often";
+        self.describe::<N, H, T>(HttpMethod::Post, path, (does, Some(repeated)));
+        Self { routes: self.routes.look(path, needs, handler), ..self }
+    }
+
     pub(crate) fn put<N, H, T>(
         mut self,
         path: &'static str,

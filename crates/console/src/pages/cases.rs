@@ -11,7 +11,6 @@ use maud::{Markup, html};
 use serde_json::Value as Json;
 use yizhan_engine::intake::so_far;
 use yizhan_engine::library::Workflows;
-use yizhan_workflow::id::RunId;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::{OnDuplicate, Starts, Workflow};
 use yizhan_workflow::problem::Lang;
@@ -25,6 +24,7 @@ use super::kept;
 use super::runs::{rows, state};
 use super::shell::{Place, Reader, page};
 use super::{console, refused, sentence, spoken};
+use crate::api::same::{Same, key_so_far, same};
 use crate::api::{Looking, drafts, runs as api};
 use crate::body::Named;
 use crate::caller::Caller;
@@ -179,15 +179,6 @@ struct Sheet {
     back: bool,
     /// What was filled in before and not sent, since when it is kept.
     draft: Option<String>,
-}
-
-/// An open case with the same key.
-struct Same {
-    key: String,
-    run: RunId,
-    /// Whoever may not see it learns that there is one.
-    row: Option<RunRow>,
-    on_duplicate: OnDuplicate,
 }
 
 /// The form that is meant, if it is for the caller.
@@ -527,28 +518,12 @@ async fn look_so_far(
     door: &Door,
     sheet: &mut Sheet,
 ) -> Result<(), Refusal> {
-    let given = fields::answer(&door.fields, None, &sheet.given).to_string();
-    let (world, now) = (desk.shared().world(), desk.shared().now());
-    let key = so_far::key(&door.text, &given, door.trigger.as_deref(), &world, now);
+    let given = fields::answer(&door.fields, None, &sheet.given);
+    let key = key_so_far(desk, &door.text, &given, door.trigger.as_deref());
     if let Some(key) = key {
         sheet.same = same(desk, caller, &door.text, &key).await?;
     }
     Ok(())
-}
-
-/// The open case that has this key.
-async fn same(
-    desk: &Arc<Desk>,
-    caller: &Caller,
-    text: &Arc<Workflow>,
-    key: &str,
-) -> Result<Option<Same>, Refusal> {
-    let (name, on_duplicate) = (text.name.clone(), text.on_duplicate);
-    let wanted = key.to_owned();
-    let held = desk.read(move |desk| Ok(desk.reads().holder(&name, &wanted)?)).await?;
-    let Some(run) = held else { return Ok(None) };
-    let row = api::row_of(desk, caller, run).await.ok();
-    Ok(Some(Same { key: key.to_owned(), run, row, on_duplicate }))
 }
 
 /// With the way to the case that stands in the way, for whoever may see it.

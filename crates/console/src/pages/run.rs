@@ -4,7 +4,6 @@
 mod acts;
 mod again;
 pub(crate) mod attempts;
-mod picture;
 mod steps;
 
 use std::sync::Arc;
@@ -30,6 +29,7 @@ use crate::api::{Looking, runs as api, tasks};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::graph::run as drawing;
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::{JournalLine, Listing, RunView, StepView, TaskView, WhyView};
@@ -64,7 +64,7 @@ struct Case {
     view: RunView,
     why: Vec<String>,
     journal: Listing<JournalLine>,
-    drawn: picture::Drawn,
+    drawn: drawing::Drawn,
     again: Option<Again>,
     /// What its owner must decide.
     asks: Vec<TaskView>,
@@ -108,7 +108,7 @@ async fn case(
     let (state, named) = (|| State(desk.clone()), || Named(name.to_owned()));
     let view = api::show(state(), caller.clone(), named(), looking()).await?.0;
     let view: RunView = read(view.get())?;
-    let titles = picture::titles(&view.steps);
+    let titles = drawing::titles(&view.steps);
     let why = api::why(state(), caller.clone(), named(), looking()).await?.0;
     let cursor = Some(from.after.clone()).filter(|after| !after.is_empty());
     let part = Asked(api::JournalPart { limit: Some(LINES), cursor, titles: true });
@@ -118,7 +118,7 @@ async fn case(
     let (looks, name) = (caller.clone(), name.to_owned());
     let drawn = desk.read(move |desk| {
         let id = api::run_named(desk, &looks, Role::Viewer, &name)?;
-        picture::of(desk, id, &titles, lang)
+        drawing::of(desk, id, &titles, lang)
     });
     let drawn = drawn.await?;
     let why = read::<WhyView>(why.get())?.sentences;

@@ -13,17 +13,17 @@ use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::reason;
 
 use super::super::shell::{Place, Reader, page};
-use super::super::steps::step_word;
 use super::super::{console, fields, refused, spoken};
-use super::picture::{self, Drawn};
 use super::{read, titled};
 use crate::api::{Looking, attempts as api, runs};
 use crate::body::{Asked, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::graph::run::{self as drawing, Drawn};
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::{AttemptView, Listing, RunView, SaidView, StepView};
+use crate::words::steps::step_word;
 use crate::words::{Text, catalogue as t, say, say_with};
 
 /// Attempts on one page.
@@ -94,11 +94,11 @@ async fn gathered(
     let attempts = api::list(state(), caller.clone(), named(), Asked(sought), looking()).await?.0;
     let view = runs::show(state(), caller.clone(), named(), looking()).await?.0;
     let view: RunView = read(view.get())?;
-    let titles = picture::titles(&view.steps);
+    let titles = drawing::titles(&view.steps);
     let (looks, name) = (caller.clone(), name.to_owned());
     let drawn = desk.read(move |desk| {
         let id: RunId = runs::run_named(desk, &looks, Role::Viewer, &name)?;
-        picture::of(desk, id, &titles, lang)
+        drawing::of(desk, id, &titles, lang)
     });
     Ok(All { drawn: drawn.await?, view, attempts: read(attempts.get())? })
 }
@@ -106,7 +106,7 @@ async fn gathered(
 /// The step as the case's page calls it.
 fn step_title<'v>(steps: &'v [StepView], key: &str) -> Option<&'v str> {
     steps.iter().find_map(|step| {
-        if super::steps::key_of(step) == key {
+        if step.key() == key {
             return Some(step.title.as_str());
         }
         step.items.iter().find_map(|item| step_title(&item.steps, key))

@@ -5,10 +5,10 @@ use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
 
 use super::super::shell::Reader;
-use super::super::steps::{item_word, step_word};
 use super::super::{clock, fields};
 use super::{Case, attempts, took};
 use crate::view::{Exact, ItemView, StepView};
+use crate::words::steps::{item_word, step_word};
 use crate::words::{catalogue as t, outcome_word, say, say_with};
 
 pub(super) fn list(reader: &Reader<'_>, case: &Case) -> Markup {
@@ -42,14 +42,6 @@ fn one(reader: &Reader<'_>, case: &Case, step: &StepView) -> Markup {
     }
 }
 
-/// The step as its keys name it.
-pub(super) fn key_of(step: &StepView) -> String {
-    match step.section.as_str() {
-        "main" => step.id.clone(),
-        section => format!("{section}.{}", step.id),
-    }
-}
-
 fn inside(reader: &Reader<'_>, (case, step): (&Case, &StepView), item: &ItemView) -> Markup {
     let lang = reader.lang;
     html! {
@@ -64,7 +56,7 @@ fn inside(reader: &Reader<'_>, (case, step): (&Case, &StepView), item: &ItemView
         @if let Some(ledger) = &item.clock { (clock::ledger(reader, ledger)) }
         @if item.attempts > 0 && matches!(step.kind.as_str(), "use" | "run" | "ask" | "await") {
             @let which = item.path.ends_with(']').then_some(item.item);
-            p { a href=(attempts::address(&case.view.row.id, &key_of(step), which, None)) { (say(lang, t::EVERY_ATTEMPT)) } }
+            p { a href=(attempts::address(&case.view.row.id, &step.key(), which, None)) { (say(lang, t::EVERY_ATTEMPT)) } }
         }
         (values(reader, t::WENT_IN, (item.input.as_ref(), None)))
         (values(reader, t::CAME_OUT, (item.output.as_ref(), fields::asked_by(&case.drawn.text, &step.id))))

@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json, json};
 use yizhan_engine::rehearsal::Takes;
 use yizhan_workflow::form::{Choice, Field, Kind, Options};
 use yizhan_workflow::id::StepNo;
-use yizhan_workflow::moment::Offset;
 use yizhan_workflow::plan::{Section, Work, Workflow};
 use yizhan_workflow::problem::Lang;
 
 use super::super::given::Given;
+use crate::api::trial;
 use crate::graph::label;
 use crate::words::{Text, catalogue as t, say};
 
@@ -138,14 +138,9 @@ fn value_of(text: &Workflow, (step, name): (&str, &str), code: &str) -> Json {
 }
 
 fn takes_of(word: &str) -> Option<Takes> {
-    match word {
-        "now" => Some(Takes::AtOnce),
-        "last" => Some(Takes::ToTheLast),
-        _ if LONG.iter().any(|(known, _)| *known == word) && !word.is_empty() => {
-            Offset::parse(&format!("+{word}")).ok().map(|offset| Takes::After(offset.length))
-        }
-        _ => None,
-    }
+    LONG.iter()
+        .find(|(known, _)| *known == word && !word.is_empty())
+        .and_then(|(known, _)| trial::takes_of(known))
 }
 
 #[cfg(test)]

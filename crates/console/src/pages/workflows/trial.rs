@@ -7,14 +7,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use maud::{Markup, html};
-use yizhan_engine::intake;
-use yizhan_engine::rehearsal::{Answers, Rehearsal, Told, What, reached, rehearse};
+use yizhan_engine::rehearsal::{Rehearsal, Told, What};
 use yizhan_workflow::id::Millis;
-use yizhan_workflow::moment::{Moment, MomentText};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::problem::{Lang, reason, sort_word};
-use yizhan_workflow::run::World;
 use yizhan_workflow::run::names;
 
 use super::super::fields::{self, Shown};
@@ -24,6 +21,7 @@ use super::super::shell::{Place, Reader, page};
 use super::super::{console, refused, sentence, spoken};
 use super::answers;
 use crate::api::runs::current;
+use crate::api::trial::{self, Walk};
 use crate::body::Named;
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -109,32 +107,11 @@ async fn walked(
     let headers = request.headers().clone();
     sheet.given = given::read(desk, request, false).await?;
     let input = fields::answer(&fields, None, &sheet.given).to_string();
-    let world = desk.shared().world();
-    let at = match sheet.given.text(AT).map(str::trim).filter(|at| !at.is_empty()) {
-        None => desk.shared().now(),
-        Some(written) => begins(written, &world).ok_or_else(|| Refusal::Unreadable(written.to_owned()))?,
-    };
-    let late = sheet.given.text(LATE).is_some();
+    let lang = spoken(desk, &headers);
     let (of, takes) = answers::chosen(&text, &sheet.given);
-    let by = caller.acting(None, &world)?;
-    // Of what the case comes to elsewhere, what may be looked at.
-    let library = desk.shared().library.workflows();
-    let all: Vec<Arc<Workflow>> = library.values().filter_map(|entry| entry.workflow.clone()).collect();
-    let mut others = reached(&text, &all);
-    others.retain(|one| caller.rights.may(Role::Viewer, &one.name));
-    let lang = Some(spoken(desk, &headers));
-    let answers = Answers { of, late, takes, others, lang, ..Answers::default() };
-    desk.read(move |_| {
-        let prepared = intake::prepare(&text, &input, None, &world, at)?;
-        Ok(rehearse(&prepared, &by, &world, at, &answers))
-    })
-    .await
-}
-
-/// On the house's clock.
-fn begins(written: &str, world: &World) -> Option<Millis> {
-    let MomentText::Local(local) = Moment::parse_text(&written.replace('T', " ")).ok()? else { return None };
-    Some(Millis(local.to_zoned(world.zone.clone()).ok()?.timestamp().as_millisecond()))
+    let at = sheet.given.text(AT).map(str::to_owned);
+    let late = sheet.given.text(LATE).is_some();
+    trial::walked(desk, caller, text, Walk { input, at, late, of, takes, lang }).await
 }
 
 fn content(reader: &Reader<'_>, text: &Workflow, all: &[Shown], sheet: &Sheet) -> Markup {

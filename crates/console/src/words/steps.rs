@@ -1,8 +1,8 @@
 //! The words of steps and of what stands in them, for every page that shows some.
 
-use crate::words::{Text, catalogue as t};
+use super::{Text, catalogue as t};
 
-pub(super) fn step_word(state: &str) -> Text {
+pub(crate) fn step_word(state: &str) -> Text {
     match state {
         "open" => t::STEP_OPEN,
         "done" => t::STEP_DONE,
@@ -13,7 +13,7 @@ pub(super) fn step_word(state: &str) -> Text {
     }
 }
 
-pub(super) fn item_word(state: &str) -> Text {
+pub(crate) fn item_word(state: &str) -> Text {
     match state {
         "queued" | "slot" => t::WAITS_SLOT,
         "running" => t::WAITS_STEP,

@@ -11,16 +11,15 @@ use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::names::state_word;
 use yizhan_workflow::run::state::{Run, StepState};
 
-use super::super::steps::step_word;
-use super::steps::key_of;
+use super::svg::{Mark, Marks, svg};
 use crate::desk::Desk;
-use crate::graph::svg::{Mark, Marks, svg};
 use crate::refusal::Refusal;
 use crate::view::StepView;
+use crate::words::steps::step_word;
 use crate::words::{catalogue as t, say, say_with};
 
 /// A run's picture, with the text and the calendar that it goes by.
-pub(super) struct Drawn {
+pub(crate) struct Drawn {
     pub picture: String,
     pub calendar: Option<Arc<Calendar>>,
     pub text: Arc<Workflow>,
@@ -30,10 +29,10 @@ pub(super) struct Drawn {
 const FIRST: [&str; 6] = ["open", "failed", "done", "withdrawn", "skipped", "waiting"];
 
 /// The titles of the steps, worked out, as this reader may see them; of what stands at several places the first.
-pub(super) fn titles(steps: &[StepView]) -> BTreeMap<String, String> {
+pub(crate) fn titles(steps: &[StepView]) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for step in steps {
-        all.entry(key_of(step)).or_insert_with(|| step.title.clone());
+        all.entry(step.key()).or_insert_with(|| step.title.clone());
         let inner = step.items.first().map(|item| titles(&item.steps)).unwrap_or_default();
         for (key, title) in inner {
             all.entry(key).or_insert(title);
@@ -42,7 +41,7 @@ pub(super) fn titles(steps: &[StepView]) -> BTreeMap<String, String> {
     all
 }
 
-pub(super) fn of(
+pub(crate) fn of(
     desk: &Desk,
     id: RunId,
     titles: &BTreeMap<String, String>,

@@ -1,0 +1,202 @@
+//! What pages show and do, a program gets and does as well.
+
+use serde_json::{Value as Json, json};
+use yizhan_workflow::people::rights::Role;
+
+use super::client::{Client, Reply};
+use super::place::{Place, place};
+use super::rights::{session, token};
+
+const REPAIR: &str = r#"
+title = "报修"
+key = "{{ input.phone }}"
+on_duplicate = "reject"
+[input]
+phone = { label = "来电" }
+name = { label = "姓名", private = true, required = false }
+[trigger.desk]
+by_hand = ["group:热线"]
+[step.visit]
+title = "上门 {{ input.phone }} {{ input.name or '' }}"
+ask = "group:热线"
+due = "4h"
+form.fixed = { label = "修好了", type = "yesno" }
+on.fixed.no = { back_to = "visit", most = 2 }
+[step.close]
+title = "收尾"
+ask = "person:wang.wei"
+"#;
+
+/// The open task of a run.
+async fn task(place: &Place, run: &str) -> String {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    loop {
+        let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+        if let Some(id) = list["items"][0]["id"].as_str() {
+            return id.to_owned();
+        }
+        assert!(tokio::time::Instant::now() < end, "{list:#}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// As a page of the house sends it.
+async fn sends(client: &Client, path: &str, body: &Json) -> Reply {
+    let ours = [("content-type", "application/json"), ("sec-fetch-site", "same-origin")];
+    client.send("POST", path, &ours, body.to_string().into_bytes()).await
+}
+
+async fn walks(client: &Client, trial: &Json) -> Json {
+    let reply = client.post("/api/v1/workflows/repair/trial?lang=en", trial).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    reply.json()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_asks_what_a_case_would_do_and_nothing_is_done() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let viewer = token(&place, "viewer", Role::Viewer, &["repair"], None).await;
+    let begun = json!({
+        "input": { "phone": "139" },
+        "at": "2026-11-23 09:00",
+        "answers": { "visit": [{ "fixed": false }, { "fixed": true }] },
+        "takes": { "visit": "1h" },
+    });
+    let walked = walks(&viewer, &begun).await;
+    assert_eq!(
+        (&walked["key"], &walked["state"], &walked["stopped"]),
+        (&json!("139"), &json!("done"), &json!(null))
+    );
+    let told = walked["told"].as_array().unwrap();
+    let visits: Vec<&Json> =
+        told.iter().filter(|one| one["step"] == "visit" && one["what"] == "task").collect();
+    let rounds: Vec<_> = visits.iter().map(|one| one["round"].as_u64().unwrap()).collect();
+    assert_eq!(rounds, [1, 2], "{walked:#}");
+    // Begun at nine, due within four hours, answered after one: on the house's clock, in the form of all of the API.
+    assert_eq!(visits[0]["due"], "2026-11-23T05:00:00Z", "{walked:#}");
+    assert_eq!(visits[1]["at"], "2026-11-23T02:00:00Z", "{walked:#}");
+    let empty = json!({ "items": [], "next": null });
+    assert_eq!(place.socket.get("/api/v1/runs").await.json(), empty, "nothing began");
+
+    for (wrong, status) in [
+        (json!({ "input": { "phone": "" } }), 422),
+        (json!({ "input": { "phone": "139" }, "at": "soon" }), 400),
+        (json!({ "input": { "phone": "139" }, "takes": { "visit": "ages" } }), 400),
+        (json!({ "inputs": {} }), 400),
+    ] {
+        let reply = viewer.post("/api/v1/workflows/repair/trial", &wrong).await;
+        assert_eq!(reply.status, status, "{wrong}: {}", reply.body);
+    }
+    let other = token(&place, "other", Role::Admin, &["x"], None).await;
+    assert_eq!(other.post("/api/v1/workflows/repair/trial", &begun).await.status, 403);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_asks_before_it_begins_whether_there_is_such_a_case() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let li_na = session(&place, "li.na", place.now()).await;
+    let ask = json!({ "input": { "phone": "139" }, "trigger": "desk" });
+    let path = "/api/v1/workflows/repair/same";
+    let none = sends(&li_na, path, &ask).await.json();
+    assert_eq!(none, json!({ "key": "139", "run": null, "case": null, "on_duplicate": "reject" }));
+    let run = place.start("repair", json!({ "phone": "139" })).await;
+    let same = sends(&li_na, path, &ask).await.json();
+    assert_eq!(
+        (&same["run"], &same["case"]),
+        (&json!(run), &json!(null)),
+        "it is not theirs to look at: {same}"
+    );
+    let operator = token(&place, "operator", Role::Operator, &["repair"], None).await;
+    assert_eq!(operator.post(path, &ask).await.json()["case"]["id"], json!(run));
+    assert_eq!(
+        sends(&li_na, path, &json!({ "trigger": "desk" })).await.json()["key"],
+        json!(null),
+        "no key yet"
+    );
+    assert_eq!(
+        sends(&li_na, path, &json!({ "input": {} })).await.status,
+        403,
+        "the file's own form is for workers"
+    );
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_answered_finds_it_again_by_the_api_too_and_page_by_page() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let li_na = session(&place, "li.na", place.now()).await;
+    let mut answered = vec![];
+    for phone in ["1", "2", "3"] {
+        let run = place.start("repair", json!({ "phone": phone })).await;
+        let task = task(&place, &run).await;
+        let past = li_na.get(&format!("/api/v1/tasks/{task}/past")).await.json();
+        assert_eq!(past, json!({ "past": null }), "it is open");
+        let reply =
+            sends(&li_na, &format!("/api/v1/tasks/{task}/answer"), &json!({ "fields": { "fixed": true } }))
+                .await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        answered.insert(0, task);
+        place.pass(1_000).await;
+    }
+    let (mut found, mut cursor) = (vec![], String::new());
+    loop {
+        let page = li_na.get(&format!("/api/v1/answers?limit=2{cursor}")).await.json();
+        found.extend(
+            page["items"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(found, answered, "the newest first, each once");
+    let own = li_na.get(&format!("/api/v1/tasks/{}/past", answered[0])).await.json();
+    let past = &own["past"];
+    assert_eq!(
+        (&past["own"], &past["answer"]["fixed"], &past["state"]),
+        (&json!(true), &json!(true), &json!("answered"))
+    );
+    let viewer = token(&place, "viewer", Role::Viewer, &["repair"], None).await;
+    let seen = viewer.get(&format!("/api/v1/tasks/{}/past", answered[0])).await.json();
+    assert_eq!(
+        (&seen["past"]["by"], &seen["past"]["answer"]),
+        (&json!("person:li.na"), &json!(null)),
+        "{seen}"
+    );
+    let elsewhere = token(&place, "elsewhere", Role::Viewer, &["x"], None).await;
+    let unseen = elsewhere.get(&format!("/api/v1/tasks/{}/past", answered[0])).await.json();
+    assert_eq!(unseen, json!({ "past": null }));
+    assert_eq!(
+        elsewhere.get("/api/v1/answers?cursor=x").await.json()["items"],
+        json!([]),
+        "a token answered nothing"
+    );
+    assert_eq!(li_na.get("/api/v1/answers?cursor=x").await.status, 400);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_gets_the_pictures_and_the_sentences_of_the_pages_and_nothing_private() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let run = place.start("repair", json!({ "phone": "139", "name": "张三" })).await;
+    task(&place, &run).await;
+    let viewer = token(&place, "viewer", Role::Viewer, &["repair"], None).await;
+    let drawn = viewer.get("/api/v1/workflows/repair/picture?lang=en").await.json();
+    let svg = drawn["svg"].as_str().unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains(">收尾<"), "{svg}");
+    assert!(drawn["mermaid"].as_str().unwrap().contains("s_visit --> s_close"), "{drawn}");
+    let page = viewer.send("GET", "/workflows/repair", &[("accept-language", "en")], vec![]).await;
+    assert!(page.body.contains(svg), "the page shows the same");
+
+    let of_run = viewer.get(&format!("/api/v1/runs/{run}/picture?lang=en")).await.json();
+    let svg = of_run["svg"].as_str().unwrap();
+    assert!(svg.contains("box ask open"), "it says where it stands: {svg}");
+    assert!(svg.contains("上门 139") && !svg.contains("张三"), "{svg}");
+    let reading = viewer.get("/api/v1/workflows/repair/reading?lang=en").await.json();
+    let visit = &reading["steps"][0];
+    assert_eq!((&reading["title"], &visit["step"]), (&json!("报修"), &json!("visit")));
+    assert!(
+        visit["sentences"].as_array().unwrap().iter().any(|one| one.as_str().unwrap().contains("热线")),
+        "{reading}"
+    );
+    place.stop().await;
+}
