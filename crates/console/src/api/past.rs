@@ -100,6 +100,7 @@ pub(crate) struct PastView {
     /// Whoever asks answered it.
     own: bool,
     /// What they answered; nobody else sees it here.
+    #[schema(value_type = Exact)]
     answer: Option<Exact>,
     /// Its run, for whoever may look at it.
     run: Option<String>,

@@ -22,6 +22,7 @@ use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
+use crate::view::Exact;
 
 /// A case as it might come.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -58,7 +59,7 @@ pub(crate) struct TrialView {
     /// `open` where the walk stopped early.
     state: String,
     outcome: Option<String>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = Exact)]
     output: Option<Json>,
     ended: String,
     /// Why it stopped early.
