@@ -8,7 +8,7 @@ pub(crate) mod clock;
 pub(crate) mod doctor;
 pub(crate) mod drafts;
 pub(crate) mod events;
-mod files;
+pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod log;
 pub(crate) mod mine;

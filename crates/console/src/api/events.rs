@@ -8,8 +8,10 @@ use utoipa::ToSchema;
 use yizhan_engine::Publishing;
 use yizhan_workflow::run::event::Raw;
 
+use super::files::{Sender, names_its_own};
 use super::tasks::object;
 use crate::body::{Given, TakenIn};
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 
@@ -35,10 +37,12 @@ pub(crate) struct EventView {
 
 pub(crate) async fn publish(
     State(desk): State<Arc<Desk>>,
+    caller: Caller,
     Given(event): Given<Event>,
 ) -> Result<TakenIn<EventView>, Refusal> {
     let Event { id, name, key, payload } = event;
     let payload = object(payload)?;
+    names_its_own(&desk, Sender::of(&caller), payload.get()).await?;
     let reply = desk.engine.publish(Publishing { id, name, key, payload }).await?;
     let answer = EventView { id: reply.id.to_string(), repeated: reply.repeated };
     Ok(TakenIn { repeated: reply.repeated, answer })

@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 
 /// Whoever names files.
 #[derive(Clone, Debug)]
-pub(super) struct Sender {
+pub(crate) struct Sender {
     /// By which files of theirs are known; none for whoever has the socket, and with it the disk.
     names: Option<Vec<String>>,
     /// What they see of the task that they answer.
@@ -25,11 +25,16 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn of(caller: &Caller) -> Self {
+    pub(crate) fn of(caller: &Caller) -> Self {
         let own = caller.person().map(|id| format!("person:{id}"));
         let names = [Some(caller.name()), own].into_iter().flatten();
         let is_owner = caller.who == Some(Who::Owner);
         Self { names: (!is_owner).then(|| names.collect()), sees: String::new() }
+    }
+
+    /// Somebody else's system: it has sent us no file.
+    pub(crate) fn stranger() -> Self {
+        Self { names: Some(vec![]), sees: String::new() }
     }
 
     /// The same, who answers a task. One that is not there shows nothing; that is said when it is answered.
@@ -114,6 +119,36 @@ pub(super) async fn sized_input(
 pub(super) async fn sized_list(desk: &Arc<Desk>, sender: Sender, files: Vec<Json>) -> Result<Json, Refusal> {
     let mut files = Json::Array(files);
     desk.read(move |desk| size_of(desk, &sender, &mut files).map(|()| files)).await
+}
+
+/// Looks through what somebody says whose shape is theirs: what a step makes a file of there must be one that they may name.
+///
+/// # Errors
+/// When a file is named that is kept, and not theirs to name.
+pub(crate) async fn names_its_own(desk: &Arc<Desk>, sender: Sender, json: &str) -> Result<(), Refusal> {
+    if !may_name(json) {
+        return Ok(());
+    }
+    let value: Json = crate::body::parse(json.as_bytes())?;
+    desk.read(move |desk| each_is_own(desk, &sender, &value)).await
+}
+
+/// What is no hash of a kept file is a word as any other.
+fn each_is_own(desk: &Desk, sender: &Sender, value: &Json) -> Result<(), Refusal> {
+    match value {
+        Json::Array(list) => list.iter().try_for_each(|one| each_is_own(desk, sender, one)),
+        Json::Object(map) => {
+            if let Some(hash) = map.get("artifact").and_then(Json::as_str).filter(|hash| is_hash(hash)) {
+                let kept = desk.house.artifact_size(hash);
+                let kept = kept.map_err(|error| Refusal::bug("an artifact could not be read", &error))?;
+                if kept.is_some() && !sender.may_name(desk, hash)? {
+                    return Err(Refusal::NoSuch { kind: "artifact", name: hash.to_owned() });
+                }
+            }
+            map.values().try_for_each(|one| each_is_own(desk, sender, one))
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Ok(()),
+    }
 }
 
 /// Elsewhere `artifact` is a name as any other.

@@ -16,18 +16,22 @@ const HEADER_MAX: usize = 1_024;
 pub(crate) struct Payload {
     /// An object's fields are the input of a run whose trigger has no `with`.
     pub value: Json,
+    /// It came as JSON; in a form a value is a text.
+    pub is_json: bool,
 }
 
 pub(crate) fn read(headers: &HeaderMap, bytes: &[u8]) -> Result<Payload, Refusal> {
-    let value = match media_type(headers) {
+    let media = media_type(headers);
+    let json = media.as_deref().is_some_and(is_json);
+    let value = match media {
         None if bytes.is_empty() => Json::Object(Map::new()),
-        Some(media) if is_json(&media) => {
+        Some(_) if json => {
             serde_json::from_slice(bytes).map_err(|error| Refusal::Unreadable(error.to_string()))?
         }
         Some(media) if media == "application/x-www-form-urlencoded" => Json::Object(form(bytes)),
         other => return Err(Refusal::WrongType(other.unwrap_or_else(|| "none".to_owned()))),
     };
-    Ok(Payload { value })
+    Ok(Payload { value, is_json: json })
 }
 
 /// A field that comes more than once is a list.

@@ -12,6 +12,8 @@ use sha2::Sha256;
 
 use super::client::Reply;
 use super::place::{PLAIN, Place, SECRET, place};
+use super::rights::token;
+use yizhan_workflow::people::rights::Role;
 
 const HOOKS: &str = r#"
 title = "报修"
@@ -471,5 +473,48 @@ async fn a_delivery_that_is_gathered_is_told_so_and_the_doctor_tells_of_what_no_
     place.load(&[("gathered", LINES)]).await;
     let findings = doctor().await;
     assert!(findings[0].as_str().unwrap().contains("gone or gathers no more"), "{findings}");
+    place.stop().await;
+}
+
+const PAPERS: &str = r#"
+title = "来件"
+[input]
+paper = { label = "附件", type = "file", required = false }
+build = { label = "构建", type = "text", required = false }
+[trigger.standard]
+webhook = { signature = "standard", secret = "signed" }
+with.paper = "{{ trigger.body.paper }}"
+with.build = "{{ trigger.body.made.artifact }}"
+[step.look]
+ask = "group:热线"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_delivery_or_an_event_gets_no_file_of_the_house_by_its_hash() {
+    let place = place(&[("papers", PAPERS)]).await;
+    let kept = place.socket.send("POST", "/api/v1/artifacts?name=a.pdf", &[], b"a secret".to_vec()).await;
+    let hash = kept.json()["artifact"].as_str().unwrap().to_owned();
+    let seconds = place.now() / 1_000;
+    let body = |paper: &str, made: &str| {
+        json!({ "paper": { "artifact": paper, "name": "a.pdf" }, "made": { "artifact": made } }).to_string()
+    };
+    let escaped = body(&hash, "7").replace("\"artifact\"", "\"\\u0061rtifact\"");
+    for (at, body) in [body(&hash, "7"), body("x", &hash), escaped].iter().enumerate() {
+        let refused =
+            deliver(&place, "papers/standard", &signed(&format!("msg_{at}"), seconds, body), body).await;
+        assert_eq!((refused.status, refused.code()), (404, "YZ0404".to_owned()), "{}", refused.body);
+    }
+    assert_eq!(runs(&place).await, 0);
+    // What is called so and is no file of ours is a word as any other.
+    let other = json!({ "paper": null, "made": { "artifact": "build-7" } }).to_string();
+    let taken = deliver(&place, "papers/standard", &signed("msg_9", seconds, &other), &other).await;
+    assert_eq!(taken.status, 202, "{}", taken.body);
+
+    let operator = token(&place, "operator", Role::Operator, &[], None).await;
+    let event = |hash: &str| json!({ "name": "came", "payload": { "paper": { "artifact": hash } } });
+    assert_eq!(operator.post("/api/v1/events", &event(&hash)).await.code(), "YZ0404");
+    let own = operator.send("POST", "/api/v1/artifacts?name=b.pdf", &[], b"of ours".to_vec()).await;
+    let own = own.json()["artifact"].as_str().unwrap().to_owned();
+    assert_eq!(operator.post("/api/v1/events", &event(&own)).await.status, 202, "what one sent one may name");
     place.stop().await;
 }
