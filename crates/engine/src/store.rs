@@ -602,6 +602,9 @@ pub struct TaskFilter {
 /// So many tasks that are over are looked through for the answers of one person.
 pub const PAST_LOOKED: usize = 10_000;
 
+/// A part of what somebody answered, and behind which task it goes on.
+pub type Answers = (Vec<(TaskRow, TaskEnd)>, Option<(Millis, TaskId)>);
+
 /// Lists and pages, on connections of their own; may be called from any thread.
 pub trait Reads: RegisterReads + CaseReads + Send + Sync {
     fn run(&self, id: RunId) -> Result<Option<Stored>, StoreError>;
@@ -637,13 +640,13 @@ pub trait Reads: RegisterReads + CaseReads + Send + Sync {
     /// A task that is over, as it was, and how it ended.
     fn past_task(&self, task: &TaskId) -> Result<Option<(TaskRow, TaskEnd)>, StoreError>;
     /// What this person answered, the newest first, before one that was over at an instant; of the `PAST_LOOKED` tasks that
-    /// were over last before it.
+    /// were over last before it. With it where it goes on; none: there is no more.
     fn answers_of(
         &self,
         by: &str,
         before: Option<(Millis, &TaskId)>,
         most: usize,
-    ) -> Result<Vec<(TaskRow, TaskEnd)>, StoreError>;
+    ) -> Result<Answers, StoreError>;
     /// What this person has filled in of a form.
     fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError>;
     /// All triggers that are paused, or have yet to see what came meanwhile.

@@ -63,6 +63,7 @@ macro_rules! contract {
                 answers_come_batch_by_batch_in_order;
             cases:
                 a_task_that_is_over_is_kept_with_its_end,
+                what_somebody_answered_is_found_behind_all_that_others_answered_since,
                 runs_are_measured_in_the_order_of_the_period;
             gathered:
                 what_was_gathered_is_taken_by_one_run_and_all_else_stays,

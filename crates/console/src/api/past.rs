@@ -187,9 +187,8 @@ pub(crate) async fn answers(
     let caller = caller.clone();
     desk.read(move |desk| {
         let before = after.as_ref().map(|(at, id)| (*at, id));
-        let found = desk.reads().answers_of(&own, before, most)?;
-        let last = found.last().filter(|_| found.len() == most);
-        let next = last.map(|(row, end)| format!("{}.{}", end.at.0, row.id));
+        let (found, last) = desk.reads().answers_of(&own, before, most)?;
+        let next = last.map(|(at, id)| format!("{}.{id}", at.0));
         let mut all = Vec::with_capacity(found.len());
         for (row, end) in found.into_iter().filter(|(row, _)| caller.rights.lets(Role::Viewer, &row.workflow))
         {

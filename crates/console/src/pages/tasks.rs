@@ -184,7 +184,7 @@ async fn answered(desk: &Arc<Desk>, caller: &Caller, lang: Lang, filter: &Filter
                 div.head { h1 { (say(lang, t::MY_TASKS)) } p.count { (say(lang, t::ANSWERED_BY_ME)) } }
                 (search(&reader, &[], filter))
                 (past::rows(&reader, &all))
-                @if let Some(next) = &next { p.pages { a href=(filter.after(next)) rel="next" { (say(lang, t::NEXT_PAGE)) } } }
+                @if let Some(next) = &next { p.pages { a href=(filter.after(next)) rel="next" { (say(lang, t::FURTHER_BACK)) } } }
             };
             console(StatusCode::OK, page(&reader, Place::Tasks, say(lang, t::MY_TASKS), &content))
         }

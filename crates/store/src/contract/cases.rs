@@ -1,13 +1,13 @@
 //! What is measured: runs and tasks of a time, also those that are over.
 
 use yizhan_engine::store::{
-    CaseFilter, Change, RunRow, RunState, TaskChange, TaskEnd, TaskKind, TaskRow, TaskState,
+    CaseFilter, Change, PAST_LOOKED, RunRow, RunState, TaskChange, TaskEnd, TaskKind, TaskRow, TaskState,
 };
 use yizhan_workflow::id::{Millis, TaskId};
 use yizhan_workflow::query::{Case, Of, PeriodOf};
 use yizhan_workflow::register::Bounds;
 
-use super::{House, at, becomes, begin, line, row, run, task};
+use super::{House, at, becomes, begin, line, opens, row, run, task};
 
 fn all(of: Of) -> CaseFilter {
     CaseFilter { of, workflows: vec![], bounds: Bounds::default(), period_of: PeriodOf::Started }
@@ -90,13 +90,39 @@ pub(crate) fn a_task_that_is_over_is_kept_with_its_end(house: &mut dyn House) {
 /// Of the same tasks.
 fn answers_are_found(house: &dyn House, id: &TaskId) {
     let answers = |by, before: Option<(Millis, &TaskId)>| {
-        let found = house.reads().answers_of(by, before, 9).unwrap();
+        let (found, _) = house.reads().answers_of(by, before, 9).unwrap();
         found.into_iter().map(|(row, end)| (row.run, end.at)).collect::<Vec<_>>()
     };
     assert_eq!(answers("person:li", None), [(run(1), at(60))]);
     assert_eq!(answers("person:li", Some((at(60), id))), [], "behind the last one");
     assert_eq!(answers("person:li", Some((at(61), id))), [(run(1), at(60))]);
     assert_eq!(answers("person:ann", None), [], "she had only claimed it");
+}
+
+/// A task of this name that is answered at once.
+fn answered(seq: u32, name: &str, by: &str) -> Change {
+    let row = task(1, name, &["ann"]);
+    let end = TaskEnd {
+        at: at(i64::from(seq)),
+        state: TaskState::Answered,
+        by: Some(by.into()),
+        outcome: Some("done".into()),
+    };
+    let over = TaskChange::Ended { id: row.id.clone(), end };
+    Change { tasks: vec![opens(row), over], ..line(run(1), seq) }
+}
+
+pub(crate) fn what_somebody_answered_is_found_behind_all_that_others_answered_since(house: &mut dyn House) {
+    let others = u32::try_from(PAST_LOOKED).unwrap();
+    house.accept(vec![begin(1), answered(2, "first", "person:li")]);
+    house.accept((3..3 + others).map(|seq| answered(seq, &format!("t{seq}"), "person:ann")).collect());
+    let reads = house.reads();
+    let (found, further) = reads.answers_of("person:li", None, 9).unwrap();
+    assert_eq!(found, [], "so many were looked through");
+    let (at, id) = further.expect("there is more behind them");
+    let (found, further) = reads.answers_of("person:li", Some((at, &id)), 9).unwrap();
+    assert_eq!(found.len(), 1, "and nothing is left out between");
+    assert_eq!(further, None, "that was all");
 }
 
 pub(crate) fn runs_are_measured_in_the_order_of_the_period(house: &mut dyn House) {

@@ -6,9 +6,9 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use yizhan_engine::store::{
-    Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, PAST_LOOKED, Page,
-    Published, Reads, RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError, Stored, TaskEnd,
-    TaskFilter, TaskRow, TaskState, Tell, TriggerPause,
+    Answers, Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice,
+    PAST_LOOKED, Page, Published, Reads, RunFilter, RunRow, RunState, SlotRow, SlotStands, StoreError,
+    Stored, TaskEnd, TaskFilter, TaskRow, TaskState, Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -204,15 +204,18 @@ impl Reads for Memory {
         by: &str,
         before: Option<(Millis, &TaskId)>,
         most: usize,
-    ) -> Result<Vec<(TaskRow, TaskEnd)>, StoreError> {
+    ) -> Result<Answers, StoreError> {
         let kept = self.kept();
         let place = |(id, (_, end)): &(&TaskId, &(TaskRow, TaskEnd))| (end.at, (*id).clone());
         let mut all: Vec<_> = kept.past_tasks.iter().collect();
         all.retain(|one| before.is_none_or(|(at, id)| place(one) < (at, id.clone())));
         all.sort_by_key(|one| std::cmp::Reverse(place(one)));
+        let stops = all.get(PAST_LOOKED - 1).map(|(id, (_, end))| (end.at, (*id).clone()));
         let looked = all.into_iter().take(PAST_LOOKED).map(|(_, past)| past);
         let own = looked.filter(|(_, end)| end.state == TaskState::Answered && end.by.as_deref() == Some(by));
-        Ok(own.take(most).cloned().collect())
+        let found: Vec<_> = own.take(most).cloned().collect();
+        let last = found.last().filter(|_| found.len() == most).map(|(row, end)| (end.at, row.id.clone()));
+        Ok((found, last.or(stops)))
     }
 
     fn draft(&self, of: &DraftOf, by: &str) -> Result<Option<Draft>, StoreError> {

@@ -3,7 +3,8 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    CaseFilter, CaseReads, PAST_LOOKED, StoreError, TaskEnd, TaskRow, TaskState, case_of_run, case_of_task,
+    Answers, CaseFilter, CaseReads, PAST_LOOKED, StoreError, TaskEnd, TaskRow, TaskState, case_of_run,
+    case_of_task,
 };
 use yizhan_workflow::id::{Millis, TaskId};
 use yizhan_workflow::query::{Case, Of, PeriodOf};
@@ -35,7 +36,7 @@ pub(super) fn answers_of(
     by: &str,
     before: Option<(Millis, &TaskId)>,
     most: usize,
-) -> Result<Vec<(TaskRow, TaskEnd)>, StoreError> {
+) -> Result<Answers, StoreError> {
     let columns = format!("{}, ended, state, by, outcome", rows::TASK);
     let sql = format!(
         "SELECT {columns} FROM (SELECT {columns} FROM past_task WHERE (ended, id) < (?2, ?3)
@@ -44,10 +45,23 @@ pub(super) fn answers_of(
     );
     let (at, id) = before.map_or((i64::MAX, ""), |(at, id)| (at.0, id.as_str()));
     let answered = state_number(TaskState::Answered);
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let found =
-        reads.many(&sql, params![by, at, id, answered, most], |row| Ok((rows::task_row(row)?, end(row)?)))?;
-    Ok(found.into_iter().filter_map(|(row, end)| Some((row, end?))).collect())
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let found = reads
+        .many(&sql, params![by, at, id, answered, limit], |row| Ok((rows::task_row(row)?, end(row)?)))?;
+    let found: Vec<_> = found.into_iter().filter_map(|(row, end)| Some((row, end?))).collect();
+    if found.len() >= most {
+        let last = found.last().map(|(row, end)| (end.at, row.id.clone()));
+        return Ok((found, last));
+    }
+    // The last one that was looked at, where there may be more behind it.
+    let sql = format!(
+        "SELECT ended, id FROM past_task WHERE (ended, id) < (?1, ?2) ORDER BY ended DESC, id DESC
+         LIMIT 1 OFFSET {}",
+        PAST_LOOKED - 1
+    );
+    let last = reads.one(&sql, params![at, id], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let last = last.and_then(|(at, id)| Some((Millis(at), id.parse().ok()?)));
+    Ok((found, last))
 }
 
 /// Keeps the row of a task that is over; one of a step that failed is nobody's work.

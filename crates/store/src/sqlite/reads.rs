@@ -6,9 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use yizhan_engine::store::{
-    Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page, Published,
-    Reads, RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskEnd, TaskFilter, TaskRow, Tell,
-    TriggerPause,
+    Answers, Draft, DraftOf, Firing, FiringOutcome, Gathered, Grant, Heap, Line, Listener, Notice, Page,
+    Published, Reads, RunFilter, RunRow, RunState, SlotRow, StoreError, Stored, TaskEnd, TaskFilter, TaskRow,
+    Tell, TriggerPause,
 };
 use yizhan_workflow::id::{Item, Millis, RunId, TaskId, TextHash};
 use yizhan_workflow::plan::Source;
@@ -323,7 +323,7 @@ impl Reads for SqliteReads {
         by: &str,
         before: Option<(Millis, &TaskId)>,
         most: usize,
-    ) -> Result<Vec<(TaskRow, TaskEnd)>, StoreError> {
+    ) -> Result<Answers, StoreError> {
         cases::answers_of(self, by, before, most)
     }
 

@@ -203,6 +203,7 @@ english! {
     WAITS_TIME: "waits for a time";
     NO_CASES: "Nothing was found.";
     NEXT_PAGE: "Next page";
+    FURTHER_BACK: "Look further back";
     SEARCH_CASES: "Search";
     SEARCHED: "Key or id, workflow, task title";
     WORKFLOW: "Workflow";

@@ -203,6 +203,7 @@ chinese! {
     WAITS_TIME: "等时间";
     NO_CASES: "没有找到。";
     NEXT_PAGE: "下一页";
+    FURTHER_BACK: "再往前找";
     SEARCH_CASES: "查找";
     SEARCHED: "编号、流程名称、任务标题";
     WORKFLOW: "流程";
