@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod door;
 mod drafts;
+mod elsewhere;
 mod files;
 mod following;
 mod hanging_up;
