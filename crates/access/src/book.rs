@@ -67,7 +67,7 @@ pub struct Access {
     full: Arc<AtomicBool>,
     /// Why nothing is written any more.
     broken: Arc<OnceLock<String>>,
-    pub(crate) hashing: Semaphore,
+    pub(crate) hashing: Arc<Semaphore>,
     pub guessing: Guessing,
 }
 
@@ -122,7 +122,7 @@ impl Access {
             writer: Some(writer),
             full,
             broken,
-            hashing: Semaphore::new(HASHING_AT_ONCE),
+            hashing: Arc::new(Semaphore::new(HASHING_AT_ONCE)),
             guessing: Guessing::default(),
         })
     }

@@ -127,11 +127,17 @@ impl Access {
     }
 
     /// Slow work, few at once, on a thread where that holds up nobody.
-    async fn work<T: Send + 'static>(
+    pub(crate) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AccessError> {
-        let _turn = self.hashing.acquire().await.map_err(|_| AccessError::NotWritten)?;
+        let turn = self.hashing.clone().acquire_owned().await.map_err(|_| AccessError::NotWritten)?;
+        // Whoever hangs up meanwhile does not end the work, so it keeps its place.
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
+        };
         tokio::task::spawn_blocking(work).await.map_err(|_| AccessError::NotWritten)
     }
 }

@@ -635,3 +635,30 @@ fn acts_are_found_among_a_million_lines_as_fast_as_a_page_must_be() {
         assert!(took[18].as_millis() < 100, "{name}: {took:?}");
     }
 }
+
+#[tokio::test]
+async fn no_more_passwords_are_hashed_at_once_though_those_who_asked_have_hung_up() {
+    let place = Place::new();
+    let access = std::sync::Arc::new(Access::open(&place.folder.path().join("other.db")).unwrap());
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let mut gates = vec![];
+    for _ in 0..4 {
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let (access, begun) = (access.clone(), begun.clone());
+        let hashing = tokio::spawn(async move {
+            let work = move || {
+                begun.send(()).unwrap();
+                gate.recv().ok();
+            };
+            access.work(work).await
+        });
+        gates.push(open);
+        has_begun.recv().await.unwrap();
+        hashing.abort();
+        assert!(hashing.await.unwrap_err().is_cancelled(), "whoever asked is gone");
+    }
+    assert_eq!(access.hashing.available_permits(), 0, "four are at work all the same");
+    drop(gates);
+    let fifth = tokio::time::timeout(std::time::Duration::from_secs(10), access.work(|| 5));
+    assert_eq!(fifth.await.unwrap().unwrap(), 5, "and then there is a place again");
+}

@@ -201,8 +201,10 @@ impl<S: Store> State<S> {
         }
         let end = Instant::now() + commit / 2;
         while self.outstanding > 0 && !work.last {
-            // What is here is written while the loop decides the rest.
-            self.store.write_ahead(&work.batches);
+            // What is here is written while the loop decides the rest. On a full disk something else may be tried first.
+            if !self.figures.full.load(Ordering::Relaxed) {
+                self.store.write_ahead(&work.batches);
+            }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;

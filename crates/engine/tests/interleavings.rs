@@ -223,7 +223,7 @@ fn a_queue_that_is_full_refuses_and_takes_in_again_once_there_is_room() {
 fn of_a_full_disk_everybody_hears_and_what_was_promised_is_written_once_there_is_space() {
     static REFUSED: AtomicUsize = AtomicUsize::new(0);
     under_every_order(|| {
-        let disk = Disk::default();
+        let disk = Disk { slow: true, ..Disk::default() };
         let (store, full) = (disk.store.clone(), disk.full.clone());
         let engine = house(disk, 100);
         let mut ended = engine.shared.ended.subscribe();

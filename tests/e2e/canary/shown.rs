@@ -31,11 +31,14 @@ pub(super) struct Shown<'f> {
     names: BTreeMap<&'static str, Vec<String>>,
 }
 
-/// The addresses that routes of one kind have, as they stand in the source.
+/// The addresses that routes of one kind have, as they stand in the source; what is sent only to look is a POST as well.
 pub(super) fn addresses(kind: &str) -> BTreeSet<&'static str> {
-    let begin = format!(".{kind}(");
-    let after = ROUTES.split(&begin).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
-    after.map(|rest| rest.split('"').next().unwrap()).collect()
+    let of = |begin: &str| -> Vec<&'static str> {
+        let after = ROUTES.split(begin).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+        after.map(|rest| rest.split('"').next().unwrap()).collect()
+    };
+    let looks = if kind == "post" { of(".look(") } else { vec![] };
+    of(&format!(".{kind}(")).into_iter().chain(looks).collect()
 }
 
 impl<'f> Shown<'f> {
@@ -149,7 +152,7 @@ impl<'f> Shown<'f> {
     /// All that can be done, with nothing that fits.
     pub(super) fn acts(&self) -> Vec<Answer> {
         let mut answers = vec![];
-        for (method, kind) in [("POST", "post"), ("POST", "look"), ("PUT", "put")] {
+        for (method, kind) in [("POST", "post"), ("PUT", "put")] {
             for path in addresses(kind) {
                 for path in self.filled(path) {
                     let json = ("content-type: application/json\r\n", "{}");
