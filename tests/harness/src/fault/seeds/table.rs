@@ -100,6 +100,7 @@ pub(super) const TABLE: &[Seed] = &[
     cut("schedules.slot-skipped", &["SlotLost"]).at(2),
     cut("schedules.slot-twice", &["SlotTwice"]),
     cut("schedules.slot-unclaimed", &["SlotLost"]),
+    cut("store.acked-unwritten", &["AckedRunLost", "Gap", "SlotLost", "Ended"]).at(20),
     cut("store.change-lost", &["Gap"]).at(5),
     cut("store.firing-forgotten", &["DeliveredTimes", "CaseTwice"]),
     cut("store.line-lost", &["Gap"]).at(9),
@@ -108,5 +109,4 @@ pub(super) const TABLE: &[Seed] = &[
     cut("store.snapshot-ahead", &["SnapshotDiffers"]),
     cut("store.sum-wrong", &["Store"]).at(9),
     cut("store.wake-wrong", &["WakeDiffers"]),
-    cut("store.acked-unwritten", &["AckedRunLost", "Gap", "SlotLost", "Ended"]).at(20),
 ];
