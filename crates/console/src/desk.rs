@@ -14,7 +14,7 @@ use crate::App;
 use crate::caller::Caller;
 use crate::connections::Connections;
 use crate::ends::Ends;
-use crate::house::House;
+use crate::house::{House, Language};
 use crate::once::UnderWay;
 use crate::refusal::Refusal;
 use crate::settings::HttpSettings;
@@ -87,6 +87,11 @@ impl Desk {
             document: OnceLock::new(),
             reading: Arc::new(Semaphore::new(READING_MAX)),
         }
+    }
+
+    /// In which language sentences are: the one that was asked for, else that of the house.
+    pub(crate) fn language(&self, asked: Option<Language>) -> Language {
+        asked.unwrap_or_else(|| self.house.language())
     }
 
     pub(crate) fn shared(&self) -> &Shared {

@@ -71,7 +71,7 @@ pub(crate) async fn list(
     let before = page.cursor.as_deref().map(str::parse::<i64>).transpose();
     let before = before.map_err(|_| Refusal::Address("`cursor` is no cursor of this list".to_owned()))?;
     let limit = page.limit();
-    let language = tongue.lang.unwrap_or_else(|| desk.house.language());
+    let language = desk.language(tongue.lang);
     let listing = desk.read(move |desk| {
         let world = desk.shared().world();
         let acts = desk.access.acts(&filter.wanted(&world, before), limit)?;

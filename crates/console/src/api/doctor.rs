@@ -44,7 +44,7 @@ pub(crate) async fn doctor(
     Asked(asked): Asked<Thorough>,
 ) -> Result<Answer<DoctorView>, Refusal> {
     let view = desk.read(move |desk| {
-        let language = asked.lang.unwrap_or_else(|| desk.house.language());
+        let language = desk.language(asked.lang);
         let findings = desk.reads().verify()?;
         let mut visit = Visit { desk, language, findings, runs: 0, replayed: 0, more: 0 };
         desk.house.findings(language).into_iter().for_each(|finding| visit.found(finding));

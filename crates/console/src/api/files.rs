@@ -25,7 +25,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn of(caller: &Caller) -> Self {
+    pub(super) fn of(caller: &Caller) -> Self {
         let own = caller.person().map(|id| format!("person:{id}"));
         let names = [Some(caller.name()), own].into_iter().flatten();
         let is_owner = caller.who == Some(Who::Owner);
@@ -138,12 +138,11 @@ fn each_is_own(desk: &Desk, sender: &Sender, value: &Json) -> Result<(), Refusal
     match value {
         Json::Array(list) => list.iter().try_for_each(|one| each_is_own(desk, sender, one)),
         Json::Object(map) => {
-            if let Some(hash) = map.get("artifact").and_then(Json::as_str).filter(|hash| is_hash(hash)) {
-                let kept = desk.house.artifact_size(hash);
-                let kept = kept.map_err(|error| Refusal::bug("an artifact could not be read", &error))?;
-                if kept.is_some() && !sender.may_name(desk, hash)? {
-                    return Err(Refusal::NoSuch { kind: "artifact", name: hash.to_owned() });
-                }
+            if let Some(hash) = map.get("artifact").and_then(Json::as_str).filter(|hash| is_hash(hash))
+                && kept_size(desk, hash)?.is_some()
+                && !sender.may_name(desk, hash)?
+            {
+                return Err(Refusal::NoSuch { kind: "artifact", name: hash.to_owned() });
             }
             map.values().try_for_each(|one| each_is_own(desk, sender, one))
         }
@@ -159,6 +158,11 @@ fn asks_for_files(form: &Form) -> bool {
     })
 }
 
+/// None: it is not kept.
+fn kept_size(desk: &Desk, hash: &str) -> Result<Option<u64>, Refusal> {
+    desk.house.artifact_size(hash).map_err(|error| Refusal::bug("an artifact could not be read", &error))
+}
+
 fn size_of(desk: &Desk, sender: &Sender, value: &mut Json) -> Result<(), Refusal> {
     match value {
         Json::Array(list) => list.iter_mut().try_for_each(|one| size_of(desk, sender, one)),
@@ -171,9 +175,7 @@ fn size_of(desk: &Desk, sender: &Sender, value: &mut Json) -> Result<(), Refusal
             if !is_hash(hash) || !sender.may_name(desk, hash)? {
                 return Err(no_such());
             }
-            let kept = desk.house.artifact_size(hash);
-            let kept = kept.map_err(|error| Refusal::bug("an artifact could not be read", &error))?;
-            let size = kept.ok_or_else(no_such)?;
+            let size = kept_size(desk, hash)?.ok_or_else(no_such)?;
             map.insert("size".to_owned(), Json::from(size));
             Ok(())
         }

@@ -34,7 +34,7 @@ pub(crate) async fn picture(
 ) -> Result<Answer<PictureView>, Refusal> {
     caller.must(Role::Viewer, &name)?;
     let text = current(&desk, &name)?;
-    let lang = asked.lang.unwrap_or_else(|| desk.house.language()).lang();
+    let lang = desk.language(asked.lang).lang();
     let drawn = desk.read(move |_| {
         Ok(PictureView { svg: svg(&text, lang, &Marks::default()), mermaid: mermaid(&text, lang) })
     });
@@ -54,7 +54,7 @@ pub(crate) async fn of_run(
     Named(name): Named<String>,
     Asked(asked): Asked<Tongue>,
 ) -> Result<Answer<RunPicture>, Refusal> {
-    let language = asked.lang.unwrap_or_else(|| desk.house.language());
+    let language = desk.language(asked.lang);
     let looking = Asked(Looking::in_language(language));
     let view = runs::show(State(desk.clone()), caller.clone(), Named(name.clone()), looking).await?.0;
     let view: RunView = serde_json::from_str(view.get())
@@ -99,7 +99,7 @@ pub(crate) async fn reading(
 ) -> Result<Answer<ReadingView>, Refusal> {
     caller.must(Role::Viewer, &name)?;
     let text = current(&desk, &name)?;
-    let lang = asked.lang.unwrap_or_else(|| desk.house.language()).lang();
+    let lang = desk.language(asked.lang).lang();
     let prose::Reading { name, title, about, starts, input, steps, on_cancel, on_failure } =
         prose::reading(&text, &desk.shared().world().registers, lang);
     let said = |all: Vec<prose::Said>| {

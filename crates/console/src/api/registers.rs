@@ -231,7 +231,7 @@ pub(crate) async fn verify(
             &witnesses,
             desk.shared().config.signet.as_ref(),
         )?;
-        let language = tongue.lang.unwrap_or_else(|| desk.house.language()).lang();
+        let language = desk.language(tongue.lang).lang();
         let items = verified.into_iter().map(|one| VerifiedView {
             register: one.register.to_string(),
             lines: one.lines,

@@ -353,7 +353,7 @@ pub(crate) async fn journal(
             let sight = look.sight();
             let lines = desk.reads().journal(id, after, page.limit() + 1)?;
             let more = lines.len() > page.limit();
-            let language = asked.lang.unwrap_or_else(|| desk.house.language());
+            let language = desk.language(asked.lang);
             let upto = lines.last().map_or(after, |line| line.seq);
             let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
             let shown = lines.iter().take(page.limit());
@@ -395,7 +395,7 @@ pub(crate) async fn why(
 ) -> Result<Answer<Shown<WhyView>>, Refusal> {
     let answer = desk.read(move |desk| {
         let id = run_named(desk, &caller, Role::Viewer, &name)?;
-        let language = asked.lang.unwrap_or_else(|| desk.house.language());
+        let language = desk.language(asked.lang);
         looked_at(desk, id, (&caller, &asked), |look, row| {
             let reader = Reader { look, language, titles: asked.titles, reads: desk.reads() };
             reader.look.veiled(&WhyView {

@@ -75,16 +75,16 @@ pub(crate) async fn walk(
 ) -> Result<Answer<TrialView>, Refusal> {
     caller.must(Role::Viewer, &name)?;
     let text = current(&desk, &name)?;
+    let Trial { input, at, late, answers, takes: written } = trial;
     let mut takes = BTreeMap::new();
-    for (step, long) in trial.takes {
+    for (step, long) in written {
         let known = takes_of(&long).ok_or_else(|| {
             Refusal::Unreadable(format!("`{long}` is no length of time: write it as `2h` or `4 workhours`"))
         })?;
         takes.insert(step, known);
     }
-    let lang = asked.lang.unwrap_or_else(|| desk.house.language()).lang();
-    let input = if trial.input.is_null() { json!({}) } else { trial.input };
-    let Trial { at, late, answers, .. } = Trial { input: Json::Null, takes: BTreeMap::new(), ..trial };
+    let lang = desk.language(asked.lang).lang();
+    let input = if input.is_null() { json!({}) } else { input };
     let walk = Walk { input: input.to_string(), at, late, of: answers, takes, lang };
     walked(&desk, &caller, text, walk).await.map(|walked| Answer(view(&walked)))
 }

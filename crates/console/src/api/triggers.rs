@@ -64,7 +64,7 @@ pub(crate) async fn list(
         asked.workflow.as_ref().is_none_or(|wanted| wanted == name) && caller.rights.may(Role::Viewer, name)
     };
     let days = i64::from(asked.days.unwrap_or(7).min(3_660));
-    let lang = tongue.lang.unwrap_or_else(|| desk.house.language()).lang();
+    let lang = desk.language(tongue.lang).lang();
     let views = desk.read(move |desk| {
         let texts =
             all.iter().filter(|(name, _)| wanted(name)).filter_map(|(_, entry)| entry.workflow.as_ref());

@@ -46,24 +46,12 @@ async fn acts(place: &Place, query: &str) -> Vec<Json> {
     }
 }
 
-async fn task(place: &Place, run: &str) -> String {
-    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-    loop {
-        let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
-        if let Some(id) = list["items"][0]["id"].as_str() {
-            return id.to_owned();
-        }
-        assert!(tokio::time::Instant::now() < end);
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_audit_tells_of_each_act_on_a_task_what_was_and_what_is_and_nothing_of_what_was_typed() {
     let place = place(&[("waits", WAITS)]).await;
     let li_na = session(&place, "li.na", 0).await;
     let run = place.start("waits", json!({})).await;
-    let id = task(&place, &run).await;
+    let id = place.task(&run).await;
     let ours = [("sec-fetch-site", "same-origin")];
     let send = async |act: &str, body: Json| {
         let headers = [ours[0], ("content-type", "application/json")];
@@ -139,7 +127,7 @@ async fn acts_are_found_on_the_page_by_person_kind_thing_and_days_page_by_page()
         place.start("visit", json!({ "nr": "05" })).await,
         place.start("visit", json!({ "nr": "06" })).await,
     );
-    let id = task(&place, &first).await;
+    let id = place.task(&first).await;
     let ours = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")];
     assert_eq!(li_na.send("POST", &format!("/tasks/{id}/claim"), &ours, vec![]).await.status, 303);
     let page = async |query: &str| {

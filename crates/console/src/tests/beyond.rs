@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use yizhan_workflow::people::rights::Role;
 
 use super::client::{Client, Reply};
-use super::place::{Place, place};
+use super::place::place;
 use super::rights::{session, token};
 
 const REPAIR: &str = r#"
@@ -26,19 +26,6 @@ on.fixed.no = { back_to = "visit", most = 2 }
 title = "收尾"
 ask = "person:wang.wei"
 "#;
-
-/// The open task of a run.
-async fn task(place: &Place, run: &str) -> String {
-    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-    loop {
-        let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
-        if let Some(id) = list["items"][0]["id"].as_str() {
-            return id.to_owned();
-        }
-        assert!(tokio::time::Instant::now() < end, "{list:#}");
-        tokio::task::yield_now().await;
-    }
-}
 
 /// As a page of the house sends it.
 async fn sends(client: &Client, path: &str, body: &Json) -> Reply {
@@ -129,7 +116,7 @@ async fn whoever_answered_finds_it_again_by_the_api_too_and_page_by_page() {
     let mut answered = vec![];
     for phone in ["1", "2", "3"] {
         let run = place.start("repair", json!({ "phone": phone })).await;
-        let task = task(&place, &run).await;
+        let task = place.task(&run).await;
         let past = li_na.get(&format!("/api/v1/tasks/{task}/past")).await.json();
         assert_eq!(past, json!({ "past": null }), "it is open");
         let reply =
@@ -178,7 +165,7 @@ async fn whoever_answered_finds_it_again_by_the_api_too_and_page_by_page() {
 async fn a_program_gets_the_pictures_and_the_sentences_of_the_pages_and_nothing_private() {
     let place = place(&[("repair", REPAIR)]).await;
     let run = place.start("repair", json!({ "phone": "139", "name": "张三" })).await;
-    task(&place, &run).await;
+    place.task(&run).await;
     let viewer = token(&place, "viewer", Role::Viewer, &["repair"], None).await;
     let drawn = viewer.get("/api/v1/workflows/repair/picture?lang=en").await.json();
     let svg = drawn["svg"].as_str().unwrap();

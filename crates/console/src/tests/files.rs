@@ -29,18 +29,6 @@ async fn sent(place: &Place, name: &str, content: &str) -> String {
     kept["artifact"].as_str().unwrap().to_owned()
 }
 
-async fn task_of(place: &Place, run: &str) -> String {
-    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-    loop {
-        let list = place.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
-        if let Some(id) = list["items"][0]["id"].as_str() {
-            return id.to_owned();
-        }
-        assert!(tokio::time::Instant::now() < end);
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn got(client: &Client, path: &str) -> (u16, String) {
     let reply = client.get(&format!("/api/v1/{path}")).await;
     (reply.status, if reply.status == 200 { reply.body.clone() } else { reply.code() })
@@ -53,7 +41,7 @@ async fn a_file_is_for_whoever_sees_it_in_a_run_or_a_task_and_its_hash_opens_not
         (sent(&place, "bill.pdf", "a bill").await, sent(&place, "ill.pdf", "an illness").await);
     let file = |artifact: &str| json!({ "artifact": artifact, "name": "a.pdf" });
     let run = place.start("claim", json!({ "bill": file(&bill), "illness": file(&illness) })).await;
-    let task = task_of(&place, &run).await;
+    let task = place.task(&run).await;
     let (of_bill, of_illness) = (format!("runs/{run}/files/{bill}"), format!("runs/{run}/files/{illness}"));
     let no = (404, "YZ0404".to_owned());
 
@@ -128,7 +116,7 @@ async fn whatever_names_a_file_names_one_that_is_kept_and_says_its_true_size() {
     assert_eq!(place.run_until(id, |_| true).await["input"]["bills"][0]["size"], 18);
 
     // More time is asked for with a file, and an answer came on paper.
-    let task = task_of(&place, id).await;
+    let task = place.task(id).await;
     let path = |what: &str| format!("/api/v1/tasks/{task}/{what}");
     let more =
         json!({ "by": "wang.wei", "fields": { "until": "2026-11-25T10:00+08:00", "why": file(&nowhere) } });
@@ -190,7 +178,7 @@ async fn a_file_is_named_by_whoever_sent_it_or_sees_it_in_the_task_and_by_nobody
     let begun = begins(&li, &own).await;
     assert_eq!(begun.status, 201, "{}", begun.body);
     let run = begun.json()["id"].as_str().unwrap().to_owned();
-    let path = format!("/api/v1/tasks/{}/answer", task_of(&place, &run).await);
+    let path = format!("/api/v1/tasks/{}/answer", place.task(&run).await);
     let answer = |copy: &str, proof: &str| json!({ "fields": { "copy": file(copy), "proof": file(proof) } });
     // Of no case, and li.na's alone.
     let hers = hash(sends(&li, b"a letter").await);

@@ -400,6 +400,19 @@ impl Place {
         answer.json()["id"].as_str().unwrap().to_owned()
     }
 
+    /// The open task of a run.
+    pub(super) async fn task(&self, run: &str) -> String {
+        let end = tokio::time::Instant::now() + Duration::from_secs(10);
+        loop {
+            let list = self.socket.get(&format!("/api/v1/tasks?run={run}")).await.json();
+            if let Some(id) = list["items"][0]["id"].as_str() {
+                return id.to_owned();
+            }
+            assert!(tokio::time::Instant::now() < end, "{list:#}");
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub(super) async fn stop(mut self) {
         drop(self.stop.take());
         tokio::time::timeout(Duration::from_secs(10), &mut self.serving).await.unwrap().unwrap();
