@@ -130,11 +130,7 @@ fn more_time_is_asked_for_from_the_command_line_and_once_it_is_granted_the_custo
     assert!(ask("2099-12-31T18:00", "person:li.na").ok().out.contains("已申请延期"));
     let grant = until("the question", || of(&tasks(), false));
     assert_eq!((&grant["who"], &of(&tasks(), true).unwrap()["due"]), (&json!(["person:wang.wei"]), &first));
-    let mails = |house: &House| {
-        let files = std::fs::read_dir(house.file("data/mail")).into_iter().flatten().flatten();
-        files.map(|file| std::fs::read(file.path()).unwrap()).collect::<Vec<_>>()
-    };
-    assert_eq!(mails(&house).len(), 0, "nobody is told before it is granted");
+    assert_eq!(house.mails().len(), 0, "nobody is told before it is granted");
     let twice = ask("2099-12-31T19:00", "person:li.na");
     assert!(twice.code != 0, "one at a time: {twice:?}");
     let grant = grant["id"].as_str().unwrap();
@@ -146,7 +142,7 @@ fn more_time_is_asked_for_from_the_command_line_and_once_it_is_granted_the_custo
         of(&tasks(), true).map(|task| task["due"].clone()).filter(|due| *due != first)
     });
     assert_eq!(due, "2099-12-31T10:00:00Z");
-    let mail = until("the mail", || mails(&house).pop());
+    let mail = until("the mail", || house.mails().pop());
     let mail = mailparse::parse_mail(&mail).unwrap();
     let to = mail.headers.get_first_value("To").unwrap();
     assert_eq!(to, "customer@example.com");
@@ -159,5 +155,5 @@ fn more_time_is_asked_for_from_the_command_line_and_once_it_is_granted_the_custo
     let answered = house.call(&["task", "answer", task, "--by", "person:li.na", "--set", "result=好"]);
     assert_eq!(answered.code, 0, "{answered:?}");
     house.ends(&run, "done");
-    assert_eq!(mails(&house).len(), 1, "once");
+    assert_eq!(house.mails().len(), 1, "once");
 }

@@ -136,6 +136,14 @@ impl House {
         self.home.join(path)
     }
 
+    /// The mails that were put into the folder. One that is being written has another name.
+    pub(crate) fn mails(&self) -> Vec<Vec<u8>> {
+        let files =
+            std::fs::read_dir(self.file("data/mail")).into_iter().flatten().flatten().map(|file| file.path());
+        let whole = files.filter(|path| path.extension().is_some_and(|end| end == "eml"));
+        whole.map(|path| std::fs::read(path).unwrap()).collect()
+    }
+
     /// Under another name first and then renamed, as editors do it: it is never seen half written.
     pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.file(path);

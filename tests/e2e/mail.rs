@@ -245,8 +245,7 @@ fn none_stands(house: &House) {
 }
 
 fn mails_in(house: &House) -> Vec<String> {
-    let files = std::fs::read_dir(house.home.join("data/mail")).unwrap().flatten();
-    files.map(|file| std::fs::read_to_string(file.path()).unwrap()).collect()
+    house.mails().into_iter().map(|mail| String::from_utf8(mail).unwrap()).collect()
 }
 
 #[test]
