@@ -382,7 +382,14 @@ fn a_file_that_is_too_large_of_another_kind_or_one_of_thousands_begins_no_case()
         let headers = ["content-type: application/x-www-form-urlencoded", "sec-fetch-site: same-origin"];
         assert_eq!(raw(&house, "/new/claim", &headers, words.as_bytes()).0, 422, "{words}");
     }
-    for named in [json!("/etc/passwd"), json!({ "artifact": "../../etc/passwd", "name": "a.pdf" })] {
+    house.write("data/files/a.pdf", "what others wrote");
+    for named in [
+        json!("/etc/passwd"),
+        json!("a.pdf"),
+        json!({ "path": "a.pdf" }),
+        json!({ "path": "a.pdf", "name": "a.pdf" }),
+        json!({ "artifact": "../../etc/passwd", "name": "a.pdf" }),
+    ] {
         let path = "/api/v1/workflows/claim/runs";
         let refused = house.client().post(path, &json!({ "input": { "paper": named } }));
         assert!(

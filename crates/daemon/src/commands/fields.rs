@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 use yizhan_workflow::definition::fields_of_toml;
 
 use crate::client::{Client, query};
@@ -36,9 +37,13 @@ impl Fields {
         self.read_with(|path| upload(client, path))
     }
 
-    /// Without a daemon: a file is only named.
+    /// Without a daemon: a file is named as it would be kept.
     pub(crate) fn read_alone(&self) -> Result<Map<String, Value>, Failure> {
-        self.read_with(|path| Ok(json!({ "path": path })))
+        self.read_with(|path| {
+            let (name, bytes) = read(path)?;
+            let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            Ok(json!({ "artifact": hash, "name": name, "size": bytes.len() }))
+        })
     }
 
     fn read_with(
@@ -119,11 +124,16 @@ fn add(fields: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-pub(super) fn upload(client: &Client, path: &Path) -> Result<Value, Failure> {
+/// A file's name and content.
+fn read(path: &Path) -> Result<(String, Vec<u8>), Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::of(Exit::Faults, "YZ0519", &error).help(format!("`{}` is what was named", path.display()))
     })?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok((path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(), bytes))
+}
+
+pub(super) fn upload(client: &Client, path: &Path) -> Result<Value, Failure> {
+    let (name, bytes) = read(path)?;
     client.post(format!("/api/v1/artifacts{}", query(&[("name", Some(&name))]))).bytes(bytes).send()
 }
 

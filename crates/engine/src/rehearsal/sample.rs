@@ -90,8 +90,8 @@ fn of_field(field: &Json, kind: &str, now: Millis) -> Json {
         "phone" => json!("13800000000"),
         "email" => json!("someone@example.com"),
         "id_card" => json!("11010519491231002X"),
-        "file" => json!({ "path": "example.pdf" }),
-        "files" => json!([{ "path": "example.pdf" }]),
+        "file" => of_file(field),
+        "files" => json!([of_file(field)]),
         "person" => json!("person:someone"),
         "table" => of_rows(field, now),
         "checklist" => json!({ "done": codes }),
@@ -104,6 +104,12 @@ fn of_field(field: &Json, kind: &str, now: Millis) -> Json {
             json!(field.get("pattern").and_then(Json::as_str).map_or(short, of_pattern))
         }
     }
+}
+
+/// One that nobody keeps, with an ending that is taken.
+fn of_file(field: &Json) -> Json {
+    let ending = field.pointer("/kinds/0").and_then(Json::as_str).unwrap_or("pdf");
+    json!({ "artifact": "0".repeat(64), "name": format!("example.{ending}") })
 }
 
 /// As few rows as will do; of those that are shown each one.

@@ -429,7 +429,10 @@ fn refused(field: &Field, given: &Value, refusal: Refusal) -> FieldFault {
     let told = |text: &str| if field.private { "…".to_owned() } else { text.chars().take(60).collect() };
     match refusal {
         Refusal::Type => {
-            FieldFault::new(field, "YZ0331").name("value", told(&shown)).name("type", field.kind.as_str())
+            let fault = FieldFault::new(field, "YZ0331");
+            let fault = fault.name("value", told(&shown)).name("type", field.kind.as_str());
+            let is_file = matches!(field.kind, Kind::File | Kind::Files);
+            if is_file { fault.name("file", &*field.name) } else { fault }
         }
         Refusal::NotOneOf { value, known } => {
             let fault = FieldFault::new(field, "YZ0339");

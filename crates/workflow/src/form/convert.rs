@@ -231,15 +231,14 @@ fn id_card(text: &str) -> Option<String> {
     (bytes[17] == CHECKS[(sum % 11) as usize]).then_some(text)
 }
 
-/// What the artifact store knows, or a path below the files' root.
+/// A file that is kept, and nothing else that is said of it: by a path, whoever fills in a form would choose what a plugin
+/// reads below its roots.
 pub(super) fn file(given: &Value) -> Option<Value> {
-    if let Some(path) = given.as_str() {
-        let path = path.trim();
-        return (!path.is_empty()).then(|| Value::from_pairs([("path", path)]));
-    }
-    let text =
-        |key: &str| given.get_attr(key).is_ok_and(|text| text.as_str().is_some_and(|text| !text.is_empty()));
-    (given.kind() == ValueKind::Map && (text("artifact") || text("path"))).then(|| given.clone())
+    let part = |key: &'static str| Some((key, given.get_attr(key).ok()?));
+    let text = |key| part(key).filter(|(_, text)| text.as_str().is_some_and(|text| !text.is_empty()));
+    let size = part("size").filter(|(_, size)| whole(size).is_some());
+    let artifact = text("artifact").filter(|_| given.kind() == ValueKind::Map)?;
+    Some(Value::from_pairs([Some(artifact), text("name"), text("type"), size].into_iter().flatten()))
 }
 
 pub(super) fn person(text: &str) -> Option<String> {

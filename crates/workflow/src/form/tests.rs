@@ -60,7 +60,13 @@ fn each_type_takes_what_people_and_csv_files_write_and_refuses_the_rest() {
         ("email", json!("li.na@"), json!("f YZ0331")),
         ("id_card", json!("11010519491231002x"), json!("11010519491231002X")),
         ("id_card", json!("110105194912310021"), json!("f YZ0331")),
-        ("file", json!("a/b.pdf"), json!({"path": "a/b.pdf"})),
+        ("file", json!("a/b.pdf"), json!("f YZ0331")),
+        ("file", json!({"path": "a/b.pdf"}), json!("f YZ0331")),
+        (
+            "file",
+            json!({"artifact": "ab", "path": "a/b.pdf", "size": 3}),
+            json!({"artifact": "ab", "size": 3}),
+        ),
         ("files", json!({"artifact": "ab", "name": "c.png"}), json!([{"artifact": "ab", "name": "c.png"}])),
         ("person", json!("li.na"), json!("person:li.na")),
     ] {
@@ -335,7 +341,7 @@ fn a_file_that_is_too_large_or_of_another_kind_is_refused_by_its_name() {
         "`f`: the file 扫描.pdf has 1.5 MB, 1 MB at most"
     );
     assert_eq!(refused(file("a.exe", 1)), "`f` does not take the file a.exe");
-    assert_eq!(refused(json!("inbox/scan")), "`f` does not take the file inbox/scan");
+    assert_eq!(refused(file("pdf", 1)), "`f` does not take the file pdf");
 }
 
 #[test]

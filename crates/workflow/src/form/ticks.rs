@@ -11,7 +11,7 @@ use crate::expression;
 pub const PARTS: &[(Kind, &[&str])] = &[
     (Kind::Checklist, &["complete", "done", "missing", "reasons"]),
     (Kind::Signature, &["signed", "refused", "by", "witness", "reason", "file"]),
-    (Kind::File, &["artifact", "path", "name", "type", "size"]),
+    (Kind::File, &["artifact", "name", "type", "size"]),
 ];
 
 /// A name, a reason: not a letter.
@@ -112,7 +112,7 @@ pub(super) fn signature(field: &Field, given: &Value, is_to_sign: Option<String>
     ]))
 }
 
-/// Endings and sizes of files. A file that is only named by its path has no size that is known here.
+/// Endings and sizes of files.
 pub(super) fn files(field: &Field, value: &Value) -> Result<(), FieldFault> {
     if field.kinds.is_empty() && field.most_bytes.is_none() {
         return Ok(());
@@ -120,8 +120,7 @@ pub(super) fn files(field: &Field, value: &Value) -> Result<(), FieldFault> {
     let several = (field.kind == Kind::Files).then(|| value.try_iter().ok()).flatten();
     let one = std::iter::once(value.clone()).filter(|_| field.kind == Kind::File);
     for file in several.into_iter().flatten().chain(one) {
-        let name = part(&file, "name").or_else(|| part(&file, "path"));
-        let name = name.and_then(|name| convert::text_of(&name)).unwrap_or_default();
+        let name = part(&file, "name").and_then(|name| convert::text_of(&name)).unwrap_or_default();
         let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_lowercase()).unwrap_or_default();
         if !field.kinds.is_empty() && !field.kinds.iter().any(|kind| **kind == *ending) {
             let kinds: Vec<&str> = field.kinds.iter().map(|kind| &**kind).collect();
