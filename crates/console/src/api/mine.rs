@@ -8,16 +8,15 @@ use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::sight::Viewer;
 
-use super::tasks::{belongs_to, is_theirs};
+use super::tasks::{belongs_to, is_theirs_now};
 use super::{Looking, Words, in_a_list};
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{TaskRow, task_row};
 
-/// Read at a time.
-const AT_ONCE: usize = 500;
-/// More than anybody works off is not looked through for one page.
+/// More than anybody works off is not looked through for one page. They are read at once: behind a place the store would
+/// look for all of a person's tasks again.
 const LOOKED_THROUGH: usize = 10_000;
 
 /// A task and the case that it is of.
@@ -77,30 +76,22 @@ pub(crate) async fn mine(
     }
     let (caller, after) = (caller.clone(), place);
     desk.read(move |desk| {
-        let (mut mine, mut cursor, mut looked) = (Mine::default(), None::<String>, 0);
-        loop {
-            let page = desk.reads().tasks(&filter, cursor.as_deref(), AT_ONCE)?;
-            looked += page.rows.len();
-            for row in page.rows.iter().filter(|row| is_seen(desk, &caller, row)) {
-                let viewer = Looking::default().viewer(&by, &caller, &row.workflow);
-                let seen = Seen { desk, viewer, by_title };
-                mine.take(&seen, (row, now), (after.as_ref(), most), &fits);
-            }
-            cursor = page.next;
-            if cursor.is_none() || looked >= LOOKED_THROUGH {
-                mine.is_part = cursor.is_some();
-                return Ok(mine);
-            }
+        let page = desk.reads().tasks(&filter, None, LOOKED_THROUGH)?;
+        let mut mine = Mine { is_part: page.next.is_some(), ..Mine::default() };
+        let world = desk.shared().world();
+        let people = world.people_at(now);
+        let is_seen = |row: &&store::TaskRow| match caller.person() {
+            Some(_) => is_theirs_now(&people, &caller, row, Role::Viewer),
+            None => caller.rights.may(Role::Viewer, &row.workflow),
+        };
+        for row in page.rows.iter().filter(is_seen) {
+            let viewer = Looking::default().viewer(&by, &caller, &row.workflow);
+            let seen = Seen { desk, viewer, by_title };
+            mine.take(&seen, (row, now), (after.as_ref(), most), &fits);
         }
+        Ok(mine)
     })
     .await
-}
-
-fn is_seen(desk: &Desk, caller: &Caller, row: &store::TaskRow) -> bool {
-    match caller.person() {
-        Some(_) => is_theirs(desk, caller, row, Role::Viewer),
-        None => caller.rights.may(Role::Viewer, &row.workflow),
-    }
 }
 
 /// Who looks, and whether at titles before they are shown.

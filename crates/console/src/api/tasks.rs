@@ -192,12 +192,16 @@ pub(super) async fn rows_of_caller(
 
 /// Whether a task is one that the caller may take, or has. A token in somebody's name opens of theirs what it was made for.
 pub(super) fn is_theirs(desk: &Desk, caller: &Caller, row: &store::TaskRow, role: Role) -> bool {
+    is_theirs_now(&desk.shared().world().people_at(desk.shared().now()), caller, row, role)
+}
+
+/// The same of many, among the people of one moment.
+pub(super) fn is_theirs_now(people: &Present<'_>, caller: &Caller, row: &store::TaskRow, role: Role) -> bool {
     let Some(person) = caller.person().filter(|_| caller.rights.lets(role, &row.workflow)) else {
         return false;
     };
-    let (world, now) = (desk.shared().world(), desk.shared().now());
     let claimed = row.claimed_by.as_deref().is_some_and(|by| bare(by) == person);
-    claimed || world.people_at(now).may(person, &row.who).is_some()
+    claimed || people.may(person, &row.who).is_some()
 }
 
 /// The run of a task that the caller may look at.
