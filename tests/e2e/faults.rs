@@ -130,6 +130,14 @@ fn deliveries_over_kills_are_taken_once_each_and_false_ones_never() {
 }
 
 #[test]
+fn a_thousand_slow_lines_and_guesses_at_passwords_keep_nobody_waiting() {
+    let (code, report, said) = chaos(&["crowd", "--cycles", "300"]);
+    assert_eq!(report["first_violations"], json!([]), "{said}");
+    assert_eq!(code, Some(0), "{said}");
+    assert!(report["ms_beside"]["count"] == 300 && report["guesses"].as_u64().unwrap() > 5, "{said}");
+}
+
+#[test]
 fn files_that_are_dropped_under_load_are_in_force_or_told_of_and_stop_nothing() {
     let (code, report, said) = chaos(&["files", "--cycles", "40", "--seed", "1"]);
     assert_eq!(code, Some(0), "{said}");

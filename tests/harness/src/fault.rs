@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod children;
 pub mod clock;
+pub mod crowd;
 pub mod disk;
 pub mod files;
 pub mod flips;
@@ -102,6 +103,11 @@ pub const ALL: &[(&str, Fault, &str)] = &[
         "webhooks",
         webhooks::run,
         "--cycles deliveries over kills: true, doubled, late, out of order, forged (E5)",
+    ),
+    (
+        "crowd",
+        crowd::run,
+        "a thousand slow lines and somebody who guesses passwords, beside --cycles requests in earnest (X11)",
     ),
     ("files", files::run, "--cycles files of workflows, right and broken ones, are dropped under load (D6)"),
     ("backup", backup::run, "makes backups under load, kills some of them, and restores each (R16)"),
