@@ -95,6 +95,29 @@ fn what_if_says_the_weekday_and_the_working_days_of_each_date() {
     );
 }
 
+#[test]
+fn what_does_not_fit_the_start_form_is_said_in_the_language_of_whoever_asks() {
+    let home = House::new();
+    let form =
+        "[input]\namount = { label = '金额', type = 'money' }\nbill = { label = '账单', type = 'file' }\n";
+    let text = TASK.replacen("[step", &format!("{form}[step"), 1);
+    home.write("workflows/x.toml", text);
+    for command in [&["plan", "x"][..], &["what-if", "x", "--at", "2026-09-30 16:55"]] {
+        let said = |lang: &str| {
+            let given = ["--set", "amount=很多", "--set", "bill=a.pdf", "--lang", lang];
+            let said = home.call(&[command, &given].concat());
+            assert_eq!(said.code, 6, "{said:?}");
+            said.all()
+        };
+        let (zh, en) = (said("zh"), said("en"));
+        assert!(
+            zh.contains("“金额”:“很多”不是金额") && zh.contains("文件用 `--file bill=路径` 上传"),
+            "{zh}"
+        );
+        assert!(en.contains("`金额`: `很多` is no money") && en.contains("`--file bill=PATH`"), "{en}");
+    }
+}
+
 /// Every line that the manual shows is among what its commands print in the home that ships.
 #[test]
 fn what_if_prints_the_dates_around_the_holiday_as_the_manual_shows_them() {

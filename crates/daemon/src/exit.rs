@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use yizhan_workflow::form;
 use yizhan_workflow::problem::{retold, row_in_words, told};
 
 use crate::language::Language;
@@ -78,6 +79,14 @@ pub(crate) struct FieldFault {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) names: BTreeMap<String, String>,
+}
+
+impl From<form::FieldFault> for FieldFault {
+    fn from(fault: form::FieldFault) -> Self {
+        let form::FieldFault { field, code, message, names } = fault;
+        let names = names.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { field, code: code.to_string(), message, names }
+    }
 }
 
 impl fmt::Display for FieldFault {

@@ -20,7 +20,7 @@ use yizhan_workflow::run::World;
 use super::Context;
 use super::fields::{Fields, object, text_of};
 use super::read::{named, sound};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, FieldFault};
 use crate::home::Home;
 use crate::plugins;
 use crate::serve::world;
@@ -131,12 +131,11 @@ pub(super) fn registers_of(home: &Home) -> Result<Registers, Failure> {
 }
 
 fn refused(error: intake::IntakeError) -> Failure {
-    let mut failure = Failure::new(Exit::Refused, "YZ0534", "the input does not fit the start form");
-    if let intake::IntakeError::Fields(faults) = error {
-        failure.details = faults.iter().map(ToString::to_string).collect();
-        return failure;
-    }
-    Failure { message: error.to_string(), ..failure }
+    let intake::IntakeError::Fields(faults) = error else {
+        return Failure::new(Exit::Refused, "YZ0534", error.to_string());
+    };
+    let failure = Failure::new(Exit::Refused, "YZ0412", "the input does not fit the start form");
+    Failure { fields: faults.into_iter().map(FieldFault::from).collect(), ..failure }
 }
 
 fn answers(
