@@ -277,7 +277,7 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
         return Ok(Err(Shut::NotYours));
     }
     let viewer = Viewer::Person(&ticket.who);
-    let look = Look { run: &run, text: &text, world: &world, now, viewer };
+    let look = Look { run: &run, text: &text, world: &world, now, viewer, before: &[] };
     let form = task_form(of, &look)?;
     Ok(Ok(Box::new(Sheet {
         of,

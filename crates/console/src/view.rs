@@ -35,7 +35,7 @@ use crate::refusal::Refusal;
 
 pub use attempts::{AttemptView, SaidView};
 pub(crate) use attempts::{Of as AttemptsOf, attempts};
-pub(crate) use journal::journal_line;
+pub(crate) use journal::{given_before, journal_line};
 pub(crate) use lines::each_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
 pub(crate) use replay::{Replay, plain_title};
@@ -51,11 +51,18 @@ pub(crate) struct Look<'a> {
     pub world: &'a World,
     pub now: Millis,
     pub viewer: Viewer<'a>,
+    /// What its journal says was given, where something may have to be kept from this viewer.
+    pub before: &'a [(Raw, Raw)],
 }
 
 impl Look<'_> {
     pub(crate) fn sight(&self) -> Sight<'_> {
-        Sight::of(self.run, self.text, self.world, self.now, self.viewer)
+        self.sight_of(self.text).with_before(self.before)
+    }
+
+    /// Of lines that were written under another text of the case: they name its steps.
+    pub(crate) fn sight_of<'s>(&'s self, text: &'s Workflow) -> Sight<'s> {
+        Sight::of(self.run, text, self.world, self.now, self.viewer)
     }
 
     /// A view of it, with nothing in any of its texts that this viewer is not to read.

@@ -40,7 +40,7 @@ pub(crate) async fn list(
         let page = PageOf::of(sought.limit.unwrap_or(50), sought.cursor);
         let (most, skip) = (page.limit(), page.number()?);
         looked_at(desk, id, (&caller, &asked), |look, _| {
-            let texts = Texts::of(id, u32::MAX, &desk.shared().library, desk.reads())?;
+            let texts = Texts::of(look.run, u32::MAX, &desk.shared().library, desk.reads())?;
             let (said, house) = (desk.house.said(id), desk.reads().house()?);
             let of = AttemptsOf {
                 step: sought.step.as_deref(),

@@ -33,7 +33,7 @@ use crate::noted::{Standing, standing};
 use crate::refusal::Refusal;
 use crate::view::{
     JournalLine, Listing, Look, MigrationView, Replay, RunRow, RunView, Shown, Teller, Texts, Titles,
-    WhyView, journal_line, plain_title, run_row, run_view,
+    WhyView, given_before, journal_line, plain_title, run_row, run_view,
 };
 use crate::why::Reader;
 
@@ -258,7 +258,9 @@ pub(super) fn looked_at<T>(
     let (world, now) = (desk.shared().world(), desk.shared().now());
     let by = asked.name(caller, &world)?;
     let viewer = asked.viewer(&by, caller, &text.name);
-    show(Look { run: &loaded.run, text: &text, world: &world, now, viewer }, &loaded.row)
+    let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer, before: &[] };
+    let before = given_before(&look, desk)?;
+    show(Look { before: &before, ..look }, &loaded.row)
 }
 
 pub(crate) async fn show(
@@ -355,7 +357,7 @@ pub(crate) async fn journal(
             let more = lines.len() > page.limit();
             let language = desk.language(asked.lang);
             let upto = lines.last().map_or(after, |line| line.seq);
-            let texts = Texts::of(id, upto, &desk.shared().library, desk.reads())?;
+            let texts = Texts::of(look.run, upto, &desk.shared().library, desk.reads())?;
             let shown = lines.iter().take(page.limit());
             let veil = sight.veil();
             let mut replay = match part.titles {
@@ -363,7 +365,8 @@ pub(crate) async fn journal(
                 false => None,
             };
             let told = shown.map(|line| {
-                let (sight, veil, world, own) = (&sight, &veil, look.world, texts.at(line.seq));
+                let (veil, world, own) = (&veil, look.world, texts.at(line.seq));
+                let sight = &look.sight_of(own);
                 if let Some(replay) = &mut replay {
                     replay.go_on(line);
                 }

@@ -22,7 +22,8 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{
-    DraftView, Listing, Look, Shown, TaskRow, TaskView, as_it_is, attempt_of, task_row, task_view,
+    DraftView, Listing, Look, Shown, TaskRow, TaskView, as_it_is, attempt_of, given_before, task_row,
+    task_view,
 };
 
 /// How an act came in, for the journal, where nothing else is said.
@@ -160,7 +161,9 @@ pub(crate) async fn view_for(
         let text = desk.shared().library.text(loaded.run.text(), desk.reads())?;
         let (world, now) = (desk.shared().world(), desk.shared().now());
         let viewer = asked.viewer(&by, &caller, &text.name);
-        let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer };
+        let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer, before: &[] };
+        let before = given_before(&look, desk)?;
+        let look = Look { before: &before, ..look };
         let draft = desk.reads().draft(&DraftOf::Task(row.id.clone()), &by)?.as_ref().map(DraftView::of);
         let view = TaskView { draft, ..task_view(&row, of, &look)? };
         // Whoever is asked reads the form as it was written for them.

@@ -107,3 +107,41 @@ async fn what_was_private_in_an_earlier_round_is_in_no_title_of_its_lines() {
     assert!(!seen.contains("4800") && !seen.contains("3000"), "{seen}");
     place.stop().await;
 }
+
+const ILL: &str = r#"
+title = "请假"
+[step.fill]
+title = "填写"
+ask = "group:热线"
+form.ill = { label = "病情", type = "text", private = true }
+[step.tell]
+use = "play.say"
+with.text = "因{{ step.fill.ill }}请假"
+[step.review]
+ask = "role:班长"
+form.fine = { label = "同意", type = "yesno" }
+on.fine.no = { back_to = "fill", most = 4 }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_private_in_any_round_is_read_nowhere_by_others() {
+    let place = place(&[("ill", ILL)]).await;
+    let run = place.start("ill", json!({})).await;
+    let said = ["腰椎间盘突出", "急性阑尾炎", "普通感冒", "牙痛难忍"];
+    for (round, ill) in said.iter().enumerate() {
+        answer(&place, &run, "fill", json!({ "ill": ill })).await;
+        answer(&place, &run, "review", json!({ "fine": round == 3 })).await;
+    }
+    place.run_until(&run, |run| run["state"] == "done").await;
+    let looks = token(&place, "looks", Role::Viewer, &["ill"], None).await;
+    for path in ["", "/journal?lang=en&titles=true", "/attempts", "/why"] {
+        let path = format!("/api/v1/runs/{run}{path}");
+        let theirs = looks.get(&path).await.body;
+        for ill in said {
+            assert!(!theirs.contains(ill), "{path}: {ill} in {theirs}");
+        }
+    }
+    let owners = place.socket.get(&format!("/api/v1/runs/{run}/attempts?private=true")).await.body;
+    assert!(owners.contains("因腰椎间盘突出请假"), "it is there to be hidden: {owners}");
+    place.stop().await;
+}

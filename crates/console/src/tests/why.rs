@@ -114,6 +114,7 @@ impl House {
                 world: &self.world,
                 now: later(1),
                 viewer: Viewer::House { private: true },
+                before: &[],
             };
             Reader { look, language, titles: false, reads: &store }.sentences().into_iter().next().unwrap()
         })

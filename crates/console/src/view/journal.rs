@@ -1,5 +1,7 @@
 //! A journal's line as a person reads it: the event and what was decided, with steps by their names.
 
+use std::ops::ControlFlow;
+
 use serde_json::{Map, Value as Json, json};
 use yizhan_engine::store::Line as Stored;
 use yizhan_workflow::id::{ScopeNo, StepAt, StepNo};
@@ -8,7 +10,9 @@ use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Raw;
 use yizhan_workflow::run::sight::{HIDDEN, Sight, Veil};
 
-use super::{JournalLine, Teller};
+use super::{JournalLine, Look, Teller, Texts, each_line};
+use crate::desk::Desk;
+use crate::refusal::Refusal;
 
 /// A line that cannot be read is shown as such: the others still tell their part.
 pub(crate) fn journal_line(line: &Stored, teller: &Teller<'_>) -> JournalLine {
@@ -48,6 +52,66 @@ pub(crate) fn journal_line(line: &Stored, teller: &Teller<'_>) -> JournalLine {
     JournalLine { seq, at, text: told, event, with: Json::Object(with), did: did.collect() }
 }
 
+/// All that was given to a case, of each round: as it stands in the journal, and as whoever looks sees it. Nothing, where
+/// there is nothing to keep from them.
+pub(crate) fn given_before(look: &Look<'_>, desk: &Desk) -> Result<Vec<(Raw, Raw)>, Refusal> {
+    let (id, mut found) = (look.run.id, vec![]);
+    let texts = Texts::of(look.run, u32::MAX, &desk.shared().library, desk.reads())?;
+    if !texts.all().any(|text| look.sight_of(text).keeps()) {
+        return Ok(found);
+    }
+    each_line(desk.reads(), id, (0, u32::MAX), |line| {
+        let sight = look.sight_of(texts.at(line.seq));
+        if let Ok(Json::Object(read)) = serde_json::from_slice::<Json>(&line.body) {
+            let event = read.get("event");
+            let by = event.and_then(|event| inside(event, "by")).and_then(Json::as_str);
+            let own = event.and_then(step_of);
+            let facts = read.get("did").and_then(Json::as_array).into_iter().flatten();
+            for variant in event.into_iter().chain(facts) {
+                given_in(variant, (step_of(variant).or(own), by), &sight, &mut found);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+fn given_in(
+    value: &Json,
+    of: (Option<StepNo>, Option<&str>),
+    sight: &Sight<'_>,
+    found: &mut Vec<(Raw, Raw)>,
+) {
+    match value {
+        Json::Object(map) => {
+            for (name, value) in map {
+                match masked((name, value), of, sight) {
+                    Some(seen) => found.push((Raw::from(value), seen)),
+                    None => given_in(value, of, sight, found),
+                }
+            }
+        }
+        Json::Array(list) => list.iter().for_each(|one| given_in(one, of, sight, found)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+/// What is given, as it is seen; none of anything else.
+fn masked(
+    (name, value): (&str, &Json),
+    (step, by): (Option<StepNo>, Option<&str>),
+    sight: &Sight<'_>,
+) -> Option<Raw> {
+    match (name, step) {
+        ("input", _) => Some(sight.input(&Raw::from(value))),
+        ("output" | "fields" | "values" | "payload", Some(step)) => {
+            let of = StepAt { step, scope: ScopeNo::RUN }.item(1, 0);
+            Some(sight.given(of, by, &Raw::from(value)))
+        }
+        _ => None,
+    }
+}
+
 /// A field of `{"ended": {…}}`.
 fn inside<'j>(variant: &'j Json, name: &str) -> Option<&'j Json> {
     variant.as_object()?.values().next()?.get(name)
@@ -62,14 +126,6 @@ fn step_of(variant: &Json) -> Option<StepNo> {
 
 /// Without the values that are not for this reader.
 fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, (sight, veil): (&Sight<'_>, &Veil)) -> Json {
-    let masked = |name: &str, value: &Json| match (name, step) {
-        ("input", _) => Some(sight.input(&Raw::from(value))),
-        ("output" | "fields" | "values" | "payload", Some(step)) => {
-            let of = StepAt { step, scope: ScopeNo::RUN }.item(1, 0);
-            Some(sight.given(of, by, &Raw::from(value)))
-        }
-        _ => None,
-    };
     match value {
         Json::Object(map) => {
             let entries = map.into_iter().map(|(name, value)| {
@@ -81,7 +137,7 @@ fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, (sight, veil): (&Si
                     let title = sight.title(title).unwrap_or_else(|| HIDDEN.to_owned());
                     return (name, Json::String(title));
                 }
-                let shown = masked(&name, &value);
+                let shown = masked((&name, &value), (step, by), sight);
                 let shown = shown.map(|shown| serde_json::from_str(shown.get()).unwrap_or_default());
                 (name, shown.unwrap_or_else(|| seen(value, step, by, (sight, veil))))
             });

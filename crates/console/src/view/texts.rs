@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use yizhan_engine::library::Library;
-use yizhan_engine::live;
 use yizhan_engine::store::Reads;
-use yizhan_workflow::id::{RunId, TextHash};
+use yizhan_workflow::id::TextHash;
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Event;
+use yizhan_workflow::run::state::Run;
 
 use super::each_line;
 use crate::refusal::Refusal;
@@ -19,12 +19,11 @@ pub(crate) struct Texts(Vec<(u32, Arc<Workflow>)>);
 
 impl Texts {
     /// Those of the lines up to a number.
-    pub(crate) fn of(id: RunId, upto: u32, library: &Library, reads: &dyn Reads) -> Result<Self, Refusal> {
-        let run = live::load(id, reads)?.run;
+    pub(crate) fn of(run: &Run, upto: u32, library: &Library, reads: &dyn Reads) -> Result<Self, Refusal> {
         let mut texts = vec![(0, library.text(&run.started.text, reads)?)];
         // Most runs end under the text that they began with, and nothing needs to be looked through.
         if run.migrated.is_some() {
-            each_line(reads, id, (0, upto), |line| {
+            each_line(reads, run.id, (0, upto), |line| {
                 if let Some(to) = gone_to(&line.body) {
                     texts.push((line.seq, library.text(&to, reads)?));
                 }
@@ -32,6 +31,10 @@ impl Texts {
             })?;
         }
         Ok(Self(texts))
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Workflow>> {
+        self.0.iter().map(|(_, text)| text)
     }
 
     /// Whether a title in any of them is of values.

@@ -54,6 +54,8 @@ pub struct Sight<'s> {
     owner: Option<Arc<str>>,
     /// Nothing in this file is kept from anybody.
     open: bool,
+    /// What was given before, as it is and as whoever looks sees it.
+    before: &'s [(Raw, Raw)],
     // Both look at every item: only where it matters, and once.
     takes_part: OnceCell<bool>,
     veil: OnceCell<Veil>,
@@ -76,9 +78,22 @@ impl<'s> Sight<'s> {
             people: world.people_at(at),
             owner,
             open: !guards(text),
+            before: &[],
             takes_part: OnceCell::new(),
             veil: OnceCell::new(),
         }
+    }
+
+    /// The same of a case whose journal says more than the case itself: of what was given in each round.
+    #[must_use]
+    pub fn with_before(self, before: &'s [(Raw, Raw)]) -> Self {
+        Self { before, ..self }
+    }
+
+    /// Whether something may have to be kept from whoever looks.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        !self.open && !matches!(self.viewer, Viewer::House { private: true })
     }
 
     /// The one rule.
@@ -255,7 +270,7 @@ impl<'s> Sight<'s> {
     /// Of what the case began with, and of these values as they are and as they are seen.
     fn veil_of<'r>(&self, given: impl Iterator<Item = (&'r Raw, Raw)>) -> Veil {
         let mut veil = Veil { hidden: Vec::new(), numbers: BTreeSet::new() };
-        if self.open || matches!(self.viewer, Viewer::House { private: true }) {
+        if !self.keeps() {
             return veil;
         }
         let mut shown = BTreeSet::new();
@@ -271,6 +286,7 @@ impl<'s> Sight<'s> {
         let input = &self.run.started.input;
         look(input, &self.input(input));
         given.for_each(|(output, seen)| look(output, &seen));
+        self.before.iter().for_each(|(output, seen)| look(output, seen));
         // What may be read in one place is no secret in another.
         veil.hidden.retain(|text| !shown.contains(text));
         // What plugins say of a value may have it as JSON writes it.
