@@ -145,3 +145,25 @@ async fn what_was_private_in_any_round_is_read_nowhere_by_others() {
     assert!(owners.contains("因腰椎间盘突出请假"), "it is there to be hidden: {owners}");
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_private_under_the_text_before_stays_private_under_the_next_one() {
+    let head = "title = \"请假\"\n";
+    let fill = "[step.fill]\nask = \"group:热线\"\nform.ill = { label = \"病情\", type = \"text\", private = true }\n";
+    let rest = "[step.review]\nask = \"role:班长\"\nform.fine = { label = \"同意\", type = \"yesno\" }\n";
+    let place = place(&[("ill", &format!("{head}{fill}{rest}"))]).await;
+    let run = place.start("ill", json!({})).await;
+    answer(&place, &run, "fill", json!({ "ill": "腰椎间盘突出" })).await;
+    place.run_until(&run, |run| run["waits"] == "task").await;
+    // The number of the step that asked is that of another one now.
+    let first = "[step.first]\nuse = \"play.say\"\n";
+    place.load(&[("ill", &format!("{head}{first}{fill}{rest}"))]).await;
+    let gone = place.socket.post(&format!("/api/v1/runs/{run}/migrate"), &json!({})).await;
+    assert_eq!((gone.status, &gone.json()["done"]), (200, &json!(true)), "{gone:?}");
+    let looks = token(&place, "looks", Role::Viewer, &["ill"], None).await;
+    let path = format!("/api/v1/runs/{run}/journal");
+    let (theirs, owners) = (looks.get(&path).await, place.socket.get(&format!("{path}?private=true")).await);
+    assert!(theirs.status == 200 && !theirs.body.contains("腰椎"), "{}", theirs.body);
+    assert!(owners.body.contains("腰椎间盘突出"), "it is there to be hidden: {}", owners.body);
+    place.stop().await;
+}
