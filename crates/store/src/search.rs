@@ -38,8 +38,19 @@ impl Needle {
     }
 }
 
+/// More passes over the text of many entries than this cost as much as looking at each of them.
+const PASSES: usize = 4;
+/// Of more workflows than this it is the row that says whether a run is of one.
+const NAMED: usize = 16;
+/// So few places in many entries are looked at as they are.
+const FEW: usize = 32;
+
 /// All that an entry must have.
-pub(crate) struct Needles(pub(crate) Vec<Needle>);
+pub(crate) struct Needles {
+    words: Vec<Needle>,
+    /// First lines, of which it has one: those of the workflows that are asked for. None: any.
+    of: Option<Vec<String>>,
+}
 
 impl Needles {
     /// None where nothing is looked for. A part of a key is a part of the entry that has the key.
@@ -47,19 +58,39 @@ impl Needles {
         let part = filter.key.iter().map(|key| Word { text: key.clone(), workflows: vec![] });
         let all = part.chain(filter.words.iter().cloned()).filter(|word| !word.text.is_empty());
         let all: Vec<_> = all.map(|word| Needle::of(&word)).collect();
-        (!all.is_empty()).then_some(Self(all))
+        let one = filter.workflow.as_ref().map(std::slice::from_ref);
+        let of = one.or(filter.among.as_deref()).filter(|names| names.len() <= NAMED);
+        let of = of.map(|names| names.iter().map(|name| format!("{name}\n")).collect());
+        (!all.is_empty()).then_some(Self { words: all, of })
     }
 
     pub(crate) fn are_in(&self, entry: &[u8]) -> bool {
-        self.0.iter().all(|needle| needle.is_in(entry))
+        let starts = |name: &String| entry.starts_with(name.as_bytes());
+        self.of.as_ref().is_none_or(|of| of.iter().any(starts))
+            && self.words.iter().all(|needle| needle.is_in(entry))
     }
 
     /// Where in many entries, one behind the other, one may be that has all: a place in each of them at least. None: in
-    /// any of them. The longest word is the rarest, as far as can be said.
+    /// any of them. The longest word is the rarest, as far as can be said; where it is not, the workflow may be.
     pub(crate) fn places(&self, entries: &[u8]) -> Option<Vec<usize>> {
-        /// More passes over the text than this cost as much as looking at each entry.
-        const PASSES: usize = 4;
-        let few = self.0.iter().filter(|needle| needle.workflows.len() < PASSES);
+        let places = self.with_a_word(entries);
+        let of = self.of.as_ref().filter(|of| of.len() < PASSES);
+        match of.filter(|_| places.as_ref().is_none_or(|places| places.len() > FEW)) {
+            None => places,
+            Some(of) => {
+                let mut own: Vec<usize> =
+                    of.iter().flat_map(|name| memmem::find_iter(entries, name)).collect();
+                own.sort_unstable();
+                match places {
+                    Some(places) if places.len() <= own.len() => Some(places),
+                    Some(_) | None => Some(own),
+                }
+            }
+        }
+    }
+
+    fn with_a_word(&self, entries: &[u8]) -> Option<Vec<usize>> {
+        let few = self.words.iter().filter(|needle| needle.workflows.len() < PASSES);
         let rarest =
             few.min_by_key(|needle| (needle.workflows.len(), usize::MAX - needle.word.needle().len()))?;
         let mut places: Vec<usize> = rarest.word.find_iter(entries).collect();

@@ -161,5 +161,6 @@ fn narrow() -> Vec<(&'static str, String)> {
         ("a text that all have, for whoever sees one workflow", "/api/v1/runs?text=n2026".to_owned()),
         ("a text that a person may not see", "/api/v1/runs?text=kind-03".to_owned()),
         ("page: cases, for whoever sees one workflow", "/runs".to_owned()),
+        ("page: a text that all have, for whoever sees one workflow", "/runs?text=n2026".to_owned()),
     ]
 }
