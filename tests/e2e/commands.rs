@@ -116,6 +116,28 @@ fn a_misspelt_workflow_is_told_with_the_nearest() {
 }
 
 #[test]
+fn a_slip_of_a_newcomer_is_told_with_the_way_on() {
+    let home = House::new();
+    home.write("workflows/orders.tml", "title = 'x'\n[step.a]\nwait = '1h'\n");
+    home.write("workflows/hello.test.toml", "[[test]]\nname = 'x'\n");
+    home.write("workflows/notes.txt", "nothing");
+    let said = |words: &[&str]| home.call(words).all();
+    let check = said(&["check", "--lang", "en"]);
+    assert!(check.contains("orders.tml") && check.contains("call it `orders.toml`"), "{check}");
+    assert!(!check.contains("notes.txt") && check.contains("1 warning"), "{check}");
+    assert!(said(&["check", "hello", "--lang", "en"]).contains("1 file, 0 errors, 0 warnings"));
+    assert!(said(&["fmt", "helo", "--lang", "en"]).contains("did you mean `hello`?"));
+    let graph = said(&["graph", "workflows/hello.test.toml", "--lang", "en"]);
+    assert!(graph.contains("a file of tests") && graph.contains("its workflow is `hello`"), "{graph}");
+    let plan = said(&["plan", "hello", "--set", "nam=x", "--lang", "zh"]);
+    assert!(plan.contains("给了 `nam`") && plan.contains("是不是 `name`?"), "{plan}");
+    let nowhere = tempfile::tempdir().unwrap();
+    let output = program().args(["check", "--lang", "en"]).current_dir(nowhere.path()).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && told.contains("yizhan init DIR"), "{told}");
+}
+
+#[test]
 fn a_token_opens_the_api_by_http_and_nothing_else_does() {
     let mut home = House::new();
     let token = "a-token-of-more-than-sixteen";

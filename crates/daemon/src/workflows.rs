@@ -231,6 +231,21 @@ pub(crate) fn walk_tests(folder: &Path) -> BTreeSet<PathBuf> {
     found.files
 }
 
+/// Files that were probably meant to be workflows, with the names that they should have: nobody reads them.
+pub(crate) fn misnamed(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = Below::default();
+    walk(folder, DEEPEST, &mut found, &|name| stem_of_misnamed(name).is_some());
+    let stem = |path: &PathBuf| stem_of_misnamed(&path.file_name()?.to_string_lossy()).map(str::to_owned);
+    found.files.into_iter().filter_map(|path| Some((path.clone(), stem(&path)?))).collect()
+}
+
+fn stem_of_misnamed(name: &str) -> Option<&str> {
+    const SLIPS: [&str; 6] = [".toml.txt", ".toml", ".tml", ".tom", ".tolm", ".tmol"];
+    let ends = |slip: &&&str| name.len() > slip.len() && name.to_ascii_lowercase().ends_with(**slip);
+    let slip = SLIPS.iter().find(ends).filter(|_| !name.ends_with(".toml"))?;
+    name.get(..name.len() - slip.len())
+}
+
 fn is_workflow(name: &str) -> bool {
     name.ends_with(".toml") && !name.ends_with(ENDING)
 }

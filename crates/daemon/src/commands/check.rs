@@ -12,13 +12,14 @@ use yizhan_workflow::people::People;
 use yizhan_workflow::plan::Starts;
 use yizhan_workflow::problem::{Place, Problem, nearest, render, sarif, to_json};
 use yizhan_workflow::register::Registers;
+use yizhan_workflow::testing::ENDING;
 
 use super::Context;
 use crate::calendars;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
 use crate::plugins;
-use crate::workflows::{Below, FileRead, find, neighbours, read_file};
+use crate::workflows::{Below, FileRead, find, misnamed, neighbours, read_file};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -78,6 +79,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let problems = checked.errors.into_iter().chain(warnings).collect();
         found.push(Found { shown: file.shown.clone(), texts: file.texts().clone(), problems });
     }
+    found.extend(misnamed_in(&args.paths, home.as_ref()));
     let errors = found.iter().flat_map(|file| &file.problems).filter(|problem| problem.is_error()).count();
     let warnings = found.iter().map(|file| file.problems.len()).sum::<usize>() - errors;
     match args.format {
@@ -91,6 +93,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }),
     }
     Ok(if errors > 0 || args.strict && warnings > 0 { Exit::Faults } else { Exit::Ok })
+}
+
+/// What lies in the folder, and nobody reads.
+fn misnamed_in(paths: &[PathBuf], home: Option<&Home>) -> Vec<Found> {
+    let Some(home) = home.filter(|_| paths.is_empty()) else { return Vec::new() };
+    let found = misnamed(&home.workflows()).into_iter().map(|(path, stem)| Found {
+        shown: path.strip_prefix(&home.root).unwrap_or(&path).display().to_string(),
+        texts: BTreeMap::from([(String::new(), String::new())]),
+        problems: vec![Problem::warning("YZ0226", Place::at(0..0)).name("name", stem)],
+    });
+    found.collect()
 }
 
 /// Those of the settings. Where there are none to read, nothing is said of them.
@@ -160,7 +173,7 @@ pub(crate) fn read_all(paths: &[PathBuf], home: Option<&Home>) -> Result<Vec<Fil
     };
     let mut files = Vec::new();
     for path in &paths {
-        let full = std::fs::canonicalize(path).map_err(|error| {
+        let full = std::fs::canonicalize(located(path, home)?).map_err(|error| {
             Failure::of(Exit::Faults, "YZ0519", &error)
                 .help(format!("`{}` is what was named", path.display()))
         })?;
@@ -177,7 +190,37 @@ pub(crate) fn read_all(paths: &[PathBuf], home: Option<&Home>) -> Result<Vec<Fil
             files.push(read_file(&file, &here, &root_of(&file, own.as_deref())));
         }
     }
+    if files.is_empty() && home.is_none() {
+        let why = "there is no home here, and no workflow in this folder";
+        return Err(Failure::new(Exit::Faults, "YZ0519", why)
+            .help("go into a home, name one with `--home DIR`, or make one with `yizhan init DIR`"));
+    }
     Ok(files)
+}
+
+/// The file of that path, or of that name in the home.
+fn located(asked: &Path, home: Option<&Home>) -> Result<PathBuf, Failure> {
+    let name = asked.to_string_lossy();
+    if let Some(tests_of) = name.strip_suffix(ENDING) {
+        let why = format!("`{name}` is a file of tests, and no workflow");
+        let workflow = Path::new(tests_of).file_name().unwrap_or_default().to_string_lossy();
+        return Err(Failure::new(Exit::Usage, "YZ0519", why)
+            .help(format!("its workflow is `{workflow}`; `yizhan test {name}` plays it")));
+    }
+    if asked.exists() {
+        return Ok(asked.to_owned());
+    }
+    let known = home.map(|home| find(&home.workflows()).files).unwrap_or_default();
+    let stem = |known: &PathBuf| Some(known.file_stem()?.to_string_lossy().into_owned());
+    if let Some(found) = known.iter().find(|known| stem(known).is_some_and(|stem| stem == name)) {
+        return Ok(found.clone());
+    }
+    let why = format!("there is no workflow `{name}` and no such file");
+    let failure = Failure::new(Exit::Faults, "YZ0519", why);
+    Err(match nearest(&name, known.iter().filter_map(stem)) {
+        Some(near) => failure.help(format!("did you mean `{near}`?")),
+        None => failure.help("name a file, or a workflow of this home"),
+    })
 }
 
 /// The folder that the files a workflow names may lie in: that of all workflows, where it is one of them.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::Context;
-use super::check::read_all;
+use super::check::{of, read_all};
 use crate::exit::{Exit, Failure};
 use crate::formatting::formatted;
 use crate::workflows::FileRead;
@@ -113,11 +113,11 @@ fn said(outcomes: &[(&FileRead, Outcome)], only_look: bool, context: &Context) -
     lines.push(match only_look {
         true => context.language.pick(
             format!("{all} 个文件,{changed} 个待整理,{faulty} 个有错"),
-            format!("{all} files, {changed} would change, {faulty} with faults"),
+            format!("{}, {changed} would change, {faulty} with faults", of(all, "file")),
         ),
         false => context.language.pick(
             format!("{all} 个文件,整理了 {changed} 个,{faulty} 个有错"),
-            format!("{all} files, {changed} laid out, {faulty} with faults"),
+            format!("{}, {changed} laid out, {faulty} with faults", of(all, "file")),
         ),
     });
     lines.join("\n")

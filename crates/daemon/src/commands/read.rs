@@ -11,7 +11,7 @@ use super::check::read_all;
 use super::plan::registers_of;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
-use crate::workflows::{FileRead, find};
+use crate::workflows::FileRead;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -35,26 +35,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 
 /// The file of that path, or of that name in the home.
 pub(crate) fn named(file: &str, home: Option<&Home>) -> Result<FileRead, Failure> {
-    let mut path = PathBuf::from(file);
-    if !path.exists() {
-        let known = home.map(|home| find(&home.workflows()).files).unwrap_or_default();
-        let meant = |known: &PathBuf| known.file_stem().is_some_and(|stem| stem.to_string_lossy() == file);
-        let Some(found) = known.iter().find(|known| meant(known)) else {
-            let names =
-                known.iter().filter_map(|known| Some(known.file_stem()?.to_string_lossy().into_owned()));
-            let failure = Failure::new(
-                Exit::Faults,
-                "YZ0519",
-                format!("there is no workflow `{file}` and no such file"),
-            );
-            return Err(match yizhan_workflow::problem::nearest(file, names) {
-                Some(near) => failure.help(format!("did you mean `{near}`?")),
-                None => failure.help("name a file, or a workflow of this home"),
-            });
-        };
-        path.clone_from(found);
-    }
-    let mut files = read_all(&[path], home)?;
+    let mut files = read_all(&[PathBuf::from(file)], home)?;
     match (files.pop(), files.is_empty()) {
         (Some(file), true) => Ok(file),
         _ => Err(Failure::new(Exit::Usage, "YZ0519", format!("`{file}` is not one file"))),

@@ -143,6 +143,16 @@ impl<'f> Taking<'f> {
         let keys = keys.filter_map(|key| key.as_str().map(str::to_owned));
         let unknown = keys.filter(|key| !self.form.fields.iter().any(|field| self.is_named(field, key)));
         self.dropped.extend(unknown.collect::<Vec<_>>());
+        self.say_what_was_meant();
+    }
+
+    /// What is missing may have been given under a name with a slip in it.
+    fn say_what_was_meant(&mut self) {
+        for fault in self.faults.iter_mut().filter(|fault| &*fault.code == "YZ0330") {
+            if let Some(given) = nearest(&fault.field, &self.dropped) {
+                *fault = fault.clone().name("given", given).name("name", fault.field.clone());
+            }
+        }
     }
 
     /// The heading of a column may stand for its name, as in a list that an office program made.
