@@ -10,6 +10,10 @@ use crate::exit::{Exit, Failure};
 use crate::home::{Home, SOCKET};
 use crate::socket;
 
+/// So many who came wait to be taken in, as far as the kernel lets them (`net.core.somaxconn`): whoever comes beyond them is
+/// told nothing, and tries again after a second.
+const WAITING_MOST: i32 = 4_096;
+
 #[derive(Debug)]
 pub(crate) struct Listening {
     pub(crate) listeners: Listeners,
@@ -37,6 +41,7 @@ pub(crate) fn open(home: &Home, config: &Config) -> Result<Listening, Failure> {
     if let (true, Some(address)) = (listeners.tcp.is_empty(), address) {
         let own =
             std::net::TcpListener::bind(address).map_err(|error| taken(&address.to_string(), &error))?;
+        rustix::net::listen(&own, WAITING_MOST).map_err(std::io::Error::from)?;
         own.set_nonblocking(true)?;
         listeners.tcp.push(tokio::net::TcpListener::from_std(own)?);
     }
