@@ -103,6 +103,7 @@ macro_rules! contract {
                 pages_of_tasks_show_each_once,
                 tasks_that_are_late_come_first_then_those_due_next,
                 late_runs_are_found_by_their_own_due_time_and_by_their_late_tasks,
+                a_run_with_a_late_task_is_found_wherever_it_stands_among_those_in_time,
                 firings_are_listed_newest_first;
             waiting:
                 who_waits_for_a_place_stands_in_line_until_it_is_free,

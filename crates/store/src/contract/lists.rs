@@ -474,6 +474,26 @@ pub(crate) fn late_runs_are_found_by_their_own_due_time_and_by_their_late_tasks(
     );
 }
 
+pub(crate) fn a_run_with_a_late_task_is_found_wherever_it_stands_among_those_in_time(house: &mut dyn House) {
+    let late_ones = [2, 3, 11];
+    for number in 1..=12 {
+        let due = if late_ones.contains(&number) { 90 } else { 200 };
+        let asks = TaskRow { due: Some(at(due)), ..task(number, &format!("asked-{number}"), &["ann"]) };
+        let row = RunRow { due: Some(at(300)), ..row(run(number), number) };
+        let first = Change { row: Some(Box::new(row)), ..begin(number) };
+        house.accept(vec![Change { tasks: vec![opens(asks)], ..first }]);
+    }
+    let late = |second| RunFilter { late: Some(at(second)), ..RunFilter::default() };
+    for most in [1, 2, 5, 20] {
+        let found = |filter: &RunFilter| paged(house, filter, most).concat();
+        assert_eq!(found(&late(100)), runs([11, 3, 2]), "{most} at a time");
+        assert_eq!(found(&RunFilter { open: true, ..late(100) }), runs([11, 3, 2]), "{most} at a time");
+        assert_eq!(found(&RunFilter { until: Some(at(11)), ..late(100) }), runs([3, 2]), "{most} at a time");
+        assert_eq!(found(&late(89)), []);
+        assert_eq!(found(&late(200)), runs([12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]), "{most} at a time");
+    }
+}
+
 pub(crate) fn tasks_that_are_late_come_first_then_those_due_next(house: &mut dyn House) {
     let with = |name, opened, due, stands| {
         let task = TaskRow { opened: at(opened), due, stands, ..task(1, name, &["ann"]) };
