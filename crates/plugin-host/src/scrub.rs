@@ -13,13 +13,23 @@ use serde_json::Value;
 const LENGTH_LEAST: usize = 4;
 /// A part of an address that is shorter is a word as `webhook`, and no key.
 const PART_LEAST: usize = 12;
+/// So much of a secret at the end of a text is the beginning of one that was cut there: a plugin repeats a refusal in part.
+const CUT_LEAST: usize = 8;
 const MASK: &str = "***";
 
 /// Every form of every secret that one plugin, or one other line to the outside, was given.
 #[derive(Default)]
 pub struct Scrub {
     any: AtomicBool,
-    forms: RwLock<Vec<String>>,
+    forms: RwLock<Forms>,
+}
+
+#[derive(Default)]
+struct Forms {
+    /// The longest first, so that a part is not taken out of a whole.
+    whole: Vec<String>,
+    /// Those of which a beginning is secret: that of an address is its host.
+    cut: Vec<String>,
 }
 
 impl Scrub {
@@ -36,14 +46,16 @@ impl Scrub {
             return;
         }
         let mut forms = self.forms.write().unwrap_or_else(PoisonError::into_inner);
-        if forms.iter().any(|form| form == secret) {
+        if forms.whole.iter().any(|form| form == secret) {
             return;
         }
-        forms.extend(forms_of(secret));
-        forms.extend(keys_of(secret).iter().flat_map(|key| forms_of(key)));
-        // The longest first, so that a part is not taken out of a whole.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.dedup();
+        let keys: Vec<String> = keys_of(secret).iter().flat_map(|key| forms_of(key)).collect();
+        let own = forms_of(secret);
+        forms.cut.extend(if url::Url::parse(secret).is_ok() { keys.clone() } else { own.clone() });
+        forms.cut.retain(|form| form.len() > CUT_LEAST);
+        forms.whole.extend(own.into_iter().chain(keys));
+        forms.whole.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        forms.whole.dedup();
         self.any.store(true, Ordering::Release);
     }
 
@@ -54,12 +66,16 @@ impl Scrub {
         }
         let forms = self.forms.read().unwrap_or_else(PoisonError::into_inner);
         let mut clean = Cow::Borrowed(text);
-        for form in forms.iter() {
+        for form in &forms.whole {
             if clean.contains(form.as_str()) {
                 clean = Cow::Owned(clean.replace(form.as_str(), MASK));
             }
         }
-        clean
+        let cut = forms.cut.iter().filter_map(|form| cut_at_end(&clean, form)).min();
+        match cut.and_then(|at| clean.get(..at)) {
+            Some(before) => Cow::Owned(format!("{before}{MASK}")),
+            None => clean,
+        }
     }
 
     /// A file without secrets; all around them is as it was.
@@ -68,18 +84,25 @@ impl Scrub {
             return content;
         }
         let forms = self.forms.read().unwrap_or_else(PoisonError::into_inner);
-        forms.iter().fold(content, |content, form| without(content, form.as_bytes()))
+        forms.whole.iter().fold(content, |content, form| without(content, form.as_bytes()))
     }
 
     /// A JSON document without secrets; it stays JSON.
     pub(crate) fn document<'a>(&self, json: &'a str) -> Cow<'a, str> {
-        if !self.any.load(Ordering::Acquire) || matches!(self.text(json), Cow::Borrowed(_)) {
+        if !self.any.load(Ordering::Acquire) || !self.may_hold_some(json) {
             return Cow::Borrowed(json);
         }
         match serde_json::from_str(json) {
             Ok(value) => Cow::Owned(self.value(value).to_string()),
             Err(_) => Cow::Owned(Value::from(self.text(json)).to_string()),
         }
+    }
+
+    /// A secret, or the beginning of one: at the end of any text in it, that one may be cut.
+    fn may_hold_some(&self, json: &str) -> bool {
+        let forms = self.forms.read().unwrap_or_else(PoisonError::into_inner);
+        let begins = |form: &String| memmem::find(json.as_bytes(), &form.as_bytes()[..CUT_LEAST]).is_some();
+        forms.whole.iter().any(|form| json.contains(form.as_str())) || forms.cut.iter().any(begins)
     }
 
     fn value(&self, value: Value) -> Value {
@@ -98,6 +121,14 @@ impl Scrub {
             Value::Null | Value::Bool(_) => value,
         }
     }
+}
+
+/// Where the beginning of a form stands with which a text ends.
+fn cut_at_end(text: &str, form: &str) -> Option<usize> {
+    let (text, form) = (text.as_bytes(), form.as_bytes());
+    let from = text.len().saturating_sub(form.len());
+    let mut begins = memmem::find_iter(&text[from..], &form[..CUT_LEAST]).map(|at| from + at);
+    begins.find(|at| form.starts_with(&text[*at..]))
 }
 
 fn without(content: Vec<u8>, form: &[u8]) -> Vec<u8> {
@@ -235,6 +266,25 @@ mod tests {
         let file = |word: &str| [b"\xff\0PK", word.as_bytes(), b"p&s", word.as_bytes(), b"\xfe"].concat();
         assert_eq!(scrub().file(file(SECRET)), file(MASK));
         assert_eq!(scrub().file(file("p&ss")), file("p&ss"));
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_at_the_end_of_a_text_is_taken_out_as_far_as_it_stands_there() {
+        let scrub = Scrub::of("sk-live-4242424242");
+        assert_eq!(scrub.text("401: no such key sk-live-4242"), "401: no such key ***");
+        assert_eq!(
+            scrub.text("401: no such key sk-live"),
+            "401: no such key sk-live",
+            "too little to be told apart"
+        );
+        assert_eq!(scrub.text("sk-live-4243 is none of ours"), "sk-live-4243 is none of ours");
+        let text = serde_json::json!({ "message": "no such key sk-live-42424", "n": 1 }).to_string();
+        assert_eq!(scrub.document(&text), r#"{"message":"no such key ***","n":1}"#);
+        let address = Scrub::of("https://chat.example.com/send?key=693a91f6-593e-4bc4");
+        assert_eq!(address.text("see https://chat.example.com"), "see https://chat.example.com");
+        assert_eq!(address.text("no robot 693a91f6-59"), "no robot ***");
+        let words = Scrub::of("密码是水龙头开关");
+        assert_eq!(words.text("不认识 密码是水龙"), "不认识 ***");
     }
 
     #[test]
