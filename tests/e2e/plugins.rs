@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::{House, step, until};
+use crate::house::{House, binary, step, until};
 
 /// Tries once more, soon.
 const SETTINGS: &str = "[retry]\ntimes = 1\nfirst = \"20ms\"\n";
@@ -101,4 +101,19 @@ fn a_plugin_that_was_put_aside_for_its_crashes_tries_again_when_somebody_says_so
     assert!(plugin["pid"].is_u64(), "{plugin:#}");
     others_are_well(&house);
     assert_eq!(house.call(&["plugin", "release", "echo"]).code, 0, "it stays as it is");
+}
+
+#[test]
+fn what_lies_among_the_plugins_and_is_none_and_a_plugin_that_lies_there_twice_are_told() {
+    let mut house = House::new();
+    let echo = std::fs::read(binary().with_file_name("libyizhan_plugin_echo.so")).unwrap();
+    house.write("plugins/libnotes.so", "no library at all");
+    house.write("plugins/libecho.so", &echo);
+    house.write("plugins/libecho-2.so", [&echo[..], b"another build"].concat());
+    house.start();
+    let told = house.get("/api/v1/doctor").to_string();
+    assert!(told.contains("plugin.not_a_plugin") && told.contains("libnotes.so"), "{told}");
+    assert!(told.contains("plugin.twice") && told.contains("libecho.so"), "{told}");
+    // Nobody is told of what lies beside the program, where builds put what they like.
+    assert!(!told.contains("lying_disk"), "{told}");
 }

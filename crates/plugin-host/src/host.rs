@@ -152,26 +152,23 @@ impl PluginHost {
         for path in &self.files {
             match Sealed::read(path) {
                 Ok(sealed) => match found.iter().find(|other| other.note.id == sealed.note.id) {
-                    Some(other) => {
-                        let fault = Fault::Twice { id: sealed.note.id.clone(), other: other.path.clone() };
-                        refusals.push(Refusal {
-                            path: path.clone(),
-                            plugin: Some(sealed.note.id.clone()),
-                            fault,
-                        });
-                    }
+                    Some(other) => refusals.push(twice(other, &sealed)),
                     None => found.push(sealed),
                 },
                 Err(fault) => refusals.push(Refusal { path: path.clone(), plugin: None, fault }),
             }
         }
-        for path in self.folders.iter().flat_map(|folder| libraries(folder)) {
-            match Sealed::read(&path) {
-                Ok(sealed) if found.iter().any(|other| other.note.id == sealed.note.id) => {}
-                Ok(sealed) => found.push(sealed),
-                // Ordinary libraries lie in every build folder.
-                Err(Fault::NotAPlugin) => {}
-                Err(fault) => refusals.push(Refusal { path, plugin: None, fault }),
+        for folder in &self.folders {
+            for path in libraries(folder) {
+                match Sealed::read(&path) {
+                    Ok(sealed) => match found.iter().find(|other| other.note.id == sealed.note.id) {
+                        None => found.push(sealed),
+                        Some(other) => refusals.extend(doubled(other, &sealed)),
+                    },
+                    // Ordinary libraries lie in every build folder.
+                    Err(Fault::NotAPlugin) if !folder.ends_with("plugins") => {}
+                    Err(fault) => refusals.push(Refusal { path, plugin: None, fault }),
+                }
             }
         }
         (found, refusals)
@@ -373,6 +370,18 @@ impl Drop for PluginHost {
 /// The plugin's own part of its settings; none at all are empty ones.
 fn config_text(settings: &PluginSettings) -> String {
     if settings.config.is_null() { "{}".to_owned() } else { settings.config.to_string() }
+}
+
+fn twice(first: &Sealed, second: &Sealed) -> Refusal {
+    let id = second.note.id.clone();
+    let fault = Fault::Twice { id: id.clone(), other: first.path.clone() };
+    Refusal { path: second.path.clone(), plugin: Some(id), fault }
+}
+
+/// A plugin of an earlier folder goes before one of a later folder. Of two that differ in one folder nobody knows which is meant.
+fn doubled(first: &Sealed, second: &Sealed) -> Option<Refusal> {
+    let beside = first.path.parent() == second.path.parent();
+    (beside && first.sha256 != second.sha256).then(|| twice(first, second))
 }
 
 fn libraries(folder: &Path) -> Vec<PathBuf> {

@@ -134,10 +134,18 @@ impl House for Rooms {
     }
 
     fn findings(&self, language: Spoken) -> Vec<String> {
-        self.outages.findings(match language {
+        let language = match language {
             Spoken::Zh => Language::Zh,
             Spoken::En => Language::En,
-        })
+        };
+        let mut findings = self.outages.findings(language);
+        for refusal in self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let said = plugins::said(refusal);
+            findings.push(
+                language.pick(format!("有插件没有启用:{said}"), format!("a plugin is not in use: {said}")),
+            );
+        }
+        findings
     }
 
     fn audit_heads(&self) -> std::io::Result<Vec<Head>> {
