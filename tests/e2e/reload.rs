@@ -99,6 +99,8 @@ fn a_file_that_is_broken_over_a_restart_leaves_its_last_good_text_in_force() {
     house.start();
     let row = house.shelf("flow").unwrap();
     assert_eq!((&row["state"], &row["title"]), (&json!("old text in force"), &json!("第1版")), "{row:#}");
+    let said = house.get("/api/v1/doctor?lang=en").to_string();
+    assert!(said.contains("workflows/flow.toml has faults, and its last good text stays in force"), "{said}");
     house.ends(&house.run("flow", &json!({})), "done");
 }
 

@@ -49,6 +49,7 @@ pub(crate) async fn doctor(
         let mut visit = Visit { desk, language, findings, runs: 0, replayed: 0, more: 0 };
         desk.house.findings(language).into_iter().for_each(|finding| visit.found(finding));
         visit.audit()?;
+        visit.workflows();
         visit.posts();
         visit.notices()?;
         visit.outsiders()?;
@@ -118,6 +119,27 @@ impl Visit<'_> {
             findings: self.findings,
             runs: self.runs,
             replayed: self.replayed,
+        }
+    }
+
+    /// Files with faults: what is in force is not what lies there.
+    fn workflows(&mut self) {
+        let all = self.desk.shared().library.workflows();
+        for entry in all.values().filter(|entry| !entry.faults.is_empty()) {
+            let path = &entry.path;
+            let finding = match entry.workflow {
+                Some(_) => say!(
+                    self,
+                    "{path} 有错误,照旧用上一份好的;哪里错、怎么改:`yizhan check`",
+                    "{path} has faults, and its last good text stays in force: `yizhan check` says which and what to do"
+                ),
+                None => say!(
+                    self,
+                    "{path} 有错误,没有生效;哪里错、怎么改:`yizhan check`",
+                    "{path} has faults and is not in force: `yizhan check` says which and what to do"
+                ),
+            };
+            self.found(finding);
         }
     }
 
