@@ -7,6 +7,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { chromium } from "playwright-core";
+import { stories as acts } from "./acts.mjs";
 import { stories as beside } from "./beside.mjs";
 import { stories as eyes } from "./eyes.mjs";
 import { stories as faults } from "./faults.mjs";
@@ -30,7 +31,7 @@ const windows = new Windows(browser, house);
 const pictures = new Pictures(folder);
 const only = process.env.ONLY ?? "";
 let [passed, failed] = [0, 0];
-for (const story of [...stories, ...beside, ...eyes, ...faults, ...following, ...keyboard, ...lines, ...texts].filter((story) => story.name.includes(only))) {
+for (const story of [...stories, ...acts, ...beside, ...eyes, ...faults, ...following, ...keyboard, ...lines, ...texts].filter((story) => story.name.includes(only))) {
   windows.begin();
   const begun = Date.now();
   try {

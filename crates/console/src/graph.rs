@@ -59,7 +59,7 @@ pub(crate) fn ways(workflow: &Workflow, language: Lang) -> Vec<Way> {
         let step = workflow.step(from);
         for on in &step.on {
             let outcome = match &on.outcome {
-                OutcomePattern::Word(word) => outcome_word(language, word).to_owned(),
+                OutcomePattern::Word(word) => outcome_word(language, word),
                 OutcomePattern::Field { field, value } => answered(step, field, value, language),
             };
             match &on.goes {

@@ -5,7 +5,7 @@ pub(crate) mod steps;
 
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{People, bare};
-use yizhan_workflow::problem::Lang;
+use yizhan_workflow::problem::{Lang, cause};
 
 /// One text of a page. There is none without both languages.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +33,7 @@ pub(crate) fn say_with(lang: Lang, text: Text, with: &[&str]) -> String {
 }
 
 /// What a step or a case came to, where its word is one of ours; what a file calls its own ends stays as it is.
-pub(crate) fn outcome_word(lang: Lang, outcome: &str) -> &str {
+pub(crate) fn outcome_word(lang: Lang, outcome: &str) -> String {
     let text = match outcome {
         "yes" => catalogue::YES_SMALL,
         "no" => catalogue::NO_SMALL,
@@ -48,9 +48,10 @@ pub(crate) fn outcome_word(lang: Lang, outcome: &str) -> &str {
         "failed" => catalogue::STATE_FAILED,
         "skipped" => catalogue::STEP_SKIPPED,
         "cancelled" => catalogue::STATE_CANCELLED,
-        own => return own,
+        // A workflow's own word, or why it failed.
+        own => return cause(own, lang),
     };
-    say(lang, text)
+    say(lang, text).to_owned()
 }
 
 /// A person by name, whoever sits at the server in words, anything else without its kind.

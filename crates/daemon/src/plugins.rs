@@ -12,11 +12,13 @@ use yizhan_plugin_host::{
 };
 use yizhan_workflow::catalogue::Catalogue;
 use yizhan_workflow::moment::Span;
+use yizhan_workflow::problem::cause;
 
 use crate::artifacts::Artifacts;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::home::Home;
+use crate::language::Language;
 use crate::secrets::Secrets;
 
 /// Where a package puts plugins.
@@ -139,15 +141,19 @@ pub(crate) fn open(
     })
 }
 
-pub(crate) fn offline_catalogue(home: Option<&Home>) -> Result<(Catalogue, Vec<String>), Failure> {
+pub(crate) fn offline_catalogue(home: Option<&Home>) -> Result<(Catalogue, Vec<Refusal>), Failure> {
     let (host, refused) = offline(home, Vec::new())?;
     let catalogue = host.catalogue();
     host.close();
-    Ok((catalogue, refused.iter().map(said).collect()))
+    Ok((catalogue, refused))
 }
 
 /// A refusal as a person reads it, with its code and the next step.
-pub(crate) fn said(refusal: &Refusal) -> String {
-    let help = refusal.help().map_or_else(String::new, |help| format!("\n  help: {help}"));
-    format!("warning[{}]: {refusal}{help}", refusal.code())
+pub(crate) fn said(refusal: &Refusal, language: Language) -> String {
+    let (lang, path) = (language.lang(), refusal.path.display());
+    let why = cause(&refusal.fault.to_string(), lang);
+    let help = refusal.help().map(|help| cause(help, lang));
+    let help = help.map(|help| language.pick(format!("\n  怎么办: {help}"), format!("\n  help: {help}")));
+    let head = language.pick("注意", "warning");
+    format!("{head}[{}]: {path}: {why}{}", refusal.code(), help.unwrap_or_default())
 }

@@ -12,7 +12,7 @@ pub(crate) mod wide;
 
 pub use messages::{Lang, codes, explain};
 pub use render::{render, sentence, to_json, worded};
-pub use told::{Told, reason, retold, row_in_words, sort_word, told};
+pub use told::{Told, cause, reason, retold, row_in_words, sort_word, told};
 
 /// One fault in a file. A check returns all of them, not the first.
 #[derive(Clone, Debug, PartialEq, Eq)]

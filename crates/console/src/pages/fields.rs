@@ -207,13 +207,13 @@ fn one(field: &Shown, faults: &[(String, String)], given: &Given, lang: Lang) ->
             fieldset.wrong[!wrong.is_empty()] {
                 legend { (field.label) (mark(field, lang)) }
                 (beside(field, &wrong))
-                (input(field, &id, given, lang, SHOWN_OPTIONS))
+                (input(field, &id, given, lang, &Called::ByItsLabel))
             }
         } @else {
             div.field.wrong[!wrong.is_empty()] {
                 label for=(id) { (field.label) (mark(field, lang)) }
                 (beside(field, &wrong))
-                (input(field, &id, given, lang, SHOWN_OPTIONS))
+                (input(field, &id, given, lang, &Called::ByItsLabel))
             }
         }
     }
@@ -233,9 +233,20 @@ fn beside(field: &Shown, wrong: &[&String]) -> Markup {
     }
 }
 
-/// With more than so many options there is a list to choose from.
-fn input(field: &Shown, id: &str, given: &Given, lang: Lang, options: usize) -> Markup {
+/// What a field is called for whoever does not see it.
+enum Called {
+    ByItsLabel,
+    /// In a table: by its column and its row.
+    By(String),
+}
+
+fn input(field: &Shown, id: &str, given: &Given, lang: Lang, called: &Called) -> Markup {
     let name = id;
+    // With more options there is a list to choose from; in a table there is one always.
+    let (called, options) = match called {
+        Called::ByItsLabel => (None, SHOWN_OPTIONS),
+        Called::By(words) => (Some(words), 0),
+    };
     let known = given.text(name).map(str::to_owned);
     let known = known.or_else(|| field.default.as_ref().filter(|_| given.is_nothing()).map(plain));
     let known = known.unwrap_or_default();
@@ -248,7 +259,7 @@ fn input(field: &Shown, id: &str, given: &Given, lang: Lang, options: usize) -> 
             radios(name, &options, &known, must)
         }
         "choice" => html! {
-            select id=(id) name=(name) required[must] {
+            select id=(id) name=(name) required[must] aria-label=[called] {
                 option value="" { (say(lang, t::CHOOSE)) }
                 @for option in &field.options {
                     option value=(option.code) selected[option.code == known] { (option.label) }
@@ -263,7 +274,7 @@ fn input(field: &Shown, id: &str, given: &Given, lang: Lang, options: usize) -> 
             let kinds = kinds.join(",");
             html! {
                 span.choose {
-                    input #(id) type="file" name=(name) multiple[field.kind == "files"]
+                    input #(id) type="file" name=(name) multiple[field.kind == "files"] aria-label=[called]
                         accept=[(!kinds.is_empty()).then_some(kinds)] required[must];
                     span.shown aria-hidden="true" {
                         span.button { (say(lang, if field.kind == "files" { t::CHOOSE_FILES } else { t::CHOOSE_FILE })) }
@@ -273,11 +284,11 @@ fn input(field: &Shown, id: &str, given: &Given, lang: Lang, options: usize) -> 
             }
         }
         "text" if field.lines.is_some_and(|lines| lines > 1) => html! {
-            textarea id=(id) name=(name) rows=(field.lines.unwrap_or(3).min(20)) required[must] { (known) }
+            textarea id=(id) name=(name) rows=(field.lines.unwrap_or(3).min(20)) required[must] aria-label=[called] { (known) }
         },
         kind => html! {
             input id=(id) type=(type_of(kind)) inputmode=[mode_of(kind)] name=(name) value=(known)
-                step=[(kind == "time").then_some("any")] autocomplete="off" required[must];
+                step=[(kind == "time").then_some("any")] autocomplete="off" required[must] aria-label=[called];
         },
     }
 }
@@ -367,7 +378,7 @@ fn table(field: &Shown, name: &str, given: &Given, lang: Lang) -> Markup {
                         @if column.shown || column.is_told() {
                             (told(rows.and_then(|rows| rows.get(row)?.get(&column.name)).unwrap_or(&Json::Null), lang))
                         } @else {
-                            (cell(column, &format!("{name}.{row}.{}", column.name), given, lang))
+                            (cell(column, (name, row), given, lang))
                         }
                     }
                 }
@@ -378,9 +389,17 @@ fn table(field: &Shown, name: &str, given: &Given, lang: Lang) -> Markup {
 }
 
 /// In a row nothing must be filled in before the row is.
-fn cell(column: &Shown, id: &str, given: &Given, lang: Lang) -> Markup {
+fn cell(column: &Shown, (name, row): (&str, usize), given: &Given, lang: Lang) -> Markup {
     let column = Shown { required: false, ..column.clone() };
-    html! { @if matches!(column.kind.as_str(), "table" | "signature") { } @else { (input(&column, id, given, lang, 0)) } }
+    let id = format!("{name}.{row}.{}", column.name);
+    let called = format!("{} {}", column.label, row + 1);
+    match column.kind.as_str() {
+        "table" | "signature" => html! {},
+        "yesno" | "choices" | "checklist" => html! {
+            div role="group" aria-label=(called) { (input(&column, &id, given, lang, &Called::ByItsLabel)) }
+        },
+        _ => input(&column, &id, given, lang, &Called::By(called)),
+    }
 }
 
 /// The answer that the page gave, with what the link chooses.

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use yizhan_workflow::calendar::Calendar;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::rights::Role;
+use yizhan_workflow::problem::reason;
 
 pub(crate) use acts::{cancel, due, pause, resume, retry};
 
@@ -175,7 +176,7 @@ fn content(reader: &Reader<'_>, case: &Case, refused_act: Option<(&Refusal, &Typ
         div #undecided data-live { @for task in &case.asks {
             section.notice.work aria-label=(say(lang, t::DECIDE_IT)) {
                 h2 { (say(lang, t::DECIDE_IT)) " · " (task.row.title) }
-                @if let Some(evidence) = &task.evidence { p { strong { (evidence.code) } " " (evidence.message) } }
+                @if let Some(evidence) = &task.evidence { p { strong { (evidence.code) } " " (super::said::told(&evidence.code, &evidence.message, lang)) } }
                 (settling::asked(reader, task, (&Typed::default(), true)))
             }
         } }
@@ -212,7 +213,7 @@ fn facts(reader: &Reader<'_>, case: &Case) -> Markup {
             @for (label, value) in input { dt { (label) } dd { (value) } }
         }
         @if let Some(error) = &view.error {
-            div.notice.bad { p { strong { (error.code) } " " (step_called(&view.steps, &error.step)) ": " (error.message) } }
+            div.notice.bad { p { strong { (error.code) } " " (step_called(&view.steps, &error.step)) ": " (reason(&error.code, &error.message, lang)) } }
         }
         @if !output.is_empty() {
             h2 { (say(lang, t::RESULT)) }

@@ -14,7 +14,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde_json::Value as Json;
 use yizhan_workflow::people::rights::Role;
-use yizhan_workflow::problem::Lang;
+use yizhan_workflow::problem::{Lang, cause};
 
 pub(crate) use accounts::{
     end_session, end_sessions, invite, make_token, revoke, show as accounts, shut_out,
@@ -141,7 +141,7 @@ fn well(reader: &Reader<'_>, health: &HealthView) -> Markup {
                 p { (say(lang, t::NOT_READY)) }
                 @if let Some(left) = health.recovering { p { (say(lang, t::RECOVERING)) " " (left.left) " / " (left.of) } }
                 @if health.disk_full { p { (say(lang, t::DISK_IS_FULL)) } }
-                @if let Some(broken) = &health.broken { p { (broken) } }
+                @if let Some(broken) = &health.broken { p { (cause(broken, lang)) } }
             }
         }
     }

@@ -126,6 +126,10 @@ async fn a_schedule_fires_nothing_while_it_is_paused_and_makes_up_for_it_as_its_
         found.unwrap()["last"][0]["outcome"].clone()
     };
     assert_eq!((outcome("close"), outcome("none")), (json!("late"), json!("missed")), "each slot has a line");
+    let operator = token(&place, "ops of all", Role::Operator, &[], None).await;
+    let page = operator.send("GET", "/system", &[("accept-language", "en")], vec![]).await.body;
+    let chip = |word: &str| format!("<span class=\"chip late\">{word}</span>");
+    assert!(page.contains(&chip("late")) && page.contains(&chip("missed")), "{page}");
     place.stop().await;
 }
 

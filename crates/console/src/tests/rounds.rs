@@ -167,3 +167,37 @@ async fn what_was_private_under_the_text_before_stays_private_under_the_next_one
     assert!(owners.body.contains("腰椎间盘突出"), "it is there to be hidden: {}", owners.body);
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_picture_of_a_case_counts_rounds_and_how_many_of_several_are_over() {
+    let several = "[step.each]\neach = \"{{ ['甲', '乙', '丙'] }}\"\nas = \"one\"\nask = \"group:热线\"\nform.ok = { type = \"yesno\" }\n";
+    let place = place(&[("claim", CLAIM), ("several", &format!("title = \"几家\"\n{several}"))]).await;
+    let picture = async |run: &str| {
+        let path = format!("/api/v1/runs/{run}/picture?lang=en");
+        place.socket.get(&path).await.body
+    };
+    let claim = refused_once(&place).await;
+    let drawn = picture(&claim).await;
+    assert_eq!(drawn.matches("done · round 2").count(), 5, "all five steps were done twice: {drawn}");
+    let run = place.start("several", json!({})).await;
+    place.run_until(&run, |run| run["waits"] == "task").await;
+    assert!(picture(&run).await.contains("0/3"), "{}", picture(&run).await);
+    answer(&place, &run, "each", json!({ "ok": true })).await;
+    assert!(picture(&run).await.contains("1/3"), "{}", picture(&run).await);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_a_case_failed_is_said_in_the_readers_language_wherever_it_is_said() {
+    let fails = "title = \"除\"\n[step.divide]\nuse = \"play.say\"\nwith.text = \"{{ 1 / (input.n - input.n) }}\"\n[input]\nn = { type = \"number\" }\n";
+    let place = place(&[("fails", fails)]).await;
+    let run = place.start("fails", json!({ "n": 3 })).await;
+    let view = place.run_until(&run, |run| run["state"] == "failed").await;
+    let words = view["error"]["message"].as_str().unwrap();
+    let page = place.token.send("GET", &format!("/runs/{run}"), &[("accept-language", "zh")], vec![]).await;
+    // The lines of the journal unfold to what stands in the store, for who asks for that.
+    let outside = |part: &str| part.split_once("</pre>").map_or(part, |(_, rest)| rest).to_owned();
+    let told: String = page.body.split("<pre").map(outside).collect();
+    assert!(told.contains("算不出来") && !told.contains(words), "{words}: {told}");
+    place.stop().await;
+}

@@ -229,7 +229,7 @@ impl Wording<'_> {
             }
             _ => {
                 let of_outcome = |text: &str| {
-                    if part == "outcome" { outcome_word(self.lang, text) } else { text }.to_owned()
+                    if part == "outcome" { outcome_word(self.lang, text) } else { text.to_owned() }
                 };
                 let known = WORDS.iter().find(|(word, _)| *word == text);
                 known.map_or_else(|| of_outcome(text), |(_, word)| say(self.lang, *word).to_owned())

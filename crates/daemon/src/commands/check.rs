@@ -86,7 +86,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         Format::Sarif => context.say_json(&sarif_of(&found, context)),
         Format::Json => context.say_json(&json_of(&found, context)),
         Format::Text => context.answer(&json_of(&found, context), |_| {
-            let mut texts = refused;
+            let mut texts: Vec<String> =
+                refused.iter().map(|refusal| plugins::said(refusal, context.language)).collect();
             texts.extend(rendered(&found, context));
             texts.push(summary((files.len(), errors, warnings), context));
             texts.join("\n")

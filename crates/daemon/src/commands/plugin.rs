@@ -59,7 +59,7 @@ fn all(context: &Context) -> Result<Value, Failure> {
             let mut items: Vec<Value> = host.plugins().iter().map(view).collect();
             host.close();
             items.extend(refused.iter().map(|refusal| {
-                json!({ "id": refusal.plugin, "state": "refused", "path": refusal.path, "fault": plugins::said(refusal) })
+                json!({ "id": refusal.plugin, "state": "refused", "path": refusal.path, "fault": plugins::said(refusal, context.language) })
             }));
             Ok(json!({ "items": items, "next": null }))
         }

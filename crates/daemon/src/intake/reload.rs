@@ -81,7 +81,7 @@ impl Reading {
         reads: &dyn Reads,
     ) -> (Self, Workflows) {
         for refusal in &refused {
-            tracing::warn!(plugin = refusal.plugin, "{}", said(refusal));
+            tracing::warn!(plugin = refusal.plugin, "{}", said(refusal, Language::En));
         }
         let plugin_folders = crate::plugins::folders(Some(home), &config.plugins.folders);
         let mut reading = Self {
@@ -260,7 +260,7 @@ impl Reading {
         self.plugins = now;
         let refused = self.host.reload();
         for refusal in &refused {
-            tracing::warn!(plugin = refusal.plugin, "{}", said(refusal));
+            tracing::warn!(plugin = refusal.plugin, "{}", said(refusal, Language::En));
         }
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
         Some(self.host.catalogue())

@@ -86,7 +86,7 @@ fn refused(refusal: &Refusal) -> PluginView {
         id: refusal.plugin.clone().or(file).unwrap_or_default(),
         state: "refused".to_owned(),
         path: refusal.path.display().to_string(),
-        fault: Some(plugins::said(refusal)),
+        fault: Some(plugins::said(refusal, Language::En)),
         ..PluginView::default()
     }
 }
@@ -140,7 +140,7 @@ impl House for Rooms {
         };
         let mut findings = self.outages.findings(language);
         for refusal in self.refused.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let said = plugins::said(refusal);
+            let said = plugins::said(refusal, language);
             findings.push(
                 language.pick(format!("有插件没有启用:{said}"), format!("a plugin is not in use: {said}")),
             );

@@ -78,6 +78,12 @@ pub fn reason(code: &str, words: &str, language: Lang) -> String {
     if title.contains('{') { words.to_owned() } else { format!("{title}({words})") }
 }
 
+/// Why something is as it is, where no code says it: the sentences that are known, in the reader's language.
+#[must_use]
+pub fn cause(words: &str, language: Lang) -> String {
+    in_language(words, language).into_owned()
+}
+
 /// A word of the language, such as the kind of a field, as people say it.
 #[must_use]
 pub fn sort_word(word: &str, language: Lang) -> String {

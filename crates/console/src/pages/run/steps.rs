@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use yizhan_workflow::form::Form;
 use yizhan_workflow::id::Millis;
+use yizhan_workflow::problem::reason;
 
 use super::super::shell::Reader;
 use super::super::{clock, fields};
@@ -51,7 +52,7 @@ fn inside(reader: &Reader<'_>, (case, step): (&Case, &StepView), item: &ItemView
         }
         @if let Some(child) = &item.child { p { (say(lang, t::CHILD)) " " a href={ "/runs/" (child) } { (child) } } }
         @if let Some(failure) = &item.failure {
-            p.fault { strong { (failure.code) } " " (failure.message) }
+            p.fault { strong { (failure.code) } " " (reason(&failure.code, &failure.message, lang)) }
         }
         @if let Some(ledger) = &item.clock { (clock::ledger(reader, ledger)) }
         @if item.attempts > 0 && matches!(step.kind.as_str(), "use" | "run" | "ask" | "await") {
@@ -89,7 +90,7 @@ fn when(reader: &Reader<'_>, case: &Case, item: &ItemView) -> String {
     }
     // That it is done its state says.
     let came_to = item.outcome.as_deref().filter(|outcome| *outcome != "done");
-    said.extend(came_to.map(|outcome| outcome_word(lang, outcome).to_owned()));
+    said.extend(came_to.map(|outcome| outcome_word(lang, outcome)));
     said.join(" · ")
 }
 

@@ -1,7 +1,7 @@
 //! Plugins: what they do, how it goes, and what they cost.
 
 use maud::{Markup, html};
-use yizhan_workflow::problem::{Lang, sort_word};
+use yizhan_workflow::problem::{Lang, cause, sort_word};
 
 use super::super::shell::Reader;
 use crate::house::{CostView, PluginView};
@@ -33,7 +33,7 @@ fn row(reader: &Reader<'_>, plugin: &PluginView) -> Markup {
             }
             td data-label=(say(lang, t::STATE)) {
                 span.chip.done[plugin.state == "ready"].failed[plugin.fault.is_some()] { (state(&plugin.state).map_or(plugin.state.as_str(), |text| say(lang, text))) }
-                @if let Some(fault) = &plugin.fault { p.fault { (fault) } }
+                @if let Some(fault) = &plugin.fault { @for line in fault.lines() { p.fault { (cause(line.trim().trim_start_matches("help: "), lang)) } } }
             }
             td data-label=(say(lang, t::CALLS)) {
                 (plugin.calls)
