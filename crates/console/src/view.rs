@@ -35,7 +35,7 @@ use crate::refusal::Refusal;
 
 pub use attempts::{AttemptView, SaidView};
 pub(crate) use attempts::{Of as AttemptsOf, attempts};
-pub(crate) use journal::{given_before, journal_line};
+pub(crate) use journal::{Eyes, given_before, journal_line};
 pub(crate) use lines::each_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
 pub(crate) use replay::{Replay, plain_title};

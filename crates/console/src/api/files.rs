@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
 use serde_json::value::RawValue;
+use serde_json::{Value as Json, json};
 use yizhan_workflow::form::{Form, Kind};
 use yizhan_workflow::run::event::Raw;
 
@@ -68,6 +68,11 @@ pub(super) fn sized(desk: &Desk, sender: &Sender, fields: Raw) -> Result<Raw, Re
         return Ok(fields);
     }
     let mut all: BTreeMap<String, Box<RawValue>> = crate::body::parse(fields.get().as_bytes())?;
+    // A field of this name makes of all fields together what reads as a file.
+    if let Some(value) = all.get("artifact") {
+        let named: Json = crate::body::parse(value.get().as_bytes())?;
+        each_is_own(desk, sender, &json!({ "artifact": named }))?;
+    }
     for value in all.values_mut().filter(|value| may_name(value.get())) {
         let mut named: Json = crate::body::parse(value.get().as_bytes())?;
         size_of(desk, sender, &mut named)?;
@@ -96,7 +101,8 @@ pub(super) async fn sized_said(
     desk.read(move |desk| sized(desk, &sender, fields)).await
 }
 
-/// Sets the size of each kept file in what a case is to begin with, whose form asks for some.
+/// Sets the size of each kept file in what a case is to begin with, where its form asks for some; elsewhere `artifact` is a name as
+/// any other, but what reads as a kept file in the case must be theirs.
 ///
 /// # Errors
 /// When one is named that is not kept, or not for this sender to name.
@@ -107,7 +113,7 @@ pub(super) async fn sized_input(
     mut input: Json,
 ) -> Result<Json, Refusal> {
     if !asks_for_files(form) {
-        return Ok(input);
+        return desk.read(move |desk| each_is_own(desk, &sender, &input).map(|()| input)).await;
     }
     desk.read(move |desk| size_of(desk, &sender, &mut input).map(|()| input)).await
 }
@@ -167,9 +173,9 @@ fn size_of(desk: &Desk, sender: &Sender, value: &mut Json) -> Result<(), Refusal
     match value {
         Json::Array(list) => list.iter_mut().try_for_each(|one| size_of(desk, sender, one)),
         Json::Object(map) => {
-            let Some(Json::String(hash)) = map.get("artifact") else {
-                return map.values_mut().try_for_each(|one| size_of(desk, sender, one));
-            };
+            // A file may stand inside of what looks like one.
+            map.values_mut().try_for_each(|one| size_of(desk, sender, one))?;
+            let Some(Json::String(hash)) = map.get("artifact") else { return Ok(()) };
             let no_such = || Refusal::NoSuch { kind: "artifact", name: hash.chars().take(64).collect() };
             // What is not theirs is told as what is not there.
             if !is_hash(hash) || !sender.may_name(desk, hash)? {

@@ -32,7 +32,7 @@ use crate::house::Language;
 use crate::noted::{Standing, standing};
 use crate::refusal::Refusal;
 use crate::view::{
-    JournalLine, Listing, Look, MigrationView, Replay, RunRow, RunView, Shown, Teller, Texts, Titles,
+    Eyes, JournalLine, Listing, Look, MigrationView, Replay, RunRow, RunView, Shown, Teller, Texts, Titles,
     WhyView, given_before, journal_line, plain_title, run_row, run_view,
 };
 use crate::why::Reader;
@@ -366,14 +366,15 @@ pub(crate) async fn journal(
             };
             let told = shown.map(|line| {
                 let (veil, world, own) = (&veil, look.world, texts.at(line.seq));
-                let sight = &look.sight_of(own);
+                let eyes = &Eyes::of(&look, own);
+                let sight = eyes.own();
                 if let Some(replay) = &mut replay {
                     replay.go_on(line);
                 }
                 let then = |at, round| replay.as_ref()?.title(&look, own, sight, (at, round));
                 let called = |at, round| plain_title(own, sight, at).or_else(|| then(at, round));
                 let titles = Some(&called as Titles<'_>).filter(|_| part.titles);
-                journal_line(line, &Teller { text: own, language, sight, veil, world, titles })
+                journal_line(line, &Teller { text: own, language, eyes, veil, world, titles })
             });
             let items: Vec<_> = told.collect();
             let next = items.last().filter(|_| more).map(|line| line.seq.to_string());

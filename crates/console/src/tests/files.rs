@@ -153,7 +153,8 @@ form.proof = { label = "凭据", type = "file", required = false }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_is_named_by_whoever_sent_it_or_sees_it_in_the_task_and_by_nobody_who_knows_its_hash() {
-    let place = place(&[("counter", COUNTER)]).await;
+    let plain = "title = \"记\"\n[input]\nartifact = { label = \"器物\", type = \"text\" }\n[trigger.desk]\nby_hand = [\"group:热线\", \"person:wang.wei\"]\n[step.ask]\nask = \"person:li.na\"\n";
+    let place = place(&[("counter", COUNTER), ("plain", plain)]).await;
     let (li, wang) = (session(&place, "li.na", 0).await, session(&place, "wang.wei", 0).await);
     let hash = |reply: Reply| reply.json()["artifact"].as_str().unwrap().to_owned();
     let (own, others) = (hash(sends(&li, b"a bill").await), hash(sends(&wang, b"a secret").await));
@@ -175,6 +176,12 @@ async fn a_file_is_named_by_whoever_sent_it_or_sees_it_in_the_task_and_by_nobody
         without_hash(&nowhere, &"0".repeat(64)),
         "nor is it said that somebody has it"
     );
+    // Nor inside of what is theirs.
+    let around = json!({ "trigger": "desk", "input": { "artifact": own, "bill": file(&others) } });
+    assert_eq!(post(&li, "/api/v1/workflows/counter/runs", around).await.code(), "YZ0404");
+    let plain = json!({ "trigger": "desk", "input": { "artifact": others } });
+    assert_eq!(post(&li, "/api/v1/workflows/plain/runs", plain.clone()).await.code(), "YZ0404");
+    assert_eq!(post(&wang, "/api/v1/workflows/plain/runs", plain).await.status, 201, "his own");
     let begun = begins(&li, &own).await;
     assert_eq!(begun.status, 201, "{}", begun.body);
     let run = begun.json()["id"].as_str().unwrap().to_owned();
@@ -182,7 +189,8 @@ async fn a_file_is_named_by_whoever_sent_it_or_sees_it_in_the_task_and_by_nobody
     let answer = |copy: &str, proof: &str| json!({ "fields": { "copy": file(copy), "proof": file(proof) } });
     // Of no case, and li.na's alone.
     let hers = hash(sends(&li, b"a letter").await);
-    for body in [answer(&hers, &others), answer(&own, &hers)] {
+    let around = json!({ "fields": { "copy": { "artifact": own, "name": "a.pdf", "more": file(&hers) }, "proof": file(&own) } });
+    for body in [answer(&hers, &others), answer(&own, &hers), around] {
         assert_eq!(post(&wang, &path, body).await.code(), "YZ0404");
     }
     // A key may be written in another way, and is the same key.

@@ -110,6 +110,8 @@ async fn what_was_private_in_an_earlier_round_is_in_no_title_of_its_lines() {
 
 const ILL: &str = r#"
 title = "请假"
+[output]
+why = "{{ step.fill.ill }}"
 [step.fill]
 title = "填写"
 ask = "group:热线"
@@ -134,6 +136,7 @@ async fn what_was_private_in_any_round_is_read_nowhere_by_others() {
     }
     place.run_until(&run, |run| run["state"] == "done").await;
     let looks = token(&place, "looks", Role::Viewer, &["ill"], None).await;
+    // What the case gives is of the same words, and makes them no more public.
     for path in ["", "/journal?lang=en&titles=true", "/attempts", "/why"] {
         let path = format!("/api/v1/runs/{run}{path}");
         let theirs = looks.get(&path).await.body;
@@ -199,5 +202,28 @@ async fn why_a_case_failed_is_said_in_the_readers_language_wherever_it_is_said()
     let outside = |part: &str| part.split_once("</pre>").map_or(part, |(_, rest)| rest).to_owned();
     let told: String = page.body.split("<pre").map(outside).collect();
     assert!(told.contains("算不出来") && !told.contains(words), "{words}: {told}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_next_text_makes_private_is_hidden_in_the_lines_of_the_one_before() {
+    let text = |private: &str| {
+        format!(
+            "title = \"请假\"\n[step.fill]\nask = \"group:热线\"\nform.ill = {{ label = \"病情\", type = \"text\"{private} }}\n\
+             [step.review]\nask = \"role:班长\"\nform.fine = {{ label = \"同意\", type = \"yesno\" }}\n"
+        )
+    };
+    let place = place(&[("ill", &text(""))]).await;
+    let run = place.start("ill", json!({})).await;
+    answer(&place, &run, "fill", json!({ "ill": "腰椎间盘突出" })).await;
+    place.run_until(&run, |run| run["waits"] == "task").await;
+    place.load(&[("ill", &text(", private = true"))]).await;
+    let gone = place.socket.post(&format!("/api/v1/runs/{run}/migrate"), &json!({})).await;
+    assert_eq!((gone.status, &gone.json()["done"]), (200, &json!(true)), "{gone:?}");
+    let looks = token(&place, "looks", Role::Viewer, &["ill"], None).await;
+    for path in ["", "/journal", "/attempts"] {
+        let seen = looks.get(&format!("/api/v1/runs/{run}{path}")).await;
+        assert!(seen.status == 200 && !seen.body.contains("腰椎"), "{path}: {}", seen.body);
+    }
     place.stop().await;
 }

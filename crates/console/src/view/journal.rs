@@ -30,13 +30,13 @@ pub(crate) fn journal_line(line: &Stored, teller: &Teller<'_>) -> JournalLine {
             did: vec![],
         };
     };
-    let sight = teller.sight;
+    let eyes = teller.eyes;
     let event = read.remove("event").unwrap_or_default();
     let by = inside(&event, "by").and_then(Json::as_str).map(str::to_owned);
     let own = step_of(&event);
     let guarded = |variant: Json| {
         let step = step_of(&variant).or(own);
-        seen(variant, step, by.as_deref(), (sight, teller.veil))
+        seen(variant, step, by.as_deref(), (eyes, teller.veil))
     };
     let (event, with) = named(guarded(event), text);
     let did = match read.remove("did") {
@@ -52,23 +52,72 @@ pub(crate) fn journal_line(line: &Stored, teller: &Teller<'_>) -> JournalLine {
     JournalLine { seq, at, text: told, event, with: Json::Object(with), did: did.collect() }
 }
 
+/// How whoever looks sees a line: by the text that it was written under, and by that of today where it is another. What either
+/// keeps from them they do not see.
+pub(crate) struct Eyes<'a> {
+    own: Sight<'a>,
+    under: &'a Workflow,
+    today: Option<(Sight<'a>, &'a Workflow)>,
+}
+
+impl<'a> Eyes<'a> {
+    pub(crate) fn of(look: &'a Look<'a>, under: &'a Workflow) -> Self {
+        let is_old = under.hash != look.text.hash;
+        let today = is_old.then(|| (look.sight(), &**look.text));
+        Self { own: look.sight_of(under), under, today }
+    }
+
+    pub(crate) fn own(&self) -> &Sight<'a> {
+        &self.own
+    }
+
+    fn keeps(&self) -> bool {
+        self.own.keeps() || self.today.as_ref().is_some_and(|(today, _)| today.keeps())
+    }
+
+    fn input(&self, raw: &Raw) -> Raw {
+        let seen = self.own.input(raw);
+        self.today.as_ref().map(|(today, _)| today.input(&seen)).unwrap_or(seen)
+    }
+
+    fn given(&self, step: StepNo, by: Option<&str>, raw: &Raw) -> Raw {
+        let of = |step: StepNo| StepAt { step, scope: ScopeNo::RUN }.item(1, 0);
+        let known = self.under.steps.get(step.index());
+        if known.is_none() && step != StepNo::WHOLE {
+            return raw.clone();
+        }
+        let seen = self.own.given(of(step), by, raw);
+        let today =
+            self.today.as_ref().and_then(|(today, text)| Some((today, text.step_named(&known?.path())?)));
+        today.map(|(today, step)| today.given(of(step), by, &seen)).unwrap_or(seen)
+    }
+
+    fn title(&self, title: &str) -> Option<String> {
+        let seen = self.own.title(title)?;
+        match &self.today {
+            Some((today, _)) => today.title(&seen),
+            None => Some(seen),
+        }
+    }
+}
+
 /// All that was given to a case, of each round: as it stands in the journal, and as whoever looks sees it. Nothing, where
 /// there is nothing to keep from them.
 pub(crate) fn given_before(look: &Look<'_>, desk: &Desk) -> Result<Vec<(Raw, Raw)>, Refusal> {
     let (id, mut found) = (look.run.id, vec![]);
     let texts = Texts::of(look.run, u32::MAX, &desk.shared().library, desk.reads())?;
-    if !texts.all().any(|text| look.sight_of(text).keeps()) {
+    if !texts.all().any(|text| Eyes::of(look, text).keeps()) {
         return Ok(found);
     }
     each_line(desk.reads(), id, (0, u32::MAX), |line| {
-        let sight = look.sight_of(texts.at(line.seq));
+        let eyes = Eyes::of(look, texts.at(line.seq));
         if let Ok(Json::Object(read)) = serde_json::from_slice::<Json>(&line.body) {
             let event = read.get("event");
             let by = event.and_then(|event| inside(event, "by")).and_then(Json::as_str);
             let own = event.and_then(step_of);
             let facts = read.get("did").and_then(Json::as_array).into_iter().flatten();
             for variant in event.into_iter().chain(facts) {
-                given_in(variant, (step_of(variant).or(own), by), &sight, &mut found);
+                given_in(variant, (step_of(variant).or(own), by), &eyes, &mut found);
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -76,22 +125,17 @@ pub(crate) fn given_before(look: &Look<'_>, desk: &Desk) -> Result<Vec<(Raw, Raw
     Ok(found)
 }
 
-fn given_in(
-    value: &Json,
-    of: (Option<StepNo>, Option<&str>),
-    sight: &Sight<'_>,
-    found: &mut Vec<(Raw, Raw)>,
-) {
+fn given_in(value: &Json, of: (Option<StepNo>, Option<&str>), eyes: &Eyes<'_>, found: &mut Vec<(Raw, Raw)>) {
     match value {
         Json::Object(map) => {
             for (name, value) in map {
-                match masked((name, value), of, sight) {
+                match masked((name, value), of, eyes) {
                     Some(seen) => found.push((Raw::from(value), seen)),
-                    None => given_in(value, of, sight, found),
+                    None => given_in(value, of, eyes, found),
                 }
             }
         }
-        Json::Array(list) => list.iter().for_each(|one| given_in(one, of, sight, found)),
+        Json::Array(list) => list.iter().for_each(|one| given_in(one, of, eyes, found)),
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
@@ -100,16 +144,22 @@ fn given_in(
 fn masked(
     (name, value): (&str, &Json),
     (step, by): (Option<StepNo>, Option<&str>),
-    sight: &Sight<'_>,
+    eyes: &Eyes<'_>,
 ) -> Option<Raw> {
     match (name, step) {
-        ("input", _) => Some(sight.input(&Raw::from(value))),
-        ("output" | "fields" | "values" | "payload", Some(step)) => {
-            let of = StepAt { step, scope: ScopeNo::RUN }.item(1, 0);
-            Some(sight.given(of, by, &Raw::from(value)))
-        }
+        ("input", _) => Some(eyes.input(&Raw::from(value))),
+        ("output" | "fields" | "values" | "payload", Some(step)) => match inside_is(name, value) {
+            Some(inner) => Raw::new(format!("{{\"is\":{}}}", eyes.given(step, by, &Raw::from(inner)).get())),
+            None => Some(eyes.given(step, by, &Raw::from(value))),
+        },
         _ => None,
     }
+}
+
+/// An end says its output as `{"is": {…}}` where it is not that of its event.
+fn inside_is<'j>(name: &str, value: &'j Json) -> Option<&'j Json> {
+    let map = value.as_object().filter(|map| name == "output" && map.len() == 1)?;
+    map.get("is").filter(|inner| inner.is_object())
 }
 
 /// A field of `{"ended": {…}}`.
@@ -125,7 +175,7 @@ fn step_of(variant: &Json) -> Option<StepNo> {
 }
 
 /// Without the values that are not for this reader.
-fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, (sight, veil): (&Sight<'_>, &Veil)) -> Json {
+fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, (eyes, veil): (&Eyes<'_>, &Veil)) -> Json {
     match value {
         Json::Object(map) => {
             let entries = map.into_iter().map(|(name, value)| {
@@ -134,17 +184,17 @@ fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, (sight, veil): (&Si
                 }
                 // Of a task: made of values, as it is in lists.
                 if let ("title", Json::String(title)) = (name.as_str(), &value) {
-                    let title = sight.title(title).unwrap_or_else(|| HIDDEN.to_owned());
+                    let title = eyes.title(title).unwrap_or_else(|| HIDDEN.to_owned());
                     return (name, Json::String(title));
                 }
-                let shown = masked((&name, &value), (step, by), sight);
+                let shown = masked((&name, &value), (step, by), eyes);
                 let shown = shown.map(|shown| serde_json::from_str(shown.get()).unwrap_or_default());
-                (name, shown.unwrap_or_else(|| seen(value, step, by, (sight, veil))))
+                (name, shown.unwrap_or_else(|| seen(value, step, by, (eyes, veil))))
             });
             Json::Object(entries.collect())
         }
         Json::Array(list) => {
-            Json::Array(list.into_iter().map(|one| seen(one, step, by, (sight, veil))).collect())
+            Json::Array(list.into_iter().map(|one| seen(one, step, by, (eyes, veil))).collect())
         }
         plain @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => plain,
     }

@@ -9,9 +9,10 @@ use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, ItemEnd, Standing, StepEnd, Verdict,
 };
-use yizhan_workflow::run::sight::{Sight, Veil};
+use yizhan_workflow::run::sight::Veil;
 use yizhan_workflow::run::{Line, World};
 
+use super::Eyes;
 use crate::house::Language;
 use crate::words::{called, outcome_word};
 
@@ -25,7 +26,7 @@ const STEPS_TOLD: usize = 3;
 pub(crate) struct Teller<'a> {
     pub text: &'a Workflow,
     pub language: Language,
-    pub sight: &'a Sight<'a>,
+    pub eyes: &'a Eyes<'a>,
     pub veil: &'a Veil,
     pub world: &'a World,
     /// For whoever does not read the file: what a step is called, its id behind it in `⟨ ⟩`, and people by their names.

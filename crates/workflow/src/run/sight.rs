@@ -286,7 +286,13 @@ impl<'s> Sight<'s> {
         let input = &self.run.started.input;
         look(input, &self.input(input));
         given.for_each(|(output, seen)| look(output, &seen));
-        self.before.iter().for_each(|(output, seen)| look(output, seen));
+        // What an older line says in clear may be of a text that kept less to itself: it makes nothing public.
+        for (output, seen) in self.before.iter().filter(|(output, seen)| output.get() != seen.get()) {
+            let kept = said_in(seen.get());
+            let said = said_in(output.get());
+            veil.numbers.extend(said.numbers.difference(&kept.numbers).cloned());
+            veil.hidden.extend(said.texts);
+        }
         // What may be read in one place is no secret in another.
         veil.hidden.retain(|text| !shown.contains(text));
         // What plugins say of a value may have it as JSON writes it.
