@@ -7,6 +7,11 @@ import { says, words } from "./windows.mjs";
 
 const SEND = 'form[action$="/answer"] button[type=submit]:not([formaction])';
 
+/** Presses a button, and waits for the page to which it leads: to go elsewhere meanwhile would be cut off by it. */
+function pressed(page, button) {
+  return Promise.all([page.waitForNavigation(), page.click(button)]);
+}
+
 async function each_kind_of_field_is_filled_in_on_a_phone_and_comes_back_as_it_was_meant({ windows, house, pictures }) {
   const page = await windows.of("li.na", { viewport: { width: 390, height: 844 }, isMobile: true });
   await page.goto(house.at("/new/install/counter"));
@@ -102,7 +107,7 @@ async function a_case_that_failed_is_tried_again_and_one_that_nobody_knows_of_is
   await page.goto(house.at(`/runs/${failed}?retry=valve`));
   await pictures.of(page, "run-retry");
   const begun = (await house.get(`/api/v1/runs/${failed}/attempts`)).items.length;
-  await page.click('form[action$="/retry"] button[type=submit]');
+  await pressed(page, 'form[action$="/retry"] button[type=submit]');
   await house.until("another attempt", async () => (await house.get(`/api/v1/runs/${failed}/attempts`)).items.length > begun);
   await house.ends(failed, "failed");
 
@@ -113,14 +118,14 @@ async function a_case_that_failed_is_tried_again_and_one_that_nobody_knows_of_is
   await page.check('form[action$="/settle"] [name="verdict"][value="happened"]');
   await page.check('form[action$="/settle"] [name="looked"]');
   await page.fill('form[action$="/settle"] [name="reason"]', "问过值班员");
-  await page.click('form[action$="/settle"] button[type=submit]');
+  await pressed(page, 'form[action$="/settle"] button[type=submit]');
   await house.ends(lost, "done");
 
   const open = await house.start("payment", { number: "C-9" });
   await page.goto(house.at(`/runs/${open}`));
   await page.click('details:has(form[action$="/cancel"]) summary');
   await page.fill('form[action$="/cancel"] [name="reason"]', "客户撤回");
-  await page.click('form[action$="/cancel"] button[type=submit]');
+  await pressed(page, 'form[action$="/cancel"] button[type=submit]');
   await house.ends(open, "cancelled");
   await says(page, "客户撤回");
 }
