@@ -63,6 +63,8 @@ async function an_answer_whose_reply_was_lost_is_said_to_have_arrived_and_counts
   const run = await house.start("fault", { phone: "13800000031", place: "江南路 31 号" });
   const task = await house.task(run);
   const page = await windows.of("li.na");
+  // What tells the page of events is away as well: else it may say first that the task is over.
+  await page.route("**/events*", (asked) => asked.abort());
   await over_a_line(house, async (line) => {
     await page.goto(`${line.address}/tasks/${task.id}`);
     await page.fill('[name="f.found"]', "只算一次");
@@ -77,6 +79,24 @@ async function an_answer_whose_reply_was_lost_is_said_to_have_arrived_and_counts
   });
   const journal = await house.get(`/api/v1/runs/${run}/journal`);
   assert.equal(journal.items.filter((one) => one.event === "answered").length, 1);
+}
+
+async function an_answer_whose_reply_was_lost_is_seen_to_have_arrived_by_a_page_that_hears_of_it({ windows, house, pictures }) {
+  const run = await house.start("fault", { phone: "13800000033", place: "江南路 33 号" });
+  const task = await house.task(run);
+  const page = await windows.of("li.na");
+  await over_a_line(house, async (line) => {
+    await page.goto(`${line.address}/tasks/${task.id}`);
+    await page.fill('[name="f.found"]', "已经到了");
+    await page.check('[name="f.fixed"][value="yes"]');
+    line.lose();
+    await page.click(SEND);
+    await says(page, "这件事您已经办好");
+    await page.waitForSelector(".sending", { state: "detached" });
+    await pictures.of(page, "line-arrived");
+  });
+  assert.equal(await page.inputValue('[name="f.found"]'), "已经到了", "to be copied elsewhere");
+  assert.equal(await page.locator("main form[method=post] button").count(), 0, "nothing is left to send");
 }
 
 async function what_was_typed_stays_where_the_daemon_is_away_and_goes_out_when_it_is_back({ windows, house }) {
@@ -119,6 +139,7 @@ async function a_refusal_that_has_no_place_for_the_form_leaves_it_as_it_was_fill
 export const stories = [
   an_upload_that_breaks_off_is_sent_again_with_all_that_was_typed_and_begins_one_case,
   an_answer_whose_reply_was_lost_is_said_to_have_arrived_and_counts_once,
+  an_answer_whose_reply_was_lost_is_seen_to_have_arrived_by_a_page_that_hears_of_it,
   what_was_typed_stays_where_the_daemon_is_away_and_goes_out_when_it_is_back,
   a_refusal_that_has_no_place_for_the_form_leaves_it_as_it_was_filled_in,
 ];

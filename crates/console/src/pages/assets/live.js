@@ -51,6 +51,8 @@
     place.replaceChildren(...[...said.childNodes].map((node) => document.adoptNode(node)));
     place.hidden = false;
     for (const acts of document.querySelectorAll("main .acts")) if (!holdsWords(acts)) acts.remove();
+    // That something did not arrive is not said beside what came of it; a form that is under way still hears its own answer.
+    for (const said of document.querySelectorAll("form:not([aria-busy]) .sending")) said.remove();
     for (const button of document.querySelectorAll("main form[method=post] button")) button.remove();
   };
 

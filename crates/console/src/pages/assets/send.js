@@ -34,6 +34,8 @@
   const failed = (form, by, said, again) => {
     form.removeAttribute("aria-busy");
     const now = part(form);
+    // The page has heard meanwhile what became of it, and says that.
+    if (document.querySelector("#gone:not([hidden])")) return form.lastElementChild.remove();
     const [ours, theirs] = now.bad.querySelectorAll("p");
     ours.hidden = !again;
     theirs.textContent = said;
