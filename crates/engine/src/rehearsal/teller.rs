@@ -61,12 +61,12 @@ impl<'w> Teller<'w> {
 
     /// The answer that was given for a step, the next in turn.
     pub(super) fn given(&mut self, member: &Member, of: Item) -> Option<Json> {
-        let answer = self.answer(member, of)?.clone();
+        let answer = self.answer(member, of)?;
         let time = self.times.entry((member.text.name.clone(), of.step)).or_default();
         *time += 1;
         match answer {
             Json::Array(all) => all.get((*time - 1).min(all.len().saturating_sub(1))).cloned(),
-            one => Some(one),
+            one => Some(one.clone()),
         }
     }
 
