@@ -38,12 +38,13 @@ use yizhan_engine::store::RunRow;
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::run::World;
-use yizhan_workflow::run::sight::{HIDDEN, Sight, Viewer, guards};
+use yizhan_workflow::run::sight::{HIDDEN, Viewer, guards};
 
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::refusal::Refusal;
+use crate::view::{Look, given_before};
 
 /// From the first instant of one day of the house to the first after another. A day that no clock can show is before or
 /// after all that there is: not a bound left out.
@@ -152,6 +153,8 @@ pub(crate) enum Words<'w> {
     Key(&'w str),
     /// Of a task: whoever takes part reads it as it was written for them.
     Title(&'w str),
+    /// Of one that may be over: it may be of a round of which the case itself keeps nothing.
+    PastTitle(&'w str),
 }
 
 /// Whether the text that a run goes by keeps something from this reader, as far as can be said.
@@ -167,7 +170,7 @@ pub(crate) fn in_a_list(desk: &Desk, run: RunId, viewer: Viewer<'_>, words: Word
 }
 
 fn seen_in_a_list(desk: &Desk, run: RunId, viewer: Viewer<'_>, words: Words<'_>) -> Result<String, Refusal> {
-    let (Words::Key(said) | Words::Title(said)) = words;
+    let (Words::Key(said) | Words::Title(said) | Words::PastTitle(said)) = words;
     let row = desk.reads().row(run)?.ok_or(Refusal::Bug)?;
     let text = desk.shared().library.text(&row.text, desk.reads())?;
     if viewer == (Viewer::House { private: true }) || !guards(&text) {
@@ -175,10 +178,14 @@ fn seen_in_a_list(desk: &Desk, run: RunId, viewer: Viewer<'_>, words: Words<'_>)
     }
     let loaded = live::load(run, desk.reads())?;
     let (world, now) = (desk.shared().world(), desk.shared().now());
-    let sight = Sight::of(&loaded.run, &text, &world, now, viewer);
+    let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer, before: &[] };
     let said = match words {
-        Words::Key(key) => sight.key(key),
-        Words::Title(title) => sight.title(title),
+        Words::Key(key) => look.sight().key(key),
+        Words::Title(title) => look.sight().title(title),
+        Words::PastTitle(title) => {
+            let before = given_before(&look, desk)?;
+            Look { before: &before, ..look }.sight().title(title)
+        }
     };
     Ok(said.unwrap_or_else(|| HIDDEN.to_owned()))
 }

@@ -176,7 +176,7 @@ impl Teller<'_> {
             }
         };
         let run = reads.row(row.run).ok()??;
-        let title = self.words(&run, Words::Title(&row.title));
+        let title = self.words(&run, Words::PastTitle(&row.title));
         Some(AboutView { id: id.to_owned(), title, page: Some(page) })
     }
 }

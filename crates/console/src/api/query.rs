@@ -108,7 +108,7 @@ impl Seen<'_> {
         let viewer = Viewer::Person(&self.person);
         let seen = |words: Words<'_>| Arc::from(in_a_list(self.desk, case.run, viewer, words));
         let key = case.key.as_deref().map(|key| seen(Words::Key(key)));
-        let title = case.title.as_deref().map(|title| seen(Words::Title(title)));
+        let title = case.title.as_deref().map(|title| seen(Words::PastTitle(title)));
         (case.key, case.title) = (key, title);
         Ok(())
     }

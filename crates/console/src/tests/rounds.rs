@@ -1,10 +1,14 @@
 //! A case that goes back, as its journal tells it afterwards.
 
+use std::sync::Arc;
+
 use serde_json::{Value as Json, json};
 
 use super::place::{Place, place};
-use super::rights::token;
-use yizhan_workflow::people::rights::Role;
+use super::rights::{FROM_OUR_PAGE, session, token};
+use yizhan_workflow::people::Person;
+use yizhan_workflow::people::rights::{Grant, Role};
+use yizhan_workflow::run::World;
 
 const CLAIM: &str = r#"
 title = "报销"
@@ -224,6 +228,33 @@ async fn what_the_next_text_makes_private_is_hidden_in_the_lines_of_the_one_befo
     for path in ["", "/journal", "/attempts"] {
         let seen = looks.get(&format!("/api/v1/runs/{run}{path}")).await;
         assert!(seen.status == 200 && !seen.body.contains("腰椎"), "{path}: {}", seen.body);
+    }
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_title_of_a_task_of_long_ago_says_in_figures_no_more_than_in_the_journal() {
+    let titled = ILL.replace("[step.review]\n", "[step.review]\ntitle = \"审批:{{ step.fill.ill }}\"\n");
+    let place = place(&[("ill", &titled)]).await;
+    let run = place.start("ill", json!({})).await;
+    for (round, ill) in ["腰椎间盘突出", "急性阑尾炎", "普通感冒"].iter().enumerate() {
+        answer(&place, &run, "fill", json!({ "ill": ill })).await;
+        answer(&place, &run, "review", json!({ "fine": round == 2 })).await;
+    }
+    place.run_until(&run, |run| run["state"] == "done").await;
+    let grant = Grant { who: vec!["person:zhao.lei".to_owned()], may: Role::Operator, on: vec![] };
+    place.engine.set_world(|world| {
+        let mut people = (*world.people).clone();
+        people.people.insert("zhao.lei".to_owned(), Person { name: "赵磊".into(), ..Person::default() });
+        people.rights.insert("house".to_owned(), grant);
+        World { people: Arc::new(people), ..world.clone() }
+    });
+    let operator = session(&place, "zhao.lei", 0).await;
+    let body = json!({ "first": 20 }).to_string().into_bytes();
+    let told = operator.send("POST", "/api/v1/query/tasks", &FROM_OUR_PAGE, body).await;
+    assert!(told.status == 200 && told.body.contains("审批:***"), "{told:?}");
+    for ill in ["腰椎", "阑尾", "感冒"] {
+        assert!(!told.body.contains(ill), "{ill}: {}", told.body);
     }
     place.stop().await;
 }
