@@ -176,7 +176,7 @@ fn content(reader: &Reader<'_>, case: &Case, refused_act: Option<(&Refusal, &Typ
         div #undecided data-live { @for task in &case.asks {
             section.notice.work aria-label=(say(lang, t::DECIDE_IT)) {
                 h2 { (say(lang, t::DECIDE_IT)) " · " (task.row.title) }
-                @if let Some(evidence) = &task.evidence { p { strong { (evidence.code) } " " (super::said::told(&evidence.code, &evidence.message, lang)) } }
+                @if let Some(evidence) = &task.evidence { p { strong { (evidence.code) } " " (reason(&evidence.code, &evidence.message, lang)) } }
                 (settling::asked(reader, task, (&Typed::default(), true)))
             }
         } }

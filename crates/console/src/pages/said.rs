@@ -74,10 +74,6 @@ fn not_there(kind: &str) -> Text {
 
 /// By its code and its English words. What the catalogue does not know is not shown to whoever cannot read it: the code says
 /// to an administrator which it is.
-pub(crate) fn told(code: &str, words: &str, lang: Lang) -> String {
-    plain(&said_of(code, words, lang))
-}
-
 fn said_of(code: &str, words: &str, lang: Lang) -> String {
     let said = reason(code, words, lang);
     if lang == Lang::Zh && is_english(&plain(&said)) {

@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use yizhan_workflow::people::bare;
 use yizhan_workflow::plan::Workflow;
-use yizhan_workflow::problem::Lang;
+use yizhan_workflow::problem::{Lang, reason};
 use yizhan_workflow::run::event::{Event, Raw};
 
 pub(crate) use acts::{claim, comment, extend, hand_over, release};
@@ -23,7 +23,6 @@ use super::clock;
 use super::fields::{self, Shown};
 use super::given::{self, Given};
 use super::kept;
-use super::said::told;
 use super::shell::{Place, Reader, following, page};
 use super::typed::Typed;
 use super::{console, refused, spoken};
@@ -409,7 +408,7 @@ fn asked(reader: &Reader<'_>, view: &TaskView, fields: &[Shown], sheet: &Sheet) 
             p.hint { (say(lang, t::DRAFT_OF)) (reader.time(&draft.at)) }
         }
         @if let Some(evidence) = &view.evidence {
-            div.notice.bad { p { strong { (evidence.code) } " " (told(&evidence.code, &evidence.message, lang)) } }
+            div.notice.bad { p { strong { (evidence.code) } " " (reason(&evidence.code, &evidence.message, lang)) } }
         }
         @if view.answers.iter().any(|answer| answer == "answer") {
             form method="post" action=(answer) enctype=[files.then_some("multipart/form-data")] {

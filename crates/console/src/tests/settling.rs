@@ -72,6 +72,11 @@ async fn what_nobody_knows_is_answered_on_the_case_s_page_with_what_the_step_giv
     {
         assert!(shown.contains(part), "{part}: {shown}");
     }
+    // What is known is said as it is known, and not as a refusal.
+    for path in [format!("/runs/{run}"), format!("/tasks/{task}")] {
+        let zh = place.token.send("GET", &path, &[("accept-language", "zh")], vec![]).await.body;
+        assert!(zh.contains("it died") && !zh.contains("什么都没有改动"), "{path}: {zh}");
+    }
     let settle = format!("/tasks/{task}/settle");
     let hasty = send(&place.token, &settle, &[("verdict", "again"), ("reason", "")]).await;
     assert_eq!(hasty.status, 422);
