@@ -7,6 +7,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { chromium } from "playwright-core";
+import { stories as acts } from "./acts.mjs";
 import { stories as beside } from "./beside.mjs";
 import { stories as eyes } from "./eyes.mjs";
 import { stories as faults } from "./faults.mjs";
@@ -28,13 +29,20 @@ const browser = await chromium.launch({
 const house = new House(address, token, home);
 const windows = new Windows(browser, house);
 const pictures = new Pictures(folder);
+/** No story takes so long; one that stands still is told like one that fails. */
+const LONGEST = 150_000;
+const within = (ms, told) => {
+  let timer;
+  const late = new Promise((_, fail) => (timer = setTimeout(() => fail(new Error(`it stood still for ${ms} ms`)), ms)));
+  return Promise.race([told, late]).finally(() => clearTimeout(timer));
+};
 const only = process.env.ONLY ?? "";
 let [passed, failed] = [0, 0];
-for (const story of [...stories, ...beside, ...eyes, ...faults, ...following, ...keyboard, ...lines, ...texts].filter((story) => story.name.includes(only))) {
+for (const story of [...stories, ...acts, ...beside, ...eyes, ...faults, ...following, ...keyboard, ...lines, ...texts].filter((story) => story.name.includes(only))) {
   windows.begin();
   const begun = Date.now();
   try {
-    await story({ windows, house, pictures });
+    await within(LONGEST, story({ windows, house, pictures }));
     if (windows.forbidden.length > 0) throw new Error(windows.forbidden.join("\n"));
     console.log(`ok ${story.name} (${Date.now() - begun} ms)`);
     passed += 1;

@@ -62,9 +62,11 @@ fn house() -> House {
     for name in [
         "config/people.toml",
         "workflows/fault.toml",
+        "workflows/install.toml",
         "workflows/long.toml",
         "workflows/payment.toml",
         "workflows/secret.toml",
+        "workflows/shut-off.toml",
     ] {
         house.write(name, std::fs::read(folder().join("home").join(name)).unwrap());
     }
