@@ -119,12 +119,27 @@ async function a_case_of_another_department_and_a_token_of_another_scope_open_no
   await page.goto(house.at(`/runs/${run}`));
   await pictures.of(page, "not-yours");
   const { token } = await house.post("/api/v1/tokens", { name: "crm", may: "viewer", on: ["fault"] });
-  const asked = async (method, path, body) => (await house.answer(method, path, { body, token })).status;
-  assert.equal(await asked("GET", "/api/v1/workflows/fault"), 200);
-  assert.equal(await asked("GET", `/api/v1/runs/${run}`), 404);
-  assert.equal(await asked("POST", `/api/v1/runs/${run}/cancel`, { reason: "x" }), 403);
-  assert.equal(await asked("POST", "/api/v1/workflows/fault/runs", { input: { phone: "1", place: "x" } }), 403);
-  assert.equal(await asked("GET", "/api/v1/audit"), 403);
+  const asked = async (method, path, body, language = "en") => {
+    const { status, text } = await house.answer(method, path, { body, token, language });
+    return { status, ...JSON.parse(text) };
+  };
+  assert.equal((await asked("GET", "/api/v1/workflows/fault")).status, 200);
+  const unseen = await asked("GET", `/api/v1/runs/${run}`);
+  assert.deepEqual([unseen.status, unseen.code], [404, "YZ0404"], "it does not say that there is one");
+  assert.ok(!JSON.stringify(unseen).includes("secret"));
+  const refused = [
+    ["POST", `/api/v1/runs/${run}/cancel`, { reason: "x" }],
+    ["POST", "/api/v1/workflows/fault/runs", { input: { phone: "1", place: "x" } }],
+    ["GET", "/api/v1/audit"],
+  ];
+  for (const [method, path, body] of refused) {
+    for (const [language, sentence] of [["en", /^this needs the role (operator|worker|admin)/], ["zh-CN", /^需要 .+ 权限$/]]) {
+      const said = await asked(method, path, body, language);
+      assert.equal(said.status, 403, path);
+      assert.match(said.detail, sentence, path);
+      assert.match(said.help, /people\.toml/, "with the next step");
+    }
+  }
   assert.equal((await house.get(`/api/v1/runs/${run}`)).state, "open");
 }
 

@@ -13,8 +13,8 @@ export class House {
     return this.address + path;
   }
 
-  async answer(method, path, { body, token = this.token } = {}) {
-    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  async answer(method, path, { body, token = this.token, language = "en" } = {}) {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "accept-language": language };
     const answer = await fetch(this.at(path), { method, headers, body: body && JSON.stringify(body) });
     return { status: answer.status, text: await answer.text() };
   }

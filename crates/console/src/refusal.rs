@@ -1,5 +1,7 @@
 //! What a caller is told when we say no: `application/problem+json` with our code and the next step.
 
+pub(crate) mod language;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -297,6 +299,7 @@ impl IntoResponse for Refusal {
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::VARY, HeaderValue::from_static("accept-language"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             // What somebody paused does not go on in a moment.
             let after = if matches!(self, Self::Paused(_)) { "300" } else { "2" };

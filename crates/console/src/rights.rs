@@ -26,7 +26,7 @@ use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::http::request::Parts;
 use axum::http::{Method, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use futures_util::FutureExt;
@@ -241,6 +241,7 @@ impl Routes {
     pub(crate) fn into_parts(self) -> (Router, Vec<Entry>) {
         let Self { desk, router, table } = self;
         let router = router.fallback(nothing_here).method_not_allowed_fallback(not_done_here);
+        let router = router.layer(from_fn(crate::refusal::language::in_theirs));
         (router.with_state(desk), table)
     }
 }

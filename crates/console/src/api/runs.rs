@@ -13,6 +13,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
+use yizhan_engine::library::TextError;
 use yizhan_engine::live;
 use yizhan_engine::store::{self, Reads, RunFilter, RunState, TaskFilter};
 use yizhan_workflow::id::{Millis, RunId, TextHash};
@@ -529,7 +530,12 @@ fn try_migration(
             let name = run.started.workflow.to_string();
             library.current(&name).ok_or(Refusal::NoSuch { kind: "workflow", name })?
         }
-        Some(hash) => library.text(&TextHash(hash.into()), desk.reads())?,
+        Some(hash) => match library.text(&TextHash(hash.into()), desk.reads()) {
+            Err(TextError::Missing(_)) => {
+                return Err(Refusal::NoSuch { kind: "text", name: hash.to_owned() });
+            }
+            found => found?,
+        },
     };
     let now = Now { world: &world, at: desk.shared().now(), room: 0 };
     let (hash, same) = (target.hash.clone(), target.hash == *run.text());

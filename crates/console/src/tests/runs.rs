@@ -345,6 +345,8 @@ async fn each_line_of_a_migrated_run_names_the_steps_of_the_text_that_it_was_wri
     place.run_until(&id, |run| run["waits"] == "task").await;
     let new = format!("{head}{}{}{}{ask}{}", say("first"), say("second"), say("record"), say("last"));
     place.load(&[("case", &new)]).await;
+    let unknown = place.socket.post(&format!("/api/v1/runs/{id}/migrate"), &json!({ "to": "\u{9a}ü" })).await;
+    assert_eq!((unknown.status, unknown.code().as_str()), (404, "YZ0404"), "{unknown:?}");
     let migrated = place.socket.post(&format!("/api/v1/runs/{id}/migrate"), &json!({})).await;
     assert_eq!((migrated.status, &migrated.json()["done"]), (200, &json!(true)), "{migrated:?}");
     let task = place.socket.get("/api/v1/tasks").await.json()["items"][0]["id"].as_str().unwrap().to_owned();

@@ -81,6 +81,13 @@ fn mapping_of(run: &Run, from: &Workflow, to: &Workflow) -> Result<Mapping, Refu
     if from.completes.is_some() {
         wrong.push("it is a start form: answer it, or cancel it".to_owned());
     }
+    // Who may do what with a run goes by its workflow's name.
+    if to.name != from.name {
+        wrong.push(format!("that is a text of `{}`, and the run is of `{}`", to.name, from.name));
+    }
+    if to.completes.is_some() {
+        wrong.push("that is the text of a start form".to_owned());
+    }
     let now_of = |no: StepNo| to.numbers().find(|new| steps[new.index()] == Some(no));
     for (item, state) in run.standing_items() {
         let busy = matches!(

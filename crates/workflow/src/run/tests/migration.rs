@@ -6,6 +6,7 @@ use super::super::migrate::migrate;
 use super::super::state::Phase;
 use super::super::{Now, Refusal};
 use super::{Tale, workflow};
+use crate::plan::Workflow;
 
 const OLD: &str = r#"
     [step.a]
@@ -21,9 +22,14 @@ const OLD: &str = r#"
 
 /// Goes over to the other text, or says why not.
 fn over_to(tale: &mut Tale, toml: &str) -> Result<(), Vec<String>> {
+    over_to_another(tale, toml, |_| {})
+}
+
+fn over_to_another(tale: &mut Tale, toml: &str, becomes: fn(&mut Workflow)) -> Result<(), Vec<String>> {
     let text = Arc::new({
         let mut other = Arc::into_inner(workflow(toml)).unwrap();
         other.hash = crate::id::TextHash("other".into());
+        becomes(&mut other);
         other
     });
     let (before, by) = (tale.run.clone(), Arc::from("operator"));
@@ -111,6 +117,14 @@ fn what_cannot_be_found_again_is_refused_with_all_reasons() {
     `ask` is open and is no more in the new text
     `a` is done and could not be taken back any more
     "#);
+}
+
+#[test]
+fn nothing_goes_over_to_a_text_of_another_workflow_on_which_somebody_may_have_no_right() {
+    let mut tale = Tale::begin(OLD, "{}");
+    tale.hear("a ok");
+    let why = over_to_another(&mut tale, OLD, |text| text.name = "destruction".into()).unwrap_err();
+    assert_eq!(why, [format!("that is a text of `destruction`, and the run is of `{}`", tale.text.name)]);
 }
 
 #[test]
