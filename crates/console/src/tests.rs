@@ -23,6 +23,7 @@ mod links;
 mod log;
 mod mine;
 mod offices;
+mod offices_apart;
 mod openapi;
 mod pages;
 mod past;

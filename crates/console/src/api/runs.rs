@@ -480,7 +480,7 @@ pub(crate) async fn retry(
 
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct Migrate {
-    /// A text's hash, or a beginning of it; without it the one in force.
+    /// The whole hash of a text of the run's workflow; without it the one in force.
     to: Option<String>,
     /// Says what would come of it, and does nothing.
     #[serde(default)]
@@ -530,12 +530,13 @@ fn try_migration(
             let name = run.started.workflow.to_string();
             library.current(&name).ok_or(Refusal::NoSuch { kind: "workflow", name })?
         }
-        Some(hash) => match library.text(&TextHash(hash.into()), desk.reads()) {
-            Err(TextError::Missing(_)) => {
-                return Err(Refusal::NoSuch { kind: "text", name: hash.to_owned() });
-            }
-            found => found?,
-        },
+        Some(hash) => {
+            let found = match library.text(&TextHash(hash.into()), desk.reads()) {
+                Err(TextError::Missing(_)) => None,
+                found => Some(found?).filter(|text| text.name == run.started.workflow),
+            };
+            found.ok_or_else(|| Refusal::NoSuch { kind: "text", name: hash.to_owned() })?
+        }
     };
     let now = Now { world: &world, at: desk.shared().now(), room: 0 };
     let (hash, same) = (target.hash.clone(), target.hash == *run.text());
