@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
@@ -17,6 +17,7 @@ use super::{Looking, runs, tasks};
 use crate::body::{Asked, Created, File, Named};
 use crate::caller::{Caller, SOCKET};
 use crate::desk::Desk;
+use crate::noted::{Standing, standing};
 use crate::openapi::{Gives, Making, any};
 use crate::refusal::Refusal;
 use crate::view::ArtifactView;
@@ -35,6 +36,9 @@ pub(crate) async fn put(
 ) -> Result<Created<ArtifactView>, Refusal> {
     let size = bytes.len();
     let artifact = kept(&desk, &caller.name(), bytes).await?;
+    // Not what it is called: a name of a file may say what nobody else is to know.
+    let told = standing([("file", Some(json!(artifact))), ("size", Some(json!(size)))]);
+    caller.noted.changed(&artifact, Standing::new(), told);
     Ok(Created(ArtifactView { artifact, name: named.name.unwrap_or_default(), size }))
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 use yizhan_engine::Publishing;
 use yizhan_workflow::run::event::Raw;
@@ -13,6 +14,7 @@ use super::tasks::object;
 use crate::body::{Given, TakenIn};
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::noted::{Standing, standing};
 use crate::refusal::Refusal;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,7 +45,10 @@ pub(crate) async fn publish(
     let Event { id, name, key, payload } = event;
     let payload = object(payload)?;
     names_its_own(&desk, Sender::of(&caller), payload.get()).await?;
+    let called = name.clone();
     let reply = desk.engine.publish(Publishing { id, name, key, payload }).await?;
+    let told = standing([("event", Some(json!(called))), ("id", Some(json!(reply.id.to_string())))]);
+    caller.noted.changed(&called, Standing::new(), told);
     let answer = EventView { id: reply.id.to_string(), repeated: reply.repeated };
     Ok(TakenIn { repeated: reply.repeated, answer })
 }

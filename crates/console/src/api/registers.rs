@@ -23,6 +23,7 @@ use super::{Looking, PageOf};
 use crate::body::{Answer, Asked, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
+use crate::noted::{self, standing};
 use crate::openapi::{Schemas, Shape, any};
 use crate::refusal::Refusal;
 use crate::view::{LineView, Listing, RegisterColumn, RegisterView, VerifiedView};
@@ -292,7 +293,12 @@ pub(crate) async fn keep(
     let key = format!("hand/{name}/{action}/{id}").into();
     let keeping = Keeping { action, with: with.to_string(), key, by };
     match desk.engine.keep(keeping).await {
-        Ok(output) => Raw::new(output.into()).map(Kept).map(Answer).ok_or(Refusal::Bug),
+        Ok(output) => {
+            let given: Json = serde_json::from_str(&output).map_err(|_| Refusal::Bug)?;
+            let numbers = given.get("numbers").or_else(|| given.get("number")).cloned();
+            caller.noted.changed(&name, noted::Standing::new(), standing([("number", numbers)]));
+            Raw::new(output.into()).map(Kept).map(Answer).ok_or(Refusal::Bug)
+        }
         Err(KeepError::Act(error)) => Err(error.into()),
         Err(KeepError::Refused { code, message }) => {
             Err(Refusal::Expression { code: code.to_owned(), message })

@@ -475,7 +475,10 @@ pub(crate) async fn retry(
         })
         .await?;
     desk.engine.act(id, Event::Retried { opening: 0, by, from }).await?;
-    desk.read(move |desk| changed(desk, id, &looks, before)).await.map(Answer)
+    // What it did, though by now it may have failed again.
+    looks.noted.case(id);
+    looks.noted.changed("run", before, standing([("state", Some("open".into()))]));
+    desk.read(move |desk| view_of(desk, id, (&looks, &Looking::default()))).await.map(Answer)
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -194,3 +194,127 @@ async fn every_route_that_changes_something_has_words_in_the_audit() {
     }
     place.stop().await;
 }
+
+const PLAYED: &str = r#"
+title = "办一办"
+[trigger.night]
+schedule = "30 17 * * *"
+[step.ask]
+ask = "group:热线"
+due = "24h"
+form.result = { label = "结果" }
+"#;
+
+const FAILS: &str = "title = \"坏\"\n[step.say]\nuse = \"play.fail\"\nretry.times = 0\n";
+
+const DIES: &str = r#"
+title = "只做一次"
+owner = "role:班长"
+[step.pay]
+use = "play.die"
+effect = "once"
+with.text = "x"
+"#;
+
+/// Acts of which the audit says that somebody did them, and no more, and why.
+const TOLD_ELSEWHERE: [&str; 9] = [
+    // Their words are the case's own, in its journal.
+    "/api/v1/tasks/{id}/comment",
+    "/api/v1/tasks/{id}/extend",
+    "/api/v1/runs/{id}/extend",
+    // What is filled in and not sent is nobody else's.
+    "/api/v1/tasks/{id}/draft",
+    "/api/v1/workflows/{name}/draft",
+    // They ask, and change nothing.
+    "/api/v1/query/{what}",
+    "/api/v1/registers/{name}/find",
+    "/api/v1/verify",
+    // It begins a case: the line names it.
+    "/api/v1/workflows/{name}/runs",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_kind_of_act_leaves_what_was_or_what_is() {
+    let place = place(&[("played", PLAYED), ("fails", FAILS), ("dies", DIES)]).await;
+    let failed = place.start("fails", json!({})).await;
+    place.run_until(&failed, |run| run["state"] == "failed").await;
+    let lost = place.start("dies", json!({})).await;
+    let lost = place.run_until(&lost, |run| run["waits"] == "unknown").await;
+    let unknown = lost["steps"][0]["items"][0]["task"].as_str().unwrap().to_owned();
+    let run = place.start("played", json!({})).await;
+    let task = place.task(&run).await;
+    session(&place, "li.na", 0).await;
+    session(&place, "li.na", 0).await;
+    let sessions = place.socket.get("/api/v1/sessions").await.json();
+    let seat = sessions["items"][0]["id"].as_str().unwrap().to_owned();
+    let of_task = |act: &str| format!("/api/v1/tasks/{task}/{act}");
+    let of_run = |act: &str| format!("/api/v1/runs/{run}/{act}");
+    let li_na = || json!({ "by": "person:li.na" });
+    let step = || json!({ "step": "ask", "reason": "因为" });
+    let deeds: Vec<(String, Json)> = vec![
+        (of_task("claim"), li_na()),
+        (of_task("release"), li_na()),
+        (of_task("claim"), li_na()),
+        (of_task("hand-over"), json!({ "by": "person:li.na", "to": "person:wang.wei", "note": "我不在" })),
+        (of_task("pause"), json!({ "reason": "等客户" })),
+        (of_task("resume"), json!({ "reason": "来了" })),
+        (of_task("due"), json!({ "to": "2026-12-01", "reason": "因为" })),
+        (of_run("pause"), step()),
+        (of_run("resume"), step()),
+        (of_run("due"), json!({ "step": "ask", "to": "2026-12-02", "reason": "因为" })),
+        (format!("/api/v1/tasks/{unknown}/settle"), json!({ "verdict": "fail", "reason": "问过了" })),
+        (format!("/api/v1/runs/{failed}/retry"), json!({})),
+        ("/api/v1/triggers/played/night/pause".into(), json!({ "reason": "盘点" })),
+        ("/api/v1/triggers/played/night/resume".into(), json!({})),
+        ("/api/v1/events".into(), json!({ "id": "e-1", "name": "payment.received" })),
+        (
+            "/api/v1/registers/客户/by-hand/append".into(),
+            json!({ "with": { "entry": { "name": "张三", "card": "1" } }, "id": "1" }),
+        ),
+        ("/api/v1/accounts/li.na/invite".into(), json!({})),
+        (format!("/api/v1/sessions/{seat}/end"), json!({})),
+        ("/api/v1/accounts/li.na/end-sessions".into(), json!({})),
+        ("/api/v1/tokens".into(), json!({ "name": "crm", "may": "viewer" })),
+        ("/api/v1/tokens/crm/revoke".into(), json!({})),
+        ("/api/v1/plugins/play/release".into(), json!({})),
+        ("/api/v1/reload".into(), json!({})),
+    ];
+    place.is_aside.store(true, std::sync::atomic::Ordering::Relaxed);
+    for (path, body) in deeds {
+        let done = place.socket.post(&path, &body).await;
+        assert!(done.status < 300, "{path}: {done:?}");
+    }
+    session(&place, "li.na", 0).await;
+    assert_eq!(place.socket.post("/api/v1/accounts/li.na/shut-out", &json!({})).await.status, 200);
+    let bytes = ("content-type", "application/octet-stream");
+    let sent = place.socket.send("POST", "/api/v1/artifacts?name=x", &[bytes], b"abc".to_vec()).await;
+    assert_eq!(sent.status, 201, "{sent:?}");
+    let changed = PLAYED.replace("due = \"24h\"", "due = \"48h\"");
+    place.load(&[("played", &changed), ("fails", FAILS), ("dies", DIES)]).await;
+    for (path, body) in [
+        (of_run("migrate"), json!({})),
+        (of_task("answer"), json!({ "by": "person:wang.wei", "fields": { "result": "好" } })),
+    ] {
+        let done = place.socket.post(&path, &body).await;
+        assert!(done.status < 300, "{path}: {done:?}");
+    }
+    let again = place.start("played", json!({})).await;
+    place.socket.post(&format!("/api/v1/runs/{again}/cancel"), &json!({})).await;
+    let told = acts(&place, "limit=500").await;
+    for route in table_of(&place).iter().filter(|route| route.acts && route.path.starts_with("/api/")) {
+        if TOLD_ELSEWHERE.contains(&route.path) {
+            continue;
+        }
+        let of_it: Vec<&Json> = told.iter().filter(|act| act["asked"]["act"] == route.path).collect();
+        assert!(!of_it.is_empty(), "{} is not in this story", route.path);
+        for act in of_it {
+            let answered = &act["answered"];
+            assert!(
+                answered["before"].is_object() || answered["after"].is_object(),
+                "{}: {act:#}",
+                route.path
+            );
+        }
+    }
+    place.stop().await;
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use yizhan_workflow::catalogue::{Action, Catalogue};
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::moment::Span;
+use yizhan_workflow::people::rights::{Grant, Role};
 use yizhan_workflow::people::{People, Person};
 use yizhan_workflow::plan::{ActionName, Effect, Retry, Source};
 use yizhan_workflow::register::Registers;
@@ -110,6 +111,8 @@ impl Carriers for Script {
 struct Rooms {
     artifacts: Mutex<BTreeMap<String, Bytes>>,
     said: Arc<Mutex<Vec<SaidLine>>>,
+    is_aside: Arc<AtomicBool>,
+    engine: Engine,
 }
 
 impl House for Rooms {
@@ -123,7 +126,7 @@ impl House for Rooms {
             actions: vec![say],
             calls,
             crashes,
-            state: "ready".into(),
+            state: if self.is_aside.load(Ordering::Relaxed) { "broken" } else { "ready" }.into(),
             cost: Some(CostView {
                 since: "2026-11-22T01:00:00Z".into(),
                 ended: 7,
@@ -136,6 +139,12 @@ impl House for Rooms {
             }),
             ..PluginView::default()
         }]
+    }
+
+    fn release(&self, id: &str) {
+        if id == "play" {
+            self.is_aside.store(false, Ordering::Relaxed);
+        }
     }
 
     fn said(&self, _: RunId) -> Vec<SaidLine> {
@@ -153,6 +162,13 @@ impl House for Rooms {
     }
 
     fn reload(&self) -> Promise<'_, Reloaded> {
+        // Somebody wrote another right into the file of people.
+        let grant = Grant { who: vec!["person:new".into()], may: Role::Viewer, on: vec!["repair".into()] };
+        self.engine.set_world(|world| {
+            let mut people = (*world.people).clone();
+            people.rights.insert("reloaded".to_owned(), grant);
+            World { people: Arc::new(people), ..world.clone() }
+        });
         Box::pin(async { Reloaded { loaded: vec!["repair".into()], faults: vec![] } })
     }
 
@@ -199,6 +215,8 @@ pub(super) struct Place {
     pub access: Arc<Access>,
     /// What plugins said, whatever the run.
     pub said: Arc<Mutex<Vec<SaidLine>>>,
+    /// Whether the plugin was put aside after too many crashes.
+    pub is_aside: Arc<AtomicBool>,
     hands: Arc<Hands>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
@@ -318,7 +336,14 @@ pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -
     let address = tcp.local_addr().unwrap();
     let settings = HttpSettings { tokens: vec![Token::new("ops", TOKEN)], ..settings };
     let said = Arc::<Mutex<Vec<SaidLine>>>::default();
-    let house = Arc::new(Rooms { artifacts: Mutex::default(), said: said.clone() });
+    let is_aside = Arc::<AtomicBool>::default();
+    let house = Rooms {
+        artifacts: Mutex::default(),
+        said: said.clone(),
+        is_aside: is_aside.clone(),
+        engine: engine.clone(),
+    };
+    let house = Arc::new(house);
     let access = Arc::new(Access::open(&folder.path().join("access.db")).unwrap());
     let app = App { engine: engine.clone(), house, settings, access: access.clone() };
     let (stop, stopped) = oneshot::channel::<()>();
@@ -334,6 +359,7 @@ pub(super) async fn place_with(texts: &[(&str, &str)], settings: HttpSettings) -
         address,
         access,
         said,
+        is_aside,
         hands,
         stop: Some(stop),
         serving,

@@ -125,6 +125,11 @@ const PARTS: &[(&str, Text)] = &[
     ("on", t::ON_WORKFLOWS),
     ("expires", t::EXPIRES),
     ("who", t::WHO),
+    ("event", t::PART_EVENT),
+    ("id", t::PART_ID),
+    ("file", t::PART_FILE),
+    ("size", t::PART_SIZE),
+    ("number", t::PART_NUMBER),
 ];
 
 const WORDS: &[(&str, Text)] = &[

@@ -477,6 +477,11 @@ english! {
     PART_VERSION: "Version";
     PART_PAUSED: "Paused";
     PART_INVITED: "Invited";
+    PART_EVENT: "Event";
+    PART_ID: "Id";
+    PART_FILE: "File";
+    PART_SIZE: "Bytes";
+    PART_NUMBER: "Number";
     WORD_ANSWERED: "answered";
     WORD_DECIDED: "decided by its due time";
     WORD_WITHDRAWN: "withdrawn";

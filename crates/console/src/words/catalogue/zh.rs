@@ -477,6 +477,11 @@ chinese! {
     PART_VERSION: "版本";
     PART_PAUSED: "暂停";
     PART_INVITED: "已邀请";
+    PART_EVENT: "事件";
+    PART_ID: "编号";
+    PART_FILE: "文件";
+    PART_SIZE: "字节";
+    PART_NUMBER: "号";
     WORD_ANSWERED: "已答复";
     WORD_DECIDED: "到期自动定";
     WORD_WITHDRAWN: "已撤回";
