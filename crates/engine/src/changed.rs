@@ -25,7 +25,7 @@ pub struct ChangedRun {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     Run(ChangedRun),
-    /// The workflows in force, or what starts them.
+    /// The workflows in force, what starts them, or whether the disk takes anything in.
     House,
 }
 

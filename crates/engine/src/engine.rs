@@ -15,6 +15,7 @@ use crate::by_id::MapById;
 use crate::calendars::Following;
 use crate::carrier::{Call, CancelReason, Carriers, Completion, Outcome};
 use crate::change::{Telling, change_of};
+use crate::changed::Changed;
 use crate::chats::with_chats;
 use crate::choosing::Choices;
 use crate::events::Events;
@@ -268,6 +269,13 @@ impl Loop {
         Duration::from_millis(u64::try_from(next.0.saturating_sub(now.0)).unwrap_or(0).min(5_000))
     }
 
+    /// Whoever watches the house hears of it: nothing else is said while nothing is written.
+    fn is_full(&mut self, full: bool) {
+        if std::mem::replace(&mut self.full, full) != full {
+            self.shared.changes.say(Changed::House);
+        }
+    }
+
     fn handle(&mut self, message: Message, world: &World) {
         match message {
             Message::Completed(completions) => {
@@ -279,7 +287,7 @@ impl Loop {
                 }
             }
             Message::Written(Written::Done(jobs)) => {
-                self.full = false;
+                self.is_full(false);
                 for (after, acks) in jobs {
                     self.act(after, acks, world);
                 }
@@ -287,7 +295,7 @@ impl Loop {
                 self.refuse_written();
             }
             Message::Written(Written::Full(taken_out)) => {
-                self.full = true;
+                self.is_full(true);
                 taken_out.into_iter().for_each(|acts| self.never_began(acts));
                 self.fill_places(world);
                 self.answer_probes(u64::MAX);
@@ -296,6 +304,7 @@ impl Loop {
                 tracing::error!(%error, "the store failed; nothing more is acknowledged");
                 self.broken = true;
                 self.shared.break_down(error.to_string());
+                self.shared.changes.say(Changed::House);
             }
             Message::Failed { run, of, failure } => {
                 let event = Event::Ended { of, result: AttemptResult::Failed(failure), took_us: None };

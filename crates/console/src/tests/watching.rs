@@ -84,6 +84,8 @@ async fn metrics_count_what_there_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_said_and_nothing_is_acknowledged_until_there_is_space() {
     let place = place(&[("ask", ASK)]).await;
+    let mut hears = place.token.listen("/api/v1/events?only=house").await;
+    hears.until("refresh").await;
     place.store.fill(true);
     // The first that comes finds out; it is told like those after it, and has left nothing.
     let first = tokio::spawn({
@@ -100,6 +102,10 @@ async fn a_full_disk_is_said_and_nothing_is_acknowledged_until_there_is_space() 
         tokio::task::yield_now().await;
     };
     assert_eq!(refused.code(), "YZ0423");
+    hears.until("house").await;
+    let state = async || place.token.send("GET", "/system", &[("accept-language", "en")], vec![]).await.body;
+    let full = "The disk is full";
+    assert!(state().await.contains(full), "an open page that looks again says so: {}", state().await);
     let refused = place.socket.post("/api/v1/workflows/ask/runs", &json!({})).await;
     assert_eq!((refused.status, refused.code().as_str()), (503, "YZ0423"));
     assert!(refused.header("retry-after").is_some());
@@ -112,6 +118,8 @@ async fn a_full_disk_is_said_and_nothing_is_acknowledged_until_there_is_space() 
         assert!(tokio::time::Instant::now() < end);
         tokio::task::yield_now().await;
     }
+    hears.until("house").await;
+    assert!(!state().await.contains(full));
     assert_eq!(place.store.runs(&RunFilter::default(), None, 9).unwrap().rows.len(), 0);
     place.start("ask", json!({})).await;
     place.stop().await;
