@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { rename, writeFile } from "node:fs/promises";
+import { Line } from "./line.mjs";
 import { says, words } from "./windows.mjs";
 
 /** An hour with an event each second. */
@@ -103,17 +104,6 @@ async function an_administrator_reads_the_log_without_a_terminal({ windows, hous
   assert.equal(answer.status(), 403);
 }
 
-/** Keeps the page's stream within reach, so that an hour can be played through it. */
-function keepStream() {
-  const Real = window.EventSource;
-  window.EventSource = class extends Real {
-    constructor(...with_) {
-      super(...with_);
-      window.streamOfThePage = this;
-    }
-  };
-}
-
 async function weight(page) {
   const client = await page.context().newCDPSession(page);
   await client.send("HeapProfiler.collectGarbage");
@@ -122,25 +112,64 @@ async function weight(page) {
   return { heap: usedSize, nodes: await page.evaluate(() => document.querySelectorAll("*").length) };
 }
 
-async function a_page_through_which_an_hour_of_events_is_played_does_not_grow({ windows, house }) {
-  const page = await windows.of("wang.wei");
-  await page.addInitScript(keepStream);
-  await page.goto(house.at("/runs"));
-  await page.waitForFunction(() => window.streamOfThePage?.readyState === 1);
-  const play = async (count) => {
-    const before = await looked(page);
-    await page.evaluate((count) => {
-      for (let at = 0; at < count; at += 1) window.streamOfThePage.dispatchEvent(new MessageEvent("run", { data: "{}" }));
-    }, count);
-    await page.waitForFunction((before) => Number(document.querySelector("main").dataset.looked ?? 0) > before, before);
+async function pages_through_which_an_hour_of_events_is_played_in_a_minute_do_not_grow({ windows, house }) {
+  const office = ["/runs", `/tasks?text=${encodeURIComponent("江南路 40 号")}`, "/system"];
+  const pages = [];
+  for (const path of office) {
+    const page = await windows.of(path.startsWith("/tasks") ? "li.na" : "wang.wei");
+    await page.goto(house.at(path));
+    pages.push(page);
+  }
+  const runs = await Promise.all([...Array(6).keys()].map((at) => house.start("fault", { phone: `1380000040${at}`, place: "江南路 40 号" })));
+  const tasks = await Promise.all(runs.map((run) => house.task(run)));
+  /** Each is taken and given back in turn: two events, after which all is as before. */
+  const play = (count) => Promise.all(tasks.map(async ({ id }) => {
+    for (let at = 0; at < count / tasks.length / 2; at += 1) {
+      for (const act of ["claim", "release"]) await house.post(`/api/v1/tasks/${id}/${act}`, { by: "li.na" });
+    }
+  }));
+  // A page of tasks looks only when its list is another: the task is somebody's, and stays so until each page has seen it.
+  const caught_up = async () => {
+    for (const [act, shows] of [["claim", true], ["release", false]]) {
+      const before = await Promise.all(pages.map(looked));
+      await house.post(`/api/v1/tasks/${tasks[0].id}/${act}`, { by: "li.na" });
+      await pages[1].waitForFunction((shows) => !!document.querySelector("main .taken") === shows, shows);
+      await house.until(`each to have looked`, async () => (await Promise.all(pages.map(looked))).every((now, at) => at === 1 || now > before[at]));
+    }
   };
   // The first looks fill what is kept for all that follow.
-  for (let at = 0; at < 3; at += 1) await play(10);
-  const before = await weight(page);
-  for (let at = 0; at < 12; at += 1) await play(HOUR / 12);
-  const after = await weight(page);
-  assert.equal(after.nodes, before.nodes, "nothing is left behind in the page");
-  assert.ok(after.heap < before.heap + 1_000_000, `the page grew from ${before.heap} to ${after.heap} bytes`);
+  await play(HOUR / 12);
+  await caught_up();
+  const before = await Promise.all(pages.map(weight));
+  const [begun, looks] = [Date.now(), await Promise.all(pages.map(looked))];
+  await play(HOUR);
+  await caught_up();
+  const took = Date.now() - begun;
+  for (const [at, page] of pages.entries()) {
+    const after = await weight(page);
+    assert.equal(after.nodes, before[at].nodes, `nothing is left behind in ${office[at]}`);
+    assert.ok(after.heap < before[at].heap + 1_000_000, `${office[at]} grew from ${before[at].heap} to ${after.heap} bytes`);
+    const times = (await looked(page)) - looks[at];
+    assert.ok(times > 2 && times < took / 500, `${office[at]} looked ${times} times in ${took} ms: it follows, and not each event by itself`);
+  }
+}
+
+async function a_page_whose_line_is_gone_says_that_it_may_be_old_until_the_line_is_back({ windows, house, pictures }) {
+  const line = await Line.to(house.address);
+  try {
+    const page = await windows.of("li.na");
+    await page.goto(`${line.address}/tasks`);
+    await page.waitForSelector("main[data-looked]");
+    line.away();
+    await page.waitForSelector("#away:not([hidden])");
+    await pictures.of(page, "line-away");
+    await house.start("fault", { phone: "13800000041", place: "江南路 41 号" });
+    await line.back();
+    await says(page, "江南路 41 号");
+    await page.waitForSelector("#away", { state: "hidden" });
+  } finally {
+    line.close();
+  }
 }
 
 async function what_was_typed_is_there_again_after_the_line_broke_off_where_no_scripts_run({ windows, house }) {
@@ -165,6 +194,7 @@ export const stories = [
   a_new_case_that_is_half_filled_in_waits_for_whoever_began_it,
   an_administrator_reads_the_log_without_a_terminal,
   what_happens_elsewhere_comes_to_an_open_page_and_what_is_typed_stays,
-  a_page_through_which_an_hour_of_events_is_played_does_not_grow,
+  pages_through_which_an_hour_of_events_is_played_in_a_minute_do_not_grow,
+  a_page_whose_line_is_gone_says_that_it_may_be_old_until_the_line_is_back,
   what_was_typed_is_there_again_after_the_line_broke_off_where_no_scripts_run,
 ];

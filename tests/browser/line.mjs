@@ -8,8 +8,8 @@ export class Line {
     const line = new Line();
     const { hostname, port } = new URL(address);
     line.server = net.createServer((near) => line.join(near, net.connect(Number(port), hostname)));
-    await new Promise((ready) => line.server.listen(0, "127.0.0.1", ready));
-    line.address = `http://127.0.0.1:${line.server.address().port}`;
+    await line.back();
+    line.address = `http://127.0.0.1:${line.port}`;
     return line;
   }
 
@@ -43,6 +43,21 @@ export class Line {
     this.answers = "hold";
   }
 
+  /** Nothing gets through, and nobody is let in. */
+  away() {
+    this.server.close();
+    for (const one of this.open) {
+      one.near.destroy();
+      one.far.destroy();
+    }
+  }
+
+  /** Stands where it stood. */
+  async back() {
+    await new Promise((ready) => this.server.listen(this.port ?? 0, "127.0.0.1", ready));
+    this.port = this.server.address().port;
+  }
+
   join(near, far) {
     const one = { near, far, sent: 0, posts: false, held: [] };
     const end = () => {
@@ -66,10 +81,6 @@ export class Line {
   }
 
   close() {
-    this.server.close();
-    for (const one of this.open) {
-      one.near.destroy();
-      one.far.destroy();
-    }
+    this.away();
   }
 }

@@ -211,6 +211,7 @@ pub(crate) fn following(
                 }
                 main #content data-watch=[watch] {
                     @if watch.is_some() { div #signed-out .notice.bad role="alert" hidden { p { (say(lang, t::SIGNED_OUT_MEANWHILE)) " " a href="/sign-in" target="_blank" { (say(lang, t::SIGN_IN)) } } } }
+                    @if watch.is_some() { div #away .notice.bad role="status" hidden { p { (say(lang, t::LINE_IS_AWAY)) } } }
                     @if watch.is_some() { div #gone .notice.bad role="alert" hidden {} }
                     (content)
                 }

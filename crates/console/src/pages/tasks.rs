@@ -238,7 +238,8 @@ fn doubt(lang: Lang, view: &TaskView) -> Markup {
     }
 }
 
-/// Takes all that are ticked. What somebody else took meanwhile is counted and said.
+/// Takes all that are ticked. What somebody else took meanwhile, or is nobody's of ours any more, is counted and said; any other
+/// reason is told as it is, and the rest stays where it was.
 pub(crate) async fn claim_all(
     State(desk): State<Arc<Desk>>,
     caller: Caller,
@@ -254,7 +255,11 @@ pub(crate) async fn claim_all(
         let by = by.clone();
         let taken =
             api::act(&desk, &caller, name.to_owned(), |of| Event::Claimed { of, by, via: VIA.into() });
-        missed += usize::from(taken.await.is_err());
+        match taken.await.map_err(|refusal| (refusal.status(), refusal)) {
+            Ok(_) => {}
+            Err((StatusCode::NOT_FOUND | StatusCode::CONFLICT | StatusCode::FORBIDDEN, _)) => missed += 1,
+            Err((_, refusal)) => return refused(&refusal, spoken(&desk, &headers)),
+        }
     }
     let to = if missed == 0 { "/tasks?only=mine".to_owned() } else { format!("/tasks?missed={missed}") };
     Redirect::to(&to).into_response()

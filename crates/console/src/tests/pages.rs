@@ -188,6 +188,13 @@ async fn several_tasks_are_taken_at_once_and_the_list_shows_which_are_whose() {
     let gone = send(&li_na, "/tasks/claim", &[("task", "task_0000000000000")]).await;
     assert_eq!(gone.header("location"), Some("/tasks?missed=1"));
     assert!(open(&li_na, "/tasks?missed=1").await.body.contains("1 were taken by somebody else"));
+    place.store.fill(true);
+    // A start finds out, and is refused.
+    let start = place.socket.post("/api/v1/workflows/repair/runs", &json!({"input": {"where": "东"}})).await;
+    assert_eq!(start.code(), "YZ0423");
+    let full = send(&li_na, "/tasks/claim", &[("task", tasks[2])]).await;
+    assert!(full.status == 503 && full.body.contains("disk is full"), "not that others took it: {full:?}");
+    place.store.fill(false);
     place.stop().await;
 }
 

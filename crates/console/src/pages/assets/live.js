@@ -6,8 +6,10 @@
   if (!watched || !window.EventSource || !window.Idiomorph) return;
   const AGAIN_MS = 1000;
   const RETRY_MS = 30000;
+  // A line that is back by then was never away.
+  const AWAY_MS = 5000;
   const WORDS = ["refresh", "run", "tasks", "house"];
-  let stream = null, asking = false, again = false, over = false;
+  let stream = null, asking = false, again = false, over = false, away = 0;
 
   // Not sent yet: what was typed, chosen or ticked, and what somebody is at.
   const touched = (field) => {
@@ -87,12 +89,30 @@
     }
   };
 
+  // What stands here may be old: nobody is to take it for what is.
+  const isThere = () => {
+    clearTimeout(away);
+    away = 0;
+    const said = document.getElementById("away");
+    if (said) said.hidden = true;
+  };
+  const isAway = () => {
+    if (away) return;
+    away = setTimeout(() => {
+      away = 0;
+      const said = document.getElementById("away");
+      if (said && !over && !document.hidden) said.hidden = false;
+    }, AWAY_MS);
+  };
+
   // A browser has few lines to one house: a page that nobody sees holds none.
   const follow = () => {
     if (over || document.hidden || stream) return;
     stream = new EventSource(watched.dataset.watch);
     for (const word of WORDS) stream.addEventListener(word, look);
+    stream.onopen = isThere;
     stream.onerror = () => {
+      isAway();
       if (!stream || stream.readyState !== EventSource.CLOSED) return;
       leave();
       look();

@@ -12,7 +12,7 @@ use yizhan_workflow::id::{Millis, RunId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::problem::reason;
 
-use super::super::shell::{Place, Reader, page};
+use super::super::shell::{Place, Reader, following};
 use super::super::{console, fields, refused, spoken};
 use super::{read, titled};
 use crate::api::{Looking, attempts as api, runs};
@@ -67,7 +67,11 @@ pub(crate) async fn show(
             let world = desk.shared().world();
             let reader = Reader::new(&desk, lang, &caller, &world);
             let content = content(&reader, &all, &of);
-            console(StatusCode::OK, page(&reader, Place::Runs, &titled(&all.view), &content))
+            let watch = format!("/api/v1/events?run={}", all.view.row.id);
+            console(
+                StatusCode::OK,
+                following(&reader, Place::Runs, (&titled(&all.view), Some(&watch)), &content),
+            )
         }
         Err(refusal) => refused(&refusal, lang),
     }
@@ -123,13 +127,15 @@ fn content(reader: &Reader<'_>, all: &All, of: &Of) -> Markup {
             (say(lang, t::EVERY_ATTEMPT)) @if !title.is_empty() { " · " (title) }
             @if let Some(item) = of.item { " · " (numbered(lang, t::ITEM_NO, item + 1)) }
         }
-        @if count == 0 { p.empty { (say(lang, t::NOTHING_BEGUN)) } }
-        ol.attempts {
-            @for (number, attempt) in all.attempts.items.iter().enumerate() {
-                li { details id={ "attempt-" (number) } open[count <= UNFOLDED || number + 1 == count] {
-                    summary { (head(reader, all, (attempt, of))) }
-                    (body(reader, &all.drawn, attempt))
-                } }
+        div #attempts data-live {
+            @if count == 0 { p.empty { (say(lang, t::NOTHING_BEGUN)) } }
+            ol.attempts {
+                @for (number, attempt) in all.attempts.items.iter().enumerate() {
+                    li { details id={ "attempt-" (number) } open[count <= UNFOLDED || number + 1 == count] {
+                        summary { (head(reader, all, (attempt, of))) }
+                        (body(reader, &all.drawn, attempt))
+                    } }
+                }
             }
         }
         @if let Some(next) = &all.attempts.next {

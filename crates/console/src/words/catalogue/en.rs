@@ -81,6 +81,7 @@ english! {
     SEND: "Send";
     SIGNATURE_NAME: "Name";
     SIGNED_OUT_ELSEWHERE: "Wherever else you are signed in, you are signed out then.";
+    LINE_IS_AWAY: "The line to the server is gone, and this page may be out of date. It connects again by itself and shows what is new then; what you typed stays.";
     SIGNED_OUT_MEANWHILE: "You are signed out, and this page no longer follows what happens. What you have not sent is still here: sign in in another window, then send it.";
     SIGN_IN: "Sign in";
     SIGN_OUT: "Sign out";

@@ -81,6 +81,7 @@ chinese! {
     SEND: "提交";
     SIGNATURE_NAME: "签名(姓名)";
     SIGNED_OUT_ELSEWHERE: "设好以后,别处的登录都会退出。";
+    LINE_IS_AWAY: "和服务器的连接断了,这一页可能已经不是最新的。正在重新连接,连上后会自动更新;填写的内容还在。";
     SIGNED_OUT_MEANWHILE: "登录已经失效,这一页不再自动更新。没有提交的内容还在:先在另一个窗口登录,再回来提交。";
     SIGN_IN: "登录";
     SIGN_OUT: "退出";
