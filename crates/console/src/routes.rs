@@ -33,7 +33,8 @@ mod again {
     pub(super) const NOTHING: &str = "nothing is changed by it, however often";
     pub(super) const HANDED: &str =
         "refused with 403 where whoever gave it does not have it any more, else once more";
-    pub(super) const ONCE_MORE: &str = "it is done once more";
+    pub(super) const SAID: &str = "nothing new, where it is the last word on the task";
+    pub(super) const MOVED: &str = "the same comes of it, with another line in the journal";
 }
 
 fn for_house(routes: Described) -> Described {
@@ -197,12 +198,7 @@ fn for_runs(routes: Described) -> Described {
             ("Stops the clock of a run or of a step in it", again::REFUSED),
         )
         .post("/api/v1/runs/{id}/resume", Operator, clock::resume, ("Lets a clock go on", again::REFUSED))
-        .post(
-            "/api/v1/runs/{id}/due",
-            Operator,
-            clock::due,
-            ("Gives a clock another due time", again::ONCE_MORE),
-        )
+        .post("/api/v1/runs/{id}/due", Operator, clock::due, ("Gives a clock another due time", again::MOVED))
         .post("/api/v1/runs/{id}/extend", Operator, clock::extend, ("Asks for more time", again::REFUSED))
 }
 
@@ -246,7 +242,7 @@ fn for_tasks(routes: Described) -> Described {
             "/api/v1/tasks/{id}/comment",
             Known,
             tasks::comment,
-            ("Says something about a task", again::ONCE_MORE),
+            ("Says something about a task", again::SAID),
         )
         .put(
             "/api/v1/tasks/{id}/draft",
@@ -284,12 +280,7 @@ fn for_clocks_of_tasks(routes: Described) -> Described {
             clock::resume,
             ("Lets a task's clock go on", again::REFUSED),
         )
-        .post(
-            "/api/v1/tasks/{id}/due",
-            Known,
-            clock::due,
-            ("Gives a task another due time", again::ONCE_MORE),
-        )
+        .post("/api/v1/tasks/{id}/due", Known, clock::due, ("Gives a task another due time", again::MOVED))
         .post(
             "/api/v1/tasks/{id}/extend",
             Known,

@@ -242,11 +242,29 @@ pub(crate) async fn act(
         drop(tokio::spawn(async move { engine.act(run, event).await }));
         return Ok(Answer(ChangedView::of(run)));
     }
+    if let Event::Commented { by, text, .. } = &event
+        && said_before(desk, caller, row.id.to_string(), (by, text)).await?
+    {
+        return Ok(Answer(ChangedView::of(run)));
+    }
     let gone = settled(&event);
     desk.engine.act(run, event).await?;
     yizhan_faults::point("console.task_acted");
     note_task(desk, caller, row, gone).await;
     Ok(Answer(ChangedView::of(run)))
+}
+
+/// The last word on a task, said once more by the same person: it is the one that was sent again because nobody answered.
+async fn said_before(
+    desk: &Arc<Desk>,
+    caller: &Caller,
+    name: String,
+    (by, text): (&str, &str),
+) -> Result<bool, Refusal> {
+    let view = view_for(desk, caller, name, Looking::default()).await?;
+    let view: TaskView = serde_json::from_str(view.get())
+        .map_err(|error| Refusal::bug("a task's view cannot be read", &error))?;
+    Ok(view.comments.last().is_some_and(|last| *last.by == *by && *last.text == *text))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -125,6 +125,8 @@ async fn a_word_on_a_task_is_shown_with_it() {
     let place = place(&[("visit", VISIT)]).await;
     let (_, task) = Task::of(&place, "visit").await;
     assert_eq!(task.said("comment", json!({ "by": "li.na", "text": " 客户下午不在家 " })).await, done());
+    // Whoever lost the answer sends it again.
+    assert_eq!(task.said("comment", json!({ "by": "li.na", "text": "客户下午不在家" })).await, done());
     assert_eq!(task.said("comment", json!({ "by": "wang.wei", "text": "x" })).await, (403, "YZ0414".into()));
     for (text, why) in [("  ".to_owned(), "nothing is said"), ("长".repeat(100_000), "too much is said")] {
         let (status, code) = task.said("comment", json!({ "by": "li.na", "text": text })).await;

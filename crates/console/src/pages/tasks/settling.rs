@@ -14,7 +14,7 @@ use super::super::given::Given;
 use super::super::shell::Reader;
 use super::super::spoken;
 use super::super::typed::Typed;
-use super::acts::{Acting, said_before};
+use super::acts::Acting;
 use super::{VIA, by, seen};
 use crate::api::tasks as api;
 use crate::body::{Form, Named};
@@ -187,9 +187,6 @@ pub(crate) async fn settle(
 async fn say_why(acting: &Acting<'_>, form: &Form) -> Result<(), Refusal> {
     let (desk, caller) = (acting.desk, acting.caller);
     let (by, text): (_, Arc<str>) = (by(desk, caller)?, form.text("reason").trim().into());
-    if said_before(desk, caller, acting.name, &text).await {
-        return Ok(());
-    }
     let event = |of| Event::Commented { of, by, via: VIA.into(), text };
     api::act(desk, caller, acting.name.to_owned(), event).await.map(|_| ())
 }
