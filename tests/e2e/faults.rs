@@ -20,6 +20,14 @@ fn chaos_of(arguments: &[&str], clients: u32) -> (Option<i32>, Value, String) {
     (output.status.code(), report, said)
 }
 
+/// Not only starts were acknowledged: what was judged is there.
+#[track_caller]
+fn tells(report: &Value, said: &str) {
+    for word in ["answers", "deliveries", "files"] {
+        assert!(report["told"][word].as_u64() > Some(0), "{word}: {said}");
+    }
+}
+
 #[test]
 fn fifteen_kills_under_load_lose_nothing_and_double_nothing() {
     let (code, report, said) = chaos(&["kill", "--cycles", "15", "--seed", "7"]);
@@ -52,6 +60,7 @@ fn power_that_goes_on_a_disk_that_keeps_only_what_was_synced_loses_nothing() {
     let (code, report, said) = chaos(&["power", "--cycles", "12", "--seed", "3"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(report["torn_sectors"].as_u64().unwrap() > 0, "nothing was ever in the air: {said}");
+    tells(&report, &said);
 }
 
 #[test]
@@ -60,6 +69,9 @@ fn the_same_run_finds_losses_where_the_log_is_not_synced() {
     assert_eq!(code, Some(1), "{said}");
     let lost = report["first_violations"][0].as_str().unwrap();
     assert!(lost.contains("was acknowledged and is not in the store"), "{said}");
+    for kind in ["AckedRunLost", "AnswerLost", "DeliveredTimes"] {
+        assert!(report["violations_by_kind"][kind].as_u64() > Some(0), "{kind}: {said}");
+    }
 }
 
 #[test]
@@ -67,6 +79,7 @@ fn a_disk_that_fills_up_under_load_and_is_freed_loses_nothing_and_goes_on_by_its
     let (code, report, said) = chaos(&["full", "--cycles", "5", "--seed", "5"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(report["struck"].as_u64().unwrap() >= 5, "{said}");
+    tells(&report, &said);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The invariants that no fault may break. Pure: evidence in, violations out.
 
 mod clocks;
+mod deliveries;
 mod family;
 mod ledger;
 mod notices;
@@ -17,6 +18,7 @@ use yizhan_workflow::run::event::{AttemptResult, Event, Fact, ItemEnd, Standing,
 use yizhan_workflow::run::names::phase_word;
 
 pub use clocks::{Rows, check_answer};
+pub(crate) use deliveries::check_deliveries;
 pub use ledger::Ledger;
 pub(crate) use ledger::check_chain;
 pub use slots::{Slots, slot_of};
@@ -69,8 +71,10 @@ pub enum Violation {
     TaskStray(RunId, String),
     #[error("{0} is not woken when its next timer says")]
     WakeDiffers(RunId),
-    #[error("an answer in {0} was acknowledged and is not in its journal")]
+    #[error("an answer in {0} was acknowledged and is not in the store")]
     AnswerLost(RunId),
+    #[error("the file {0} was said to be kept and is not there as it was sent")]
+    KeptLost(String),
     #[error("`{0}` arrived with two keys")]
     TwoKeys(String),
     #[error("one key was used for `{0}` and `{1}`")]
@@ -185,6 +189,15 @@ pub enum Violation {
     TooFewDone(usize, usize),
 }
 
+impl Violation {
+    /// The name of its kind.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        let whole = format!("{self:?}");
+        whole.split('(').next().unwrap_or(&whole).to_owned()
+    }
+}
+
 /// Everything that is wrong. `least_done`: a system in which nothing succeeds must not pass.
 #[must_use]
 pub fn check(evidence: &Evidence, least_done: usize) -> Vec<Violation> {
@@ -204,6 +217,9 @@ pub fn check(evidence: &Evidence, least_done: usize) -> Vec<Violation> {
             found.extend(check_answer(run));
         }
     }
+    let is_lost = |run: &&RunId| !evidence.runs.contains_key(run);
+    found.extend(evidence.answered.iter().filter(is_lost).map(|run| Violation::AnswerLost(*run)));
+    found.extend(evidence.delivered.iter().flat_map(|delivered| check_deliveries(delivered, evidence)));
     found.extend(check_arrivals(evidence));
     found.extend(waits::check_places(evidence));
     found.extend(family::check_family(evidence));

@@ -26,6 +26,15 @@ pub struct Ack {
     pub case: String,
 }
 
+/// Deliveries of other systems.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delivered {
+    /// Those that were answered: the case that each is of, and the run or the event that it became.
+    pub taken: Vec<(String, String)>,
+    /// Those that were sent and not answered yet: they may have come, once.
+    pub open: BTreeSet<String>,
+}
+
 /// Something that came to a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
@@ -71,6 +80,8 @@ pub struct Evidence {
     pub asked: BTreeSet<String>,
     /// Runs of which an answer was acknowledged.
     pub answered: BTreeSet<RunId>,
+    /// Of a load that counts them.
+    pub delivered: Option<Delivered>,
     /// The clock was set ahead and back.
     pub clock_moves: bool,
 }

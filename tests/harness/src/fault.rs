@@ -28,6 +28,9 @@ use serde_json::{Value, json};
 
 use crate::load::{FaultError, Findings};
 
+/// So many send deliveries, files and answers where each of these is to be under way when something happens.
+const VISITORS: u32 = 6;
+
 /// How a fault run is carried out.
 #[derive(Clone, Debug)]
 pub struct Options {

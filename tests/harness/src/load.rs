@@ -21,6 +21,7 @@ use crate::checker::{Violation, check};
 use crate::client::{Client, ClientError};
 use crate::daemon::{Daemon, DaemonError};
 use crate::evidence::{Ack, Evidence, EvidenceError};
+use crate::fault::webhooks;
 use crate::sink::{HttpSink, Mood, appended, mails};
 use crate::smtp::SmtpSink;
 
@@ -84,6 +85,9 @@ impl Dice {
     }
 }
 
+/// Starts that were acknowledged.
+type Acks = Arc<Mutex<Vec<Ack>>>;
+
 /// A home, its sinks and its clients.
 #[derive(Debug)]
 pub struct Load {
@@ -95,7 +99,9 @@ pub struct Load {
     post: Option<SmtpSink>,
     /// What the daemon finds in its surroundings at each start.
     surroundings: Vec<(&'static str, OsString)>,
-    acks: Arc<Mutex<Vec<Ack>>>,
+    acks: Acks,
+    /// What others than the clients were told.
+    words: wide::Words,
     stop: Arc<AtomicBool>,
     /// Milliseconds that a client waits between two starts.
     pace: Arc<AtomicU64>,
@@ -126,6 +132,8 @@ impl Receiver {
 #[derive(Debug)]
 pub struct Findings {
     pub acknowledged: usize,
+    /// Answers to tasks, deliveries and files that were acknowledged, and what was refused.
+    pub told: Value,
     pub runs: usize,
     pub arrivals: usize,
     /// Slots of schedules that came,
@@ -143,14 +151,22 @@ pub struct Findings {
 }
 
 impl Findings {
+    fn by_kind(&self) -> BTreeMap<String, usize> {
+        let mut kinds = BTreeMap::new();
+        for violation in &self.violations {
+            *kinds.entry(violation.kind()).or_default() += 1;
+        }
+        kinds
+    }
+
     /// The report, with what this kind of run counted beside.
     #[must_use]
     pub fn report(&self, run: &str, seed: u64, counted: Value) -> Value {
         let mut report = json!({
             "run": run, "seed": seed, "seconds": self.seconds, "acknowledged": self.acknowledged,
-            "runs": self.runs, "failed": self.failed, "arrivals": self.arrivals,
+            "told": self.told, "runs": self.runs, "failed": self.failed, "arrivals": self.arrivals,
             "slots": self.slots, "entries": self.entries, "settled_by_hand": self.settled,
-            "violations": self.violations.len(),
+            "violations": self.violations.len(), "violations_by_kind": self.by_kind(),
             "first_violations": self.violations.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>(),
         });
         if let (Value::Object(report), Value::Object(counted)) = (&mut report, counted) {
@@ -192,6 +208,7 @@ impl Load {
             post: None,
             surroundings: vec![],
             acks,
+            words: Arc::default(),
             stop,
             pace: Arc::default(),
             clients: vec![],
@@ -203,19 +220,31 @@ impl Load {
     }
 
     /// With more kinds of what comes in: webhooks, files, starts by a key, events that start runs, people who answer and
-    /// hear of it.
+    /// hear of it. So many do all this; what each was told is judged as the starts are.
     ///
     /// # Errors
     /// When the home cannot be made.
-    pub fn begin_wide(binary: &Path, clients: u32) -> Result<Self, FaultError> {
+    pub fn begin_wide(binary: &Path, clients: u32, visitors: u32) -> Result<Self, FaultError> {
         let mut load = Self::begin(binary, clients)?;
         // So few attempts at once that others wait for their turn.
         load.set("owner = \"person:a\"\nengine.attempts_max = 6")?;
         std::fs::write(load.home.join("config/people.toml"), wide::PEOPLE)?;
         std::fs::write(load.home.join("workflows/asked.toml"), wide::ASKED)?;
         std::fs::write(load.home.join("workflows/news.toml"), wide::news("1s"))?;
-        let (home, stop) = (load.home.clone(), load.stop.clone());
-        load.clients.push(std::thread::spawn(move || wide::come_and_go(&home, &stop)));
+        std::fs::write(load.home.join("workflows/came.toml"), webhooks::CAME)?;
+        std::fs::create_dir_all(load.home.join("secrets"))?;
+        std::fs::write(load.home.join("secrets/ours"), webhooks::OURS)?;
+        for who in 0..visitors {
+            let visitor = wide::Visitor {
+                who: (who, visitors),
+                client: Client::of_home(&load.home),
+                home: load.home.clone(),
+                words: load.words.clone(),
+                acks: load.acks.clone(),
+            };
+            let stop = load.stop.clone();
+            load.clients.push(std::thread::spawn(move || visitor.come_and_go(&stop)));
+        }
         Ok(load)
     }
 
@@ -251,13 +280,13 @@ impl Load {
     }
 
     fn client(&self, cases: &Arc<AtomicU64>) -> JoinHandle<()> {
-        let (client, acks) = (Client::of_home(&self.home), self.acks.clone());
+        let (client, acks, words) = (Client::of_home(&self.home), self.acks.clone(), self.words.clone());
         let (stop, pace, cases) = (self.stop.clone(), self.pace.clone(), cases.clone());
         std::thread::spawn(move || {
             let mut open = VecDeque::new();
             while !stop.load(Ordering::Relaxed) {
                 if open.len() < OPEN_MOST || first_is_over(&client, &mut open) {
-                    open.extend(start_one(&client, &acks, &cases));
+                    open.extend(start_one(&client, &acks, &words, &cases));
                 }
                 // As a person comes back, or at once.
                 std::thread::sleep(Duration::from_millis(pace.load(Ordering::Relaxed)));
@@ -336,6 +365,21 @@ impl Load {
         self.sink.calls()
     }
 
+    /// How much others than the clients were told.
+    fn told_so_far(&self) -> Value {
+        let words = wide::told(&self.words);
+        json!({
+            "answers": words.answered.len(), "files": words.kept.len(), "refused": words.refused,
+            "deliveries": words.delivered.as_ref().map_or(0, |delivered| delivered.taken.len()),
+        })
+    }
+
+    /// What was refused, how often with which status and code.
+    #[must_use]
+    pub fn refused(&self) -> BTreeMap<String, u32> {
+        wide::told(&self.words).refused.clone()
+    }
+
     #[must_use]
     pub fn acknowledged(&self) -> usize {
         lock(&self.acks).len()
@@ -393,10 +437,13 @@ impl Load {
         daemon.stop();
         let evidence = self.evidence(asked)?;
         let mut violations = check(&evidence, least_done.min(evidence.acks.len()).max(1));
+        violations.append(&mut wide::told(&self.words).wrong);
+        violations.extend(wide::lost_files(&wide::told(&self.words), &self.home));
         violations.extend(also(&evidence));
         let keep = keep || !violations.is_empty();
         Ok(Findings {
             acknowledged: evidence.acks.len(),
+            told: self.told_so_far(),
             runs: evidence.runs.len(),
             arrivals: evidence.arrivals.len(),
             slots: evidence.schedules.iter().map(|slots| slots.firings.len()).sum(),
@@ -413,6 +460,11 @@ impl Load {
     pub(crate) fn evidence(&self, asked: BTreeSet<String>) -> Result<Evidence, FaultError> {
         let mut evidence = Evidence { asked, ..evidence_of(&self.home, self.acks())? };
         evidence.clock_moves = self.surroundings.iter().any(|(name, _)| *name == "YIZHAN_FAULT_CLOCK");
+        {
+            let words = wide::told(&self.words);
+            evidence.answered.clone_from(&words.answered);
+            evidence.delivered.clone_from(&words.delivered);
+        }
         evidence.arrivals = self.sink.arrivals();
         evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
         let mails = match &self.post {
@@ -437,7 +489,7 @@ impl Load {
         let (end, mut asked) = (Instant::now() + END, BTreeSet::new());
         while Instant::now() < end {
             for task in self.settle(client, &mut asked)? {
-                wide::answer(client, task["id"].as_str().unwrap_or(""));
+                wide::answer(client, &task, &self.words);
             }
             // Of a schedule of every second one may always be open.
             let open = client.get("/api/v1/runs?open=true&limit=50")?;
@@ -561,12 +613,20 @@ fn lock(acks: &Mutex<Vec<Ack>>) -> std::sync::MutexGuard<'_, Vec<Ack>> {
 }
 
 /// Starts a run. What gets no answer may have been taken or not: nobody counts on it.
-fn start_one(client: &Client, acks: &Mutex<Vec<Ack>>, cases: &AtomicU64) -> Option<RunId> {
+fn start_one(
+    client: &Client,
+    acks: &Mutex<Vec<Ack>>,
+    words: &Mutex<wide::Told>,
+    cases: &AtomicU64,
+) -> Option<RunId> {
     let case = format!("c{}", cases.fetch_add(1, Ordering::Relaxed));
-    let Ok(answer) = client.post("/api/v1/workflows/chaos/runs", &json!({ "input": { "case": case } }))
-    else {
-        std::thread::sleep(Duration::from_millis(5)); // Nobody is there just now.
-        return None;
+    let answer = match client.post("/api/v1/workflows/chaos/runs", &json!({ "input": { "case": case } })) {
+        Ok(answer) => answer,
+        Err(error) => {
+            wide::told(words).refusal("start", &error);
+            std::thread::sleep(Duration::from_millis(5)); // Nobody is there just now.
+            return None;
+        }
     };
     let run = answer["id"].as_str()?.parse().ok()?;
     lock(acks).push(Ack { run, case });

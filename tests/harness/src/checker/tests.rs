@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use yizhan_engine::store::{Line as Stored, RunRow, RunState, TaskRow};
+use yizhan_engine::store::{Line as Stored, Published, RunRow, RunState, TaskRow};
 use yizhan_workflow::catalogue::{Action, Catalogue};
 use yizhan_workflow::definition;
 use yizhan_workflow::id::{Attempt, Item, Millis, RunId, ScopeNo, StepNo, TaskId, TextHash};
@@ -18,7 +18,7 @@ mod house;
 mod kinds;
 
 use super::{Rows, Violation, check, check_answer};
-use crate::evidence::{Ack, Arrival, Evidence, RunEvidence};
+use crate::evidence::{Ack, Arrival, Delivered, Evidence, RunEvidence};
 
 const RUNS: u64 = 4;
 
@@ -172,6 +172,47 @@ fn a_lost_run_is_found() {
 #[test]
 fn a_case_that_became_two_runs_is_found() {
     finds(|e| e.acks[1].case = e.acks[0].case.clone(), |v| matches!(v, Violation::CaseTwice(_)));
+}
+
+#[test]
+fn an_answer_in_a_run_that_is_lost_is_found() {
+    finds(
+        |e| {
+            let (run, _) = e.runs.pop_first().unwrap();
+            e.answered.insert(run);
+        },
+        |v| matches!(v, Violation::AnswerLost(_)),
+    );
+}
+
+/// What was acknowledged must be there, what got no answer may, and what nobody sent must not.
+#[test]
+fn a_delivery_that_was_acknowledged_and_is_lost_is_found_and_one_without_an_answer_may_be_there_once() {
+    let told = |case: &str, id: &str| Published {
+        number: 1,
+        id: id.into(),
+        name: "told".into(),
+        key: case.into(),
+        payload: Raw::new("{}".to_owned()).unwrap(),
+        at: Millis(1),
+    };
+    let judge = |events: &[(&str, &str)]| {
+        let taken = vec![("t1".to_owned(), "d-t1".to_owned())];
+        let delivered = Some(Delivered { taken, open: ["t2".to_owned()].into() });
+        let published = events.iter().map(|(case, id)| told(case, id)).collect();
+        check(&Evidence { delivered, published, ..sound() }, 1)
+    };
+    let times = |case: &str, times| Violation::DeliveredTimes(case.to_owned(), times);
+    let (one, open) = (("t1", "d-t1"), ("t2", "d-t2"));
+    assert_eq!(judge(&[one]), []);
+    assert_eq!(judge(&[one, open]), []);
+    assert_eq!(judge(&[open]), [times("t1", 0)]);
+    assert_eq!(judge(&[one, open, ("t2", "d-t3")]), [times("t2", 2)]);
+    assert_eq!(judge(&[one, ("t3", "d-t4")]), [times("t3", 1)]);
+    let twice = ["d-t1", "d-t2"].map(|id| ("t1".to_owned(), id.to_owned())).into();
+    let delivered = Some(Delivered { taken: twice, ..Delivered::default() });
+    let found = check(&Evidence { delivered, published: vec![told("t1", "d-t2")], ..sound() }, 1);
+    assert_eq!(found, [Violation::AnsweredWrongly("t1".to_owned(), "d-t1".to_owned())]);
 }
 
 #[test]

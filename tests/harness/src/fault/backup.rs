@@ -69,7 +69,7 @@ struct Place<'a> {
 /// # Errors
 /// When the run could not be carried out.
 pub fn run(options: &Options) -> Outcome {
-    let load = Load::begin_wide(&options.binary, options.clients)?;
+    let load = Load::begin_wide(&options.binary, options.clients, 1)?;
     // What is stored is looked through again and again, and may stay small.
     load.pace(PACE);
     let folder = tempfile::Builder::new().prefix("yizhan-backups").tempdir()?;

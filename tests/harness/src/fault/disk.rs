@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Options, Outcome};
+use super::{Options, Outcome, VISITORS};
 use crate::checker::Violation;
 use crate::daemon::Daemon;
 use crate::load::{Dice, FaultError, Load};
@@ -79,7 +79,7 @@ impl Control {
 /// # Errors
 /// When the run could not be carried out, or the daemon does not come back.
 pub fn full(options: &Options) -> Outcome {
-    let load = Load::begin(&options.binary, options.clients)?;
+    let load = Load::begin_wide(&options.binary, options.clients, VISITORS)?;
     let control = Control::make(&load.home)?;
     let (mut dice, mut longest) = (Dice::new(options.seed), Duration::ZERO);
     let daemon = control.start(&load)?;

@@ -52,7 +52,7 @@ enum Came {
 /// When the run could not be carried out.
 pub fn run(options: &Options) -> Outcome {
     let began = Instant::now();
-    let load = Load::begin_wide(&options.binary, options.clients)?;
+    let load = Load::begin_wide(&options.binary, options.clients, 1)?;
     let daemon = load.start()?;
     load.until_acknowledged(STARTS)?;
     // Not a gentle stop: what is not brought into the file yet stands in the log.

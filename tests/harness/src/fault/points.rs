@@ -35,7 +35,7 @@ pub fn run(options: &Options) -> Outcome {
     if !has_points(&options.binary) {
         return Err(FaultError::NoPoints(options.binary.clone()));
     }
-    let load = Load::begin_wide(&options.binary, options.clients)?;
+    let load = Load::begin_wide(&options.binary, options.clients, 2)?;
     let mut dice = Dice::new(options.seed);
     let all = dice.some_of(pairs().collect(), options.cycles as usize);
     let (mut wrong, mut happened) = (vec![], 0_usize);

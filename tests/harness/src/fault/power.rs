@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::disk::{Control, library};
-use super::{Options, Outcome};
+use super::{Options, Outcome, VISITORS};
 use crate::daemon::Daemon;
 use crate::load::{Dice, FaultError, Load};
 
@@ -19,7 +19,7 @@ const SECTOR: usize = 512;
 /// # Errors
 /// When the run could not be carried out.
 pub fn run(options: &Options) -> Outcome {
-    let load = Load::begin(&options.binary, options.clients)?;
+    let load = Load::begin_wide(&options.binary, options.clients, VISITORS)?;
     let (data, synced) = (load.home.join("data"), load.home.join("synced"));
     std::fs::create_dir_all(&synced)?;
     // Only while a sync is under way is there something to lose.

@@ -109,6 +109,7 @@ pub fn run(options: &Options) -> Outcome {
     let number = |name: &str| usize::try_from(counted[name].as_u64().unwrap_or(0)).unwrap_or(0);
     let findings = Findings {
         acknowledged: number("started"),
+        told: Value::Null,
         runs: number("runs"),
         arrivals: number("entries"),
         slots: 0,

@@ -109,21 +109,19 @@ fn all_of(options: &Options, seeds: &[&'static Seed]) -> Result<Vec<Judged>, Fau
 
 fn judge(options: &Options, seed: &'static Seed, tries: u32) -> Result<Judged, FaultError> {
     let left = House::begin(options, Some(seed))?.carried_out(seed.story)?;
-    let found: BTreeSet<String> = left.violations.iter().map(kind_of).collect();
+    let found: BTreeSet<String> = left.violations.iter().map(Violation::kind).collect();
     let is_noticed = seed.noticed.iter().any(|kind| found.contains(*kind));
     Ok(Judged { seed, found, is_noticed, tries, kept: left.kept })
-}
-
-/// The name of a violation's kind.
-fn kind_of(violation: &Violation) -> String {
-    let whole = format!("{violation:?}");
-    whole.split('(').next().unwrap_or(&whole).to_owned()
 }
 
 fn findings(sound: &[Left], violations: Vec<Violation>, seconds: u64) -> Findings {
     let sum = |count: fn(&Left) -> usize| sound.iter().map(count).sum();
     Findings {
         acknowledged: sum(|left| left.evidence.acks.len()),
+        told: json!({
+            "answers": sum(|left| left.evidence.answered.len()),
+            "deliveries": sum(|left| left.evidence.delivered.as_ref().map_or(0, |all| all.taken.len())),
+        }),
         runs: sum(|left| left.evidence.runs.len()),
         arrivals: sum(|left| left.evidence.arrivals.len()),
         slots: sum(|left| left.evidence.schedules.iter().map(|slots| slots.firings.len()).sum()),

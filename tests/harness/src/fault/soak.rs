@@ -47,7 +47,7 @@ const MINUTES: f64 = 30.0;
 /// When the run could not be carried out.
 pub fn run(options: &Options) -> Outcome {
     let minutes = options.minutes.unwrap_or(MINUTES);
-    let load = Load::begin_wide(&options.binary, options.clients)?;
+    let load = Load::begin_wide(&options.binary, options.clients, 1)?;
     load.pace(PACE);
     quiet::add(&load.home)?;
     let began = Instant::now();

@@ -93,6 +93,7 @@ pub fn run(options: &Options) -> Outcome {
     let keep = options.keep || !judged.violations.is_empty();
     let findings = Findings {
         acknowledged: all.len(),
+        told: json!({ "answers": said.taken.len() }),
         runs: judged.runs,
         arrivals: 0,
         slots: 0,

@@ -11,12 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use yizhan_workflow::run::event::Event;
 
 use super::{Options, Outcome};
-use crate::checker::Violation;
+use crate::checker::{Violation, check_deliveries};
 use crate::client::{Client, ClientError};
-use crate::evidence::Evidence;
+use crate::evidence::{Delivered, Evidence};
 use crate::load::{Dice, FaultError, Load};
 
 /// How far a sender's clock may be from ours, in this home.
@@ -26,10 +25,10 @@ const SETTINGS: &str = "[http]\nwebhook_window = \"30s\"\n";
 /// Between two starts of a client: most of the work is to be the deliveries.
 const PACE: Duration = Duration::from_millis(500);
 
-pub(super) const OURS: &str = "ours";
+pub(crate) const OURS: &str = "ours";
 const THEIRS: &str = "theirs";
 
-pub(super) const CAME: &str = r#"
+pub(crate) const CAME: &str = r#"
 title = "来信"
 [input]
 case = {}
@@ -60,7 +59,7 @@ wait = "10ms"
 "#;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(crate) enum Way {
     Signed,
     Pushed,
     Told,
@@ -83,18 +82,18 @@ impl Way {
 
 /// What a sender means to say.
 #[derive(Clone, Debug)]
-pub(super) struct Delivery {
+pub(crate) struct Delivery {
     way: Way,
     pub case: String,
 }
 
 impl Delivery {
-    pub(super) fn new(way: Way, case: &str) -> Self {
+    pub(crate) fn new(way: Way, case: &str) -> Self {
         Self { way, case: case.to_owned() }
     }
 
     /// Once, signed by whoever may.
-    pub(super) fn send(&self, client: &Client) -> Result<Value, ClientError> {
+    pub(crate) fn send(&self, client: &Client) -> Result<Value, ClientError> {
         let (body, all) = (self.body(), self.headers(OURS, 0, &self.body()));
         let headers: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
         client.call("POST", self.way.path(), &headers, body.as_bytes())
@@ -345,7 +344,7 @@ impl Sender {
 }
 
 /// The run or the event that a delivery became.
-pub(super) fn id_of(answer: &Value) -> Option<String> {
+pub(crate) fn id_of(answer: &Value) -> Option<String> {
     answer["id"].as_str().or(answer["event"].as_str()).map(str::to_owned)
 }
 
@@ -353,34 +352,9 @@ fn is_refused(answer: &Answer, code: &str) -> bool {
     matches!(answer, Err((401, body)) if body.contains(code))
 }
 
-/// How often each case became a run or an event, and as which.
-fn became(evidence: &Evidence) -> BTreeMap<String, Vec<String>> {
-    let mut became: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for run in evidence.runs.values().filter(|run| ["came", "other"].contains(&&*run.row.workflow)) {
-        let Some((_, line)) = run.lines.first() else { continue };
-        let Event::Started(started) = &line.event else { continue };
-        let input: Value = serde_json::from_str(started.input.get()).unwrap_or_default();
-        let case = input["case"].as_str().unwrap_or("?").to_owned();
-        became.entry(case).or_default().push(run.row.id.to_string());
-    }
-    for event in evidence.published.iter().filter(|event| &*event.name == "told") {
-        became.entry(event.key.to_string()).or_default().push(event.id.to_string());
-    }
-    became
-}
-
 pub(super) fn judged(taken: &[(Delivery, String)], evidence: &Evidence) -> Vec<Violation> {
-    let mut became = became(evidence);
-    let mut found = vec![];
-    for (delivery, id) in taken {
-        let all = became.remove(&delivery.case).unwrap_or_default();
-        if all != [id.clone()] {
-            found.push(Violation::DeliveredTimes(delivery.case.clone(), all.len()));
-        }
-    }
-    // Nobody who may has sent these.
-    found.extend(became.into_iter().map(|(case, all)| Violation::DeliveredTimes(case, all.len())));
-    found
+    let taken = taken.iter().map(|(delivery, id)| (delivery.case.clone(), id.clone())).collect();
+    check_deliveries(&Delivered { taken, ..Delivered::default() }, evidence)
 }
 
 #[cfg(test)]
