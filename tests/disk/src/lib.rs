@@ -1,5 +1,7 @@
 //! A disk for fault runs, loaded into the daemon by `LD_PRELOAD`: it keeps a second copy of every file below a folder
-//! that holds only what was synced, and its writes and syncs fail or take long when the control file says so.
+//! that holds only what was synced, and of every folder the names that stood in it when it was synced (`synced`); and its
+//! writes and syncs fail or take long when the control file says so. What a sync that failed was to bring to the disk never
+//! comes there, also when the next sync goes well, as with a page cache that takes it for written.
 //!
 //! `YIZHAN_DISK_ROOT` is the folder that it stands for, `YIZHAN_DISK_SYNCED` where the synced copies go (without it none
 //! are kept), `YIZHAN_DISK_CONTROL` the control file (see `control`).
@@ -10,7 +12,7 @@ mod control;
 mod real;
 mod synced;
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_int, c_void};
 use std::sync::OnceLock;
 
 use libc::{off64_t, size_t, ssize_t};
@@ -54,14 +56,17 @@ impl Shim {
 
     fn sync(&self, fd: c_int, sync: unsafe extern "C" fn(c_int) -> c_int) -> c_int {
         if let Some(error) = self.fault(fd, Fault::Sync) {
+            if let Some(disk) = &self.disk {
+                disk.forgets(fd);
+            }
             return fails(error);
         }
-        match &self.disk {
-            // Its own copy is what this disk keeps: waiting for the real one would only take time.
-            Some(disk) if disk.keeps() && disk.is_ours(fd) => disk.synced(&self.real, fd),
-            // SAFETY: the arguments are the caller's.
-            Some(_) | None => unsafe { sync(fd) },
-        }
+        // Its own copy is what this disk keeps: waiting for the real one would only take time.
+        let kept = self.disk.as_ref().filter(|disk| disk.keeps()).and_then(|disk| {
+            if disk.is_ours(fd) { Some(disk.synced(&self.real, fd)) } else { disk.synced_names(fd) }
+        });
+        // SAFETY: the arguments are the caller's.
+        kept.unwrap_or_else(|| unsafe { sync(fd) })
     }
 }
 
@@ -130,18 +135,4 @@ pub unsafe extern "C" fn close(fd: c_int) -> c_int {
     }
     // SAFETY: the arguments are the caller's.
     unsafe { (shim.real.close)(fd) }
-}
-
-/// # Safety
-/// As `unlink(2)`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn unlink(path: *const c_char) -> c_int {
-    let shim = shim();
-    // SAFETY: the arguments are the caller's.
-    let done = unsafe { (shim.real.unlink)(path) };
-    if let (Some(disk), 0) = (&shim.disk, done) {
-        // SAFETY: whoever calls unlink gives a text that ends.
-        disk.removed(&shim.real, unsafe { std::ffi::CStr::from_ptr(path) });
-    }
-    done
 }

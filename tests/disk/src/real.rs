@@ -1,6 +1,6 @@
 //! The functions that we stand before.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 use libc::{off64_t, size_t, ssize_t};
 
@@ -11,7 +11,6 @@ pub(crate) struct Real {
     pub(crate) fsync: OfFd,
     pub(crate) fdatasync: OfFd,
     pub(crate) close: OfFd,
-    pub(crate) unlink: OfPath,
 }
 
 /// The next function of this name after ours. A C library that lacks one is no place to go on from.
@@ -27,7 +26,6 @@ fn next(name: &CStr) -> *mut c_void {
 type Write = unsafe extern "C" fn(c_int, *const c_void, size_t) -> ssize_t;
 type Pwrite = unsafe extern "C" fn(c_int, *const c_void, size_t, off64_t) -> ssize_t;
 type OfFd = unsafe extern "C" fn(c_int) -> c_int;
-type OfPath = unsafe extern "C" fn(*const c_char) -> c_int;
 
 impl Real {
     pub(crate) fn find() -> Self {
@@ -39,7 +37,6 @@ impl Real {
                 fsync: std::mem::transmute::<*mut c_void, OfFd>(next(c"fsync")),
                 fdatasync: std::mem::transmute::<*mut c_void, OfFd>(next(c"fdatasync")),
                 close: std::mem::transmute::<*mut c_void, OfFd>(next(c"close")),
-                unlink: std::mem::transmute::<*mut c_void, OfPath>(next(c"unlink")),
             }
         }
     }

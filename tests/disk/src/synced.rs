@@ -1,8 +1,11 @@
-//! The copies that hold only what was synced.
+//! What was synced: `content/<file>` the content of each file as of its last sync, `names/<path>` a second link to that for
+//! each name that stood in its folder when the folder was synced. A folder below has a name where `names/<path>/.named` is.
 
-use std::collections::HashMap;
-use std::ffi::{CStr, CString, OsString, c_int};
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CString, OsString, c_int};
+use std::io::ErrorKind;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +19,9 @@ const DESCRIPTORS: usize = 65_536;
 const UNKNOWN: u8 = 0;
 const OTHER: u8 = 1;
 const OURS: u8 = 2;
+
+/// Stands in a folder whose own name is on the disk.
+const NAMED: &str = ".named";
 
 pub(crate) struct Disk {
     root: PathBuf,
@@ -52,20 +58,16 @@ impl Disk {
             OURS => true,
             OTHER => false,
             _ => {
-                let ours = self.below_root(fd).is_some();
+                let ours = self.is_below_root(fd);
                 known.store(if ours { OURS } else { OTHER }, Ordering::Relaxed);
                 ours
             }
         }
     }
 
-    /// The path of a regular file below the folder that we stand for, as seen from there.
-    fn below_root(&self, fd: c_int) -> Option<PathBuf> {
-        if !is_regular(fd) {
-            return None;
-        }
-        let path = path_of(fd)?;
-        path.strip_prefix(&self.root).ok().map(Path::to_owned)
+    /// Whether this is a regular file below the folder that we stand for.
+    fn is_below_root(&self, fd: c_int) -> bool {
+        is_regular(fd) && path_of(fd).is_some_and(|path| path.starts_with(&self.root))
     }
 
     pub(crate) fn closed(&self, fd: c_int) {
@@ -90,24 +92,110 @@ impl Disk {
 
     /// Brings the copy of this file to what the file is now.
     pub(crate) fn synced(&self, real: &Real, fd: c_int) -> c_int {
-        let Some(name) = self.below_root(fd) else { return 0 };
         let (Some(synced), Some((of, size))) = (&self.synced, identity(fd)) else { return 0 };
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let dirty = std::mem::take(&mut files.entry(of).or_default().dirty);
-        match bring(real, fd, &synced.join(name), &dirty, size) {
+        let mut dirty = std::mem::take(&mut files.entry(of).or_default().dirty);
+        let copy = key(fd, c"").map(|key| synced.join("content").join(key));
+        if copy.as_ref().is_some_and(|copy| !copy.exists()) {
+            dirty = vec![(0, size)];
+        }
+        match copy.and_then(|copy| bring(real, fd, &copy, &dirty, size)) {
             Some(()) => 0,
             // A copy that cannot be kept would make every finding worthless.
             None => std::process::abort(),
         }
     }
 
-    pub(crate) fn removed(&self, real: &Real, path: &CStr) {
-        let path = PathBuf::from(OsString::from_vec(path.to_bytes().to_vec()));
-        let (Some(synced), Ok(name)) = (&self.synced, path.strip_prefix(&self.root)) else { return };
-        let Ok(copy) = CString::new(synced.join(name).as_os_str().as_bytes()) else { return };
-        // SAFETY: a path that ends. A copy that was never made cannot be removed, which is well.
-        unsafe { (real.unlink)(copy.as_ptr()) };
+    /// A sync of this file failed: the kernel takes what was to be written for written, and nobody writes it any more.
+    pub(crate) fn forgets(&self, fd: c_int) {
+        let Some((of, _)) = identity(fd) else { return };
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).entry(of).or_default().dirty.clear();
     }
+
+    /// If this is a folder of ours, the names in it are on the disk from now on, whatever is in the files.
+    pub(crate) fn synced_names(&self, fd: c_int) -> Option<c_int> {
+        let synced = self.synced.as_ref()?;
+        if stat(fd).is_none_or(|stat| stat.st_mode & libc::S_IFMT != libc::S_IFDIR) {
+            return None;
+        }
+        let folder = path_of(fd)?;
+        let names = synced.join("names").join(folder.strip_prefix(&self.root).ok()?);
+        // One at a time, and no file's content comes into being meanwhile.
+        let _files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        match bring_names(&folder, &names, &synced.join("content")) {
+            Ok(()) => Some(0),
+            Err(_) => std::process::abort(),
+        }
+    }
+}
+
+/// Only what stands in the folder now stands in its copy then.
+fn bring_names(folder: &Path, names: &Path, contents: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(names)?;
+    std::fs::create_dir_all(contents)?;
+    let mut there = HashSet::from([OsString::from(NAMED)]);
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let (name, Ok(kind)) = (entry.file_name(), entry.file_type()) else { continue };
+        if kind.is_dir() {
+            std::fs::create_dir_all(names.join(&name))?;
+            make_empty(&names.join(&name).join(NAMED))?;
+        } else if kind.is_file() {
+            // Gone in this moment: then it has no name.
+            let Some(key) = CString::new(entry.path().as_os_str().as_bytes())
+                .ok()
+                .and_then(|path| key(libc::AT_FDCWD, &path))
+            else {
+                continue;
+            };
+            bring_name(&contents.join(key), &names.join(&name))?;
+        }
+        there.insert(name);
+    }
+    for entry in std::fs::read_dir(names)? {
+        let entry = entry?;
+        if there.contains(&entry.file_name()) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The name leads to this content. A file that was never synced is empty.
+fn bring_name(content: &Path, name: &Path) -> std::io::Result<()> {
+    make_empty(content)?;
+    if std::fs::metadata(name)
+        .is_ok_and(|named| std::fs::metadata(content).is_ok_and(|content| content.ino() == named.ino()))
+    {
+        return Ok(());
+    }
+    match std::fs::remove_file(name) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    std::fs::hard_link(content, name)
+}
+
+/// If it is not there already.
+fn make_empty(path: &Path) -> std::io::Result<()> {
+    std::fs::OpenOptions::new().append(true).create(true).open(path).map(drop)
+}
+
+/// Which file this is for as long as the disk lives: numbers are given anew when a file goes, with another hour of birth.
+fn key(at: c_int, path: &std::ffi::CStr) -> Option<String> {
+    let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    let flags = libc::AT_EMPTY_PATH | libc::AT_SYMLINK_NOFOLLOW;
+    let wanted = libc::STATX_INO | libc::STATX_BTIME;
+    // SAFETY: a path that ends and room for the answer, which is read only when it was given.
+    let found = unsafe {
+        (libc::statx(at, path.as_ptr(), flags, wanted, found.as_mut_ptr()) == 0).then(|| found.assume_init())
+    }?;
+    Some(format!("{}-{}.{:09}", found.stx_ino, found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
 
 fn is_regular(fd: c_int) -> bool {

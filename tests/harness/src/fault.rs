@@ -9,6 +9,7 @@ pub mod files;
 pub mod flips;
 pub mod kill;
 pub mod mails;
+mod platter;
 pub mod points;
 pub mod power;
 mod process;

@@ -48,6 +48,8 @@ pub enum FaultError {
     Zone(#[from] yizhan_workflow::schedule::UnknownZone),
     #[error("`{}` has no points: take a build for development, or one with the feature `faults`", .0.display())]
     NoPoints(PathBuf),
+    #[error("the audit cannot be read: {0}")]
+    Audit(String),
     #[error("a client panicked")]
     ClientPanicked,
     #[error("{what} after {within:?}: {shown}")]
@@ -433,10 +435,12 @@ impl Load {
             client.join().map_err(|_| FaultError::ClientPanicked)?;
         }
         let daemon = self.start()?;
+        let broken = broken_audit(&daemon.client())?;
         let asked = self.bring_to_an_end(&daemon.client())?;
         daemon.stop();
         let evidence = self.evidence(asked)?;
         let mut violations = check(&evidence, least_done.min(evidence.acks.len()).max(1));
+        violations.extend(broken);
         violations.append(&mut wide::told(&self.words).wrong);
         violations.extend(wide::lost_files(&wide::told(&self.words), &self.home));
         violations.extend(also(&evidence));
@@ -534,6 +538,15 @@ impl Load {
             calls: self.sink.calls().into_iter().map(|call| call.item).collect(),
         }
     }
+}
+
+/// Whether the audit is not as it was written, by its own word.
+///
+/// # Errors
+/// When it cannot be asked.
+pub(crate) fn broken_audit(client: &Client) -> Result<Option<Violation>, ClientError> {
+    let broken = client.get("/api/v1/audit/verify")?["broken"].take();
+    Ok((!broken.is_null()).then(|| Violation::Audit(broken.to_string())))
 }
 
 /// What ends the name of a mail that must go out once.

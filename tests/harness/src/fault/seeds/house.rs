@@ -18,7 +18,7 @@ use crate::daemon::{Daemon, DaemonError, Signal, signal_to};
 use crate::evidence::{Ack, Evidence};
 use crate::fault::Options;
 use crate::fault::webhooks::{self, Delivery, Way};
-use crate::load::{FaultError, Load};
+use crate::load::{FaultError, Load, broken_audit};
 use crate::sink::Mood;
 
 /// The sink takes so long to answer a call that must happen once: long enough to be struck meanwhile.
@@ -274,8 +274,7 @@ impl House {
 
     /// The audit is whole, and each start that was acknowledged stands in it with its answer.
     fn audited(&mut self, client: &Client) -> Result<(), FaultError> {
-        let broken = client.get("/api/v1/audit/verify")?["broken"].take();
-        self.found.extend((!broken.is_null()).then(|| Violation::Audit(broken.to_string())));
+        self.found.extend(broken_audit(client)?);
         let acts = client.get("/api/v1/audit?kind=workflows/runs&limit=200")?["items"].take();
         let begun: BTreeSet<&str> = acts
             .as_array()
