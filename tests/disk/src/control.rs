@@ -1,7 +1,8 @@
-//! What is wrong with the disk just now: a file of four numbers that the harness writes and every call looks at.
+//! What is wrong with the disk just now: a file of five numbers that the harness writes and every call looks at.
 //!
 //! Little-endian, 8 bytes each: the fault (0 none, 1 writes find it full, 2 writes fail, 3 syncs fail, 4 syncs are slow);
-//! how many calls of that kind still go well; microseconds of a slow sync; how often the fault struck (written here).
+//! how many calls of that kind still go well; microseconds of a slow sync; how often the fault struck (written here); 1 where it
+//! strikes the store's own files alone.
 
 use std::ffi::c_int;
 use std::os::fd::IntoRawFd;
@@ -15,6 +16,7 @@ struct Page {
     after: AtomicI64,
     delay_us: AtomicU64,
     struck: AtomicU64,
+    store: AtomicU64,
 }
 
 /// What a call does.
@@ -45,6 +47,10 @@ impl Control {
         }
         // SAFETY: mapped above, aligned to a page, never unmapped; only atomics look at it.
         Some(Self(unsafe { &*page.cast::<Page>() }))
+    }
+
+    pub(crate) fn means_store(&self) -> bool {
+        self.0.store.load(Ordering::Relaxed) == 1
     }
 
     /// The error of this call, if it fails. A slow sync is slept here.

@@ -43,7 +43,8 @@ impl Shim {
     fn fault(&self, fd: c_int, on: Fault) -> Option<c_int> {
         let control = self.control.as_ref()?;
         let disk = self.disk.as_ref()?;
-        if !disk.is_ours(fd) { None } else { control.strikes(on) }
+        let is_meant = if control.means_store() { disk.is_store(fd) } else { disk.is_ours(fd) };
+        if is_meant { control.strikes(on) } else { None }
     }
 
     fn wrote(&self, fd: c_int, end: i64, written: ssize_t) {

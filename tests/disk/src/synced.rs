@@ -19,6 +19,9 @@ const DESCRIPTORS: usize = 65_536;
 const UNKNOWN: u8 = 0;
 const OTHER: u8 = 1;
 const OURS: u8 = 2;
+/// One of those whose names begin so: the store and what SQLite has beside it.
+const STORE: u8 = 3;
+const STORES: &str = "yizhan.db";
 
 /// Stands in a folder whose own name is on the disk.
 const NAMED: &str = ".named";
@@ -53,21 +56,35 @@ impl Disk {
     }
 
     pub(crate) fn is_ours(&self, fd: c_int) -> bool {
-        let Some(known) = usize::try_from(fd).ok().and_then(|fd| self.known.get(fd)) else { return false };
+        [OURS, STORE].contains(&self.kind(fd))
+    }
+
+    /// Whether this is a file of the store.
+    pub(crate) fn is_store(&self, fd: c_int) -> bool {
+        self.kind(fd) == STORE
+    }
+
+    fn kind(&self, fd: c_int) -> u8 {
+        let Some(known) = usize::try_from(fd).ok().and_then(|fd| self.known.get(fd)) else { return OTHER };
         match known.load(Ordering::Relaxed) {
-            OURS => true,
-            OTHER => false,
-            _ => {
-                let ours = self.is_below_root(fd);
-                known.store(if ours { OURS } else { OTHER }, Ordering::Relaxed);
-                ours
+            UNKNOWN => {
+                let name = self.below_root(fd);
+                let is_store = |name: &PathBuf| name.to_str().is_some_and(|name| name.starts_with(STORES));
+                let kind = name.map_or(OTHER, |name| if is_store(&name) { STORE } else { OURS });
+                known.store(kind, Ordering::Relaxed);
+                kind
             }
+            kind => kind,
         }
     }
 
-    /// Whether this is a regular file below the folder that we stand for.
-    fn is_below_root(&self, fd: c_int) -> bool {
-        is_regular(fd) && path_of(fd).is_some_and(|path| path.starts_with(&self.root))
+    /// The path of a regular file below the folder that we stand for, as seen from there.
+    fn below_root(&self, fd: c_int) -> Option<PathBuf> {
+        if !is_regular(fd) {
+            return None;
+        }
+        let path = path_of(fd)?;
+        path.strip_prefix(&self.root).ok().map(Path::to_owned)
     }
 
     pub(crate) fn closed(&self, fd: c_int) {

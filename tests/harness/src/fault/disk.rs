@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::platter::{Lost, Platter};
 use super::{Options, Outcome, VISITORS};
 use crate::checker::Violation;
 use crate::daemon::Daemon;
@@ -39,7 +40,7 @@ pub(super) struct Control(pub(super) PathBuf);
 impl Control {
     pub(super) fn make(home: &Path) -> Result<Self, FaultError> {
         let path = home.join("disk-control");
-        std::fs::write(&path, [0_u8; 32])?;
+        std::fs::write(&path, [0_u8; 40])?;
         Ok(Self(path))
     }
 
@@ -49,6 +50,12 @@ impl Control {
         file.write_all_at(&after.to_le_bytes(), 8)?;
         file.write_all_at(&(wrong as u64).to_le_bytes(), 0)?;
         Ok(())
+    }
+
+    /// From now on only the store's own files are struck, or all that the daemon writes: what comes first is the audit then.
+    fn mean_store(&self, is_meant: bool) -> Result<(), FaultError> {
+        let file = File::options().write(true).open(&self.0)?;
+        Ok(file.write_all_at(&u64::from(is_meant).to_le_bytes(), 32)?)
     }
 
     /// Each sync takes so long.
@@ -120,35 +127,40 @@ pub fn sync_error(options: &Options) -> Outcome {
 }
 
 fn failing(options: &Options, wrong: Wrong) -> Outcome {
-    let load = Load::begin(&options.binary, options.clients)?;
+    let load = Load::begin_wide(&options.binary, options.clients, VISITORS)?;
     let control = Control::make(&load.home)?;
-    let (mut dice, mut ended) = (Dice::new(options.seed), 0_u32);
+    // What was not synced is in the page cache still, and a program that starts there again would find it.
+    let platter = if wrong == Wrong::Sync { Some(Platter::of(&load.home)?) } else { None };
+    let start = || -> Result<Daemon, FaultError> {
+        match &platter {
+            Some(platter) => {
+                let program = platter.under(Command::new(&load.binary), &load.binary, &control);
+                Ok(Daemon::start_as(program, &load.home)?)
+            }
+            None => control.start(&load),
+        }
+    };
+    let (mut dice, mut ended, mut lost) = (Dice::new(options.seed), 0_u32, Lost::default());
     let (mut longest, mut wrongly) = (Duration::ZERO, vec![]);
-    let mut daemon = control.start(&load)?;
+    let mut daemon = start()?;
     for _ in 0..options.cycles {
         load.until_acknowledged(20)?;
         let before = control.struck();
+        control.mean_store(dice.below(2) == 0)?;
         control.set(wrong, dice.below(60))?;
         load.until("the disk never failed", || (control.struck() > before).then_some(()))?;
         let failed = Instant::now();
-        if wrong == Wrong::Write {
-            control.set(Wrong::Nothing, 0)?;
-        }
-        // It ends by itself, or lived through it: then starts are acknowledged as before.
-        let enough = load.acknowledged() + 20;
-        let ends = load.until("it neither ended nor went on", || {
-            let lived = wrong == Wrong::Write && load.acknowledged() >= enough;
-            daemon.ends_within(Duration::ZERO).map(Some).or_else(|| lived.then_some(None))
-        })?;
+        let status = load.until("it did not end", || daemon.ends_within(Duration::ZERO))?;
         control.set(Wrong::Nothing, 0)?;
-        if let Some(status) = ends {
-            (ended, longest) = (ended + 1, longest.max(failed.elapsed()));
-            // Whoever starts it again must be able to tell this from any other end.
-            if status.code() != Some(BROKEN) {
-                wrongly.push(Violation::StopWrong(format!("{wrong:?}"), status.to_string()));
-            }
-            daemon = control.start(&load)?;
+        (ended, longest) = (ended + 1, longest.max(failed.elapsed()));
+        // Whoever starts it again must be able to tell this from any other end.
+        if status.code() != Some(BROKEN) {
+            wrongly.push(Violation::StopWrong(format!("{wrong:?}"), status.to_string()));
         }
+        if let Some(platter) = &platter {
+            lost.add(platter.lose_content(&mut dice)?);
+        }
+        daemon = start()?;
     }
     daemon.stop();
     let struck = control.struck();
@@ -156,6 +168,7 @@ fn failing(options: &Options, wrong: Wrong) -> Outcome {
     findings.violations.extend(wrongly);
     let counted = json!({
         "cycles": options.cycles, "struck": struck, "ended_itself": ended, "longest_until_it_ended_ms": longest.as_millis() as u64,
+        "files_put_back": lost.shortened, "torn_sectors": lost.torn,
     });
     Ok((findings, counted))
 }

@@ -71,10 +71,26 @@ impl Platter {
     /// The power goes, and comes again: the data are what the disk has of them. Where it `tears`, sectors that were not
     /// synced may be there all the same.
     pub(super) fn lose(&self, dice: &mut Dice, tears: bool) -> std::io::Result<Lost> {
-        let mut lost = Lost::default();
         let there = self.there()?;
         let kept = if dice.below(2) == 0 { self.names()? } else { self.names_of_now(&there)? };
-        for (name, content) in &kept {
+        self.put_back(&there, &kept, dice, tears)
+    }
+
+    /// A sync failed and the program that asked for it has ended: the content that was not synced is gone, the names stay.
+    pub(super) fn lose_content(&self, dice: &mut Dice) -> std::io::Result<Lost> {
+        let there = self.there()?;
+        self.put_back(&there, &self.names_of_now(&there)?, dice, true)
+    }
+
+    fn put_back(
+        &self,
+        there: &BTreeSet<PathBuf>,
+        kept: &BTreeMap<PathBuf, PathBuf>,
+        dice: &mut Dice,
+        tears: bool,
+    ) -> std::io::Result<Lost> {
+        let mut lost = Lost::default();
+        for (name, content) in kept {
             let (path, content) = (self.data.join(name), fs::read(content).or_else(none)?);
             let now = fs::read(&path).or_else(none)?;
             let mut left = content.clone();
@@ -255,6 +271,16 @@ mod tests {
             assert_eq!(platter.lose(&mut Dice::new(seed), false).unwrap(), Lost::default());
         }
         assert!(gone > 0 && empty > 0, "{gone} {empty}");
+    }
+
+    #[test]
+    fn after_a_sync_that_failed_the_names_are_there_and_the_content_is_that_of_the_last_sync_or_torn() {
+        for seed in 0..20 {
+            let (home, platter) = home();
+            assert_eq!(platter.lose_content(&mut Dice::new(seed)).unwrap().names, 0);
+            let left = fs::read_to_string(home.path().join("data/b")).unwrap();
+            assert!(["", "never synced"].contains(&&*left), "{left}");
+        }
     }
 
     #[test]
