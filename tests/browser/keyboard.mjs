@@ -81,4 +81,31 @@ async function a_case_is_begun_taken_and_answered_without_a_mouse({ windows, hou
   assert.deepEqual([output.found, output.parts, output.fixed], ["阀门坏了", ["阀门"], true]);
 }
 
-export const stories = [a_case_is_begun_taken_and_answered_without_a_mouse];
+/** Chooses one of several that exclude each other: one stop, and arrows between them. */
+async function chooses(page, name, value) {
+  await presses(page, `[name='${name}']`, "Space");
+  for (let at = 0; at < 9 && !(await page.isChecked(`[name='${name}'][value='${value}']`)); at += 1) await page.keyboard.press("ArrowDown");
+  assert.ok(await page.isChecked(`[name='${name}'][value='${value}']`), `${name} comes to ${value} by arrows`);
+}
+
+async function a_lost_outcome_is_decided_and_a_case_cancelled_without_a_mouse({ windows, house }) {
+  const lost = await house.start("shut-off", { how: "crash" });
+  await house.task(lost);
+  const page = await windows.of("wang.wei");
+  await page.goto(house.at(`/runs/${lost}`));
+  await chooses(page, "verdict", "happened");
+  await presses(page, "form[action$='/settle'] [name='looked']", "Space");
+  await types(page, "form[action$='/settle'] [name='reason']", "问过值班员");
+  await Promise.all([page.waitForNavigation(), presses(page, "form[action$='/settle'] button[type=submit]")]);
+  await house.ends(lost, "done");
+
+  const open = await house.start("payment", { number: "C-82" });
+  await page.goto(house.at(`/runs/${open}`));
+  await presses(page, "details:has(form[action$='/cancel']) > summary");
+  await types(page, "form[action$='/cancel'] [name='reason']", "客户撤回");
+  await Promise.all([page.waitForNavigation(), presses(page, "form[action$='/cancel'] button[type=submit]")]);
+  await house.ends(open, "cancelled");
+  await says(page, "客户撤回");
+}
+
+export const stories = [a_case_is_begun_taken_and_answered_without_a_mouse, a_lost_outcome_is_decided_and_a_case_cancelled_without_a_mouse];
