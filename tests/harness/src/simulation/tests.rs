@@ -28,6 +28,17 @@ struct Sum {
     crashes: u64,
 }
 
+/// Says which seed it was, however its story fails: by a panic of the engine, too.
+struct Playing(u64);
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was seed {}", self.0);
+        }
+    }
+}
+
 /// Takes one seed after the other until none is left.
 fn play_from(next: &AtomicU64, seeds: u64) -> Sum {
     let mut sum = Sum::default();
@@ -36,6 +47,7 @@ fn play_from(next: &AtomicU64, seeds: u64) -> Sum {
         if seed > seeds {
             return sum;
         }
+        let _playing = Playing(seed);
         let story = play(seed).unwrap();
         assert!(story.violations.is_empty(), "seed {seed}: {:#?}", story.violations);
         sum.runs += story.runs;
