@@ -181,6 +181,8 @@ pub enum Violation {
     Zombie(u32),
     #[error("{0} took {1} ms, and {2} are allowed")]
     TookLong(String, u64, u64),
+    #[error("on a full disk {1} were refused otherwise than with 503: {0}")]
+    RefusedOtherwise(String, u32),
     #[error("the daemon ended by itself")]
     Ended,
     #[error("the store: {0}")]

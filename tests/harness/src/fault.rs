@@ -24,13 +24,25 @@ pub mod watchdog;
 pub mod webhooks;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::checker::Violation;
 use crate::load::{FaultError, Findings};
 
 /// So many send deliveries, files and answers where each of these is to be under way when something happens.
 const VISITORS: u32 = 6;
+
+/// What a machine that has other work too may add to a time that is promised: what stands still is found all the same.
+const SLACK: Duration = Duration::from_secs(10);
+
+/// A violation, where something took longer than is promised and a busy machine adds.
+fn late(what: &str, took: Duration, promised: Duration) -> Option<Violation> {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let allowed = promised + SLACK;
+    (took > allowed).then(|| Violation::TookLong(what.to_owned(), ms(took), ms(allowed)))
+}
 
 /// How a fault run is carried out.
 #[derive(Clone, Debug)]
@@ -133,3 +145,16 @@ pub const ALL: &[(&str, Fault, &str)] = &[
     ("write-error", disk::write_error, "lets a write fail (R8)"),
     ("sync-error", disk::sync_error, "lets a sync fail (R8)"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_longer_than_is_promised_and_a_busy_machine_adds_is_named() {
+        let promised = Duration::from_secs(5);
+        assert_eq!(late("it", promised + SLACK, promised), None);
+        let found = late("it", promised + SLACK + Duration::from_millis(1), promised);
+        assert_eq!(found, Some(Violation::TookLong("it".to_owned(), 15_001, 15_000)));
+    }
+}

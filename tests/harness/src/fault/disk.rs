@@ -1,5 +1,6 @@
 //! A disk that fills up, and one whose writes and syncs fail.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -9,13 +10,21 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::platter::{Lost, Platter};
-use super::{Options, Outcome, VISITORS};
+use super::{Options, Outcome, VISITORS, late};
 use crate::checker::Violation;
 use crate::daemon::Daemon;
 use crate::load::{Dice, FaultError, Load};
 
 /// How a daemon ends that cannot trust its store any more.
 const BROKEN: i32 = 70;
+
+/// It goes on so soon after there is space,
+const GOES_ON: Duration = Duration::from_secs(5);
+/// and ends so soon after a write or a sync that failed.
+const ENDS: Duration = Duration::from_secs(1);
+
+/// One that goes on as if nothing had been is ended after this.
+const GIVEN_UP: Duration = Duration::from_secs(30);
 
 /// What is wrong with the disk, by its number in the control file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +97,7 @@ impl Control {
 pub fn full(options: &Options) -> Outcome {
     let load = Load::begin_wide(&options.binary, options.clients, VISITORS)?;
     let control = Control::make(&load.home)?;
-    let (mut dice, mut longest) = (Dice::new(options.seed), Duration::ZERO);
+    let (mut dice, mut longest, mut wrongly) = (Dice::new(options.seed), Duration::ZERO, vec![]);
     let daemon = control.start(&load)?;
     for _ in 0..options.cycles {
         load.until_acknowledged(20)?;
@@ -99,15 +108,30 @@ pub fn full(options: &Options) -> Outcome {
         control.set(Wrong::Nothing, 0)?;
         let freed = Instant::now();
         load.until_acknowledged(1)?;
-        longest = longest.max(freed.elapsed());
+        let took = freed.elapsed();
+        longest = longest.max(took);
+        wrongly.extend(late("the way from a disk with space to a start", took, GOES_ON));
     }
     daemon.stop();
     let struck = control.struck();
-    let findings = load.judge(options.cycles as usize, options.keep)?;
+    wrongly.extend(refused_otherwise(&load.refused()));
+    let mut findings = load.judge(options.cycles as usize, options.keep)?;
+    findings.violations.extend(wrongly);
     let counted = json!({
         "cycles": options.cycles, "struck": struck, "longest_until_it_goes_on_ms": longest.as_millis() as u64,
     });
     Ok((findings, counted))
+}
+
+/// What may be refused on a full disk is refused with 503, which says that it may be tried again. An answer may also be
+/// told what a task says that somebody else dealt with.
+fn refused_otherwise(refused: &BTreeMap<String, u32>) -> Vec<Violation> {
+    let is_sound = |said: &str| {
+        let status = said.split_once(": ").and_then(|(_, rest)| rest.get(..3)).unwrap_or("");
+        status == "503" || (said.starts_with("answer: ") && status.starts_with('4'))
+    };
+    let otherwise = refused.iter().filter(|(said, _)| !is_sound(said));
+    otherwise.map(|(said, times)| Violation::RefusedOtherwise(said.clone(), *times)).collect()
 }
 
 /// A write that fails for another reason than a full disk.
@@ -150,13 +174,17 @@ fn failing(options: &Options, wrong: Wrong) -> Outcome {
         control.set(wrong, dice.below(60))?;
         load.until("the disk never failed", || (control.struck() > before).then_some(()))?;
         let failed = Instant::now();
-        let status = load.until("it did not end", || daemon.ends_within(Duration::ZERO))?;
+        let status = daemon.ends_within(GIVEN_UP);
         control.set(Wrong::Nothing, 0)?;
-        (ended, longest) = (ended + 1, longest.max(failed.elapsed()));
-        // Whoever starts it again must be able to tell this from any other end.
-        if status.code() != Some(BROKEN) {
-            wrongly.push(Violation::StopWrong(format!("{wrong:?}"), status.to_string()));
-        }
+        let took = failed.elapsed();
+        longest = longest.max(took);
+        ended += u32::from(status.is_some());
+        wrongly.extend(late("the way from a failure of the disk to the end", took, ENDS));
+        // Whoever starts it again must be able to tell this from any other end. One that did not end is late, too.
+        let otherwise = status.filter(|status| status.code() != Some(BROKEN));
+        wrongly
+            .extend(otherwise.map(|status| Violation::StopWrong(format!("{wrong:?}"), status.to_string())));
+        daemon.kill();
         if let Some(platter) = &platter {
             lost.add(platter.lose_content(&mut dice)?);
         }
@@ -171,4 +199,23 @@ fn failing(options: &Options, wrong: Wrong) -> Outcome {
         "files_put_back": lost.shortened, "torn_sectors": lost.torn,
     });
     Ok((findings, counted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_a_full_disk_nothing_is_refused_but_with_503_and_an_answer_that_came_too_late() {
+        let of = |said: &str| refused_otherwise(&BTreeMap::from([(said.to_owned(), 2)]));
+        for sound in ["start: 503 YZ0423", "delivery: 503 YZ0424", "answer: 409 YZ0410", "answer: 503 YZ0423"]
+        {
+            assert_eq!(of(sound), [], "{sound}");
+        }
+        for wrong in
+            ["start: 500 YZ0428", "start: no HTTP", "answer: 500 YZ0427", "delivery: 401 YZ0416", "file: 404"]
+        {
+            assert_eq!(of(wrong), [Violation::RefusedOtherwise(wrong.to_owned(), 2)]);
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::points::has_points;
-use super::{Options, Outcome};
+use super::{Options, Outcome, late};
 use crate::checker::Violation;
 use crate::client::Client;
 use crate::daemon::{Daemon, Signal};
@@ -16,8 +16,12 @@ use crate::manager::Manager;
 
 /// A daemon that is silent for so long is ended.
 const SILENT: Duration = Duration::from_secs(3);
-/// From the moment that something stands still to the moment that somebody does something about it.
-const NOTICED: Duration = Duration::from_secs(8);
+/// From the moment that the scheduler stands still to the moment that slots come again.
+const REPLACED: Duration = Duration::from_secs(5);
+/// From the moment that anything else does to the moment that the service manager ends it: what it waits for, and this.
+const RESTARTED: Duration = SILENT.saturating_add(Duration::from_secs(5));
+/// Nobody does anything about it any more.
+const GIVEN_UP: Duration = Duration::from_secs(30);
 /// Under load a point is passed within this.
 const PASSED_WITHIN: Duration = Duration::from_secs(60);
 /// What is ended by SIGABRT is gone within this, or it is killed.
@@ -66,6 +70,10 @@ pub fn run(options: &Options) -> Outcome {
         let nth = if place.2 { dice.between(2, 5) } else { dice.between(40, 250) };
         let (what, took) = stand_still(&load, &manager, place, nth)?;
         longest = longest.max(took);
+        if matches!(what, Came::Restarted | Came::Replaced) {
+            let promised = if place.2 { REPLACED } else { RESTARTED };
+            wrong.extend(late(&format!("a still at {}", place.0), took, promised));
+        }
         *came.entry(format!("{} {what:?}", place.0)).or_default() += 1;
         match what {
             Came::Unnoticed => wrong.push(Violation::Unnoticed(
@@ -125,7 +133,7 @@ fn stand_still(
             Came::Replaced
         } else if manager.bites() || daemon.has_ended() {
             Came::Restarted
-        } else if still.elapsed() > NOTICED {
+        } else if still.elapsed() > GIVEN_UP {
             Came::Unnoticed
         } else {
             pause();

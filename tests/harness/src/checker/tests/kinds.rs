@@ -96,6 +96,7 @@ kinds! {
     SentTimes => Proof::Judged(include_str!("../../fault/mails.rs")),
     AskedWrongly => Proof::Judged(include_str!("../../fault/mails.rs")),
     DeliveredTimes => Proof::Judged(include_str!("../../fault/webhooks.rs")),
+    RefusedOtherwise => Proof::Judged(include_str!("../../fault/disk.rs")),
     KeptLost => Proof::Judged(include_str!("../../load/wide.rs")),
     Grew => Proof::Judged(include_str!("../../fault/soak.rs")),
     TookLong => Proof::Judged(include_str!("../../fault/soak.rs")),
