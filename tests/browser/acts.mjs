@@ -57,6 +57,9 @@ async function each_kind_of_field_is_filled_in_on_a_phone_and_comes_back_as_it_w
   assert.deepEqual([papers.done, papers.missing, parts], [["card"], ["deed"], [{ name: "水表", count: 1 }, { name: "弯头", count: 4 }]]);
   assert.deepEqual([sign.refused, sign.by, sign.reason], [true, "赵先生", "对费用有异议"]);
   await page.goto(house.at(`/runs/${run}`));
+  const told = await words(page);
+  assert.ok(told.includes("孙燕") && !told.includes("sun.yan"), "a person is called by their name");
+  assert.ok(told.includes("2026-12-02 18:00") && !told.includes("2026-12-02T18"), "and a time is read as it was chosen");
   await pictures.of(page, "fields-case");
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use serde_json::Value as Json;
 use yizhan_access::Asked as Act;
 use yizhan_engine::link::Ticket;
 use yizhan_engine::live;
@@ -27,7 +28,7 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::pages::fields::{self, Shown};
 use crate::pages::given::{self, Given};
-use crate::pages::{answered, console, spoken};
+use crate::pages::{answered, console, labels, spoken};
 use crate::refusal::Refusal;
 use crate::rights::carried_out;
 use crate::strangers::Turn;
@@ -298,14 +299,13 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
 /// The input of the case with the labels of its fields, without what is private.
 fn brought(look: &Look<'_>, lang: Lang) -> Vec<(String, String)> {
     let input = look.sight().input(&look.run.started.input);
-    let Some(input) = fields::with_digits(input.get()) else { return vec![] };
-    let fields = look.text.input.fields.iter().filter(|field| !field.private);
-    let told = fields.filter_map(|field| {
-        let value = input.get(&*field.name)?;
-        let told = fields::told(value, lang);
-        (!told.is_empty()).then(|| (field.label().to_owned(), told))
-    });
-    told.collect()
+    let Some(Json::Object(mut input)) = fields::with_digits(input.get()) else { return vec![] };
+    let form = &look.text.input;
+    let is_shown = |name: &str| form.fields.iter().any(|field| *field.name == *name && !field.private);
+    input.retain(|name, _| is_shown(name));
+    let mut told = labels::under(input, form, (lang, &look.world.people));
+    told.retain(|(_, value)| !value.is_empty());
+    told
 }
 
 /// As a clock of the house shows it.

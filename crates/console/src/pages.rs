@@ -8,7 +8,7 @@ pub(crate) mod door;
 pub(crate) mod fields;
 pub(crate) mod given;
 pub(crate) mod kept;
-mod labels;
+pub(crate) mod labels;
 pub(crate) mod registers;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -304,7 +304,6 @@ impl Loop {
                 tracing::error!(%error, "the store failed; nothing more is acknowledged");
                 self.broken = true;
                 self.shared.break_down(error.to_string());
-                self.shared.changes.say(Changed::House);
             }
             Message::Failed { run, of, failure } => {
                 let event = Event::Ended { of, result: AttemptResult::Failed(failure), took_us: None };

@@ -148,6 +148,7 @@ impl Shared {
 
     pub(crate) fn break_down(&self, why: String) {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.changes.say(Changed::House);
     }
 }
 

@@ -11,6 +11,7 @@ use yizhan_workflow::problem::Lang;
 
 use super::given::Given;
 use super::labels;
+use super::shell::Reader;
 use crate::refusal::Refusal;
 use crate::view::FormView;
 use crate::words::{catalogue as t, say};
@@ -74,11 +75,11 @@ pub(crate) fn of(form: &FormView) -> Result<Vec<Shown>, Refusal> {
 
 /// The values of an object as a person reads them, without those that are empty; with the labels of the form that they were
 /// filled in, where there is one.
-pub(crate) fn brought(json: &str, form: Option<&Form>, lang: Lang) -> Vec<(String, String)> {
+pub(crate) fn brought(json: &str, form: Option<&Form>, reader: &Reader<'_>) -> Vec<(String, String)> {
     let Some(Json::Object(values)) = with_digits(json) else { return vec![] };
     let told = match form {
-        Some(form) => labels::under(values, form, lang),
-        None => values.into_iter().map(|(name, value)| (name, told(&value, lang))).collect(),
+        Some(form) => labels::under(values, form, (reader.lang, &reader.world.people)),
+        None => values.into_iter().map(|(name, value)| (name, told(&value, reader.lang))).collect(),
     };
     let told = told.into_iter();
     told.filter(|(_, value)| !value.is_empty()).collect()

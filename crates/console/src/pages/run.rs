@@ -200,8 +200,8 @@ fn content(reader: &Reader<'_>, case: &Case, refused_act: Option<(&Refusal, &Typ
 /// What the case is, and what it began and ended with.
 fn facts(reader: &Reader<'_>, case: &Case) -> Markup {
     let (lang, view, row) = (reader.lang, &case.view, &case.view.row);
-    let input = fields::brought(view.input.text(), Some(&case.drawn.text.input), lang);
-    let output = view.output.as_ref().map(|output| fields::brought(output.text(), None, lang));
+    let input = fields::brought(view.input.text(), Some(&case.drawn.text.input), reader);
+    let output = view.output.as_ref().map(|output| fields::brought(output.text(), None, reader));
     let output = output.unwrap_or_default();
     html! {
         h2 { (say(lang, t::THE_CASE)) }

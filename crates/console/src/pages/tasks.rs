@@ -443,7 +443,7 @@ fn story(reader: &Reader<'_>, view: &TaskView, text: &Workflow) -> Markup {
     html! {
         h2 { (say(lang, t::THE_CASE)) }
         dl {
-            @for (label, value) in fields::brought(view.case.input.text(), Some(&text.input), lang) { dt { (label) } dd { (value) } }
+            @for (label, value) in fields::brought(view.case.input.text(), Some(&text.input), reader) { dt { (label) } dd { (value) } }
         }
         @if let Some(stood) = &view.clock { (clock::ledger(reader, stood)) }
         @if !view.case.story.is_empty() {
@@ -458,7 +458,7 @@ fn story(reader: &Reader<'_>, view: &TaskView, text: &Workflow) -> Markup {
                         }
                         // What a mail or a call answered says nothing to whoever works on the case.
                         @if let Some((output, form)) = past.output.as_ref().zip(fields::asked_by(text, &past.step)) {
-                            dl { @for (label, value) in fields::brought(output.text(), Some(form), lang) { dt { (label) } dd { (value) } } }
+                            dl { @for (label, value) in fields::brought(output.text(), Some(form), reader) { dt { (label) } dd { (value) } } }
                         }
                     }
                 }

@@ -233,25 +233,13 @@ const TOLD_ELSEWHERE: [&str; 9] = [
     "/api/v1/workflows/{name}/runs",
 ];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_kind_of_act_leaves_what_was_or_what_is() {
-    let place = place(&[("played", PLAYED), ("fails", FAILS), ("dies", DIES)]).await;
-    let failed = place.start("fails", json!({})).await;
-    place.run_until(&failed, |run| run["state"] == "failed").await;
-    let lost = place.start("dies", json!({})).await;
-    let lost = place.run_until(&lost, |run| run["waits"] == "unknown").await;
-    let unknown = lost["steps"][0]["items"][0]["task"].as_str().unwrap().to_owned();
-    let run = place.start("played", json!({})).await;
-    let task = place.task(&run).await;
-    session(&place, "li.na", 0).await;
-    session(&place, "li.na", 0).await;
-    let sessions = place.socket.get("/api/v1/sessions").await.json();
-    let seat = sessions["items"][0]["id"].as_str().unwrap().to_owned();
+/// What is done to an open case and its task, to one that failed, to a task whose outcome nobody knows, and to a session.
+fn deeds((run, task): (&str, &str), failed: &str, unknown: &str, seat: &str) -> Vec<(String, Json)> {
     let of_task = |act: &str| format!("/api/v1/tasks/{task}/{act}");
     let of_run = |act: &str| format!("/api/v1/runs/{run}/{act}");
     let li_na = || json!({ "by": "person:li.na" });
     let step = || json!({ "step": "ask", "reason": "因为" });
-    let deeds: Vec<(String, Json)> = vec![
+    vec![
         (of_task("claim"), li_na()),
         (of_task("release"), li_na()),
         (of_task("claim"), li_na()),
@@ -278,12 +266,33 @@ async fn each_kind_of_act_leaves_what_was_or_what_is() {
         ("/api/v1/tokens/crm/revoke".into(), json!({})),
         ("/api/v1/plugins/play/release".into(), json!({})),
         ("/api/v1/reload".into(), json!({})),
-    ];
-    place.is_aside.store(true, std::sync::atomic::Ordering::Relaxed);
+    ]
+}
+
+async fn all_done(place: &Place, deeds: Vec<(String, Json)>) {
     for (path, body) in deeds {
         let done = place.socket.post(&path, &body).await;
         assert!(done.status < 300, "{path}: {done:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_kind_of_act_leaves_what_was_or_what_is() {
+    let place = place(&[("played", PLAYED), ("fails", FAILS), ("dies", DIES)]).await;
+    let failed = place.start("fails", json!({})).await;
+    place.run_until(&failed, |run| run["state"] == "failed").await;
+    let lost = place.start("dies", json!({})).await;
+    let lost = place.run_until(&lost, |run| run["waits"] == "unknown").await;
+    let unknown = lost["steps"][0]["items"][0]["task"].as_str().unwrap().to_owned();
+    let run = place.start("played", json!({})).await;
+    let task = place.task(&run).await;
+    session(&place, "li.na", 0).await;
+    session(&place, "li.na", 0).await;
+    let sessions = place.socket.get("/api/v1/sessions").await.json();
+    let seat = sessions["items"][0]["id"].as_str().unwrap().to_owned();
+    let deeds = deeds((&run, &task), &failed, &unknown, &seat);
+    place.is_aside.store(true, std::sync::atomic::Ordering::Relaxed);
+    all_done(&place, deeds).await;
     session(&place, "li.na", 0).await;
     assert_eq!(place.socket.post("/api/v1/accounts/li.na/shut-out", &json!({})).await.status, 200);
     let bytes = ("content-type", "application/octet-stream");
@@ -291,13 +300,12 @@ async fn each_kind_of_act_leaves_what_was_or_what_is() {
     assert_eq!(sent.status, 201, "{sent:?}");
     let changed = PLAYED.replace("due = \"24h\"", "due = \"48h\"");
     place.load(&[("played", &changed), ("fails", FAILS), ("dies", DIES)]).await;
-    for (path, body) in [
-        (of_run("migrate"), json!({})),
-        (of_task("answer"), json!({ "by": "person:wang.wei", "fields": { "result": "好" } })),
-    ] {
-        let done = place.socket.post(&path, &body).await;
-        assert!(done.status < 300, "{path}: {done:?}");
-    }
+    let answer = json!({ "by": "person:wang.wei", "fields": { "result": "好" } });
+    let late = [
+        (format!("/api/v1/runs/{run}/migrate"), json!({})),
+        (format!("/api/v1/tasks/{task}/answer"), answer),
+    ];
+    all_done(&place, late.to_vec()).await;
     let again = place.start("played", json!({})).await;
     place.socket.post(&format!("/api/v1/runs/{again}/cancel"), &json!({})).await;
     let told = acts(&place, "limit=500").await;

@@ -200,7 +200,7 @@ fn body(reader: &Reader<'_>, drawn: &Drawn, attempt: &AttemptView) -> Markup {
     // A form's labels are those of the step itself, not of what its due time set off.
     let form = fields::asked_by(&drawn.text, &attempt.step).filter(|_| attempt.part == "step");
     let filled = attempt.output.as_ref().filter(|_| form.is_some());
-    let filled = filled.map(|output| fields::brought(output.text(), form, lang)).unwrap_or_default();
+    let filled = filled.map(|output| fields::brought(output.text(), form, reader)).unwrap_or_default();
     html! {
         @if let Some(failure) = &attempt.failure {
             p.fault {

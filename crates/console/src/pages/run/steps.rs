@@ -100,7 +100,7 @@ fn values(
     label: crate::words::Text,
     (values, form): (Option<&Exact>, Option<&Form>),
 ) -> Markup {
-    let told = values.map(|values| fields::brought(values.text(), form, reader.lang)).unwrap_or_default();
+    let told = values.map(|values| fields::brought(values.text(), form, reader)).unwrap_or_default();
     html! {
         @if !told.is_empty() {
             details.values { summary { (say(reader.lang, label)) } dl { @for (name, value) in told { dt { (name) } dd { (value) } } } }

@@ -21,7 +21,7 @@ pub(super) fn content(reader: &Reader<'_>, past: &Past, said: Option<&str>) -> M
         @if let Some((answer, step, text)) = &past.answer {
             section.narrow aria-label=(say(lang, t::MY_ANSWER)) {
                 h2 { (say(lang, t::MY_ANSWER)) }
-                dl { @for (label, value) in fields::brought(answer.get(), fields::asked_by(text, step), lang) { dt { (label) } dd { (value) } } }
+                dl { @for (label, value) in fields::brought(answer.get(), fields::asked_by(text, step), reader) { dt { (label) } dd { (value) } } }
             }
         }
         p {
