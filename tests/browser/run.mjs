@@ -22,10 +22,11 @@ import { stories as texts } from "./words.mjs";
 
 const [address, token, folder, home] = process.argv.slice(2);
 await mkdir(folder, { recursive: true });
-const browser = await chromium.launch({
+const launched = () => chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
 });
+let [browser, again] = [await launched(), true];
 const house = new House(address, token, home);
 const windows = new Windows(browser, house);
 const pictures = new Pictures(folder);
@@ -38,12 +39,22 @@ const within = (ms, told) => {
 };
 const only = process.env.ONLY ?? "";
 let [passed, failed] = [0, 0];
-for (const story of [...stories, ...acts, ...beside, ...eyes, ...faults, ...following, ...keyboard, ...lines, ...texts].filter((story) => story.name.includes(only))) {
+const play = async (story) => {
   windows.begin();
+  await within(LONGEST, story({ windows, house, pictures }));
+  if (windows.forbidden.length > 0) throw new Error(windows.forbidden.join("\n"));
+};
+for (const story of [...stories, ...acts, ...beside, ...eyes, ...faults, ...following, ...keyboard, ...lines, ...texts].filter((story) => story.name.includes(only))) {
   const begun = Date.now();
   try {
-    await within(LONGEST, story({ windows, house, pictures }));
-    if (windows.forbidden.length > 0) throw new Error(windows.forbidden.join("\n"));
+    await play(story).catch(async (error) => {
+      // A browser that ended by itself says nothing of the pages. It happens once, or it is told.
+      if (browser.isConnected() || !again) throw error;
+      console.log(`the browser ended by itself in ${story.name}`);
+      [browser, again] = [await launched(), false];
+      windows.browser = browser;
+      await play(story);
+    });
     console.log(`ok ${story.name} (${Date.now() - begun} ms)`);
     passed += 1;
   } catch (error) {
@@ -51,7 +62,7 @@ for (const story of [...stories, ...acts, ...beside, ...eyes, ...faults, ...foll
     await windows.tell(`${folder}/failed-${story.name}`);
     failed += 1;
   }
-  await windows.close();
+  await windows.close().catch(() => {});
 }
 await browser.close();
 console.log(`${passed} passed, ${failed} failed`);

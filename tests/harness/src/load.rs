@@ -490,10 +490,22 @@ impl Load {
     /// # Errors
     /// When they do not end.
     pub fn bring_to_an_end(&self, client: &Client) -> Result<BTreeSet<String>, FaultError> {
+        self.bring(client, &self.words)
+    }
+
+    /// The same of another house, restored from this one: what it acknowledges is not this one's to keep.
+    ///
+    /// # Errors
+    /// When they do not end.
+    pub fn bring_another_to_an_end(&self, client: &Client) -> Result<BTreeSet<String>, FaultError> {
+        self.bring(client, &wide::Words::default())
+    }
+
+    fn bring(&self, client: &Client, words: &wide::Words) -> Result<BTreeSet<String>, FaultError> {
         let (end, mut asked) = (Instant::now() + END, BTreeSet::new());
         while Instant::now() < end {
             for task in self.settle(client, &mut asked)? {
-                wide::answer(client, &task, &self.words);
+                wide::answer(client, &task, words);
             }
             // Of a schedule of every second one may always be open.
             let open = client.get("/api/v1/runs?open=true&limit=50")?;

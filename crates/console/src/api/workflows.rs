@@ -32,10 +32,14 @@ pub(crate) async fn list(
     caller: Caller,
     Asked(page): Asked<PageOf>,
 ) -> Result<Answer<Listing<WorkflowRow>>, Refusal> {
+    Listing::part(rows_for(&desk, &caller), &page, |one| one.name.clone()).map(Answer)
+}
+
+/// All that somebody may look at.
+pub(crate) fn rows_for(desk: &Desk, caller: &Caller) -> Vec<WorkflowRow> {
     let all = desk.shared().library.workflows();
     let seen = all.iter().filter(|(name, _)| caller.rights.may(Role::Viewer, name));
-    let rows = seen.map(|(name, entry)| row(&desk, name, entry)).collect();
-    Listing::part(rows, &page, |one| one.name.clone()).map(Answer)
+    seen.map(|(name, entry)| row(desk, name, entry)).collect()
 }
 
 pub(crate) async fn show(

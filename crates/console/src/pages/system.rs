@@ -97,18 +97,15 @@ type Standing = (HealthView, Vec<PluginView>, Vec<TriggerView>);
 async fn state(desk: &Arc<Desk>, caller: &Caller, lang: Lang) -> Result<Standing, Refusal> {
     let health = health::health(State(desk.clone()), caller.clone()).await?.0;
     let plugins = desk.read(|desk| Ok(desk.house.plugins())).await?;
-    let all = triggers::list(
-        State(desk.clone()),
-        caller.clone(),
-        Asked(triggers::Filter::all()),
-        Asked(PageOf::default()),
-        Asked(Tongue { lang: Some(Language::of(lang)) }),
-    )
-    .await?
-    .0
-    .items;
-    let schedules = all.into_iter().filter(|trigger| trigger.kind == "schedule").collect();
-    Ok((health, plugins, schedules))
+    let (mut schedules, mut page) = (vec![], PageOf::default());
+    loop {
+        let tongue = Asked(Tongue { lang: Some(Language::of(lang)) });
+        let (desk, of) = (State(desk.clone()), Asked(triggers::Filter::all()));
+        let all = triggers::list(desk, caller.clone(), of, Asked(page), tongue).await?.0;
+        schedules.extend(all.items.into_iter().filter(|trigger| trigger.kind == "schedule"));
+        let Some(next) = all.next else { return Ok((health, plugins, schedules)) };
+        page = PageOf::of(PageOf::MOST, Some(next));
+    }
 }
 
 fn content(

@@ -32,31 +32,39 @@ use crate::desk::Desk;
 use crate::graph::svg::{Marks, svg};
 use crate::house::Language;
 use crate::refusal::Refusal;
-use crate::view::{TriggerView, VersionView, WorkflowRow, WorkflowView};
+use crate::view::{Listing, TriggerView, VersionView, WorkflowRow, WorkflowView};
 use crate::words::{Text, catalogue as t, say, say_with};
 
 const WATCH: &str = "/api/v1/events?only=house";
 
-pub(crate) async fn list(State(desk): State<Arc<Desk>>, caller: Caller, headers: HeaderMap) -> Response {
+pub(crate) async fn list(
+    State(desk): State<Arc<Desk>>,
+    caller: Caller,
+    headers: HeaderMap,
+    Asked(page): Asked<PageOf>,
+) -> Response {
     let lang = spoken(&desk, &headers);
-    let rows = match api::list(State(desk.clone()), caller.clone(), Asked(PageOf::default())).await {
-        Ok(rows) => rows.0.items,
+    let all = api::rows_for(&desk, &caller);
+    let faulty = all.iter().filter(|row| !row.faults.is_empty()).count();
+    let counts = (all.len(), faulty);
+    let rows = match Listing::part(all, &page, |one| one.name.clone()) {
+        Ok(rows) => rows,
         Err(refusal) => return refused(&refusal, lang),
     };
     let world = desk.shared().world();
     let reader = Reader::new(&desk, lang, &caller, &world);
-    let content = listed(&reader, &rows);
+    let content = listed(&reader, &rows, counts);
     let title = (say(lang, t::WORKFLOWS), Some(WATCH));
     console(StatusCode::OK, following(&reader, Place::Workflows, title, &content))
 }
 
-fn listed(reader: &Reader<'_>, rows: &[WorkflowRow]) -> Markup {
-    let lang = reader.lang;
-    let faulty = rows.iter().filter(|row| !row.faults.is_empty()).count();
+/// A page of them; counted are all, and those with faults.
+fn listed(reader: &Reader<'_>, page: &Listing<WorkflowRow>, (all, faulty): (usize, usize)) -> Markup {
+    let (lang, rows) = (reader.lang, &page.items);
     html! {
         div.head {
             h1 { (say(lang, t::WORKFLOWS)) }
-            p #count data-live { (rows.len()) @if faulty > 0 { " · " span.late { (say_with(lang, t::WITH_FAULTS, &[&faulty.to_string()])) } } }
+            p #count data-live { (all) @if faulty > 0 { " · " span.late { (say_with(lang, t::WITH_FAULTS, &[&faulty.to_string()])) } } }
         }
         div #workflows data-live { @if rows.is_empty() { p.empty { (say(lang, t::NO_WORKFLOWS)) } } @else {
             div.wide { table.rows {
@@ -74,6 +82,7 @@ fn listed(reader: &Reader<'_>, rows: &[WorkflowRow]) -> Markup {
                     td.soft data-label=(say(lang, t::OWNER)) { (row.owner.as_ref().map_or_else(|| "—".to_owned(), |who| reader.who(who))) }
                 } } }
             } }
+            @if let Some(next) = &page.next { p.pages { a rel="next" href={ "/workflows?cursor=" (next) } { (say(lang, t::NEXT_PAGE)) } } }
         } }
     }
 }

@@ -309,6 +309,8 @@ async fn each_kind_of_act_leaves_what_was_or_what_is() {
     let again = place.start("played", json!({})).await;
     place.socket.post(&format!("/api/v1/runs/{again}/cancel"), &json!({})).await;
     let told = acts(&place, "limit=500").await;
+    let handed = told.iter().find(|act| act["asked"]["act"] == "/api/v1/tasks/{id}/hand-over").unwrap();
+    assert!(handed["changes"].to_string().contains("\"before\":\"热线\""), "a group by its name: {handed:#}");
     for route in table_of(&place).iter().filter(|route| route.acts && route.path.starts_with("/api/")) {
         if TOLD_ELSEWHERE.contains(&route.path) {
             continue;

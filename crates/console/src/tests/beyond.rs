@@ -187,3 +187,30 @@ async fn a_program_gets_the_pictures_and_the_sentences_of_the_pages_and_nothing_
     );
     place.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_very_many_workflows_and_triggers_none_is_left_out_without_a_word() {
+    let fine = "title = \"好的\"\n[step.say]\nuse = \"play.say\"\nwith.text = \"x\"\n";
+    let desks = (0..501).map(|no| format!("[trigger.desk{no:03}]\nby_hand = [\"group:热线\"]\n"));
+    let many: String = desks.collect();
+    let many = format!(
+        "title = \"很多\"\n{many}[trigger.z]\nschedule = \"30 17 * * *\"\n{}",
+        &fine[fine.find('[').unwrap()..]
+    );
+    let place = place(&[("a", fine), ("b", fine), ("c", &many)]).await;
+    let page = async |path: &str| {
+        let shown = place.token.send("GET", path, &[("accept-language", "en")], vec![]).await;
+        assert_eq!(shown.status, 200, "{shown:?}");
+        shown.body
+    };
+    let first = page("/workflows?limit=2").await;
+    assert!(first.contains("/workflows/b") && !first.contains("id=\"workflow-c\""), "{first}");
+    assert!(first.contains("<p id=\"count\" data-live>3"), "all are counted: {first}");
+    let next = first.split("rel=\"next\" href=\"").nth(1).unwrap().split('"').next().unwrap();
+    let second = page(next).await;
+    assert!(second.contains("id=\"workflow-c\"") && !second.contains("id=\"workflow-b\""), "{second}");
+    let system = page("/system").await;
+    let schedules = system.split("id=\"schedules\"").nth(1).unwrap();
+    assert!(schedules.contains("17:30") || schedules.contains("30 17 * * *"), "{schedules}");
+    place.stop().await;
+}

@@ -4,11 +4,10 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use utoipa::ToSchema;
 use yizhan_access::{Asked, Outcome};
-use yizhan_workflow::people::bare;
 use yizhan_workflow::problem::Lang;
 use yizhan_workflow::run::World;
 
-use crate::words::{Text, catalogue as t, outcome_word, role_word, say};
+use crate::words::{Text, called, catalogue as t, outcome_word, role_word, say};
 
 /// A line of the audit with its answer.
 #[derive(Debug, Serialize, ToSchema)]
@@ -175,8 +174,7 @@ impl Wording<'_> {
     }
 
     fn named(&self, who: &str) -> String {
-        let known = self.world.people.people.get(bare(who)).map(|person| person.name.clone());
-        known.unwrap_or_else(|| bare(who).to_owned())
+        called(self.lang, &self.world.people, who)
     }
 
     /// All that changed, one line for each part of each thing.

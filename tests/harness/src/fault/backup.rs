@@ -228,7 +228,7 @@ impl Place<'_> {
         if client.post("/api/v1/workflows/sub/runs", &json!({ "input": { "case": "new" } })).is_err() {
             self.wrong("a restored home", "it takes no start");
         }
-        self.load.bring_to_an_end(&client)?;
+        self.load.bring_another_to_an_end(&client)?;
         daemon.stop();
         self.counted.violations.extend(check(&evidence_of(home, had)?, 0));
         Ok(())

@@ -247,7 +247,7 @@ chinese! {
     WHOLE_CASE: "整件";
     CANCEL_CASE: "取消办件";
     RETRY: "重新办理";
-    RETRY_FROM: "从某步起重办";
+    RETRY_FROM: "从某步起重新办理";
     FROM_STEP: "从哪一步";
     RETRY_DOES_AGAIN: "重新办理时,下面这些已经办过的步骤会从头再办一次:";
     RETRY_GOES_ON: "重新办理时从停下的地方接着办,已经办好的步骤不会再办。";
@@ -448,7 +448,7 @@ chinese! {
     ACT_START_DRAFT: "保存新建的草稿";
     ACT_DROP_DRAFT: "丢弃新建的草稿";
     ACT_CANCEL: "取消办件";
-    ACT_RETRY: "重办";
+    ACT_RETRY: "重新办理";
     ACT_MIGRATE: "换到另一版流程";
     ACT_PAUSE_CASE: "停下办件的计时";
     ACT_RESUME_CASE: "恢复办件的计时";
