@@ -76,6 +76,8 @@ pub struct Evidence {
     pub store: Vec<String>,
     /// Items that must arrive at most once without a person's word: the ends of their names (`/pay`).
     pub once: Vec<String>,
+    /// What each run of a workflow must have sent when it is done, as whoever wrote the workflow says: ends of items, by its name.
+    pub sends: BTreeMap<String, BTreeSet<String>>,
     /// Items of which somebody was asked whether they happened.
     pub asked: BTreeSet<String>,
     /// Runs of which an answer was acknowledged.

@@ -102,6 +102,8 @@ pub struct Load {
     /// What the daemon finds in its surroundings at each start.
     surroundings: Vec<(&'static str, OsString)>,
     acks: Acks,
+    /// What a done run must have sent, by its workflow.
+    sends: BTreeMap<String, BTreeSet<String>>,
     /// What others than the clients were told.
     words: wide::Words,
     stop: Arc<AtomicBool>,
@@ -210,6 +212,7 @@ impl Load {
             post: None,
             surroundings: vec![],
             acks,
+            sends: BTreeMap::from([("chaos".to_owned(), SENDS.map(str::to_owned).into())]),
             words: Arc::default(),
             stop,
             pace: Arc::default(),
@@ -273,6 +276,14 @@ impl Load {
         })?;
         self.post = Some(sink);
         Ok(())
+    }
+
+    /// Each run of this workflow sends this, too.
+    pub(crate) fn says_it_sends(&mut self, workflow: &str, steps: &[&str]) {
+        self.sends
+            .entry(workflow.to_owned())
+            .or_default()
+            .extend(steps.iter().map(|step| (*step).to_owned()));
     }
 
     /// The mails that came to the server.
@@ -469,6 +480,7 @@ impl Load {
             evidence.answered.clone_from(&words.answered);
             evidence.delivered.clone_from(&words.delivered);
         }
+        evidence.sends.clone_from(&self.sends);
         evidence.arrivals = self.sink.arrivals();
         evidence.arrivals.extend(appended(&self.home.join("data/files/lines.csv"))?);
         let mails = match &self.post {
@@ -607,6 +619,9 @@ use = "event.publish"
 with.name = "ticked"
 with.key  = "{{ trigger.at }}"
 "#;
+
+/// What comes to a sink of each run of the next.
+const SENDS: [&str; 5] = ["call", "line", "mail", "pay", "last"];
 
 /// One step of each kind that must survive: a call with a key, a line in a file, a mail, a call that must happen once, a
 /// child with an entry in a register and an event, a place among few, a wait.

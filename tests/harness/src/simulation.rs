@@ -354,8 +354,6 @@ impl World {
         let zone = jiff::tz::TimeZone::UTC;
         self.evidence.read_schedules_of(&store, &Calendar::weekdays(zone))?;
         let mut violations = check(&self.evidence, 0);
-        // What fails or is cancelled sends less than what is done, and that is right.
-        violations.retain(|violation| !matches!(violation, Violation::NeverArrived(..)));
         if stuck {
             let open = store.runs(&RunFilter { open: true, ..RunFilter::default() }, None, 3)?.rows;
             violations.extend(open.into_iter().map(|row| {

@@ -1,6 +1,6 @@
 //! The checker against seeded faults: sound evidence passes, and each fault is named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use yizhan_engine::store::{Line as Stored, Published, RunRow, RunState, TaskRow};
@@ -50,12 +50,19 @@ fn jiff_zone() -> jiff::tz::TimeZone {
     jiff::tz::TimeZone::UTC
 }
 
+const SENDS: [&str; 3] = ["call", "pay", "mail"];
+
+fn sends() -> BTreeMap<String, BTreeSet<String>> {
+    BTreeMap::from([("t".to_owned(), SENDS.map(str::to_owned).into())])
+}
+
 /// Runs of two steps that must happen once, carried to their end, and what came to the sinks.
 fn sound() -> Evidence {
     let text = "title = \"t\"\n[step.call]\nuse = \"t.once\"\n[step.pay]\nuse = \"t.once\"\n".to_owned();
     let source = Source { name: "t".into(), text, files: BTreeMap::new() };
     let text = definition::read(&source, &source.files).unwrap().workflow;
-    let (world, mut evidence) = (world(), Evidence { once: vec!["/pay".into()], ..Evidence::default() });
+    let (world, mut evidence) =
+        (world(), Evidence { once: vec!["/pay".into()], sends: sends(), ..Evidence::default() });
     for number in 0..RUNS {
         let at = Millis(1_795_395_600_000);
         let now = Now { world: &world, at, room: usize::MAX };
@@ -104,10 +111,9 @@ fn sound() -> Evidence {
             },
         );
         let case = format!("c{number}");
-        for step in ["call", "pay"] {
-            evidence
-                .arrivals
-                .push(Arrival { key: format!("k-{case}-{step}"), item: format!("{case}/{step}") });
+        for step in SENDS {
+            let (key, item) = (format!("k-{case}-{step}"), format!("{case}/{step}"));
+            evidence.arrivals.push(Arrival { key, item });
         }
         evidence.acks.push(Ack { run: id, case });
     }
@@ -370,6 +376,14 @@ fn an_effect_that_came_twice_and_must_not_is_found() {
 #[test]
 fn an_effect_that_never_came_is_found() {
     finds(|e| drop(e.arrivals.remove(0)), |v| matches!(v, Violation::NeverArrived(..)));
+}
+
+/// Nobody who sent one is left to learn it from.
+#[test]
+fn all_mails_gone_is_found() {
+    let gone = |e: &mut Evidence| e.arrivals.retain(|arrival| !arrival.item.ends_with("/mail"));
+    finds(gone, |v| *v == Violation::NeverArrived("c0".to_owned(), "mail".to_owned()));
+    finds(gone, |v| *v == Violation::NeverArrived("c3".to_owned(), "mail".to_owned()));
 }
 
 #[test]

@@ -58,6 +58,7 @@ pub fn run(options: &Options) -> Outcome {
     load.post_to(sink.clone())?;
     load.change("config/yizhan.toml", |text| text.to_owned() + RETRY)?;
     load.change("workflows/chaos.toml", |text| text.to_owned() + NOTICE)?;
+    load.says_it_sends("chaos", &[ONCE_MAIL.trim_start_matches('/')]);
     let daemon = load.start()?;
     let wanted = options.cycles as usize;
     let mut cut = 0;

@@ -53,8 +53,9 @@ pub(super) struct Left {
 
 impl House {
     pub(super) fn begin(options: &Options, seed: Option<&'static Seed>) -> Result<Self, FaultError> {
-        let load = Load::begin_at(&options.binary, 0, Mood { refuse_every: 7, cut_every: 5, pay: PAY })?;
+        let mut load = Load::begin_at(&options.binary, 0, Mood { refuse_every: 7, cut_every: 5, pay: PAY })?;
         texts::furnish(&load)?;
+        load.says_it_sends("all", &texts::SENDS);
         let (answered, asked) = (BTreeSet::new(), BTreeSet::new());
         let keep = options.keep;
         Ok(Self { load, seed, answered, asked, deliveries: vec![], found: vec![], keep })

@@ -77,6 +77,9 @@ await = "told"
 key   = "{{ input.case }}"
 "#;
 
+/// What comes to the sink of each run of the next.
+pub(super) const SENDS: [&str; 6] = ["call", "pay", "many-1", "many-2", "many-3", "last"];
+
 /// One of everything that must survive.
 fn all(url: &str) -> String {
     let call = |item: &str| {
