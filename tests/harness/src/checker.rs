@@ -149,6 +149,8 @@ pub enum Violation {
     SeedMissed(String, String),
     #[error("after `{1}` at the point `{0}` it neither ended nor went on")]
     PointStuck(String, String),
+    #[error("after `{1}` at the point `{0}` it ended, and was to go on")]
+    PointEnded(String, String),
     #[error("{0}: it had not ended after {1} ms")]
     StopLate(String, u64),
     #[error("{0}: it ended by {1}")]

@@ -22,6 +22,8 @@ pub enum DaemonError {
     Start(String, std::io::Error),
     #[error("the daemon was not ready in {0:?}; its log is {1}")]
     NotReady(Duration, String),
+    #[error("the daemon ended before it was ready, by {0}; its log is {1}")]
+    EndedEarly(ExitStatus, String),
     #[error("`yizhan {0}` failed: {1}")]
     Command(String, String),
 }
@@ -98,15 +100,18 @@ impl Daemon {
             if client.get("/health/ready").is_ok() {
                 return Ok(());
             }
-            if let Ok(Some(_)) = self.child.try_wait() {
-                break;
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(DaemonError::EndedEarly(status, self.last_words()));
             }
             std::thread::sleep(Duration::from_millis(10)); // Between two looks at a state, with a deadline.
         }
+        Err(DaemonError::NotReady(READY, self.last_words()))
+    }
+
+    /// The end of its log.
+    fn last_words(&self) -> String {
         let log = std::fs::read_to_string(self.home.join("serve.log")).unwrap_or_default();
-        let tail: String =
-            log.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
-        Err(DaemonError::NotReady(READY, tail))
+        log.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
     #[must_use]

@@ -25,8 +25,15 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 enum Came {
     Never,
     Settled,
-    /// It neither ended nor went on.
+    /// It neither ended nor went on, or never came up.
     Stuck,
+    /// It ended by itself where it was only to wait.
+    Ended,
+}
+
+/// What a daemon that ended by itself did: who is only kept waiting has no reason to.
+fn ended(what: &str) -> Came {
+    if what == "delay" { Came::Ended } else { Came::Settled }
 }
 
 /// # Errors
@@ -49,6 +56,7 @@ pub fn run(options: &Options) -> Outcome {
             Came::Settled => happened += 1,
             Came::Never => wrong.push(Violation::PointNotPassed((*name).to_owned())),
             Came::Stuck => wrong.push(Violation::PointStuck((*name).to_owned(), (*what).to_owned())),
+            Came::Ended => wrong.push(Violation::PointEnded((*name).to_owned(), (*what).to_owned())),
         }
         if number % 10 == 9 {
             eprintln!("{} of {} points, {} starts acknowledged", number + 1, all.len(), load.acknowledged());
@@ -81,7 +89,8 @@ fn pass(load: &Load, (name, what, nth): (&str, &str, u64), gently: bool) -> Resu
     let mut daemon = match Daemon::start_as(program, &load.home) {
         Ok(daemon) => daemon,
         // On the way up.
-        Err(DaemonError::NotReady(..)) if log.exists() => return Ok(Came::Settled),
+        Err(DaemonError::EndedEarly(..)) if log.exists() => return Ok(ended(what)),
+        Err(DaemonError::NotReady(..)) if log.exists() => return Ok(Came::Stuck),
         Err(error) => return Err(error.into()),
     };
     if !until(PASSED_WITHIN, || log.exists()) {
@@ -101,12 +110,13 @@ fn pass(load: &Load, (name, what, nth): (&str, &str, u64), gently: bool) -> Resu
         daemon.kill();
         return Ok(Came::Stuck);
     }
-    if !daemon.has_ended() {
-        if gently {
-            daemon.stop();
-        } else {
-            daemon.kill();
-        }
+    if daemon.has_ended() {
+        return Ok(ended(what));
+    }
+    if gently {
+        daemon.stop();
+    } else {
+        daemon.kill();
     }
     Ok(Came::Settled)
 }

@@ -105,6 +105,7 @@ kinds! {
     AnsweredWrongly => Proof::Run("webhooks", include_str!("../../fault/webhooks.rs")),
     PointNotPassed => Proof::Run("points", include_str!("../../fault/points.rs")),
     PointStuck => Proof::Run("points", include_str!("../../fault/points.rs")),
+    PointEnded => Proof::Run("points", include_str!("../../fault/points.rs")),
     RunsFailed => Proof::Run("stops", include_str!("../../fault/stops.rs")),
     Backup => Proof::Run("backup", include_str!("../../fault/backup.rs")),
     Unnoticed => Proof::Run("watchdog", include_str!("../../fault/watchdog.rs")),

@@ -69,9 +69,10 @@ impl House {
         match ended {
             Ok(()) => {}
             // A daemon that does not start any more, or is gone, has noticed something itself.
-            Err(FaultError::Daemon(DaemonError::NotReady(..)) | FaultError::Client(_))
-                if self.seed.is_some() =>
-            {
+            Err(
+                FaultError::Daemon(DaemonError::NotReady(..) | DaemonError::EndedEarly(..))
+                | FaultError::Client(_),
+            ) if self.seed.is_some() => {
                 self.found.push(Violation::Ended);
             }
             Err(error) => return Err(error),
