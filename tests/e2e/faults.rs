@@ -116,6 +116,7 @@ fn each_fault_that_is_seeded_into_the_daemon_is_noticed_and_without_one_nothing_
     let (code, report, said) = chaos_of(&["seeds", "--cycles", "1000"], 8);
     assert_eq!(report["first_violations"], json!([]), "{said}");
     assert_eq!((&report["missed"], &report["noticed"]), (&json!([]), &report["seeds"]), "{said}");
+    assert_eq!(report["came"], report["seeds"], "{said}");
     assert_eq!(code, Some(0), "{said}");
     assert!(report["noticed"].as_u64().unwrap() >= 60, "{said}");
 }

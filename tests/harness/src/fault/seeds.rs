@@ -30,6 +30,8 @@ const TRIES: u32 = 5;
 struct Judged {
     seed: &'static Seed,
     found: BTreeSet<String>,
+    /// The daemon says that it did something.
+    came: bool,
     is_noticed: bool,
     /// How often it was tried.
     tries: u32,
@@ -51,13 +53,17 @@ pub fn run(options: &Options) -> Outcome {
     let judged = all_of(options, &chosen)?;
     let missed: Vec<&Judged> = judged.iter().filter(|one| !one.is_noticed).collect();
     let mut violations: Vec<Violation> = sound.iter().flat_map(|left| left.violations.clone()).collect();
-    let named = |one: &&Judged| Violation::SeedMissed(one.seed.name.to_owned(), shown(&one.found));
+    let named = |one: &&Judged| {
+        let found = shown(&one.found);
+        let found = if one.came { found } else { format!("it did nothing; {found}") };
+        Violation::SeedMissed(one.seed.name.to_owned(), found)
+    };
     violations.extend(missed.iter().map(named));
     violations
         .extend(untold().into_iter().map(|name| Violation::SeedMissed(name, "not in the table".to_owned())));
     let by: BTreeMap<&str, String> = judged.iter().map(|one| (one.seed.name, shown(&one.found))).collect();
     let counted = json!({
-        "seeds": SEEDS.len(), "tried": judged.len(), "noticed": judged.len() - missed.len(),
+        "seeds": SEEDS.len(), "tried": judged.len(), "noticed": judged.len() - missed.len(), "came": judged.iter().filter(|one| one.came).count(),
         "kept": judged.iter().map(|one| (one.seed.name, &one.kept)).filter(|(_, kept)| kept.is_some()).collect::<BTreeMap<_, _>>(),
         "tried_again": judged.iter().filter(|one| one.tries > 1).map(|one| (one.seed.name, one.tries)).collect::<BTreeMap<_, _>>(),
         "missed": missed.iter().map(|one| one.seed.name).collect::<Vec<_>>(), "found": by,
@@ -110,8 +116,9 @@ fn all_of(options: &Options, seeds: &[&'static Seed]) -> Result<Vec<Judged>, Fau
 fn judge(options: &Options, seed: &'static Seed, tries: u32) -> Result<Judged, FaultError> {
     let left = House::begin(options, Some(seed))?.carried_out(seed.story)?;
     let found: BTreeSet<String> = left.violations.iter().map(Violation::kind).collect();
-    let is_noticed = seed.noticed.iter().any(|kind| found.contains(*kind));
-    Ok(Judged { seed, found, is_noticed, tries, kept: left.kept })
+    // What is found where the fault did nothing is something else.
+    let is_noticed = left.came && seed.noticed.iter().any(|kind| found.contains(*kind));
+    Ok(Judged { seed, found, came: left.came, is_noticed, tries, kept: left.kept })
 }
 
 fn findings(sound: &[Left], violations: Vec<Violation>, seconds: u64) -> Findings {

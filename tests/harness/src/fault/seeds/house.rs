@@ -23,11 +23,9 @@ use crate::sink::Mood;
 
 /// The sink takes so long to answer a call that must happen once: long enough to be struck meanwhile.
 const PAY: Duration = Duration::from_millis(500);
-/// What was waited for longer than this does not come in a house with this fault.
-const COMES: Duration = Duration::from_secs(8);
-/// So long nothing has changed: what is open then does not end. A sound house on a busy machine has more time.
-const STANDSTILL: Duration = Duration::from_secs(5);
-const STANDSTILL_SOUND: Duration = Duration::from_secs(60);
+/// What was waited for longer than this does not come, and what is open when nothing has changed for so long does not end.
+/// A house without a fault has no more time: else what takes it longer would pass for a fault that was noticed.
+const STANDSTILL: Duration = Duration::from_secs(20);
 /// Somebody who waits for an answer of a daemon whose writer hangs gives up after this.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// The writer of the other story hangs when it takes this job.
@@ -47,6 +45,8 @@ pub(super) struct House {
 pub(super) struct Left {
     pub evidence: Evidence,
     pub violations: Vec<Violation>,
+    /// The fault that was seeded did something.
+    pub came: bool,
     /// Where the home is, if it was kept.
     pub kept: Option<PathBuf>,
 }
@@ -82,12 +82,15 @@ impl House {
 
     fn program(&self) -> Command {
         let mut program = self.load.program();
-        program.envs(self.seed.map(|seed| ("YIZHAN_SEEDED", seed.asked_for())));
+        if let Some(seed) = self.seed {
+            program.env("YIZHAN_SEEDED", seed.asked_for()).env("YIZHAN_SEEDED_LOG", self.log());
+        }
         program
     }
 
-    fn standstill(&self) -> Duration {
-        if self.seed.is_some() { STANDSTILL } else { STANDSTILL_SOUND }
+    /// Made by the daemon when the fault did something.
+    fn log(&self) -> PathBuf {
+        self.load.home.join("seed-came")
     }
 
     // ---- the stories ----------------------------------------------------------------------------------------------
@@ -240,7 +243,7 @@ impl House {
     // ---- to the end -----------------------------------------------------------------------------------------------
 
     fn comes(&self, daemon: &mut Daemon, is: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + if self.seed.is_some() { COMES } else { STANDSTILL_SOUND };
+        let end = Instant::now() + STANDSTILL;
         while !is(self) && !daemon.has_ended() && Instant::now() < end {
             std::thread::sleep(Duration::from_millis(5)); // Between two looks at a state, with a deadline.
         }
@@ -265,7 +268,7 @@ impl House {
             }
             if open != before {
                 (before, since) = (open, Instant::now());
-            } else if since.elapsed() > self.standstill() {
+            } else if since.elapsed() > STANDSTILL {
                 self.found.extend(before.as_array().into_iter().flatten().filter_map(stuck));
                 return Ok(());
             }
@@ -307,6 +310,7 @@ impl House {
     }
 
     fn judged(mut self) -> Result<Left, FaultError> {
+        let came = self.log().exists();
         let evidence = match self.evidence() {
             Ok(evidence) => evidence,
             Err(error) => {
@@ -322,7 +326,7 @@ impl House {
         violations.extend(texts::booked(&evidence));
         violations.extend(texts::news(&evidence));
         let kept = self.keep.then(|| self.load.keep());
-        Ok(Left { evidence, violations, kept })
+        Ok(Left { evidence, violations, came, kept })
     }
 }
 
