@@ -1,5 +1,7 @@
 //! The fields of a form on a page that works without scripts: how each is asked, and what an answer to it is.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -33,26 +35,50 @@ pub(crate) struct Shown {
     #[serde(default)]
     required: bool,
     #[serde(default, deserialize_with = "exact")]
-    default: Option<Json>,
+    pub(crate) default: Option<Json>,
     #[serde(default, deserialize_with = "exact")]
-    value: Option<Json>,
+    pub(crate) value: Option<Json>,
+    #[serde(default, deserialize_with = "exact")]
+    pub(crate) min: Option<Json>,
+    #[serde(default, deserialize_with = "exact")]
+    pub(crate) max: Option<Json>,
     #[serde(default)]
-    options: Vec<Opt>,
+    pub(crate) pattern: Option<String>,
+    /// The expression that must be true of it.
+    #[serde(default)]
+    pub(crate) check: Option<String>,
+    #[serde(default)]
+    pub(crate) options: Vec<Opt>,
     #[serde(default)]
     help: Option<String>,
     #[serde(default)]
     lines: Option<u32>,
     #[serde(default)]
-    when: Option<String>,
+    pub(crate) when: Option<String>,
     #[serde(default)]
     asked: Option<bool>,
+    /// Who signs.
+    #[serde(default)]
+    pub(crate) by: Option<String>,
     #[serde(default)]
     witness: Option<String>,
+    /// Endings of files.
     #[serde(default)]
-    kinds: Vec<String>,
+    pub(crate) kinds: Vec<String>,
+    /// The most bytes of a file.
+    #[serde(default)]
+    pub(crate) size: Option<u64>,
+    /// The name of the input that it corrects.
+    #[serde(default)]
+    pub(crate) updates: Option<String>,
+    #[serde(default)]
+    pub(crate) private: bool,
+    /// What cannot be worked out yet, and why.
+    #[serde(default)]
+    pub(crate) unknown: BTreeMap<String, String>,
     /// Of a table.
     #[serde(default)]
-    fields: Vec<Self>,
+    pub(crate) fields: Vec<Self>,
     /// A column that comes with the rows.
     #[serde(default)]
     shown: bool,
@@ -116,9 +142,9 @@ pub(crate) fn with_digits(json: &str) -> Option<Json> {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct Opt {
-    code: String,
-    label: String,
+pub(crate) struct Opt {
+    pub(crate) code: String,
+    pub(crate) label: String,
 }
 
 impl Shown {

@@ -2,6 +2,7 @@
 //! and which of its texts runs go by.
 
 mod answers;
+mod schema;
 pub(crate) mod trial;
 mod triggers;
 
@@ -12,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use maud::{Markup, PreEscaped, html};
 use yizhan_workflow::plan::Workflow;
-use yizhan_workflow::problem::{Lang, sort_word};
+use yizhan_workflow::problem::Lang;
 use yizhan_workflow::prose::{Reading, Said, reading};
 
 pub(super) use triggers::{coming, firings, paused};
@@ -185,7 +186,7 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
         } }
         div.split {
             section #said data-live aria-label=(say(lang, t::WHAT_IT_SAYS)) {
-                @if let Some(text) = &sheet.text { (said(reader, &reading(text, &reader.world.registers, lang))) (form(lang, &sheet.fields)) }
+                @if let Some(text) = &sheet.text { (said(reader, &reading(text, &reader.world.registers, lang))) (schema::form(lang, &sheet.fields)) }
             }
             section #beside .story data-live {
                 p.buttons {
@@ -234,23 +235,5 @@ fn steps(reader: &Reader<'_>, all: &[Said]) -> Markup {
             p { span.number { (step.number) } strong { (step.title) } " " code.soft { (step.step) } }
             @for sentence in &step.sentences { p { (named_in_marks(sentence, &reader.world.people)) } }
         } } }
-    }
-}
-
-/// The start form, as whoever sends it by a program must know it.
-fn form(lang: Lang, all: &[Shown]) -> Markup {
-    html! {
-        @if !all.is_empty() {
-            h2 { (say(lang, t::START_FORM)) }
-            div.wide { table.rows {
-                thead { tr { th { (say(lang, t::FIELD)) } th { (say(lang, t::NAME_IN_FILE)) } th { (say(lang, t::SORT)) } th { (say(lang, t::MUST)) } } }
-                tbody { @for field in all { tr {
-                    td data-label=(say(lang, t::FIELD)) { (field.label) }
-                    td data-label=(say(lang, t::NAME_IN_FILE)) { code { (field.name) } }
-                    td data-label=(say(lang, t::SORT)) { (sort_word(field.kind(), lang)) }
-                    td data-label=(say(lang, t::MUST)) { (say(lang, if field.is_required() { t::YES } else { t::NO })) }
-                } } }
-            } }
-        }
     }
 }

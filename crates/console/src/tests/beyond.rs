@@ -27,6 +27,27 @@ title = "收尾"
 ask = "person:wang.wei"
 "#;
 
+const METERS: &str = r#"
+title = "领表"
+[input]
+at = { label = "上门", type = "date", min = "2026-01-01" }
+why = { label = "事由", max = 200, default = "换表", private = true }
+paper = { label = "凭证", type = "files", kinds = ["pdf", "jpg"], size = "10 MB", max = 3, required = false }
+to = { label = "完工", type = "date", check = "value >= at", when = "why != '换表'" }
+[input.goods]
+label = "领用"
+type = "table"
+max = 50
+[input.goods.fields]
+name = { label = "品名", options = { m = "水表", v = "阀门" } }
+count = { label = "数量", type = "whole", min = 1 }
+issued = { label = "实发", type = "whole", min = 0, max = "{{ count }}", required = false }
+[step.issue]
+title = "发放"
+ask = "group:热线"
+due = "4h"
+"#;
+
 /// As a page of the house sends it.
 async fn sends(client: &Client, path: &str, body: &Json) -> Reply {
     let ours = [("content-type", "application/json"), ("sec-fetch-site", "same-origin")];
@@ -212,5 +233,35 @@ async fn of_very_many_workflows_and_triggers_none_is_left_out_without_a_word() {
     let system = page("/system").await;
     let schedules = system.split("id=\"schedules\"").nth(1).unwrap();
     assert!(schedules.contains("17:30") || schedules.contains("30 17 * * *"), "{schedules}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workflows_page_says_what_each_field_of_its_form_must_be() {
+    let place = place(&[("meters", METERS)]).await;
+    let viewer = token(&place, "viewer", Role::Viewer, &["meters"], None).await;
+    let page = viewer.send("GET", "/workflows/meters", &[("accept-language", "en")], vec![]).await.body;
+    let row = |name: &str| {
+        let row = page.split("<tr>").find(|row| row.contains(&format!("{name}</code>")));
+        row.unwrap_or_else(|| panic!("no row of {name}: {page}")).to_owned()
+    };
+    for (name, said) in [
+        ("<code>at", &["not before 2026-01-01", ">Yes<"][..]),
+        ("<code>why", &["at most 200 characters", "default: 换表", "private: for those"]),
+        (
+            "<code>paper",
+            &["types of files: pdf, jpg", "each file at most 10 MB", "at most 3 entries", ">No<"],
+        ),
+        ("<code>to", &["must hold: value &gt;= at", "asked only where: why != '换表'"]),
+        ("<code>goods", &["at most 50 entries"]),
+        ("<code>goods[].name", &["one of: m (水表), v (阀门)"]),
+        ("<code>goods[].count", &["at least 1<"]),
+        ("<code>goods[].issued", &["at least 0<", "`max` hangs on what else is filled in"]),
+    ] {
+        let row = row(name);
+        for said in said {
+            assert!(row.contains(said), "{name}: {said}: {row}");
+        }
+    }
     place.stop().await;
 }

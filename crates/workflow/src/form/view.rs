@@ -45,6 +45,10 @@ fn one(taking: &Taking<'_>, field: &Field, given: Option<&Value>) -> Entries {
     let known = known.filter(|known| !known.is_undefined() && !known.is_none());
     let (mut shown, mut unknown): (Entries, Entries) = (Vec::new(), Vec::new());
     let mut put = |key: &'static str, value: Result<Value, ExpressionError>| match value {
+        // A bound that is nothing hangs on what is not filled in.
+        Ok(value) if (value.is_none() || value.is_undefined()) && matches!(key, "min" | "max") => {
+            unknown.push((key, Value::from("it is nothing so far")));
+        }
         Ok(value) if value.is_none() || value.is_undefined() => {}
         Ok(value) => shown.push((key, value)),
         // It hangs on what is not filled in yet, or never works: the rest of the form is shown all the same.
@@ -73,6 +77,7 @@ fn one(taking: &Taking<'_>, field: &Field, given: Option<&Value>) -> Entries {
     for (key, text) in [("pattern", field.pattern.as_deref()), ("help", field.help.as_deref())] {
         put(key, Ok(Value::from(text)));
     }
+    put("check", Ok(Value::from(field.check.as_ref().map(|check| check.source()))));
     put("lines", Ok(Value::from(field.lines)));
     put("private", Ok(Value::from(field.private.then_some(true))));
     if let Some(when) = &field.when {
