@@ -14,6 +14,7 @@ use yizhan_workflow::run::World;
 use crate::intake::Prepared;
 use crate::registers::Shelf;
 
+mod dates;
 pub mod house;
 mod reach;
 mod sample;
@@ -21,6 +22,7 @@ mod teller;
 pub mod trial;
 mod walk;
 
+pub use dates::{Case, Dated, dates};
 pub use reach::reached;
 
 /// What steps answer, by their ids; a list is an answer for each time in turn, its last one for all that follow.
@@ -89,6 +91,18 @@ pub struct Told {
     pub round: u32,
     #[serde(flatten)]
     pub what: What,
+}
+
+impl Told {
+    /// The step with what began its run before it: `construction/refund`.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match (self.within.as_str(), self.step.as_str()) {
+            ("", step) => step.to_owned(),
+            (within, "") => within.to_owned(),
+            (within, step) => format!("{within}/{step}"),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]

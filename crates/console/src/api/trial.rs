@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use utoipa::ToSchema;
 use yizhan_engine::intake;
-use yizhan_engine::rehearsal::{Answers, Rehearsal, Takes, reached, rehearse};
+use yizhan_engine::rehearsal::{Answers, Case, Dated, Rehearsal, Takes, dates, reached, rehearse};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::{Moment, MomentText, Offset};
 use yizhan_workflow::people::rights::Role;
@@ -56,6 +56,11 @@ pub(crate) struct TrialView {
     /// belongs to it: `call`, `task`, `child`, `event`, `wait`, `due`, `rung`, `skipped`, `failed`, `late`, `back`, `asked`.
     #[schema(value_type = Vec<Object>)]
     told: Vec<Json>,
+    /// Its calendar, the earliest first: `at`, `local` (the house's clock), `weekday` (1: Monday), `workdays` (since the day it began),
+    /// `off` (no working day), `day` (what the calendar calls it), `guess` (of a year that the calendar does not know), `step`, `title`,
+    /// and `what`: `begins`, `due`, `wait`, `comes`, `late`, `ends`, `schedule`, or what a rung does.
+    #[schema(value_type = Vec<Object>)]
+    dates: Vec<Json>,
     /// `open` where the walk stopped early.
     state: String,
     outcome: Option<String>,
@@ -89,6 +94,12 @@ pub(crate) async fn walk(
     walked(&desk, &caller, text, walk).await.map(|walked| Answer(view(&walked)))
 }
 
+/// What a case would do, and its calendar.
+pub(crate) struct Walked {
+    pub rehearsal: Rehearsal,
+    pub dates: Vec<Dated>,
+}
+
 /// A case, and what people are taken to do in it.
 pub(crate) struct Walk {
     pub input: String,
@@ -105,7 +116,7 @@ pub(crate) async fn walked(
     caller: &Caller,
     text: Arc<Workflow>,
     walk: Walk,
-) -> Result<Rehearsal, Refusal> {
+) -> Result<Walked, Refusal> {
     let Walk { input, at, late, of, takes, lang } = walk;
     let world = desk.shared().world();
     let at = match at.as_deref().map(str::trim).filter(|at| !at.is_empty()) {
@@ -123,7 +134,10 @@ pub(crate) async fn walked(
     let answers = Answers { of, late, takes, others, lang: Some(lang), ..Answers::default() };
     desk.read(move |_| {
         let prepared = intake::prepare(&text, &input, None, &world, at)?;
-        Ok(rehearse(&prepared, &by, &world, at, &answers))
+        let rehearsal = rehearse(&prepared, &by, &world, at, &answers);
+        let case = Case { text: &text, others: &answers.others, world: &world, began: at };
+        let dates = dates(case, &rehearsal);
+        Ok(Walked { rehearsal, dates })
     })
     .await
 }
@@ -146,15 +160,15 @@ pub(crate) fn takes_of(long: &str) -> Option<Takes> {
     }
 }
 
-fn view(walked: &Rehearsal) -> TrialView {
-    let told = walked.told.iter().map(|told| {
-        let mut told = json!(told);
-        told.as_object_mut().into_iter().for_each(with_instants);
-        told
-    });
+fn view(Walked { rehearsal: walked, dates }: &Walked) -> TrialView {
+    let instants = |mut said: Json| {
+        said.as_object_mut().into_iter().for_each(with_instants);
+        said
+    };
     TrialView {
         key: walked.key.clone(),
-        told: told.collect(),
+        told: walked.told.iter().map(|told| instants(json!(told))).collect(),
+        dates: dates.iter().map(|date| instants(json!(date))).collect(),
         state: walked.end.state.to_owned(),
         outcome: walked.end.outcome.clone(),
         output: walked.end.output.clone(),

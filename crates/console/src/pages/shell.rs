@@ -1,5 +1,6 @@
 //! What all pages of the console have: the way around, who is signed in, and how times and people are shown.
 
+use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use maud::{DOCTYPE, Markup, html};
@@ -112,9 +113,7 @@ impl<'r> Reader<'r> {
     /// A time with its day of the week, for what lies ahead.
     pub(crate) fn day(&self, at: Timestamp) -> String {
         let at = at.to_zoned(self.zone());
-        let days = [t::SUNDAY, t::MONDAY, t::TUESDAY, t::WEDNESDAY, t::THURSDAY, t::FRIDAY, t::SATURDAY];
-        let weekday = usize::try_from(at.weekday().to_sunday_zero_offset()).unwrap_or(0);
-        format!("{} {}", at.strftime("%Y-%m-%d %H:%M"), say(self.lang, days[weekday]))
+        format!("{} {}", at.strftime("%Y-%m-%d %H:%M"), weekday(at.weekday(), self.lang))
     }
 
     /// The whole of a time, for lists in which each second counts.
@@ -220,4 +219,17 @@ pub(crate) fn following(
         }
     };
     page.into_string()
+}
+
+pub(crate) fn weekday(day: Weekday, lang: Lang) -> &'static str {
+    let day = match day {
+        Weekday::Monday => t::MONDAY,
+        Weekday::Tuesday => t::TUESDAY,
+        Weekday::Wednesday => t::WEDNESDAY,
+        Weekday::Thursday => t::THURSDAY,
+        Weekday::Friday => t::FRIDAY,
+        Weekday::Saturday => t::SATURDAY,
+        Weekday::Sunday => t::SUNDAY,
+    };
+    say(lang, day)
 }

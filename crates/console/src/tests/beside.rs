@@ -2,16 +2,12 @@
 
 use serde_json::json;
 
-use super::client::{Client, Reply, To};
+use super::client::{Client, EN, FORM, OUR_PAGE, Reply, To};
 use super::place::{Place, place};
 use super::rights::token;
 use crate::caller::COOKIE;
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::rights::Role;
-
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
-const EN: (&str, &str) = ("accept-language", "en");
 
 const VISIT: &str = r#"
 title = "上门"

@@ -12,6 +12,11 @@ use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 
+/// Headers: as a form of a page is sent, in which language, and from which page.
+pub(super) const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub(super) const EN: (&str, &str) = ("accept-language", "en");
+pub(super) const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
+
 #[derive(Clone, Debug)]
 pub(super) enum To {
     Socket(PathBuf),

@@ -7,8 +7,9 @@ use yizhan_workflow::people::People;
 use yizhan_workflow::people::rights::{Grant, Role};
 use yizhan_workflow::run::World;
 
+use super::client::{FORM, OUR_PAGE};
 use super::place::{Place, place};
-use super::rights::session;
+use super::rights::{session, token};
 
 const HOUR: i64 = 3_600_000;
 
@@ -218,5 +219,33 @@ async fn a_due_time_in_a_year_whose_holidays_are_not_known_is_said_to_be_a_guess
     assert!(page.contains("(估计的:不知道 china 2027 的节假日)"), "{page}");
     let why = place.socket.get(&format!("/api/v1/runs/{run}/why?lang=zh")).await.body;
     assert_eq!(why.matches("日历“china”没有 2027 年的节假日").count(), 1, "{why}");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_case_walked_through_shows_its_working_days_by_the_calendar_and_what_is_a_guess() {
+    let place = place(&[("far", &FAR.replace("5 workdays", "3 workdays"))]).await;
+    let trial = json!({ "at": "2026-09-30 16:55" });
+    let walked = place.socket.post("/api/v1/workflows/far/trial", &trial).await.json();
+    let dates = walked["dates"].as_array().unwrap();
+    let due = |step: &str| dates.iter().find(|one| one["step"] == step && one["what"] == "due").unwrap();
+    // Behind the holidays of the National Day the Saturday is worked: the 8th, the 9th, the 10th.
+    let known = due("known");
+    assert_eq!((&known["local"], &known["workdays"]), (&json!("2026-10-10 18:00"), &json!(3)), "{walked:#}");
+    assert_eq!((&known["weekday"], &known["off"]), (&json!(6), &json!(false)), "{walked:#}");
+    assert_eq!((known.get("guess"), &due("unknown")["guess"]), (None, &json!(true)), "{walked:#}");
+    assert_eq!(known["at"], "2026-10-10T10:00:00Z", "as all instants of the API: {walked:#}");
+
+    let viewer = token(&place, "looks", Role::Viewer, &["far"], None).await;
+    let zh = [FORM, OUR_PAGE, ("accept-language", "zh")];
+    let page = viewer.send("POST", "/workflows/far/trial", &zh, b"at=2026-09-30T16%3A55".to_vec()).await.body;
+    let row = |step: &str| {
+        let of = format!(">{step}</code>");
+        let row = page.split("<tr>").find(|row| row.contains(&of) && row.contains(">期限<"));
+        row.unwrap_or_else(|| panic!("no due time of {step}: {page}")).to_owned()
+    };
+    let known = row("known");
+    assert!(known.contains("2026-10-10 18:00 周六") && known.contains(">3</td>"), "{known}");
+    assert!(row("unknown").contains("(日历没有这一年,是估计的)") && !known.contains("估计"), "{page}");
     place.stop().await;
 }

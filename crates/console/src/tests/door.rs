@@ -2,12 +2,10 @@
 
 use serde_json::json;
 
-use super::client::{Client, Reply};
+use super::client::{Client, FORM, OUR_PAGE, Reply};
 use super::place::{Place, place, place_with};
 use crate::HttpSettings;
 
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
 const PASSWORD: &str = "seven green pumps";
 
 async fn send(client: &Client, path: &str, fields: &[(&str, &str)]) -> Reply {

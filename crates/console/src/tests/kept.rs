@@ -3,14 +3,11 @@
 use serde_json::json;
 use yizhan_workflow::id::Millis;
 
-use super::client::{Client, Reply};
+use super::client::{Client, EN, FORM, OUR_PAGE, Reply};
 use super::place::{Place, place};
 use crate::caller::COOKIE;
 
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const PARTS: (&str, &str) = ("content-type", "multipart/form-data; boundary=XX");
-const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
-const EN: (&str, &str) = ("accept-language", "en");
 const PASSWORD: &str = "seven green pumps";
 const HALF_AN_HOUR: i64 = 31 * 60_000;
 const TYPED: &str = "第一行\r\n<script>alert(\"1\")</script> & 'x'";

@@ -3,14 +3,10 @@
 
 use serde_json::json;
 
-use super::client::{Client, Reply};
+use super::client::{Client, EN, FORM, OUR_PAGE, Reply};
 use super::place::place;
 use super::rights::{session, token};
 use yizhan_workflow::people::rights::Role;
-
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
-const EN: (&str, &str) = ("accept-language", "en");
 
 const FAULT: &str = r#"
 title = "报修"

@@ -2,14 +2,10 @@
 
 use serde_json::json;
 
-use super::client::{Client, Reply, To};
+use super::client::{Client, EN, FORM, OUR_PAGE, Reply, To};
 use super::place::{Place, place};
 use crate::caller::COOKIE;
 use yizhan_workflow::id::Millis;
-
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const OUR_PAGE: (&str, &str) = ("sec-fetch-site", "same-origin");
-const EN: (&str, &str) = ("accept-language", "en");
 
 const FAULT: &str = r#"
 title = "报修"

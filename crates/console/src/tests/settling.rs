@@ -2,11 +2,8 @@
 
 use serde_json::json;
 
-use super::client::{Client, Reply};
+use super::client::{Client, EN, FORM, Reply};
 use super::place::{Place, place};
-
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const EN: (&str, &str) = ("accept-language", "en");
 
 const DIE: &str = r#"
 title = "只做一次"

@@ -210,7 +210,7 @@ fn said(rehearsal: &Rehearsal, text: &Workflow, context: &Context) -> String {
             String::new()
         };
         // The file itself is no step.
-        let place = place_of(told);
+        let place = told.place();
         let place = if place.is_empty() { place } else { format!("  [{place}]") };
         lines.push(format!("\n{}  {}{place}{round}", at(told.at), told.title));
         lines.extend(one(told, context, &at).iter().map(|line| format!("  {line}")));
@@ -228,15 +228,6 @@ fn said(rehearsal: &Rehearsal, text: &Workflow, context: &Context) -> String {
         lines.extend(end.output.as_ref().map(|output| format!("  {}", value(output, 2))));
     }
     lines.join("\n")
-}
-
-/// Where something happened: with the step that began its run.
-pub(super) fn place_of(told: &Told) -> String {
-    match (told.within.as_str(), told.step.as_str()) {
-        ("", step) => step.to_owned(),
-        (within, "") => within.to_owned(),
-        (within, step) => format!("{within}/{step}"),
-    }
 }
 
 fn state(word: &str) -> &str {

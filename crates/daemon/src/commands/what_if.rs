@@ -3,30 +3,19 @@
 
 use std::path::PathBuf;
 
-use jiff::civil::{Date, Weekday};
-use serde::Serialize;
-use serde_json::json;
-use yizhan_engine::rehearsal::What;
-use yizhan_workflow::calendar::Calendar;
-use yizhan_workflow::id::{Millis, StepNo};
+use jiff::civil::Weekday;
+use serde_json::{Value as Json, json};
+use yizhan_engine::rehearsal::{self, Dated};
+use yizhan_workflow::id::Millis;
 use yizhan_workflow::moment::{Anchored, Moment, Standpoint};
-use yizhan_workflow::plan::{Starts, Workflow};
 use yizhan_workflow::problem::{Lang, sort_word};
 use yizhan_workflow::run::World;
-use yizhan_workflow::schedule::preview;
 
 use super::Context;
 use super::fields::Fields;
-use super::plan::{Case, Walked, place_of, walked};
+use super::plan::{Case, Walked, walked};
 use crate::exit::{Exit, Failure};
 use crate::show::table;
-
-/// Schedules are looked at as far as the case goes, and at least so far.
-const LEAST_AHEAD: i64 = 7 * 86_400_000;
-/// So many slots of one schedule say enough.
-const MOST_SLOTS: usize = 5;
-/// Working days are counted no further.
-const MOST_DAYS: usize = 4_000;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -51,28 +40,6 @@ pub(crate) struct Args {
     late: bool,
 }
 
-/// A date of the case.
-#[derive(Debug, Serialize)]
-struct Dated {
-    at: Millis,
-    /// On the house's clock; a day's end is that day's `24:00`.
-    local: String,
-    weekday: &'static str,
-    /// Working days from the beginning on; the day it began is none of them.
-    workdays: usize,
-    /// The day is none of the calendar's working days.
-    off: bool,
-    /// What the calendar calls the day.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    day: Option<String>,
-    /// The calendar does not know this year: its working days are a guess.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    guess: bool,
-    what: &'static str,
-    step: String,
-    title: String,
-}
-
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let given = args.fields.read_alone()?;
     let case = Case {
@@ -85,9 +52,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let Some(walk) = walked(case, |world| beginning(&args.at, world), context)? else {
         return Ok(Exit::Faults);
     };
-    let dates = dates(&walk, context);
-    let answer = json!({ "workflow": &*walk.text.name, "key": walk.rehearsal.key, "dates": dates,
-        "stopped": walk.rehearsal.stopped });
+    let case =
+        rehearsal::Case { text: &walk.text, others: &walk.others, world: &walk.world, began: walk.now };
+    let dates = rehearsal::dates(case, &walk.rehearsal);
+    let answer = json!({ "workflow": &*walk.text.name, "key": walk.rehearsal.key,
+        "dates": dates.iter().map(|date| with_weekday(date, context)).collect::<Vec<_>>(), "stopped": walk.rehearsal.stopped });
     context.answer(&answer, |_| said(&walk, &dates, context));
     Ok(if walk.rehearsal.stopped.is_some() { Exit::Failed } else { Exit::Ok })
 }
@@ -111,93 +80,11 @@ fn beginning(written: &str, world: &World) -> Result<Millis, Failure> {
     instant.ok_or_else(|| wrong("it is no time".to_owned()))
 }
 
-fn dates(walk: &Walked, context: &Context) -> Vec<Dated> {
-    let calendar = |text: &Workflow, step: Option<StepNo>| {
-        let name = step.map_or(text.calendar.as_deref(), |step| text.calendar_of(step));
-        let all = &walk.world.calendars;
-        &**all.named(name).unwrap_or_else(|| all.house())
-    };
-    let house = calendar(&walk.text, None);
-    let date = |calendar, at, what, of: (&str, &str)| dated(calendar, (walk.now, at), what, of, context);
-    let mut dates = vec![date(house, walk.now, "begins", ("", &walk.text.title))];
-    for told in &walk.rehearsal.told {
-        // Of what holds it the calendar holds, too.
-        let own = told.step.rsplit('.').next().unwrap_or(&told.step);
-        let text = walk.others.iter().find(|other| other.name == told.workflow).unwrap_or(&walk.text);
-        let days = calendar(text, text.step_named(&told.step).or_else(|| text.step_named(own)));
-        let place = place_of(told);
-        let of = (place.as_str(), told.title.as_str());
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the others have no date of their own")]
-        match &told.what {
-            What::Task { due: Some(due), .. } => dates.push(date(days, *due, "due", of)),
-            What::Wait { until } => dates.push(date(days, *until, "wait", of)),
-            What::Due { due } => dates.push(date(days, *due, "due", of)),
-            What::Rung { on, rung, does } => {
-                let step = if place.is_empty() { rung.clone() } else { format!("{place}.{rung}") };
-                dates.push(date(days, *on, does, (&step, told.title.as_str())));
-            }
-            What::Event { .. } => dates.push(date(days, told.at, "comes", of)),
-            What::Late => dates.push(date(days, told.at, "late", of)),
-            _ => {}
-        }
-    }
-    let end = &walk.rehearsal.end;
-    if end.state != "open" {
-        dates.push(date(house, end.at, "ends", ("", &walk.text.title)));
-    }
-    let until = dates.iter().map(|date| date.at).max().unwrap_or(walk.now).max(walk.now.plus(LEAST_AHEAD));
-    for trigger in &walk.text.triggers {
-        // On which days a register's entries fire is not in the files.
-        if let Starts::Schedule(schedule) = &trigger.starts
-            && schedule.of.is_none()
-        {
-            let slots = preview(schedule, house, walk.now, until, MOST_SLOTS);
-            dates.extend(
-                slots.into_iter().map(|at| date(house, at, "schedule", (&trigger.name, &walk.text.title))),
-            );
-        }
-    }
-    // A due time stands before what it sets off.
-    dates.sort_by_key(|date| (date.at, date.what != "due"));
-    dates
-}
-
-fn dated(
-    calendar: &Calendar,
-    (from, at): (Millis, Millis),
-    what: &'static str,
-    (step, title): (&str, &str),
-    context: &Context,
-) -> Dated {
-    let local = |at: Millis| at.timestamp().unwrap_or_default().to_zoned(calendar.zone.clone()).datetime();
-    let (began, when) = (local(from).date(), local(at));
-    // What ends a day is the first instant of the next one; people say the day.
-    let begins_day = matches!(what, "begins" | "wait" | "comes" | "ends" | "schedule");
-    let ends_day = !begins_day && when.time() == jiff::civil::Time::midnight();
-    let day = if ends_day { when.date().yesterday().unwrap_or(when.date()) } else { when.date() };
-    let time = match (ends_day, when.second()) {
-        (true, _) => "24:00".to_owned(),
-        (false, 0) => when.strftime("%H:%M").to_string(),
-        (false, _) => when.strftime("%H:%M:%S").to_string(),
-    };
-    Dated {
-        at,
-        local: format!("{day} {time}"),
-        weekday: weekday(day.weekday(), context),
-        workdays: workdays(calendar, began, day),
-        off: !calendar.is_workday(day),
-        day: calendar.name_of(day).map(str::to_owned),
-        guess: !calendar.knows(day.year()),
-        what,
-        step: step.to_owned(),
-        title: title.to_owned(),
-    }
-}
-
-/// Working days after the first day, to the last one.
-fn workdays(calendar: &Calendar, first: Date, last: Date) -> usize {
-    let days = first.series(jiff::Span::new().days(1)).skip(1).take(MOST_DAYS);
-    days.take_while(|day| *day <= last).filter(|day| calendar.is_workday(*day)).count()
+/// As people say the day.
+fn with_weekday(date: &Dated, context: &Context) -> Json {
+    let mut said = json!(date);
+    said["weekday"] = json!(weekday(date.weekday, context));
+    said
 }
 
 pub(crate) fn weekday(day: Weekday, context: &Context) -> &'static str {
@@ -243,7 +130,7 @@ fn said(walk: &Walked, dates: &[Dated], context: &Context) -> String {
             let step = if date.step.is_empty() { String::new() } else { format!("[{}]", date.step) };
             vec![
                 date.local.clone(),
-                date.weekday.to_owned(),
+                weekday(date.weekday, context).to_owned(),
                 date.workdays.to_string(),
                 day,
                 what(date.what),
@@ -261,23 +148,4 @@ fn said(walk: &Walked, dates: &[Dated], context: &Context) -> String {
         text.push_str(&context.language.pick(format!("到此为止:{zh}"), format!("no further: {stopped}")));
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_end_of_a_day_is_said_as_that_day_and_its_working_days_are_counted() {
-        let context = Context { home: None, url: None, language: crate::language::Language::Zh, json: false };
-        let calendar = Calendar::weekdays(jiff::tz::TimeZone::UTC);
-        let at = |text: &str| Millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
-        let from = at("2026-09-30T16:55:00Z"); // A Wednesday.
-        let date = |when, what| dated(&calendar, (from, at(when)), what, ("repair", "x"), &context);
-        let friday = date("2026-10-03T00:00:00Z", "due");
-        assert_eq!((friday.local.as_str(), friday.weekday, friday.workdays), ("2026-10-02 24:00", "周五", 2));
-        let monday = date("2026-10-05T09:00:00Z", "wait");
-        assert_eq!((monday.local.as_str(), monday.weekday, monday.workdays), ("2026-10-05 09:00", "周一", 3));
-        assert!(date("2026-10-03T10:00:00Z", "wait").off && !monday.off);
-    }
 }

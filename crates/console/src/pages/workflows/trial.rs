@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use jiff::Timestamp;
 use maud::{Markup, html};
-use yizhan_engine::rehearsal::{Rehearsal, Told, What};
+use yizhan_engine::rehearsal::{Dated, Rehearsal, Told, What};
 use yizhan_workflow::id::Millis;
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::plan::Workflow;
@@ -17,17 +17,17 @@ use yizhan_workflow::run::names;
 use super::super::fields::{self, Shown};
 use super::super::given::{self, Given};
 use super::super::runs::state_word;
-use super::super::shell::{Place, Reader, page};
+use super::super::shell::{Place, Reader, page, weekday};
 use super::super::{console, refused, sentence, spoken};
 use super::answers;
 use crate::api::runs::current;
-use crate::api::trial::{self, Walk};
+use crate::api::trial::{self, Walk, Walked};
 use crate::body::Named;
 use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::FormView;
-use crate::words::{catalogue as t, say, say_with};
+use crate::words::{Text, catalogue as t, say, say_with};
 
 /// When the case begins, and whether each task takes all of its time.
 const AT: &str = "at";
@@ -39,7 +39,7 @@ struct Sheet {
     given: Given,
     faults: Vec<(String, String)>,
     said: Option<String>,
-    walked: Option<Rehearsal>,
+    walked: Option<Walked>,
 }
 
 fn asked(desk: &Desk, caller: &Caller, name: &str) -> Result<(Arc<Workflow>, Vec<Shown>), Refusal> {
@@ -102,7 +102,7 @@ async fn walked(
     name: &str,
     request: Request,
     sheet: &mut Sheet,
-) -> Result<Rehearsal, Refusal> {
+) -> Result<Walked, Refusal> {
     let (text, fields) = asked(desk, caller, name)?;
     let headers = request.headers().clone();
     sheet.given = given::read(desk, request, false).await?;
@@ -132,7 +132,7 @@ fn content(reader: &Reader<'_>, text: &Workflow, all: &[Shown], sheet: &Sheet) -
                 (answers::asked(text, &sheet.given, lang))
                 button type="submit" { (say(lang, t::TRY_IT)) }
             }
-            section.story aria-live="polite" { @if let Some(walked) = &sheet.walked { (course(reader, walked)) } }
+            section.story aria-live="polite" { @if let Some(walked) = &sheet.walked { (course(reader, &walked.rehearsal)) (calendar(lang, &walked.dates)) } }
         }
     }
 }
@@ -155,6 +155,47 @@ fn course(reader: &Reader<'_>, walked: &Rehearsal) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Its dates, with their working days: what hangs on the calendar is seen here.
+fn calendar(lang: Lang, dates: &[Dated]) -> Markup {
+    let head = |text| say(lang, text);
+    html! {
+        h2 { (head(t::ITS_DATES)) }
+        div.wide { table.rows #dates {
+            thead { tr { th { (head(t::WHEN_IT_IS)) } th { (head(t::WORKDAY_NO)) } th { (head(t::WHAT_COMES)) } th { (head(t::WHICH_STEP)) } } }
+            tbody { @for date in dates { tr {
+                td data-label=(head(t::WHEN_IT_IS)) { (date.local) " " (weekday(date.weekday, lang)) @for said in of_day(lang, date) { " " span.soft { (said) } } }
+                td data-label=(head(t::WORKDAY_NO)) { (date.workdays) }
+                td data-label=(head(t::WHAT_COMES)) { (head(date_word(date.what))) }
+                td data-label=(head(t::WHICH_STEP)) { (date.title) @if !date.step.is_empty() { " " code.soft { (date.step) } } }
+            } } }
+        } }
+    }
+}
+
+/// What the calendar says of the day.
+fn of_day(lang: Lang, date: &Dated) -> Vec<String> {
+    let off = date.off.then(|| say(lang, t::DAY_OFF).to_owned());
+    let guess = date.guess.then(|| say(lang, t::YEAR_UNKNOWN).to_owned());
+    date.day.clone().or(off).into_iter().chain(guess).collect()
+}
+
+fn date_word(what: &str) -> Text {
+    match what {
+        "begins" => t::BEGINS,
+        "due" => t::DUE,
+        "wait" => t::WAITS_UNTIL,
+        "comes" => t::HAS_COME,
+        "late" => t::STATE_LATE,
+        "reminds" => t::REMINDS,
+        "tells" => t::TELLS,
+        "reassigns" => t::REASSIGNS,
+        "decides" => t::DECIDES,
+        "acts" => t::SETS_OFF,
+        "ends" => t::ENDS_THEN,
+        _ => t::BY_SCHEDULE,
     }
 }
 
