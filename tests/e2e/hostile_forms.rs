@@ -346,6 +346,52 @@ fn no_file_of_a_form_leads_out_of_the_house_or_becomes_a_page_of_it() {
     assert!(!house.log().contains("panicked"));
 }
 
+/// Another system, which answers each call with this.
+fn answering(body: String) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            drop(stream.read(&mut [0; 4096]));
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            drop(write!(stream, "{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
+        }
+    });
+    address
+}
+
+#[test]
+fn what_another_system_answers_is_no_key_to_a_file_of_the_house() {
+    let mut house = claims();
+    let content = b"what only the house may read";
+    assert_eq!(with_file(&house, "/new/claim", ("a.pdf", "application/pdf"), content).0, 303);
+    let claim = house.runs()[0]["id"].as_str().unwrap().to_owned();
+    let paper = house.get(&format!("/api/v1/runs/{claim}"))["input"]["paper"].clone();
+    let hash = paper["artifact"].as_str().unwrap().to_owned();
+    let answer = json!({ "file": { "artifact": hash, "name": "a.pdf" }, "order": 7 });
+    let address = answering(answer.to_string());
+    house.stop();
+    let config = format!("[egress]\nallow = [\"{address}\"]\n");
+    house.write("config/yizhan.toml", config);
+    let call = "title = \"查单\"\n[step.call]\nuse = \"webhook.call\"\nwith.url = \"http://{address}/\"\nwith.json = { order = 7 }\n";
+    house.workflow("call", &call.replace("{address}", &address.to_string()));
+    house.start();
+    let run = house.client().post("/api/v1/workflows/call/runs", &json!({})).unwrap()["id"].clone();
+    let run = run.as_str().unwrap();
+    let over = until("its end", || {
+        let view = house.get(&format!("/api/v1/runs/{run}/wait?seconds=5"));
+        is_over(&view).then_some(view)
+    });
+    assert_eq!(over["state"], "done", "{over:#}");
+    let told = step(&over, "call").to_string();
+    assert!(told.contains(&format!("foreign-{hash}")) && told.contains("\"order\":7"), "{told}");
+    let file = |run: &str| raw(&house, &format!("/api/v1/runs/{run}/files/{hash}"), &[], b"");
+    assert_eq!(file(run).0, 404);
+    let (status, _, body) = file(&claim);
+    assert_eq!((status, body.as_bytes()), (200, &content[..]), "where it belongs it is");
+}
+
 fn mode_of(path: &std::path::Path) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
 }

@@ -16,6 +16,7 @@ use yizhan_workflow::plan::Effect;
 use yizhan_workflow::run::event::{Failure, Happened, Lost};
 
 use crate::described::Action;
+use crate::handles::{self, Stored};
 use crate::kept::Kept;
 use crate::runner::{Plugin, Runner};
 
@@ -30,6 +31,8 @@ pub(crate) struct Ready {
     pub(crate) timeout: Duration,
     /// Of what is said while it is carried.
     pub(crate) kept: Kept,
+    /// The files that it kept.
+    pub(crate) stored: Stored,
 }
 
 /// Where an instance runs. The same tests hold for every implementation.
@@ -386,7 +389,7 @@ impl Instance {
         // Empty means "nothing to say", which every C author writes.
         let text = if text.is_empty() { "{}" } else { text };
         match call.ready.action.output.check(text) {
-            Ok(_) => self.kept(call, self.plugin.scrub.document(text)),
+            Ok(_) => self.kept(call, self.plugin.scrub.document(text).into()),
             Err(mismatch) => fail(
                 "plugin.output_invalid",
                 &format!("the output of `{}` is not as described: {mismatch}", call.ready.call.action),
@@ -395,9 +398,16 @@ impl Instance {
         }
     }
 
-    fn kept(&self, call: &OpenCall, output: impl Into<String>) -> Outcome {
-        let artifacts = self.plugin.house.services.artifacts();
-        match crate::large::shrunk(output.into(), &call.ready.call.action, artifacts) {
+    fn kept(&self, call: &OpenCall, output: String) -> Outcome {
+        let (artifacts, ready) = (self.plugin.house.services.artifacts(), &call.ready);
+        let Ok(output) = handles::own_alone(output, &ready.call.input, &ready.stored, artifacts) else {
+            return fail(
+                "plugin.output_invalid",
+                "its output names a file that the call neither kept nor was given",
+                Happened::Yes,
+            );
+        };
+        match crate::large::shrunk(output, &ready.call.action, artifacts) {
             Ok(output) => Outcome::Done { output: output.into() },
             Err(error) => fail(
                 "plugin.output_not_stored",

@@ -9,6 +9,7 @@ mod cost;
 mod described;
 mod emitted;
 mod frame;
+mod handles;
 mod host;
 mod house;
 mod inputs;

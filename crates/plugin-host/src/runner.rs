@@ -10,6 +10,7 @@ use yizhan_workflow::run::event::Happened;
 
 use crate::cost::Cost;
 use crate::described::Described;
+use crate::handles::Stored;
 use crate::house::House;
 use crate::instance::{Carrier, Ending, Instance, Ready, fail, try_later};
 use crate::kept::Kept;
@@ -185,6 +186,7 @@ impl Runner {
             deadline: now + timeout,
             timeout,
             kept: Kept::default(),
+            stored: Stored::default(),
         }))
     }
 

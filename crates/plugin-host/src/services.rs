@@ -165,7 +165,7 @@ impl Services {
             let reply = match op.as_str() {
                 "http.fetch/1" => inner.fetch(&plugin, ready.as_deref(), &args).await,
                 "secret.get/1" => inner.secret(&plugin, ready.as_deref(), &args).await,
-                "artifact.put/1" => inner.put(&plugin, &args).await,
+                "artifact.put/1" => inner.put(&plugin, ready.as_deref(), &args).await,
                 _ => inner.get(&args).await,
             };
             answer_with(answer, reply);
@@ -272,7 +272,7 @@ impl Inner {
         }
     }
 
-    async fn put(&self, plugin: &Arc<Plugin>, args: &str) -> Reply {
+    async fn put(&self, plugin: &Arc<Plugin>, ready: Option<&Ready>, args: &str) -> Reply {
         #[derive(Deserialize)]
         struct Ask {
             name: String,
@@ -296,6 +296,9 @@ impl Inner {
         let stored = stored.await?.map_err(|error| {
             Denial::new("artifact.not_stored", format!("the artifact cannot be stored: {error}")).retry()
         })?;
+        if let Some(ready) = ready {
+            ready.stored.note(&stored.artifact);
+        }
         Ok(json!(stored))
     }
 

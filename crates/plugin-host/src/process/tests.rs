@@ -41,6 +41,7 @@ fn ready() -> Ready {
         deadline: now + timeout,
         timeout,
         kept: Default::default(),
+        stored: Default::default(),
     }
 }
 
