@@ -114,7 +114,7 @@ fn all_of(options: &Options, seeds: &[&'static Seed]) -> Result<Vec<Judged>, Fau
 }
 
 fn judge(options: &Options, seed: &'static Seed, tries: u32) -> Result<Judged, FaultError> {
-    let left = House::begin(options, Some(seed))?.carried_out(seed.story)?;
+    let left = House::begin(options, Some((seed, tries)))?.carried_out(seed.story)?;
     let found: BTreeSet<String> = left.violations.iter().map(Violation::kind).collect();
     // What is found where the fault did nothing is something else.
     let is_noticed = left.came && seed.noticed.iter().any(|kind| found.contains(*kind));

@@ -33,7 +33,8 @@ const HANGS_AT: u32 = 24;
 
 pub(super) struct House {
     load: Load,
-    seed: Option<&'static Seed>,
+    /// And which try this is.
+    seed: Option<(&'static Seed, u32)>,
     answered: BTreeSet<RunId>,
     asked: BTreeSet<String>,
     deliveries: Vec<(Delivery, String)>,
@@ -52,7 +53,7 @@ pub(super) struct Left {
 }
 
 impl House {
-    pub(super) fn begin(options: &Options, seed: Option<&'static Seed>) -> Result<Self, FaultError> {
+    pub(super) fn begin(options: &Options, seed: Option<(&'static Seed, u32)>) -> Result<Self, FaultError> {
         let mut load = Load::begin_at(&options.binary, 0, Mood { refuse_every: 7, cut_every: 5, pay: PAY })?;
         texts::furnish(&load)?;
         load.says_it_sends("all", &texts::SENDS);
@@ -82,8 +83,8 @@ impl House {
 
     fn program(&self) -> Command {
         let mut program = self.load.program();
-        if let Some(seed) = self.seed {
-            program.env("YIZHAN_SEEDED", seed.asked_for()).env("YIZHAN_SEEDED_LOG", self.log());
+        if let Some((seed, tries)) = self.seed {
+            program.env("YIZHAN_SEEDED", seed.asked_for(tries)).env("YIZHAN_SEEDED_LOG", self.log());
         }
         program
     }
