@@ -253,13 +253,17 @@ async fn close(home: Home, now: Millis, access: Arc<Access>, host: Arc<PluginHos
 }
 
 fn app(home: &Home, config: &Config, engine: &Engine, house: Rooms) -> Result<App, Failure> {
-    let (settings, access) = (http(home, config)?, accounts(home)?);
+    let (settings, access) = (http(home, config)?, Arc::new(accounts(home)?));
     Ok(App { engine: engine.clone(), house: Arc::new(house), settings, access })
 }
 
-fn accounts(home: &Home) -> Result<Arc<Access>, Failure> {
+/// The accounts and the audit.
+///
+/// # Errors
+/// When their file cannot be used.
+pub(crate) fn accounts(home: &Home) -> Result<Access, Failure> {
     let path = home.data.join("access.db");
-    Access::open_marked(&path, &keys::made(home, keys::AUDIT)?).map(Arc::new).map_err(|error| {
+    Access::open_marked(&path, &keys::made(home, keys::AUDIT)?).map_err(|error| {
         Failure::new(Exit::Failed, "YZ0540", format!("`{}`: {error}", path.display())).help(
             "look at its rights and its disk; taken away, it is made anew, and people are invited again",
         )

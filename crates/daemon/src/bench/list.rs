@@ -122,6 +122,7 @@ async fn fill(place: &Place, runs: u64, begin: Millis) -> Result<(), Problem> {
         filling.turn(now);
         let began = try_join_all(lot.iter().map(|i| filling.start(case(*i, now)))).await?;
         let begun = || lot.iter().zip(&began);
+        try_join_all(begun().map(|(i, run)| begun_by_hand(&filling, *i, *run))).await?;
         let cancelled = begun().filter(|(i, _)| course(**i) == Course::Cancelled);
         try_join_all(cancelled.map(|(_, run)| filling.cancel(*run))).await?;
         let asked = begun().filter(|(i, _)| course(**i) == Course::Answered);
@@ -138,7 +139,27 @@ async fn fill(place: &Place, runs: u64, begin: Millis) -> Result<(), Problem> {
 async fn answer(filling: &Filling, i: u64, run: RunId) -> Result<(), Problem> {
     // A member of the kind's group.
     let group = if i % RARE == 3 { 3 } else { (i / 7) % KINDS % 10 };
-    filling.answer(run, &format!("person:p{:02}", group + 10 * (i % 10)), "{\"ok\":true}").await
+    let who = format!("person:p{:02}", group + 10 * (i % 10));
+    filling.answer(run, &who, "{\"ok\":true}").await?;
+    filling.noted(&who, "tasks/{id}/answer", (&format!("tasks/{run}-1/answer"), run)).await
+}
+
+/// What people begin stands in the audit.
+async fn begun_by_hand(filling: &Filling, i: u64, run: RunId) -> Result<(), Problem> {
+    let who = begins(i);
+    if !who.starts_with("person:") {
+        return Ok(());
+    }
+    filling.noted(&who, "workflows/{name}/runs", (&format!("workflows/{}/runs", kind(i)), run)).await
+}
+
+/// One of them begins little, and wants to find it.
+fn begins(i: u64) -> String {
+    match i {
+        i if i % RARE == 7 => "person:p99".to_owned(),
+        i if i.is_multiple_of(2) => "trigger:order".to_owned(),
+        i => format!("person:p{:02}", i % (PEOPLE - 1)),
+    }
 }
 
 fn case(i: u64, now: Millis) -> Case {
@@ -155,13 +176,7 @@ fn case(i: u64, now: Millis) -> Case {
         at: now,
         outcome: FiringOutcome::Started,
     });
-    // One of them begins little, and wants to find it.
-    let by = match i {
-        i if i % RARE == 7 => "person:p99".to_owned(),
-        i if i % 2 == 0 => "trigger:order".to_owned(),
-        i => format!("person:p{:02}", i % (PEOPLE - 1)),
-    };
-    Case { workflow, input: json!({ "number": number(i), "way": way }).to_string(), by, firing }
+    Case { workflow, input: json!({ "number": number(i), "way": way }).to_string(), by: begins(i), firing }
 }
 
 fn number(i: u64) -> String {

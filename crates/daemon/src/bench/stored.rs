@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use yizhan_access::{self as access, Access};
 use yizhan_engine::carrier::{Call, CancelReason, Carriers, Completion, Completions, Outcome};
 use yizhan_engine::store::{Firing, TaskFilter};
 use yizhan_engine::{Clock, Engine, EngineConfig, Opened, StartReply, Started, intake};
@@ -18,7 +19,7 @@ use super::Problem;
 use super::place::Place;
 use crate::intake::reload::Reading;
 use crate::plugins;
-use crate::serve::world;
+use crate::serve::{self, world};
 
 /// A step of this name is never answered: its run stands in it when the engine ends.
 pub(crate) const HELD: &str = "held";
@@ -79,9 +80,10 @@ pub(crate) struct Case {
     pub(crate) firing: Option<Firing>,
 }
 
-/// An engine that fills the store of a home.
+/// An engine that fills the store of a home, and the audit of what people do there.
 pub(crate) struct Filling {
     engine: Engine,
+    access: Access,
     clock: Arc<Turned>,
     host: Arc<PluginHost>,
     reads: Weak<SqliteReads>,
@@ -125,7 +127,8 @@ impl Filling {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Ok(Self { engine, clock, host, reads: held })
+        let access = serve::accounts(home)?;
+        Ok(Self { engine, access, clock, host, reads: held })
     }
 
     /// It is then; never earlier than it was.
@@ -169,9 +172,22 @@ impl Filling {
         Ok(self.engine.act(run, cancelled).await?)
     }
 
+    /// Writes down what a person did with a case, as the daemon does.
+    pub(crate) async fn noted(&self, who: &str, act: &str, (on, run): (&str, RunId)) -> Result<(), Problem> {
+        let at = self.clock.now();
+        let (act, on) = (format!("POST /api/v1/{act}"), format!("/api/v1/{on}"));
+        let asked =
+            access::Asked { at, who: who.to_owned(), from: "192.0.2.7".to_owned(), session: None, act, on };
+        let of = self.access.asked(asked).await?;
+        let in_case = Some(run.to_string());
+        let outcome = access::Outcome { at, of, status: 200, in_case, ..access::Outcome::default() };
+        Ok(self.access.answered(outcome).await?)
+    }
+
     /// Ends when all of it is on disk and the store is closed.
     pub(crate) async fn close(self) -> Result<(), Problem> {
-        let Self { engine, clock: _, host, reads } = self;
+        let Self { engine, access, clock: _, host, reads } = self;
+        drop(access);
         let end = Instant::now() + CLOSED;
         // A hundred thousand calls that are handed back take longer than a stop has patience.
         while !engine.shared.stopped.load(Ordering::Acquire) && Instant::now() < end {

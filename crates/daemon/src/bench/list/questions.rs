@@ -1,5 +1,7 @@
 //! What is asked of a store with many runs, and by whom: the lists of the API, the search, and every page of the console.
 
+use jiff::civil::Date;
+
 use super::{DAYS, number};
 
 /// Whoever owns the home, a person, and somebody who may see one kind only.
@@ -44,8 +46,12 @@ pub(super) fn questions(stored: &Stored<'_>) -> Vec<(Who, &'static str, String)>
         .collect()
 }
 
+fn middle() -> Date {
+    jiff::Zoned::now().date().saturating_sub(jiff::Span::new().days(DAYS / 2))
+}
+
 fn lists(runs: u64) -> Vec<(&'static str, String)> {
-    let middle = jiff::Zoned::now().date().saturating_sub(jiff::Span::new().days(DAYS / 2));
+    let middle = middle();
     let late = middle.saturating_sub(jiff::Span::new().days(20));
     let (one, none) = (number(runs / 2), "no+such+number");
     vec![
@@ -102,13 +108,18 @@ fn singles(Stored { run, task, .. }: &Stored<'_>) -> Vec<(&'static str, String)>
         ("counts", "/api/v1/health".to_owned()),
         ("figures for Prometheus", "/metrics".to_owned()),
         ("audit", "/api/v1/audit".to_owned()),
+        ("audit of a person", "/api/v1/audit?who=p42".to_owned()),
+        ("audit of one who did little", "/api/v1/audit?who=p99".to_owned()),
+        ("audit of what nobody did", "/api/v1/audit?kind=runs/migrate".to_owned()),
+        ("audit of a case", format!("/api/v1/audit?about={run}")),
+        ("audit of the middle", format!("/api/v1/audit?until={}", middle())),
         ("accounts", "/api/v1/accounts".to_owned()),
         ("tokens", "/api/v1/tokens".to_owned()),
     ]
 }
 
 fn pages(Stored { runs, run, task }: &Stored<'_>) -> Vec<(&'static str, String)> {
-    let middle = jiff::Zoned::now().date().saturating_sub(jiff::Span::new().days(DAYS / 2));
+    let middle = middle();
     let one = number(runs / 2);
     vec![
         ("page: cases", "/runs".to_owned()),
@@ -138,6 +149,8 @@ fn pages(Stored { runs, run, task }: &Stored<'_>) -> Vec<(&'static str, String)>
         ("page: registers", "/registers".to_owned()),
         ("page: accounts", "/system/accounts".to_owned()),
         ("page: audit", "/system/audit".to_owned()),
+        ("page: audit of a person", "/system/audit?who=p42".to_owned()),
+        ("page: audit until a day", format!("/system/audit?until={middle}")),
     ]
 }
 
