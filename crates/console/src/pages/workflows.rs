@@ -186,7 +186,7 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
         } }
         div.split {
             section #said data-live aria-label=(say(lang, t::WHAT_IT_SAYS)) {
-                @if let Some(text) = &sheet.text { (said(reader, &reading(text, &reader.world.registers, lang))) (schema::form(lang, &sheet.fields)) }
+                @if let Some(text) = &sheet.text { (said(reader, &reading(text, &reader.world.registers, lang))) }
             }
             section #beside .story data-live {
                 p.buttons {
@@ -199,6 +199,7 @@ fn content(reader: &Reader<'_>, sheet: &Sheet, refusal: Option<&Refusal>) -> Mar
                 (triggers::all(reader, &sheet.triggers))
             }
         }
+        section #schema data-live aria-label=(say(lang, t::START_FORM)) { @if sheet.text.is_some() { (schema::form(lang, &sheet.fields)) } }
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn form(lang: Lang, all: &[Shown]) -> Markup {
     html! {
         @if !all.is_empty() {
             h2 { (say(lang, t::START_FORM)) }
-            div.wide { table.rows #schema {
+            div.wide { table.rows {
                 thead { tr { th { (say(lang, t::FIELD)) } th { (say(lang, t::NAME_IN_FILE)) } th { (say(lang, t::SORT)) } th { (say(lang, t::MUST)) } th { (say(lang, t::LIMITS)) } } }
                 tbody { @for field in all {
                     (row(lang, field, None))

@@ -132,8 +132,9 @@ fn content(reader: &Reader<'_>, text: &Workflow, all: &[Shown], sheet: &Sheet) -
                 (answers::asked(text, &sheet.given, lang))
                 button type="submit" { (say(lang, t::TRY_IT)) }
             }
-            section.story aria-live="polite" { @if let Some(walked) = &sheet.walked { (course(reader, &walked.rehearsal)) (calendar(lang, &walked.dates)) } }
+            section.story aria-live="polite" { @if let Some(walked) = &sheet.walked { (course(reader, &walked.rehearsal)) } }
         }
+        @if let Some(walked) = &sheet.walked { section { (calendar(lang, &walked.dates)) } }
     }
 }
 
@@ -232,7 +233,9 @@ fn lines(reader: &Reader<'_>, told: &Told) -> Vec<String> {
         What::Event { event } => with(t::WOULD_HEAR, &[event]),
         What::Wait { until } => with(t::WOULD_WAIT, &[&time(reader, *until)]),
         What::Due { due } => vec![format!("{}{}", say(lang, t::DUE_BEFORE), time(reader, *due))],
-        What::Rung { on, rung, .. } => with(t::WOULD_SET_OFF, &[&time(reader, *on), rung]),
+        What::Rung { on, does, .. } => {
+            with(t::WOULD_SET_OFF, &[&time(reader, *on), say(lang, date_word(does))])
+        }
         What::Skipped { when, .. } => with(t::WOULD_SKIP, &[when]),
         What::Failed { code, message } => with(t::WOULD_FAIL, &[code, &reason(code, message, lang)]),
         What::Late => vec![say(lang, t::STATE_LATE).to_owned()],
