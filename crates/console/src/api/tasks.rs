@@ -1,8 +1,10 @@
 //! Tasks: listed, shown with their form, claimed, given back, answered, settled.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use utoipa::{IntoParams, ToSchema};
@@ -11,6 +13,7 @@ use yizhan_engine::store::{self, DraftOf, TaskFilter, TaskState};
 use yizhan_workflow::id::{Attempt, RunId, TaskId};
 use yizhan_workflow::people::rights::Role;
 use yizhan_workflow::people::{Present, bare};
+use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::{Event, Raw, Verdict};
 
 use super::files::{Sender, sized_list, sized_said};
@@ -22,8 +25,8 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{
-    DraftView, Listing, Look, Shown, TaskRow, TaskView, as_it_is, attempt_of, given_before, task_row,
-    task_view,
+    DraftView, Listing, Look, Shown, TaskRow, TaskView, as_it_is, attempt_of, each_line, given_before,
+    task_row, task_view,
 };
 
 /// How an act came in, for the journal, where nothing else is said.
@@ -341,7 +344,36 @@ pub(crate) async fn hand_over(
     }
     let note = given.note.filter(|note| !note.trim().is_empty()).map(Arc::from);
     let delegate = given.delegate;
-    act(&desk, &caller, name, |of| Event::HandedOver { of, by, via, to, note, delegate }).await
+    let sent = (Arc::clone(&by), to.clone());
+    match act(&desk, &caller, name.clone(), |of| Event::HandedOver { of, by, via, to, note, delegate }).await
+    {
+        Err(refusal) if matches!(refusal.status(), StatusCode::FORBIDDEN | StatusCode::CONFLICT) => {
+            let handed = desk.read(move |desk| handed_before(desk, &name, sent)).await?;
+            handed.map(|run| Answer(ChangedView::of(run))).ok_or(refusal)
+        }
+        other => other,
+    }
+}
+
+/// The run of a task that this person gave to these people last: whoever hears nothing of it sends it again, and the task is not
+/// theirs any more.
+fn handed_before(
+    desk: &Desk,
+    name: &str,
+    (who, whom): (Arc<str>, Vec<String>),
+) -> Result<Option<RunId>, Refusal> {
+    let Ok((row, task)) = row_named(desk, name) else { return Ok(None) };
+    let mut last = false;
+    each_line(desk.reads(), row.run, (0, u32::MAX), |line| {
+        if let Ok(Line { event: Event::HandedOver { of, by, to, .. }, .. }) =
+            serde_json::from_slice(&line.body)
+            && of == task
+        {
+            last = by == who && to == whom;
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(last.then_some(row.run))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]

@@ -196,6 +196,23 @@ async fn what_comes_twice_late_or_for_a_cancelled_run_is_dealt_with() {
     place.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_handed_over_once_more_because_nobody_answered_is_told_as_done() {
+    let place = place(&[("visit", LATE)]).await;
+    let (run, task) = Task::of(&place, "visit").await;
+    let over = |to: &str| json!({ "by": "li.na", "to": to });
+    assert_eq!(task.said("hand-over", over("person:wang.wei")).await, done());
+    assert_eq!(task.said("hand-over", over("person:wang.wei")).await, done());
+    let journal = place.socket.get(&format!("/api/v1/runs/{run}/journal")).await.json();
+    let events = journal["items"].as_array().unwrap().iter();
+    assert_eq!(events.filter(|line| line.to_string().contains("handed_over")).count(), 1, "{journal:#}");
+    assert_eq!(task.said("hand-over", over("role:班长")).await.0, 403, "to others it is not hers to give");
+    assert_eq!(task.said("hand-over", json!({ "by": "wang.wei", "to": "group:热线" })).await, done());
+    assert_eq!(task.said("hand-over", over("role:班长")).await, done(), "it is hers again");
+    assert_eq!(task.said("hand-over", over("person:wang.wei")).await.0, 403, "that was long ago");
+    place.stop().await;
+}
+
 const TURN: &str = r#"
 title = "轮流"
 [step.visit]
