@@ -328,3 +328,40 @@ async fn a_private_number_and_the_reason_for_more_time_are_hidden_wherever_they_
     assert_eq!(opened["output"]["sum"], 48500, "it is the owner's, and he gave it");
     place.stop().await;
 }
+
+const BY_KEY: &str = r#"
+title = "报修"
+[input]
+phone = { label = "来电", private = true }
+[trigger.desk]
+by_hand = ["group:热线"]
+with.phone = "{{ trigger.body.phone }}"
+[step.visit]
+ask = "group:热线"
+due = "4h"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_what_a_start_with_a_key_is_known_again_nothing_private_can_be_guessed() {
+    let place = place(&[("repair", BY_KEY)]).await;
+    for trigger in [json!("desk"), Json::Null] {
+        let asked = json!({ "input": { "phone": "13900001111" }, "by": "li.na", "trigger": trigger });
+        let key = format!("k-{trigger}").replace('"', "");
+        let headers = [("content-type", "application/json"), ("idempotency-key", key.as_str())];
+        let path = "/api/v1/workflows/repair/runs";
+        let begin = async || place.socket.send("POST", path, &headers, asked.to_string().into_bytes()).await;
+        let begun = begin().await;
+        assert_eq!(begun.status, 201, "{}", begun.body);
+        let run = begun.json()["id"].as_str().unwrap().to_owned();
+        assert_eq!(begin().await.json()["id"], json!(run), "it is known again");
+        let hash = json!([asked["input"], "person:li.na", trigger]).to_string();
+        let hash = crate::api::artifacts::sha256_of(hash.as_bytes());
+        let journal = format!("/api/v1/runs/{run}/journal");
+        let whole = place.socket.get(&format!("{journal}?private=true")).await.body;
+        assert!(!whole.contains(&hash) && whole.contains("13900001111"), "nobody needs it: {whole}");
+        let viewer = token(&place, &format!("viewer {trigger}"), Role::Viewer, &["repair"], None).await;
+        let seen = viewer.get(&journal).await.body;
+        assert!(!seen.contains(&hash) && !seen.contains("13900001111") && seen.contains("***"), "{seen}");
+    }
+    place.stop().await;
+}
