@@ -32,6 +32,8 @@ pub(crate) enum Finding {
     ListensNoMore { run: RunId },
     #[error("the open runs of `{workflow}` are not as many as was counted")]
     Miscounted { workflow: String },
+    #[error("the runs of some state are not as many as was counted")]
+    MiscountedStates,
 }
 
 /// More of one kind say nothing new and would fill the screen.

@@ -250,7 +250,7 @@ impl Reads for SqliteReads {
     }
 
     fn count_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
-        let sql = "SELECT state, count(*) FROM run GROUP BY state ORDER BY state";
+        let sql = "SELECT state, runs FROM state_count WHERE runs > 0 ORDER BY state";
         self.many(sql, [], |row| Ok((row.get::<_, State>(0)?.0, row.get::<_, i64>(1)?.unsigned_abs())))
     }
 

@@ -289,6 +289,7 @@ fn rows_without_their_fellows_are_found() {
         format!("{} is open and has neither lines nor a snapshot", run(1)),
         format!("{} has lines but no row", run(3)),
         "the open runs of `refund` are not as many as was counted".to_owned(),
+        "the runs of some state are not as many as was counted".to_owned(),
     ];
     assert_eq!(told, expected);
 }

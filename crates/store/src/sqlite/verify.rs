@@ -27,7 +27,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
 
 type Question = (&'static str, fn(&Row<'_>) -> rusqlite::Result<Finding>);
 
-const QUESTIONS: [Question; 10] = [
+const QUESTIONS: [Question; 11] = [
     ("SELECT run, count(*), max(seq) FROM event GROUP BY run HAVING count(*) <> max(seq)", |row| {
         let number = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
         Ok(Finding::Gap { run: run_id(row, 0)?, lines: number(1)?, last: number(2)? })
@@ -72,6 +72,13 @@ const QUESTIONS: [Question; 10] = [
          SELECT DISTINCT workflow FROM (SELECT * FROM (SELECT * FROM is_open EXCEPT SELECT * FROM counted)
                                         UNION SELECT * FROM (SELECT * FROM counted EXCEPT SELECT * FROM is_open))",
         |row| Ok(Finding::Miscounted { workflow: row.get(0)? }),
+    ),
+    (
+        "WITH is_so AS (SELECT state, count(*) AS runs FROM run GROUP BY state),
+              counted AS (SELECT state, runs FROM state_count WHERE runs <> 0)
+         SELECT 1 WHERE EXISTS (SELECT * FROM is_so EXCEPT SELECT * FROM counted)
+                     OR EXISTS (SELECT * FROM counted EXCEPT SELECT * FROM is_so)",
+        |_| Ok(Finding::MiscountedStates),
     ),
 ];
 

@@ -125,7 +125,7 @@ fn the_entries_of_an_older_store_are_indexed_when_it_is_opened() {
     let (mut house, known) = ledger();
     house.forget_sums();
     house.spoil(
-        "DROP TABLE open_count; DROP TABLE found_by; DROP TABLE found_by_lot; DROP INDEX run_by_whom; DROP INDEX run_waiting; DROP INDEX run_late_open; DROP INDEX run_late_over; DROP INDEX firing_by_age;
+        "DROP TABLE state_count; DROP TABLE open_count; DROP TABLE found_by; DROP TABLE found_by_lot; DROP INDEX run_by_whom; DROP INDEX run_waiting; DROP INDEX run_late_open; DROP INDEX run_late_over; DROP INDEX firing_by_age;
          CREATE INDEX run_with_due ON run(started, id, due) WHERE due IS NOT NULL; DROP TABLE trigger_pause;
          DROP TABLE draft; DROP TABLE past_task; DROP INDEX task_by_opening; DROP INDEX run_by_end; ALTER TABLE run DROP COLUMN rounds;
          ALTER TABLE entry DROP COLUMN sign; DROP TABLE entry_term; DROP INDEX entry_by_time; CREATE INDEX entry_by_time ON entry(register, at) WHERE kind = 0;
