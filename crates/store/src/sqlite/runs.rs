@@ -18,7 +18,7 @@ use crate::sense::over;
 const APART: usize = 32;
 
 /// So many of the newest open runs are looked at for late tasks before all late tasks are. Few, where stories play both ways.
-const LATE_LOOKED: usize = if cfg!(test) { 3 } else { 2_000 };
+const LATE_LOOKED: usize = if cfg!(test) { 3 } else { 5_000 };
 
 /// What is read in its own order.
 #[derive(Debug, Clone, PartialEq, Eq)]
