@@ -47,6 +47,7 @@ pub struct Desk {
     /// What the API is, once its routes are made.
     pub(crate) document: OnceLock<Bytes>,
     reading: Arc<Semaphore>,
+    trying: Arc<Semaphore>,
 }
 
 /// What metrics show of the HTTP side.
@@ -86,6 +87,7 @@ impl Desk {
             counts: Counts::default(),
             document: OnceLock::new(),
             reading: Arc::new(Semaphore::new(READING_MAX)),
+            trying: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -129,5 +131,19 @@ impl Desk {
             read(&desk)
         });
         reading.await.unwrap_or_else(|error| Err(Refusal::bug("a reading panicked", &error)))
+    }
+
+    /// Walks through a case. That may take long, so one waits for the other and nobody else waits for them.
+    pub(crate) async fn walk<T: Send + 'static>(
+        self: &Arc<Self>,
+        walk: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        // Held until it is over, also where nobody waits for it any more.
+        let turn = self.trying.clone().acquire_owned().await.map_err(|_| Refusal::Stopping)?;
+        let walking = move |desk: &Self| {
+            let _turn = turn;
+            walk(desk)
+        };
+        self.read(walking).await
     }
 }

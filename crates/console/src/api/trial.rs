@@ -132,7 +132,7 @@ pub(crate) async fn walked(
     let mut others = reached(&text, &all);
     others.retain(|one| caller.rights.may(Role::Viewer, &one.name));
     let answers = Answers { of, late, takes, others, lang: Some(lang), ..Answers::default() };
-    desk.read(move |_| {
+    desk.walk(move |_| {
         let prepared = intake::prepare(&text, &input, None, &world, at)?;
         let rehearsal = rehearse(&prepared, &by, &world, at, &answers);
         let case = Case { text: &text, others: &answers.others, world: &world, began: at };

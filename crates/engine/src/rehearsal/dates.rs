@@ -1,5 +1,6 @@
 //! The calendar of a walked case: each due time, wait and end, with its day and the working days until then.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::civil::{Date, Time, Weekday};
@@ -63,11 +64,12 @@ fn from_monday<S: Serializer>(day: &Weekday, to: S) -> Result<S::Ok, S::Error> {
 pub fn dates(case: Case<'_>, walked: &Rehearsal) -> Vec<Dated> {
     let Case { text, world, began, .. } = case;
     let house = calendar(world, text, None);
-    let mut dates = vec![dated(house, (began, began), "begins", ("", &text.title))];
-    dates.extend(of_walk(case, walked));
+    let mut days = Days::default();
+    let mut dates = vec![days.dated(house, (began, began), "begins", ("", &text.title))];
+    dates.extend(of_walk(case, walked, &mut days));
     let end = &walked.end;
     if end.state != "open" {
-        dates.push(dated(house, (began, end.at), "ends", ("", &text.title)));
+        dates.push(days.dated(house, (began, end.at), "ends", ("", &text.title)));
     }
     let until = dates.iter().map(|date| date.at).max().unwrap_or(began).max(began.plus(LEAST_AHEAD));
     for trigger in &text.triggers {
@@ -76,7 +78,7 @@ pub fn dates(case: Case<'_>, walked: &Rehearsal) -> Vec<Dated> {
             && schedule.of.is_none()
         {
             let slots = preview(schedule, house, began, until, MOST_SLOTS);
-            let slot = |at| dated(house, (began, at), "schedule", (&trigger.name, &text.title));
+            let slot = |at| days.dated(house, (began, at), "schedule", (&trigger.name, &text.title));
             dates.extend(slots.into_iter().map(slot));
         }
     }
@@ -85,16 +87,16 @@ pub fn dates(case: Case<'_>, walked: &Rehearsal) -> Vec<Dated> {
     dates
 }
 
-fn of_walk(case: Case<'_>, walked: &Rehearsal) -> Vec<Dated> {
+fn of_walk(case: Case<'_>, walked: &Rehearsal, days: &mut Days) -> Vec<Dated> {
     let mut dates = vec![];
     for told in &walked.told {
         // Of what holds it the calendar holds, too.
         let own = told.step.rsplit('.').next().unwrap_or(&told.step);
         let text = case.others.iter().find(|other| other.name == told.workflow);
         let text = text.map_or(case.text, |other| &**other);
-        let days = calendar(case.world, text, text.step_named(&told.step).or_else(|| text.step_named(own)));
+        let own = calendar(case.world, text, text.step_named(&told.step).or_else(|| text.step_named(own)));
         let place = told.place();
-        let date = |at, what, step: &str| dated(days, (case.began, at), what, (step, &told.title));
+        let mut date = |at, what, step: &str| days.dated(own, (case.began, at), what, (step, &told.title));
         match &told.what {
             What::Task { due: Some(due), .. } | What::Due { due } => dates.push(date(*due, "due", &place)),
             What::Wait { until } => dates.push(date(*until, "wait", &place)),
@@ -122,41 +124,51 @@ fn calendar<'w>(world: &'w World, text: &Workflow, step: Option<StepNo>) -> &'w 
     world.calendars.named(name).unwrap_or_else(|| world.calendars.house())
 }
 
-fn dated(
-    calendar: &Calendar,
-    (from, at): (Millis, Millis),
-    what: &'static str,
-    (step, title): (&str, &str),
-) -> Dated {
-    let local = |at: Millis| at.timestamp().unwrap_or_default().to_zoned(calendar.zone.clone()).datetime();
-    let (began, when) = (local(from).date(), local(at));
-    // What ends a day is the first instant of the next one; people say the day.
-    let begins_day = matches!(what, "begins" | "wait" | "comes" | "ends" | "schedule");
-    let ends_day = !begins_day && when.time() == Time::midnight();
-    let day = if ends_day { when.date().yesterday().unwrap_or(when.date()) } else { when.date() };
-    let time = match (ends_day, when.second()) {
-        (true, _) => "24:00".to_owned(),
-        (false, 0) => when.strftime("%H:%M").to_string(),
-        (false, _) => when.strftime("%H:%M:%S").to_string(),
-    };
-    Dated {
-        at,
-        local: format!("{day} {time}"),
-        weekday: day.weekday(),
-        workdays: workdays(calendar, began, day),
-        off: !calendar.is_workday(day),
-        day: calendar.name_of(day).map(str::to_owned),
-        guess: !calendar.knows(day.year()),
-        what,
-        step: step.to_owned(),
-        title: title.to_owned(),
-    }
-}
+/// Working days from the beginning on, by calendar and day: many things fall on one day.
+#[derive(Debug, Default)]
+struct Days(BTreeMap<(Arc<str>, Date), usize>);
 
-/// Working days after the first day, to the last one.
-fn workdays(calendar: &Calendar, first: Date, last: Date) -> usize {
-    let days = first.series(jiff::Span::new().days(1)).skip(1).take(MOST_DAYS);
-    days.take_while(|day| *day <= last).filter(|day| calendar.is_workday(*day)).count()
+impl Days {
+    fn dated(
+        &mut self,
+        calendar: &Calendar,
+        (from, at): (Millis, Millis),
+        what: &'static str,
+        (step, title): (&str, &str),
+    ) -> Dated {
+        let local =
+            |at: Millis| at.timestamp().unwrap_or_default().to_zoned(calendar.zone.clone()).datetime();
+        let (began, when) = (local(from).date(), local(at));
+        // What ends a day is the first instant of the next one; people say the day.
+        let begins_day = matches!(what, "begins" | "wait" | "comes" | "ends" | "schedule");
+        let ends_day = !begins_day && when.time() == Time::midnight();
+        let day = if ends_day { when.date().yesterday().unwrap_or(when.date()) } else { when.date() };
+        let time = match (ends_day, when.second()) {
+            (true, _) => "24:00".to_owned(),
+            (false, 0) => when.strftime("%H:%M").to_string(),
+            (false, _) => when.strftime("%H:%M:%S").to_string(),
+        };
+        Dated {
+            at,
+            local: format!("{day} {time}"),
+            weekday: day.weekday(),
+            workdays: self.workdays(calendar, (began, day)),
+            off: !calendar.is_workday(day),
+            day: calendar.name_of(day).map(str::to_owned),
+            guess: !calendar.knows(day.year()),
+            what,
+            step: step.to_owned(),
+            title: title.to_owned(),
+        }
+    }
+
+    /// Working days after the first day, to the last one.
+    fn workdays(&mut self, calendar: &Calendar, (first, last): (Date, Date)) -> usize {
+        *self.0.entry((calendar.name.clone(), last)).or_insert_with(|| {
+            let days = first.series(jiff::Span::new().days(1)).skip(1).take(MOST_DAYS);
+            days.take_while(|day| *day <= last).filter(|day| calendar.is_workday(*day)).count()
+        })
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +180,8 @@ mod tests {
         let calendar = Calendar::weekdays(jiff::tz::TimeZone::UTC);
         let at = |text: &str| Millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
         let from = at("2026-09-30T16:55:00Z"); // A Wednesday.
-        let date = |when, what| dated(&calendar, (from, at(when)), what, ("repair", "x"));
+        let mut days = Days::default();
+        let mut date = |when, what| days.dated(&calendar, (from, at(when)), what, ("repair", "x"));
         let friday = date("2026-10-03T00:00:00Z", "due");
         assert_eq!(
             (friday.local.as_str(), friday.weekday, friday.workdays),
