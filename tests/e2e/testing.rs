@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::house::{House, program};
 
 const TASK: &str =
@@ -26,11 +28,14 @@ fn the_shipped_workflows_have_no_faults() {
     let mut command = program();
     let output = command
         .args(["--home", "."])
-        .args(["check", "workflows", "--strict"])
+        .args(["check", "workflows", "--json"])
         .current_dir(&root)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    // Towards the end of a year it is told that the holidays of the next are not announced: that hangs on the day, not on the files.
+    let faults: Vec<&Value> = found.iter().filter(|one| one["code"] != "YZ0697").collect();
+    assert!(output.status.success() && faults.is_empty(), "{faults:#?}");
 }
 
 #[test]
