@@ -140,7 +140,9 @@ impl Looking {
     /// The same of what belongs to no workflow: who operates some workflows alone has nobody's eyes but their own there.
     pub(crate) fn viewer_of_all<'n>(&self, name: &'n str, caller: &Caller) -> Viewer<'n> {
         let operates = caller.rights.may_everywhere(Role::Operator);
-        if name.starts_with("person:") && (operates || caller.person().is_some()) {
+        if name.starts_with("person:")
+            && (operates || caller.person().is_some() && caller.rights.lets_everywhere(Role::Viewer))
+        {
             return Viewer::Person(name);
         }
         Viewer::House { private: self.private && operates }

@@ -97,10 +97,10 @@ async fn take(desk: &Arc<Desk>, workflow: &str, trigger: &str, request: Request)
     let id = delivery_id(&auth, &headers);
     let payload = payload::read(&headers, &bytes)?;
     // Whoever signs deliveries knows no file of ours, and gets none by its hash.
-    if let Ok(json) = std::str::from_utf8(&bytes)
-        && payload.is_json
-    {
-        names_its_own(desk, Sender::stranger(), json).await?;
+    match std::str::from_utf8(&bytes) {
+        Ok(json) if payload.is_json => names_its_own(desk, Sender::stranger(), json).await?,
+        // Fields of a form are those of the body as well.
+        Ok(_) | Err(_) => names_its_own(desk, Sender::stranger(), &payload.value.to_string()).await?,
     }
     let delivery = Delivery { desk, text: &text, trigger, id };
     delivery.start(payload, payload::headers(&auth, &headers)).await

@@ -22,6 +22,7 @@ use yizhan_workflow::run::guess::guess;
 use yizhan_workflow::run::sight::Viewer;
 use yizhan_workflow::run::state::{At, ItemState, Phase, Run};
 
+use crate::api::files::{Sender, names_its_own};
 use crate::api::standing::note_task;
 use crate::body::Named;
 use crate::caller::Caller;
@@ -178,6 +179,9 @@ impl Answering {
         let Self { desk, caller, token, sheet, given } = self;
         let (ticket, lang) = (&sheet.ticket, sheet.lang);
         let answer = fields::answer(&sheet.fields, ticket.choice.as_ref(), &given);
+        // The files of the form came with it; whoever has a link knows no other of ours.
+        let words = fields::without_files(&answer, &sheet.fields);
+        names_its_own(&desk, Sender::stranger(), &words.to_string()).await?;
         let (of, by, fields) = (sheet.of, ticket.who.clone(), Raw::from(&answer));
         let event = Event::Answered { of, by, via: VIA.into(), fields };
         let task = ticket.task.clone();

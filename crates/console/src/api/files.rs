@@ -25,7 +25,7 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn of(caller: &Caller) -> Self {
+    pub(crate) fn of(caller: &Caller) -> Self {
         let own = caller.person().map(|id| format!("person:{id}"));
         let names = [Some(caller.name()), own].into_iter().flatten();
         let is_owner = caller.who == Some(Who::Owner);
@@ -88,7 +88,7 @@ pub(super) fn sized(desk: &Desk, sender: &Sender, fields: Raw) -> Result<Raw, Re
 ///
 /// # Errors
 /// When a file is named that is not kept, or not for them to name.
-pub(super) async fn sized_said(
+pub(crate) async fn sized_said(
     desk: &Arc<Desk>,
     caller: &Caller,
     task: &str,

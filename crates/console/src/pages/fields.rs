@@ -185,6 +185,17 @@ pub(crate) fn takes_files(fields: &[Shown]) -> bool {
     fields.iter().any(|field| matches!(field.kind.as_str(), "file" | "files") && field.value.is_none())
 }
 
+/// An answer without the fields that take files.
+pub(crate) fn without_files(answer: &Json, fields: &[Shown]) -> Json {
+    let mut rest = answer.clone();
+    if let Some(rest) = rest.as_object_mut() {
+        rest.retain(|name, _| {
+            !fields.iter().any(|field| field.name == *name && matches!(field.kind(), "file" | "files"))
+        });
+    }
+    rest
+}
+
 /// The form as it is asked; what is chosen already is not asked again.
 pub(crate) fn asked(
     fields: &[Shown],

@@ -26,6 +26,7 @@ use super::kept;
 use super::shell::{Place, Reader, following, page};
 use super::typed::Typed;
 use super::{console, refused, spoken};
+use crate::api::files::sized_said;
 use crate::api::mine::{Mine, OfCase, mine};
 use crate::api::past::{OwnAnswer, answers, past};
 use crate::api::{Looking, drafts, tasks as api};
@@ -533,7 +534,7 @@ async fn filled_in(
     let fields = fields::of(&seen(desk, caller, name).await?.form)?;
     *given = given::read(desk, request, fields::takes_files(&fields)).await?;
     given::keep(desk, &caller.name(), given).await?;
-    Ok(Raw::from(&fields::answer(&fields, None, given)))
+    sized_said(desk, caller, name, Raw::from(&fields::answer(&fields, None, given))).await
 }
 
 /// Keeps what is filled in, for whoever filled it in alone.

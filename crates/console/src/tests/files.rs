@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use yizhan_access::UploadsMost;
 use yizhan_workflow::people::rights::Role;
 
-use super::client::{Client, Reply};
+use super::client::{Client, FORM, OUR_PAGE, Reply};
 use super::place::{Place, place, place_with};
 use super::rights::{FROM_OUR_PAGE, session, token};
 use crate::HttpSettings;
@@ -200,6 +200,47 @@ async fn a_file_is_named_by_whoever_sent_it_or_sees_it_in_the_task_and_by_nobody
     // He did not send the bill, and sees it in the case.
     let taken = post(&wang, &path, answer(&own, &others)).await;
     assert_eq!(taken.status, 200, "{}", taken.body);
+    place.stop().await;
+}
+
+const WORD: &str = r#"
+title = "器物"
+[input]
+artifact = { label = "器物", required = false }
+[trigger.hook]
+webhook = { signature = "none" }
+[step.ask]
+ask = "person:li.na"
+due = "24h"
+form.artifact = { label = "器物", type = "text" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_field_of_words_on_a_page_or_in_a_delivery_that_is_a_form_opens_no_file_either() {
+    let place = place(&[("word", WORD)]).await;
+    let (li, wang) = (session(&place, "li.na", 0).await, session(&place, "wang.wei", 0).await);
+    let his = sends(&wang, b"a secret paper").await.json()["artifact"].as_str().unwrap().to_owned();
+    let hers = sends(&li, b"a letter").await.json()["artifact"].as_str().unwrap().to_owned();
+    let run = place.start("word", json!({})).await;
+    let answers = async |task: &str, word: &str| {
+        let body = format!("f.artifact={word}").into_bytes();
+        li.send("POST", &format!("/tasks/{task}/answer"), &[FORM, OUR_PAGE], body).await.status
+    };
+    let task = place.task(&run).await;
+    assert_eq!(answers(&task, &his).await, 404, "she knows its hash and never saw it");
+    assert_eq!(got(&place.socket, &format!("runs/{run}/files/{his}")).await.0, 404);
+    assert_eq!(answers(&task, &hers).await, 303, "her own she may name");
+
+    let delivers = async |media: &str, body: String| {
+        place
+            .stranger
+            .send("POST", "/hooks/word/hook", &[("content-type", media)], body.into_bytes())
+            .await
+            .status
+    };
+    assert_eq!(delivers("application/json", json!({ "artifact": his }).to_string()).await, 404);
+    assert_eq!(delivers(FORM.1, format!("artifact={his}")).await, 404);
+    assert_eq!(delivers(FORM.1, "artifact=vase".to_owned()).await, 202);
     place.stop().await;
 }
 

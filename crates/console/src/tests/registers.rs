@@ -46,7 +46,12 @@ async fn private_columns_are_shown_to_the_readers_of_a_register_and_to_no_other(
     let some = token(&place, "some", Role::Operator, &["hello"], None).await;
     // The operator asks aloud, or looks as somebody; who is neither operator nor reader finds no such register. Who operates
     // one workflow is no operator of what belongs to none, whoever they name.
-    let all: [(&Client, &str, &str, Option<bool>); 12] = [
+    let narrow = token(&place, "narrow", Role::Viewer, &["hello"], Some("li.na")).await;
+    let wide = token(&place, "wide", Role::Viewer, &[], Some("li.na")).await;
+    let all: [(&Client, &str, &str, Option<bool>); 14] = [
+        // What a token may on one workflow is nothing of what belongs to none, whoever it acts for.
+        (&narrow, "客户", "", None),
+        (&wide, "客户", "", Some(true)),
         (&some, "客户", "", None),
         (&some, "客户", "?by=person:li.na", None),
         (&some, "客户", "?by=li.na&private=true", None),

@@ -108,6 +108,12 @@ impl Rights {
         self.within.as_ref().is_none_or(|within| within.may >= role && within.covers(workflow))
     }
 
+    /// The same of what belongs to no workflow: a token for some has none of it.
+    #[must_use]
+    pub fn lets_everywhere(&self, role: Role) -> bool {
+        self.within.as_ref().is_none_or(|within| within.may >= role && within.on.is_empty())
+    }
+
     /// The same where no workflow is named yet, as of a file that is uploaded.
     #[must_use]
     pub fn lets_somewhere(&self, role: Role) -> bool {

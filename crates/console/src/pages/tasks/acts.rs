@@ -16,6 +16,7 @@ use super::super::shell::Reader;
 use super::super::typed::Typed;
 use super::super::{refused, sentence, spoken};
 use super::{Sheet, VIA, by, is_free, seen, shown};
+use crate::api::files::{Sender, names_its_own};
 use crate::api::tasks as api;
 use crate::body::{Form, Named};
 use crate::caller::Caller;
@@ -214,5 +215,7 @@ async fn asked_for(acting: &mut Acting<'_>, request: Request) -> Result<Raw, Ref
     let given = given::read(acting.desk, request, false).await?;
     acting.typed.given = given;
     let form = form.ok_or_else(|| Refusal::NotNow("no more time can be asked for now".to_owned()))?;
-    Ok(Raw::from(&fields::answer(&fields::of(&form)?, None, &acting.typed.given)))
+    let fields = Raw::from(&fields::answer(&fields::of(&form)?, None, &acting.typed.given));
+    names_its_own(acting.desk, Sender::of(acting.caller), fields.get()).await?;
+    Ok(fields)
 }
