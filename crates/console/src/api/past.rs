@@ -231,8 +231,10 @@ fn words(
         Some(key) => format!("{workflow} · {}", words(Words::Key(key))),
         None => workflow,
     };
-    let kept = !own && keeps_to_itself(desk, run, looking.viewer(&by, caller, &row.workflow));
-    let title = if kept && has_values(desk, run, &row.step) {
+    let keeps = || keeps_to_itself(desk, run, looking.viewer(&by, caller, &row.workflow));
+    let title = if own {
+        row.title.to_string()
+    } else if keeps() && has_values(desk, run, &row.step) {
         HIDDEN.to_owned()
     } else {
         words(Words::Title(&row.title))

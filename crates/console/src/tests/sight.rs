@@ -365,3 +365,50 @@ async fn by_what_a_start_with_a_key_is_known_again_nothing_private_can_be_guesse
     }
     place.stop().await;
 }
+
+const OPINION: &str = r#"
+title = "调薪"
+readers = ["role:班长"]
+[input]
+old = { label = "原薪" }
+[trigger.desk]
+by_hand = ["group:热线"]
+with.old = "{{ trigger.body.old }}"
+[step.review]
+ask = "person:wang.wei"
+readers = ["person:wang.wei"]
+form.opinion = { label = "意见", type = "text", private = true }
+[step.decide]
+title = "定 {{ step.review.opinion }}"
+ask = "person:wang.wei"
+form.told = { label = "看", value = "意见 {{ step.review.opinion }}" }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_takes_part_in_a_case_reads_no_task_of_another_as_it_was_written_for_them() {
+    let place = place(&[("raise", OPINION)]).await;
+    let asked = json!({ "input": { "old": "9" }, "by": "li.na", "trigger": "desk" });
+    let begun = place.socket.post("/api/v1/workflows/raise/runs", &asked).await.json();
+    let run = begun["id"].as_str().unwrap().to_owned();
+    let review = place.task(&run).await;
+    let answer = json!({ "by": "wang.wei", "fields": { "opinion": "偷懒而便宜" } });
+    assert_eq!(place.socket.post(&format!("/api/v1/tasks/{review}/answer"), &answer).await.status, 200);
+    let list = format!("/api/v1/tasks?run={run}");
+    let decide = place.run_until(&run, |run| run["steps"][1]["state"] == "open").await;
+    let decide = decide["steps"][1]["items"][0]["task"].as_str().unwrap().to_owned();
+    let starter = token(&place, "starter", Role::Viewer, &["raise"], Some("li.na")).await;
+    for path in [list.as_str(), &format!("/api/v1/tasks/{decide}"), &format!("/api/v1/runs/{run}")] {
+        let seen = starter.get(path).await;
+        assert!(
+            !seen.body.contains("偷懒而便宜"),
+            "she began it, and it is not for her: {path}: {}",
+            seen.body
+        );
+        let own = place
+            .socket
+            .get(&format!("{path}{}by=wang.wei", if path.contains('?') { "&" } else { "?" }))
+            .await;
+        assert!(own.body.contains("偷懒而便宜"), "it asks him: {path}: {}", own.body);
+    }
+    place.stop().await;
+}

@@ -77,9 +77,6 @@ impl Replay {
         let run = self.before.as_ref().filter(stands).or(self.with.as_ref())?;
         let then = Look { run, text, ..*look };
         let said = title_at(&then, at)?;
-        if sight.is_part() {
-            return Some(said);
-        }
         // What was private in that round need not stand in the run any more.
         let veiled = then.sight().title(&said);
         Some(veiled.and_then(|said| sight.title(&said)).unwrap_or_else(|| HIDDEN.to_owned()))

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::World;
 use super::acts::outsider;
+use super::event::TaskSheet;
 use super::event::{Raw, Standing};
 use super::state::{At, ItemState, Run};
 use crate::form::{Field, Form, Kind};
@@ -134,14 +135,20 @@ impl<'s> Sight<'s> {
             || self.items().any(|(_, item)| did(&item.by) || did(&item.claimed) || asked(item))
     }
 
-    /// Whoever looks is not of the house, and a task asks them.
-    fn asks_outsider(&self) -> bool {
+    /// Whether an open task like this asks whoever looks, who may be somebody outside.
+    #[must_use]
+    pub fn is_asked(&self, like: impl Fn(&TaskSheet) -> bool) -> bool {
         let Viewer::Person(person) = self.viewer else { return false };
-        let asked = |state: &ItemState| match &state.at {
-            At::Is(Standing::Asked { task, .. }) => outsider(person, task).is_some(),
-            At::Is(_) | At::Over(_) => false,
+        let claimed = |item: &ItemState| item.claimed.as_ref().is_some_and(|by| bare(by) == bare(person));
+        let asks = |task: &TaskSheet, item: &ItemState| {
+            claimed(item)
+                || self.people.may_but(person, &task.who, &task.not).is_some()
+                || person.starts_with("mail:") && outsider(person, task).is_some()
         };
-        person.starts_with("mail:") && self.items().any(|(_, item)| asked(item))
+        self.items().any(|(_, item)| match &item.at {
+            At::Is(Standing::Asked { task, .. }) => like(task) && asks(task, item),
+            At::Is(_) | At::Over(_) => false,
+        })
     }
 
     /// Of all steps, those of the round before too. Only the step of what names them counts here.

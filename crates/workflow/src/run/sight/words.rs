@@ -13,10 +13,10 @@ impl Sight<'_> {
         self.case().then(|| self.veil_of(std::iter::empty()).over_words(said))
     }
 
-    /// The title of a task; whoever takes part reads it as it was written for them, and so does an outsider who is asked.
+    /// The title of a task; whoever it asks reads it as it was written for them, of the house or not.
     #[must_use]
     pub fn title(&self, said: &str) -> Option<String> {
-        if self.is_part() || self.asks_outsider() {
+        if self.is_asked(|task| *task.title == *said) {
             Some(said.to_owned())
         } else {
             self.case().then(|| self.veil().over_words(said))
