@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -52,6 +52,25 @@ type Doing = Box<dyn FnOnce(&Connection) -> rusqlite::Result<Done> + Send>;
 /// Called once the commit stands; dropped if it does not.
 type Done = Box<dyn FnOnce() + Send>;
 
+/// What the commits found of the disk.
+#[derive(Default)]
+struct Room {
+    /// The last commit found none.
+    full: AtomicBool,
+    /// How often none was found. Who waited while it grew waited in vain for want of room, also when there is some again.
+    missed: AtomicU64,
+}
+
+impl Room {
+    /// Before anybody learns that theirs does not stand, it is known that there was no room.
+    fn note(&self, error: &rusqlite::Error) {
+        if is_full(error) {
+            self.full.store(true, Ordering::Relaxed);
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// Accounts, sessions, tokens and the audit.
 pub struct Access {
     path: PathBuf,
@@ -63,8 +82,7 @@ pub struct Access {
     lister: Mutex<Connection>,
     writing: Option<SyncSender<Doing>>,
     writer: Option<JoinHandle<()>>,
-    /// The last commit found no room.
-    full: Arc<AtomicBool>,
+    room: Arc<Room>,
     /// Why nothing is written any more.
     broken: Arc<OnceLock<String>>,
     pub(crate) hashing: Arc<Semaphore>,
@@ -106,10 +124,10 @@ impl Access {
         connection.pragma_update(None, "synchronous", "FULL")?;
         make(&mut connection, mark.as_ref())?;
         let (writing, doings) = sync_channel(WAITING);
-        let (full, broken) = (Arc::new(AtomicBool::new(false)), Arc::new(OnceLock::new()));
+        let (room, broken) = (Arc::<Room>::default(), Arc::new(OnceLock::new()));
         let writer = std::thread::Builder::new().name("access".to_owned()).spawn({
-            let (full, broken) = (full.clone(), broken.clone());
-            move || write(connection, &doings, &full, &broken)
+            let (room, broken) = (room.clone(), broken.clone());
+            move || write(connection, &doings, &room, &broken)
         })?;
         let (reader, lister) = (reading(path)?, reading(path)?);
         Ok(Self {
@@ -120,7 +138,7 @@ impl Access {
             lister: Mutex::new(lister),
             writing: Some(writing),
             writer: Some(writer),
-            full,
+            room,
             broken,
             hashing: Arc::new(Semaphore::new(HASHING_AT_ONCE)),
             guessing: Guessing::default(),
@@ -157,21 +175,23 @@ impl Access {
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, AccessError> {
         let (answer, answered) = oneshot::channel();
-        let full = self.full.clone();
+        let room = self.room.clone();
+        let missed = room.missed.load(Ordering::Relaxed);
         self.hand_over(Box::new(move |connection| {
-            let written = write(connection).inspect_err(|error| note_full(&full, error))?;
+            let written = write(connection).inspect_err(|error| room.note(error))?;
             // Nobody waits any more: then nobody is told.
             Ok(Box::new(move || drop(answer.send(written))))
         }))
         .await?;
-        let full =
-            || if self.full.load(Ordering::Relaxed) { AccessError::Full } else { AccessError::NotWritten };
-        answered.await.map_err(|_| full())
+        answered.await.map_err(|_| {
+            let lacking = self.room.missed.load(Ordering::Relaxed) != missed;
+            if lacking { AccessError::Full } else { AccessError::NotWritten }
+        })
     }
 
     /// Whether there is no room on the disk. Once there was none, it is tried: nobody else may come to try it.
     pub async fn is_full(&self) -> bool {
-        if !self.full.load(Ordering::Relaxed) {
+        if !self.room.full.load(Ordering::Relaxed) {
             return false;
         }
         let tried = self.write(|book| {
@@ -251,11 +271,11 @@ fn make(connection: &mut Connection, mark: Option<&Mark>) -> Result<(), AccessEr
     Ok(step.commit()?)
 }
 
-fn write(mut connection: Connection, doings: &Receiver<Doing>, full: &AtomicBool, broken: &OnceLock<String>) {
+fn write(mut connection: Connection, doings: &Receiver<Doing>, room: &Room, broken: &OnceLock<String>) {
     while let Ok(first) = doings.recv() {
         let more = doings.try_iter().take(TOGETHER);
         let all: Vec<Doing> = std::iter::once(first).chain(more).collect();
-        if let Err(error) = commit(&mut connection, all, full) {
+        if let Err(error) = commit(&mut connection, all, room) {
             // Whoever waits learns that it does not stand; a disk that is full has room again some day.
             tracing::error!(%error, "accounts and audit could not be written");
             if is_io(&error) {
@@ -280,15 +300,8 @@ fn is_full(error: &rusqlite::Error) -> bool {
         .is_some_and(|error| error.code == ErrorCode::DiskFull || error.extended_code == SQLITE_IOERR_SHMSIZE)
 }
 
-/// Before anybody learns that theirs does not stand, it is known that there was no room.
-fn note_full(full: &AtomicBool, error: &rusqlite::Error) {
-    if is_full(error) {
-        full.store(true, Ordering::Relaxed);
-    }
-}
-
-fn commit(connection: &mut Connection, all: Vec<Doing>, full: &AtomicBool) -> rusqlite::Result<()> {
-    let note = |error: &rusqlite::Error| note_full(full, error);
+fn commit(connection: &mut Connection, all: Vec<Doing>, room: &Room) -> rusqlite::Result<()> {
+    let note = |error: &rusqlite::Error| room.note(error);
     let mut transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).inspect_err(note)?;
     let (mut done, wanted) = (Vec::with_capacity(all.len()), all.len());
@@ -306,7 +319,7 @@ fn commit(connection: &mut Connection, all: Vec<Doing>, full: &AtomicBool) -> ru
     }
     transaction.commit().inspect_err(note)?;
     if done.len() == wanted {
-        full.store(false, Ordering::Relaxed);
+        room.full.store(false, Ordering::Relaxed);
     }
     for one in done {
         one();

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::task::Poll;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -63,6 +64,20 @@ async fn after_the_disk_failed_nothing_is_said_to_be_written() {
     assert!(place.broken().is_some_and(|why| why.contains("accounts and audit")));
     // What stood stands, and is read.
     assert_eq!(place.verify(&[]).unwrap().lines, 0);
+}
+
+#[tokio::test]
+async fn who_waited_in_vain_for_want_of_room_hears_so_also_when_there_is_some_again() {
+    let place = Place::new();
+    let mut late = std::pin::pin!(place.write(|_| {
+        let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        Err::<(), _>(rusqlite::Error::SqliteFailure(full, None))
+    }));
+    let waits = std::future::poll_fn(|context| Poll::Ready(late.as_mut().poll(context).is_pending()));
+    assert!(waits.await);
+    place.write(|_| Ok(())).await.unwrap();
+    assert!(!place.is_full().await);
+    assert!(matches!(late.await, Err(AccessError::Full)));
 }
 
 #[test]
