@@ -283,7 +283,7 @@ fn look(desk: &Desk, ticket: Ticket, lang: Lang) -> Result<Met, Refusal> {
     }
     let viewer = Viewer::Person(&ticket.who);
     let look = Look { run: &run, text: &text, world: &world, now, viewer, before: &[] };
-    let form = task_form(of, &look)?;
+    let form = task_form(of, &look, true)?;
     Ok(Ok(Box::new(Sheet {
         of,
         house: text.title.clone(),

@@ -7,6 +7,7 @@ mod lines;
 mod register;
 mod replay;
 mod run;
+mod spoken;
 mod task;
 mod texts;
 mod told;
@@ -40,6 +41,7 @@ pub(crate) use lines::each_line;
 pub use register::{LineView, RegisterColumn, RegisterView, VerifiedView};
 pub(crate) use replay::{Replay, plain_title};
 pub(crate) use run::{attempt_of, kind_of, run_row, run_view, section_word, title_at};
+pub(crate) use spoken::spoken;
 pub(crate) use task::{form_of as task_form, task_row, task_view};
 pub(crate) use texts::Texts;
 pub(crate) use told::{Teller, Titles, local};
@@ -68,8 +70,22 @@ impl Look<'_> {
     /// A view of it, with nothing in any of its texts that this viewer is not to read.
     pub(crate) fn veiled<T: Serialize>(&self, view: &T) -> Result<Shown<T>, Refusal> {
         let sight = self.sight();
-        let veiled = RawValue::from_string(sight.veil().over_json(as_it_is(view)?.get()));
-        veiled
+        Self::uncovered(sight.veil().over_json(as_it_is(view)?.get()))
+    }
+
+    /// A view of it as it was written for this viewer.
+    pub(crate) fn as_written<T: Serialize>(&self, view: &T) -> Result<Shown<T>, Refusal> {
+        Self::uncovered(as_it_is(view)?.get().to_owned())
+    }
+
+    /// What whoever looks has not sent, for a view of the case.
+    pub(crate) fn draft(&self, draft: Draft) -> DraftView {
+        let fields = spoken::given(&self.sight(), Some(&draft.by), draft.fields);
+        DraftView::of(&Draft { fields, ..draft })
+    }
+
+    fn uncovered<T>(json: String) -> Result<Shown<T>, Refusal> {
+        RawValue::from_string(spoken::uncovered(json))
             .map(|text| Shown { text, of: PhantomData })
             .map_err(|error| Refusal::bug("a veiled view is no JSON", &error))
     }

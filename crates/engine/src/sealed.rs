@@ -54,6 +54,8 @@ pub(crate) fn as_their_readers_may_see(
 
 fn seal(letter: &Letter, sights: &[&Sight<'_>]) -> Letter {
     let note = |said: &str| sights.iter().fold(said.to_owned(), |said, sight| sight.note(&said));
+    let noted =
+        |by: &str, said: &str| sights.iter().fold(said.to_owned(), |said, sight| sight.words_of(by, &said));
     let key = |key: &str| sights.iter().try_fold(key.to_owned(), |key, sight| sight.key(&key));
     let title = |said: &Arc<str>| {
         let told = sights.iter().try_fold(said.to_string(), |said, sight| sight.title(&said));
@@ -67,7 +69,7 @@ fn seal(letter: &Letter, sights: &[&Sight<'_>]) -> Letter {
             .as_ref()
             .map(|known| Failure { message: note(&known.message).into(), ..known.clone() }),
         passed: letter.passed.as_ref().map(|passed| Passed {
-            note: passed.note.as_deref().map(|words| note(words).into()),
+            note: passed.note.as_deref().map(|words| noted(&passed.by, words).into()),
             ..passed.clone()
         }),
         ..letter.clone()

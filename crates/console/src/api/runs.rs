@@ -360,22 +360,20 @@ pub(crate) async fn journal(
             let upto = lines.last().map_or(after, |line| line.seq);
             let texts = Texts::of(look.run, upto, &desk.shared().library, desk.reads())?;
             let shown = lines.iter().take(page.limit());
-            let veil = sight.veil();
             let mut replay = match part.titles {
                 true => Replay::upto(id, after, &texts, desk.reads())?,
                 false => None,
             };
             let told = shown.map(|line| {
-                let (veil, world, own) = (&veil, look.world, texts.at(line.seq));
+                let (world, own) = (look.world, texts.at(line.seq));
                 let eyes = &Eyes::of(&look, own);
-                let sight = eyes.own();
                 if let Some(replay) = &mut replay {
                     replay.go_on(line);
                 }
-                let then = |at, round| replay.as_ref()?.title(&look, own, sight, (at, round));
-                let called = |at, round| plain_title(own, sight, at).or_else(|| then(at, round));
+                let then = |at, round| replay.as_ref()?.title(&look, own, eyes.own(), (at, round));
+                let called = |at, round| plain_title(own, eyes.own(), at).or_else(|| then(at, round));
                 let titles = Some(&called as Titles<'_>).filter(|_| part.titles);
-                journal_line(line, &Teller { text: own, language, eyes, veil, world, titles })
+                journal_line(line, &Teller { text: own, language, eyes, sight: &sight, world, titles })
             });
             let items: Vec<_> = told.collect();
             let next = items.last().filter(|_| more).map(|line| line.seq.to_string());

@@ -25,8 +25,7 @@ use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::view::{
-    DraftView, Listing, Look, Shown, TaskRow, TaskView, as_it_is, attempt_of, each_line, given_before,
-    task_row, task_view,
+    Listing, Look, Shown, TaskRow, TaskView, attempt_of, each_line, given_before, task_row, task_view,
 };
 
 /// How an act came in, for the journal, where nothing else is said.
@@ -167,11 +166,12 @@ pub(crate) async fn view_for(
         let look = Look { run: &loaded.run, text: &text, world: &world, now, viewer, before: &[] };
         let before = given_before(&look, desk)?;
         let look = Look { before: &before, ..look };
-        let draft = desk.reads().draft(&DraftOf::Task(row.id.clone()), &by)?.as_ref().map(DraftView::of);
-        let view = TaskView { draft, ..task_view(&row, of, &look)? };
-        // Whoever is asked reads the form as it was written for them.
+        let draft = desk.reads().draft(&DraftOf::Task(row.id.clone()), &by)?;
+        let draft = draft.map(|draft| look.draft(draft));
+        // Whoever is asked reads the form and what is said of it as it was written for them.
         let asked = look.sight().is_asked(|task| *task.title == *row.title && *task.who == *row.who);
-        if asked { as_it_is(&view) } else { look.veiled(&view) }
+        let view = TaskView { draft, ..task_view(&row, of, &look, asked)? };
+        if asked { look.as_written(&view) } else { look.veiled(&view) }
     });
     view.await
 }

@@ -412,3 +412,59 @@ async fn whoever_takes_part_in_a_case_reads_no_task_of_another_as_it_was_written
     }
     place.stop().await;
 }
+
+const CALLBACK: &str = r#"
+title = "回访"
+owner = "role:班长"
+[input]
+phone = { label = "电话", type = "text", private = true }
+[step.call]
+ask = "person:li.na"
+due = "24h"
+form.words = { label = "意见", type = "text" }
+[step.sign]
+ask = "person:wang.wei"
+title = "签字 {{ input.phone }}"
+due = "24h"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_learns_by_guessing_in_their_own_words_what_is_private() {
+    let place = place(&[("callback", CALLBACK)]).await;
+    let run = place.start("callback", json!({ "phone": "13800001234" })).await;
+    let call = task_of(&place, &run, "call").await;
+    for (path, by, key, words) in [
+        ("comment", "li.na", "text", "不是 13800001233,是 13800001234?"),
+        ("comment", "wang.wei", "text", "打 13800001234 找他"),
+        ("pause", "li.na", "reason", "等 13800001233 或 13800001234"),
+    ] {
+        let said = json!({ "by": by, key: words });
+        let said = place.socket.post(&format!("/api/v1/tasks/{call}/{path}"), &said).await;
+        assert_eq!(said.status, 200, "{path}: {}", said.body);
+    }
+    let view = async |what: &str, by: &str| {
+        let path = format!("/api/v1/runs/{run}{what}?by={by}");
+        place.socket.get(&path).await.body
+    };
+    for what in ["", "/journal", "/why"] {
+        let li = view(what, "li.na").await;
+        assert!(li.contains("等 13800001233 或 13800001234"), "her guesses stand as she wrote them: {li}");
+    }
+    let li = view("/journal", "li.na").await;
+    assert!(li.contains("不是 13800001233,是 13800001234?") && li.contains("打 *** 找他"), "{li}");
+    // Nor by the words of a colleague who knows no more than she does.
+    let house = view("/journal", "").await;
+    assert!(house.contains("不是 13800001233,是 13800001234?") && house.contains("打 *** 找他"), "{house}");
+    let words = "13800001234";
+    answer(&place, &call, "li.na", json!({ "words": words })).await;
+    let sign = task_of(&place, &run, "sign").await;
+    let li = all(&place, &run, &sign, "by=li.na").await;
+    assert!(li.contains(r#""words":"13800001234""#), "her answer is as she gave it: {li}");
+    assert!(li.contains("签字 ***") && !li.contains("签字 1380"), "and makes nothing else readable: {li}");
+    let read: Json = place.socket.get(&format!("/api/v1/runs/{run}?by=li.na")).await.json();
+    assert_eq!(
+        (&read["input"]["phone"], &read["steps"][0]["items"][0]["output"]["words"]),
+        (&json!("***"), &json!(words))
+    );
+    place.stop().await;
+}

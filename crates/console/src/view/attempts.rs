@@ -13,7 +13,7 @@ use yizhan_workflow::run::event::{AttemptResult, EndState, Event, Fact, Failure,
 use yizhan_workflow::run::sight::Sight;
 
 use super::run::{failure_view, kind_of, made};
-use super::{Exact, FailureView, Look, Texts, each_line, json_of};
+use super::{Exact, FailureView, Look, Texts, each_line, json_of, spoken};
 use crate::house::SaidLine;
 use crate::refusal::Refusal;
 
@@ -330,6 +330,7 @@ impl Gathering<'_> {
         let path = &self.found.get(place)?.step;
         let now = self.look.text.steps.iter().position(|step| step.path() == path.as_str())?;
         let step = StepNo(u16::try_from(now).ok()?);
-        Some(json_of(&self.sight.given(Item { step, ..of }, by, output)))
+        let seen = self.sight.given(Item { step, ..of }, by, output);
+        Some(json_of(&spoken::given(self.sight, by, seen)))
     }
 }

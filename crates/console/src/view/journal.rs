@@ -8,9 +8,9 @@ use yizhan_workflow::id::{ScopeNo, StepAt, StepNo};
 use yizhan_workflow::plan::Workflow;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Raw;
-use yizhan_workflow::run::sight::{HIDDEN, Sight, Veil};
+use yizhan_workflow::run::sight::{HIDDEN, Sight};
 
-use super::{JournalLine, Look, Teller, Texts, each_line};
+use super::{JournalLine, Look, Teller, Texts, each_line, spoken};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 
@@ -30,21 +30,20 @@ pub(crate) fn journal_line(line: &Stored, teller: &Teller<'_>) -> JournalLine {
             did: vec![],
         };
     };
-    let eyes = teller.eyes;
     let event = read.remove("event").unwrap_or_default();
     let by = inside(&event, "by").and_then(Json::as_str).map(str::to_owned);
     let own = step_of(&event);
-    let guarded = |variant: Json| {
+    let guarded = |variant: Json, is_event: bool| {
         let step = step_of(&variant).or(own);
-        seen(variant, step, by.as_deref(), (eyes, teller.veil))
+        seen(variant, &Of { step, by: by.as_deref(), is_event, teller })
     };
-    let (event, with) = named(guarded(event), text);
+    let (event, with) = named(guarded(event, true), text);
     let did = match read.remove("did") {
         Some(Json::Array(facts)) => facts,
         _ => vec![],
     };
     let did = did.into_iter().map(|fact| {
-        let (name, with) = named(guarded(fact), text);
+        let (name, with) = named(guarded(fact, false), text);
         let mut fact = Map::from_iter([("fact".to_owned(), Json::String(name))]);
         fact.extend(with);
         Json::Object(fact)
@@ -174,29 +173,46 @@ fn step_of(variant: &Json) -> Option<StepNo> {
     number.as_u64().and_then(|number| u16::try_from(number).ok()).map(StepNo)
 }
 
+/// A part of a line, and who is told of it.
+struct Of<'o> {
+    step: Option<StepNo>,
+    by: Option<&'o str>,
+    /// What happened, with what whoever did it gave; and not what came of it.
+    is_event: bool,
+    teller: &'o Teller<'o>,
+}
+
 /// Without the values that are not for this reader.
-fn seen(value: Json, step: Option<StepNo>, by: Option<&str>, (eyes, veil): (&Eyes<'_>, &Veil)) -> Json {
+fn seen(value: Json, of: &Of<'_>) -> Json {
+    let (eyes, sight) = (of.teller.eyes, of.teller.sight);
     match value {
         Json::Object(map) => {
+            let author = map.get("by").and_then(Json::as_str).map(str::to_owned);
             let entries = map.into_iter().map(|(name, value)| {
-                if matches!(name.as_str(), "trigger" | "with" | "list" | "filter") {
-                    let value = if name == "trigger" { without_hash(value) } else { value };
-                    return (name, veil.over_made(value));
-                }
-                // Of a task: made of values, as it is in lists.
-                if let ("title", Json::String(title)) = (name.as_str(), &value) {
-                    let title = eyes.title(title).unwrap_or_else(|| HIDDEN.to_owned());
-                    return (name, Json::String(title));
-                }
-                let shown = masked((&name, &value), (step, by), eyes);
-                let shown = shown.map(|shown| serde_json::from_str(shown.get()).unwrap_or_default());
-                (name, shown.unwrap_or_else(|| seen(value, step, by, (eyes, veil))))
+                let shown = match (name.as_str(), &value, &author) {
+                    ("trigger", ..) => sight.veil().over_made(without_hash(value)),
+                    ("with" | "list" | "filter", ..) => sight.veil().over_made(value),
+                    // Of a task: made of values, as it is in lists.
+                    ("title", Json::String(title), _) => {
+                        Json::String(eyes.title(title).unwrap_or_else(|| HIDDEN.to_owned()))
+                    }
+                    ("note" | "text" | "reason", Json::String(said), Some(author)) => {
+                        Json::String(spoken::spoken(sight, author, said))
+                    }
+                    _ => match masked((&name, &value), (of.step, of.by), eyes) {
+                        Some(shown) => {
+                            let theirs = of.by.filter(|_| of.is_event);
+                            let shown = spoken::given(sight, theirs, shown);
+                            serde_json::from_str(shown.get()).unwrap_or_default()
+                        }
+                        None => seen(value, of),
+                    },
+                };
+                (name, shown)
             });
             Json::Object(entries.collect())
         }
-        Json::Array(list) => {
-            Json::Array(list.into_iter().map(|one| seen(one, step, by, (eyes, veil))).collect())
-        }
+        Json::Array(list) => Json::Array(list.into_iter().map(|one| seen(one, of)).collect()),
         plain @ (Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_)) => plain,
     }
 }

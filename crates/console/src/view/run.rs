@@ -9,6 +9,7 @@ use yizhan_workflow::run::names::{Standpoint, item_word, state_word};
 use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::state::{At, ItemState, Phase, ScopeState, StepState, Want};
 
+use super::spoken::given;
 use super::task::clock_view;
 use super::{
     ErrorView, Exact, FailureView, ItemView, Look, RunRow, RunView, StepView, json_of, owned, word_of,
@@ -53,10 +54,10 @@ pub(crate) fn run_view(look: &Look<'_>, row: &store::RunRow) -> RunView {
     words.late |= run.standing_items().any(|(of, state)| of != WHOLE && state.late);
     RunView {
         row: words,
-        input: json_of(&sight.input(&run.started.input)),
+        input: json_of(&given(&sight, Some(&run.started.by), sight.input(&run.started.input))),
         error,
         opening: run.top.opening,
-        clock: run.whole.as_deref().and_then(|whole| clock_view(look, WHOLE, whole)),
+        clock: run.whole.as_deref().and_then(|whole| clock_view(&(look, &sight), WHOLE, whole)),
         text: run.text().to_string(),
         steps: steps_view(&(look, &sight), ScopeNo::RUN),
         output,
@@ -77,7 +78,7 @@ fn path_of(look: &Look<'_>, of: Item) -> String {
 }
 
 /// A case with what may be seen of it.
-type Seen<'s> = (&'s Look<'s>, &'s Sight<'s>);
+pub(super) type Seen<'s> = (&'s Look<'s>, &'s Sight<'s>);
 
 /// The steps of a run, or of an item that holds steps.
 fn steps_view(seen: &Seen<'_>, scope: ScopeNo) -> Vec<StepView> {
@@ -152,14 +153,14 @@ fn item_view(seen: &Seen<'_>, of: Item, state: &ItemState) -> ItemView {
         attempts: state.attempts,
         outcome: owned(&state.outcome),
         input: state.first.as_ref().filter(|_| sight.case()).map(|first| made(sight, &first.with)),
-        output: sight.output(of, state).as_ref().map(json_of),
+        output: sight.output(of, state).map(|output| json_of(&given(sight, state.by.as_deref(), output))),
         failure: state.failure.as_deref().map(failure_view),
         by: owned(&state.by),
         opened: instant(state.opened),
         ended: instant(state.ended),
         due: instant(state.due),
         late: state.late,
-        clock: clock_view(look, of, state),
+        clock: clock_view(seen, of, state),
         task,
         child: child.map(|child| child.to_string()),
         steps: state.scope.filter(|_| !of.is_beside()).map_or_else(Vec::new, |scope| steps_view(seen, scope)),

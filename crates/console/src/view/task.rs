@@ -12,7 +12,8 @@ use yizhan_workflow::run::names::{Standpoint, item_word};
 use yizhan_workflow::run::sight::{HIDDEN, Sight};
 use yizhan_workflow::run::state::{At, ItemState, Run, ScopeState};
 
-use super::run::{failure_view, title_of};
+use super::run::{Seen, failure_view, title_of};
+use super::spoken::{given, spoken};
 use super::{
     CaseView, ClockView, CommentView, FailureView, FormView, GuessView, Look, OutputView, StoodView,
     StoryView, TaskRow, TaskView, json_of, owned, word_of,
@@ -40,17 +41,23 @@ pub(crate) fn task_row(row: &store::TaskRow, now: Millis) -> TaskRow {
 
 /// # Errors
 /// When the task is over, or its form cannot be worked out.
-pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> Result<TaskView, Refusal> {
+pub(crate) fn task_view(
+    row: &store::TaskRow,
+    of: Attempt,
+    look: &Look<'_>,
+    asked: bool,
+) -> Result<TaskView, Refusal> {
     let state = look.run.item(of.item).filter(|state| state.attempt() == Some(of.attempt));
     let state = state.ok_or_else(|| Refusal::NoSuch { kind: "task", name: row.id.to_string() })?;
     let mut task = task_row(row, look.now);
-    task.title = look.sight().title(&row.title).unwrap_or_else(|| HIDDEN.to_owned());
+    let sight = look.sight();
+    task.title = sight.title(&row.title).unwrap_or_else(|| HIDDEN.to_owned());
     // The row is as of the task's opening; what can move is taken from the run.
     task.due = state.due.map(|due| due.to_string());
     task.late = state.late || state.due.is_some_and(|due| due <= look.now) && !state.stands_still();
     task.claimed_by = owned(&state.claimed);
     let form = match row.kind {
-        TaskKind::Asked => form_of(of, look)?,
+        TaskKind::Asked => form_of(of, look, asked)?,
         TaskKind::Unknown | TaskKind::Asking => FormView::default(),
     };
     let (answers, question) = match &state.at {
@@ -68,7 +75,7 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
     let comments = state.comments.iter().map(|said| CommentView {
         by: said.by.to_string(),
         at: said.at.to_string(),
-        text: said.text.to_string(),
+        text: if asked { said.text.to_string() } else { spoken(&sight, &said.by, &said.text) },
     });
     let evidence = question.or_else(|| state.failure.as_deref().map(failure_view));
     let evidence: Option<FailureView> = evidence.filter(|_| row.kind != TaskKind::Asked);
@@ -82,7 +89,7 @@ pub(crate) fn task_view(row: &store::TaskRow, of: Attempt, look: &Look<'_>) -> R
         not: sheet.map_or_else(Vec::new, |sheet| sheet.not.clone()),
         delegated_by: sheet.and_then(|sheet| owned(&sheet.delegated_by)),
         comments: comments.collect(),
-        clock: clock_view(look, of.item, state),
+        clock: clock_view(&(look, &sight), of.item, state),
         extend: more_time(look, of.item, state)?,
         draft: None,
         case: case_of(look),
@@ -121,7 +128,7 @@ fn more_time(look: &Look<'_>, of: Item, state: &ItemState) -> Result<Option<Form
     extend.map(|extend| FormView::of(&extend.form, None, &look.scope(Standpoint::Item(of)))).transpose()
 }
 
-pub(super) fn clock_view(look: &Look<'_>, of: Item, state: &ItemState) -> Option<ClockView> {
+pub(super) fn clock_view((look, sight): &Seen<'_>, of: Item, state: &ItemState) -> Option<ClockView> {
     let now = look.now;
     let clock = state.clock.as_deref()?;
     let text = |at: Millis| at.to_string();
@@ -130,7 +137,7 @@ pub(super) fn clock_view(look: &Look<'_>, of: Item, state: &ItemState) -> Option
         to: to.map(text),
         file: owned(file),
         by: person.as_ref().map(|person| person.by.to_string()),
-        reason: person.as_ref().map(|person| person.reason.to_string()),
+        reason: person.as_ref().map(|person| spoken(sight, &person.by, &person.reason)),
         was: None,
         due: None,
     };
@@ -157,12 +164,15 @@ pub(super) fn clock_view(look: &Look<'_>, of: Item, state: &ItemState) -> Option
     })
 }
 
-pub(crate) fn form_of(of: Attempt, look: &Look<'_>) -> Result<FormView, Refusal> {
+/// It comes filled in with what was answered before; not for whoever gave that and is asked no more: for them it is veiled, and
+/// what is hidden of their own words would tell what is private.
+pub(crate) fn form_of(of: Attempt, look: &Look<'_>, asked: bool) -> Result<FormView, Refusal> {
     let Work::Ask(ask) = look.text.step(of.item.step).work_of(of.item) else {
         return Ok(FormView::default());
     };
     let sight = look.sight();
     let known = last_answer(look.run, of.item).filter(|_| !of.item.is_beside());
+    let known = known.filter(|(by, _)| asked || !by.is_some_and(|by| sight.is_viewer(by)));
     let known = known.map(|(by, raw)| sight.filled_in(of.item, by, raw));
     FormView::of(&ask.form, known.as_ref(), &look.scope(Standpoint::Item(of.item)))
 }
@@ -191,7 +201,7 @@ fn case_of(look: &Look<'_>) -> CaseView {
         key: run.started.key.as_ref().and_then(|key| sight.key(key)),
         by: run.started.by.to_string(),
         started: run.began.to_string(),
-        input: json_of(&sight.input(&run.started.input)),
+        input: json_of(&given(&sight, Some(&run.started.by), sight.input(&run.started.input))),
         story,
     }
 }
@@ -211,13 +221,14 @@ fn tell(look: &Look<'_>, sight: &Sight<'_>, scope: ScopeNo, story: &mut Vec<Stor
             }
             if item.is_over() {
                 let title = title_of(look, at);
+                let output = sight.output(at.item(state.round, number), item);
                 story.push(StoryView {
                     step: run.path_of(text, at),
                     title: sight.title(&title).unwrap_or_else(|| HIDDEN.to_owned()),
                     state: item_word(item).to_owned(),
                     by: owned(&item.by),
                     ended: item.ended.map(|at| at.to_string()),
-                    output: sight.output(at.item(state.round, number), item).as_ref().map(json_of),
+                    output: output.map(|output| json_of(&given(sight, item.by.as_deref(), output))),
                 });
             }
             if let Some(inside) = item.scope {

@@ -9,10 +9,11 @@ use yizhan_workflow::run::clock::{ClockSet, ClockWhy, RungDid};
 use yizhan_workflow::run::event::{
     AttemptResult, EndState, Event, Fact, ItemEnd, Standing, StepEnd, Verdict,
 };
-use yizhan_workflow::run::sight::Veil;
+use yizhan_workflow::run::sight::Sight;
 use yizhan_workflow::run::{Line, World};
 
 use super::Eyes;
+use super::spoken::spoken;
 use crate::house::Language;
 use crate::words::{called, outcome_word};
 
@@ -27,7 +28,7 @@ pub(crate) struct Teller<'a> {
     pub text: &'a Workflow,
     pub language: Language,
     pub eyes: &'a Eyes<'a>,
-    pub veil: &'a Veil,
+    pub sight: &'a Sight<'a>,
     pub world: &'a World,
     /// For whoever does not read the file: what a step is called, its id behind it in `⟨ ⟩`, and people by their names.
     pub titles: Option<Titles<'a>>,
@@ -179,18 +180,18 @@ impl Teller<'_> {
             Event::Answered { of, by, .. } => self.did(by, ["答复", "answered"], of.item),
             Event::AnsweredFor { of, by, whom, .. } => self.answered_for(of.item, by, whom),
             Event::HandedOver { of, by, to, note, delegate, .. } => {
-                let note = note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+                let note = note.as_ref().map_or_else(String::new, |note| self.because(by, note));
                 let (by, to) = (self.who(by), self.all(to));
                 format!("{by} {} {} → {to}{note}", self.handed(*delegate), self.item(of.item))
             }
             Event::Commented { of, by, text, .. } => {
-                format!("{}: {text}", self.did(by, ["留言", "said of"], of.item))
+                self.did(by, ["留言", "said of"], of.item) + &self.because(by, text)
             }
             Event::Settled { of, by, verdict, .. } => {
                 format!("{}: {}", self.did(by, ["决定", "settled"], of.item), self.verdict(verdict))
             }
             Event::Cancelled { by, reason, .. } => {
-                format!("{} {}: {reason}", self.who(by), self.pick("取消", "cancelled it"))
+                format!("{} {}{}", self.who(by), self.pick("取消", "cancelled it"), self.because(by, reason))
             }
             Event::Retried { by, from, .. } => {
                 let from = from.map_or_else(String::new, |no| format!(" {}", self.step(no)));
@@ -200,12 +201,12 @@ impl Teller<'_> {
                 format!("{} {}", self.who(by), self.pick("换用新文本", "took another text"))
             }
             Event::Paused { of, by, reason, .. } => {
-                format!("{}: {reason}", self.did(by, ["暂停计时", "stopped the clock of"], of.item))
+                self.did(by, ["暂停计时", "stopped the clock of"], of.item) + &self.because(by, reason)
             }
             Event::Resumed { of, by, .. } => self.did(by, ["恢复计时", "let the clock go on of"], of.item),
             Event::DueMoved { of, to, by, reason, .. } => {
                 let moved = self.did(by, ["改了期限", "moved the due time of"], of.item);
-                format!("{moved} → {}: {reason}", self.clock(*to))
+                format!("{moved} → {}{}", self.clock(*to), self.because(by, reason))
             }
             Event::MoreTimeAsked { of, by, .. } => {
                 self.did(by, ["申请延期", "asked for more time for"], of.item)
@@ -222,6 +223,11 @@ impl Teller<'_> {
 
     fn did(&self, by: &str, [zh, en]: [&str; 2], item: Item) -> String {
         format!("{} {} {}", self.who(by), self.pick(zh, en), self.item(item))
+    }
+
+    /// Somebody's own words.
+    fn because(&self, by: &str, words: &str) -> String {
+        format!(": {}", spoken(self.sight, by, words))
     }
 
     fn answered_for(&self, item: Item, by: &str, whom: &str) -> String {

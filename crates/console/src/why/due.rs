@@ -8,6 +8,7 @@ use yizhan_workflow::run::state::ItemState;
 
 use super::Reader;
 use crate::house::Language;
+use crate::view::spoken;
 
 impl Reader<'_> {
     /// What follows the sentence about an item that waits, before its full stop.
@@ -55,7 +56,8 @@ impl Reader<'_> {
         let since = self.clock(stands.since);
         let file = stands.file.as_ref().map(|why| self.stopped_by_file(why));
         let person = stands.person.as_ref().map(|person| {
-            let (by, reason) = (self.people(&[person.by.to_string()]), &person.reason);
+            let by = self.people(&[person.by.to_string()]);
+            let reason = spoken(&self.look.sight(), &person.by, &person.reason);
             say!(self, "{by} 暂停:{reason}", "{by} stopped it: {reason}")
         });
         let why = [file, person].into_iter().flatten().collect::<Vec<_>>().join("; ");

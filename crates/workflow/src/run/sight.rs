@@ -165,6 +165,25 @@ impl<'s> Sight<'s> {
         })
     }
 
+    /// Whether it is whoever looks.
+    #[must_use]
+    pub fn is_viewer(&self, by: &str) -> bool {
+        matches!(self.viewer, Viewer::Person(person) if bare(person) == bare(by))
+    }
+
+    /// The same case for somebody else.
+    fn for_whom<'o>(&'o self, person: &'o str) -> Sight<'o> {
+        Sight {
+            viewer: Viewer::Person(person),
+            people: self.people.clone(),
+            owner: self.owner.clone(),
+            before: &[],
+            takes_part: OnceCell::new(),
+            veil: OnceCell::new(),
+            ..*self
+        }
+    }
+
     fn of_input(&self, field: &Field) -> bool {
         self.visible(&Kept { guarded: field.private, readers: &[], by: Some(&self.run.started.by) })
     }
@@ -268,31 +287,34 @@ impl<'s> Sight<'s> {
         self.veil.get_or_init(|| {
             let given = self.items().filter_map(|(of, item)| {
                 let output = item.output.as_ref()?;
-                Some((output, self.output(of, item)?))
+                Some((item.by.as_deref(), output, self.output(of, item)?))
             });
             self.veil_of(given)
         })
     }
 
-    /// Of what the case began with, and of these values as they are and as they are seen.
-    fn veil_of<'r>(&self, given: impl Iterator<Item = (&'r Raw, Raw)>) -> Veil {
+    /// Of what the case began with, and of these values: who gave them, as they are and as they are seen.
+    fn veil_of<'r>(&self, given: impl Iterator<Item = (Option<&'r str>, &'r Raw, Raw)>) -> Veil {
         let mut veil = Veil { hidden: Vec::new(), numbers: BTreeSet::new() };
         if !self.keeps() {
             return veil;
         }
         let mut shown = BTreeSet::new();
-        let mut look = |all: &Raw, seen: &Raw| {
+        let mut look = |by: Option<&str>, all: &Raw, seen: &Raw| {
             let said = said_in(seen.get());
             if all.get() != seen.get() {
                 let all = said_in(all.get());
                 veil.numbers.extend(all.numbers.difference(&said.numbers).cloned());
                 veil.hidden.extend(all.texts);
             }
-            shown.extend(said.texts);
+            // Whoever looks may have guessed: what they give themselves makes nothing public.
+            if !by.is_some_and(|by| self.is_viewer(by)) {
+                shown.extend(said.texts);
+            }
         };
         let input = &self.run.started.input;
-        look(input, &self.input(input));
-        given.for_each(|(output, seen)| look(output, &seen));
+        look(Some(&self.run.started.by), input, &self.input(input));
+        given.for_each(|(by, output, seen)| look(by, output, &seen));
         // What an older line says in clear may be of a text that kept less to itself: it makes nothing public.
         for (output, seen) in self.before.iter().filter(|(output, seen)| output.get() != seen.get()) {
             let kept = said_in(seen.get());
@@ -450,22 +472,26 @@ impl Veil {
     /// Over the texts of a JSON value, and not its names; what is a number there keeps its digits.
     #[must_use]
     pub fn over_json(&self, json: &str) -> String {
-        let mut told = String::with_capacity(json.len());
-        let mut rest = json;
-        while let Some((plain, text, after)) = next_text(rest) {
-            told.push_str(plain);
-            let is_name = after.trim_start().starts_with(':');
-            match serde_json::from_str::<String>(text) {
-                Ok(said) if !is_name && !self.is_empty() => {
-                    told.push_str(&serde_json::Value::from(self.over_sentence(&said)).to_string());
-                }
-                Ok(_) | Err(_) => told.push_str(text),
-            }
-            rest = after;
-        }
-        told.push_str(rest);
-        told
+        if self.is_empty() { json.to_owned() } else { each_text(json, |said| self.over_sentence(said)) }
     }
+}
+
+/// JSON with its texts, and not its names, as this tells them.
+#[must_use]
+pub fn each_text(json: &str, tell: impl Fn(&str) -> String) -> String {
+    let mut told = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((plain, text, after)) = next_text(rest) {
+        told.push_str(plain);
+        let is_name = after.trim_start().starts_with(':');
+        match serde_json::from_str::<String>(text) {
+            Ok(said) if !is_name => told.push_str(&serde_json::Value::from(tell(&said)).to_string()),
+            Ok(_) | Err(_) => told.push_str(text),
+        }
+        rest = after;
+    }
+    told.push_str(rest);
+    told
 }
 
 /// What stands before the next text, the text with its quotes, and what comes behind.

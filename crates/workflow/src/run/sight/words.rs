@@ -23,14 +23,35 @@ impl Sight<'_> {
         }
     }
 
-    /// Other words about the case, such as a note or what went wrong.
+    /// Other words about the case, such as what went wrong.
     #[must_use]
     pub fn note(&self, said: &str) -> String {
         self.veil().over_sentence(said)
     }
+
+    /// Words of a person: a comment, a reason, an answer. What their author may not read either they can only have guessed, and
+    /// to hide it would tell that the guess is right.
+    #[must_use]
+    pub fn words_of(&self, by: &str, said: &str) -> String {
+        let veiled = self.note(said);
+        if veiled == said || self.is_viewer(by) {
+            return said.to_owned();
+        }
+        if !by.starts_with("person:") && !by.starts_with("mail:") {
+            return veiled;
+        }
+        let author = self.for_whom(by);
+        self.veil().without(author.veil()).over_sentence(said)
+    }
 }
 
 impl Veil {
+    /// What is hidden by this one alone.
+    fn without(&self, other: &Veil) -> Veil {
+        let hidden = self.hidden.iter().filter(|text| !other.hidden.contains(text)).cloned();
+        Veil { hidden: hidden.collect(), numbers: self.numbers.difference(&other.numbers).cloned().collect() }
+    }
+
     /// Over other words, such as what a plugin says: of the numbers those that are too long to be met by chance. A short one may
     /// be anything; and what is one Latin word, such as an id or a hash, is no sentence.
     #[must_use]
