@@ -251,7 +251,8 @@ pub(crate) struct Asker {
 impl Asker {
     /// Who asked, as they stand now: a session may have ended since, a token been taken back, a right given to others.
     pub(crate) async fn still(&self, desk: &Desk) -> Result<Caller, Refusal> {
-        Caller::of(desk, self.peer, &self.headers, &Method::GET).await
+        let caller = Caller::of(desk, self.peer, &self.headers, &Method::GET).await?;
+        if caller.who.is_some() { Ok(caller) } else { Err(Refusal::Unknown) }
     }
 }
 

@@ -18,6 +18,7 @@ use yizhan_engine::store::{Firing, FiringOutcome, Note};
 use yizhan_engine::{PublishReply, StartError, StartReply, Started};
 use yizhan_workflow::id::RunId;
 use yizhan_workflow::plan::{Starts, WebhookAuth, Workflow};
+use zeroize::Zeroizing;
 
 use self::verify::{Window, verify};
 use crate::api::files::{Sender, names_its_own};
@@ -74,7 +75,8 @@ pub(crate) async fn receive(
         Err(_) => &counts.hooks_refused,
     };
     counter.fetch_add(1, Ordering::Relaxed);
-    answer.map(|taken| TakenIn { repeated: taken.repeated, answer: taken })
+    // Whoever sends looks at no run of ours.
+    answer.map_err(Refusal::unnamed).map(|taken| TakenIn { repeated: taken.repeated, answer: taken })
 }
 
 async fn take(desk: &Arc<Desk>, workflow: &str, trigger: &str, request: Request) -> Result<Taken, Refusal> {
@@ -129,6 +131,11 @@ fn publishes(text: &Workflow, trigger: &str) -> bool {
 /// So much is hashed sooner than another thread has woken up for it.
 const CHECKED_AT_ONCE: usize = 16 * 1024;
 
+/// An empty secret is none: anybody could sign with it.
+pub(crate) fn secret(desk: &Desk, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+    desk.house.secret(name).filter(|secret| !secret.is_empty())
+}
+
 /// A secret is a small file, and a small body takes no time either; a mebibyte is hashed where it holds up nobody.
 async fn verified(
     desk: &Arc<Desk>,
@@ -138,11 +145,7 @@ async fn verified(
 ) -> Result<(Bytes, HeaderMap), Refusal> {
     let large = bytes.len() > CHECKED_AT_ONCE;
     let check = move |desk: &Desk| {
-        // An empty secret is none: anybody could sign with it.
-        let secret = |name: &str| {
-            let found = desk.house.secret(name).filter(|secret| !secret.is_empty());
-            found.ok_or_else(|| Refusal::NoSecret(name.to_owned()))
-        };
+        let secret = |name: &str| secret(desk, name).ok_or(Refusal::NoSecret);
         let window = Window { now: desk.shared().now(), wide: desk.settings.webhook_window };
         verify(&auth, &headers, &bytes, secret, window)?;
         Ok((bytes, headers))

@@ -85,8 +85,8 @@ pub enum Refusal {
     TooSlow,
     #[error("several runs begin with `{0}`")]
     Ambiguous(String),
-    #[error("the key is held by {0}")]
-    KeyHeld(RunId),
+    #[error("the key is held by {}", .0.map_or_else(|| "another run".to_owned(), |run| run.to_string()))]
+    KeyHeld(Option<RunId>),
     #[error("this has been dealt with: {0}")]
     DealtWith(String),
     #[error("{}", said(.0))]
@@ -101,12 +101,12 @@ pub enum Refusal {
     WrongSignature(&'static str),
     #[error("the message is {0} s away from our clock")]
     OutOfWindow(u64),
-    #[error("the secret `{0}` of this webhook is not there")]
-    NoSecret(String),
+    #[error("this webhook has no secret yet by which a delivery could be known")]
+    NoSecret,
     #[error("`Idempotency-Key` cannot be read: {0}")]
     BadKey(&'static str),
     #[error("this `Idempotency-Key` came before with another body")]
-    OtherPayload { run: RunId },
+    OtherPayload { run: Option<RunId> },
     #[error("a request with this id is still under way")]
     UnderWay,
     #[error("too much is waiting")]
@@ -163,7 +163,7 @@ impl Refusal {
             Self::NotNow(_) => (S::CONFLICT, "YZ0415"),
             Self::WrongSignature(_) => (S::UNAUTHORIZED, "YZ0416"),
             Self::OutOfWindow(_) => (S::UNAUTHORIZED, "YZ0417"),
-            Self::NoSecret(_) => (S::SERVICE_UNAVAILABLE, "YZ0418"),
+            Self::NoSecret => (S::SERVICE_UNAVAILABLE, "YZ0418"),
             Self::BadKey(_) => (S::BAD_REQUEST, "YZ0419"),
             Self::OtherPayload { .. } => (S::UNPROCESSABLE_ENTITY, "YZ0420"),
             Self::UnderWay => (S::CONFLICT, "YZ0421"),
@@ -215,10 +215,11 @@ impl Refusal {
                 "send it tomorrow, or have `uploads_a_day` and `upload_bytes_a_day` in `yizhan.toml` raised".to_owned()
             }
             Self::Ambiguous(_) => "write more of the id".to_owned(),
-            Self::KeyHeld(run) => format!("look at it: `yizhan show {run}`"),
+            Self::KeyHeld(Some(run)) => format!("look at it: `yizhan show {run}`"),
+            Self::KeyHeld(None) => "take another key, or wait until that one is over".to_owned(),
             Self::TooLarge { .. } => "send large things to POST /api/v1/artifacts and name them".to_owned(),
             Self::WrongType(_) => "send `application/json`".to_owned(),
-            Self::NoSecret(name) => format!("put it into `secrets/{name}` of the home"),
+            Self::NoSecret => "whoever runs the house sees in `yizhan doctor` what is missing; send it again later".to_owned(),
             Self::OutOfWindow(_) => "set the sender's clock, and sign each delivery anew".to_owned(),
             Self::OtherPayload { .. } => "take a new key for a new request".to_owned(),
             Self::Busy | Self::DiskFull | Self::Stopping | Self::NotReady(_) | Self::UnderWay => {
@@ -266,7 +267,20 @@ impl Refusal {
     }
 
     fn run(&self) -> Option<String> {
-        if let Self::KeyHeld(run) | Self::OtherPayload { run } = self { Some(run.to_string()) } else { None }
+        self.named().map(|run| run.to_string())
+    }
+
+    /// The run that stands in the way.
+    pub(crate) fn named(&self) -> Option<RunId> {
+        if let Self::KeyHeld(run) | Self::OtherPayload { run } = self { *run } else { None }
+    }
+
+    /// For whoever may not look at the run that stands in the way.
+    pub(crate) fn unnamed(mut self) -> Self {
+        if let Self::KeyHeld(run) | Self::OtherPayload { run } = &mut self {
+            *run = None;
+        }
+        self
     }
 
     pub(crate) fn problem(&self) -> Problem {
@@ -367,7 +381,7 @@ impl From<StartError> for Refusal {
         match error {
             StartError::NoSuchWorkflow(name) => Self::NoSuch { kind: "workflow", name },
             StartError::Intake(error) => error.into(),
-            StartError::KeyHeld { by } => Self::KeyHeld(by),
+            StartError::KeyHeld { by } => Self::KeyHeld(Some(by)),
             StartError::Gathered { .. } => Self::Busy,
             StartError::FiredBefore { .. } => Self::DealtWith(error.to_string()),
             StartError::Act(error) => error.into(),

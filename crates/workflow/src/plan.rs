@@ -543,6 +543,20 @@ pub enum WebhookAuth {
     None,
 }
 
+impl WebhookAuth {
+    /// The name of what deliveries are known by.
+    #[must_use]
+    pub fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Standard { secret }
+            | Self::Github { secret }
+            | Self::Hmac { secret, .. }
+            | Self::Token { secret, .. } => Some(secret),
+            Self::None => None,
+        }
+    }
+}
+
 /// Which mails start a run, and where they go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailRule {

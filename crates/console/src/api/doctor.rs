@@ -9,6 +9,7 @@ use yizhan_engine::gathering;
 use yizhan_engine::live::{self, Loaded};
 use yizhan_engine::store::{Heap, RunFilter, RunState, TaskFilter};
 use yizhan_workflow::id::{Item, RunId};
+use yizhan_workflow::plan::Starts;
 use yizhan_workflow::run::Line;
 use yizhan_workflow::run::event::Standing;
 use yizhan_workflow::run::state::{At, Run};
@@ -17,6 +18,7 @@ use yizhan_access::Broken;
 
 use crate::body::{Answer, Asked};
 use crate::desk::Desk;
+use crate::hooks;
 use crate::house::Language;
 use crate::refusal::Refusal;
 use crate::view::DoctorView;
@@ -50,6 +52,7 @@ pub(crate) async fn doctor(
         desk.house.findings(language).into_iter().for_each(|finding| visit.found(finding));
         visit.audit()?;
         visit.workflows();
+        visit.webhooks();
         visit.posts();
         visit.notices()?;
         visit.outsiders()?;
@@ -140,6 +143,25 @@ impl Visit<'_> {
                 ),
             };
             self.found(finding);
+        }
+    }
+
+    /// A webhook that refuses each delivery, for it has nothing to know them by.
+    fn webhooks(&mut self) {
+        let all = self.desk.shared().library.workflows();
+        let texts = all.values().filter_map(|entry| entry.workflow.as_ref());
+        for (text, trigger) in texts.flat_map(|text| text.triggers.iter().map(move |trigger| (text, trigger)))
+        {
+            let Starts::Webhook(auth) = &trigger.starts else { continue };
+            let Some(secret) = auth.secret().filter(|name| hooks::secret(self.desk, name).is_none()) else {
+                continue;
+            };
+            let (workflow, trigger) = (&text.name, &trigger.name);
+            self.found(say!(
+                self,
+                "Webhook `{workflow}/{trigger}` 一件也收不了:没有密钥 `{secret}`,请放到本目录的 `secrets/{secret}`",
+                "the webhook `{workflow}/{trigger}` takes no delivery: its secret `{secret}` is not there; put it into `secrets/{secret}` of the home"
+            ));
         }
     }
 

@@ -27,7 +27,7 @@ pub(crate) use starting::{Request, Wanted, came_before, current, start};
 use super::standing::of_run;
 use super::{Looking, PageOf, Words, days, in_a_list};
 use crate::body::{Answer, Asked, Given, Named};
-use crate::caller::{Caller, Who};
+use crate::caller::{Asker, Caller, Who};
 use crate::desk::Desk;
 use crate::house::Language;
 use crate::noted::{Standing, standing};
@@ -302,13 +302,14 @@ fn some_patience() -> u64 {
 /// Answers the run when it is over or the time is up, whichever is first.
 pub(crate) async fn wait(
     State(desk): State<Arc<Desk>>,
-    caller: Caller,
+    asker: Asker,
     Named(name): Named<String>,
     Asked(patience): Asked<Patience>,
     Asked(asked): Asked<Looking>,
 ) -> Result<Answer<Shown<RunView>>, Refusal> {
-    let (looks, mut held) = (caller.clone(), None);
-    let id = desk.read(move |desk| run_named(desk, &caller, Role::Viewer, &name)).await?;
+    let (caller, mut held) = (asker.still(&desk).await?, None);
+    let looks = caller.clone();
+    let id = desk.read(move |desk| run_named(desk, &looks, Role::Viewer, &name)).await?;
     let end = Instant::now() + Duration::from_secs(patience.seconds.min(60));
     let waiting = desk.ends.wait_for(id);
     let mut closes = desk.closes.clone();
@@ -317,11 +318,13 @@ pub(crate) async fn wait(
         let row = desk.read(move |desk| Ok(desk.reads().row(id)?)).await?;
         let is_over = row.is_none_or(|row| !matches!(row.state, RunState::Open | RunState::Closing));
         if is_over || Instant::now() >= end || *closes.borrow() {
-            return desk.read(move |desk| view_of(desk, id, (&looks, &asked))).await.map(Answer);
+            // It is for those eyes that whoever asked has now, and not for those of a minute ago.
+            let caller = asker.still(&desk).await?;
+            return view_for(&desk, &caller, id.to_string(), asked).await.map(Answer);
         }
         // Each holds a line: one caller must not hold all of them. Nobody but its owner comes over the socket.
-        if held.is_none() && looks.who != Some(Who::Owner) {
-            held = Some(desk.waits.open(&looks.name()).map_err(|_| Refusal::Busy)?);
+        if held.is_none() && caller.who != Some(Who::Owner) {
+            held = Some(desk.waits.open(&caller.name()).map_err(|_| Refusal::Busy)?);
         }
         let (over, stopping) = (std::pin::pin!(over), std::pin::pin!(closes.wait_for(|closing| *closing)));
         // Whichever it was, the store is asked again.

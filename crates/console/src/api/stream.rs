@@ -145,7 +145,6 @@ impl Watcher {
             self.pause = Instant::now() + PAUSE;
             // Whose session is over, or who has left, hears no more; whoever may less hears less.
             self.caller = self.asker.still(&self.desk).await.ok()?;
-            self.caller.who.as_ref()?;
             let words = self.words(&lot).await;
             if words.is_empty() && Instant::now() < self.beat {
                 continue;

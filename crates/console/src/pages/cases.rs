@@ -529,9 +529,8 @@ async fn look_so_far(
 /// With the way to the case that stands in the way, for whoever may see it.
 fn why_not(desk: &Arc<Desk>, caller: &Caller, refusal: &Refusal, headers: &HeaderMap) -> Markup {
     let lang = spoken(desk, headers);
-    let run =
-        if let Refusal::KeyHeld(run) | Refusal::OtherPayload { run } = refusal { Some(*run) } else { None };
-    let seen = run.filter(|run| api::run_named(desk, caller, Role::Viewer, &run.to_string()).is_ok());
+    let seen =
+        refusal.named().filter(|run| api::run_named(desk, caller, Role::Viewer, &run.to_string()).is_ok());
     html! {
         p {
             @if matches!(refusal, Refusal::OtherPayload { .. }) { (say(lang, t::SENT_BEFORE)) }

@@ -43,7 +43,7 @@ pub(super) fn whole(refusal: &Refusal, lang: Lang) -> String {
         | Refusal::NotNow(_)
         | Refusal::WrongSignature(_)
         | Refusal::OutOfWindow(_)
-        | Refusal::NoSecret(_)
+        | Refusal::NoSecret
         | Refusal::BadKey(_)
         | Refusal::OtherPayload { .. }
         | Refusal::UnderWay

@@ -198,6 +198,16 @@ async fn each_way_of_signing_is_checked_as_its_sender_does_it() {
     // A secret that is not there lets nobody in, and an empty one is none.
     assert_eq!(send("lost", &[("authorization", "Bearer ")]).await, 503);
     assert_eq!(send("empty", &[("x-mac", &hex(&mac(b"", &[body.as_bytes()])))]).await, 503);
+    // Which it is the doctor says, and not the refusal.
+    let refused = place.stranger.post("/hooks/hooks/lost", &json!({})).await;
+    assert!(refused.status == 503 && !refused.body.contains("`missing`"), "{refused:?}");
+    let doctor = place.socket.get("/api/v1/doctor?lang=en").await.body;
+    for (hook, secret) in [("lost", "missing"), ("empty", "empty")] {
+        let said =
+            format!("the webhook `hooks/{hook}` takes no delivery: its secret `{secret}` is not there");
+        assert!(doctor.contains(&said), "{doctor}");
+    }
+    assert!(!doctor.contains("hooks/token"), "{doctor}");
     for unknown in ["none", "night", ""] {
         assert_eq!(send(unknown, &[]).await, 404, "{unknown}");
     }

@@ -2,7 +2,11 @@
 
 use serde_json::json;
 
+use yizhan_workflow::people::rights::Role;
+
+use super::client::Client;
 use super::place::place;
+use super::rights::{FROM_OUR_PAGE, session, token};
 
 const REPAIR: &str = r#"
 title = "报漏"
@@ -205,6 +209,53 @@ async fn who_waits_is_answered_when_the_run_is_over_and_not_later() {
     assert_eq!((&run["state"], &run["outcome"]), (&json!("cancelled"), &json!("误报")));
     let again = place.socket.post(&format!("/api/v1/runs/{id}/cancel"), &json!({})).await;
     assert_eq!((again.status, again.code().as_str()), (409, "YZ0410"), "an end is not ended twice");
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_for_a_run_sees_at_its_end_what_they_may_see_then() {
+    let place = place(&[("repair", REPAIR)]).await;
+    let id = place.start("repair", json!({ "house": "H1" })).await;
+    place.run_until(&id, |run| run["waits"] == "task").await;
+    let path = format!("/api/v1/runs/{id}/wait?seconds=20");
+    let (leaves, stays) =
+        (token(&place, "leaves", Role::Viewer, &[], None), token(&place, "stays", Role::Viewer, &[], None));
+    let mut waiting = vec![];
+    for client in [leaves.await, stays.await] {
+        let (before, path) = (place.requests().await, path.clone());
+        waiting.push(tokio::spawn(async move { client.get(&path).await }));
+        place.another_request(before).await;
+    }
+    assert!(place.access.revoke("leaves").await.unwrap());
+    place.socket.post(&format!("/api/v1/runs/{id}/cancel"), &json!({ "reason": "误报" })).await;
+    let mut said = vec![];
+    for waiting in waiting {
+        let reply = tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await.unwrap().unwrap();
+        said.push((reply.status, reply.body.contains("误报")));
+    }
+    assert_eq!(said, [(401, false), (200, true)]);
+    place.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_case_of_another_is_not_named_to_whoever_comes_too_late_or_takes_their_key() {
+    let text = REPAIR
+        .replace("[input]\n", "[trigger.desk]\nby_hand = [\"person:li.na\", \"person:wang.wei\"]\n[input]\n");
+    let place = place(&[("repair", &text)]).await;
+    let (li, wang) = (session(&place, "li.na", 0).await, session(&place, "wang.wei", 0).await);
+    let send = async |client: &Client, house: &str, key: &str| {
+        let body = json!({ "trigger": "desk", "input": { "house": house } }).to_string();
+        let headers = [FROM_OUR_PAGE[0], ("content-type", "application/json"), ("idempotency-key", key)];
+        client.send("POST", "/api/v1/workflows/repair/runs", &headers, body.into()).await
+    };
+    let first = send(&li, "H1", "k1").await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let run = first.json()["id"].clone();
+    for (house, key, status) in [("H1", "k2", 409), ("H2", "k1", 422)] {
+        let (own, other) = (send(&li, house, key).await, send(&wang, house, key).await);
+        assert_eq!((own.status, &own.json()["run"]), (status, &run), "{own:?}");
+        assert_eq!((other.status, other.body.contains(run.as_str().unwrap())), (status, false), "{other:?}");
+    }
     place.stop().await;
 }
 

@@ -23,6 +23,7 @@ use yizhan_workflow::run::{self, OPERATOR, World};
 
 use crate::api::artifacts::sha256_of;
 use crate::api::files::{Sender, sized_input};
+use crate::api::runs::run_named;
 use crate::body::{Created, Given, Named};
 use crate::caller::Caller;
 use crate::desk::Desk;
@@ -59,7 +60,17 @@ pub(crate) async fn start(
     Given(request): Given<Request>,
 ) -> Result<Created<StartedView>, Refusal> {
     let wanted = Wanted::of(&desk, &caller, &name, request)?;
-    wanted.begin(&desk, key).await.map(Created)
+    match wanted.begin(&desk, key).await {
+        Ok(started) => Ok(Created(started)),
+        Err(refusal) => Err(named_to(&desk, caller, refusal).await),
+    }
+}
+
+/// With the run that stands in the way for whoever may look at it, and for nobody else.
+async fn named_to(desk: &Arc<Desk>, caller: Caller, refusal: Refusal) -> Refusal {
+    let Some(run) = refusal.named() else { return refusal };
+    let seen = desk.read(move |desk| run_named(desk, &caller, Role::Viewer, &run.to_string())).await;
+    if seen.is_ok() { refusal } else { refusal.unnamed() }
 }
 
 /// A start that whoever asks for it may make.
@@ -327,7 +338,7 @@ fn prepare(
 
 /// The answer that the first request with this key had, if it was this request.
 fn first_answer(desk: &Desk, run: RunId, payload: &str, input: &str) -> Result<StartReply, Refusal> {
-    let other = Refusal::OtherPayload { run };
+    let other = Refusal::OtherPayload { run: Some(run) };
     for line in desk.reads().journal(run, 0, LINES_SEARCHED)? {
         match serde_json::from_slice::<run::Line>(&line.body).map(|line| line.event) {
             Ok(Event::Started(started)) => {
