@@ -6,6 +6,7 @@ use yizhan_access::UploadsMost;
 use yizhan_workflow::people::rights::Role;
 
 use super::client::{Client, FORM, OUR_PAGE, Reply};
+use super::links::{link, use_link};
 use super::place::{Place, place, place_with};
 use super::rights::{FROM_OUR_PAGE, session, token};
 use crate::HttpSettings;
@@ -213,6 +214,9 @@ webhook = { signature = "none" }
 ask = "person:li.na"
 due = "24h"
 form.artifact = { label = "器物", type = "text" }
+[step.ask.extend]
+form.until    = { label = "延到", type = "datetime" }
+form.artifact = { label = "器物", type = "text" }
 "#;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -228,6 +232,14 @@ async fn a_field_of_words_on_a_page_or_in_a_delivery_that_is_a_form_opens_no_fil
     };
     let task = place.task(&run).await;
     assert_eq!(answers(&task, &his).await, 404, "she knows its hash and never saw it");
+    assert_eq!(got(&place.socket, &format!("runs/{run}/files/{his}")).await.0, 404);
+    let more = format!("f.until=2026-11-24T15:00&f.artifact={his}").into_bytes();
+    let more = li.send("POST", &format!("/tasks/{task}/extend"), &[FORM, OUR_PAGE], more).await;
+    assert_eq!(more.status, 404, "{}", more.body);
+    let open = place.socket.get("/api/v1/tasks").await.json()["items"][0].clone();
+    let written =
+        use_link(&place.stranger, &link(&place, &open, "person:li.na", None), &[("f.artifact", &his)]).await;
+    assert_eq!(written.status, 404, "whoever has the mail knows no file of ours: {}", written.body);
     assert_eq!(got(&place.socket, &format!("runs/{run}/files/{his}")).await.0, 404);
     assert_eq!(answers(&task, &hers).await, 303, "her own she may name");
 

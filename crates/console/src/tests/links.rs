@@ -24,7 +24,7 @@ on.refused = { go = "done:refused" }
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The address behind the host, as a mail has it.
-fn link(place: &Place, task: &Json, who: &str, choice: Option<(&str, Json)>) -> String {
+pub(super) fn link(place: &Place, task: &Json, who: &str, choice: Option<(&str, Json)>) -> String {
     let run: RunId = task["run"].as_str().unwrap().parse().unwrap();
     let id: TaskId = task["id"].as_str().unwrap().parse().unwrap();
     let choice = choice.map(|(field, value)| Choice(field.into(), value));
@@ -63,7 +63,7 @@ async fn send(client: &Client, link: &str, fields: &[(&str, &str)]) -> Reply {
 }
 
 /// Opens the page and sends it with these fields, as a browser does.
-async fn use_link(client: &Client, link: &str, fields: &[(&str, &str)]) -> Reply {
+pub(super) async fn use_link(client: &Client, link: &str, fields: &[(&str, &str)]) -> Reply {
     let page = client.get(link).await;
     assert_eq!(page.status, 200, "{}", page.body);
     let confirm = confirmation(&page);
