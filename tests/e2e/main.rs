@@ -37,6 +37,8 @@ mod https;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod large_files;
+#[cfg(test)]
 mod layers;
 #[cfg(test)]
 mod links;

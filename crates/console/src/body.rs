@@ -14,6 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
+use crate::arriving::Arriving;
+use crate::caller::Caller;
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 use crate::strangers::Turn;
@@ -48,28 +50,55 @@ impl Pieces {
     }
 }
 
-/// The whole body, at most so large.
-pub(crate) async fn read_body(
-    headers: &HeaderMap,
-    body: Body,
+/// A body of at most so many bytes.
+pub(crate) struct Bounded {
+    pieces: Pieces,
     most: usize,
-    within: Duration,
-) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::TooLarge { most };
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > most as u64) {
-        return Err(too_large());
-    }
-    let (mut pieces, mut whole) = (Pieces::of(body, within), BytesMut::new());
-    while let Some(piece) = pieces.next().await {
-        let piece = piece?;
-        if whole.len() + piece.len() > most {
-            return Err(too_large());
+    come: usize,
+}
+
+impl Bounded {
+    pub(crate) fn of(
+        headers: &HeaderMap,
+        body: Body,
+        (most, within): (usize, Duration),
+    ) -> Result<Self, Refusal> {
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > most as u64) {
+            return Err(Refusal::TooLarge { most });
         }
-        whole.extend_from_slice(&piece);
+        Ok(Self { pieces: Pieces::of(body, within), most, come: 0 })
     }
-    Ok(whole.freeze())
+
+    async fn next(&mut self) -> Option<Result<Bytes, Refusal>> {
+        let piece = self.pieces.next().await?;
+        self.come += piece.as_ref().map_or(0, Bytes::len);
+        Some(if self.come > self.most { Err(Refusal::TooLarge { most: self.most }) } else { piece })
+    }
+
+    /// All of it, in memory while it comes: of whoever is counted otherwise.
+    pub(crate) async fn whole(mut self) -> Result<Bytes, Refusal> {
+        let mut whole = BytesMut::new();
+        while let Some(piece) = self.next().await {
+            whole.extend_from_slice(&piece?);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// All of it, from somebody who is known.
+    pub(crate) async fn whole_of(mut self, who: &str, desk: &Arc<Desk>) -> Result<Bytes, Refusal> {
+        let mut arriving = Arriving::of(desk, who);
+        while let Some(piece) = self.next().await {
+            arriving.takes(&piece?).await?;
+        }
+        arriving.whole().await
+    }
+}
+
+/// Whose body it is; before anybody is known, nobody's.
+fn sender(parts: &Parts) -> String {
+    parts.extensions.get::<Caller>().map(Caller::name).unwrap_or_default()
 }
 
 /// The media type without its parameters, in small letters.
@@ -93,7 +122,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<Desk>> for Given<T> {
     async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
         let limits = &desk.settings;
-        let bytes = read_body(&parts.headers, body, limits.body_max, limits.body_timeout).await?;
+        let body = Bounded::of(&parts.headers, body, (limits.body_max, limits.body_timeout))?;
+        let bytes = body.whole_of(&sender(&parts), desk).await?;
         if bytes.is_empty() {
             return parse(b"{}").map(Self);
         }
@@ -124,7 +154,7 @@ impl Form {
             Some(turn) => turn.counted(body),
             None => body,
         };
-        let bytes = read_body(&parts.headers, body, most, desk.settings.body_timeout).await?;
+        let bytes = Bounded::of(&parts.headers, body, (most, desk.settings.body_timeout))?.whole().await?;
         turn.iter().for_each(Turn::came);
         match media_type(&parts.headers).as_deref() {
             Some("application/x-www-form-urlencoded") => {
@@ -207,7 +237,8 @@ impl FromRequest<Arc<Desk>> for File {
     async fn from_request(request: Request, desk: &Arc<Desk>) -> Result<Self, Refusal> {
         let (parts, body) = request.into_parts();
         let limits = &desk.settings;
-        read_body(&parts.headers, body, limits.artifact_max, limits.body_timeout).await.map(Self)
+        let body = Bounded::of(&parts.headers, body, (limits.artifact_max, limits.body_timeout))?;
+        body.whole_of(&sender(&parts), desk).await.map(Self)
     }
 }
 

@@ -11,6 +11,7 @@ use yizhan_engine::{Engine, Shared};
 use yizhan_workflow::people::rights::Role;
 
 use crate::App;
+use crate::arriving;
 use crate::caller::Caller;
 use crate::connections::Connections;
 use crate::ends::Ends;
@@ -43,6 +44,10 @@ pub struct Desk {
     pub(crate) streams: Arc<Streams>,
     /// Those who wait for the end of a run.
     pub(crate) waits: Arc<Streams>,
+    /// Large bodies that are coming.
+    pub(crate) arriving: Arc<Streams>,
+    /// For whole bodies, in KiB.
+    pub(crate) room: Arc<Semaphore>,
     pub(crate) counts: Counts,
     /// What the API is, once its routes are made.
     pub(crate) document: OnceLock<Bytes>,
@@ -71,6 +76,7 @@ impl Desk {
         let streams = Arc::new(Streams::new((settings.connections_max / 2).max(1), OF_ONE));
         let places = settings.connections_max;
         let waits = Arc::new(Streams::new((places / 4).max(1), (places / 8).max(1)));
+        let room = Arc::new(Semaphore::new(arriving::room(settings.artifact_max.max(settings.body_max))));
         Self {
             engine,
             house,
@@ -84,6 +90,8 @@ impl Desk {
             ends: Arc::default(),
             streams,
             waits,
+            arriving: Arc::new(Streams::new((places / 4).max(1), arriving::OF_ONE)),
+            room,
             counts: Counts::default(),
             document: OnceLock::new(),
             reading: Arc::new(Semaphore::new(READING_MAX)),

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use self::verify::{Window, verify};
 use crate::api::files::{Sender, names_its_own};
-use crate::body::{Named, TakenIn, read_body};
+use crate::body::{Bounded, Named, TakenIn};
 use crate::desk::Desk;
 use crate::each::{Came, came};
 use crate::openapi::{Asks, JSON, Making, any};
@@ -86,7 +86,8 @@ async fn take(desk: &Arc<Desk>, workflow: &str, trigger: &str, request: Request)
     let turn = Turn::of(desk, &request)?;
     let (parts, body) = request.into_parts();
     let limits = &desk.settings;
-    let bytes = read_body(&parts.headers, turn.counted(body), limits.body_max, limits.body_timeout).await?;
+    let body = Bounded::of(&parts.headers, turn.counted(body), (limits.body_max, limits.body_timeout))?;
+    let bytes = body.whole().await?;
     turn.came();
     let auth = auth.clone();
     let (bytes, headers) = verified(desk, auth.clone(), bytes, parts.headers).await?;

@@ -161,17 +161,23 @@ pub trait House: Send + Sync {
     /// When the disk does not take them.
     fn put_artifact(&self, bytes: &Bytes) -> std::io::Result<String>;
 
+    /// Some of the bytes, from one on, and at most so many.
+    ///
     /// # Errors
     /// When they cannot be read; what is not there is `None`.
-    fn artifact(&self, sha256: &str) -> std::io::Result<Option<Bytes>>;
+    fn artifact(&self, sha256: &str, from: u64, most: u64) -> std::io::Result<Option<Bytes>>;
 
     /// How many bytes it has.
     ///
     /// # Errors
     /// When it cannot be read; what is not there is `None`.
-    fn artifact_size(&self, sha256: &str) -> std::io::Result<Option<u64>> {
-        Ok(self.artifact(sha256)?.map(|bytes| bytes.len() as u64))
-    }
+    fn artifact_size(&self, sha256: &str) -> std::io::Result<Option<u64>>;
+
+    /// A file without a name, for what is still coming; gone with whoever has it.
+    ///
+    /// # Errors
+    /// When the disk gives none.
+    fn scratch(&self) -> std::io::Result<std::fs::File>;
 
     fn language(&self) -> Language {
         Language::default()

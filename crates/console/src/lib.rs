@@ -1,6 +1,7 @@
 //! The HTTP side: the JSON API, inbound webhooks and metrics, on listeners of its own with limits of its own.
 
 mod api;
+mod arriving;
 mod body;
 pub mod caller;
 mod connections;

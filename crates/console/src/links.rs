@@ -135,9 +135,8 @@ async fn take(
         return Ok(again(&sheet, &confirmation(desk, token)));
     }
     let mut given = {
-        // Whose link it is is known, so its files are not counted.
         let _turn = Turn::of(desk, &request)?;
-        given::read(desk, request, fields::takes_files(&sheet.fields)).await?
+        given::read(desk, &sheet.ticket.who, request, fields::takes_files(&sheet.fields)).await?
     };
     let confirms = desk.shared().config.links.as_ref();
     if !confirms.is_some_and(|links| links.confirms(token, given.text(fields::CONFIRM).unwrap_or_default())) {

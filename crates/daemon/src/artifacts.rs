@@ -77,6 +77,12 @@ impl Artifacts {
         Ok(Some((StoredFile { artifact: sha256.clone(), name, media_type, bytes, sha256 }, piece)))
     }
 
+    /// A file without a name, gone with whoever has it.
+    pub(crate) fn scratch(&self) -> io::Result<File> {
+        make(&self.folder)?;
+        tempfile::tempfile_in(&self.folder)
+    }
+
     fn path(&self, sha256: &str) -> Option<PathBuf> {
         let fits = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         fits.then(|| self.folder.join(&sha256[..2]).join(sha256))

@@ -73,10 +73,36 @@ pub(super) fn is_hash(name: &str) -> bool {
 }
 
 /// A file to be kept, never a page: what people send us is not ours to show.
-pub(crate) struct Kept(Bytes);
+pub(crate) struct Kept {
+    desk: Arc<Desk>,
+    sha256: String,
+    size: u64,
+}
+
+/// So much of it is in memory while it goes out.
+const PIECE: u64 = 256 * 1024;
+
+impl Kept {
+    /// From this byte on.
+    async fn piece(self, from: u64) -> Option<(std::io::Result<Bytes>, (Self, u64))> {
+        if from >= self.size {
+            return None;
+        }
+        let name = self.sha256.clone();
+        let piece = self.desk.read(move |desk| Ok(desk.house.artifact(&name, from, PIECE))).await;
+        let piece = piece.unwrap_or_else(|_| Err(std::io::Error::other("it was not read")));
+        let piece =
+            piece.and_then(|piece| piece.filter(|piece| !piece.is_empty()).ok_or(ErrorKind::NotFound.into()));
+        // Whoever gets less than was announced knows that it broke off.
+        let next = piece.as_ref().map_or(self.size, |piece| from + piece.len() as u64);
+        Some((piece, (self, next)))
+    }
+}
 
 impl IntoResponse for Kept {
     fn into_response(self) -> Response {
+        let length = [(header::CONTENT_LENGTH, self.size.to_string())];
+        let pieces = futures_util::stream::unfold((self, 0), |(kept, from)| kept.piece(from));
         let headers = [
             (header::CONTENT_TYPE, "application/octet-stream"),
             (header::CONTENT_DISPOSITION, "attachment"),
@@ -84,7 +110,7 @@ impl IntoResponse for Kept {
             (header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
             (header::CACHE_CONTROL, "private, no-store"),
         ];
-        (headers, Body::from(self.0)).into_response()
+        (length, headers, Body::from_stream(pieces)).into_response()
     }
 }
 
@@ -125,9 +151,10 @@ async fn file_in(desk: &Arc<Desk>, view: &str, sha256: String) -> Result<Kept, R
     }
     let name = sha256.clone();
     let found = desk.read(move |desk| {
-        desk.house.artifact(&name).map_err(|error| Refusal::bug("an artifact could not be read", &error))
+        desk.house.artifact_size(&name).map_err(|error| Refusal::bug("an artifact could not be read", &error))
     });
-    found.await?.map(Kept).ok_or_else(no_such)
+    let size = found.await?.ok_or_else(no_such)?;
+    Ok(Kept { desk: desk.clone(), sha256, size })
 }
 
 /// Whether a task shows a file to somebody; a draft may name anything.

@@ -449,7 +449,7 @@ async fn sent(
 ) -> Result<Option<String>, Refusal> {
     let lang = spoken(desk, request.headers());
     let filling = drafts::Filling::of(desk, caller, (&door.text.name, door.trigger.as_deref()), None)?;
-    sheet.given = given::read(desk, request, fields::takes_files(&door.fields)).await?;
+    sheet.given = given::read(desk, &caller.name(), request, fields::takes_files(&door.fields)).await?;
     if pressed == Pressed::Look {
         look_so_far(desk, caller, door, sheet).await?;
         return Ok(None);

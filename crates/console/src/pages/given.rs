@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
 use crate::api::artifacts;
-use crate::body::{Form, media_type, read_body};
+use crate::body::{Bounded, Form, media_type};
 use crate::desk::Desk;
 use crate::refusal::Refusal;
 
@@ -22,6 +22,8 @@ const NAME_LONGEST: usize = 200;
 pub(crate) struct Given {
     texts: Vec<(String, String)>,
     files: Vec<Sent>,
+    /// What the files stood in: its part of the room is theirs until they are kept.
+    whole: Bytes,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Given {
         for (name, value) in fields {
             filled_in(&format!("f.{name}"), value, &mut texts);
         }
-        Self { texts, files: vec![] }
+        Self { texts, ..Self::default() }
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
@@ -70,7 +72,7 @@ impl Given {
 impl From<&Form> for Given {
     fn from(form: &Form) -> Self {
         let texts = form.fields().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-        Self { texts, files: vec![] }
+        Self { texts, ..Self::default() }
     }
 }
 
@@ -100,15 +102,21 @@ pub(crate) fn most(desk: &Desk) -> usize {
 }
 
 /// `files`: the form asks for some, so more may come.
-pub(crate) async fn read(desk: &Arc<Desk>, request: Request, files: bool) -> Result<Given, Refusal> {
+pub(crate) async fn read(
+    desk: &Arc<Desk>,
+    who: &str,
+    request: Request,
+    files: bool,
+) -> Result<Given, Refusal> {
     let (parts, body) = request.into_parts();
     let limits = &desk.settings;
     let most = if files { most(desk) } else { limits.body_max };
-    let bytes = read_body(&parts.headers, body, most, limits.body_timeout).await?;
+    let body = Bounded::of(&parts.headers, body, (most, limits.body_timeout))?;
+    let bytes = body.whole_of(who, desk).await?;
     match media_type(&parts.headers).as_deref() {
         Some("application/x-www-form-urlencoded") => {
             let texts = form_urlencoded::parse(&bytes).into_owned().take(PARTS_MAX).collect();
-            Ok(Given { texts, files: vec![] })
+            Ok(Given { texts, ..Given::default() })
         }
         Some("multipart/form-data") => of_parts(&parts.headers, bytes).await,
         other => Err(Refusal::WrongType(other.unwrap_or_default().to_owned())),
@@ -119,9 +127,9 @@ async fn of_parts(headers: &HeaderMap, bytes: Bytes) -> Result<Given, Refusal> {
     let unreadable = |error: multer::Error| Refusal::Unreadable(error.to_string());
     let written = headers.get(header::CONTENT_TYPE).and_then(|written| written.to_str().ok());
     let boundary = multer::parse_boundary(written.unwrap_or_default()).map_err(unreadable)?;
-    let stream = futures_util::stream::iter([Ok::<Bytes, std::io::Error>(bytes)]);
+    let stream = futures_util::stream::iter([Ok::<Bytes, std::io::Error>(bytes.clone())]);
     let mut parts = multer::Multipart::new(stream, boundary);
-    let mut given = Given::default();
+    let mut given = Given { whole: bytes, ..Given::default() };
     while let Some(part) = parts.next_field().await.map_err(unreadable)? {
         if given.texts.len() + given.files.len() >= PARTS_MAX || given.files.len() >= FILES_MAX {
             return Err(Refusal::Unreadable("the form has too many parts".to_owned()));
@@ -154,7 +162,9 @@ pub(crate) async fn keep(desk: &Arc<Desk>, who: &str, given: &mut Given) -> Resu
         file.kept = Some(json!({
             "artifact": artifact, "name": file.name, "type": file.media, "size": file.bytes.len(),
         }));
+        file.bytes = Bytes::new();
     }
+    given.whole = Bytes::new();
     Ok(())
 }
 

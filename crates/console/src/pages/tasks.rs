@@ -532,7 +532,7 @@ async fn filled_in(
     given: &mut Given,
 ) -> Result<Raw, Refusal> {
     let fields = fields::of(&seen(desk, caller, name).await?.form)?;
-    *given = given::read(desk, request, fields::takes_files(&fields)).await?;
+    *given = given::read(desk, &caller.name(), request, fields::takes_files(&fields)).await?;
     given::keep(desk, &caller.name(), given).await?;
     sized_said(desk, caller, name, Raw::from(&fields::answer(&fields, None, given))).await
 }

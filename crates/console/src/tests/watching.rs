@@ -29,8 +29,16 @@ impl House for Nothing {
         Err(std::io::ErrorKind::StorageFull.into())
     }
 
-    fn artifact(&self, _: &str) -> std::io::Result<Option<Bytes>> {
+    fn artifact(&self, _: &str, _: u64, _: u64) -> std::io::Result<Option<Bytes>> {
         Ok(None)
+    }
+
+    fn artifact_size(&self, _: &str) -> std::io::Result<Option<u64>> {
+        Ok(None)
+    }
+
+    fn scratch(&self) -> std::io::Result<std::fs::File> {
+        Err(std::io::ErrorKind::StorageFull.into())
     }
 
     fn home(&self) -> String {

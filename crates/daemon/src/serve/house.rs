@@ -121,12 +121,16 @@ impl House for Rooms {
         Ok(self.artifacts.put("", "", bytes)?.sha256)
     }
 
-    fn artifact(&self, sha256: &str) -> std::io::Result<Option<Bytes>> {
-        Ok(self.artifacts.get(sha256, 0, u64::MAX)?.map(|(_, bytes)| Bytes::from(bytes)))
+    fn artifact(&self, sha256: &str, from: u64, most: u64) -> std::io::Result<Option<Bytes>> {
+        Ok(self.artifacts.get(sha256, from, most)?.map(|(_, bytes)| Bytes::from(bytes)))
     }
 
     fn artifact_size(&self, sha256: &str) -> std::io::Result<Option<u64>> {
         Ok(self.artifacts.get(sha256, 0, 0)?.map(|(file, _)| file.bytes))
+    }
+
+    fn scratch(&self) -> std::io::Result<std::fs::File> {
+        self.artifacts.scratch()
     }
 
     fn language(&self) -> Spoken {

@@ -212,7 +212,7 @@ pub(crate) async fn extend(
 
 async fn asked_for(acting: &mut Acting<'_>, request: Request) -> Result<Raw, Refusal> {
     let form = seen(acting.desk, acting.caller, acting.name).await?.extend;
-    let given = given::read(acting.desk, request, false).await?;
+    let given = given::read(acting.desk, &acting.caller.name(), request, false).await?;
     acting.typed.given = given;
     let form = form.ok_or_else(|| Refusal::NotNow("no more time can be asked for now".to_owned()))?;
     let fields = Raw::from(&fields::answer(&fields::of(&form)?, None, &acting.typed.given));

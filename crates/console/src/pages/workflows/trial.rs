@@ -105,7 +105,7 @@ async fn walked(
 ) -> Result<Walked, Refusal> {
     let (text, fields) = asked(desk, caller, name)?;
     let headers = request.headers().clone();
-    sheet.given = given::read(desk, request, false).await?;
+    sheet.given = given::read(desk, &caller.name(), request, false).await?;
     let input = fields::answer(&fields, None, &sheet.given).to_string();
     let lang = spoken(desk, &headers);
     let (of, takes) = answers::chosen(&text, &sheet.given);
