@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::App;
 use crate::caller::Peer;
-use crate::connections::{Busy, Held};
+use crate::connections::{Busy, Going, Held};
 use crate::desk::Desk;
 
 use crate::routes::router;
@@ -111,7 +111,7 @@ where
             request.extensions_mut().insert(answering.clone());
             let answer = TowerToHyperService::new(router.clone()).call(request);
             async move {
-                let answer = answer.await;
+                let answer = answer.await.map(|answer| answer.map(|body| Going::of(&busy, body)));
                 drop(busy);
                 answer
             }

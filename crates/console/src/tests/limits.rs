@@ -54,6 +54,55 @@ async fn a_thousand_silent_connections_do_not_keep_out_the_one_that_speaks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silent_connections_cut_no_answer_that_is_still_going_out() {
+    let (most, head_timeout) = (16, Duration::from_secs(300));
+    let settings = HttpSettings { connections_max: most, head_timeout, ..HttpSettings::default() };
+    let place = place_with(&[("paper", PAPER)], settings).await;
+    let paper = place.token.send("POST", "/api/v1/artifacts", &[], vec![b'x'; 20_000_000]).await.json();
+    let run = place.start("paper", json!({ "paper": { "artifact": paper["artifact"], "name": "a" } })).await;
+    let file = format!("/api/v1/runs/{run}/files/{}", paper["artifact"].as_str().unwrap());
+    let mut going = vec![];
+    for path in [file.as_str(), "/api/v1/events?seconds=60"] {
+        let mut stream = TcpStream::connect(place.address).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\n");
+        stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+        let mut first = [0; 13];
+        stream.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200 ", "{path}");
+        going.push(stream);
+    }
+    let mut silent = vec![];
+    for _ in 0..5 * most {
+        silent.push(TcpStream::connect(place.address).await.unwrap());
+    }
+    // They were all taken in, and the oldest of them had to go.
+    assert_eq!(place.stranger.get("/health/live").await.status, 200);
+    assert_eq!(rest(&mut silent[0]).await, "");
+    let all = rest(&mut going[0]).await;
+    assert!(all.ends_with("xxx") && all.len() > 20_000_000, "{} bytes", all.len());
+    let before =
+        place.start("paper", json!({ "paper": { "artifact": paper["artifact"], "name": "b" } })).await;
+    let mut heard = String::new();
+    while !heard.contains(&before) {
+        let mut some = [0; 4_096];
+        let read = tokio::time::timeout(Duration::from_secs(10), going[1].read(&mut some));
+        let read = read.await.unwrap().unwrap();
+        assert!(read > 0, "the stream was cut: {heard}");
+        heard.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    place.stop().await;
+}
+
+const PAPER: &str = r#"
+title = "收文"
+[input]
+paper = { label = "文件", type = "file", size = "24MB" }
+[step.look]
+ask = "person:li.na"
+due = "24h"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_or_a_body_that_does_not_come_ends_the_connection() {
     let short = Duration::from_millis(100);
     let settings = HttpSettings { head_timeout: short, body_timeout: short, ..HttpSettings::default() };
